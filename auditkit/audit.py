@@ -1,0 +1,221 @@
+"""The one orchestrator: case and policy in, judgement out.
+
+    case --checks--> evidence --rules--> findings --packs--> control statuses --> verdict
+         --canonical--> statement
+
+Laws:
+    - A check that crashes gives evidence with the outcome error; the others go on.
+    - Evidence ids follow the explicit list of checks, not the order of running.
+    - The statement holds everything that the report prints, or the digest of the table that does.
+      The same case, policy, packs and day give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+from typing import Final
+
+from auditkit.canonical import Digest, Json, canonical_bytes
+from auditkit.checks import CHECKS, Check
+from auditkit.controls import ControlPack, ControlStatus, assess
+from auditkit.errors import AuditkitError, PolicyError
+from auditkit.evidence import Evidence, Finding, Outcome, Table
+from auditkit.gate import Verdict, decide, judge
+from auditkit.policy import Policy
+from auditkit.subject import Case, Dataset, Subject
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:auditkit:audit:v1"
+
+# Called before each check with its position, the number of checks, and its title.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """Everything that an audit found, and the bytes that are signed.
+
+    Attributes:
+        subject: The model.
+        datasets: The tables that were read.
+        rows: Number of rows that were evaluated.
+        policy: What had to hold.
+        packs: The control packs it was laid against.
+        evidence: In the order of their ids.
+        findings: One for each rule, in the policy's order.
+        controls: One for each control, pack by pack.
+        verdict: The gate's decision.
+        as_of: The day of the audit; None: not stated, and no waiver was in force.
+        seed: The seed of every random draw.
+        versions: Version of auditkit and of every package that computed a number.
+    """
+
+    subject: Subject
+    datasets: tuple[Dataset, ...]
+    rows: int
+    policy: Policy
+    packs: tuple[ControlPack, ...]
+    evidence: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+    controls: tuple[ControlStatus, ...]
+    verdict: Verdict
+    as_of: date | None
+    seed: int
+    versions: Mapping[str, str]
+
+    @cached_property
+    def statement(self) -> bytes:
+        """Canonical bytes of an in-toto statement whose subject is the model's digest."""
+        return canonical_bytes(
+            {
+                "_type": STATEMENT_TYPE,
+                "subject": [
+                    {
+                        "name": f"{self.subject.name}/{self.subject.version}",
+                        "digest": {"sha256": self.subject.digest.hex},
+                    }
+                ],
+                "predicateType": PREDICATE_TYPE,
+                "predicate": self._predicate(),
+            }
+        )
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the statement: what is logged and printed."""
+        return Digest.of(self.statement)
+
+    @property
+    def report_id(self) -> str:
+        """A short name that follows from the statement, as `AK-9f2c41d0a1b7`."""
+        return f"AK-{self.digest.hex[:12]}"
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of the evidence; they travel beside the statement."""
+        return tuple(table for evidence in self.evidence for table in evidence.tables)
+
+    def evidence_of(self, check: str) -> Evidence | None:
+        """The evidence of one check; None if the check was not part of the audit."""
+        return next((e for e in self.evidence if e.check == check), None)
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many conditions came out how: all six outcomes, zero included."""
+        return {o: sum(f.outcome is o for f in self.findings) for o in Outcome}
+
+    def _predicate(self) -> dict[str, Json]:
+        return {
+            "subject": {
+                "name": self.subject.name,
+                "version": self.subject.version,
+                "digest": str(self.subject.digest),
+                "purpose": self.subject.purpose,
+                "owner": self.subject.owner,
+            },
+            "datasets": [d.to_json() for d in self.datasets],
+            "rows": self.rows,
+            "policy": {"digest": str(self.policy.digest), "content": self.policy.to_json()},
+            "packs": [
+                {
+                    "id": p.id,
+                    "title": p.title,
+                    "as_of": p.as_of.isoformat(),
+                    "legal_status": p.legal_status,
+                    "author": p.author,
+                    "reviewed_by": p.reviewed_by,
+                    "digest": str(p.digest),
+                }
+                for p in self.packs
+            ],
+            "evidence": [e.to_json() | {"digest": str(e.digest)} for e in self.evidence],
+            "findings": [f.to_json() for f in self.findings],
+            "controls": [c.to_json() for c in self.controls],
+            "verdict": self.verdict.to_json(),
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "seed": self.seed,
+            "versions": dict(self.versions),
+        }
+
+
+def examine(
+    case: Case,
+    policy: Policy,
+    packs: Sequence[ControlPack],
+    *,
+    today: date | None,
+    versions: Mapping[str, str],
+    checks: Sequence[Check] = CHECKS,
+    progress: Progress | None = None,
+) -> Judgement:
+    """Runs every check on a case and judges what they found.
+
+    Args:
+        case: Validated inputs.
+        policy: What must hold.
+        packs: Control packs, as the policy names them.
+        today: The day of the audit; waivers are judged by it. None: not stated.
+        versions: Package versions to record.
+        checks: In any order; ids follow `CHECKS`.
+        progress: Told before each check.
+
+    Raises:
+        PolicyError: If the policy gives parameters to a check that does not exist or does not
+            know them, or has a rule about such a check.
+    """
+    _refuse_unknown_checks(policy, checks)
+    found: dict[str, Evidence] = {}
+    for position, check in enumerate(checks):
+        if progress is not None:
+            progress(position, len(checks), check.title)
+        found[check.id] = _run(check, case, policy.checks.get(check.id, {}))
+    ordered = sorted(found.values(), key=lambda e: _ORDER[e.check])
+    evidence = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
+    findings = judge(evidence, policy, today=today)
+    return Judgement(
+        subject=case.subject,
+        datasets=case.datasets,
+        rows=len(case.labels),
+        policy=policy,
+        packs=tuple(packs),
+        evidence=evidence,
+        findings=findings,
+        controls=tuple(status for pack in packs for status in assess(findings, pack)),
+        verdict=decide(findings),
+        as_of=today,
+        seed=case.seed,
+        versions=versions,
+    )
+
+
+_ORDER: Final = {check.id: position for position, check in enumerate(CHECKS)}
+
+
+def _run(check: Check, case: Case, overrides: Mapping[str, Json]) -> Evidence:
+    parameters = check.parameters_with(overrides)
+    try:
+        return check.run(case, parameters)
+    except AuditkitError as error:
+        reason = error.message
+    except Exception as error:  # noqa: BLE001 - one check's crash is an outcome, not the end
+        # The text of a foreign exception may quote the data, so only its kind is kept.
+        reason = f"the check stopped with {type(error).__name__}"
+    return check.evidence(outcome=Outcome.ERROR, reason=reason, parameters=parameters)
+
+
+def _refuse_unknown_checks(policy: Policy, checks: Sequence[Check]) -> None:
+    known = {check.id for check in checks}
+    for rule in policy.rules:
+        if rule.check not in known:
+            raise PolicyError(
+                f"Rule {rule.id} is about the check {rule.check!r}, which does not exist.",
+                remedy="'auditkit checks' lists them",
+            )
+    for check_id in policy.checks:
+        if check_id not in known:
+            raise PolicyError(
+                f"The policy gives parameters to the check {check_id!r}, which does not exist.",
+                remedy="'auditkit checks' lists them",
+            )

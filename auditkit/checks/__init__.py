@@ -1,0 +1,31 @@
+"""The checks, in the order in which a report shows them and evidence is numbered.
+
+To add one: write `checks/<area>_<name>.py` with a `run` function and a `CHECK`, add it to the list
+below, give it a test, and let a policy set a condition on it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditkit.checks import (
+    access_decisions,
+    lineage_model,
+    privacy_identifiers,
+    privacy_leaks,
+)
+from auditkit.checks._check import Check
+
+__all__ = ["CHECKS", "Check", "find_check"]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    privacy_identifiers.CHECK,
+    privacy_leaks.CHECK,
+    lineage_model.CHECK,
+    access_decisions.CHECK,
+)
+
+
+def find_check(check_id: str) -> Check | None:
+    """The check of an id; None if there is none."""
+    return next((check for check in CHECKS if check.id == check_id), None)

@@ -1,0 +1,139 @@
+"""Control packs: which requirement of which framework a piece of evidence speaks to.
+
+A pack is data: requirements by their public ids, paraphrased, each with the checks whose findings
+bear on it. Mapping evidence to a requirement is a judgement of people, so a pack names its author,
+its date and who reviewed it, and says how strongly the evidence bears.
+
+Laws:
+    - A status says what was tested: "met" means that the conditions tested here were met, not that
+      the requirement is satisfied. That is for an auditor to decide.
+    - A control is assessed only if every check it needs has a finding; else it is not tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from auditkit.canonical import Digest, Json, digest_of
+from auditkit.evidence import Finding, Outcome, worst
+from auditkit.policy import Document, Text, parse_document
+
+
+class Control(Document):
+    """One requirement.
+
+    Attributes:
+        id: Its public id, as "CC8.1".
+        citation: Where it stands.
+        requirement: What it asks, in our own words.
+        checks: Checks whose findings bear on it; all are needed.
+        strength: "direct", "partial" or "weak": how far this evidence goes.
+        limits: What it does not show; empty if nothing need be said.
+    """
+
+    id: Text
+    citation: Text
+    requirement: Text
+    checks: tuple[Text, ...] = Field(min_length=1)
+    strength: Literal["direct", "partial", "weak"]
+    limits: str = ""
+
+
+class ControlPack(Document):
+    """The requirements of one framework that this toolkit has evidence for.
+
+    Attributes:
+        id: Short name, as "soc2".
+        title: Name of the framework and its edition.
+        as_of: The day on which citations and legal status were last checked.
+        legal_status: One line on what changed or is contested; empty if nothing.
+        author: Who mapped evidence to requirements.
+        reviewed_by: Who reviewed the mapping; empty: nobody yet.
+        controls: The requirements.
+    """
+
+    id: Text
+    title: Text
+    as_of: date
+    legal_status: str = ""
+    author: Text
+    reviewed_by: str = ""
+    controls: tuple[Control, ...] = Field(min_length=1)
+
+    @property
+    def digest(self) -> Digest:
+        """Commits to every requirement and mapping."""
+        return digest_of("control-pack/v1", self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ControlStatus:
+    """How the conditions that bear on one requirement came out.
+
+    Attributes:
+        pack: Id of the pack.
+        control: The requirement.
+        outcome: The worst of the findings; not assessed where one is lacking.
+        rules: Ids of the findings it rests on.
+        evidence: Ids of the evidence it rests on.
+        reason: Why it is not assessed; else empty.
+    """
+
+    pack: str
+    control: Control
+    outcome: Outcome
+    rules: tuple[str, ...]
+    evidence: tuple[str, ...]
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it."""
+        return {
+            "pack": self.pack,
+            "control": self.control.id,
+            "citation": self.control.citation,
+            "requirement": self.control.requirement,
+            "strength": self.control.strength,
+            "limits": self.control.limits,
+            "outcome": self.outcome.value,
+            "rules": list(self.rules),
+            "evidence": list(self.evidence),
+            "reason": self.reason,
+        }
+
+
+def parse_pack(text: str, *, source: str = "the control pack") -> ControlPack:
+    """Reads a control pack.
+
+    Raises:
+        PolicyError: If it is not YAML or does not fit.
+    """
+    return parse_document(ControlPack, text, source=source)
+
+
+def assess(findings: Sequence[Finding], pack: ControlPack) -> tuple[ControlStatus, ...]:
+    """Lays findings against the requirements of a pack, in the pack's order."""
+    return tuple(_assess(findings, pack.id, control) for control in pack.controls)
+
+
+def _assess(findings: Sequence[Finding], pack: str, control: Control) -> ControlStatus:
+    bearing = [finding for finding in findings if finding.check in control.checks]
+    lacking = [c for c in control.checks if c not in {finding.check for finding in bearing}]
+    outcome, reason = worst([finding.outcome for finding in bearing]), ""
+    if lacking:
+        reason = f"the policy sets no condition on {', '.join(lacking)}"
+        # A known exception is not hidden behind what is lacking.
+        outcome = worst([outcome, Outcome.NOT_ASSESSED])
+    return ControlStatus(
+        pack=pack,
+        control=control,
+        outcome=outcome,
+        rules=tuple(finding.rule for finding in bearing),
+        evidence=tuple(dict.fromkeys(f.evidence for f in bearing if f.evidence)),
+        reason=reason,
+    )

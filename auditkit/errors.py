@@ -1,0 +1,96 @@
+"""Every exception that auditkit raises on purpose.
+
+::
+
+    AuditkitError                 something a person can act on; carries a remedy
+    ├── InputError                a table, label, group, model or file cannot be used
+    │   ├── NothingToAuditError   the inputs are readable and hold nothing to measure
+    │   └── MissingExtraError     an optional package is needed and not installed
+    ├── PolicyError               a policy, control pack or audit file is wrong
+    ├── KeyFileError              a key or certificate is unreadable, or the passphrase is wrong
+    ├── OutputError               a result could not be written; nothing is left half-written
+    ├── AccessDeniedError         the access policy says no
+    ├── LedgerError               the log cannot be read or written
+    ├── VerificationError         a claim was checked and is false
+    └── UnverifiableError         a claim could not be checked
+
+Laws: the last two are siblings, so that catching "could not check" never swallows "is false".
+Messages never contain personal data: they name files, columns, rows and counts, not values.
+Anything that is not an `AuditkitError` is a defect of auditkit.
+"""
+
+from __future__ import annotations
+
+
+class AuditkitError(Exception):
+    """Something went wrong that a person can act on.
+
+    Args:
+        message: What is wrong, in one sentence, without personal data.
+        remedy: What to do about it, in the imperative. Printed after "To fix:".
+    """
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """The message, followed by the remedy where there is one."""
+        if self.remedy is None:
+            return self.message
+        return f"{self.message}\nTo fix: {self.remedy}"
+
+
+class InputError(AuditkitError):
+    """A table, label column, group column, model or file cannot be used as given."""
+
+
+class NothingToAuditError(InputError):
+    """The inputs are well formed and hold nothing to measure."""
+
+
+class MissingExtraError(InputError):
+    """An optional package is needed and is not installed.
+
+    Args:
+        package: The import name that is missing.
+        extra: The extra of this distribution that brings it.
+        purpose: What it is needed for, as "reading an XGBoost model".
+    """
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed.",
+            remedy=f"pip install 'auditkit-ml[{extra}]'",
+        )
+        self.package = package
+        self.extra = extra
+
+
+class PolicyError(AuditkitError):
+    """A policy, control pack or audit file is wrong: unknown key, bad threshold, no rules."""
+
+
+class KeyFileError(AuditkitError):
+    """A key or certificate cannot be read, does not fit, or its passphrase is wrong."""
+
+
+class OutputError(AuditkitError):
+    """A result could not be written. Nothing half-written is left at the final path."""
+
+
+class AccessDeniedError(AuditkitError):
+    """The access policy does not allow the action."""
+
+
+class LedgerError(AuditkitError):
+    """The log cannot be opened, read or appended to."""
+
+
+class VerificationError(AuditkitError):
+    """A claim was checked and is false."""
+
+
+class UnverifiableError(AuditkitError):
+    """A claim could not be checked, so nothing is known about it."""

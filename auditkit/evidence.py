@@ -1,0 +1,351 @@
+"""What was measured: numbers with their n and interval, and how a condition on them came out.
+
+A check turns a case into `Evidence`. The judgement compares `Measurement`s with thresholds and
+makes `Finding`s. Nothing later changes either.
+
+Laws:
+    - A rate travels with its n and its interval. What cannot be estimated has the value None and a
+      reason; it is never 0 and never 1.
+    - Within one evidence a measurement's `key` is unique: it is the number's address, together
+      with the evidence's id.
+    - Evidence holds counts, rates, digests and names of columns; never a person's identifiers.
+    - Rows of a `Table` are committed to by digest and travel beside the statement, not inside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from auditkit.canonical import Digest, Json, canonical_bytes, digest_of
+from auditkit.errors import InputError
+
+
+class Outcome(StrEnum):
+    """How a test came out. All six are counted and shown everywhere, zero included."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNCERTAIN = "uncertain"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_ASSESSED = "not_assessed"
+    ERROR = "error"
+
+    @property
+    def words(self) -> str:
+        """What a report prints: met, exception, uncertain, not tested, not applicable, error."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Outcome.PASS: "met",
+    Outcome.FAIL: "exception",
+    Outcome.UNCERTAIN: "uncertain",
+    Outcome.NOT_APPLICABLE: "not applicable",
+    Outcome.NOT_ASSESSED: "not tested",
+    Outcome.ERROR: "error",
+}
+
+# From what stops a deployment to what does not; a set of outcomes is as good as its worst.
+SEVEREST_FIRST = (
+    Outcome.FAIL,
+    Outcome.ERROR,
+    Outcome.NOT_ASSESSED,
+    Outcome.UNCERTAIN,
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
+)
+
+
+def worst(outcomes: list[Outcome] | tuple[Outcome, ...]) -> Outcome:
+    """The outcome that a set of outcomes amounts to; of none at all: not assessed."""
+    if not outcomes:
+        return Outcome.NOT_ASSESSED
+    return min(outcomes, key=SEVEREST_FIRST.index)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """One number, with what it rests on.
+
+    Attributes:
+        name: The field's standard term, as "selection_rate".
+        value: The number; None if it is not estimable, and then `reason` says why.
+        n: Number of observations it rests on, >= 0.
+        unit: "proportion", "ratio", "count", "difference", "log-odds", "probability", ...
+        lower: Lower end of the interval, in the same unit; None if there is no interval.
+        upper: Upper end of the interval.
+        level: Nominal coverage of the interval in (0, 1), as 0.95; None if there is none.
+        method: How value and interval were computed, as "Wilson".
+        group: Whom it is about, as (("afam", "yes"), ("single", "no")); empty: everyone.
+        compared_with: The group that a ratio or difference is relative to; empty: none.
+        reason: Why there is no value.
+    """
+
+    name: str
+    value: float | int | None
+    n: int
+    unit: str = "proportion"
+    lower: float | None = None
+    upper: float | None = None
+    level: float | None = None
+    method: str = ""
+    group: tuple[tuple[str, str], ...] = ()
+    compared_with: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        for number in (self.value, self.lower, self.upper):
+            if number is not None and not math.isfinite(number):
+                raise InputError(f"{self.key} is not finite; say why it is not estimable instead.")
+        if self.value is None and not self.reason:
+            raise InputError(f"{self.key} has no value and no reason.")
+        if (self.lower is None) != (self.upper is None):
+            raise InputError(f"{self.key} has one end of an interval and not the other.")
+
+    @property
+    def key(self) -> str:
+        """The number's address within its evidence, as `selection_rate[afam=yes,single=no]`."""
+        if not self.group:
+            return self.name
+        return f"{self.name}[{describe_group(self.group)}]"
+
+    @property
+    def estimable(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it: every field, full precision."""
+        return {
+            "key": self.key,
+            "name": self.name,
+            "value": self.value,
+            "n": self.n,
+            "unit": self.unit,
+            "lower": self.lower,
+            "upper": self.upper,
+            "level": self.level,
+            "method": self.method,
+            "group": [list(pair) for pair in self.group],
+            "compared_with": [list(pair) for pair in self.compared_with],
+            "reason": self.reason,
+        }
+
+
+def describe_group(group: tuple[tuple[str, str], ...]) -> str:
+    """A group in one line: `afam=yes,single=no`."""
+    return ",".join(f"{attribute}={value}" for attribute, value in group)
+
+
+Cell = None | bool | int | float | str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """Rows behind an evidence, too many for a statement, which commits to them by digest.
+
+    Attributes:
+        name: Unique within the audit, a file name without its ending, as "shap_values".
+        title: What the rows are, in one line.
+        columns: Column names, unique.
+        rows: One tuple a row, as long as `columns`; cells are None, bool, int, float or str.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) != len(self.columns):
+            raise InputError(f"Table {self.name!r} names a column twice.")
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise InputError(f"Table {self.name!r} has a row of the wrong length.")
+
+    def column(self, name: str) -> tuple[Cell, ...]:
+        """The cells of one column, top to bottom."""
+        position = self.columns.index(name)
+        return tuple(row[position] for row in self.rows)
+
+    def to_bytes(self) -> bytes:
+        """The file that travels beside the statement: canonical JSON, columns and rows."""
+        return canonical_bytes(
+            {"columns": list(self.columns), "rows": [list(r) for r in self.rows]}
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """What the statement says of it: its size and the digest of its file."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "columns": list(self.columns),
+            "rows": len(self.rows),
+            "digest": str(Digest.of(self.to_bytes())),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one check found in one case.
+
+    Attributes:
+        check: Id of the check that made it, as "fairness.selection_rates".
+        version: Version of that check; a change of its meaning changes it.
+        title: What it is, in a few words, as a section's heading.
+        area: Section of the report: "privacy", "performance", "fairness", "explanation",
+            "access", "monitoring" or "lineage".
+        outcome: PASS when the check ran; NOT_APPLICABLE, NOT_ASSESSED or ERROR when it did not,
+            and `reason` says why. It judges nothing: thresholds are the policy's.
+        n: Number of rows or items examined.
+        population: What those are, as "mortgage applications".
+        parameters: Everything that the numbers depend on beside the case, with the seed.
+        measurements: The numbers.
+        tables: The rows behind them.
+        notes: How to read it, and how it misleads.
+        reason: Why it did not run.
+        id: `E-0001`, given by the audit in the order of its list of checks; empty before.
+    """
+
+    check: str
+    version: str
+    title: str
+    area: str
+    outcome: Outcome = Outcome.PASS
+    n: int = 0
+    population: str = "rows"
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    measurements: tuple[Measurement, ...] = ()
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+    reason: str = ""
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        keys = [m.key for m in self.measurements]
+        if len(set(keys)) != len(keys):
+            twice = sorted({k for k in keys if keys.count(k) > 1})
+            raise InputError(f"Evidence of {self.check} gives two numbers one address: {twice[0]}.")
+        if self.outcome is not Outcome.PASS and not self.reason:
+            raise InputError(f"Evidence of {self.check} did not run and does not say why.")
+
+    def measurement(self, key: str) -> Measurement:
+        """The measurement at an address.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for measurement in self.measurements:
+            if measurement.key == key:
+                return measurement
+        raise KeyError(key)
+
+    def named(self, name: str) -> tuple[Measurement, ...]:
+        """Every measurement of one name, in order."""
+        return tuple(m for m in self.measurements if m.name == name)
+
+    def table(self, name: str) -> Table:
+        """The table of a name.
+
+        Raises:
+            KeyError: If there is none.
+        """
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)
+
+    @property
+    def digest(self) -> Digest:
+        """Commits to everything but the id, which depends on what else was audited."""
+        content = self.to_json()
+        del content["id"]
+        return digest_of("evidence/v1", content)
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it."""
+        return {
+            "id": self.id,
+            "check": self.check,
+            "version": self.version,
+            "title": self.title,
+            "area": self.area,
+            "outcome": self.outcome.value,
+            "n": self.n,
+            "population": self.population,
+            "parameters": dict(self.parameters),
+            "measurements": [m.to_json() for m in self.measurements],
+            "tables": [t.to_json() for t in self.tables],
+            "notes": list(self.notes),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """How one condition of the policy came out.
+
+    Attributes:
+        rule: Id of the condition, as "FL-1".
+        title: The condition in a few words.
+        outcome: Pass, fail, uncertain, not applicable, not assessed or error.
+        statement: One sentence with the number, its interval, the threshold and n of N.
+        evidence: Id of the evidence it was judged on; empty if there was none.
+        check: Id of the check whose evidence the condition reads.
+        key: Address of the number that decided it; empty if there was none.
+        value: That number; None if there was none.
+        lower: Lower end of its interval.
+        upper: Upper end of its interval.
+        n: What the number rests on.
+        operator: ">=" or "<=".
+        threshold: What it was compared with.
+        severity: "high", "medium" or "low".
+        citation: Where the threshold comes from.
+        tested: How many numbers the condition was applied to.
+        exceptions: Addresses of those that failed.
+        waiver: Owner, approver, reason and expiry, where a waiver is in force; else None.
+    """
+
+    rule: str
+    title: str
+    outcome: Outcome
+    statement: str
+    evidence: str
+    check: str
+    key: str = ""
+    value: float | int | None = None
+    lower: float | None = None
+    upper: float | None = None
+    n: int = 0
+    operator: str
+    threshold: float
+    severity: str
+    citation: str
+    tested: int = 0
+    exceptions: tuple[str, ...] = ()
+    waiver: Mapping[str, str] | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it."""
+        return {
+            "rule": self.rule,
+            "title": self.title,
+            "outcome": self.outcome.value,
+            "statement": self.statement,
+            "evidence": self.evidence,
+            "check": self.check,
+            "key": self.key,
+            "value": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "n": self.n,
+            "operator": self.operator,
+            "threshold": self.threshold,
+            "severity": self.severity,
+            "citation": self.citation,
+            "tested": self.tested,
+            "exceptions": list(self.exceptions),
+            "waiver": dict(self.waiver) if self.waiver is not None else None,
+        }

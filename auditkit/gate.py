@@ -1,0 +1,229 @@
+"""From evidence and policy to findings, and from findings to a verdict.
+
+Laws:
+    - Every rule of the policy gives exactly one finding; nothing is dropped.
+    - Missing evidence is never a pass: the finding is not assessed and the verdict incomplete.
+    - Ignoring evidence never turns a failed verdict into a passed one.
+    - `today` is an argument. Without it no waiver is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from auditkit.canonical import Json
+from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
+from auditkit.policy import Policy, Rule
+from auditkit.wording import exact, number_against, plural
+
+
+class Decision(StrEnum):
+    """What the gate says."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The gate's decision, with its reasons.
+
+    Attributes:
+        decision: Pass only if every condition was met or is waived.
+        reasons: One sentence for each condition that stood in the way, worst first; on a pass,
+            one sentence that says how many were met.
+        waived: Ids of the rules that a waiver let through.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    waived: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The decision and its first reason."""
+        return f"{self.decision.value}: {self.reasons[0]}"
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it."""
+        return {
+            "decision": self.decision.value,
+            "reasons": list(self.reasons),
+            "waived": list(self.waived),
+        }
+
+
+def judge(
+    evidence: Sequence[Evidence], policy: Policy, *, today: date | None
+) -> tuple[Finding, ...]:
+    """Applies every rule of a policy to the evidence, in the policy's order.
+
+    Args:
+        evidence: With ids.
+        policy: The conditions.
+        today: The day on which waivers are looked at; None: none is in force.
+    """
+    return tuple(_judge_rule(rule, evidence, policy, today) for rule in policy.rules)
+
+
+def decide(findings: Sequence[Finding]) -> Verdict:
+    """Turns findings into a verdict.
+
+    A failed condition fails the gate. One that is uncertain, not assessed or in error makes it
+    incomplete. A waiver in force lets a condition through, unless the check crashed.
+    """
+    if not findings:
+        return Verdict(decision=Decision.FAIL, reasons=("The policy sets no condition.",))
+    waived = tuple(f.rule for f in findings if _is_waived(f))
+    standing = [f for f in findings if f.outcome not in _HARMLESS and not _is_waived(f)]
+    if not standing:
+        met = sum(f.outcome is Outcome.PASS for f in findings)
+        if not met and not waived:
+            return Verdict(
+                decision=Decision.INCOMPLETE, reasons=("No condition applied to this model.",)
+            )
+        also = f", {len(waived)} waived" if waived else ""
+        reason = f"{met} of {plural(len(findings), 'condition')} met{also}."
+        return Verdict(decision=Decision.PASS, reasons=(reason,), waived=waived)
+    failed = any(f.outcome is Outcome.FAIL for f in standing)
+    return Verdict(
+        decision=Decision.FAIL if failed else Decision.INCOMPLETE,
+        reasons=tuple(f"{f.rule}: {f.statement}" for f in sorted(standing, key=severity_order)),
+        waived=waived,
+    )
+
+
+def severity_order(finding: Finding) -> tuple[int, int]:
+    """Sorts findings worst first: by outcome, then by severity."""
+    return (
+        SEVEREST_FIRST.index(finding.outcome),
+        ("high", "medium", "low").index(finding.severity),
+    )
+
+
+_HARMLESS = (Outcome.PASS, Outcome.NOT_APPLICABLE)
+
+
+def _is_waived(finding: Finding) -> bool:
+    return (
+        finding.waiver is not None
+        and finding.outcome not in _HARMLESS
+        and finding.outcome is not Outcome.ERROR
+    )
+
+
+def _judge_rule(
+    rule: Rule, evidence: Sequence[Evidence], policy: Policy, today: date | None
+) -> Finding:
+    outcome, statement = Outcome.NOT_ASSESSED, f"No evidence of {rule.check} was given."
+    source = next((e for e in evidence if e.check == rule.check), None)
+    numbers: list[Measurement] = []
+    judged: list[tuple[Outcome, Measurement]] = []
+    if source is not None:
+        numbers = [m for m in source.named(rule.measure) if _concerns(rule, m)]
+        judged = [(_compare(rule, m), m) for m in numbers if m.n >= rule.min_n]
+    worst_number: Measurement | None = None
+    if source is not None and source.outcome is not Outcome.PASS:
+        outcome, statement = source.outcome, f"{source.title}: {source.reason}"
+    elif not numbers:
+        statement = f"{rule.check} gave no number called {rule.measure}{_by(rule)}."
+    elif not judged:
+        statement = f"Every {rule.measure} rests on fewer than {rule.min_n} observations."
+    else:
+        outcome, worst_number = min(judged, key=lambda pair: _worst_first(rule, *pair))
+        statement = _sentence(rule, outcome, worst_number, judged, len(numbers))
+    return Finding(
+        rule=rule.id,
+        title=rule.title,
+        outcome=outcome,
+        statement=statement,
+        evidence=source.id if source is not None else "",
+        check=rule.check,
+        key=worst_number.key if worst_number else "",
+        value=worst_number.value if worst_number else None,
+        lower=worst_number.lower if worst_number else None,
+        upper=worst_number.upper if worst_number else None,
+        n=worst_number.n if worst_number else 0,
+        operator=rule.operator,
+        threshold=rule.threshold,
+        severity=rule.severity,
+        citation=rule.citation,
+        tested=len(judged),
+        exceptions=tuple(m.key for o, m in judged if o is Outcome.FAIL),
+        waiver=_waiver_in_force(rule, policy, today),
+    )
+
+
+def _concerns(rule: Rule, measurement: Measurement) -> bool:
+    if measurement.group and measurement.group == measurement.compared_with:
+        return False  # the reference group compared with itself
+    return rule.by is None or tuple(a for a, _ in measurement.group) == rule.by
+
+
+def _compare(rule: Rule, measurement: Measurement) -> Outcome:
+    if measurement.value is None:
+        return Outcome.NOT_ASSESSED
+    low = high = measurement.value
+    if rule.judge == "interval":
+        if measurement.lower is None or measurement.upper is None:
+            return Outcome.NOT_ASSESSED
+        low, high = measurement.lower, measurement.upper
+    bad, good = (low, high) if rule.operator == ">=" else (-high, -low)
+    bound = rule.threshold if rule.operator == ">=" else -rule.threshold
+    if bad >= bound:
+        return Outcome.PASS
+    return Outcome.FAIL if good < bound else Outcome.UNCERTAIN
+
+
+def _worst_first(rule: Rule, outcome: Outcome, measurement: Measurement) -> tuple[int, float, str]:
+    value = measurement.value if measurement.value is not None else 0.0
+    towards_bad = value if rule.operator == ">=" else -value
+    return (SEVEREST_FIRST.index(outcome), towards_bad, measurement.key)
+
+
+def _by(rule: Rule) -> str:
+    return f" by {' and '.join(rule.by)}" if rule.by else ""
+
+
+def _sentence(
+    rule: Rule,
+    outcome: Outcome,
+    number: Measurement,
+    judged: Sequence[tuple[Outcome, Measurement]],
+    found: int,
+) -> str:
+    bound = f"{'at least' if rule.operator == '>=' else 'at most'} {exact(rule.threshold)}"
+    whom = " and ".join(f"{attribute} {value}" for attribute, value in number.group)
+    name = number.name.replace("_", " ") + (f" for {whom}" if whom else "")
+    if number.value is None:
+        told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
+    else:
+        value = number_against(number.value, rule.threshold)
+        interval = ""
+        if number.lower is not None and number.upper is not None and number.level is not None:
+            low = number_against(number.lower, rule.threshold)
+            high = number_against(number.upper, rule.threshold)
+            interval = f" ({number.level:.0%} interval {low} to {high})"
+        told = f"{name} is {value}{interval}, n = {number.n:,}; the condition is {bound}"
+    failed = sum(o is Outcome.FAIL for o, _ in judged)
+    share = ""
+    if len(judged) > 1 and outcome is Outcome.FAIL:
+        share = f"; exception in {failed} of {len(judged)} tested"
+    if found > len(judged):
+        share += f"; {plural(found - len(judged), 'group')} below n = {rule.min_n} not judged"
+    return told[0].upper() + told[1:] + share + "."
+
+
+def _waiver_in_force(rule: Rule, policy: Policy, today: date | None) -> dict[str, str] | None:
+    for waiver in policy.waivers:
+        if waiver.rule == rule.id and today is not None and today <= waiver.expires:
+            return {
+                "owner": waiver.owner,
+                "approver": waiver.approver,
+                "reason": waiver.reason,
+                "expires": waiver.expires.isoformat(),
+            }
+    return None

@@ -1,0 +1,249 @@
+"""What must hold: thresholds on measurements, and waivers of them.
+
+A policy is a YAML file. Each rule names a check, one of its measures, and a bound; the gate
+compares. Two words are kept apart in this project: *policy* is what must hold, *access* is who may.
+
+Laws:
+    - An unknown key is an error that names the nearest valid one. A policy without rules is an
+      error: it would pass anything.
+    - A rule judged by interval passes only if the whole interval keeps the bound, and fails only
+      if the whole interval breaks it; between the two it is uncertain.
+    - Values are compared unrounded.
+    - A waiver has an owner, an approver who is somebody else, a reason and a day of expiry. It
+      changes the verdict, never the evidence or the finding.
+
+Example:
+    >>> policy = parse_policy('''
+    ... id: demo
+    ... version: "1"
+    ... title: Demonstration
+    ... as_of: 2026-11-22
+    ... rules:
+    ...   - {id: R1, title: AUC, check: performance.ranking, measure: auc, at_least: 0.7,
+    ...      severity: high, citation: in-house, why: below it the model barely ranks}
+    ... ''')
+    >>> policy.rules[0].operator, policy.rules[0].threshold
+    ('>=', 0.7)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from auditkit.canonical import Digest, Json, digest_of
+from auditkit.errors import PolicyError
+
+Text = Annotated[str, Field(min_length=1)]
+M = TypeVar("M", bound=BaseModel)
+
+
+class Document(BaseModel):
+    """A part of a YAML file: frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Rule(Document):
+    """One condition.
+
+    Attributes:
+        id: Unique in the policy, as "FL-1".
+        title: The condition in a few words.
+        check: Id of the check whose evidence it reads.
+        measure: Name of the measurements it bounds.
+        by: Judges only the groups that are formed by exactly these attributes; None: all.
+        at_least: Lower bound, included.
+        at_most: Upper bound, included.
+        judge: "interval" compares the whole interval, "value" the value alone.
+        min_n: Numbers that rest on fewer observations are counted and not judged.
+        severity: "high", "medium" or "low".
+        citation: Where the threshold comes from.
+        why: Why this threshold, in one sentence.
+    """
+
+    id: Text
+    title: Text
+    check: Text
+    measure: Text
+    by: tuple[str, ...] | None = None
+    at_least: float | None = Field(default=None, allow_inf_nan=False)
+    at_most: float | None = Field(default=None, allow_inf_nan=False)
+    judge: Literal["interval", "value"] = "interval"
+    min_n: int = Field(default=0, ge=0)
+    severity: Literal["high", "medium", "low"]
+    citation: Text
+    why: Text
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("give exactly one of at_least and at_most")
+        return self
+
+    @property
+    def operator(self) -> Literal[">=", "<="]:
+        """How a number must stand to the threshold."""
+        return ">=" if self.at_least is not None else "<="
+
+    @property
+    def threshold(self) -> float:
+        """What a number is compared with."""
+        bound = self.at_least if self.at_least is not None else self.at_most
+        assert bound is not None
+        return bound
+
+
+class Waiver(Document):
+    """Leave to deploy although one rule is not met, for a while.
+
+    Attributes:
+        rule: The rule that it is for.
+        owner: Who asked for it and answers for it.
+        approver: Who granted it; not the owner.
+        reason: Why.
+        expires: The last day on which it holds.
+    """
+
+    rule: Text
+    owner: Text
+    approver: Text
+    reason: Text
+    expires: date
+
+    @model_validator(mode="after")
+    def _two_people(self) -> Self:
+        if self.owner.strip().casefold() == self.approver.strip().casefold():
+            raise ValueError("the approver of a waiver is somebody else than its owner")
+        return self
+
+
+class Policy(Document):
+    """What must hold for one kind of model.
+
+    Attributes:
+        id: Short name, as "lending".
+        version: Version of the policy.
+        title: What it is for.
+        as_of: The day on which its citations were last checked.
+        controls: Ids of the control packs that the evidence is laid against.
+        checks: Parameters of checks, where they differ from the checks' own.
+        rules: The conditions; at least one.
+        waivers: Exceptions granted.
+        small_cell: Counts of people below this are not printed.
+    """
+
+    id: Text
+    version: Text
+    title: Text
+    as_of: date
+    controls: tuple[str, ...] = ()
+    checks: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    waivers: tuple[Waiver, ...] = ()
+    small_cell: int = Field(default=11, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ids = [rule.id for rule in self.rules]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise ValueError(f"two rules are called {twice[0]!r}")
+        for waiver in self.waivers:
+            if waiver.rule not in ids:
+                raise ValueError(f"a waiver is for the rule {waiver.rule!r}, which does not exist")
+        return self
+
+    def to_json(self) -> dict[str, Json]:
+        """The whole policy as JSON."""
+        content: dict[str, Json] = self.model_dump(mode="json")
+        return content
+
+    @property
+    def digest(self) -> Digest:
+        """Commits to every rule, threshold, parameter and waiver."""
+        return digest_of("policy/v1", self.to_json())
+
+
+def parse_policy(text: str, *, source: str = "the policy") -> Policy:
+    """Reads a policy.
+
+    Args:
+        text: YAML.
+        source: What the text is called in errors, as a file's name.
+
+    Raises:
+        PolicyError: If it is not YAML, has an unknown key, no rules, or a senseless value.
+    """
+    return parse_document(Policy, text, source=source)
+
+
+def parse_document(kind: type[M], text: str, *, source: str) -> M:
+    """Reads one YAML file as one kind of document, with errors for people.
+
+    Args:
+        kind: The model that it must fit.
+        text: YAML.
+        source: What the text is called in errors.
+
+    Raises:
+        PolicyError: Naming the place, what is wrong, and the nearest valid key.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise PolicyError(
+            f"{source} is not valid YAML{where}.",
+            remedy="check the indentation and the quotes there",
+        ) from error
+    if content is None:
+        raise PolicyError(
+            f"{source} is empty.", remedy="an empty policy would pass anything: add rules"
+        )
+    if not isinstance(content, dict):
+        raise PolicyError(f"{source} must be a mapping of keys to values.")
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise _explain(kind, error, source) from error
+
+
+def _explain(kind: type[BaseModel], error: ValidationError, source: str) -> PolicyError:
+    problems = error.errors(include_url=False, include_input=False)
+    # An unknown key comes first: it is usually why another one is missing.
+    first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
+    place = ".".join(str(part) for part in first["loc"]) or "the top level"
+    if first["type"] != "extra_forbidden":
+        message = str(first["msg"]).removeprefix("Value error, ")
+        remedy = f"see {place} in {source}"
+        if first["type"] == "missing":
+            return PolicyError(f"{source}: the key {place!r} is missing.", remedy=f"add {place!r}")
+        return PolicyError(f"{source}: {place}: {message}.", remedy=remedy)
+    valid = _valid_keys(kind, first["loc"][:-1])
+    near = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]!r}? " if near else ""
+    return PolicyError(
+        f"{source}: unknown key {place!r}.", remedy=f"{remedy}valid keys: {', '.join(valid)}"
+    )
+
+
+def _valid_keys(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed at a place inside a document."""
+    here = kind
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = here.model_fields[part].annotation
+        nested = [annotation, *get_args(annotation)]
+        models = [a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)]
+        if not models:
+            return []
+        here = models[0]
+    return sorted(here.model_fields)

@@ -1,0 +1,178 @@
+"""What is audited: a model, the rows it is judged on, and who made which decision about whom.
+
+`Inputs` is what a caller has: dataframes of any common kind, a fitted model. `Case` is what the
+checks read: the same, validated once and laid out as NumPy arrays. Only `auditkit.loading` makes
+a `Case`; past that point no check asks whether a column exists or a label is missing.
+
+Laws:
+    - Rows keep their order and their number; nothing is dropped without an error.
+    - `True` in `Case.labels` and `Case.decisions` always means the outcome that is favourable to
+      the person (approved), whatever the table calls it.
+    - A `Case` names every table it came from with a digest of its contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from auditkit.canonical import Digest, Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from auditkit.evidence import Evidence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """The model that an audit is about.
+
+    Attributes:
+        name: The model's name in its registry, or a name given by the caller.
+        version: Its version, as text; "unregistered" where there is none.
+        digest: The digest of its artifacts. It is the subject of the signed statement.
+        purpose: What the model decides, in one line; empty if not stated.
+        owner: Who answers for it; empty if not stated.
+    """
+
+    name: str
+    version: str
+    digest: Digest
+    purpose: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """One table that an audit read.
+
+    Attributes:
+        name: What the table is called, as a file name without its folder.
+        role: "evaluation", "reference" or "raw".
+        rows: Number of rows.
+        columns: Number of columns.
+        digest: Digest of the contents: column names, kinds and values, in order.
+    """
+
+    name: str
+    role: str
+    rows: int
+    columns: int
+    digest: Digest
+
+    def to_json(self) -> dict[str, Json]:
+        """As the statement writes it."""
+        return {
+            "name": self.name,
+            "role": self.role,
+            "rows": self.rows,
+            "columns": self.columns,
+            "digest": str(self.digest),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything an audit reads.
+
+    Args:
+        model: A fitted estimator: anything with `predict_proba` or `predict`, an XGBoost booster,
+            or a callable that maps a table to scores. None if `scores` or `predictions` are given;
+            checks that need a model are then not assessed.
+        data: The features, one row a case: pandas, polars, pyarrow, a DuckDB relation, or a
+            two-dimensional array.
+        labels: The true outcomes, shape `(n,)`, exactly two distinct values, none missing.
+        groups: The attributes to compare groups by, one column each; a table or a mapping of
+            column name to values. May be None: fairness is then not assessed.
+        reference: The rows that explanations are relative to, usually the training data; the same
+            columns as `data`. None: explanations are not assessed.
+        favourable: The label value that is good for the person. Must be given when the labels
+            are not 0/1 or booleans, whose favourable value is 1.
+        scores: Scores of the favourable outcome in [0, 1], shape `(n,)`, instead of the model's.
+        predictions: Decisions already made, shape `(n,)`, values as in `labels`.
+        threshold: A case is decided favourably when its score is at least this.
+        name: The model's name. Default: the type of the model.
+        version: The model's version in its registry.
+        digest: `sha256:...` of the model's artifacts. Default: computed from the model.
+        purpose: What the model decides, in one line.
+        owner: Who answers for the model.
+        evidence: Evidence made before the audit: de-identification, training, access decisions.
+        seed: Seeds every random draw of the audit.
+
+    Raises:
+        InputError: From `auditkit.loading.examine`, which every use of inputs goes through.
+    """
+
+    model: Any = None
+    data: Any
+    labels: Any
+    groups: Any = None
+    reference: Any = None
+    favourable: Any = None
+    scores: Any = None
+    predictions: Any = None
+    threshold: float = 0.5
+    name: str | None = None
+    version: str = "unregistered"
+    digest: str | None = None
+    purpose: str = ""
+    owner: str = ""
+    evidence: Sequence[Evidence] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Validated inputs, as the checks read them.
+
+    Attributes:
+        subject: The model.
+        datasets: Every table that was read, with its digest.
+        features: The evaluation rows, `n` by the number of features.
+        labels: True where the true outcome is favourable, shape `(n,)`.
+        decisions: True where the model decides favourably, shape `(n,)`.
+        scores: Score of the favourable outcome in [0, 1], shape `(n,)`; None if only decisions
+            were given.
+        groups: For each attribute the group of each row as text, shape `(n,)`; an unknown group
+            is "(unknown)".
+        reference: Rows that explanations are relative to; None if not given.
+        model: The fitted model as given; None if there is none.
+        score: Maps a table with the features' columns to scores of the favourable outcome,
+            shape `(rows,)`; None if there is no model.
+        threshold: The cut-off on `scores`.
+        evidence: Evidence made before the audit.
+        seed: For every random draw.
+    """
+
+    subject: Subject
+    datasets: tuple[Dataset, ...]
+    features: pd.DataFrame
+    labels: npt.NDArray[np.bool_]
+    decisions: npt.NDArray[np.bool_]
+    scores: npt.NDArray[np.float64] | None
+    groups: Mapping[str, npt.NDArray[np.str_]]
+    reference: pd.DataFrame | None
+    model: Any
+    score: Callable[[pd.DataFrame], npt.NDArray[np.float64]] | None
+    threshold: float
+    evidence: tuple[Evidence, ...]
+    seed: int
+    _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """Computes a pure result that several checks share, on first use.
+
+        Args:
+            name: Names the result and everything that it depends on beside this case.
+            compute: A pure function of this case.
+        """
+        if name not in self._computed:
+            self._computed[name] = compute()
+        result: T = self._computed[name]
+        return result
