@@ -135,11 +135,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _whole_number(text: str) -> int | float:
     value = int(text)
-    if abs(value) <= _MAX_SAFE_INTEGER:
-        return value
-    if int(float(value)) != value:
-        raise ValueError("an integer that no double holds exactly")
-    return float(value)
+    return value if abs(value) <= _MAX_SAFE_INTEGER else float(value)
 
 
 def _no_constants(name: str) -> None:
