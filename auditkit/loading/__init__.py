@@ -1,0 +1,12 @@
+"""From what people have to what the checks read: files, dataframes and models to a `Case`.
+
+This is where input is doubted. Past `prepare` every array has the right length, every label is one
+of two values, every group has a name, and every table has a digest.
+"""
+
+from __future__ import annotations
+
+from auditkit.loading.case import prepare
+from auditkit.loading.files import load_model, load_table
+
+__all__ = ["load_model", "load_table", "prepare"]

@@ -1,0 +1,239 @@
+"""Validates inputs into a case. Every refusal names the column, the count and the remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from auditkit.canonical import Digest
+from auditkit.errors import InputError, NothingToAuditError
+from auditkit.loading.models import feature_names, model_digest, scorer
+from auditkit.loading.tables import array_digest, describe, to_column, to_pandas
+from auditkit.subject import Case, Inputs, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import numpy.typing as npt
+UNKNOWN = "(unknown)"
+
+
+def prepare(inputs: Inputs) -> Case:
+    """Validates inputs and lays them out for the checks.
+
+    Raises:
+        NothingToAuditError: If there are no rows, or no model, scores or predictions.
+        InputError: If anything else cannot be used as given; the message says what and where.
+    """
+    features = to_pandas(inputs.data, what="data")
+    rows = len(features)
+    if rows == 0:
+        raise NothingToAuditError("data has no rows.", remedy="give the rows to evaluate")
+    if inputs.model is None and inputs.scores is None and inputs.predictions is None:
+        raise NothingToAuditError(
+            "There is no model, no scores and no predictions.", remedy="give one of them"
+        )
+    labels, favourable = _labels(inputs, rows)
+    score = scorer(inputs.model, favourable=favourable) if inputs.model is not None else None
+    if inputs.model is not None:
+        _refuse_other_columns(inputs.model, features, "data")
+    scores = _scores(inputs, features, score)
+    decisions = _decisions(inputs, scores, favourable, rows)
+    reference = None
+    datasets = [describe(features, name="data", role="evaluation")]
+    if inputs.reference is not None:
+        reference = _reference(inputs.reference, features)
+        datasets.append(describe(reference, name="reference", role="reference"))
+    return Case(
+        subject=_subject(inputs, scores, decisions),
+        datasets=tuple(datasets),
+        features=features,
+        labels=labels,
+        decisions=decisions,
+        scores=scores,
+        groups=_groups(inputs.groups, rows),
+        reference=reference,
+        model=inputs.model,
+        score=score,
+        threshold=inputs.threshold,
+        evidence=tuple(inputs.evidence),
+        seed=inputs.seed,
+    )
+
+
+def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
+    """The labels as booleans, and the label value that is favourable."""
+    column = to_column(inputs.labels, what="labels", rows=rows)
+    missing = int(pd.isna(column).sum())
+    if missing:
+        first = int(np.flatnonzero(pd.isna(column))[0])
+        raise InputError(
+            f"{missing:,} of {rows:,} labels are missing, the first in row {first}.",
+            remedy="leave out the rows without a label, and say so in the scope",
+        )
+    values = list(pd.unique(column))
+    if len(values) > 2:
+        raise InputError(
+            f"labels has {len(values):,} distinct values; two are wanted.",
+            remedy="a label says whether the outcome was favourable: use 0 and 1",
+        )
+    if len(values) == 1:
+        raise InputError(
+            f"All {rows:,} labels are alike, so error rates cannot be estimated.",
+            remedy="give rows of both outcomes",
+        )
+    favourable = inputs.favourable
+    if favourable is None:
+        if not all(v in (0, 1) for v in values):
+            raise InputError(
+                "The labels are neither 0/1 nor booleans, so it is unknown which one is good.",
+                remedy="give favourable=, the label value that is good for the person",
+            )
+        favourable = 1
+    if not any(v == favourable for v in values):
+        raise InputError(
+            f"No label has the favourable value {favourable!r}.",
+            remedy="give favourable= one of the two values in labels",
+        )
+    return np.asarray(column == favourable, dtype=bool), favourable
+
+
+def _scores(inputs: Inputs, features: pd.DataFrame, score: Any) -> npt.NDArray[np.float64] | None:
+    if inputs.scores is None:
+        if inputs.predictions is not None or score is None:
+            return None if score is None else _as_scores(score(features))
+        return _as_scores(score(features))
+    column = to_column(inputs.scores, what="scores", rows=len(features))
+    try:
+        scores = column.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError("scores holds values that are not numbers.") from error
+    wrong = int((~((scores >= 0) & (scores <= 1))).sum())
+    if wrong:
+        raise InputError(
+            f"{wrong:,} of {len(scores):,} scores are missing or outside [0, 1].",
+            remedy="give probabilities of the favourable outcome",
+        )
+    return scores
+
+
+def _as_scores(values: Any) -> npt.NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _decisions(
+    inputs: Inputs, scores: npt.NDArray[np.float64] | None, favourable: Any, rows: int
+) -> npt.NDArray[np.bool_]:
+    if not 0 <= inputs.threshold <= 1:
+        raise InputError(
+            f"The threshold {inputs.threshold:g} is outside [0, 1].", remedy="it cuts probabilities"
+        )
+    if inputs.predictions is None:
+        assert scores is not None
+        return np.asarray(scores >= inputs.threshold, dtype=bool)
+    column = to_column(inputs.predictions, what="predictions", rows=rows)
+    if pd.isna(column).any():
+        raise InputError(
+            f"{int(pd.isna(column).sum()):,} predictions are missing.",
+            remedy="give a decision for every row",
+        )
+    known = set(pd.unique(to_column(inputs.labels, what="labels", rows=rows)))
+    strange = [v for v in pd.unique(column) if v not in known]
+    if strange:
+        raise InputError(
+            f"predictions has {len(strange):,} values that labels does not have.",
+            remedy="give decisions in the same two values as labels; scores go into scores=",
+        )
+    return np.asarray(column == favourable, dtype=bool)
+
+
+def _groups(groups: Any, rows: int) -> Mapping[str, npt.NDArray[np.str_]]:
+    if groups is None:
+        return {}
+    frame = to_pandas(groups, what="groups")
+    if len(frame) != rows:
+        raise InputError(
+            f"groups has {len(frame):,} rows and data has {rows:,}.",
+            remedy="give the groups of the same rows, in the same order",
+        )
+    named: dict[str, npt.NDArray[np.str_]] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            empty = [str(c) for c in column.cat.categories if not (column == c).any()]
+            if empty:
+                raise InputError(
+                    f"The group {empty[0]!r} of {name!r} has no members.",
+                    remedy="give rows of that group, or remove it: .cat.remove_unused_categories()",
+                )
+        missing = column.isna().to_numpy()
+        if missing.all():
+            raise InputError(
+                f"Every value of the group column {name!r} is missing.",
+                remedy="leave the column out, or give its values",
+            )
+        texts = np.where(missing, UNKNOWN, column.astype(str).str.strip().to_numpy(dtype=object))
+        named[name] = texts.astype(str)
+    return named
+
+
+def _reference(table: Any, features: pd.DataFrame) -> pd.DataFrame:
+    reference = to_pandas(table, what="reference")
+    if len(reference) == 0:
+        raise InputError(
+            "reference has no rows.", remedy="give the training data, or a sample of it"
+        )
+    lacking = [c for c in features.columns if c not in reference.columns]
+    if lacking:
+        raise InputError(
+            f"reference lacks the column {lacking[0]!r} of data.",
+            remedy="give reference with the same columns as data",
+        )
+    return reference[list(features.columns)]
+
+
+def _refuse_other_columns(model: Any, features: pd.DataFrame, what: str) -> None:
+    expected = feature_names(model)
+    given = list(features.columns)
+    if expected is None or expected == given:
+        return
+    lacking = [c for c in expected if c not in given]
+    extra = [c for c in given if c not in expected]
+    if lacking:
+        raise InputError(
+            f"{what} lacks the column {lacking[0]!r}, which the model was fitted on.",
+            remedy=f"the model wants these columns: {', '.join(expected)}",
+        )
+    if extra:
+        raise InputError(
+            f"{what} has the column {extra[0]!r}, which the model was not fitted on.",
+            remedy="give data[list of the model's columns]",
+        )
+    raise InputError(
+        f"The columns of {what} stand in another order than those the model was fitted on.",
+        remedy=f"give them in this order: {', '.join(expected)}",
+    )
+
+
+def _subject(
+    inputs: Inputs,
+    scores: npt.NDArray[np.float64] | None,
+    decisions: npt.NDArray[np.bool_],
+) -> Subject:
+    if inputs.digest is not None:
+        digest = Digest.parse(inputs.digest)
+    elif inputs.model is not None:
+        digest = model_digest(inputs.model)
+    else:
+        digest = array_digest(scores if scores is not None else decisions.astype(float))
+    default_name = type(inputs.model).__name__ if inputs.model is not None else "decisions"
+    return Subject(
+        name=inputs.name or default_name,
+        version=inputs.version,
+        digest=digest,
+        purpose=inputs.purpose,
+        owner=inputs.owner,
+    )

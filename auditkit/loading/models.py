@@ -1,0 +1,143 @@
+"""Models of any common kind as one function from a table to scores of the favourable outcome."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from auditkit.canonical import Digest
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
+
+
+def scorer(model: Any, *, favourable: Any) -> Score:
+    """A function from rows to scores of the favourable outcome, shape `(rows,)`, in [0, 1].
+
+    Args:
+        model: An estimator with `predict_proba`, an XGBoost or LightGBM booster with a binary
+            objective, or a callable that gives such scores itself.
+        favourable: The label value that is good for the person; picks the column of
+            `predict_proba`. A booster or callable scores label 1.
+
+    Raises:
+        InputError: If the model cannot be asked for scores.
+    """
+    if hasattr(model, "predict_proba"):
+        return _from_estimator(model, favourable)
+    predict = _booster_predict(model)
+    if predict is None and callable(model) and not inspect.isclass(model):
+        predict = model
+    if predict is None:
+        raise InputError(
+            f"A {type(model).__name__} has no predict_proba and is not callable.",
+            remedy="give an estimator with predict_proba, a booster, or a function table -> scores",
+        )
+    ask, flipped = predict, favourable in (0, False)
+
+    def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        values = _checked(ask(rows), len(rows))
+        return 1.0 - values if flipped else values
+
+    return score
+
+
+def model_digest(model: Any) -> Digest:
+    """The digest of a model in memory, where no digest of its files is known.
+
+    Raises:
+        InputError: If the model cannot be written to bytes.
+    """
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    if hasattr(booster, "save_raw"):
+        return Digest.of(b"auditkit/xgboost-ubj/v1\0" + bytes(booster.save_raw(raw_format="ubj")))
+    import pickle
+
+    try:
+        return Digest.of(b"auditkit/pickle/v1\0" + pickle.dumps(model, protocol=5))
+    except Exception as error:
+        raise InputError(
+            f"A {type(model).__name__} cannot be written to bytes, so it has no digest.",
+            remedy="give digest='sha256:...' of the file that the model came from",
+        ) from error
+
+
+def feature_names(model: Any) -> list[str] | None:
+    """The columns that a model was fitted on, in order; None if it does not say."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None and hasattr(model, "get_booster"):
+        names = model.get_booster().feature_names
+    if names is None:
+        names = getattr(model, "feature_names", None)
+    if names is None and callable(getattr(model, "feature_name", None)):
+        names = model.feature_name()
+    return [str(name) for name in names] if names is not None and len(names) else None
+
+
+def _from_estimator(model: Any, favourable: Any) -> Score:
+    classes = list(getattr(model, "classes_", [0, 1]))
+    if len(classes) != 2:
+        raise InputError(
+            f"The model decides between {len(classes)} classes; this audit is of two.",
+            remedy="give scores of the favourable class against the rest",
+        )
+    matching = [i for i, c in enumerate(classes) if c == favourable]
+    if not matching and isinstance(favourable, bool | np.bool_ | int):
+        matching = [i for i, c in enumerate(classes) if str(c) == str(int(favourable))]
+    if not matching:
+        raise InputError(
+            f"The model's classes are {classes!r}; the favourable label is {favourable!r}.",
+            remedy="give labels in the values that the model was fitted on",
+        )
+    column = matching[0]
+
+    def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        try:
+            probabilities = np.asarray(model.predict_proba(rows))
+        except Exception as error:
+            raise InputError(
+                f"The model cannot score the data: {type(error).__name__}.",
+                remedy="data must have the columns, order and kinds that the model was fitted on",
+            ) from error
+        return _checked(probabilities[:, column], len(rows))
+
+    return score
+
+
+def _booster_predict(model: Any) -> Score | None:
+    kind = type(model)
+    if kind.__module__.startswith("xgboost") and hasattr(model, "inplace_predict"):
+        from xgboost import DMatrix
+
+        def by_xgboost(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+            result: npt.NDArray[np.float64] = model.predict(DMatrix(rows))
+            return result
+
+        return by_xgboost
+    if kind.__module__.startswith("lightgbm") and hasattr(model, "model_to_string"):
+        predict: Score = model.predict
+        return predict
+    return None
+
+
+def _checked(values: Any, rows: int) -> npt.NDArray[np.float64]:
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.shape != (rows,):
+        raise InputError(
+            f"The model gives scores of shape {scores.shape} for {rows:,} rows.",
+            remedy="it must give one score for each row",
+        )
+    if not np.isfinite(scores).all() or scores.min(initial=0) < 0 or scores.max(initial=1) > 1:
+        raise InputError(
+            "The model gives scores that are missing or outside [0, 1].",
+            remedy="give probabilities, not margins",
+        )
+    return scores
