@@ -10,6 +10,8 @@ from typing import Final
 
 from auditkit.checks import (
     access_decisions,
+    explanation_denials,
+    explanation_global,
     lineage_model,
     privacy_identifiers,
     privacy_leaks,
@@ -21,6 +23,8 @@ __all__ = ["CHECKS", "Check", "find_check"]
 CHECKS: Final[tuple[Check, ...]] = (
     privacy_identifiers.CHECK,
     privacy_leaks.CHECK,
+    explanation_global.CHECK,
+    explanation_denials.CHECK,
     lineage_model.CHECK,
     access_decisions.CHECK,
 )

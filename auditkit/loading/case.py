@@ -10,7 +10,7 @@ import pandas as pd
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.loading.models import feature_names, model_digest, scorer
-from auditkit.loading.tables import array_digest, describe, to_column, to_pandas
+from auditkit.measures.tables import array_digest, describe, to_column, to_pandas
 from auditkit.subject import Case, Inputs, Subject
 
 if TYPE_CHECKING:

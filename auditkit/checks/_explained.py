@@ -1,0 +1,70 @@
+"""The attribution that the explanation checks share: of the score that was decided on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auditkit.errors import InputError
+from auditkit.measures.attribution import Attribution, explain
+from auditkit.measures.explained_output import LOG_ODDS, MARGIN
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from auditkit.subject import Case
+
+
+def lacking(case: Case) -> str:
+    """Why nothing can be explained; empty if something can."""
+    if case.model is None or case.score is None:
+        return "there is no model to explain"
+    if case.reference is None:
+        return "there is no reference to explain the model against"
+    return ""
+
+
+def attribution_of(case: Case) -> Attribution:
+    """Of the favourable outcome, every row against the case's whole reference; computed once.
+
+    Raises:
+        InputError: If the model cannot be explained, or what it gives is not what was decided on.
+    """
+    assert case.reference is not None
+    reference = case.reference
+    return case.once("attribution", lambda: favourable_attribution(case, case.features, reference))
+
+
+def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFrame) -> Attribution:
+    """Of the favourable outcome, for some rows against some reference.
+
+    Raises:
+        InputError: If what is explained is not the score that `case.score` gives.
+    """
+    assert case.score is not None
+    attribution = explain(case.model, rows, reference=reference, seed=case.seed)
+    scores = case.score(rows)
+    if _same(attribution, attribution.outputs, scores):
+        return attribution
+    other = attribution.of_other_class()
+    if _same(attribution, other.outputs, scores):
+        return other
+    raise InputError(
+        "The output that can be explained is not the score that was decided on.",
+        remedy="give the model whose scores were used",
+    )
+
+
+def _same(
+    attribution: Attribution, outputs: NDArray[np.float64], scores: NDArray[np.float64]
+) -> bool:
+    if attribution.unit == MARGIN:  # Its score is some increasing function of it.
+        order = np.argsort(outputs, kind="stable")
+        return bool((np.diff(scores[order]) >= -1e-6).all())
+    if attribution.unit == LOG_ODDS:
+        from scipy.special import expit
+
+        outputs = expit(outputs)
+    return bool(np.abs(outputs - scores).max(initial=0.0) <= 1e-4)

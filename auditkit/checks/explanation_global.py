@@ -1,0 +1,134 @@
+"""Which features move the score, and by how much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.checks._explained import attribution_of, lacking
+from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.reasons import cell
+
+if TYPE_CHECKING:
+    from auditkit.measures.attribution import Attribution
+    from auditkit.subject import Case
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    reason = lacking(case)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    attribution = attribution_of(case)
+    rows = len(attribution.values)
+    return CHECK.evidence(
+        parameters={
+            **parameters,
+            "seed": case.seed,
+            "method": attribution.method,
+            "unit": attribution.unit,
+            "explained": "score of the favourable outcome",
+            "reference": str(attribution.reference_digest),
+            "reference_rows": attribution.reference_rows,
+        },
+        n=rows,
+        measurements=(
+            *_importance(attribution, parameters, case.seed),
+            Measurement(
+                name="additivity_residual",
+                value=float(attribution.residual.max()),
+                n=rows,
+                unit=attribution.unit,
+                method="largest |sum of attributions + base - output|",
+            ),
+            Measurement(
+                name="reference_rows", value=attribution.reference_rows, n=rows, unit="count"
+            ),
+        ),
+        tables=_tables(attribution),
+        notes=(
+            "Attributions say how the model computes its score; they are not causes.",
+            "They are relative to the reference; another reference gives others.",
+            "Correlated features share what they carry together.",
+        ),
+    )
+
+
+def _importance(
+    attribution: Attribution, parameters: Parameters, seed: int
+) -> tuple[Measurement, ...]:
+    """Mean absolute attributions, most important first, with a percentile bootstrap over rows."""
+    magnitudes = np.abs(attribution.values)
+    rows = len(magnitudes)
+    level = float(parameters["level"])
+    rng = np.random.default_rng(seed)
+    replicates = int(parameters["replicates"])
+    means = np.empty((replicates, magnitudes.shape[1]))
+    for i in range(replicates):
+        means[i] = rng.multinomial(rows, np.full(rows, 1 / rows)) @ magnitudes / rows
+    tails = (1 - level) / 2
+    lower, upper = np.quantile(means, (tails, 1 - tails), axis=0)
+    importance = attribution.importance
+    return tuple(
+        Measurement(
+            name="mean_abs_shap",
+            value=float(importance[i]),
+            n=rows,
+            unit=attribution.unit,
+            lower=float(lower[i]) if rows > 1 else None,
+            upper=float(upper[i]) if rows > 1 else None,
+            level=level if rows > 1 else None,
+            method=f"{attribution.method}; percentile bootstrap over rows",
+            group=(("feature", attribution.feature_names[i]),),
+        )
+        for i in np.argsort(-importance, kind="stable")
+    )
+
+
+def _tables(attribution: Attribution) -> tuple[Table, Table]:
+    names = tuple(
+        f"{name} (feature)" if name in {"row", "base", "output"} else name
+        for name in attribution.feature_names
+    )
+    values = tuple(
+        (row, attribution.base, float(attribution.outputs[row]), *map(float, shares))
+        for row, shares in enumerate(attribution.values)
+    )
+    features = tuple(
+        (row, *map(cell, cells))
+        for row, cells in enumerate(attribution.data.itertuples(index=False, name=None))
+    )
+    return (
+        Table(
+            name="shap_values",
+            title=f"Attributions of the score, {attribution.unit}",
+            columns=("row", "base", "output", *names),
+            rows=values,
+        ),
+        Table(
+            name="feature_values",
+            title="The rows that were explained",
+            columns=("row", *names),
+            rows=features,
+        ),
+    )
+
+
+CHECK: Check = Check(
+    id="explanation.global",
+    version="1",
+    title="What the score rests on",
+    area="explanation",
+    measures=(
+        "Mean absolute SHAP value of each feature over the evaluated rows, against the whole "
+        "reference, and by how much attributions fail to add up to the model's own output."
+    ),
+    misleads=(
+        "It describes the model, not the world; a feature can weigh little because another that "
+        "is correlated with it carries the weight."
+    ),
+    source="Lundberg et al., Nature Machine Intelligence 2 (2020), interventional SHAP",
+    parameters={"level": 0.95, "replicates": 500},
+    run=_run,
+)

@@ -1,0 +1,176 @@
+"""The principal reasons for an unfavourable decision (12 CFR 1002.9(b)(2) and its comments).
+
+A reason is a factor that was actually scored and pulled this applicant's score below that of a
+reference population: those approved at or just above the cut-off, by default, which is the first
+of the methods that comment 9(b)(2)-5 names.
+
+Laws:
+    - Adverse direction only: a factor that raised the score is never a reason.
+    - A principal reason is never left out. Up to `most` are listed, and beyond that every factor
+      that carries at least `principal_share` of all that spoke against the applicant.
+    - A factor that carries less than `least_share` is no reason, even where few others remain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MOST: Final = 4
+PRINCIPAL_SHARE: Final = 0.15
+LEAST_SHARE: Final = 0.01
+
+MARGINAL: Final = "approved at or just above the cut-off"
+APPROVED: Final = "all approved"
+ALL: Final = "all applicants"
+POPULATIONS: Final = (MARGINAL, APPROVED, ALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """One principal reason of one row.
+
+    Attributes:
+        rank: 1 for what weighed most.
+        feature: The factor.
+        value: The applicant's value; None if missing.
+        reference_value: The reference population's median; its commonest value, if not a number.
+        contribution: The factor's attribution, < 0, in the attribution's unit.
+        share: Its part of all adverse attribution of the row, in (0, 1].
+    """
+
+    rank: int
+    feature: str
+    value: bool | int | float | str | None
+    reference_value: bool | int | float | str | None
+    contribution: float
+    share: float
+
+
+def principal_reasons(
+    contributions: NDArray[np.float64],
+    *,
+    names: tuple[str, ...],
+    values: tuple[Any, ...],
+    reference_values: tuple[Any, ...],
+    most: int = MOST,
+    principal_share: float = PRINCIPAL_SHARE,
+    least_share: float = LEAST_SHARE,
+) -> tuple[Reason, ...]:
+    """The principal reasons of one row, heaviest first; ties keep the order of the columns.
+
+    Args:
+        contributions: Attributions of the favourable outcome, shape `(features,)`.
+        names: The factors.
+        values: The row's values.
+        reference_values: From `typical_values`.
+        most: How many are listed, unless more are principal.
+        principal_share: Beyond `most`, what share makes a factor principal, in (0, 1].
+        least_share: What share a factor must carry to be a reason at all, in [0, 1).
+    """
+    adverse = np.minimum(contributions, 0.0)
+    total = float(adverse.sum())
+    if total == 0:
+        return ()
+    shares = adverse / total
+    order = np.argsort(adverse, kind="stable")
+    listed = [
+        int(i)
+        for rank, i in enumerate(order)
+        if shares[i] > 0
+        and (shares[i] >= least_share if rank < most else shares[i] >= principal_share)
+    ]
+    return tuple(
+        Reason(
+            rank=rank,
+            feature=names[i],
+            value=values[i],
+            reference_value=reference_values[i],
+            contribution=float(contributions[i]),
+            share=float(shares[i]),
+        )
+        for rank, i in enumerate(listed, start=1)
+    )
+
+
+def reference_population(
+    reference: pd.DataFrame,
+    scores: NDArray[np.float64],
+    *,
+    threshold: float,
+    population: str = MARGINAL,
+    marginal_share: float = 0.1,
+    at_least: int = 50,
+) -> pd.DataFrame:
+    """The rows that reasons are relative to.
+
+    Args:
+        reference: Applicants.
+        scores: Their scores of the favourable outcome, shape `(rows,)`.
+        threshold: Approved is who scores at least this.
+        population: One of `POPULATIONS`.
+        marginal_share: "Just above the cut-off" are those approved with the lowest scores, this
+            share of them, in (0, 1].
+        at_least: ... and at least so many, where there are so many.
+
+    Raises:
+        InputError: If the population is unknown or has no members.
+    """
+    if population not in POPULATIONS:
+        raise InputError(
+            f"The reference population {population!r} is unknown.",
+            remedy=f"choose one of: {'; '.join(POPULATIONS)}",
+        )
+    if population == ALL:
+        return reference
+    approved = np.flatnonzero(scores >= threshold)
+    if len(approved) == 0:
+        raise InputError(
+            "No row of the reference is approved, so nobody stands just above the cut-off.",
+            remedy=f"give a reference with approved applicants, or choose {ALL!r}",
+        )
+    if population == MARGINAL:
+        count = max(round(marginal_share * len(approved)), at_least)
+        nearest = approved[np.argsort(scores[approved], kind="stable")][:count]
+        approved = np.sort(nearest)
+    return reference.iloc[approved].reset_index(drop=True)
+
+
+def typical_values(table: pd.DataFrame) -> tuple[Any, ...]:
+    """Each column's median, or its commonest value if it is not of numbers; None if all missing."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    typical: list[Any] = []
+    for name in table.columns:
+        column = table[name].dropna()
+        if len(column) == 0:
+            typical.append(None)
+        elif is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype):
+            typical.append(cell(column.median()))
+        else:
+            typical.append(cell(column.mode().iloc[0]))
+    return tuple(typical)
+
+
+def cell(value: Any) -> bool | int | float | str | None:
+    """A value of a table as evidence writes it: text where it is no number; missing is None."""
+    import pandas as pd
+
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value) if abs(int(value)) <= 2**53 else str(value)
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if np.isfinite(number) else None if np.isnan(number) else str(number)
+    return str(value)

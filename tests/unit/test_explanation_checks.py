@@ -1,0 +1,125 @@
+"""The explanation checks, on a case whose answers can be worked out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+
+from auditkit.checks import find_check
+from auditkit.errors import InputError
+from auditkit.evidence import Outcome
+from auditkit.loading import prepare
+from auditkit.subject import Inputs
+
+
+def applicants(rows: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({n: rng.normal(size=rows) for n in ("income", "debt", "noise")})
+
+
+def make_case(**changes):
+    train, rows = applicants(800, 0), applicants(300, 1)
+    repaid = (train.income - train.debt > 0).astype(int)
+    model = xgboost.XGBClassifier(n_estimators=20, max_depth=3, n_jobs=1).fit(train, repaid)
+    given = {
+        "model": model,
+        "data": rows,
+        "labels": (rows.income - rows.debt > 0).astype(int),
+        "reference": train,
+    }
+    return prepare(Inputs(**{**given, **changes}))
+
+
+@pytest.fixture(scope="module")
+def case():
+    return make_case()
+
+
+def run(check_id, case, **overrides):
+    check = find_check(check_id)
+    assert check is not None
+    return check.run(case, check.parameters_with(overrides))
+
+
+def test_global_ranks_what_the_label_was_made_of(case):
+    e = run("explanation.global", case)
+    order = [m.group[0][1] for m in e.named("mean_abs_shap")]
+    assert order[-1] == "noise"
+    income = e.measurement("mean_abs_shap[feature=income]")
+    assert income.lower < income.value < income.upper
+    assert income.unit == "log-odds"
+    assert e.measurement("additivity_residual").value < 1e-5
+    assert e.measurement("reference_rows").value == 800
+    shap_values, feature_values = e.table("shap_values"), e.table("feature_values")
+    assert shap_values.columns == ("row", "base", "output", "income", "debt", "noise")
+    for row in shap_values.rows:
+        assert sum(row[3:]) + row[1] == pytest.approx(row[2], abs=1e-5)
+    assert feature_values.column("income") == tuple(case.features.income)
+
+
+def test_the_same_seed_gives_the_same_evidence(case):
+    again = make_case()
+    for check in ("explanation.global", "explanation.denials"):
+        assert run(check, case).digest == run(check, again).digest
+
+
+def test_every_denial_has_adverse_reasons(case):
+    e = run("explanation.denials", case)
+    denied = np.flatnonzero(~case.decisions)
+    assert e.measurement("denials").value == len(denied)
+    table = e.table("denial_reasons")
+    assert set(table.column("row")) <= set(denied.tolist())
+    assert all(c < 0 for c in table.column("contribution"))
+    explained = set(table.column("row"))
+    assert e.measurement("denials_with_reasons").value == len(explained) / len(denied)
+    assert 0.9 < e.measurement("adverse_coverage").value <= 1
+    for row, feature, value in zip(
+        *(table.column(c) for c in ("row", "feature", "value")), strict=True
+    ):
+        assert case.features[feature][row] == value
+
+
+def test_reasons_flip_with_the_favourable_class(case):
+    """The same model, where class 0 is the good one: what spoke for now speaks against."""
+    mirrored = make_case(favourable=0)
+    denied_here = set(run("explanation.denials", case).table("denial_reasons").column("row"))
+    denied_there = set(run("explanation.denials", mirrored).table("denial_reasons").column("row"))
+    assert not denied_here & denied_there
+    one, other = (run("explanation.global", c).table("shap_values") for c in (case, mirrored))
+    np.testing.assert_allclose(one.column("income"), -np.array(other.column("income")))
+
+
+@pytest.mark.parametrize("check", ["explanation.global", "explanation.denials"])
+@pytest.mark.parametrize(
+    ("lacking", "reason"), [({"reference": None}, "no reference"), ({"model": None}, "no model")]
+)
+def test_without_model_or_reference_nothing_is_assessed(case, check, lacking, reason):
+    e = run(check, replace(case, **lacking, _computed={}))
+    assert e.outcome is Outcome.NOT_ASSESSED
+    assert reason in e.reason
+    assert not e.measurements
+
+
+def test_nobody_denied_is_not_applicable(case):
+    e = run("explanation.denials", replace(case, decisions=np.ones(300, dtype=bool)))
+    assert e.outcome is Outcome.NOT_APPLICABLE
+
+
+def test_a_model_that_did_not_give_the_scores_is_refused(case):
+    foreign = replace(case, score=lambda rows: np.full(len(rows), 0.5), _computed={})
+    with pytest.raises(InputError, match="not the score"):
+        run("explanation.global", foreign)
+
+
+def test_reference_population_is_the_marginal_approvals_by_default(case):
+    marginal = run("explanation.denials", case)
+    everyone = run("explanation.denials", case, population="all applicants")
+    approved = int((case.score(case.reference) >= 0.5).sum())
+    assert marginal.parameters["reference_rows"] == max(50, round(0.1 * approved))
+    assert everyone.parameters["reference_rows"] == 800
+    with pytest.raises(InputError, match="population"):
+        run("explanation.denials", case, population="friends")
