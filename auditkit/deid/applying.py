@@ -1,0 +1,250 @@
+"""Applies a plan to a table: treats, searches again, and makes the evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.deid.columns import FREE_TEXT
+from auditkit.deid.detector import Deidentifier
+from auditkit.deid.frames import Column, read_columns, with_columns
+from auditkit.deid.generalize import age_of, year_of, zip3_digest, zip3_of
+from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.deid.known import known_of_rows
+from auditkit.deid.leaks import Leaks, search
+from auditkit.deid.notes import redact_notes
+from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.errors import InputError, VerificationError
+from auditkit.evidence import Evidence, Measurement, Table
+
+if TYPE_CHECKING:
+    from auditkit.canonical import Json
+
+# Too coarse to look for in a note: every note holds such numbers and such words.
+_NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A de-identified table.
+
+    Attributes:
+        table: Of the kind that came in.
+        evidence: Of what was found, done and left; to be handed to an audit.
+        found: Number of identifiers by column and kind.
+    """
+
+    table: Any
+    evidence: tuple[Evidence, ...]
+    found: Mapping[str, Mapping[str, int]]
+
+
+def apply_plan(
+    plan: Plan, table: Any, *, keys: Any = None, deidentifier: Deidentifier | None = None
+) -> Result:
+    """See `Plan.apply`."""
+    del keys
+    columns = read_columns(table)
+    _same_columns(plan, columns)
+    rows = len(next(iter(columns.values())).codes) if columns else 0
+    known = known_of_rows(
+        {
+            entry.column: (entry.kind, columns[entry.column].cells())
+            for entry in plan.columns
+            if entry.kind in KINDS and entry.kind not in _NOT_SEARCHED and not _kept(entry)
+        },
+        rows,
+    )
+    changed: dict[str, Sequence[str | None]] = {}
+    found: dict[str, Counter[str]] = {}
+    reader = deidentifier or Deidentifier()
+    for entry in plan.columns:
+        column = columns[entry.column]
+        if entry.kind in KINDS:
+            found[entry.column] = Counter({entry.kind: column.present})
+        if entry.treatment is Treatment.REDACT:
+            redacted = redact_notes(column.cells(), known, reader)
+            changed[entry.column] = redacted.texts
+            found[entry.column] = redacted.found
+        elif entry.treatment not in {Treatment.KEEP, Treatment.DROP}:
+            changed[entry.column] = _treated(column, _operation(entry, plan))
+    dropped = [e.column for e in plan.columns if e.treatment is Treatment.DROP]
+    output = {
+        name: changed.get(name) or column.cells()
+        for name, column in columns.items()
+        if name not in dropped and not column.numeric and not plan[name].accepted
+    }
+    leaks = search(
+        output,
+        known,
+        texts=frozenset(e.column for e in plan.columns if e.treatment is Treatment.REDACT),
+        looked_for=frozenset(class_of(k) for counts in found.values() for k in counts),
+        deidentifier=reader,
+    )
+    if leaks.total:
+        raise _leaked(leaks)
+    return Result(
+        table=with_columns(table, changed, dropped),
+        evidence=_evidence(plan, columns, found, leaks, rows=rows, reader=reader),
+        found=found,
+    )
+
+
+def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
+    missing = [c.column for c in plan.columns if c.column not in columns]
+    new = [name for name in columns if name not in plan]
+    if missing or new:
+        parts = []
+        if missing:
+            parts.append("the table lacks " + ", ".join(map(repr, missing)))
+        if new:
+            parts.append("the plan lacks " + ", ".join(map(repr, new)))
+        raise InputError(
+            f"The plan was made for other columns: {'; '.join(parts)}.",
+            remedy="rename the columns back, or propose a new plan",
+        )
+
+
+def _kept(entry: ColumnPlan) -> bool:
+    return entry.treatment is Treatment.KEEP
+
+
+def _operation(entry: ColumnPlan, plan: Plan) -> Callable[[str], str | None]:
+    """What is done to each distinct value of a column."""
+    if entry.treatment is Treatment.YEAR:
+        birth = entry.kind == "BIRTH_DATE"
+        return lambda value: year_of(value, birth=birth, as_of=plan.as_of)
+    if entry.treatment is Treatment.AGE:
+        return age_of
+    if entry.treatment is Treatment.ZIP3:
+        return zip3_of
+    from presidio_anonymizer.operators import Replace
+
+    operator, parameters = Replace(), {"new_value": f"<{entry.kind}>"}
+    return lambda value: str(operator.operate(value, parameters))
+
+
+def _treated(column: Column, operation: Callable[[str], str | None]) -> list[str | None]:
+    new = [operation(value) for value in column.values]
+    new.append(None)
+    return [new[code] for code in column.codes.tolist()]
+
+
+def _leaked(leaks: Leaks) -> VerificationError:
+    classes = ", ".join(f"{CLASSES[c].lower()}: {n}" for c, n in leaks.by_class.items() if n)
+    columns = ", ".join(repr(name) for name, n in leaks.by_column.items() if n)
+    return VerificationError(
+        f"Identifiers remain in the output, in {columns} ({classes}). Nothing was handed over.",
+        remedy="drop or replace these columns, or name in the plan who accepts it: accepted: NAME",
+    )
+
+
+def _evidence(
+    plan: Plan,
+    columns: Mapping[str, Column],
+    found: Mapping[str, Counter[str]],
+    leaks: Leaks,
+    *,
+    rows: int,
+    reader: Deidentifier,
+) -> tuple[Evidence, ...]:
+    lines = []
+    for entry in plan.columns:
+        counts = found.get(entry.column, Counter())
+        total = sum(counts.values())
+        lines.append(
+            (
+                entry.column,
+                entry.identifier_class,
+                ", ".join(sorted(counts)) if entry.kind == FREE_TEXT else entry.kind,
+                total,
+                0 if _kept(entry) else total,
+                entry.treatment.words,
+                entry.reason,
+            )
+        )
+    parameters: dict[str, Json] = {
+        "mode": plan.mode.value,
+        "as_of": plan.as_of.isoformat(),
+        "plan": str(plan.digest),
+        "zip3_table": str(zip3_digest()),
+        "detector": reader.describe(),
+    }
+    identifiers = Evidence(
+        check="privacy.identifiers",
+        version="1",
+        title="Identifiers found and treated",
+        area="privacy",
+        n=rows,
+        parameters=parameters,
+        measurements=(
+            _count("identifiers_found", sum(line[3] for line in lines), rows),
+            _count("identifiers_treated", sum(line[4] for line in lines), rows),
+            _count("columns_examined", len(columns), rows),
+        ),
+        tables=(
+            Table(
+                name="identifier_columns",
+                title="What each column of the raw table holds, and what was done with it",
+                columns=(
+                    "column", "identifier_class", "kinds", "found", "treated", "treatment", "reason"
+                ),
+                rows=tuple(lines),
+            ),
+        ),
+        notes=(_MODE_NOTES[plan.mode.value], *_accepted(plan)),
+    )  # fmt: skip
+    remaining = Evidence(
+        check="privacy.leaks",
+        version="1",
+        title="Identifiers that remain",
+        area="privacy",
+        n=leaks.cells,
+        population="cells of the output",
+        parameters=parameters,
+        measurements=(
+            _count("leaks", leaks.total, leaks.cells),
+            *(
+                Measurement(
+                    name="leaks", value=n, n=leaks.cells, unit="count", group=(("class", letter),)
+                )
+                for letter, n in leaks.by_class.items()
+            ),
+        ),
+        notes=(_SEARCHED,),
+    )
+    return identifiers, remaining
+
+
+_SEARCHED: Final = (
+    "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
+    "identifiers of all other rows; free text by the detector again."
+)
+_MODE_NOTES: Final = {
+    "safe-harbor": (
+        "Mode: Safe Harbor, 45 CFR 164.514(b)(2). The rule also wants that the entity has no "
+        "actual knowledge that what remains could identify someone: a statement that people make."
+    ),
+    "limited-data-set": (
+        "Mode: limited data set, 45 CFR 164.514(e). It is not de-identified and needs a data use "
+        "agreement."
+    ),
+    "expert": (
+        "Mode: expert determination, 45 CFR 164.514(b)(1). These are inputs to an expert's "
+        "determination, not the determination."
+    ),
+}
+
+
+def _accepted(plan: Plan) -> tuple[str, ...]:
+    return tuple(
+        f"Column {c.column!r} is accepted as it is by {c.accepted}."
+        for c in plan.columns
+        if c.accepted
+    )
+
+
+def _count(name: str, value: int, n: int) -> Measurement:
+    return Measurement(name=name, value=value, n=n, unit="count")

@@ -1,0 +1,117 @@
+"""Names of columns that hold identifiers, and the forms of their values. Data for `columns`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from auditkit.deid import checksums
+from auditkit.deid.generalize import read_date
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
+
+
+# Read top down; the first that fits proposes. Names arrive as lower-case words.
+NAMES: Final = tuple(
+    (_words(pattern), kind)
+    for pattern, kind in (
+        (r"e ?mail(?: address)?|mail address", "EMAIL_ADDRESS"),
+        (r"fax|facsimile", "FAX_NUMBER"),
+        (r"phone|telephone|tel|mobile|cell|cellphone|pager|contact (?:no|number)", "PHONE_NUMBER"),
+        (r"ssn|social security|soc sec|social", "US_SSN"),
+        (r"itin|tax(?:payer)? id|tin|ein", "TAX_ID"),
+        (r"mrn|medical record|patient (?:id|no|number|identifier)|chart (?:id|no|number)|encounter id", "MEDICAL_RECORD"),
+        (r"(?:member|subscriber|beneficiary|enrollee|health plan|insurance|policy|medicare|medicaid) ?(?:id|no|number|identifier)|mbi|hicn", "HEALTH_PLAN"),
+        (r"iban", "IBAN_CODE"),
+        (r"(?:credit |debit |payment )?card (?:no|number)|credit card|cc (?:no|number|num)|pan", "CREDIT_CARD"),
+        (r"routing(?: no| number)?|aba", "ROUTING_NUMBER"),
+        (r"(?:bank )?(?:account|acct) ?(?:id|no|num|number)|loan (?:id|no|number)", "ACCOUNT"),
+        (r"npi", "NPI"),
+        (r"dea(?: no| number)?", "DEA"),
+        (r"driver s? ?licen[cs]e(?: no| number)?|drivers licen[cs]e(?: no| number)?|driving licen[cs]e|dl (?:no|number)", "DRIVER_LICENSE"),
+        (r"passport(?: no| number)?", "PASSPORT"),
+        (r"vin|vehicle (?:id|identification)(?: number)?", "VEHICLE"),
+        (r"(?:licen[cs]e )?plate(?: no| number)?|vehicle tag", "LICENSE_PLATE"),
+        (r"(?:licen[cs]e|certificate|credential|permit)(?: id| no| number)", "LICENSE"),
+        (r"mac(?: address)?", "MAC_ADDRESS"),
+        (r"(?:device|serial|imei|implant|udi|equipment) ?(?:id|no|number|serial|identifier)?", "DEVICE"),
+        (r"(?:ip|ipv4|ipv6)(?: address| addr)?", "IP_ADDRESS"),
+        (r"url|web ?site|web page|home ?page|link|profile url", "URL"),
+        (r"(?:photo|picture|portrait|image|headshot|avatar)(?: url| file| path)?", "PHOTO"),
+        (r"fingerprint|voice ?print|iris|retina|biometric|face ?(?:id|print|template)", "BIOMETRIC"),
+        (r"(?:date of birth|birth ?date|birth ?day|dob|born)", "BIRTH_DATE"),
+        (r"age(?: years| yrs| at \w+)?|\w+ age", "AGE"),
+        (r"zip(?: ?code)?|postal ?code|post ?code|postcode|zip ?5|zip ?4", "ZIP_CODE"),
+        (r"(?:street|home|mailing|postal|billing|residence|residential|property|work)? ?(?:address|addr)(?: line)?(?: \d)?|street(?: name)?|house (?:no|number)", "ADDRESS"),
+        (r"city|town|county|municipality|precinct|borough|village|suburb|neighbou?rhood|place of (?:birth|residence)|birth ?place", "CITY"),
+        (r"lat|latitude|lon|lng|longitude|geo ?code|geo ?hash|coordinates", "COORDINATES"),
+        (r"(?:\w+ )?(?:date|datetime|timestamp|day)(?: of \w+)?|(?:admitted|discharged|created|updated|visited|opened|closed|signed)(?: at| on)?|dod|death date", "DATE_TIME"),
+        (r"employer|company|organi[sz]ation|workplace|hospital|clinic|school", "ORGANIZATION"),
+        (r"(?:first|last|middle|full|given|family|maiden|sur|applicant|patient|customer|client|borrower|co ?borrower|employee|"
+         r"physician|doctor|provider|nurse|officer|spouse|mother|father|parent|guardian|relative|emergency contact|contact|user|person|member|next of kin|insured|account holder|subject)s? ?names?"
+         r"|surname|forename|lastname|firstname|fullname|name|spouse|mother|father|guardian|next of kin|emergency contact|physician|doctor", "PERSON"),
+        (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
+    )
+)  # fmt: skip
+NOTES: Final = _words(
+    r"notes?|comments?|remarks?|description|narrative|text|memo|message|summary|report|history|free ?text|body|details?|reason|transcript|feedback"
+)
+
+_PERSONLIKE: Final = re.compile(
+    r"(?:(?:mr|mrs|ms|miss|dr|prof)\.? )?[^\W\d_][\w'.-]*(?:,? [^\W\d_][\w'.-]*){0,4}\Z",
+    re.IGNORECASE,
+)
+_DIGITS: Final = re.compile(r"\D+")
+
+
+def _us_phone(text: str) -> bool:
+    digits = _DIGITS.sub("", re.split(r"(?i)x|ext", text)[0])
+    if re.search(r"[A-Za-z]{4}", text):
+        return False
+    return (
+        (len(digits) == 10 and digits[0] in "23456789" and digits[3] in "0123456789")
+        or (len(digits) == 11 and digits[0] == "1")
+        or (text.strip().startswith(("+", "00")) and 8 <= len(digits) <= 15)
+    )
+
+
+FULL: Final[dict[str, Callable[[str], bool]]] = {
+    "EMAIL_ADDRESS": lambda t: bool(re.fullmatch(r"\s*[^\s@]+@[^\s@]+\.[^\s@]{2,}\s*", t)),
+    "URL": lambda t: bool(re.fullmatch(r"\s*(?:https?://\S+|www\.\S+|(?:[\w-]+\.)+[a-z]{2,6}(?:/\S*)?)\s*", t, re.IGNORECASE)),
+    "IP_ADDRESS": lambda t: bool(re.fullmatch(r"\s*(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})\s*", t, re.IGNORECASE)),
+    "MAC_ADDRESS": lambda t: bool(re.fullmatch(r"\s*(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\s*", t, re.IGNORECASE)),
+    "US_SSN": lambda t: bool(re.fullmatch(r"\s*\d{3}[- .]?\d{2}[- .]?\d{4}\s*", t)) and checksums.ssn(checksums.bare(t)),
+    "IBAN_CODE": lambda t: checksums.iban(checksums.bare(t)),
+    "CREDIT_CARD": lambda t: not re.search(r"[A-Za-z]", t) and checksums.card(checksums.bare(t)),
+    "VEHICLE": lambda t: checksums.vin(checksums.bare(t)),
+    "HEALTH_PLAN": lambda t: checksums.mbi(checksums.bare(t)),
+    "DEA": lambda t: checksums.dea(checksums.bare(t)),
+    "NPI": lambda t: checksums.npi(checksums.bare(t)),
+    "PHONE_NUMBER": _us_phone,
+    "DATE_TIME": lambda t: read_date(t) is not None,
+    "ADDRESS": lambda t: bool(re.match(r"\s*(?:\d{1,6}[A-Za-z]?(?:-\d+)?,? (?:[\w.'-]+,? ){1,5}?(?:st|street|ave|avenue|rd|road|blvd|boulevard|ln|lane|dr|drive|ct|court|way|pl|place|ter|terrace|cir|circle|pkwy|parkway|hwy|highway|sq|square|trl|trail|loop|row|run|pike)\b|p\.? ?o\.? ?box \d)", t, re.IGNORECASE)),
+    "COORDINATES": lambda t: bool(re.fullmatch(r"\s*-?\d{1,3}\.\d{3,}(?:[,; ]+-?\d{1,3}\.\d{3,})?\s*", t)),
+    "ID": lambda t: bool(re.fullmatch(r"\s*[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\s*", t, re.IGNORECASE)),
+}  # fmt: skip
+# Forms so particular that values alone decide, in this order.
+BY_VALUE: Final = (
+    "EMAIL_ADDRESS", "URL", "MAC_ADDRESS", "IP_ADDRESS", "IBAN_CODE", "VEHICLE", "CREDIT_CARD",
+    "HEALTH_PLAN", "ID", "DATE_TIME", "US_SSN", "PHONE_NUMBER", "DEA", "ADDRESS",
+)  # fmt: skip
+# Values must fit for a name to be believed: the name is common, or the kind generalizes values.
+MUST_FIT: Final[dict[str, Callable[[str], bool]]] = {
+    "AGE": lambda t: bool(re.fullmatch(r"\s*\d{1,3}(?:\.\d+)?(?:\s*(?:years?|yrs?|y)?)\s*|90\+", t)) and float(re.split(r"[^\d.]", t.strip())[0] or 0) < 130,
+    "ZIP_CODE": lambda t: bool(re.fullmatch(r"\s*(?:\d{3,5}(?:-?\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{3}\*\*)\s*", t)),
+    "COORDINATES": lambda t: bool(re.fullmatch(r"[\s-]*\d{1,3}\.\d+.*", t)),
+    "DATE_TIME": lambda t: read_date(t) is not None or bool(re.fullmatch(r"\s*(?:1[89]|20)\d\d\s*|\d{1,2}[/-]\d{2,4}", t)),
+    "BIRTH_DATE": lambda t: read_date(t) is not None or bool(re.fullmatch(r"\s*(?:1[89]|20)\d\d\s*", t)),
+    "PERSON": lambda t: bool(_PERSONLIKE.match(t.strip())),
+    "CITY": lambda t: bool(_PERSONLIKE.match(t.strip())) or any(c.isalpha() for c in t),
+    "ORGANIZATION": lambda t: any(c.isalpha() for c in t),
+    "ADDRESS": lambda t: any(c.isalpha() for c in t),
+    "PHOTO": lambda t: any(c.isalpha() for c in t),
+    "URL": lambda t: "." in t,
+}  # fmt: skip

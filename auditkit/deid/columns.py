@@ -1,0 +1,170 @@
+"""What a column holds: judged by its name and by a sample of its distinct values.
+
+A name proposes; the values decide, by the validators of `checksums` and the forms of `rules`. A
+column of numbers is an identifier only where its name says so and its values fit: an income is
+not a date and not a telephone number. A column of sentences is free text, whatever names occur in
+it. Every verdict says why, and a plan lets a person overrule it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auditkit.deid.column_forms import BY_VALUE, FULL, MUST_FIT, NAMES, NOTES
+from auditkit.deid.folding import fold
+from auditkit.deid.kinds import describe
+
+if TYPE_CHECKING:
+    from auditkit.deid.frames import Column
+
+FREE_TEXT: Final = "FREE_TEXT"
+_SAMPLE: Final = 200
+_MOST: Final = 0.8
+_SOME: Final = 0.5
+_SHORTEST_NUMBER: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What a column holds.
+
+    Attributes:
+        kind: One of `kinds.KINDS`; `FREE_TEXT`; "" for no identifier.
+        score: Share of the sampled values that fit, in [0, 1]; 1 where only the name decided.
+        reason: Why, in one line, without a value.
+    """
+
+    kind: str
+    score: float
+    reason: str
+
+
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+def examine(column: Column) -> Verdict:
+    """What a column holds. Looks at no more than 200 distinct values, evenly spread."""
+    sample = _sample(column.values)
+    proposed = _proposed(column.name)
+    if not sample:
+        reason = "the name says so; there is no value" if proposed else "there is no value"
+        return Verdict(kind=proposed, score=1.0 if proposed else 0.0, reason=reason)
+    if column.temporal:
+        kind = proposed if proposed == "BIRTH_DATE" else "DATE_TIME"
+        return Verdict(kind=kind, score=1.0, reason="the column holds dates or times")
+    if column.numeric:
+        return _numeric(proposed, sample)
+    if _is_free_text(column.name, sample, proposed):
+        return Verdict(kind=FREE_TEXT, score=1.0, reason="the values are sentences, each different")
+    by_value = _by_value(sample, proposed)
+    if by_value is not None:
+        return by_value
+    if proposed:
+        fits = MUST_FIT.get(proposed)
+        share = _share(fits, sample) if fits else 1.0
+        if share >= _SOME:
+            reason = "the name says so" + (f", and {share:.0%} of the values fit" if fits else "")
+            return Verdict(kind=proposed, score=share, reason=reason)
+    if _has_words(sample):
+        return Verdict(
+            kind=FREE_TEXT, score=0.5, reason="text that may name someone: each value is searched"
+        )
+    return Verdict(kind="", score=1.0, reason="no identifier by name or by value")
+
+
+def name_words(name: str) -> str:
+    """A column's name as lower-case words: `applicantName` and `APPLICANT_NAME` are alike."""
+    spaced = _CAMEL.sub(" ", fold(name).text)
+    return _NOT_WORD.sub(" ", spaced).strip().lower()
+
+
+def _proposed(name: str) -> str:
+    words = name_words(name)
+    return next((kind for pattern, kind in NAMES if pattern.search(words)), "")
+
+
+def _sample(values: Sequence[str]) -> list[str]:
+    texts = [v for v in values if v.strip()]
+    step = max(1, len(texts) // _SAMPLE)
+    return [fold(t).text for t in texts[::step][:_SAMPLE]]
+
+
+def _share(fits: Callable[[str], bool], sample: Sequence[str]) -> float:
+    return sum(map(fits, sample)) / len(sample)
+
+
+def _numeric(proposed: str, sample: Sequence[str]) -> Verdict:
+    """Numbers are identifiers only if the name says so, and then only if they fit."""
+    fits = {**FULL, **MUST_FIT}.get(proposed)
+    if proposed in {"PERSON", "ORGANIZATION", "CITY", "ADDRESS", "URL", "PHOTO", ""}:
+        return Verdict(kind="", score=1.0, reason="numbers, and the name names no identifier")
+    if proposed in {"US_SSN", "DATE_TIME", "BIRTH_DATE", "AGE", "ZIP_CODE", "COORDINATES"} and fits:
+        padded = [v.zfill(9) for v in sample] if proposed == "US_SSN" else sample
+        share = _share(fits, padded)
+        if share < _SOME:
+            return Verdict(
+                kind="",
+                score=1 - share,
+                reason=f"the name suggests {describe(proposed)}, the numbers do not fit",
+            )
+        return Verdict(
+            kind=proposed,
+            score=share,
+            reason=f"the name says so, and {share:.0%} of the values fit",
+        )
+    share = _share(lambda v: v.isdigit() and len(v) >= _SHORTEST_NUMBER, sample)
+    if share < _MOST:
+        return Verdict(
+            kind="",
+            score=1 - share,
+            reason="the name suggests a number of a person, the values do not",
+        )
+    return Verdict(kind=proposed, score=1.0, reason="the name says so")
+
+
+def _is_free_text(name: str, sample: Sequence[str], proposed: str) -> bool:
+    words = sum(len(t.split()) for t in sample) / len(sample)
+    if proposed in {"ADDRESS", "PERSON", "DATE_TIME", "ORGANIZATION", "CITY"} and words < 8:
+        return False
+    return words >= 5 or (words >= 2 and bool(NOTES.search(name_words(name))))
+
+
+def _by_value(sample: Sequence[str], proposed: str) -> Verdict | None:
+    for kind in BY_VALUE:
+        share = _share(FULL[kind], sample)
+        if share < _MOST:
+            continue
+        # A name that is more particular keeps its word: a fax number has a telephone's form.
+        same_form = {
+            "PHONE_NUMBER": {"FAX_NUMBER", "ACCOUNT", "MEDICAL_RECORD", "HEALTH_PLAN", "NPI", "ID"},
+            "DATE_TIME": {"BIRTH_DATE"},
+            "US_SSN": {
+                "TAX_ID",
+                "ACCOUNT",
+                "MEDICAL_RECORD",
+                "HEALTH_PLAN",
+                "ROUTING_NUMBER",
+                "ID",
+                "ZIP_CODE",
+            },
+            "URL": {"PHOTO"},
+            "ID": {"DEVICE", "MEDICAL_RECORD"},
+            "CREDIT_CARD": {"DEVICE", "ACCOUNT"},
+        }.get(kind, set())
+        if proposed in same_form:
+            return Verdict(kind=proposed, score=1.0, reason="the name says so")
+        return Verdict(
+            kind=kind, score=share, reason=f"{share:.0%} of the values are {describe(kind)} by form"
+        )
+    return None
+
+
+def _has_words(sample: Sequence[str]) -> bool:
+    """Whether values could name someone: many distinct words that are no short codes."""
+    if len(set(sample)) < 20:
+        return False
+    return _share(lambda t: bool(re.search(r"[^\W\d_]{3}", t)), sample) > 0.3

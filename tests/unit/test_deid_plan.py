@@ -1,0 +1,148 @@
+"""A plan for a loan table: proposed, applied, and searched for what it should have removed."""
+
+import random
+
+import pandas as pd
+import pytest
+
+from auditkit.deid import Deidentifier, Plan, Treatment
+from auditkit.errors import InputError, PolicyError, VerificationError
+
+FIRST = ["Ann", "Bob", "Carla", "Dmitri", "Eva", "Farid", "Grace", "Hugo", "Inés", "Joon-ho"]
+LAST = ["Lee", "Miller", "O'Brien", "Petrov", "García", "Nasser", "Hopper", "Brandt", "Ruiz", "Kim"]
+
+
+def loans(rows=40, seed=7):
+    rng = random.Random(seed)
+    table = []
+    for i in range(rows):
+        first, last = FIRST[i % 10], LAST[(i * 3 + i // 10) % 10]
+        ssn = f"{rng.randint(1, 665):03}-{rng.randint(1, 99):02}-{rng.randint(1, 9999):04}"
+        phone = f"{rng.randint(201, 989)}-{rng.randint(200, 999)}-{rng.randint(0, 9999):04}"
+        street = f"{rng.randint(1, 999)} {rng.choice(['Maple', 'Oak', 'Cedar'])} Street"
+        born = f"{rng.randint(1930, 2000)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
+        notes = [
+            f"Spoke with {first} at {phone}; income verified.",
+            f"{last}, {first} sent pay stubs. SSN {ssn.replace('-', ' ')} checked.",
+            f"Mailed letter to {street}. Applicant born {born}.",
+            "No contact yet.",
+        ]
+        table.append(
+            {
+                "applicant_name": f"{first} {last}",
+                "ssn": ssn,
+                "email": f"{first}.{last}{i}@example.com".lower().replace("'", ""),
+                "phone": phone,
+                "street_address": street,
+                "birth_date": born,
+                "officer_note": notes[i % 4],
+                "income": 30_000 + 17 * i,
+                "dti_ratio": 0.2 + i / 100,
+                "credit_history": i % 6,
+                "decision": ["yes", "no"][i % 2],
+            }
+        )
+    return pd.DataFrame(table)
+
+
+@pytest.fixture(scope="module")
+def applied():
+    table = loans()
+    plan = Plan.propose(table)
+    return table, plan, plan.apply(table, deidentifier=Deidentifier(model=False))
+
+
+def test_columns_are_judged_by_what_they_hold():
+    plan = Plan.propose(loans())
+    kinds = {c.column: (c.identifier_class, c.treatment) for c in plan.columns}
+    assert kinds == {
+        "applicant_name": ("A", Treatment.REPLACE),
+        "ssn": ("G", Treatment.REPLACE),
+        "email": ("F", Treatment.REPLACE),
+        "phone": ("D", Treatment.REPLACE),
+        "street_address": ("B", Treatment.REPLACE),
+        "birth_date": ("C", Treatment.YEAR),
+        "officer_note": ("", Treatment.REDACT),
+        "income": ("", Treatment.KEEP),
+        "dti_ratio": ("", Treatment.KEEP),
+        "credit_history": ("", Treatment.KEEP),
+        "decision": ("", Treatment.KEEP),
+    }
+    assert all(c.reason for c in plan.columns)
+
+
+def test_no_identifier_of_a_row_survives_anywhere(applied):
+    table, _, result = applied
+    text = result.table.to_csv().lower()
+    for column in ("applicant_name", "ssn", "email", "phone", "street_address"):
+        for value in table[column]:
+            assert value.lower() not in text
+    for first, last in (name.split(" ") for name in table["applicant_name"]):
+        notes = " ".join(result.table["officer_note"]).lower()
+        assert first.lower() not in notes.split()
+        assert last.lower() not in notes.split()
+    digits = "".join(c for c in text if c.isdigit())
+    assert not [s for s in table["ssn"] if s.replace("-", "") in digits]
+
+
+def test_columns_that_identify_no_one_come_back_as_they_were(applied):
+    table, _, result = applied
+    kept = ["income", "dti_ratio", "credit_history", "decision"]
+    pd.testing.assert_frame_equal(result.table[kept], table[kept])
+    assert list(result.table.columns) == list(table.columns)
+
+
+def test_birth_dates_become_years_and_the_oldest_one_class(applied):
+    table, plan, result = applied
+    for born, year in zip(table["birth_date"], result.table["birth_date"], strict=True):
+        oldest = plan.as_of.year - int(born[:4]) >= 90
+        assert year == ("90+" if oldest else born[:4])
+
+
+def test_evidence_counts_what_was_found_done_and_left(applied):
+    table, _, result = applied
+    identifiers, leaks = result.evidence
+    assert [e.check for e in result.evidence] == ["privacy.identifiers", "privacy.leaks"]
+    found = identifiers.measurement("identifiers_found").value
+    assert found == identifiers.measurement("identifiers_treated").value
+    assert found >= 6 * len(table) + 30
+    assert identifiers.measurement("columns_examined").value == 11
+    lines = identifiers.table("identifier_columns")
+    assert lines.columns == (
+        "column", "identifier_class", "kinds", "found", "treated", "treatment", "reason"
+    )  # fmt: skip
+    assert leaks.measurement("leaks").value == 0
+    assert {m.key for m in leaks.named("leaks")} >= {f"leaks[class={c}]" for c in "ABCDFG"}
+    assert all(m.n > 4 * len(table) for m in leaks.measurements)
+    document = str([e.to_json() for e in result.evidence]) + str(lines.rows)
+    assert not [v for c in ("applicant_name", "ssn", "email") for v in table[c] if v in document]
+
+
+def test_a_plan_that_keeps_an_identifier_is_refused_unless_someone_accepts_it():
+    plan = Plan.propose(loans())
+    with pytest.raises(PolicyError, match="'ssn' holds identifiers"):
+        plan.with_column("ssn", treatment="keep")
+    accepted = plan.with_column("ssn", treatment="keep", accepted="J. Doe, needed until May")
+    assert accepted["ssn"].accepted
+
+
+def test_a_renamed_column_is_named():
+    table = loans()
+    with pytest.raises(InputError, match="lacks 'ssn'; the plan lacks 'social'"):
+        Plan.propose(table).apply(table.rename(columns={"ssn": "social"}))
+
+
+def test_a_plan_survives_its_file():
+    plan = Plan.propose(loans(), mode="expert")
+    assert Plan.from_yaml(plan.to_yaml()) == plan
+    with pytest.raises(PolicyError, match="not a de-identification plan"):
+        Plan.from_yaml("columns: 3")
+
+
+def test_a_leak_stops_the_run_and_the_message_holds_no_value():
+    table = loans()
+    table["branch"] = table["applicant_name"]
+    plan = Plan.propose(table).with_column("branch", kind="", treatment="keep")
+    with pytest.raises(VerificationError, match="remain in the output, in 'branch'") as caught:
+        plan.apply(table, deidentifier=Deidentifier(model=False))
+    assert not [v for v in table["applicant_name"] if v in str(caught.value)]
