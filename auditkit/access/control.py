@@ -1,0 +1,239 @@
+"""Who may: decisions under one policy, each with its rule and the policy's digest.
+
+Example:
+    >>> from auditkit.resources import data_path
+    >>> access = AccessControl.load(data_path("policies", "access"))
+    >>> decision = access.decide("ann", "model:promote", "models/credit/aliases/champion")
+    >>> decision.allowed, decision.reason
+    (False, 'no rule allows it')
+
+Laws:
+    - Fail closed: an unknown user, verb or object, a name that cannot be judged, and any
+      exception are denials.
+    - A policy is read whole or not at all, and replaced by one assignment: no decision is made
+      by half of it.
+    - The digest covers the model, the rules and the settings, names and contents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditkit.access.rules import Rules, parse_rules
+from auditkit.access.settings import AccessSettings, parse_settings
+from auditkit.access.snapshot import Snapshot
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, fault_in_request
+from auditkit.canonical import Digest, Json, digest_of
+from auditkit.errors import AccessDeniedError, PolicyError
+from auditkit.resources import data_path
+
+FILES = ("model.conf", "policy.csv", "access.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to: may this user do that to this object?
+
+    Attributes:
+        user: Who asked.
+        verb: What for.
+        object: On what.
+        allowed: The answer.
+        rule: The rule that decided, as it stands in the policy; empty if none matched.
+        policy_digest: The policy that was in force.
+        reason: The answer in words.
+        domain: The workspace or environment.
+        role: The role through which the rule applies; empty if it names the user.
+    """
+
+    user: str
+    verb: str
+    object: str
+    allowed: bool
+    rule: str
+    policy_digest: Digest
+    reason: str
+    domain: str = DEFAULT_DOMAIN
+    role: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether it is allowed."""
+        return self.allowed
+
+    def to_json(self) -> dict[str, Json]:
+        """As the log writes it."""
+        return {
+            "user": self.user,
+            "verb": self.verb,
+            "object": self.object,
+            "domain": self.domain,
+            "allowed": self.allowed,
+            "rule": self.rule,
+            "role": self.role,
+            "reason": self.reason,
+            "policy_digest": str(self.policy_digest),
+        }
+
+
+class AccessControl:
+    """Decides under one policy at a time.
+
+    Args:
+        rules: The rules.
+        settings: What promotions need.
+        model: Text of the Casbin model; default: the packaged one.
+    """
+
+    def __init__(
+        self, rules: Rules, settings: AccessSettings | None = None, *, model: str | None = None
+    ) -> None:
+        if model is None:
+            model = data_path("policies", "access", "model.conf").read_text(encoding="utf-8")
+        self._in_force = _compile(rules, settings or _NO_SETTINGS, model)
+
+    @classmethod
+    def load(cls, folder: str | Path | None = None) -> AccessControl:
+        """Reads a policy from a folder.
+
+        Args:
+            folder: Holds `policy.csv`, and `access.yaml` and `model.conf` where they differ from
+                the packaged ones. Default: the packaged policy, which has roles and no users.
+
+        Raises:
+            PolicyError: If a file is missing, unreadable or wrong; nothing is then in force.
+        """
+        return cls.from_texts(read_texts(folder))
+
+    @classmethod
+    def from_texts(cls, texts: dict[str, str]) -> AccessControl:
+        """As `load`, from texts that were read before.
+
+        Args:
+            texts: By the names in `FILES`.
+
+        Raises:
+            PolicyError: If one is wrong.
+        """
+        rules = parse_rules(texts["policy.csv"], source="policy.csv")
+        settings = parse_settings(texts["access.yaml"])
+        return cls(rules, settings, model=texts["model.conf"])
+
+    def replace(self, other: AccessControl) -> None:
+        """Puts another policy into force, in one assignment."""
+        self._in_force = other._in_force
+
+    @property
+    def rules(self) -> Rules:
+        """The rules in force."""
+        return self._in_force[0].rules
+
+    @property
+    def settings(self) -> AccessSettings:
+        """The settings in force."""
+        return self._in_force[1]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The policy in force, to make several decisions under one and the same."""
+        return self._in_force[0]
+
+    @property
+    def policy_digest(self) -> Digest:
+        """Identifies the policy in force."""
+        return self._in_force[0].digest
+
+    def decide(
+        self,
+        user: str,
+        verb: str,
+        object: str,  # noqa: A002
+        *,
+        domain: str = DEFAULT_DOMAIN,
+    ) -> Decision:
+        """Whether a user may do something. Never raises.
+
+        Args:
+            user: As authenticated.
+            verb: One of `VERBS`, as "model:promote".
+            object: As "models/credit/aliases/champion"; see `auditkit.access.vocabulary`.
+            domain: The workspace or environment.
+        """
+        return decide_under(self._in_force[0], user, verb, object, domain)
+
+    def require(
+        self,
+        user: str,
+        verb: str,
+        object: str,  # noqa: A002
+        *,
+        domain: str = DEFAULT_DOMAIN,
+    ) -> Decision:
+        """As `decide`, where a denial is an error.
+
+        Raises:
+            AccessDeniedError: If it is not allowed.
+        """
+        decision = self.decide(user, verb, object, domain=domain)
+        if not decision.allowed:
+            raise AccessDeniedError(
+                f"{verb} on {object} is denied: {decision.reason}.",
+                remedy="ask for a role that has it, or somebody who has the role",
+            )
+        return decision
+
+
+def decide_under(snapshot: Snapshot, user: str, verb: str, obj: str, domain: str) -> Decision:
+    """One decision under a given snapshot. Never raises."""
+    try:
+        fault = fault_in_request(user, domain, verb, obj)
+        if fault is not None:
+            return Decision(user, verb, obj, False, "", snapshot.digest, fault, domain)
+        allowed, rule = snapshot.judge(user, domain, verb, obj)
+    except Exception as error:  # noqa: BLE001  (whatever goes wrong is a denial)
+        reason = f"the decision failed ({type(error).__name__})"
+        return Decision(user, verb, obj, False, "", snapshot.digest, reason, domain)
+    if rule is None:
+        return Decision(user, verb, obj, False, "", snapshot.digest, "no rule allows it", domain)
+    role = rule.subject if rule.subject != user else ""
+    reason = f"{'allowed' if allowed else 'denied'} by the rule at line {rule.line}"
+    if role:
+        reason += f" for {role}"
+    return Decision(user, verb, obj, allowed, str(rule), snapshot.digest, reason, domain, role)
+
+
+def read_texts(folder: str | Path | None) -> dict[str, str]:
+    """The files of a policy; `model.conf` and `access.yaml` default to the packaged ones.
+
+    Raises:
+        PolicyError: If there is no `policy.csv`, or a file cannot be read.
+    """
+    packaged = data_path("policies", "access")
+    base = Path(folder) if folder is not None else packaged
+    texts = {}
+    for name in FILES:
+        path = base / name
+        if name != "policy.csv" and not path.exists():
+            path = packaged / name
+        try:
+            texts[name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(
+                f"The access policy's {name} cannot be read.",
+                remedy=f"put a readable {name} into the folder",
+            ) from error
+    return texts
+
+
+_NO_SETTINGS = AccessSettings(id="none", version="0", title="No promotion needs an approval")
+
+
+def _compile(rules: Rules, settings: AccessSettings, model: str) -> tuple[Snapshot, AccessSettings]:
+    content: dict[str, Json] = {
+        "model": model,
+        "rules": [list(rule.tokens) for rule in rules.rules],
+        "grants": [list(grant.tokens) for grant in rules.grants],
+        "settings": settings.model_dump(mode="json"),
+    }
+    digest = digest_of("access-policy/v1", content)
+    return Snapshot.compile(rules, digest, model=model), settings

@@ -1,0 +1,121 @@
+"""Separation of duties: who, through any role, could do both halves of what takes two.
+
+The rules are judged on witnesses: for every pattern of the policy a concrete name that it matches,
+and one name that no pattern mentions. Patterns such as `credit-*` and `*-eu` that overlap only in
+names that neither suggests are not found; four eyes are kept at run time besides, for every name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from auditkit.access.rules import Rule
+from auditkit.access.snapshot import Snapshot
+from auditkit.access.vocabulary import DEFAULT_DOMAIN
+
+_UNMENTIONED: Final = "any-other-model"
+# One hand makes the thing, the other lets it through.
+PAIRS: Final = (
+    ("model:register", "model:approve"),
+    ("model:register", "model:promote"),
+    ("model:request", "model:approve"),
+    ("policy:propose", "policy:approve"),
+    ("breakglass:invoke", "breakglass:review"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A user who could do both.
+
+    Attributes:
+        user: Who.
+        domain: Where.
+        verbs: The two verbs.
+        objects: The two objects, for a model that is a witness.
+        roles: The roles through which each is allowed; empty for a rule on the user.
+    """
+
+    user: str
+    domain: str
+    verbs: tuple[str, str]
+    objects: tuple[str, str]
+    roles: tuple[str, str]
+
+    def __str__(self) -> str:
+        """One line for people."""
+        ways = [
+            f"{v} ({r or 'named in a rule'})" for v, r in zip(self.verbs, self.roles, strict=True)
+        ]
+        return f"{self.user} may {ways[0]} and {ways[1]} on {self.objects[1]} in {self.domain}"
+
+
+def conflicts(
+    snapshot: Snapshot, *, protected: tuple[str, ...] = ("champion", "production")
+) -> tuple[Conflict, ...]:
+    """Every user and pair of duties that one person should not hold together, first witness each.
+
+    Args:
+        snapshot: The policy.
+        protected: Aliases whose promotion counts; promoting others, as `staging`, does not.
+    """
+    rules = snapshot.rules
+    models = _witnesses(rules.rules)
+    domains = sorted(
+        ({DEFAULT_DOMAIN} | {r.domain for r in rules.rules} | {g.domain for g in rules.grants})
+        - {"*"}
+    )
+    found = []
+    for user in rules.users:
+        for domain in domains:
+            for pair in PAIRS:
+                conflict = _conflict(
+                    snapshot, user, domain, pair=pair, models=models, protected=protected
+                )
+                if conflict is not None:
+                    found.append(conflict)
+    return tuple(found)
+
+
+def _conflict(
+    snapshot: Snapshot,
+    user: str,
+    domain: str,
+    *,
+    pair: tuple[str, str],
+    models: list[str],
+    protected: tuple[str, ...],
+) -> Conflict | None:
+    for model in models:
+        ways = []
+        for verb in pair:
+            for obj in _objects(verb, model, protected):
+                allowed, rule = snapshot.judge(user, domain, verb, obj)
+                if allowed and rule is not None:
+                    ways.append((obj, rule.subject if rule.subject != user else ""))
+                    break
+        if len(ways) == 2:
+            (first, role1), (second, role2) = ways
+            return Conflict(user, domain, pair, (first, second), (role1, role2))
+    return None
+
+
+def _objects(verb: str, model: str, protected: tuple[str, ...]) -> list[str]:
+    family = verb.partition(":")[0]
+    if family != "model":
+        return [family]
+    if verb in ("model:approve", "model:promote"):
+        return [f"models/{model}/aliases/{alias}" for alias in protected] + (
+            [f"models/{model}/stages/production"] if verb == "model:promote" else []
+        )
+    return [f"models/{model}"]
+
+
+def _witnesses(rules: tuple[Rule, ...]) -> list[str]:
+    names = {_UNMENTIONED: None}
+    for rule in rules:
+        parts = rule.object.split("/")
+        if len(parts) > 1 and parts[0] == "models" and parts[1] not in ("*", "**"):
+            names[parts[1].replace("*", "x")] = None
+    return list(names)

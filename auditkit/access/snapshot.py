@@ -1,0 +1,299 @@
+"""One policy, compiled: immutable, shared between threads without a lock, swapped whole.
+
+Casbin judges a request by walking all rules, re-parsing the matcher each time, and clears its role
+links while it reloads them. This compiles the one model of `policies/access/model.conf` into
+an index from subject, domain and verb to patterns, so that a decision touches the few rules that
+can match. Casbin stays the authority: it reads the same model and policy, decisions equal those of
+`casbin.Enforcer` (tests/unit/test_access_casbin.py), and `Snapshot.compile` has it judge a sample
+of requests before a snapshot is put into force.
+
+Laws:
+    - What no rule allows is denied; a denial overrides every allowance; the order does not matter.
+    - Of several rules that decide alike, the first in the file is named.
+    - Roles are followed for `MAX_ROLE_STEPS` steps, as Casbin follows them, cycles included.
+    - Nothing is changed after construction but caches whose entries are pure functions of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from auditkit.access.rules import MAX_ROLE_STEPS, Rule, Rules
+from auditkit.access.vocabulary import VERBS
+from auditkit.canonical import Digest
+from auditkit.errors import PolicyError
+
+# Rule evaluations by Casbin per snapshot: about a tenth of a second.
+_CROSS_CHECK_BUDGET: Final = 20_000
+_MAX_CROSS_CHECKS: Final = 64
+
+_Request = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Node:
+    """Patterns that share a literal beginning, segment by segment."""
+
+    below: dict[str, _Node]
+    exact: Rule | None
+    patterns: list[tuple[re.Pattern[str], Rule]]
+    everything: Rule | None
+
+
+class Snapshot:
+    """A compiled policy.
+
+    Args:
+        rules: The rules.
+        digest: Identifies the policy they came from; every decision names it.
+    """
+
+    __slots__ = ("_index", "_members", "_reach", "digest", "rules")
+
+    def __init__(self, rules: Rules, digest: Digest) -> None:
+        self.rules = rules
+        self.digest = digest
+        self._index: dict[tuple[str, str, str], tuple[_Node | None, _Node | None]] = {}
+        self._members: dict[str, dict[str, list[str]]] = {}
+        self._reach: dict[tuple[str, str], tuple[str, ...]] = {}
+        for grant in rules.grants:
+            links = self._members.setdefault(grant.domain, {})
+            links.setdefault(grant.member, []).append(grant.role)
+        for rule in rules.rules:
+            for verb in _verbs_of(rule.verb):
+                key = (rule.subject, rule.domain, verb)
+                allow, deny = self._index.get(key, (None, None))
+                if rule.effect == "deny":
+                    deny = _insert(deny, rule)
+                else:
+                    allow = _insert(allow, rule)
+                self._index[key] = (allow, deny)
+
+    @classmethod
+    def compile(cls, rules: Rules, digest: Digest, *, model: str) -> Snapshot:
+        """Compiles a policy and has Casbin judge a sample of requests.
+
+        Args:
+            rules: The rules.
+            digest: Identifies the policy.
+            model: Text of the Casbin model.
+
+        Raises:
+            PolicyError: If Casbin cannot read the model, or decides a request otherwise.
+        """
+        snapshot = cls(rules, digest)
+        count = min(_MAX_CROSS_CHECKS, _CROSS_CHECK_BUDGET // len(rules.rules))
+        if count:
+            _cross_check(snapshot, model, count)
+        return snapshot
+
+    def judge(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, Rule | None]:
+        """Whether a request is allowed, and the rule that decided; None: no rule matched.
+
+        The request's tokens have been validated (`fault_in_request`).
+        """
+        index = self._index
+        segments = obj.split("/")
+        found: Rule | None = None
+        denied: Rule | None = None
+        for subject, domains in self._subjects(user, domain):
+            for rule_domain in domains:
+                trees = index.get((subject, rule_domain, verb))
+                if trees is None:
+                    continue
+                allow, deny = trees
+                if deny is not None:
+                    denied = _first(denied, _match(deny, segments, obj))
+                if denied is None and allow is not None:
+                    found = _first(found, _match(allow, segments, obj))
+        if denied is not None:
+            return False, denied
+        return found is not None, found
+
+    def roles_of(self, user: str, domain: str) -> tuple[str, ...]:
+        """Every role that a user has in a domain, directly or through another role."""
+        reached = {*self._reached(user, domain), *self._reached(user, "*")}
+        return tuple(sorted(reached - {user}))
+
+    def path_to(self, user: str, role: str, domain: str) -> tuple[str, ...]:
+        """The shortest chain of grants from a user to a role, both included; empty if none."""
+        for links in (self._members.get(domain, {}), self._members.get("*", {})):
+            chains: list[tuple[str, ...]] = [(user,)]
+            seen = {user}
+            for _ in range(MAX_ROLE_STEPS + 1):
+                for chain in chains:
+                    if chain[-1] == role:
+                        return chain
+                longer = []
+                for chain in chains:
+                    for above in links.get(chain[-1], ()):
+                        if above not in seen:
+                            seen.add(above)
+                            longer.append((*chain, above))
+                chains = longer
+        return ()
+
+    def _subjects(self, user: str, domain: str) -> Iterator[tuple[str, tuple[str, str]]]:
+        domains = (domain, "*")
+        here = self._reached(user, domain)
+        for subject in here:
+            yield subject, domains
+        for subject in self._reached(user, "*"):
+            if subject not in here:
+                yield subject, domains
+
+    def _reached(self, user: str, domain: str) -> tuple[str, ...]:
+        links = self._members.get(domain)
+        if links is None or user not in links:
+            return (user,)
+        known = self._reach.get((user, domain))
+        if known is None:
+            reached = {user: None}
+            level = [user]
+            for _ in range(MAX_ROLE_STEPS):
+                level = [r for member in level for r in links.get(member, ()) if r not in reached]
+                reached.update(dict.fromkeys(level))
+            # Only members of this domain are kept, so the cache is as small as the policy.
+            known = self._reach[user, domain] = tuple(reached)
+        return known
+
+
+def _verbs_of(pattern: str) -> list[str]:
+    if "*" not in pattern:
+        return [pattern]
+    matches = _pattern(pattern)
+    return [verb for verb in VERBS if matches.match(verb)]
+
+
+def _insert(root: _Node | None, rule: Rule) -> _Node:
+    root = root or _Node({}, None, [], None)
+    node = root
+    segments = rule.object.split("/")
+    for position, part in enumerate(segments):
+        if part == "**":
+            node.everything = node.everything or rule
+            return root
+        if "*" in part:
+            rest = "/".join(segments[position:])
+            node.patterns.append((_pattern(rest), rule))
+            return root
+        node = node.below.setdefault(part, _Node({}, None, [], None))
+    node.exact = node.exact or rule
+    return root
+
+
+def _match(root: _Node, segments: list[str], obj: str) -> Rule | None:
+    found: Rule | None = None
+    node = root
+    start = 0
+    for part in segments:
+        if node.everything is not None:
+            found = _first(found, node.everything)
+        for pattern, rule in node.patterns:
+            if pattern.match(obj, start):
+                found = _first(found, rule)
+                break  # patterns stand in the order of the file
+        below = node.below.get(part)
+        if below is None:
+            return found
+        node = below
+        start += len(part) + 1
+    return _first(_first(found, node.everything), node.exact)
+
+
+def _first(one: Rule | None, other: Rule | None) -> Rule | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.line <= other.line else other
+
+
+@lru_cache(maxsize=65_536)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """A pattern of segments as a regular expression; the only place that says what one means."""
+    below = pattern.endswith("/**")
+    text = pattern.removesuffix("/**")
+    body = re.escape(text).replace(r"\*", "[^/]*")
+    return re.compile(body + ("(?:/.*)?" if below else "") + r"\Z", re.DOTALL)
+
+
+def casbin_enforcer(model: str, rules: Rules) -> Any:
+    """Casbin's own enforcer over the same rules, for comparison.
+
+    Rules are handed over as lists of tokens: Casbin's adapters join them with commas and split
+    them again, which is how a name with a comma becomes a rule of its own.
+
+    Raises:
+        PolicyError: If Casbin cannot read the model, or the superseded distribution shadows it.
+    """
+    import casbin
+    from casbin.model import Model
+
+    refuse_superseded_casbin()
+    try:
+        parsed = Model()
+        parsed.load_model_from_text(model)
+        enforcer = casbin.Enforcer(parsed)
+        for rule in rules.rules:
+            parsed.model["p"]["p"].policy.append(list(rule.tokens))
+        for grant in rules.grants:
+            parsed.model["g"]["g"].policy.append(list(grant.tokens))
+        enforcer.build_role_links()
+    except PolicyError:
+        raise
+    except Exception as error:  # Casbin raises RuntimeError, KeyError, AttributeError...
+        raise PolicyError(
+            "Casbin cannot read the access model.", remedy="compare it with the packaged one"
+        ) from error
+    return enforcer
+
+
+def refuse_superseded_casbin() -> None:
+    """Raises if the dead distribution `casbin` shares its import package with `pycasbin`.
+
+    Raises:
+        PolicyError: If it is installed.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        version("casbin")
+    except PackageNotFoundError:
+        return
+    raise PolicyError(
+        "The superseded distribution 'casbin' is installed beside 'pycasbin'; whichever was "
+        "installed last decides.",
+        remedy="pip uninstall casbin casbin-sqlalchemy-adapter, "
+        "then pip install --force-reinstall pycasbin",
+    )
+
+
+def _cross_check(snapshot: Snapshot, model: str, count: int) -> None:
+    enforcer = casbin_enforcer(model, snapshot.rules)
+    for user, domain, verb, obj in _sample(snapshot.rules, count):
+        try:
+            theirs = bool(enforcer.enforce(user, domain, obj, verb))
+        except Exception as error:
+            raise PolicyError("Casbin fails on this access policy.") from error
+        ours, rule = snapshot.judge(user, domain, verb, obj)
+        if ours != theirs:
+            raise PolicyError(
+                f"Casbin decides otherwise on {verb} on {obj} (rule at line "
+                f"{rule.line if rule else 0}).",
+                remedy="use the packaged model.conf; other matchers are not supported",
+            )
+
+
+def _sample(rules: Rules, count: int) -> Iterator[_Request]:
+    """Requests that touch the rules evenly, by members of the roles that the rules name."""
+    members = {grant.role: grant for grant in rules.grants}
+    step = max(1, len(rules.rules) // count)
+    for rule in rules.rules[::step][:count]:
+        grant = members.get(rule.subject)
+        user = grant.member if grant else rule.subject
+        domain = next((d for d in (rule.domain, grant.domain if grant else "*") if d != "*"), "d")
+        verb = _verbs_of(rule.verb)[0]
+        yield user, domain, verb, rule.object.replace("**", "x/y").replace("*", "x")

@@ -1,0 +1,142 @@
+"""The words of access: who asks, for which verb, on which object.
+
+Objects are paths of segments, `models/credit/aliases/champion`. A segment is a name, written so
+that two names never share a form and none can be mistaken for a pattern: everything outside
+letters, digits and `_ . @ + = -` is percent-encoded, and so is a leading dot, which glob patterns
+would skip. Policies therefore write `models/My%20Model`.
+
+Laws:
+    - Encoding is injective: different names are different segments.
+    - A request never contains `*`; a user's name never contains `:`, so nobody can be named like
+      a role (`role:admin`).
+    - Aliases and stages are folded to lower case, because some databases that MLflow runs on do
+      not tell `Champion` from `champion`, and Casbin does.
+
+Example:
+    >>> alias_object("My Model", "Champion")
+    'models/My%20Model/aliases/champion'
+    >>> segment(".hidden")
+    '%2Ehidden'
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+VERBS: Final[dict[str, str]] = {
+    "model:read": "see a model, its versions, aliases and tags",
+    "model:download": "learn where a version's files lie, and load it",
+    "model:register": "create a model, or a version of one",
+    "model:edit": "change a description or a logged model",
+    "model:tag": "set or delete a tag",
+    "model:rename": "give a model another name, on the old name and on the new one",
+    "model:delete": "delete a model or a version",
+    "model:request": "ask for an alias to be moved",
+    "model:approve": "approve or reject such a request",
+    "model:promote": "set an alias or a stage",
+    "model:demote": "delete an alias, or take a version out of a stage",
+    "model:archive": "archive versions",
+    "artifact:read": "read a run's files",
+    "artifact:write": "write a run's files",
+    "artifact:delete": "delete a run's files",
+    "dataset:list": "see which datasets there are",
+    "dataset:read": "read a dataset's records",
+    "dataset:write": "add or change records",
+    "dataset:export": "take a dataset out",
+    "dataset:delete": "delete a dataset or its records",
+    "experiment:read": "see experiments and runs",
+    "experiment:edit": "create and change experiments and runs",
+    "experiment:delete": "delete experiments and runs, the lineage of a model",
+    "trace:read": "read traces and assessments",
+    "trace:edit": "write traces and assessments",
+    "trace:delete": "delete traces",
+    "gateway:read": "see the gateway's endpoints",
+    "gateway:invoke": "call a model through the gateway",
+    "gateway:manage": "change endpoints, secrets, guardrails and budgets",
+    "job:run": "start or cancel work on the server",
+    "job:read": "see such work",
+    "server:read": "see the server's version and settings",
+    "deployment:trigger": "start a deployment",
+    "deployment:rollback": "move an alias back to the version it pointed to before",
+    "webhook:manage": "create, change, delete and test webhooks",
+    "policy:read": "read the access policy",
+    "policy:propose": "change the access policy's draft",
+    "policy:approve": "put a draft that somebody else wrote into force",
+    "audit:read": "read the log of decisions",
+    "audit:export": "take the log out",
+    "audit:verify": "verify the log",
+    "breakglass:invoke": "act in an emergency without an approval",
+    "breakglass:review": "review such an act afterwards",
+}
+
+DEFAULT_DOMAIN: Final = "default"
+MAX_TOKEN_CHARACTERS: Final = 4096
+
+_SAFE: Final = "@+="
+_USER: Final = re.compile(r"[A-Za-z0-9_@%+=-][A-Za-z0-9_.@%+=-]{0,254}\Z")
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9_%@+=-][A-Za-z0-9_.%@+=-]{0,254}\Z")
+_OBJECT: Final = re.compile(
+    r"[A-Za-z0-9_%@+=-][A-Za-z0-9_.%@+=-]*(/[A-Za-z0-9_%@+=-][A-Za-z0-9_.%@+=-]*)*\Z"
+)
+
+
+def segment(name: str) -> str:
+    """A name as one segment of an object; an empty one becomes `%empty`, as no name does."""
+    if not name:
+        return "%empty"
+    encoded = quote(name, safe=_SAFE, errors="surrogatepass").replace("~", "%7E")
+    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
+
+
+def folded(name: str) -> str:
+    """A name of an alias or a stage as it is compared: lower case."""
+    return name.casefold()
+
+
+def model_object(name: str, *, kind: str = "models") -> str:
+    """The object of a registered model; `kind` may be "skills" or "mcp-servers"."""
+    return f"{kind}/{segment(name)}"
+
+
+def alias_object(name: str, alias: str, *, kind: str = "models") -> str:
+    """The object of a model's alias."""
+    return f"{kind}/{segment(name)}/aliases/{segment(folded(alias))}"
+
+
+def stage_object(name: str, stage: str) -> str:
+    """The object of a model's stage."""
+    return f"models/{segment(name)}/stages/{segment(folded(stage))}"
+
+
+def tag_object(name: str, key: str) -> str:
+    """The object of a model's tag; keys are folded, as a deployment may trigger on any case."""
+    return f"models/{segment(name)}/tags/{segment(folded(key))}"
+
+
+def dataset_object(name: str) -> str:
+    """The object of a dataset."""
+    return f"datasets/{segment(name)}"
+
+
+def path_object(root: str, path: str) -> str:
+    """An object below a root, one segment for each part of a path.
+
+    Empty parts are dropped; `.` and `..` are encoded like any name, so that they match no rule
+    for what they would resolve to.
+    """
+    return "/".join([root, *(segment(part) for part in path.split("/") if part)])
+
+
+def fault_in_request(user: str, domain: str, verb: str, obj: str) -> str | None:
+    """What keeps a request from being judged at all; None if nothing does."""
+    if not _USER.match(user):
+        return "the user's name cannot be judged"
+    if not _DOMAIN.match(domain):
+        return "the domain's name cannot be judged"
+    if verb not in VERBS:
+        return "the verb is unknown"
+    if len(obj) > MAX_TOKEN_CHARACTERS or not _OBJECT.match(obj):
+        return "the object's name cannot be judged"
+    return None

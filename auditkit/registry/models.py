@@ -1,0 +1,297 @@
+"""Model versions in MLflow's registry, held by the digest of their files.
+
+A version's number says nothing about its bytes: whoever may write a run's files can change what
+version 3 is. So a version is registered together with its digest, and everything that is said of
+it later, an audit, an approval, a load, compares that digest with the files as they are then.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from auditkit.canonical import Digest
+from auditkit.checks import find_check
+from auditkit.errors import InputError, MissingExtraError, VerificationError
+from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
+
+DIGEST_TAG: Final = "auditkit.artifact_digest"
+_EXPERIMENT: Final = "auditkit"
+_FOLDER: Final = "model"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredVersion:
+    """A version as it was registered.
+
+    Attributes:
+        name: Name of the registered model.
+        version: The version, as MLflow numbers it.
+        digest: Of its files when it was registered.
+        source: Where the files lie.
+        run_id: The run that logged them.
+    """
+
+    name: str
+    version: str
+    digest: Digest
+    source: str
+    run_id: str
+
+
+class ModelRegistry:
+    """MLflow's model registry, reached through its client.
+
+    Args:
+        uri: A database, as `sqlite:////tmp/mlflow.db`, which needs no server, or a server's URL.
+        artifacts: Folder for the files of models that are registered here. Default: `artifacts`
+            beside the SQLite file; where a server keeps them, for a server.
+
+    Raises:
+        MissingExtraError: If MLflow is not installed.
+        InputError: If the registry cannot be opened.
+    """
+
+    def __init__(self, uri: str, *, artifacts: str | Path | None = None) -> None:
+        self.uri = uri
+        self._mlflow = quiet_mlflow()
+        if artifacts is None and uri.startswith("sqlite:///"):
+            artifacts = Path(uri.removeprefix("sqlite:///")).resolve().parent / "artifacts"
+        self._artifacts = Path(artifacts).resolve() if artifacts is not None else None
+        try:
+            self.client: Any = self._mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+            self.client.search_registered_models(max_results=1)
+        except Exception as error:
+            raise InputError(
+                "The model registry cannot be opened.",
+                remedy="give a database as sqlite:///mlflow.db, or the URL of a running server",
+            ) from error
+
+    def register(
+        self,
+        name: str,
+        artifacts: str | Path,
+        *,
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> RegisteredVersion:
+        """Registers a model's files as a new version, with their digest.
+
+        Args:
+            name: Of the registered model; made if there is none.
+            artifacts: The folder of the model's files, or one file.
+            tags: Of the version.
+            metrics: Of the run.
+
+        Raises:
+            InputError: If the files cannot be read, or the registry refuses them.
+        """
+        files = artifact_files(artifacts)
+        digest = digest_of_files(files)
+        try:
+            run = self.client.create_run(self._experiment_id())
+            run_id = str(run.info.run_id)
+            for metric, value in (metrics or {}).items():
+                self.client.log_metric(run_id, metric, float(value))
+            log = (
+                self.client.log_artifacts if Path(artifacts).is_dir() else self.client.log_artifact
+            )
+            log(run_id, str(artifacts), _FOLDER)
+            self._make_model(name)
+            version = self.client.create_model_version(
+                name=name,
+                source=f"{run.info.artifact_uri}/{_FOLDER}",
+                run_id=run_id,
+                tags={**(tags or {}), DIGEST_TAG: str(digest)},
+            )
+            self.client.set_terminated(run_id)
+        except Exception as error:
+            raise _refused(error, f"The registry refuses the model {name!r}") from error
+        registered = RegisteredVersion(
+            name=name,
+            version=str(version.version),
+            digest=digest,
+            source=str(version.source),
+            run_id=run_id,
+        )
+        if digest_of_files(self.files(registered.name, registered.version)) != digest:
+            raise VerificationError(
+                "The files changed while they were being registered.",
+                remedy="register them again when nothing writes to them",
+            )
+        return registered
+
+    def version(self, name: str, version: str) -> RegisteredVersion:
+        """A version that is in the registry.
+
+        Args:
+            name: Of the registered model.
+            version: A version's number, or `@` and an alias.
+
+        Raises:
+            InputError: If there is none, or it was registered without a digest.
+        """
+        try:
+            if version.startswith("@"):
+                found = self.client.get_model_version_by_alias(name, version[1:])
+            else:
+                found = self.client.get_model_version(name, version)
+        except Exception as error:
+            raise _refused(error, f"The registry has no such version of {name!r}") from error
+        if DIGEST_TAG not in found.tags:
+            raise InputError(
+                f"Version {found.version} of {name!r} was registered without a digest.",
+                remedy="register it with auditkit.registry",
+            )
+        return RegisteredVersion(
+            name=name,
+            version=str(found.version),
+            digest=Digest.parse(found.tags[DIGEST_TAG]),
+            source=str(found.source),
+            run_id=str(found.run_id),
+        )
+
+    def files(self, name: str, version: str) -> tuple[ArtifactFile, ...]:
+        """The files of a version as they are now.
+
+        Raises:
+            InputError: If they cannot be fetched.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            return artifact_files(self._fetch(name, version, folder))
+
+    def load(self, name: str, version: str, folder: str | Path, *, expected: Digest) -> Path:
+        """Fetches a version's files and checks them before anybody opens them.
+
+        Args:
+            name: Of the registered model.
+            version: A version's number.
+            folder: Where the files go.
+            expected: Their digest, from an approval or an audit, not from the registry itself.
+
+        Raises:
+            VerificationError: If the files are not those; nothing is left in the folder.
+        """
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            fetched = self._fetch(name, version, scratch)
+            if digest_of_files(artifact_files(fetched)) != expected:
+                raise VerificationError(
+                    f"Version {version} of {name!r} is not the version that was approved: its "
+                    "files have another digest.",
+                    remedy="find out who wrote them since; do not load them",
+                )
+            target = Path(folder) / _FOLDER
+            if target.exists():
+                raise InputError(
+                    f"The folder already holds {_FOLDER!r}.", remedy="give an empty folder"
+                )
+            return fetched.rename(target)
+
+    def evidence(self, version: RegisteredVersion, audited_digest: Digest) -> Evidence:
+        """What the check `lineage.model` takes up: is what was audited what is registered?
+
+        Args:
+            version: The version in the registry.
+            audited_digest: Digest of the files that the audit read, from `artifact_digest`.
+
+        Raises:
+            InputError: If the version's files cannot be fetched.
+        """
+        check = find_check("lineage.model")
+        assert check is not None
+        files = self.files(version.name, version.version)
+        now = digest_of_files(files)
+        matches = int(now == version.digest == audited_digest)
+        return check.evidence(
+            parameters={
+                "model": version.name,
+                "version": version.version,
+                "registered_digest": str(version.digest),
+                "audited_digest": str(audited_digest),
+                "digest_now": str(now),
+            },
+            n=len(files),
+            population="files of the model",
+            measurements=(
+                Measurement(
+                    name="artifact_files",
+                    value=len(files),
+                    n=len(files),
+                    unit="count",
+                    method="every file of the version, fetched from the registry",
+                ),
+                Measurement(
+                    name="digest_matches",
+                    value=matches,
+                    n=1,
+                    unit="count",
+                    method="1 if the digests audited, registered and fetched are one; else 0",
+                ),
+            ),
+            tables=(
+                Table(
+                    name="artifacts",
+                    title=f"Files of {version.name}, version {version.version}",
+                    columns=("path", "bytes", "sha256"),
+                    rows=tuple((file.path, file.size, file.sha256) for file in files),
+                ),
+            ),
+        )
+
+    def _fetch(self, name: str, version: str, folder: str) -> Path:
+        try:
+            source = self.client.get_model_version_download_uri(name, version)
+            fetched = self._mlflow.artifacts.download_artifacts(
+                artifact_uri=source, dst_path=folder, tracking_uri=self.uri
+            )
+        except Exception as error:
+            raise _refused(error, f"The files of {name!r} cannot be fetched") from error
+        return Path(fetched)
+
+    def _make_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _experiment_id(self) -> str:
+        found = self.client.get_experiment_by_name(_EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        location = self._artifacts.as_uri() if self._artifacts is not None else None
+        return str(self.client.create_experiment(_EXPERIMENT, artifact_location=location))
+
+
+def quiet_mlflow() -> Any:
+    """The package mlflow, without telemetry, progress bars and its talk below warnings.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    try:
+        import mlflow
+        import mlflow.artifacts
+    except ImportError as error:
+        raise MissingExtraError("mlflow", extra="mlflow", purpose="the model registry") from error
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return mlflow
+
+
+def _refused(error: Exception, what: str) -> InputError:
+    """MLflow's error in our tree; its text may hold paths and values, so only its code is kept."""
+    code = getattr(error, "error_code", type(error).__name__)
+    return InputError(f"{what} ({code}).", remedy="see the registry's own log for the details")

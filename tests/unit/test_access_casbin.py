@@ -1,0 +1,237 @@
+"""Decisions equal those of plain Casbin and of a reference of forty lines, on random worlds."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import pairwise
+
+import pytest
+
+from auditkit.access import AccessControl, Rules, parse_rules
+from auditkit.access.control import decide_under
+from auditkit.access.rules import Grant, Rule
+from auditkit.access.snapshot import Snapshot, casbin_enforcer
+from auditkit.canonical import Digest
+from auditkit.resources import data_path
+
+MODEL = data_path("policies", "access", "model.conf").read_text()
+USERS = [f"u{i}" for i in range(6)] + ["role", "admin", "ann@example.org"]
+ROLES = [f"role:r{i}" for i in range(5)]
+DOMAINS = ["default", "prod", "dev"]
+VERBS = ["model:read", "model:promote", "model:approve", "dataset:read", "artifact:write"]
+NAMES = ["credit", "credit-eu", "fraud", "My%20Model", "%2Ehidden", "a.b", "x"]
+PATTERNS = [
+    "**",
+    "models/**",
+    "models/*",
+    "models/credit*",
+    "models/*-eu/**",
+    "models/*/aliases/champion",
+    "models/*/aliases/*",
+    "models/credit/aliases/champion",
+    "models/credit",
+    "models/c*t/aliases/**",
+    "models/a.b",
+    "datasets/**",
+    "datasets/*/records",
+    "models/*/aliases/ch*",
+]
+
+
+class Reference:
+    """The policy as sets and reachability; knows nothing of indexes."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def reach(self, user: str, domain: str) -> set[str]:
+        links = {(g.member, g.role) for g in self.rules.grants if g.domain == domain}
+        reached = {user}
+        for _ in range(9):
+            reached |= {role for member, role in links if member in reached}
+        return reached
+
+    def covers(self, pattern: str, text: str) -> bool:
+        expression = "/".join(
+            "[^/]+(/[^/]+)*" if part == "**" else "[^/]*".join(map(re.escape, part.split("*")))
+            for part in pattern.split("/")
+        )
+        if pattern.endswith("/**") and self.covers(pattern[:-3], text):
+            return True
+        return re.fullmatch(expression, text) is not None
+
+    def decide(self, user: str, domain: str, verb: str, obj: str) -> bool:
+        subjects = self.reach(user, domain) | self.reach(user, "*")
+        effects = {
+            rule.effect
+            for rule in self.rules.rules
+            if rule.subject in subjects
+            and rule.domain in ("*", domain)
+            and self.covers(rule.verb, verb)
+            and self.covers(rule.object, obj)
+        }
+        return effects == {"allow"}
+
+
+def world(seed: int, *, size: int) -> Rules:
+    draw = random.Random(seed)
+    rules = tuple(
+        Rule(
+            draw.choice(ROLES * 3 + USERS),
+            draw.choice(["*", "*", *DOMAINS]),
+            draw.choice(["**", "models/**", *PATTERNS]),
+            draw.choice([*VERBS, "*", "model:*", "model:p*"]),
+            draw.choice(["allow"] * 7 + ["deny"]),
+            line,
+        )
+        for line in range(1, size + 1)
+    )
+    # Members and roles at random: chains, diamonds and cycles come by themselves.
+    grants = tuple(
+        Grant(draw.choice(USERS + ROLES), draw.choice(ROLES), draw.choice(["*", *DOMAINS]))
+        for _ in range(draw.randrange(20))
+    )
+    return Rules(rules, grants)
+
+
+def request(draw: random.Random) -> tuple[str, str, str, str]:
+    name = draw.choice(NAMES)
+    obj = draw.choice(
+        [
+            f"models/{name}",
+            f"models/{name}/aliases/{draw.choice(['champion', 'staging', 'challenger'])}",
+            f"datasets/{name}",
+            f"datasets/{name}/records",
+            "models",
+            f"models/{name}/aliases/champion/deeper",
+        ]
+    )
+    return draw.choice([*USERS, "stranger"]), draw.choice(DOMAINS), draw.choice(VERBS), obj
+
+
+def test_decisions_equal_the_reference_and_casbin():
+    judged = allowed = 0
+    for seed in range(500):
+        rules = world(seed, size=random.Random(seed).randrange(1, 40))
+        snapshot, reference = Snapshot(rules, Digest.of(b"")), Reference(rules)
+        enforcer = casbin_enforcer(MODEL, rules) if seed % 5 == 0 else None
+        draw = random.Random(-seed)
+        for number in range(200):
+            user, domain, verb, obj = request(draw)
+            ours, rule = snapshot.judge(user, domain, verb, obj)
+            assert ours == reference.decide(user, domain, verb, obj), (
+                seed,
+                user,
+                domain,
+                verb,
+                obj,
+            )
+            assert rule is None or reference.covers(rule.object, obj)
+            if enforcer is not None and number < 60:
+                assert ours == enforcer.enforce(user, domain, obj, verb), (seed, user, verb, obj)
+            judged += 1
+            allowed += ours
+    assert judged == 100_000
+    assert 0.05 < allowed / judged < 0.95
+
+
+def test_role_chains_end_where_casbin_ends_them():
+    for length in range(1, 14):
+        chain = ["ann", *(f"role:r{i}" for i in range(length))]
+        rules = Rules(
+            (Rule(chain[-1], "*", "models/x", "model:read", "allow", 1),),
+            tuple(Grant(a, b, "*") for a, b in pairwise(chain)),
+        )
+        ours, _ = Snapshot(rules, Digest.of(b"")).judge("ann", "d", "model:read", "models/x")
+        theirs = casbin_enforcer(MODEL, rules).enforce("ann", "d", "models/x", "model:read")
+        assert ours == theirs == (length <= 9), length
+
+
+@pytest.mark.parametrize(
+    ("user", "verb", "obj"),
+    [
+        ("", "model:read", "models/x"),
+        ("*", "model:read", "models/x"),
+        (" ann", "model:read", "models/x"),
+        ("ann\n", "model:read", "models/x"),
+        ("role:admin", "model:read", "models/x"),
+        ("jörg", "model:read", "models/x"),
+        ("ann, role:admin, *", "model:read", "models/x"),
+        ("ann", "model:reed", "models/x"),
+        ("ann", "", "models/x"),
+        ("ann", "*", "models/x"),
+        ("ann", "model:read", ""),
+        ("ann", "model:read", "models/*"),
+        ("ann", "model:read", "models//x"),
+        ("ann", "model:read", "models/../x"),
+        ("ann", "model:read", "models/x\n"),
+        ("ann", "model:read", "models/" + "x" * 5000),
+    ],
+)
+def test_what_cannot_be_judged_is_denied(user: str, verb: str, obj: str):
+    everything = Rules((Rule("ann", "*", "**", "*", "allow", 1),), ())
+    snapshot = Snapshot(everything, Digest.of(b""))
+    assert decide_under(snapshot, "ann", "model:read", "models/x", "d").allowed
+    assert not decide_under(snapshot, user, verb, obj, "d").allowed
+
+
+def test_an_exception_is_a_denial(monkeypatch: pytest.MonkeyPatch):
+    access = AccessControl.load()
+
+    def broken(*_: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr(Snapshot, "judge", broken)
+    decision = access.decide("ann", "model:read", "models/x")
+    assert not decision.allowed
+    assert decision.reason == "the decision failed (SystemError)"
+
+
+def test_adding_an_allowance_never_denies_and_adding_a_denial_never_allows():
+    for seed in range(60):
+        rules = world(seed, size=8)
+        extra = world(-seed - 1, size=1).rules[0]
+        before = Snapshot(rules, Digest.of(b""))
+        after = Snapshot(Rules((*rules.rules, extra), rules.grants), Digest.of(b""))
+        draw = random.Random(seed)
+        for _ in range(100):
+            asked = request(draw)
+            was, now = before.judge(*asked)[0], after.judge(*asked)[0]
+            assert now >= was if extra.effect == "allow" else now <= was
+
+
+def test_the_order_of_rules_does_not_matter():
+    for seed in range(60):
+        rules = world(seed, size=12)
+        shuffled = list(rules.rules)
+        random.Random(seed).shuffle(shuffled)
+        one = Snapshot(rules, Digest.of(b""))
+        other = Snapshot(Rules(tuple(shuffled), rules.grants[::-1]), Digest.of(b""))
+        draw = random.Random(seed)
+        for _ in range(100):
+            asked = request(draw)
+            assert one.judge(*asked) == other.judge(*asked)
+
+
+def test_the_packaged_policy_keeps_duties_apart():
+    text = data_path("policies", "access", "policy.csv").read_text()
+    roles = ["trainer", "reviewer", "release-manager", "auditor", "admin", "policy-approver"]
+    rules = parse_rules(text + "".join(f"g, {role}, role:{role}, *\n" for role in roles))
+    access = AccessControl(rules)
+    champion, staging = "models/credit/aliases/champion", "models/credit/aliases/staging"
+    may = {
+        (role, verb)
+        for role in roles
+        for verb in ("model:register", "model:request", "model:approve", "model:promote")
+        if access.decide(role, verb, champion if verb != "model:register" else "models/credit")
+    }
+    assert may == {
+        ("trainer", "model:register"),
+        ("trainer", "model:request"),
+        ("reviewer", "model:approve"),
+        ("release-manager", "model:promote"),
+    }
+    assert access.decide("trainer", "model:promote", staging)
+    assert not access.decide("auditor", "model:edit", "models/credit")
+    assert access.decide("auditor", "audit:export", "audit")
