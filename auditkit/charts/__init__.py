@@ -1,0 +1,16 @@
+"""Charts as SVG: plain values in, a drawing and its words out.
+
+This layer knows arrays, labels and matplotlib; it knows nothing of evidence, thresholds or reports.
+
+Laws:
+    - Text is text: it can be searched, read aloud and printed in the report's own font.
+    - A drawing comes with a description made from the same numbers, for those who cannot see it.
+    - What is told by colour is told by position, shape or words as well; it survives grey print.
+    - The same values give the same bytes. Labels are shown as they are: `$` starts no formula.
+"""
+
+from auditkit.charts.attribution import beeswarm, importance, waterfall
+from auditkit.charts.intervals import Estimate, forest
+from auditkit.charts.style import Chart
+
+__all__ = ["Chart", "Estimate", "beeswarm", "forest", "importance", "waterfall"]

@@ -1,0 +1,221 @@
+"""Points with intervals, one row an estimate: rates by group, ratios to a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from auditkit.charts.style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    RATIO_TICKS,
+    SECONDARY,
+    Chart,
+    drawing,
+    finish,
+    place,
+    round_ticks,
+    shorten,
+    ticks,
+)
+from auditkit.wording import exact, interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ROW: Final = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """One row.
+
+    Attributes:
+        label: Whom or what it is about.
+        value: The point; None: not estimable, the row says so.
+        lower: Lower end of its interval; None: no interval is drawn.
+        upper: Upper end of its interval.
+        n: What the point rests on, as it is written at the right.
+        remark: Written in place of an interval, as "reference".
+        heading: Starts a new block of rows under this heading; empty: goes on.
+        hollow: Draws the point as a ring: a reference, or too few cases.
+    """
+
+    label: str
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    n: str = ""
+    remark: str = ""
+    heading: str = ""
+    hollow: bool = False
+
+
+def forest(
+    rows: Sequence[Estimate],
+    *,
+    measure: str,
+    axis_label: str,
+    lines: Sequence[float] = (),
+    log: bool = False,
+    limits: tuple[float, float] | None = None,
+    width: float = 354.0,
+    label_width: float = 118.0,
+    level: float = 0.95,
+) -> Chart:
+    """A forest plot.
+
+    Args:
+        rows: Top to bottom; at least one.
+        measure: What is shown, as "Selection rate"; begins the description.
+        axis_label: With its unit.
+        lines: Values to mark by a vertical line, as 0.8 and 1.
+        log: Draws a logarithmic axis, on which 0.5 and 2 lie equally far from 1.
+        limits: Ends of the axis. Default: from the data and the lines.
+        width: Of the whole chart, in points.
+        label_width: Of the labels' column, in points.
+        level: Nominal coverage of the intervals, for the description.
+    """
+    headings = sum(bool(r.heading) for r in rows)
+    blocks = len(rows) + headings
+    height = blocks * _ROW + 42
+    low, high = limits or _limits(rows, lines, log=log)
+    with drawing(width, height) as figure:
+        axes = place(figure, label_width, 30, width - label_width - 40, blocks * _ROW + 2)
+        axes.set_ylim(blocks - 0.4, -0.6)
+        if log:
+            axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        if log:
+            inside = _spread([t for t in RATIO_TICKS if low <= t <= high], low, high)
+            labels = _ratio_ticks(axes, inside)
+        else:
+            positions, digits = round_ticks(low, high)
+            labels = ticks(axes.xaxis, positions, digits=digits)
+        axes.spines["left"].set_visible(False)
+        axes.set_yticks([])
+        axes.set_xlabel(axis_label)
+        for line in lines:
+            solid = line == 1
+            axes.axvline(line, color=SECONDARY, lw=0.7, ls="-" if solid else (0, (3, 2)), zorder=1)
+        _rows(axes, rows, low, high)
+        return finish(figure, alt=_describe(rows, measure, lines, level), axes=(labels,))
+
+
+def _rows(axes: Axes, rows: Sequence[Estimate], low: float, high: float) -> None:
+    beside = axes.get_yaxis_transform()
+    axes.text(1.13, -0.62, "n", transform=beside, ha="right", va="bottom", color=SECONDARY)
+    y = 0
+    for row in rows:
+        if row.heading:
+            axes.text(
+                -0.02 - 110 / (axes.bbox.width),
+                y,
+                row.heading,
+                transform=beside,
+                ha="left",
+                va="center",
+                color=SECONDARY,
+            )
+            y += 1
+        axes.axhline(y + 0.5, color=HAIRLINE, lw=0.35, zorder=0)
+        axes.text(-0.02, y, shorten(row.label), transform=beside, ha="right", va="center")
+        axes.text(1.13, y, row.n, transform=beside, ha="right", va="center", color=SECONDARY)
+        if row.value is None:
+            axes.text(
+                0.5,
+                y,
+                "not estimable",
+                transform=beside,
+                ha="center",
+                va="center",
+                color=SECONDARY,
+                fontstyle="italic",
+            )
+        else:
+            _point(axes, row, y, low, high)
+        y += 1
+
+
+def _point(axes: Axes, row: Estimate, y: int, low: float, high: float) -> None:
+    assert row.value is not None
+    if row.lower is not None and row.upper is not None:
+        left, right = max(row.lower, low), min(row.upper, high)
+        axes.plot([left, right], [y, y], color=ACCENT, lw=1.1, solid_capstyle="butt", zorder=2)
+        for end, cut, arrow in ((left, row.lower < low, "<"), (right, row.upper > high, ">")):
+            marker = arrow if cut else "|"
+            axes.plot([end], [y], marker=marker, ms=4, mew=0.9, color=ACCENT, zorder=2)
+    point = min(max(row.value, low), high)
+    axes.plot(
+        [point],
+        [y],
+        marker="o",
+        ms=4.6,
+        mew=1.0,
+        mec=ACCENT,
+        zorder=3,
+        mfc="white" if row.hollow else ACCENT,
+    )
+    if row.remark:
+        axes.annotate(
+            row.remark,
+            (point, y),
+            xytext=(-6, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=INK,
+            fontsize=7,
+        )
+
+
+def _limits(rows: Sequence[Estimate], lines: Sequence[float], *, log: bool) -> tuple[float, float]:
+    ends = [v for r in rows for v in (r.value, r.lower, r.upper) if v is not None]
+    ends += list(lines)
+    if not ends:
+        return (0.5, 1.5) if log else (0.0, 1.0)
+    low, high = min(ends), max(ends)
+    if log:
+        floor, ceiling = min(0.7, max(0.1, low / 1.06)), min(10.0, max(1.1, high * 1.06))
+        return floor, ceiling
+    margin = 0.06 * (high - low) or 0.05
+    low, high = low - margin, high + margin
+    return (0.0 if 0 <= min(ends) < margin else low), high
+
+
+def _spread(positions: list[float], low: float, high: float) -> list[float]:
+    """Leaves out tick positions that would print on top of each other; keeps 0.8 and 1."""
+    import math
+
+    kept: list[float] = []
+    room = (math.log(high) - math.log(low)) / 9
+    for position in sorted(positions, key=lambda p: (p not in (0.8, 1.0), p)):
+        if all(abs(math.log(position / other)) >= room for other in kept):
+            kept.append(position)
+    return sorted(kept)
+
+
+def _ratio_ticks(axes: Axes, positions: list[float]) -> tuple[str, ...]:
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    labels = tuple(exact(p) for p in positions)
+    axes.xaxis.set_major_locator(FixedLocator(positions))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels(labels)
+    return labels
+
+
+def _describe(rows: Sequence[Estimate], measure: str, lines: Sequence[float], level: float) -> str:
+    parts = []
+    for row in rows:
+        about = f"{row.heading}, {row.label}" if row.heading else row.label
+        if row.value is None:
+            told = "not estimable"
+        else:
+            told = interval(float(row.value), row.lower, row.upper).replace("-", "\u2212")
+        remark = f", {row.remark}" if row.remark else ""
+        parts.append(f"{about} {told}, n = {row.n}{remark}")
+    marked = f" Lines mark {' and '.join(exact(line) for line in lines)}." if lines else ""
+    return f"{measure} with {level:.0%} intervals: {'; '.join(parts)}.{marked}"

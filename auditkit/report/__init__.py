@@ -1,0 +1,18 @@
+"""The report: a PDF whose every number can be traced to the evidence it came from.
+
+    judgement, receipt, options --page--> view model --html--> HTML --pdf--> PDF, not yet signed
+
+Laws:
+    - It reads the judgement, the receipt, the envelope and the options, and nothing else.
+    - Every number on a page is in the attached `figures.json`, with the address of the value in
+      the statement that it was rounded from; a number without one stops the report.
+    - The same arguments give the same bytes.
+"""
+
+from __future__ import annotations
+
+from auditkit.report.figures import check_figures
+from auditkit.report.options import ReportOptions
+from auditkit.report.render import render
+
+__all__ = ["ReportOptions", "check_figures", "render"]

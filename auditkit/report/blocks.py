@@ -1,0 +1,123 @@
+"""What a section is made of. Each block knows what it says; the templates know how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from auditkit.charts import Chart
+from auditkit.evidence import Evidence, Outcome
+from auditkit.report.book import Printed, Text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """How something came out: always a sign and a word.
+
+    Attributes:
+        outcome: The outcome.
+    """
+
+    outcome: Outcome
+
+    @property
+    def words(self) -> str:
+        """As `Outcome.words`."""
+        return self.outcome.words
+
+
+Cell = Text | Status
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: With the unit, where there is one.
+        align: Numbers stand at the right.
+        narrow: Is not widened beyond what its cells need.
+        code: Is set in the fixed-width font.
+    """
+
+    heading: Text
+    align: Literal["left", "right"] = "left"
+    narrow: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableBlock:
+    """A table; its first column names the row.
+
+    Attributes:
+        caption: What the rows are.
+        columns: At most eight.
+        rows: One sequence of cells a row.
+        evidence: Id printed in the margin; None: the cells carry their own.
+        note: Below the table.
+        wide: Reaches into the margin column.
+    """
+
+    caption: Text
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    evidence: Printed | None = None
+    note: Text = ""
+    wide: bool = False
+    kind: str = field(default="table", init=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartBlock:
+    """A chart with the sentence that says what it shows.
+
+    Attributes:
+        title: What the chart shows, as a sentence.
+        chart: The drawing.
+        texts: The numbers in the drawing, noted when it is printed.
+        how: How to read it, in one line.
+        evidence: Id printed in the margin.
+    """
+
+    title: Text
+    chart: Chart
+    texts: Sequence[Text] = ()
+    how: Text = ""
+    evidence: Printed
+    kind: str = field(default="chart", init=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prose:
+    """A paragraph."""
+
+    text: Text
+    kind: str = field(default="prose", init=False)
+
+
+Block = TableBlock | ChartBlock | Prose
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What one check found.
+
+    Attributes:
+        evidence: The evidence.
+        id: Its id.
+        number: Number of the subsection.
+        title: Its heading.
+        basis: What it rests on: n, population, check and version.
+        blocks: Tables, charts, paragraphs.
+        notes: How to read it and how it misleads.
+    """
+
+    evidence: Evidence
+    id: Printed
+    number: Printed
+    title: Text
+    basis: Text
+    blocks: Sequence[Block]
+    notes: Sequence[Text]

@@ -1,0 +1,270 @@
+"""The book of a report's numbers: hands them out to be printed, and notes each one that is.
+
+A template prints a `Printed` like any other text. Only then is it noted, so what is listed is what
+stands on the page, in reading order, as often as it stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from markupsafe import Markup, escape
+
+from auditkit.audit import Judgement
+from auditkit.evidence import Evidence, Finding, Measurement, Table
+from auditkit.report.figures import Digits, tokens, written
+from auditkit.report.text import shown
+from auditkit.wording import exact
+
+_DIGITS: Final = {"brier": 3, "calibration_error": 3}
+_OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
+
+
+class Words(Protocol):
+    """Something that can be printed: a text, a number, or several in a row."""
+
+    def __html__(self) -> str: ...
+
+
+class Printed:
+    """A text with an address, noted when it is printed."""
+
+    def __init__(self, text: str, record: Mapping[str, Any] | None, book: Book) -> None:
+        self.text = text
+        self._record = record
+        self._book = book
+
+    def __html__(self) -> Markup:
+        """The text as markup; notes that it was printed."""
+        self.note()
+        return escape(self.text)
+
+    def __str__(self) -> str:
+        """The text; for descriptions that are not on the page."""
+        return self.text
+
+    def note(self) -> None:
+        """Notes that the text was printed."""
+        if self._record is not None:
+            self._book.note({"text": self.text, **self._record})
+
+
+class Line:
+    """Several texts in a row."""
+
+    def __init__(self, *parts: str | Printed | Line) -> None:
+        self.parts = parts
+
+    def __html__(self) -> Markup:
+        """The texts as markup."""
+        return Markup("").join(escape(part) for part in self.parts)
+
+    def __str__(self) -> str:
+        """The texts; for descriptions that are not on the page."""
+        return "".join(str(part) for part in self.parts)
+
+    def note(self) -> None:
+        """Notes that the texts were printed."""
+        for part in self.parts:
+            if not isinstance(part, str):
+                part.note()
+
+
+Text = str | Printed | Line
+
+
+def joined(separator: str, parts: Iterable[Text]) -> Line:
+    """Texts with a separator between them."""
+    row: list[Text] = []
+    for part in parts:
+        row += [separator, part] if row else [part]
+    return Line(*row)
+
+
+class Book:
+    """Hands out the numbers and quotations of one report.
+
+    Args:
+        judgement: What the report is about.
+    """
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        self._small = judgement.policy.small_cell
+        self.figures: list[dict[str, Any]] = []
+        self.fixed: list[dict[str, Any]] = []
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Lists a text that was printed."""
+        (self.fixed if "source" in record else self.figures).append(dict(record))
+
+    # Figures
+
+    def value(
+        self,
+        evidence: Evidence,
+        of: Measurement,
+        field: str = "value",
+        *,
+        digits: Digits = "auto",
+        threshold: float | None = None,
+    ) -> Printed:
+        """A measurement's value, or an end of its interval.
+
+        Args:
+            evidence: The evidence with its id.
+            of: One of its measurements.
+            field: "value", "lower", "upper" or "level".
+            digits: Decimals; "auto": by the measurement.
+            threshold: Rounding keeps the value on its side of this.
+        """
+        number = getattr(of, field)
+        if number is None:
+            return Printed("not estimable", None, self)
+        if self._is_small(evidence, of):
+            return Printed("suppressed", None, self)
+        places: Digits = _places(of, number) if digits == "auto" else digits
+        text = written(number, digits=places, threshold=threshold)
+        return Printed(
+            text,
+            {
+                "evidence": evidence.id,
+                "key": of.key,
+                "field": field,
+                "digits": places,
+                "threshold": threshold,
+            },
+            self,
+        )
+
+    def interval(
+        self, evidence: Evidence, of: Measurement, *, threshold: float | None = None
+    ) -> Line:
+        """A value with its interval: `0.86 (0.82 to 0.89)`."""
+        value = self.value(evidence, of, threshold=threshold)
+        if of.lower is None or of.value is None or self._is_small(evidence, of):
+            return Line(value)
+        low = self.value(evidence, of, "lower", threshold=threshold)
+        high = self.value(evidence, of, "upper", threshold=threshold)
+        return Line(value, " (", low, " to ", high, ")")
+
+    def n(self, evidence: Evidence, of: Measurement | None = None) -> Printed:
+        """What a measurement, or the whole evidence, rests on."""
+        holder: Measurement | Evidence = evidence if of is None else of
+        record: dict[str, Any] = {
+            "evidence": evidence.id,
+            "key": None if of is None else of.key,
+            "field": "n",
+            "digits": None,
+            "threshold": None,
+        }
+        if of is not None and self._is_small(evidence, of):
+            return Printed(f"< {self._small}", record | {"below": self._small}, self)
+        return Printed(f"{holder.n:,}", record, self)
+
+    def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> Printed:
+        """A proportion as a percentage without decimals: `95%`."""
+        number = getattr(of, field)
+        return Printed(
+            f"{number:.0%}",
+            {
+                "evidence": evidence.id,
+                "key": of.key,
+                "field": field,
+                "digits": 0,
+                "threshold": None,
+                "percent": True,
+            },
+            self,
+        )
+
+    def cell(
+        self, evidence: Evidence, table: Table, row: int, column: str, *, digits: Digits = 2
+    ) -> Printed:
+        """A cell of a table: text as it is, whole numbers whole."""
+        value = table.rows[row][table.columns.index(column)]
+        if value is None:
+            return Printed("\u2013", None, self)
+        if isinstance(value, bool):
+            return Printed("yes" if value else "no", None, self)
+        places = None if isinstance(value, int) else digits
+        text = written(value, digits=places)
+        if not tokens(text):
+            return Printed(text, None, self)
+        return Printed(
+            text,
+            {
+                "evidence": evidence.id,
+                "table": table.name,
+                "row": row,
+                "column": column,
+                "digits": places,
+            },
+            self,
+        )
+
+    def fact(self, *pointer: str | int, value: float | str, digits: Digits = None) -> Printed:
+        """A value of the statement that is no measurement.
+
+        Args:
+            pointer: Where it stands in the predicate.
+            value: What stands there.
+            digits: Decimals; None: a whole number.
+        """
+        text = written(value, digits=digits)
+        record = {"evidence": None, "pointer": list(pointer), "digits": digits, "threshold": None}
+        return Printed(text, record if tokens(text) else None, self)
+
+    # Fixed texts
+
+    def quote(self, text: str, *, source: str = "statement") -> Printed:
+        """A string of the statement, word for word."""
+        visible = shown(text)
+        return Printed(visible, {"source": source} if tokens(visible) else None, self)
+
+    def stated(self, text: str) -> Printed:
+        """What the people behind the report stated."""
+        return self.quote(text, source="stated")
+
+    def digest(self, text: str) -> Printed:
+        """A digest, the beginning of one, or the report's id."""
+        return self.quote(text.removeprefix("sha256:"), source="digest")
+
+    def receipt(self, text: str) -> Printed:
+        """A string or number of the receipt."""
+        return self.quote(text, source="receipt")
+
+    def numbering(self, text: str) -> Printed:
+        """The number of a section."""
+        return Printed(text, {"source": "number"}, self)
+
+    def count(self, of: str, total: int, **where: str) -> Printed:
+        """How many entries of a list of the statement have certain values."""
+        return Printed(f"{total:,}", {"source": "count", "of": of, "where": where}, self)
+
+    def threshold(self, index: int, finding: Finding) -> Line:
+        """The bound of a finding: `≥ 0.8`."""
+        sign = "≥ " if finding.operator == ">=" else "≤ "
+        text = exact(finding.threshold)
+        where = ("findings", index, "threshold")
+        if isinstance(finding.threshold, int):
+            return Line(sign, self.fact(*where, value=finding.threshold))
+        assert text
+        return Line(sign, self.fact(*where, value=finding.threshold, digits="exact"))
+
+    def group(self, pairs: Iterable[tuple[str, str]]) -> Line:
+        """A group in words: `afam yes, single no`."""
+        return joined(
+            ", ",
+            (Line(self.quote(name), " ", self.quote(value)) for name, value in pairs),
+        )
+
+    def _is_small(self, evidence: Evidence, of: Measurement) -> bool:
+        return bool(of.group) and evidence.area in _OF_PEOPLE and of.n < self._small
+
+
+def _places(of: Measurement, number: float) -> Digits:
+    if isinstance(number, int) and not isinstance(number, bool):
+        return None
+    return _DIGITS.get(of.name, 2)

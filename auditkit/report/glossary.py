@@ -1,0 +1,111 @@
+"""Every measure that a report may print: its name in words, and how it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+# Name of the measurement: (in words, definition).
+MEASURES: Final[dict[str, tuple[str, str]]] = {
+    "accuracy": ("Accuracy", "Share of decisions that agree with the outcome."),
+    "additivity_residual": (
+        "Additivity residual",
+        "Largest absolute difference between a score and its base value plus contributions.",
+    ),
+    "adverse_coverage": (
+        "Denials with reasons",
+        "Share of denied cases for which at least one reason was found.",
+    ),
+    "allowed": ("Requests allowed", "Requests that the access policy allowed."),
+    "artifact_files": ("Files of the model", "Files that make up the registered version."),
+    "auc": (
+        "Area under the ROC curve",
+        "Probability that a favourable case scores higher than an unfavourable one, ties half.",
+    ),
+    "balanced_accuracy": (
+        "Balanced accuracy",
+        "Mean of the true positive rate and one minus the false positive rate.",
+    ),
+    "base_rate": ("Base rate", "Share of cases whose true outcome is favourable."),
+    "brier": ("Brier score", "Mean squared difference between score and outcome."),
+    "calibration_error": (
+        "Calibration error",
+        (
+            "Mean absolute difference between scores and observed rates over bins of scores, "
+            "weighted by cases."
+        ),
+    ),
+    "columns_examined": ("Columns examined", "Columns that were searched for identifiers."),
+    "decisions": ("Requests decided", "Requests on which the access policy decided."),
+    "denials": ("Denials", "Cases that the model decides unfavourably."),
+    "denials_with_reasons": (
+        "Denials with reasons (count)",
+        "Denied cases for which at least one reason was found.",
+    ),
+    "denied": ("Requests denied", "Requests that the access policy denied."),
+    "digest_matches": (
+        "Digest matches",
+        "Whether the audited bytes have the digest of the registered version.",
+    ),
+    "equalized_odds_difference": (
+        "Equalised odds difference",
+        "The larger of the absolute differences in true and in false positive rates.",
+    ),
+    "fpr": (
+        "False positive rate",
+        "Share of favourable decisions among cases whose true outcome is unfavourable.",
+    ),
+    "fpr_difference": (
+        "Difference in false positive rates",
+        "A group's false positive rate less that of the group compared with.",
+    ),
+    "identifiers_found": ("Identifiers found", "Places where an identifier was recognised."),
+    "identifiers_treated": ("Identifiers treated", "Places that were removed or replaced."),
+    "impact_ratio": (
+        "Impact ratio",
+        "A group's selection rate divided by that of the group with the highest rate.",
+    ),
+    "ks": (
+        "Kolmogorov-Smirnov statistic",
+        "Largest distance between the score distributions of the two outcomes.",
+    ),
+    "leaks": ("Identifiers that remain", "Identifiers recognised in the output."),
+    "mean_abs_shap": (
+        "Mean absolute SHAP value",
+        "Mean over cases of the absolute contribution of a feature to the score.",
+    ),
+    "ppv": (
+        "Positive predictive value",
+        "Share of favourable outcomes among favourable decisions.",
+    ),
+    "selection_rate": ("Selection rate", "Share of cases decided favourably."),
+    "selection_rate_difference": (
+        "Difference in selection rates",
+        "A group's selection rate less that of the group compared with.",
+    ),
+    "sod_conflicts": (
+        "Conflicts of duties",
+        "People who may both make a change and approve it.",
+    ),
+    "tpr": (
+        "True positive rate",
+        "Share of favourable decisions among cases whose true outcome is favourable.",
+    ),
+    "tpr_difference": (
+        "Difference in true positive rates",
+        "A group's true positive rate less that of the group compared with.",
+    ),
+}
+
+
+def in_words(name: str) -> str:
+    """A measure's name for people."""
+    if name in MEASURES:
+        return MEASURES[name][0]
+    words = name.replace("_", " ").replace(".", " ")
+    return words[:1].upper() + words[1:]
+
+
+def explained(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The entries of the glossary for some measures, in alphabetical order."""
+    return sorted(MEASURES[name] for name in set(names) if name in MEASURES)

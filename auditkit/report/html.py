@@ -1,0 +1,76 @@
+"""From the view model to HTML.
+
+Laws: every text is escaped; a name that a template misspells is an error; what the templates may
+read from elsewhere is the charts, by names that exist in memory only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from auditkit.report.blocks import ChartBlock
+from auditkit.report.page import Page
+from auditkit.report.text import shown
+from auditkit.resources import data_path
+
+
+class Drawings:
+    """The pictures of one document, by the names under which the page asks for them."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def chart(self, page: Page, block: ChartBlock) -> Markup:
+        """An image element for a chart; notes every number that is drawn."""
+        for text in block.texts:
+            if not isinstance(text, str):
+                text.note()
+        for axis in block.chart.axes:
+            page.book.note({"text": " ".join(axis), "source": "axis"})
+        return self.image(
+            block.chart.svg, alt=block.chart.alt, width=block.chart.width, height=block.chart.height
+        )
+
+    def code(self, text: str) -> Markup:
+        """A QR code of a text, with a description."""
+        import io
+
+        import segno
+
+        drawn = io.BytesIO()
+        segno.make(text, error="l", micro=False).save(
+            drawn, kind="svg", border=0, xmldecl=False, svgns=True, nl=False, omitsize=True
+        )
+        return self.image(
+            drawn.getvalue().decode(),
+            alt="QR code of the log's signed checkpoint",
+            width=62,
+            height=62,
+        )
+
+    def image(self, svg: str, *, alt: str, width: float, height: float) -> Markup:
+        """An image element for a drawing."""
+        name = f"drawing:{len(self.files) + 1}"
+        self.files[name] = svg.encode("utf-8")
+        return Markup('<img src="{}" alt="{}" style="width:{}pt;height:{}pt">').format(
+            name, escape(alt), f"{width:g}", f"{height:g}"
+        )
+
+
+def to_html(page: Page, drawings: Drawings) -> str:
+    """The whole document."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FileSystemLoader(data_path("report_templates")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = shown
+    template = environment.get_template("report.html.j2")
+    context: dict[str, Any] = {"page": page, "drawings": drawings}
+    return template.render(context)

@@ -1,0 +1,33 @@
+"""What a report says beside the evidence: who ran it, for whom, and on which paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportOptions:
+    """Statements of the people behind a report. They are printed as stated; they are no evidence.
+
+    Attributes:
+        page_size: "A4" or "Letter".
+        organisation: Who produced the report; empty: not stated.
+        status: "FINAL" or "DRAFT".
+        ran_by: Who ran the audit, with the role.
+        reviewed_by: Who reviewed it; empty: not reviewed.
+        independence: How those who ran it stand to those who made the model.
+        period: The period that the evidence is about; empty: the day of the audit alone.
+        signer: Who signs the PDF, in words; empty: it is not signed.
+        fingerprint: SHA-256 of the signer's certificate, in hexadecimal digits.
+    """
+
+    page_size: Literal["A4", "Letter"] = "A4"
+    organisation: str = ""
+    status: Literal["FINAL", "DRAFT"] = "FINAL"
+    ran_by: str = ""
+    reviewed_by: str = ""
+    independence: str = ""
+    period: str = ""
+    signer: str = ""
+    fingerprint: str = ""

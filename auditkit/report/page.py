@@ -1,0 +1,451 @@
+"""The view model: what a report says, in order, before anything is known of type or paper.
+
+It reads a judgement, the log's receipt and the options, and nothing else. The same view model
+feeds the PDF and the HTML page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from auditkit.audit import Judgement
+from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
+from auditkit.gate import Decision, severity_order
+from auditkit.report.blocks import Part, Status
+from auditkit.report.book import Book, Line, Printed, Text, joined
+from auditkit.report.glossary import explained
+from auditkit.report.options import ReportOptions
+from auditkit.report.sections import blocks_of
+
+# The areas in the order of the report, with their headings.
+AREAS: Final = (
+    ("fairness", "Outcome disparities by group"),
+    ("performance", "Performance"),
+    ("explanation", "Explanations"),
+    ("privacy", "Privacy"),
+    ("access", "Access"),
+    ("lineage", "Lineage"),
+    ("monitoring", "Monitoring"),
+)
+_ON_PAGE_ONE: Final = 5
+_ORDER_OF_COUNTS: Final = (
+    Outcome.PASS,
+    Outcome.FAIL,
+    Outcome.UNCERTAIN,
+    Outcome.NOT_ASSESSED,
+    Outcome.NOT_APPLICABLE,
+    Outcome.ERROR,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Area:
+    """One section of evidence."""
+
+    number: Printed
+    title: str
+    anchor: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """Where the statement stands in the log.
+
+    Attributes:
+        origin: The log's name.
+        size: How many entries the checkpoint covers.
+        root: Its root hash, base64.
+        index: The statement's entry.
+        checkpoint: The signed checkpoint, as the log wrote it.
+    """
+
+    origin: Printed
+    size: Printed
+    root: Printed
+    index: Printed
+    checkpoint: str
+
+
+class Page:
+    """Everything that a template prints.
+
+    Args:
+        judgement: The audit.
+        options: What the people behind the report state.
+        receipt: The log's receipt; None: the statement was not logged.
+    """
+
+    def __init__(
+        self, judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None
+    ) -> None:
+        self.book = Book(judgement)
+        self.judgement = judgement
+        self.options = options
+        self._receipt = receipt
+        self._position = {f.rule: i for i, f in enumerate(judgement.findings)}
+
+    # Page one
+
+    @property
+    def report_id(self) -> Printed:
+        """The report's short name."""
+        return self.book.digest(self.judgement.report_id)
+
+    @property
+    def title(self) -> Line:
+        """The model and its version."""
+        subject = self.judgement.subject
+        if subject.version == "unregistered":
+            return Line(self.book.quote(subject.name), ", not registered")
+        version = self.book.quote(subject.version)
+        return Line(self.book.quote(subject.name), ", version ", version)
+
+    @property
+    def facts(self) -> Iterator[tuple[str, Text]]:
+        """What page one says of the subject and of those who examined it."""
+        judgement, options, book = self.judgement, self.options, self.book
+        subject = judgement.subject
+        yield "Owner", book.quote(subject.owner) if subject.owner else "not stated"
+        as_of: Text = book.quote(str(judgement.as_of)) if judgement.as_of else "not stated"
+        if options.period:
+            yield "Period", book.stated(options.period)
+        yield "As of", as_of
+        yield (
+            "Policy",
+            Line(
+                book.quote(judgement.policy.id), ", version ", book.quote(judgement.policy.version)
+            ),
+        )
+        yield (
+            "Frameworks",
+            joined(
+                "; ",
+                (
+                    Line(book.quote(p.title), " (as of ", book.quote(str(p.as_of)), ")")
+                    for p in judgement.packs
+                ),
+            )
+            if judgement.packs
+            else "none",
+        )
+        yield "Run by", book.stated(options.ran_by) if options.ran_by else "not stated"
+        reviewed = book.stated(options.reviewed_by) if options.reviewed_by else "not reviewed"
+        yield "Reviewed by", reviewed
+        stated = book.stated(options.independence) if options.independence else "not stated"
+        yield "Independence", stated
+        yield (
+            "Evaluated on",
+            Line(book.fact("rows", value=judgement.rows), " rows; datasets in the method section"),
+        )
+        yield "Report id", self.report_id
+
+    @property
+    def counts(self) -> list[tuple[Status, Printed]]:
+        """How many conditions came out how; all six, zero included."""
+        found = self.judgement.counts()
+        return [
+            (Status(outcome=o), self.book.count("findings", found[o], outcome=o.value))
+            for o in _ORDER_OF_COUNTS
+        ]
+
+    @property
+    def total(self) -> Printed:
+        """The number of conditions."""
+        return self.book.count("findings", len(self.judgement.findings))
+
+    @property
+    def verdict(self) -> str:
+        """The gate's decision in words."""
+        return {
+            Decision.PASS: "The gate lets the model through",
+            Decision.FAIL: "The gate does not let the model through",
+            Decision.INCOMPLETE: "The gate cannot decide",
+        }[self.judgement.verdict.decision]
+
+    @property
+    def why(self) -> str:
+        """What the decision rests on, without numbers."""
+        verdict = self.judgement.verdict
+        waived = "; a waiver is in force" if verdict.waived else ""
+        return {
+            Decision.PASS: "every condition that applies is met or waived",
+            Decision.FAIL: "at least one condition is not met and not waived",
+            Decision.INCOMPLETE: "at least one condition is uncertain, not tested or in error",
+        }[verdict.decision] + waived
+
+    def _findings(self, *outcomes: Outcome) -> list[Row]:
+        chosen = [f for f in self.judgement.findings if f.outcome in outcomes]
+        return [self._row(f) for f in sorted(chosen, key=severity_order)]
+
+    def _row(self, finding: Finding) -> Row:
+        return Row(self, finding, self._position[finding.rule])
+
+    @property
+    def exceptions(self) -> list[Row]:
+        """Conditions that are not met, or whose check crashed; worst first."""
+        return self._findings(Outcome.FAIL, Outcome.ERROR)
+
+    @property
+    def first_exceptions(self) -> list[Row]:
+        """Those that page one has room for."""
+        return self.exceptions[:_ON_PAGE_ONE]
+
+    @property
+    def uncertain(self) -> list[Row]:
+        """Conditions that the data cannot decide."""
+        return self._findings(Outcome.UNCERTAIN)
+
+    @property
+    def not_tested(self) -> list[Row]:
+        """Conditions for which there is no evidence."""
+        return self._findings(Outcome.NOT_ASSESSED)
+
+    @property
+    def others(self) -> list[Row]:
+        """Conditions that are met or do not apply."""
+        return self._findings(Outcome.PASS, Outcome.NOT_APPLICABLE)
+
+    @property
+    def conditions(self) -> list[Row]:
+        """All conditions, worst first."""
+        return self._findings(*SEVEREST_FIRST)
+
+    @property
+    def untested_controls(self) -> list[Line]:
+        """Requirements of the packs for which nothing was tested."""
+        return [
+            Line(self.book.quote(c.control.id), " (", self.book.quote(c.control.citation), ")")
+            for c in self.judgement.controls
+            if c.outcome is Outcome.NOT_ASSESSED
+        ]
+
+    # Evidence
+
+    @property
+    def areas(self) -> list[Area]:
+        """The sections of evidence, numbered after the two sections on conditions."""
+        known = dict(AREAS)
+        titles = {a: a[:1].upper() + a[1:] for a in sorted(self._areas() - set(known))} | known
+        ordered = [a for a, _ in AREAS if a in self._areas()]
+        ordered += sorted(self._areas() - set(known))
+        return [self._area(a, titles[a], position) for position, a in enumerate(ordered, start=3)]
+
+    def _areas(self) -> set[str]:
+        return {e.area for e in self.judgement.evidence}
+
+    def _area(self, area: str, title: str, position: int) -> Area:
+        members = [e for e in self.judgement.evidence if e.area == area]
+        return Area(
+            number=self.book.numbering(str(position)),
+            title=title,
+            anchor=f"section-{position}",
+            parts=[self._part(e, f"{position}.{i}") for i, e in enumerate(members, start=1)],
+        )
+
+    def _part(self, evidence: Evidence, number: str) -> Part:
+        book = self.book
+        return Part(
+            evidence=evidence,
+            id=book.quote(evidence.id),
+            number=book.numbering(number),
+            title=book.quote(evidence.title),
+            basis=Line(
+                "n = ",
+                book.n(evidence),
+                " ",
+                book.quote(evidence.population),
+                " · ",
+                book.quote(evidence.check),
+                ", version ",
+                book.quote(evidence.version),
+            )
+            if evidence.outcome is Outcome.PASS
+            else Line(book.quote(evidence.check), ", version ", book.quote(evidence.version)),
+            blocks=blocks_of(book, evidence),
+            notes=[book.quote(note) for note in evidence.notes],
+        )
+
+    @property
+    def after_areas(self) -> int:
+        """The number of the first section after the evidence."""
+        return 3 + len(self._areas())
+
+    # Controls
+
+    @property
+    def packs(self) -> list[dict[str, Any]]:
+        """The control matrix, pack by pack."""
+        book = self.book
+        return [
+            {
+                "title": book.quote(pack.title),
+                "as_of": book.quote(str(pack.as_of)),
+                "legal_status": book.quote(pack.legal_status),
+                "author": book.quote(pack.author),
+                "reviewed_by": book.quote(pack.reviewed_by) if pack.reviewed_by else "nobody yet",
+                "controls": [
+                    {
+                        "id": book.quote(c.control.id),
+                        "citation": book.quote(c.control.citation),
+                        "same": c.control.citation.endswith(c.control.id),
+                        "requirement": book.quote(c.control.requirement),
+                        "limits": book.quote(c.control.limits),
+                        "strength": c.control.strength,
+                        "status": Status(outcome=c.outcome),
+                        "rules": joined(", ", map(book.quote, c.rules)),
+                        "evidence": joined(", ", map(book.quote, c.evidence)),
+                        "reason": book.quote(c.reason),
+                    }
+                    for c in self.judgement.controls
+                    if c.pack == pack.id
+                ],
+            }
+            for pack in self.judgement.packs
+        ]
+
+    # Index, verification, method
+
+    @property
+    def index(self) -> list[dict[str, Any]]:
+        """Every evidence with its digest, where it is shown, and which conditions read it."""
+        book = self.book
+        where = {p.evidence.id: (p.number, a.anchor) for a in self.areas for p in a.parts}
+        return [
+            {
+                "id": book.quote(e.id),
+                "plain_id": e.id,
+                "title": book.quote(e.title),
+                "check": Line(book.quote(e.check), " v", book.quote(e.version)),
+                "n": book.n(e),
+                "digest": book.digest(e.digest.short),
+                "section": where[e.id][0],
+                "rules": joined(
+                    ", ",
+                    (book.quote(f.rule) for f in self.judgement.findings if f.evidence == e.id),
+                ),
+                "status": Status(outcome=e.outcome) if e.outcome is not Outcome.PASS else None,
+                "parameters": self._parameters(e),
+            }
+            for e in self.judgement.evidence
+        ]
+
+    def _parameters(self, evidence: Evidence) -> list[tuple[Text, Text]]:
+        place = ("evidence", int(evidence.id[2:]) - 1, "parameters")
+        return [
+            (self.book.quote(name), self._value(value, (*place, name)))
+            for name, value in sorted(evidence.parameters.items())
+        ]
+
+    def _value(self, value: Any, place: tuple[str | int, ...]) -> Text:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if value is None:
+            return "none"
+        if isinstance(value, int):
+            return self.book.fact(*place, value=value)
+        if isinstance(value, float):
+            return self.book.fact(*place, value=value, digits="exact")
+        if isinstance(value, str):
+            return self.book.fact(*place, value=value)
+        if isinstance(value, Mapping):
+            inner = [
+                Line(self.book.quote(str(k)), " ", self._value(v, (*place, str(k))))
+                for k, v in sorted(value.items())
+            ]
+            return joined(", ", inner) if inner else "none"
+        items = [self._value(v, (*place, i)) for i, v in enumerate(value)]
+        return joined(", ", items) if items else "none"
+
+    @property
+    def log(self) -> Log | None:
+        """The log's checkpoint; None if the statement was not logged."""
+        receipt = self._receipt
+        if receipt is None or not isinstance(receipt.get("checkpoint"), str):
+            return None
+        checkpoint = str(receipt["checkpoint"])
+        lines = checkpoint.split("\n")
+        if len(lines) < 3:
+            return None
+        book = self.book
+        return Log(
+            origin=book.receipt(lines[0]),
+            size=book.receipt(lines[1]),
+            root=book.receipt(lines[2]),
+            index=book.receipt(str(receipt.get("index", "not stated"))),
+            checkpoint=checkpoint,
+        )
+
+    @property
+    def datasets(self) -> list[tuple[Text, ...]]:
+        """The tables that were read: name, role, rows, columns, digest."""
+        book = self.book
+        return [
+            (
+                book.quote(d.name),
+                d.role,
+                book.fact("datasets", i, "rows", value=d.rows),
+                book.fact("datasets", i, "columns", value=d.columns),
+                book.digest(d.digest.short),
+            )
+            for i, d in enumerate(self.judgement.datasets)
+        ]
+
+    @property
+    def versions(self) -> Line:
+        """The packages that computed the numbers."""
+        return joined(
+            ", ",
+            (
+                Line(self.book.quote(name), " ", self.book.quote(version))
+                for name, version in sorted(self.judgement.versions.items())
+            ),
+        )
+
+    @property
+    def seed(self) -> Printed:
+        """The seed of every random draw."""
+        return self.book.fact("seed", value=self.judgement.seed)
+
+    @property
+    def auditkit_version(self) -> Text:
+        """The version of this toolkit that made the evidence."""
+        version = self.judgement.versions.get("auditkit", "")
+        return self.book.quote(version) if version else "of an unknown version"
+
+    @property
+    def glossary(self) -> list[tuple[str, str]]:
+        """The measures that this report prints, each with its definition."""
+        return explained(m.name for e in self.judgement.evidence for m in e.measurements)
+
+
+class Row:
+    """One condition as it is printed."""
+
+    def __init__(self, page: Page, finding: Finding, position: int) -> None:
+        book = page.book
+        rule = next(r for r in page.judgement.policy.rules if r.id == finding.rule)
+        self.id = book.quote(finding.rule)
+        self.title = book.quote(finding.title)
+        self.status = Status(outcome=finding.outcome)
+        self.severity = finding.severity
+        self.sentence = book.quote(finding.statement)
+        self.citation = book.quote(finding.citation)
+        self.why = book.quote(rule.why)
+        self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""
+        self.target = finding.evidence
+        self.bound = book.threshold(position, finding)
+        self.waiver: dict[str, Printed] | None = None
+        if finding.waiver is not None and finding.outcome is not Outcome.PASS:
+            self.waiver = {k: book.quote(str(v)) for k, v in finding.waiver.items()}
+        self.exceptions = len(finding.exceptions)
+        self.judged_by = "the interval" if rule.judge == "interval" else "the value"
+        evidence = next((e for e in page.judgement.evidence if e.id == finding.evidence), None)
+        self.measured: Text = "\u2013"
+        self.n: Text = "\u2013"
+        if evidence is not None and finding.key:
+            of = evidence.measurement(finding.key)
+            self.measured = book.interval(evidence, of, threshold=finding.threshold)
+            self.n = book.n(evidence, of)

@@ -1,0 +1,244 @@
+"""From HTML to PDF: PDF/A-3a and PDF/UA-1 in one file, the same bytes each time.
+
+Laws:
+    - Nothing is fetched but the drawings and fonts that are handed in; anything else stops it.
+    - Dates and the file's identifier follow from the statement, not from the clock.
+    - The numbers on the finished pages are compared with the book before the file is given out.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.errors import OutputError
+from auditkit.report.fonts import font_files
+from auditkit.resources import data_path
+
+if TYPE_CHECKING:
+    from weasyprint import Document
+
+_MIME: Final = {"sans": "font/ttf", "sans-italic": "font/ttf", "mono": "font/ttf"}
+_NO_DATE: Final = date(2000, 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attached:
+    """A file inside the PDF.
+
+    Attributes:
+        name: Its name; ASCII letters, digits, dots, hyphens and underscores.
+        content: Its bytes.
+        description: What it is.
+        relationship: As PDF/A-3 names it: "Source", "Data", "Supplement", ...
+    """
+
+    name: str
+    content: bytes
+    description: str
+    relationship: str
+
+
+class Paper:
+    """Pages that are laid out and not yet written.
+
+    Args:
+        html: The document.
+        drawings: Pictures by the names that the document uses.
+        page_size: "A4" or "Letter".
+        day: The day that the file's dates say; None: a fixed day.
+        identifier: 16 bytes that identify the file.
+    """
+
+    def __init__(
+        self,
+        html: str,
+        drawings: Mapping[str, bytes],
+        *,
+        page_size: str,
+        day: date | None,
+        identifier: bytes,
+    ) -> None:
+        self._moment = datetime.combine(day or _NO_DATE, datetime.min.time(), tzinfo=UTC)
+        self._identifier = identifier
+        self._drawings = drawings
+        self._document = _laid_out(html, drawings, page_size)
+
+    def texts(self) -> list[str]:
+        """The text of each page as it was laid out: running heads and drawings included."""
+        return [
+            "\n".join(_texts(page._page_box, self._drawings))  # noqa: SLF001 - the only way in
+            for page in self._document.pages
+        ]
+
+    def write(self, attached: Sequence[Attached]) -> bytes:
+        """The PDF's bytes. Once only: writing uses the fonts up.
+
+        Args:
+            attached: Files to put inside, in any order.
+        """
+        from weasyprint import Attachment
+
+        written = io.BytesIO()
+        with _fixed_clock(self._moment):
+            files = [
+                Attachment(
+                    string=file.content,
+                    name=file.name,
+                    description=file.description,
+                    relationship=file.relationship,
+                    created=self._moment,
+                    modified=self._moment,
+                    url_fetcher=_fetcher({}),
+                )
+                for file in sorted(attached, key=lambda f: f.name)
+            ]
+            self._document.write_pdf(
+                written,
+                pdf_variant="pdf/a-3a",
+                pdf_identifier=self._identifier,
+                attachments=files,
+            )
+        return written.getvalue()
+
+
+def _texts(box: Any, drawings: Mapping[str, bytes]) -> Iterator[str]:
+    from weasyprint.formatting_structure.boxes import ReplacedBox, TextBox
+
+    for inner in (box, *box.descendants(placeholders=True)):
+        if isinstance(inner, TextBox):
+            yield inner.text
+        elif isinstance(inner, ReplacedBox) and inner.element is not None:
+            drawing = drawings.get(inner.element.get("src") or "", b"")
+            yield from re.findall(r"<text[^>]*>([^<]*)</text>", drawing.decode("utf-8"))
+
+
+def page_texts(pdf: bytes) -> list[str]:
+    """The text of each page of a PDF."""
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return [page.get_textpage().get_text_range() for page in document]
+    finally:
+        document.close()
+
+
+def tokens_beyond(seen: Counter[str], listed: Counter[str]) -> Counter[str]:
+    """What the pages print more often than the book noted.
+
+    Raises:
+        OutputError: If a number that was noted is not on the pages.
+    """
+    lost = listed - seen
+    if lost:
+        raise OutputError(
+            f"The pages of the report do not show {_some(lost)}, which they should.",
+            remedy="report this as a defect of auditkit",
+        )
+    return seen - listed
+
+
+def _some(found: Counter[str]) -> str:
+    names = sorted(found)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str) -> Document:
+    from weasyprint import CSS, HTML
+    from weasyprint.text.fonts import FontConfiguration
+
+    known = {f"font:{name}": path.read_bytes() for name, path in font_files().items()}
+    fetcher = _fetcher({**known, **drawings})
+    fonts = FontConfiguration()
+    sheets = [
+        CSS(string=text, font_config=fonts, url_fetcher=fetcher)
+        for text in (
+            data_path("report_templates", "report.css").read_text("utf-8"),
+            f"@page {{ size: {page_size} }}",
+        )
+    ]
+    document = HTML(string=html, url_fetcher=fetcher, base_url=None).render(
+        font_config=fonts, stylesheets=sheets
+    )
+    document.metadata.__class__ = _metadata_class()
+    return document
+
+
+def _fetcher(files: Mapping[str, bytes]) -> Any:
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+    class InMemory(URLFetcher):  # type: ignore[misc]
+        """Knows names in memory and nothing else."""
+
+        def fetch(self, url: str, headers: Any = None) -> Any:  # noqa: ARG002 - its interface
+            """The bytes of a name.
+
+            Raises:
+                FatalURLFetchingError: For any other name.
+            """
+            if url not in files:
+                raise FatalURLFetchingError("the report asks for something that is not in it")
+            mime = "image/svg+xml" if url.startswith("drawing:") else "font/ttf"
+            return URLFetcherResponse(url, files[url], {"Content-Type": mime})
+
+    return InMemory()
+
+
+@cache
+def _metadata_class() -> type:
+    from weasyprint.pdf.metadata import DocumentMetadata
+
+    class Metadata(DocumentMetadata):  # type: ignore[misc]
+        """XMP metadata that claims PDF/UA-1 beside PDF/A, with the schema that PDF/A asks for."""
+
+        def generate_rdf_metadata(self, variant: str, version: int, conformance: str) -> bytes:
+            """The metadata, with two descriptions more."""
+            rdf: bytes = super().generate_rdf_metadata(variant, version, conformance)
+            body, end = rdf[: rdf.rindex(b"</rdf:RDF>")], b"</rdf:RDF>"
+            return body + _PDFUA.encode() + end
+
+    return Metadata
+
+
+# PDF/UA-1 5: the claim; ISO 19005-3 6.6.2.3: every schema that PDF/A does not know is described.
+_PDFUA: Final = """
+  <rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part></rdf:Description>
+  <rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
+    xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#"
+    xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+    <pdfaExtension:schemas><rdf:Bag><rdf:li rdf:parseType="Resource">
+      <pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>
+      <pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix>
+      <pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+      <pdfaSchema:property><rdf:Seq><rdf:li rdf:parseType="Resource">
+        <pdfaProperty:category>internal</pdfaProperty:category>
+        <pdfaProperty:description>PDF/UA version identifier</pdfaProperty:description>
+        <pdfaProperty:name>part</pdfaProperty:name>
+        <pdfaProperty:valueType>Integer</pdfaProperty:valueType>
+      </rdf:li></rdf:Seq></pdfaSchema:property>
+    </rdf:li></rdf:Bag></pdfaExtension:schemas>
+  </rdf:Description>
+"""
+
+
+@contextmanager
+def _fixed_clock(moment: datetime) -> Iterator[None]:
+    """The font tools write the time into each font, unless the environment names another."""
+    before = os.environ.get("SOURCE_DATE_EPOCH")
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(moment.timestamp()))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SOURCE_DATE_EPOCH"]
+        else:
+            os.environ["SOURCE_DATE_EPOCH"] = before

@@ -1,0 +1,189 @@
+"""Puts a report together: pages, numbers, attachments."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from auditkit.audit import Judgement
+from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.errors import AuditkitError, OutputError
+from auditkit.evidence import Table
+from auditkit.report.book import Book
+from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
+from auditkit.report.html import Drawings, to_html
+from auditkit.report.options import ReportOptions
+from auditkit.report.page import Page
+from auditkit.report.pdf import Attached, Paper, page_texts, tokens_beyond
+from auditkit.report.vocabulary import VOCABULARY
+from auditkit.resources import data_path
+
+
+def render(
+    judgement: Judgement,
+    *,
+    receipt: Mapping[str, Any] | None = None,
+    envelope: bytes | None = None,
+    options: ReportOptions | None = None,
+) -> bytes:
+    """The report as a PDF that is not yet signed.
+
+    Args:
+        judgement: The audit.
+        receipt: The log's receipt for the statement; None: it was not logged.
+        envelope: The DSSE envelope around the statement; None: it was not signed.
+        options: What the people behind the report state, and the paper.
+
+    Returns:
+        A PDF/A-3a and PDF/UA-1 file; the same bytes for the same arguments.
+
+    Raises:
+        OutputError: If a number on the pages cannot be traced to the statement.
+    """
+    chosen = options or ReportOptions()
+    page, drawings = Page(judgement, chosen, receipt), Drawings()
+    html = to_html(page, drawings)
+    paper = Paper(
+        html,
+        drawings.files,
+        page_size=chosen.page_size,
+        day=judgement.as_of,
+        identifier=bytes.fromhex(judgement.digest.hex)[:16],
+    )
+    texts = paper.texts()
+    figures = _listed(page.book, chosen, texts)
+    written = paper.write(_attached(judgement, figures, receipt, envelope))
+    _insist(page_texts(written), figures, judgement, receipt)
+    return written
+
+
+def harmless_cell(value: object) -> object:
+    """A cell of a CSV file that no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
+        return "'" + value
+    return value
+
+
+def _listed(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:
+    seen = Counter(t for text in texts for t in tokens(text))
+    listed = Counter(t for f in (*book.figures, *book.fixed) for t in tokens(f["text"]))
+    before = {t for f in book.fixed for t in tokens(f["text"])}
+    before |= {t for f in book.figures if "pointer" in f for t in tokens(f["text"])}
+    fixed = list(book.fixed)
+    for token, count in sorted(tokens_beyond(seen, listed).items()):
+        if token in VOCABULARY:
+            source = "template"
+        elif token in before:
+            source = "repeat"
+        elif token.isdigit() and 1 <= int(token) <= len(texts):
+            source = "page"
+        else:
+            raise OutputError(
+                f"The report prints {token} and nothing says where it comes from.",
+                remedy="report this as a defect of auditkit",
+            )
+        fixed.append({"text": token, "source": source, "count": count})
+    stated = {name: value for name, value in asdict(options).items() if name in STATED}
+    return {"format": FORMAT, "figures": book.figures, "fixed": fixed, "stated": stated}
+
+
+def _insist(
+    texts: Sequence[str],
+    figures: Mapping[str, Any],
+    judgement: Judgement,
+    receipt: Mapping[str, Any] | None,
+) -> None:
+    """Reads the finished pages as a verifier will."""
+    problems = check_figures(
+        texts,
+        parse_json(canonical_bytes(figures)),
+        parse_json(judgement.statement),
+        {t.name: parse_json(t.to_bytes()) for t in judgement.tables},
+        receipt=receipt,
+    )
+    if problems:
+        raise OutputError(
+            f"The report does not print what the statement says: {problems[0]}",
+            remedy="report this as a defect of auditkit",
+        )
+
+
+def _attached(
+    judgement: Judgement,
+    figures: Mapping[str, Any],
+    receipt: Mapping[str, Any] | None,
+    envelope: bytes | None,
+) -> list[Attached]:
+    files = [
+        Attached(
+            name="statement.json",
+            content=judgement.statement,
+            relationship="Source",
+            description="The statement: everything that was found, at full precision",
+        ),
+        Attached(
+            name="figures.json",
+            content=canonical_bytes(figures),
+            relationship="Data",
+            description="Every number on the pages, with its address in the statement",
+        ),
+    ]
+    if envelope is not None:
+        files.append(
+            Attached(
+                name="statement.dsse.json",
+                content=envelope,
+                relationship="Source",
+                description="The statement in a signed DSSE envelope",
+            )
+        )
+    if receipt is not None:
+        files.append(
+            Attached(
+                name="receipt.json",
+                content=canonical_bytes(receipt),
+                relationship="Supplement",
+                description="The log's receipt: inclusion proof and signed checkpoint",
+            )
+        )
+    for table in judgement.tables:
+        files += [
+            Attached(
+                name=f"table-{table.name}.json",
+                content=table.to_bytes(),
+                relationship="Data",
+                description=f"Table {table.name}, as the statement's digest commits to it",
+            ),
+            Attached(
+                name=f"table-{table.name}.csv",
+                content=_csv(table),
+                relationship="Alternative",
+                description=f"Table {table.name}, for spreadsheets",
+            ),
+        ]
+    try:
+        script = data_path("report_templates", "verify_offline.py").read_bytes()
+    except AuditkitError:
+        return files
+    return [
+        *files,
+        Attached(
+            name="verify_offline.py",
+            content=script,
+            relationship="Supplement",
+            description="Checks the attachments with Python's standard library alone",
+        ),
+    ]
+
+
+def _csv(table: Table) -> bytes:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    writer.writerow([harmless_cell(c) for c in table.columns])
+    for row in table.rows:
+        writer.writerow(["" if c is None else harmless_cell(c) for c in row])
+    return written.getvalue().encode("utf-8")

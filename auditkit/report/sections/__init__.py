@@ -1,0 +1,39 @@
+"""How each check's evidence is shown. A check without an entry gets the plain form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from auditkit.evidence import Evidence, Outcome
+from auditkit.report.blocks import Block, Prose
+from auditkit.report.book import Book, Line
+from auditkit.report.sections import explanation, fairness, generic, tables
+
+Shown = Callable[[Book, Evidence], Sequence[Block]]
+
+_SHOWN: Final[dict[str, Shown]] = {
+    "fairness.selection_rates": fairness.selection_rates,
+    "fairness.error_rates": fairness.error_rates,
+    "explanation.global": explanation.overall,
+    "explanation.denials": explanation.denials,
+    "privacy.identifiers": tables.identifiers,
+    "access.decisions": tables.decisions,
+    "lineage.model": tables.artifacts,
+}
+
+
+def blocks_of(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Everything that is shown of one evidence."""
+    if evidence.outcome is not Outcome.PASS:
+        return (
+            Prose(
+                text=Line(
+                    evidence.outcome.words[:1].upper() + evidence.outcome.words[1:],
+                    ": ",
+                    book.quote(evidence.reason),
+                    ".",
+                )
+            ),
+        )
+    return _SHOWN.get(evidence.check, generic.plain)(book, evidence)

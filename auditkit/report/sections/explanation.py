@@ -1,0 +1,193 @@
+"""What scores rest on: overall, and for those who were denied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from auditkit.charts import beeswarm, importance, waterfall
+from auditkit.evidence import Evidence, Table
+from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.book import Book, Line, Text
+from auditkit.report.sections.generic import attached, measurements, plain
+
+_MOST: Final = 15
+_STEPS: Final = 8
+
+
+def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Importance with intervals, and the contributions case by case."""
+    found = [m for m in evidence.named("mean_abs_shap") if m.value is not None and m.group]
+    if not found:
+        return plain(book, evidence)
+    ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
+    names = [m.group[0][1] for m in ranked]
+    labels = [book.quote(name) for name in names]
+    eid = book.quote(evidence.id)
+    unit = ranked[0].unit
+    level = next((m for m in ranked if m.level is not None), None)
+    how: Text = "How to read it: the longer the bar, the more the scores move with the feature."
+    if level is not None:
+        how = Line(how, " Lines: intervals at ", book.percent(evidence, level), ".")
+    blocks: list[Block] = [
+        ChartBlock(
+            title=Line("Scores move most with ", _listed([book.quote(n) for n in names[:3]]), "."),
+            chart=importance(
+                [str(label) for label in labels],
+                [float(m.value or 0) for m in ranked],
+                lower=[m.lower for m in ranked],
+                upper=[m.upper for m in ranked],
+                axis_label=f"Mean absolute SHAP value ({unit})",
+            ),
+            texts=labels,
+            how=how,
+            evidence=eid,
+        )
+    ]
+    swarm = _swarm(book, evidence, names, unit)
+    if swarm is not None:
+        blocks.append(swarm)
+    rest = [m for m in evidence.measurements if m.name != "mean_abs_shap"]
+    if rest:
+        blocks.append(measurements(book, evidence, rest, caption="How far to trust them"))
+    return blocks
+
+
+def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """How many denials have reasons, and one denied case in full."""
+    blocks: list[Block] = [
+        measurements(book, evidence, evidence.measurements, caption="Denials and their reasons")
+    ]
+    table = next((t for t in evidence.tables if t.name == "denial_reasons"), None)
+    if table is None or not table.rows:
+        return blocks
+    blocks.append(_one_case(book, evidence, table))
+    drawn = _way_down(book, table)
+    if drawn is not None:
+        blocks.append(drawn)
+    return blocks
+
+
+def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
+    cases, chosen = table.column("row"), _nearest(table)
+    rows: list[list[Cell]] = [
+        [
+            book.cell(evidence, table, i, name)
+            for name in ("rank", "feature", "value", "reference_value", "contribution")
+        ]
+        for i in range(len(table.rows))
+        if cases[i] == chosen
+    ]
+    first = cases.index(chosen)
+    return TableBlock(
+        caption=Line(
+            "The denied case closest to approval (row ",
+            book.cell(evidence, table, first, "row"),
+            ", score ",
+            book.cell(evidence, table, first, "score"),
+            ")",
+        ),
+        columns=[
+            Column(heading="Rank", align="right", narrow=True),
+            Column(heading="Feature"),
+            Column(heading="Value", align="right"),
+            Column(heading="Reference", align="right"),
+            Column(heading="Contribution", align="right"),
+        ],
+        rows=rows,
+        evidence=book.quote(evidence.id),
+        note=attached(book, evidence, table, printed=len(rows)),
+    )
+
+
+def _nearest(table: Table) -> object:
+    """The denied case nearest to approval: the one that most deserves a second look."""
+    scores = table.column("score")
+    return table.column("row")[max(range(len(scores)), key=lambda i: (_real(scores[i]), -i))]
+
+
+def _way_down(book: Book, table: Table) -> ChartBlock | None:
+    """The same case as a waterfall, where the SHAP values of every case are at hand."""
+    source = book.judgement.evidence_of("explanation.global")
+    shap = next((t for t in source.tables if t.name == "shap_values"), None) if source else None
+    chosen = _nearest(table)
+    if source is None or shap is None or chosen not in shap.column("row"):
+        return None
+    row = shap.column("row").index(chosen)
+    features = [c for c in shap.columns if c not in {"row", "base", "output"}]
+    ranked = sorted(features, key=lambda f: -abs(_real(shap.rows[row][shap.columns.index(f)])))
+    kept = ranked[:_STEPS]
+    values = next((t for t in source.tables if t.name == "feature_values"), None)
+    labels: list[Text] = []
+    for name in kept:
+        label: Text = book.quote(name)
+        if values is not None and name in values.columns and row < len(values.rows):
+            label = Line(label, " = ", book.cell(source, values, row, name))
+        labels.append(label)
+    texts = [book.cell(source, shap, row, name) for name in kept]
+    contributions = [_real(shap.rows[row][shap.columns.index(name)]) for name in kept]
+    base = book.cell(source, shap, row, "base")
+    output = book.cell(source, shap, row, "output")
+    start, end = (_real(shap.rows[row][shap.columns.index(c)]) for c in ("base", "output"))
+    left = ranked[_STEPS:]
+    unit = next((m.unit for m in source.named("mean_abs_shap")), "score")
+    return ChartBlock(
+        title="How the score of this case comes about, from the average of the reference.",
+        chart=waterfall(
+            [str(label) for label in labels],
+            contributions,
+            [str(text) for text in texts],
+            base=start,
+            base_label=f"average {base}",
+            rest=("all other features", end - start - sum(contributions)) if left else None,
+            output_label=f"this case {output}",
+            axis_label=f"Score ({unit})",
+        ),
+        texts=[base, *labels, *texts, output],
+        how="How to read it: filled bars lower the score, open bars raise it; "
+        "the steps begin at the average and end at this case.",
+        evidence=book.quote(source.id),
+    )
+
+
+def _swarm(book: Book, evidence: Evidence, names: list[str], unit: str) -> ChartBlock | None:
+    import numpy as np
+
+    tables = {t.name: t for t in evidence.tables}
+    shap, values = tables.get("shap_values"), tables.get("feature_values")
+    if shap is None or values is None or len(shap.rows) < 3:
+        return None
+    known = [n for n in names if n in shap.columns and n in values.columns]
+    if not known:
+        return None
+    contributions = np.array([[_real(c) for c in shap.column(n)] for n in known]).T
+    features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
+    if len(contributions) != len(features):
+        return None
+    labels = [book.quote(n) for n in known]
+    return ChartBlock(
+        title="Each dot is one case: how far a feature moved its score, and in which direction.",
+        chart=beeswarm(
+            [str(label) for label in labels],
+            contributions,
+            features,
+            axis_label=f"SHAP value ({unit})",
+        ),
+        texts=labels,
+        how="How to read it: right of the line a feature raised the score; dark dots are cases "
+        "with a high value of the feature, light ones with a low value.",
+        evidence=book.quote(evidence.id),
+    )
+
+
+def _real(cell: object) -> float:
+    return float(cell) if isinstance(cell, int | float) else float("nan")
+
+
+def _listed(texts: Sequence[Text]) -> Line:
+    parts: list[Text] = []
+    for position, text in enumerate(texts):
+        if position:
+            parts.append(" and " if position == len(texts) - 1 else ", ")
+        parts.append(text)
+    return Line(*parts)

@@ -1,0 +1,202 @@
+"""Outcomes by group: rates, ratios to the best-treated group, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from auditkit.charts import Estimate, forest
+from auditkit.evidence import Evidence, Measurement
+from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.book import Book, Line, Printed, Text
+from auditkit.report.sections.generic import measurements, plain
+
+Group = tuple[tuple[str, str], ...]
+
+
+def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Selection rates, their ratios and differences, by each attribute and their intersections."""
+    rates = {m.group: m for m in evidence.named("selection_rate") if m.group}
+    ratios = {m.group: m for m in evidence.named("impact_ratio")}
+    if not rates or not ratios:
+        return plain(book, evidence)
+    eid = book.quote(evidence.id)
+    lowest = _lowest(ratios.values())
+    title: Text = "Selection rates by group, relative to the group with the highest rate."
+    if lowest is not None:
+        title = Line(
+            "The lowest ratio is ",
+            book.value(evidence, lowest),
+            ": ",
+            book.group(lowest.group),
+            " against ",
+            book.group(lowest.compared_with),
+            ".",
+        )
+    return [
+        _table(book, evidence, rates),
+        _forest(
+            book,
+            evidence,
+            ratios.values(),
+            title=title,
+            measure="Impact ratio",
+            axis_label="Ratio to the group with the highest selection rate (log scale)",
+            lines=(0.8, 1.0),
+            log=True,
+            how=(
+                "How to read it: left of the solid line a group is selected less often than the "
+                "reference; the dashed line is the four-fifths rule of thumb. "
+            ),
+            eid=eid,
+        ),
+        _forest(
+            book,
+            evidence,
+            rates.values(),
+            title="Selection rate of each group.",
+            measure="Selection rate",
+            axis_label="Share of cases decided favourably",
+            how="How to read it: where intervals overlap widely, "
+            "the data do not tell groups apart. ",
+            eid=eid,
+        ),
+    ]
+
+
+def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """True and false positive rates of each group, and the gaps between groups."""
+    groups = dict.fromkeys(m.group for m in evidence.named("tpr") if m.group)
+    if not groups:
+        return plain(book, evidence)
+    rows: list[list[Cell]] = []
+    for group in groups:
+        row: list[Cell] = [book.group(group)]
+        for name in ("tpr", "fpr"):
+            found = _of(evidence, name, group)
+            row += (
+                ["\u2013", "\u2013"]
+                if found is None
+                else [book.interval(evidence, found), book.n(evidence, found)]
+            )
+        rows.append(row)
+    gaps = tuple(m for m in evidence.measurements if m.name.endswith("_difference"))
+    blocks: list[Block] = [
+        TableBlock(
+            caption="Errors by group",
+            columns=[
+                Column(heading="Group"),
+                Column(heading="True positive rate", align="right"),
+                Column(heading="n", align="right", narrow=True),
+                Column(heading="False positive rate", align="right"),
+                Column(heading="n", align="right", narrow=True),
+            ],
+            rows=rows,
+            evidence=book.quote(evidence.id),
+            note="Here n is the number of cases with the favourable, and with the unfavourable, "
+            "true outcome.",
+        )
+    ]
+    if gaps:
+        blocks.append(measurements(book, evidence, gaps, caption="Differences between groups"))
+    return blocks
+
+
+def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> TableBlock:
+    rows: list[list[Cell]] = []
+    for group, rate in rates.items():
+        row: list[Cell] = [
+            book.group(group),
+            book.n(evidence, rate),
+            book.interval(evidence, rate),
+        ]
+        for name in ("impact_ratio", "selection_rate_difference"):
+            found = _of(evidence, name, group)
+            if found is None or found.group == found.compared_with:
+                row.append("reference")
+            else:
+                row.append(book.interval(evidence, found))
+        rows.append(row)
+    first = next(iter(rates.values()))
+    note: Text = ""
+    if first.level is not None:
+        note = Line(
+            "In brackets: intervals at ",
+            book.percent(evidence, first),
+            ". The reference is the "
+            "group with the highest rate among those formed by the same attributes.",
+        )
+    return TableBlock(
+        caption="Selection rates",
+        columns=[
+            Column(heading="Group"),
+            Column(heading="n", align="right", narrow=True),
+            Column(heading="Selection rate", align="right"),
+            Column(heading="Impact ratio", align="right"),
+            Column(heading="Difference", align="right"),
+        ],
+        rows=rows,
+        evidence=book.quote(evidence.id),
+        note=note,
+        wide=True,
+    )
+
+
+def _forest(
+    book: Book,
+    evidence: Evidence,
+    found: Iterable[Measurement],
+    *,
+    title: Text,
+    measure: str,
+    axis_label: str,
+    how: str,
+    eid: Printed,
+    lines: Sequence[float] = (),
+    log: bool = False,
+) -> ChartBlock:
+    shown = _by_size(list(found))
+    texts: list[Text] = []
+    estimates: list[Estimate] = []
+    level: Measurement | None = None
+    for m in shown:
+        label, n = book.group(m.group), book.n(evidence, m)
+        texts += [label, n]
+        level = level or (m if m.level is not None else None)
+        reference = bool(m.group) and m.group == m.compared_with
+        hidden = str(book.value(evidence, m)) == "suppressed"
+        estimates.append(
+            Estimate(
+                label=str(label),
+                value=None if hidden else m.value,
+                lower=None if hidden else m.lower,
+                upper=None if hidden else m.upper,
+                n=str(n),
+                remark="reference" if reference else "",
+                hollow=reference,
+            )
+        )
+    tail: tuple[Text, ...] = ()
+    if level is not None:
+        tail = ("Lines: intervals at ", book.percent(evidence, level), ".")
+    return ChartBlock(
+        title=title,
+        chart=forest(estimates, measure=measure, axis_label=axis_label, lines=lines, log=log),
+        texts=texts,
+        how=Line(how, *tail),
+        evidence=eid,
+    )
+
+
+def _by_size(found: list[Measurement]) -> list[Measurement]:
+    """Attribute by attribute in the order given; within one the largest group first."""
+    order = list(dict.fromkeys(tuple(a for a, _ in m.group) for m in found))
+    return sorted(found, key=lambda m: (order.index(tuple(a for a, _ in m.group)), -m.n))
+
+
+def _lowest(ratios: Iterable[Measurement]) -> Measurement | None:
+    known = [m for m in ratios if m.value is not None and m.group != m.compared_with]
+    return min(known, key=lambda m: (float(m.value or 0), m.key), default=None)
+
+
+def _of(evidence: Evidence, name: str, group: Group) -> Measurement | None:
+    return next((m for m in evidence.named(name) if m.group == group), None)
