@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid.folding import fold
 from auditkit.deid.kinds import kind_named
+from auditkit.deid.refining import refined
 from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, model_folder
 from auditkit.errors import InputError
@@ -110,23 +111,16 @@ class Deidentifier:
                 piece, "en", nlp_artifacts=read, score_threshold=self.threshold
             ):
                 name = (result.recognition_metadata or {}).get("recognizer_name", "")
-                span = _trimmed(
-                    piece,
+                found[number].append(
                     Span(
-                        result.start, result.end, kind_named(result.entity_type), result.score, name
-                    ),
-                )
-                if span is not None:
-                    found[number].append(
-                        Span(
-                            span.start + offset,
-                            span.end + offset,
-                            span.kind,
-                            span.score,
-                            span.source,
-                        )
+                        result.start + offset,
+                        result.end + offset,
+                        kind_named(result.entity_type),
+                        result.score,
+                        name,
                     )
-        return [merged(spans, text) for spans, text in zip(found, texts, strict=True)]
+                )
+        return [refined(spans, text) for spans, text in zip(found, texts, strict=True)]
 
 
 def cuts(text: str) -> list[tuple[int, str]]:
@@ -145,15 +139,3 @@ def cuts(text: str) -> list[tuple[int, str]]:
         pieces.append((start, text[start:end]))
         gap = text.find(" ", end - _CUT_OVERLAP, end)
         start = gap + 1 if gap > 0 else end - _CUT_OVERLAP
-
-
-def _trimmed(text: str, span: Span) -> Span | None:
-    """Without white space and stray punctuation at its ends; None if nothing is left."""
-    start, end = span.start, span.end
-    while start < end and not text[start].isalnum() and text[start] not in "+(@#<":
-        start += 1
-    while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
-        end -= 1
-    if start == end:
-        return None
-    return Span(start, end, span.kind, span.score, span.source)

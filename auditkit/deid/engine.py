@@ -19,6 +19,7 @@ from presidio_analyzer.nlp_engine import (
 )
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
+from auditkit.deid.people import spans_of_people
 from auditkit.deid.rules import RULES, Rule, spans_of
 from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel
@@ -117,11 +118,11 @@ class SmallSpacy(SpacyNlpEngine):
 
 
 class RuleRecognizer(LocalRecognizer):
-    """The rules of `rules` as one Presidio recognizer."""
+    """The rules of `rules` and the lists of `people` as one Presidio recognizer."""
 
     def __init__(self, rules: tuple[Rule, ...] = RULES) -> None:
         self._rules = rules
-        kinds = sorted({rule.kind for rule in rules} | {"FAX_NUMBER"})
+        kinds = sorted({rule.kind for rule in rules} | {"FAX_NUMBER", "PERSON", "ORGANIZATION"})
         super().__init__(supported_entities=kinds, name="rules", supported_language=LANGUAGE)
 
     def load(self) -> None:
@@ -132,7 +133,8 @@ class RuleRecognizer(LocalRecognizer):
     ) -> list[RecognizerResult]:
         """The rules' spans as Presidio's results."""
         del nlp_artifacts
-        return [_result(s, self) for s in spans_of(text, self._rules) if s.kind in entities]
+        found = [*spans_of(text, self._rules), *spans_of_people(text)]
+        return [_result(s, self) for s in found if s.kind in entities]
 
 
 class TokenModelRecognizer(LocalRecognizer):

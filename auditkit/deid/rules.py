@@ -52,7 +52,7 @@ _CODE_SPACED: Final = (
 )
 
 
-def _cued(name: str, kind: str, cues: str, *, score: float = 0.8, code: str = _CODE) -> Rule:
+def _cued(name: str, kind: str, cues: str, *, score: float = 0.9, code: str = _CODE) -> Rule:
     return Rule(
         name,
         kind,
@@ -117,14 +117,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "MEDICAL_RECORD",
         r"m\.?r\.?n|med(?:ical)?\.? rec(?:ord)?s?|(?:chart|patient|hospital|encounter|accession|"
         r"specimen|visit)(?: id| no| number|#| ?#| identifier)",
-        score=0.85,
     ),
     _cued(
         "health-plan",
         "HEALTH_PLAN",
         r"(?:member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medicare|medicaid|"
         r"hicn?|mbi|claim)(?: id| no| number|#| ?#| identifier| card| policy)",
-        score=0.8,
     ),
     Rule(
         "mbi",
@@ -163,15 +161,13 @@ RULES: Final[tuple[Rule, ...]] = (
         "account",
         "ACCOUNT",
         r"(?:bank |savings |checking |loan |customer |brokerage )?(?:account|acct|a/c)s?|loan(?: id| no| number|#| ?#)|iban|swift",
-        score=0.8,
         code=r"(?P<x>(?=[A-Z0-9 -]{0,10}\d)[A-Z0-9]+(?:[ -](?=[A-Z]{0,3}\d)[A-Z0-9]+){0,6}(?<=\w{4}))\b",
     ),
-    _cued("passport", "PASSPORT", r"passport", score=0.85),
+    _cued("passport", "PASSPORT", r"passport"),
     _cued(
         "driver-license",
         "DRIVER_LICENSE",
         r"(?:driver'?s?'?|driving)[ -](?:licen[cs]e|lic|permit)\.?|d\.?l\.? ?(?:no|number|#)|\bDL",
-        score=0.85,
         code=_CODE_SPACED,
     ),
     _cued(
@@ -218,7 +214,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "DEVICE",
         r"(?:device|implant|pacemaker|pump|meter|monitor|equipment)?[ ]?(?:serial|s/n|\bsn\b)|"
         r"(?:device|implant|pacemaker|imei|meid|udi|lot|handset|asset)(?: id| no| number|#| ?#| identifier| model)?",
-        score=0.75,
+        score=0.8,
     ),
     Rule(
         "udi", "DEVICE", re.compile(r"\(01\)\d{14}(?:\((?:1[017]|21)\)[A-Z0-9]{1,20})*", _I), 0.95
@@ -379,13 +375,33 @@ RULES: Final[tuple[Rule, ...]] = (
         "street",
         "ADDRESS",
         re.compile(
-            r"(?<![\w.$-])\d{1,6}(?:-\d{1,5})?[A-Za-z]?,? (?:[NSEW]{1,2}\.? |(?:north|south|east|west) )?(?:[A-Z0-9][\w'.-]{0,24} ){1,4}?"
+            r"(?<![\w.$/-])\d{1,6}(?:-\d{1,5})?[A-Za-z]?,? (?:[NSEW]{1,2}\.? |(?:north|south|east|west) )?(?:(?:st\. )?[^\W_][\w'-]{0,24} ){1,4}?"
             r"(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|ter|way|circle|cir|"
             r"parkway|pkwy|highway|hwy|square|sq|trail|trl|alley|aly|loop|plaza|row|run|crescent|close|path|pike|turnpike|bypass)\b\.?"
             r"(?: [NSEW]{1,2}\b\.?)?(?:,? (?:apt|apartment|suite|ste|unit|floor|fl|room|rm|#)\.? ?#?\w{1,6})?",
             _I,
         ),
         0.85,
+    ),
+    Rule(
+        "street-european",
+        "ADDRESS",
+        re.compile(
+            r"(?<!\w)(?:\d{1,5},? )?(?:[^\W\d_][\w'.-]+ ){0,2}[^\W\d_]{3,}(?:stra(?:ss|\u00df)e|str\.|gat[ae]n?|v[\u00e4a]gen|ve[ij]en|"
+            r"vej|gade|weg|laan|straat|gasse|platz|katu|tie|kuja|all[e\u00e9]e?|stig(?:en)?|plein|damm|kade|singel|brautd?|braut) \d{1,5}[a-z]?\b"
+            r"|(?<!\w)(?:\d{1,5},? )*(?:ul\.|via|viale|rue|avenue|calle|c/|rua|plaza|piazza|chemin|boulevard|avda\.?|av\.|allee|r\.) "
+            r"(?:(?:de la|de|del|della|delle|des|du|da|do|dos|las?|les?|el|los) ){0,2}[^\W\d_][\w'.-]+(?: [^\W\d_a-z][\w'.-]+){0,3}(?:,? \d{1,5}[a-z]?)?\b",
+            _I,
+        ),
+        0.7,
+    ),
+    Rule(
+        "corner",
+        "ADDRESS",
+        re.compile(
+            r"(?<!\w)(?i:(?:the )?(?:corner|intersection|junction) of) (?:[\w'.\u2019/-]+ ){1,6}?(?:and|&|at) (?:[A-Z0-9\u00c0-\u00de][\w'.-]*)(?: [A-Z\u00c0-\u00de][\w'.-]*){0,3}"
+        ),
+        0.7,
     ),
     Rule(
         "unit",

@@ -34,7 +34,8 @@ class Span:
 
 # Between two parts of one address or one name there is only this.
 _IN_ADDRESS: Final = re.compile(r"[\s,.;>#/|\-\u2013]{0,6}\Z")
-_IN_NAME: Final = re.compile(r"(?:[ \t]{1,2}|-|\u2010|'|\u2019|\. ?)\Z")
+_MODELS: Final = ("model:", "SpacyRecognizer")
+_IN_NAME: Final = re.compile(r"(?:[ \t]{1,2}(?:[A-Z]\.?[ \t])?|-|\u2010|'|\u2019|\. ?)\Z")
 
 
 def merged(spans: Iterable[Span], text: str) -> list[Span]:
@@ -60,15 +61,23 @@ def merged(spans: Iterable[Span], text: str) -> list[Span]:
 
 
 def _union(first: Span, second: Span) -> Span:
-    best = max(first, second, key=lambda s: (s.score, s.end - s.start))
+    best = max(first, second, key=lambda s: (_by_form(s), s.score, s.end - s.start))
     return replace(best, start=first.start, end=max(first.end, second.end))
+
+
+def _by_form(span: Span) -> bool:
+    """Whether a rule or a known value says what it is: surer of the kind than a model."""
+    return span.kind not in {"PERSON", "ORGANIZATION"} and not span.source.startswith(_MODELS)
 
 
 def _one_thing(first: Span, second: Span, text: str) -> bool:
     between = text[first.end : second.start]
     if class_of(first.kind) == class_of(second.kind) == "B":
         return bool(_IN_ADDRESS.match(between))
-    return first.kind == second.kind == "PERSON" and bool(_IN_NAME.match(between))
+    if not first.kind == second.kind == "PERSON" or not _IN_NAME.match(between):
+        return False
+    # A full stop joins an initial to its name; after a word it ends a sentence.
+    return "." not in between or text[first.end - 2 : first.end - 1] in {"", " ", "."}
 
 
 def replaced(text: str, spans: Iterable[Span], substitute: Callable[[Span, str], str]) -> str:

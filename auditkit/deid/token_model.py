@@ -35,7 +35,8 @@ WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
 _BATCH_TOKENS: Final = 1024
-_THRESHOLD: Final = 0.5
+# Least probability that a token is personal data.
+_THRESHOLD: Final = 0.4
 
 # In the order of the model's outputs, two each: beginning and inside.
 _LABELS: Final = (
@@ -145,10 +146,10 @@ class TokenModel:
             mask[row, : len(tokens) + 2] = 1
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         logits: Any = self._session.run(None, feed)[0]
-        best = logits.argmax(-1)
-        highest = logits.max(-1)
-        certain = 1 / np.exp(logits - highest[..., None]).sum(-1)
-        return best, certain
+        weights = np.exp(logits - logits.max(-1, keepdims=True))
+        # What matters is whether a token is personal data at all; of which kind, less.
+        some = 1 - weights[..., 0] / weights.sum(-1)
+        return weights[..., 1:].argmax(-1) + 1, some
 
 
 def windows(tokens: int) -> list[tuple[int, int]]:
@@ -186,10 +187,8 @@ def _spans(
     """Tokens that continue each other, as spans; adjacent parts of a word are one token."""
     found: list[Span] = []
     previous = -1
-    for position in labels.nonzero()[0].tolist():
+    for position in (scores >= _THRESHOLD).nonzero()[0].tolist():
         score = float(scores[position])
-        if score < _THRESHOLD:
-            continue
         label, inside = divmod(int(labels[position]) - 1, 2)
         kind, name = _LABELS[label]
         start, end = offsets[position]

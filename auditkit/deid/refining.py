@@ -1,0 +1,243 @@
+"""Turns what recognizers report into whole identifiers.
+
+No halves of words, no durations for dates, one address where five recognizers each saw a part.
+All functions take and give spans of one text; none looks at what kind of text it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Final
+
+from auditkit.deid.kinds import class_of
+from auditkit.deid.spans import Span, merged
+from auditkit.resources import data_path
+
+# The general model's names for things; the rules and the token model are more particular.
+_GENERAL: Final = "SpacyRecognizer"
+
+_DAY_OR_YEAR: Final = re.compile(
+    r"(?<!\d)(?:1[89]|20)\d\d(?![\d+])(?!s\b)|\d{1,2}[/.-]\d{1,2}|\d{1,2}:\d\d"
+    r"|\b(?:jan(?:uary)?|feb(?:ruary)?|march|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b",
+    re.IGNORECASE,
+)
+_AGE: Final = re.compile(r"\b(?:years?|yrs?|months?|weeks?|days?)[- ]old\b|\bage\b", re.IGNORECASE)
+_COMMON_TEXT: Final = """
+The And Will May Mark Grant Bill Rose Long Young April June August Patient Doctor Street Hospital
+Bank City New Old North South East West Dr Mr Mrs Ms This That His Her She Our Your My
+"""
+_COMMON: Final = frozenset(_COMMON_TEXT.split())
+_LABEL: Final = re.compile(r"[ \t]*:")
+_WORD: Final = re.compile(r"\w")
+_NUMBER_BEFORE: Final = re.compile(r"(?<![\w.,$-])(?:\d{1,6}[A-Za-z]?(?:[-/]\d{1,4})?,? ){1,2}\Z")
+_PREFIX: Final = re.compile(
+    r"(?<!\w)(?:\d{1,6},? )?(?:ul\.?|via|viale|rue|calle|avda\.?|av\.?|c/|rua|str\.|strada|plaza|"
+    r"piazza|place|route|allée|chemin|boulevard|av[ei]nue|al\.|os\.|pl\.|r\.?|u\.|str|c\.) \Z",
+    re.IGNORECASE,
+)
+# Between parts of an address: separators, line breaks, and at most three words that are
+# capitalised, numbers, or the small words of place names.
+_GAP: Final = re.compile(
+    r"[\s,.;>#/|?()\-\u2013]{0,6}"
+    r"(?:(?:[^\W\d_a-z][\w'\u2019-]*|\d{1,6}[A-Za-z]?|de|la|le|les|des|du|del|della|delle|di|da|do|"
+    r"dos|das|van|der|den|het|st|str|am|an|im|of|the|rue|via|u|ul|no|nr)\b[\s,.;>#/|()\-\u2013]{1,6}){0,3}\Z"
+)
+_STATE_AFTER: Final = re.compile(r"[ ,\n]{1,3}[A-Z]{2,3}(?:[ ,\n]{1,3}\d{5}(?:-\d{4})?)?(?![\w])")
+_STREET_AFTER: Final = re.compile(r" (?:st|str|street|road|rd|ave|avenue)\b", re.IGNORECASE)
+_ZIP_AFTER: Final = re.compile(r"[ ,\n]{1,3}\d{5}(?:-\d{4})?(?![\w-])")
+# Groups of digits that go on a number: `0688 872` and ` 49 99` are one.
+_DIGITS_BEFORE: Final = re.compile(r"(?<![\w.,$])\+?(?:\(?\d{1,5}\)?[ .()/-]{1,2}){1,4}\Z")
+_DIGITS_AFTER: Final = re.compile(r"(?:[ .()/-]{1,2}\d{2,5}){1,4}(?![\w%])")
+_NUMBERS: Final = frozenset(
+    {"PHONE_NUMBER", "FAX_NUMBER", "ACCOUNT", "ID", "CREDIT_CARD", "TAX_ID"}
+)
+_CERTAIN: Final = 0.6
+_NAME_WORD: Final = re.compile(r"(?<![\w'])[A-Z\u00c0-\u00de][\w\u2019-]{2,}(?![\w])")
+_LINE: Final = re.compile(r"^[ \t>?*#|-]*([^\n]+?)[ \t]*$", re.MULTILINE)
+_TITLE_LINE: Final = re.compile(
+    r"[^\W_a-z][\w'&.\u2019-]*"
+    r"(?:,? (?:(?:and|of|de|del|la|di|da|&) )?[^\W_a-z][\w'&.\u2019()-]*){0,4}[,.]?"
+)
+_AND: Final = re.compile(r" (?:and|&|at) \Z")
+_CORNER: Final = re.compile(r"(?:\b(?:the )?(?:corner|intersection|junction) of )\Z", re.IGNORECASE)
+
+
+def refined(spans: Iterable[Span], text: str) -> list[Span]:
+    """What recognizers reported of a text, as whole identifiers in order, without overlap."""
+    clean = [part for span in spans for part in _cleaned(span, text)]
+    grown = (_whole_words(span, text) for span in clean)
+    whole = merged((span for span in grown if not _no_zip(span, text)), text)
+    joined = _firms(_addresses(whole, text), text)
+    return merged([*joined, *_again(joined, text), *_letterhead(joined, text)], text)
+
+
+def _cleaned(span: Span, text: str) -> Iterator[Span]:
+    """Without durations, field names and line breaks inside names."""
+    if span.source == _GENERAL and span.kind == "DATE_TIME":
+        words = text[span.start : span.end]
+        if not _DAY_OR_YEAR.search(words) or _AGE.search(words):
+            return
+    if span.kind not in {"PERSON", "ORGANIZATION", "CITY"}:
+        yield span
+        return
+    start = span.start
+    for line in text[span.start : span.end].splitlines(keepends=True):
+        end = start + len(line.rstrip())
+        part = _trimmed(replace(span, start=start, end=max(end, start + 1)), text)
+        start += len(line)
+        if part is None or _is_field_name(part, text):
+            continue
+        yield part
+
+
+def _no_zip(span: Span, text: str) -> bool:
+    """Whether a model takes a longer number, as an amount, for a ZIP code."""
+    written = text[span.start : span.end]
+    return span.source == "model: zip code" and written.isdigit() and len(written) > 5
+
+
+def _is_field_name(span: Span, text: str) -> bool:
+    words = text[span.start : span.end].lower()
+    known = not_names()
+    if words in known or (span.source == _GENERAL and words.split()[0] in known):
+        return True
+    return (
+        span.start > 0
+        and text[span.start - 1] in "\n>"
+        and span.kind != "ORGANIZATION"
+        and bool(_LABEL.match(text, span.end))
+        and words.split()[-1] in known
+    )
+
+
+@cache
+def not_names() -> frozenset[str]:
+    """Words of records that are no names, lower-case: abbreviations, medicines, eponyms."""
+    text = data_path("policies", "deid", "not_names.txt").read_text(encoding="utf-8")
+    return frozenset(re.sub(r"(?m)^#.*$", "", text).split())
+
+
+def _trimmed(span: Span, text: str) -> Span | None:
+    """Without white space and stray punctuation at the ends; None if nothing is left."""
+    start, end = span.start, span.end
+    while start < end and not text[start].isalnum() and text[start] not in "+(@#<":
+        start += 1
+    while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
+        end -= 1
+    return replace(span, start=start, end=end) if start < end else None
+
+
+def _whole_words(span: Span, text: str) -> Span:
+    """Grown to whole words: half a name in the open is a name in the open."""
+    start, end = span.start, span.end
+    while start > 0 and _WORD.match(text[start - 1]) and _WORD.match(text[start]):
+        start -= 1
+    while end < len(text) and _WORD.match(text[end]) and _WORD.match(text[end - 1]):
+        end += 1
+    if span.kind in _NUMBERS and text[start:end].replace(" ", "").isdigit():
+        before = _DIGITS_BEFORE.search(text, max(0, start - 20), start)
+        after = _DIGITS_AFTER.match(text, end)
+        start = before.start() if before else start
+        end = after.end() if after else end
+    return replace(span, start=start, end=end)
+
+
+def _addresses(spans: list[Span], text: str) -> list[Span]:
+    """Parts of one address as one, with the house number before and the state after."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if last is not None and _same_address(last, span, text):
+            kind = last.kind if last.kind == span.kind else "ADDRESS"
+            joined[-1] = replace(last, end=span.end, kind=kind)
+        else:
+            joined.append(span)
+    return merged((_with_ends(span, text) for span in joined), text)
+
+
+def _same_address(first: Span, second: Span, text: str) -> bool:
+    between = text[first.end : second.start]
+    if class_of(second.kind) != "B":
+        return False
+    if class_of(first.kind) == "B":
+        if _AND.match(between):
+            return bool(_CORNER.search(text, max(0, first.start - 24), first.start))
+        return len(between) <= 40 and bool(_GAP.match(between))
+    # An intersection: one street sounds like a name, "Maple and 5th Avenue".
+    return (
+        first.kind in {"PERSON", "ORGANIZATION"}
+        and second.kind == "ADDRESS"
+        and bool(_AND.match(between))
+    )
+
+
+def _with_ends(span: Span, text: str) -> Span:
+    if class_of(span.kind) != "B":
+        return span
+    start, end = span.start, span.end
+    if not text[start].isdigit():
+        before = _PREFIX.search(text, max(0, start - 24), start)
+        if before:
+            start = before.start()
+    if span.kind in {"ADDRESS", "CITY", "ZIP_CODE"} or start < span.start:
+        before = _NUMBER_BEFORE.search(text, max(0, start - 16), start)
+        if before:
+            start = before.start()
+    for after in (_STREET_AFTER, _STATE_AFTER, _ZIP_AFTER):
+        match = after.match(text, end)
+        if match and (span.kind != "LOCATION" or after is not _STREET_AFTER):
+            end = match.end()
+    return replace(span, start=start, end=end)
+
+
+def _firms(spans: list[Span], text: str) -> list[Span]:
+    """`Davis, Reynolds and Wood`: surnames in series are one firm, or are removed as one."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and last.kind in {"PERSON", "ORGANIZATION", "LOCATION", "CITY"}
+            and span.kind in {"PERSON", "ORGANIZATION", "LOCATION", "CITY"}
+            and text[last.end : span.start] in {", ", ", and ", " & ", " and "}
+            and ("," in text[last.start : span.start] or "&" in text[last.end : span.start])
+            and " " not in text[span.start : span.end]
+        ):
+            joined[-1] = replace(last, end=span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _again(spans: list[Span], text: str) -> Iterator[Span]:
+    """The same name elsewhere in the text, written as a name."""
+    words = {
+        word
+        for span in spans
+        if span.kind == "PERSON" and span.score >= _CERTAIN
+        for word in _NAME_WORD.findall(text[span.start : span.end])
+        if word not in _COMMON
+    }
+    if not words:
+        return
+    covered = [(span.start, span.end) for span in spans]
+    for match in _NAME_WORD.finditer(text):
+        if match.group() in words and not any(a <= match.start() < b for a, b in covered):
+            yield Span(match.start(), match.end(), "PERSON", 0.6, "named before")
+
+
+def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
+    """Short capitalised lines among lines of names and addresses: firms, places, countries."""
+    if len(spans) < 2 or text.count("\n") < 2:
+        return
+    lines = [(m.start(1), m.end(1)) for m in _LINE.finditer(text)]
+    held = [any(s.start < end and start < s.end for s in spans) for start, end in lines]
+    for i, (start, end) in enumerate(lines):
+        near = held[max(0, i - 2) : i] + held[i + 1 : i + 3]
+        if not held[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):
+            yield Span(start, end, "ORGANIZATION", 0.5, "letterhead")
