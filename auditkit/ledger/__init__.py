@@ -1,0 +1,44 @@
+"""The append-only log: what was logged stays, and anyone with one public key can check it.
+
+Example::
+
+    signer = NoteSigner.generate("example.com/audit")
+    with Ledger.open("sqlite:///audit.db", key=signer) as log:
+        receipt = log.append(kind="access.decision", payload={"allowed": True, "rule": "r-17"})
+    verify_receipt(receipt, signer.verifier)      # offline, without the log
+
+What it shows: that an entry was logged and not changed since, that the log only grew between two
+checkpoints, and whether the database is an older one than the kept head. What it cannot show by
+itself: that its owner, who holds the key and the database, shows everyone the same log. For that,
+keep checkpoints elsewhere or let witnesses sign them.
+"""
+
+from auditkit.ledger.entry import Entry
+from auditkit.ledger.log import Ledger
+from auditkit.ledger.note import (
+    Checkpoint,
+    NoteSigner,
+    NoteVerifier,
+    open_checkpoint,
+)
+from auditkit.ledger.receipt import (
+    Receipt,
+    verify_cosignatures,
+    verify_proof_text,
+    verify_receipt,
+)
+from auditkit.ledger.whole import LogReport
+
+__all__ = [
+    "Checkpoint",
+    "Entry",
+    "Ledger",
+    "LogReport",
+    "NoteSigner",
+    "NoteVerifier",
+    "Receipt",
+    "open_checkpoint",
+    "verify_cosignatures",
+    "verify_proof_text",
+    "verify_receipt",
+]

@@ -1,0 +1,182 @@
+"""One entry of the log: what its leaf commits to, and the payload that lies beside it.
+
+The leaf commits to the entry's index, time, kind and retention class, and to its payload by a
+salted digest. The payload and its salt can be destroyed: what remains says that something of this
+kind was logged at this time, and nothing about what it was.
+
+Law: the leaf's bytes are the canonical JSON of `Entry.leaf()`, so that anyone can make them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.errors import InputError, VerificationError
+from auditkit.merkle import leaf_hash
+
+SALT_BYTES: Final = 32
+ENTRY_TYPE: Final = "auditkit/ledger-entry/v1"
+_COMMITMENT: Final = b"auditkit/ledger-payload/v1\0"
+_NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
+_MAX_NAME: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry of the log.
+
+    Attributes:
+        index: Its place in the log, from 0.
+        time_ms: When it was logged, in milliseconds since 1970 UTC. Never less than that of the
+            entry before it.
+        kind: What it records, as "access.decision".
+        retention: The class that says how long its payload is kept.
+        commitment: The salted digest of the payload, 32 bytes.
+        salt: 32 random bytes, or None once the payload is destroyed.
+        body: The payload as canonical JSON, or None once it is destroyed.
+    """
+
+    index: int
+    time_ms: int
+    kind: str
+    retention: str
+    commitment: bytes
+    salt: bytes | None
+    body: bytes | None
+
+    @property
+    def time(self) -> datetime:
+        """When it was logged, UTC."""
+        return _EPOCH + timedelta(milliseconds=self.time_ms)
+
+    @property
+    def payload(self) -> dict[str, Any] | None:
+        """What was logged, or None once it is destroyed."""
+        if self.body is None:
+            return None
+        found: dict[str, Any] = parse_json(self.body)
+        return found
+
+    def leaf(self) -> dict[str, Json]:
+        """What the leaf commits to."""
+        return {
+            "index": self.index,
+            "kind": self.kind,
+            "payload": f"sha256:{self.commitment.hex()}",
+            "retention": self.retention,
+            "time_ms": self.time_ms,
+            "type": ENTRY_TYPE,
+        }
+
+    def leaf_bytes(self) -> bytes:
+        """The leaf's bytes."""
+        return leaf_bytes(self.index, self.time_ms, self.kind, self.retention, self.commitment)
+
+    def leaf_hash(self) -> bytes:
+        """The entry's hash in the tree."""
+        return leaf_hash(self.leaf_bytes())
+
+    @classmethod
+    def of_leaf(cls, leaf: Any, *, salt: bytes | None, body: bytes | None) -> Entry:
+        """Reads what `leaf` wrote.
+
+        Raises:
+            VerificationError: If it is anything else.
+        """
+        wrong = VerificationError("The entry is not one of this log's.")
+        if not isinstance(leaf, Mapping):
+            raise wrong
+        index: Any = leaf.get("index")
+        kind: Any = leaf.get("kind")
+        payload: Any = leaf.get("payload")
+        retention: Any = leaf.get("retention")
+        time_ms: Any = leaf.get("time_ms")
+        if not (_is_count(index) and _is_count(time_ms) and is_name(kind) and is_name(retention)):
+            raise wrong
+        if not isinstance(payload, str) or not re.fullmatch(r"sha256:[0-9a-f]{64}", payload):
+            raise wrong
+        entry = cls(
+            index=index,
+            time_ms=time_ms,
+            kind=kind,
+            retention=retention,
+            commitment=bytes.fromhex(payload[7:]),
+            salt=salt,
+            body=body,
+        )
+        if dict(leaf) != entry.leaf():
+            raise wrong
+        return entry
+
+    def check_payload(self) -> None:
+        """Checks that the payload is the one that the leaf commits to.
+
+        Requires a payload that is not destroyed.
+
+        Raises:
+            VerificationError: If it is another.
+        """
+        if self.salt is None or self.body is None or len(self.salt) != SALT_BYTES:
+            raise VerificationError(f"The payload of entry {self.index} comes without its salt.")
+        if commitment(self.salt, self.body) != self.commitment:
+            raise VerificationError(f"The payload of entry {self.index} is not what was logged.")
+
+
+def leaf_bytes(index: int, time_ms: int, kind: str, retention: str, commitment: bytes) -> bytes:
+    """The canonical JSON of a leaf, without the price of the general writer.
+
+    Names of kinds and classes have no character that JSON would escape (`is_name`).
+    """
+    return (
+        f'{{"index":{index},"kind":"{kind}","payload":"sha256:{commitment.hex()}"'
+        f',"retention":"{retention}","time_ms":{time_ms},"type":"{ENTRY_TYPE}"}}'
+    ).encode()
+
+
+def commitment(salt: bytes, body: bytes) -> bytes:
+    """The salted digest of a payload: without the salt, guesses at the payload cannot be tried.
+
+    SHA-256 of a fixed prefix, the salt (32 bytes), and the payload's canonical JSON.
+    """
+    return hashlib.sha256(_COMMITMENT + salt + body).digest()
+
+
+def payload_bytes(payload: Mapping[str, Json]) -> bytes:
+    """A payload as it is kept and committed to.
+
+    Raises:
+        InputError: If it is not an object with a canonical JSON form.
+    """
+    if not isinstance(payload, Mapping):
+        raise InputError("A payload is a JSON object.", remedy="give a dict with string keys")
+    return canonical_bytes(payload)
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value names a kind or a retention class: lower case, digits, and . _ - between."""
+    return isinstance(value, str) and len(value) <= _MAX_NAME and bool(_NAME.match(value))
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment in milliseconds since 1970 UTC, rounded down.
+
+    Raises:
+        InputError: If it has no time zone, or lies before 1970.
+    """
+    if moment.tzinfo is None:
+        raise InputError("The clock's time has no time zone.", remedy="use datetime.now(UTC)")
+    found = (moment - _EPOCH) // timedelta(milliseconds=1)
+    if found < 0:
+        raise InputError("The clock's time lies before 1970.", remedy="set the machine's clock")
+    return found
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53

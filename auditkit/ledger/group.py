@@ -1,0 +1,117 @@
+"""Group commit: writers that come while one commit waits for the disk share the next one.
+
+Whoever gets the lock commits for all who wait. Before it does, it gives those a moment who were
+there the last time, because they are about to come back: without it, batches of one and of all
+the others alternate, and half the syncs are spent on one entry.
+
+Law: `submit` returns or raises only when the commit that carried the item is over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LONGEST_WAIT_S: Final = 0.002
+_LARGEST: Final = 1024
+
+
+class _Waiting(Generic[Item, Result]):
+    """One submitted item, and what became of it."""
+
+    __slots__ = ("error", "item", "over", "result", "turn")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.over = False
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+        self.turn = (
+            threading.Event()
+        )  # Set when it is over, or when it is to commit the next batch.
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Gathers items of many threads into batches.
+
+    Args:
+        commit: Commits a batch and answers each item, in order. Called by one thread at a time.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+        self._commit = commit
+        self._changed = threading.Condition()
+        self._queue: list[_Waiting[Item, Result]] = []
+        self._led = False
+        self._writers = 1
+
+    def submit(self, item: Item) -> Result:
+        """Commits an item, with others that wait, and answers it.
+
+        Raises:
+            Exception: What the commit of its batch raised.
+        """
+        waiting: _Waiting[Item, Result] = _Waiting(item)
+        with self._changed:
+            self._queue.append(waiting)
+            if self._led:
+                if len(self._queue) >= self._writers:
+                    self._changed.notify()
+            else:
+                self._led = True
+                waiting.turn.set()
+        try:
+            waiting.turn.wait()
+        except BaseException:  # An interrupt: take the item back, unless it is being committed.
+            self._leave(waiting)
+            raise
+        if not waiting.over:
+            self._lead()
+        if waiting.error is not None:
+            raise waiting.error
+        assert waiting.result is not None
+        return waiting.result
+
+    def _lead(self) -> None:
+        """Commits one batch, and passes the lead on. The leader's own item is the batch's first."""
+        deadline = time.monotonic() + _LONGEST_WAIT_S
+        batch: list[_Waiting[Item, Result]] = []
+        try:
+            with self._changed:
+                while len(self._queue) < self._writers:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not self._changed.wait(left):
+                        break
+                batch, self._queue = self._queue[:_LARGEST], self._queue[_LARGEST:]
+            results = self._commit([waiting.item for waiting in batch])
+            for waiting, result in zip(batch, results, strict=True):
+                waiting.result = result
+        except BaseException as error:
+            for waiting in batch:
+                waiting.error = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            with self._changed:
+                self._writers = min(len(batch) + len(self._queue), _LARGEST)
+                for waiting in batch:
+                    waiting.over = True
+                    waiting.turn.set()
+                self._pass_on()
+
+    def _leave(self, waiting: _Waiting[Item, Result]) -> None:
+        with self._changed:
+            if waiting in self._queue:
+                self._queue.remove(waiting)
+                if waiting.turn.is_set():
+                    self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._led = bool(self._queue)
+        if self._led:
+            self._queue[0].turn.set()

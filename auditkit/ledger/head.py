@@ -1,0 +1,160 @@
+"""The newest checkpoint, kept in a file outside the database.
+
+Who restores yesterday's database restores a log that is whole in itself: nothing inside it shows
+that today is missing. This file does, as long as it is not restored together with the database;
+keep it on another disk where that matters, or ask a witness.
+
+Laws:
+    - The file never runs ahead of the database: it is written after the commit. Behind it, it is
+      by what a power failure takes, at most `SYNC_SECONDS` of entries. A killed process loses
+      nothing.
+    - It never goes back: a smaller checkpoint does not overwrite a larger one.
+    - It is never half-written: two slots lie in different pages and are written in turn.
+    - Its lock orders the writers on one machine, so that none of them waits by polling a database.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from auditkit.errors import LedgerError
+
+SYNC_SECONDS: Final = 1.0
+_SLOT: Final = 4096
+_DIGEST: Final = 64
+_FIRST_WAIT: Final = 0.0002
+_LONGEST_WAIT: Final = 0.005
+
+
+class HeadFile:
+    """The file that keeps the newest checkpoint of one log.
+
+    Args:
+        path: Where it lies; it and its folder are made if they do not exist.
+        lock_timeout_s: How long to wait for another writer, in seconds.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float) -> None:
+        self.path = path
+        self._timeout_s = lock_timeout_s
+        self._synced = 0.0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._failed("opened", error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the lock among the processes of this machine.
+
+        Raises:
+            LedgerError: If another process holds it for longer than the timeout.
+        """
+        deadline, wait = time.monotonic() + self._timeout_s, _FIRST_WAIT
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LedgerError(
+                        f"Another process has held the log for {self._timeout_s:g} seconds.",
+                        remedy="find the process that hangs, or raise lock_timeout_s",
+                    ) from None
+            time.sleep(wait)
+            wait = min(wait * 1.5, _LONGEST_WAIT)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def read(self) -> str | None:
+        """The newest checkpoint, as the signed note's text; None if the file is new.
+
+        Raises:
+            LedgerError: If the file cannot be read, or holds something else.
+        """
+        try:
+            whole = os.pread(self._fd, 2 * _SLOT, 0)
+        except OSError as error:
+            raise self._failed("read", error) from error
+        if not whole:
+            return None
+        found = [note for note in (_note(whole[:_SLOT]), _note(whole[_SLOT:])) if note]
+        if not found:
+            raise LedgerError(
+                f"The file {self.path.name} beside the log is damaged.",
+                remedy="check the log against a checkpoint kept elsewhere ('auditkit ledger "
+                "verify --checkpoint'), then remove the file and open with accept_missing_head",
+            )
+        return max(found, key=_size)
+
+    def write(self, note: str, *, sync: bool = False) -> None:
+        """Keeps a checkpoint, unless a larger one is kept. Requires the lock.
+
+        Args:
+            note: The signed checkpoint.
+            sync: Whether it needs to survive a power failure at once.
+
+        Raises:
+            LedgerError: If the file cannot be written.
+        """
+        text = note.encode()
+        slot = hashlib.sha256(text).hexdigest().encode() + text
+        if len(slot) > _SLOT:
+            raise LedgerError("The checkpoint is too long to be kept.")
+        try:
+            whole = os.pread(self._fd, 2 * _SLOT, 0)
+            sizes = [_kept_size(whole[:_SLOT]), _kept_size(whole[_SLOT:])]
+            if max(sizes) > _size(note):
+                return
+            older = 0 if sizes[0] <= sizes[1] else 1
+            written = os.pwrite(self._fd, slot.ljust(_SLOT, b"\n"), older * _SLOT)
+            if sync or not whole or time.monotonic() - self._synced > SYNC_SECONDS:
+                os.fdatasync(self._fd)
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise self._failed("written", error) from error
+        if written != _SLOT:
+            raise self._failed("written", OSError(errno.ENOSPC, "no room"))
+
+    def close(self) -> None:
+        """Syncs and closes the file."""
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise self._failed("written", error) from error
+        finally:
+            os.close(self._fd)
+
+    def _failed(self, what: str, error: OSError) -> LedgerError:
+        return LedgerError(
+            f"The file {self.path.name} that keeps the log's head cannot be {what}: "
+            f"{error.strerror or 'input/output error'}.",
+            remedy="check the disk's room and the file's permissions, then open the log again",
+        )
+
+
+def _note(slot: bytes) -> str | None:
+    digest, text = slot[:_DIGEST], slot[_DIGEST:].rstrip(b"\n\0") + b"\n"
+    if hashlib.sha256(text).hexdigest().encode() != digest:
+        return None
+    return text.decode()
+
+
+def _kept_size(slot: bytes) -> int:
+    note = _note(slot)
+    return -1 if note is None else _size(note)
+
+
+def _size(note: str) -> int:
+    return int(note.split("\n", 2)[1])

@@ -1,0 +1,453 @@
+"""The log itself: opened, appended to, proved from.
+
+Laws:
+    - `append` returns when the entry is durable, and its receipt verifies by itself.
+    - All writers, threads and processes, are in one order: no fork, no gap.
+    - A log that is shorter than it once was, or another one, is not opened and not added to.
+    - After a failure that leaves open whether a commit is on the disk, this object refuses to go
+      on; opening the log again looks what is there. A failed sync is never retried.
+
+Each instance belongs to the process that opened it; its threads may share it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from auditkit.canonical import Json
+from auditkit.errors import InputError, LedgerError, VerificationError
+from auditkit.ledger.entry import (
+    SALT_BYTES,
+    Entry,
+    commitment,
+    is_name,
+    milliseconds,
+    payload_bytes,
+)
+from auditkit.ledger.group import GroupCommit
+from auditkit.ledger.growth import Edge
+from auditkit.ledger.head import HeadFile
+from auditkit.ledger.note import Checkpoint, NoteSigner, NoteVerifier, speaks_for
+from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
+from auditkit.ledger.receipt import Receipt
+from auditkit.ledger.retention import PERMANENT
+from auditkit.ledger.store import Database, Head, Session, as_entry, open_database
+from auditkit.ledger.whole import LogReport, verify_log
+from auditkit.merkle import (
+    consistency_ranges,
+    fold,
+    inclusion_ranges,
+    range_root,
+    whole_subtrees,
+)
+
+OWN: Final = "ledger."
+SEALED: Final = "ledger.sealed"
+CLOCK_SET_BACK: Final = "ledger.clock-set-back"
+_CLOCK_SLACK_MS: Final = 60_000
+_ROWS: Final = 1000
+
+_Item = tuple[str, str, bytes, bytes]  # kind, retention, salt, body
+
+
+class Ledger:
+    """An append-only log. Made by `Ledger.open`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        origin: str,
+        signer: NoteSigner | None,
+        verifiers: Sequence[NoteVerifier],
+        writer: Session | None,
+        reader: Session,
+        head: HeadFile | None,
+        clock: Callable[[], datetime],
+        edge: Edge,
+    ) -> None:
+        self._database = database
+        self.origin = origin
+        self._signer = signer
+        self.verifiers = tuple(verifiers)
+        self._writer = writer
+        self._reader = reader
+        self._alone = threading.Lock()
+        self._reading = threading.Lock()
+        self._head = head
+        self._clock = clock
+        self._edge = edge
+        self._process = os.getpid()
+        self._broken = False
+        self._clock_noted = False
+        self._group: GroupCommit[_Item, Receipt] = GroupCommit(self._commit)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        key: NoteSigner | NoteVerifier,
+        clock: Callable[[], datetime] | None = None,
+        head: Path | str | None = None,
+        former_keys: Sequence[NoteVerifier] = (),
+        origin: str | None = None,
+        accept_missing_head: bool = False,
+        lock_timeout_s: float = 30.0,
+    ) -> Self:
+        """Opens a log, and makes it if there is none.
+
+        Checks the head: its signature, the root over the kept hashes, and that the log is no
+        shorter and no other than the kept head says. `verify` checks everything.
+
+        Args:
+            url: `sqlite:///path` or `postgresql://user@host/name`.
+            key: The private key that signs the log's checkpoints; with a public key, the log is
+                opened for reading.
+            clock: Tells the time, with its zone; the machine's clock unless given.
+            head: The file that keeps the head outside the database. Unless given, it lies beside
+                a SQLite file, and for PostgreSQL in the user's state folder.
+            former_keys: Public keys that signed the log before, after a rotation.
+            origin: The name of a new log; the key's name unless given.
+            accept_missing_head: Whether to go on where the log has entries and the kept head is
+                missing: on a new machine, or after checking against a checkpoint kept elsewhere.
+            lock_timeout_s: How long to wait for other writers, in seconds.
+
+        Raises:
+            LedgerError: If the log cannot be opened.
+            VerificationError: If its head is not signed by a given key, does not fit its
+                entries, or is older than the kept one.
+        """
+        database = open_database(url, lock_timeout_s=lock_timeout_s)
+        signer = key if isinstance(key, NoteSigner) else None
+        current = key.verifier if isinstance(key, NoteSigner) else key
+        verifiers = (current, *former_keys)
+        named = origin or current.name
+        if not speaks_for(current.name, named):
+            raise InputError(f"The key of {current.name} does not sign for a log named otherwise.")
+        path = Path(head) if head is not None else head_path(url)
+        held: list[Session | HeadFile] = []
+        try:
+            head_file = None
+            if signer is not None or path.exists():
+                head_file = HeadFile(path, lock_timeout_s=lock_timeout_s)
+                held.append(head_file)
+            writer = None
+            if signer is not None:
+                writer = database.connect(write=True)
+                held.append(writer)
+                assert head_file is not None
+                create_if_new(writer, head_file, signer, named)
+            reader = database.connect(write=False)
+            held.append(reader)
+            found, edge = checked_edge(
+                reader,
+                head_file,
+                verifiers,
+                need_head=signer is not None and not accept_missing_head,
+            )
+            if origin is not None and found != origin:
+                raise VerificationError("The database holds another log than the one named.")  # noqa: TRY301
+            return cls(
+                database=database,
+                origin=found,
+                signer=signer,
+                verifiers=verifiers,
+                writer=writer,
+                reader=reader,
+                head=head_file,
+                clock=clock or _now,
+                edge=edge,
+            )
+        except BaseException:
+            for one in reversed(held):
+                one.close()
+            raise
+
+    def close(self) -> None:
+        """Gives back files and connections."""
+        for one in (self._reader, self._writer, self._head):
+            if one is not None:
+                one.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self.origin} in {self._database.name}>"
+
+    # Writing.
+
+    def append(
+        self, *, kind: str, payload: Mapping[str, Json], retention: str = "standard"
+    ) -> Receipt:
+        """Logs one entry. Durable when it returns.
+
+        Args:
+            kind: What it records, as "access.decision"; "ledger." is the log's own.
+            payload: The facts, as a JSON object, without raw identifiers of persons.
+            retention: The class that says how long the payload is kept.
+
+        Raises:
+            InputError: If the kind or class is no name, or the payload is no JSON object.
+            LedgerError: If the log cannot be written. The entry may be there or not, never half.
+        """
+        if isinstance(kind, str) and kind.startswith(OWN):
+            raise InputError("Kinds that begin with 'ledger.' are the log's own.")
+        return self.record(kind, payload, retention)
+
+    def record(self, kind: str, payload: Mapping[str, Json], retention: str) -> Receipt:
+        """As `append`, for the log's own kinds too: what was destroyed, held, sealed."""
+        if not is_name(kind) or not is_name(retention):
+            raise InputError(
+                "Kinds and retention classes are named in lower case: letters, digits, . _ -",
+                remedy="write kind='access.decision', retention='standard'",
+            )
+        item = (kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload))
+        return self._group.submit(item)
+
+    def checkpoint(self) -> str:
+        """Publishes the newest checkpoint: keeps it, and makes the kept head durable.
+
+        Returns:
+            The signed note's text: give it to whoever is to check the log later.
+        """
+        with self.writing(sync=True) as session:
+            head = session.head()
+            note = dict(session.checkpoints()).get(head.size, head.note)
+            session.put_checkpoint(head.size, note)
+        return note
+
+    @contextmanager
+    def writing(self, *, sync: bool = False) -> Iterator[Session]:
+        """A transaction that is alone, after which the head is kept outside the database.
+
+        Raises:
+            LedgerError: If the log is open for reading only, broken, or cannot be written.
+        """
+        with self._alone:
+            writer, head_file = self._writable()
+            with head_file.locked():
+                writer.begin()
+                try:
+                    self._edge = self._current_edge(writer)
+                    yield writer
+                    note = writer.head().note
+                except BaseException:
+                    self._undo(writer)
+                    raise
+                try:
+                    writer.commit()
+                    head_file.write(note, sync=sync)
+                except BaseException:
+                    # Whether it is on the disk is not known: go no further.
+                    self._broken = True
+                    self._undo(writer)
+                    raise
+
+    def _writable(self) -> tuple[Session, HeadFile]:
+        if self._writer is None or self._head is None or self._signer is None:
+            raise LedgerError(
+                "The log is open for reading only.", remedy="open it with its private key"
+            )
+        if self._process != os.getpid():
+            raise LedgerError(
+                "The log was opened by another process, from which this one was forked.",
+                remedy="open it again in each process",
+            )
+        if self._broken:
+            raise LedgerError(
+                "A write to the log failed before, and left open what is on the disk.",
+                remedy="open the log again: it looks what is there",
+            )
+        return self._writer, self._head
+
+    def _undo(self, writer: Session) -> None:
+        try:
+            writer.rollback()
+        except LedgerError:
+            self._broken = True
+
+    def _commit(self, batch: Sequence[_Item]) -> list[Receipt]:
+        with self.writing() as session:
+            assert self._signer is not None
+            if not all(kind.startswith(OWN) for kind, *_ in batch):
+                _refuse_sealed(session)
+            entries = self._entries_of(batch, session.last_time_ms())
+            grown = self._edge.add([entry.leaf_hash() for entry in entries])
+            size, root = grown.edge.size, grown.edge.root
+            note = self._signer.sign(Checkpoint(origin=self.origin, size=size, root=root).body())
+            session.put_entries(entries, grown.nodes)
+            session.put_head(Head(size=size, note=note))
+        self._edge = grown.edge
+        return [
+            Receipt(
+                origin=self.origin, entry=entry, proof=grown.proof(entry.index), checkpoint=note
+            )
+            for entry in entries[-len(batch) :]
+        ]
+
+    def _entries_of(self, batch: Sequence[_Item], last_ms: int) -> list[Entry]:
+        """The batch as entries, behind a note where the clock was set back since the last one."""
+        now_ms = milliseconds(self._clock())
+        items = list(batch)
+        behind = last_ms - now_ms > _CLOCK_SLACK_MS
+        if behind and not self._clock_noted:
+            told = payload_bytes({"clock_ms": now_ms, "last_entry_ms": last_ms})
+            items.insert(0, (CLOCK_SET_BACK, PERMANENT, secrets.token_bytes(SALT_BYTES), told))
+        self._clock_noted = behind
+        return [
+            Entry(
+                index=index,
+                time_ms=max(now_ms, last_ms),
+                kind=kind,
+                retention=retention,
+                commitment=commitment(salt, body),
+                salt=salt,
+                body=body,
+            )
+            for index, (kind, retention, salt, body) in enumerate(items, self._edge.size)
+        ]
+
+    def _current_edge(self, session: Session) -> Edge:
+        """The log's edge now, after whatever other processes added."""
+        head, known = session.head(), self._edge
+        if head.size == known.size:
+            return known
+        if head.size < known.size:
+            raise VerificationError(
+                f"The log had {known.size} entries and now has {head.size}: it was rolled back."
+            )
+        edge = edge_of(session, head, self.verifiers, self.origin)
+        if range_root(0, known.size, session.nodes) != known.root:
+            raise VerificationError("The log's earlier entries are not those that were there.")
+        return edge
+
+    # Reading.
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        with self.reading() as session:
+            return session.head().size
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One state of the log, for a few quick questions."""
+        with self._reading:
+            self._reader.begin_reading()
+            try:
+                yield self._reader
+            finally:
+                self._reader.rollback()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """One state of the log on a connection of its own, for long reading."""
+        session = self._database.connect(write=False)
+        try:
+            session.begin_reading()
+            yield session
+        finally:
+            session.close()
+
+    def prove(self, index: int, *, size: int | None = None) -> Receipt:
+        """The receipt of an entry.
+
+        Args:
+            index: The entry's place in the log, from 0.
+            size: Which kept checkpoint to lead to, by its number of entries, as one that
+                witnesses signed; the newest checkpoint unless given.
+
+        Raises:
+            InputError: If there is no such entry or no such kept checkpoint.
+        """
+        with self.reading() as session:
+            head = session.head()
+            at = head.size if size is None else size
+            note = session.checkpoint(at) or (head.note if at == head.size else None)
+            if note is None:
+                raise InputError(f"No checkpoint of {at} entries was kept.")
+            if not 0 <= index < at:
+                raise InputError(f"Index {index} is not in a log of {at} entries.")
+            entry = session.entry(index)
+            proof = _roots(session, inclusion_ranges(index, at))
+        return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
+
+    def prove_consistency(self, size1: int, size2: int | None = None) -> tuple[bytes, ...]:
+        """The proof that the log of `size1` entries is the beginning of that of `size2`.
+
+        Requires 0 < size1 <= size2 <= size; `size2` is the log's size unless given.
+        """
+        with self.reading() as session:
+            size = session.head().size
+            newer = size if size2 is None else size2
+            if newer > size:
+                raise InputError(f"The log has {size} entries, not {newer}.")
+            return _roots(session, consistency_ranges(size1, newer))
+
+    def entries(self, *, kind: str | None = None, since: datetime | None = None) -> Iterator[Entry]:
+        """The entries in the order of the log, as it stood when the reading began.
+
+        Args:
+            kind: Only those of a kind.
+            since: Only those logged at this time or later.
+        """
+        since_ms = None if since is None else milliseconds(since)
+        with self.snapshot() as session:
+            for rows in session.stream_entries(kind=kind, since_ms=since_ms, rows=_ROWS):
+                for row in rows:
+                    yield as_entry(row)
+
+    def verify(self, *, checkpoint: str | None = None) -> LogReport:
+        """Checks the whole log: every entry, payload, node, kept checkpoint, and the kept head.
+
+        Args:
+            checkpoint: A checkpoint of this log that was kept elsewhere.
+
+        Raises:
+            VerificationError: If anything is not as it was logged.
+        """
+        kept = None if self._head is None else self._head.read()
+        with self.snapshot() as session:
+            return verify_log(
+                session,
+                origin=self.origin,
+                verifiers=self.verifiers,
+                kept_head=kept,
+                checkpoint=checkpoint,
+            )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _refuse_sealed(session: Session) -> None:
+    if session.has_kind(SEALED):
+        raise LedgerError(
+            "The log is sealed: it went on in a new segment.", remedy="open the newest segment"
+        )
+
+
+def _roots(session: Session, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
+    """The roots of some ranges of entries, with one question to the database."""
+    parts = [tuple(whole_subtrees(begin, end)) for begin, end in ranges]
+    hashes = iter(session.nodes([node for part in parts for node in part]))
+    return tuple(fold([(node, next(hashes)) for node in part]) for part in parts)

@@ -1,0 +1,404 @@
+"""Signed notes and checkpoints: what a log says of itself, as text that a person can read.
+
+A note is text followed by one line for each signature (C2SP signed-note). A checkpoint is a note
+of three lines: which log, how many entries, the root over them (C2SP tlog-checkpoint). A witness
+adds its own line, with the time at which it saw the log (C2SP tlog-cosignature).
+
+Laws:
+    - `str(NoteVerifier.parse(text)) == text`; a note is verified as the bytes that were signed,
+      never as something that was parsed and written again.
+    - Lines by unknown keys are ignored. A line by a known key that does not verify rejects the
+      whole note, and so does a note without any line by a known key.
+    - A log's signature and a witness's are different kinds: neither passes for the other.
+
+Example:
+    >>> signer = NoteSigner.generate("example.com/log")
+    >>> note = signer.sign(Checkpoint(origin="example.com/log", size=0, root=EMPTY_ROOT).body())
+    >>> open_checkpoint(note, [signer.verifier]).size
+    0
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from auditkit.errors import InputError, KeyFileError, VerificationError
+from auditkit.merkle import EMPTY_ROOT, HASH_BYTES
+
+_LOG_SIGNATURE: Final = 0x01
+_COSIGNATURE: Final = 0x04
+_MAX_NOTE_BYTES: Final = 65536
+_MAX_SIGNATURES: Final = 64
+_SIGNATURE_START: Final = "\N{EM DASH} "
+_RAW: Final = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteVerifier:
+    """The public half of a key that signs notes.
+
+    Attributes:
+        name: Whose key it is; for a log, its origin.
+        public_key: The Ed25519 public key, 32 bytes.
+        is_witness: Whether it checks cosignatures of a witness rather than signatures of a log.
+    """
+
+    name: str
+    public_key: bytes
+    is_witness: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if len(self.public_key) != 32:
+            raise KeyFileError("An Ed25519 public key has 32 bytes.")
+
+    @classmethod
+    def parse(cls, text: str) -> NoteVerifier:
+        """Reads what `str` wrote: `name+hash+key`.
+
+        Raises:
+            KeyFileError: If the text is anything else, or the hash is not that of the key.
+        """
+        name, _, rest = text.strip().partition("+")
+        key_hash, _, encoded = rest.partition("+")
+        try:
+            key = from_base64(encoded)
+        except ValueError:
+            key = b""
+        if len(key) != 33 or key[0] not in (_LOG_SIGNATURE, _COSIGNATURE):
+            raise KeyFileError(
+                "The text is not the public key of a log or of a witness.",
+                remedy="give the line 'name+hash+key' that the log's owner published",
+            )
+        verifier = cls(name=name, public_key=key[1:], is_witness=key[0] == _COSIGNATURE)
+        if verifier.key_id.hex() != key_hash:
+            raise KeyFileError("The hash in the public key's line is not that of its name and key.")
+        return verifier
+
+    def __str__(self) -> str:
+        """The key as one line, `name+hash+key`, to publish and to keep."""
+        encoded = base64.b64encode(bytes([self._kind]) + self.public_key).decode()
+        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes that pick this key's line in a note; too short to identify it safely."""
+        named = self.name.encode() + b"\n" + bytes([self._kind]) + self.public_key
+        return hashlib.sha256(named).digest()[:4]
+
+    @property
+    def _kind(self) -> int:
+        return _COSIGNATURE if self.is_witness else _LOG_SIGNATURE
+
+    def check(self, text: str, signature: bytes) -> int | None:
+        """Checks one signature over a note's text.
+
+        Returns:
+            The time at which a witness signed, in seconds since 1970; None for a log.
+
+        Raises:
+            VerificationError: If it does not verify.
+        """
+        message, seconds = text.encode(), None
+        if self.is_witness:
+            seconds = int.from_bytes(signature[:8])
+            message, signature = _cosigned(text, seconds), signature[8:]
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
+        except InvalidSignature:
+            raise VerificationError(
+                f"The note's signature by {self.name} does not verify."
+            ) from None
+        return seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoteSigner:
+    """A key that signs notes, as a log or as a witness.
+
+    The private key may lie elsewhere (a token, a key service): `sign_bytes` is all that is asked
+    of it.
+
+    Attributes:
+        name: Whose key it is; for a log, its origin, as "example.com/audit".
+        public_key: The Ed25519 public key, 32 bytes.
+        sign_bytes: Signs a message with the private key and returns 64 bytes.
+    """
+
+    name: str
+    public_key: bytes
+    sign_bytes: Callable[[bytes], bytes] = field(repr=False)
+    _private: Ed25519PrivateKey | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+    @classmethod
+    def generate(cls, name: str) -> Self:
+        """A new key.
+
+        Args:
+            name: Whose key it is: not empty, without white space and without "+".
+        """
+        return cls._of(Ed25519PrivateKey.generate(), name)
+
+    @classmethod
+    def from_pem(cls, pem: bytes, *, name: str, passphrase: bytes | None = None) -> Self:
+        """Reads an Ed25519 private key.
+
+        Raises:
+            KeyFileError: If it is no such key, or the passphrase is wrong.
+        """
+        try:
+            key = serialization.load_pem_private_key(pem, password=passphrase)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise KeyFileError(
+                "The log's private key cannot be read.",
+                remedy="give an Ed25519 key in PEM, with its passphrase if it has one",
+            ) from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise KeyFileError(
+                "The log's private key is not an Ed25519 key.",
+                remedy="make one with 'auditkit keys init'",
+            )
+        return cls._of(key, name)
+
+    @classmethod
+    def _of(cls, key: Ed25519PrivateKey, name: str) -> Self:
+        public = key.public_key().public_bytes(*_RAW)
+        return cls(name=name, public_key=public, sign_bytes=key.sign, _private=key)
+
+    def to_pem(self, *, passphrase: bytes | None = None) -> bytes:
+        """The private key as PKCS#8 PEM, encrypted where there is a passphrase.
+
+        Raises:
+            KeyFileError: If the private key lies elsewhere.
+        """
+        if self._private is None:
+            raise KeyFileError("The private key lies outside this process and cannot be written.")
+        return self._private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase)
+            if passphrase
+            else serialization.NoEncryption(),
+        )
+
+    @property
+    def verifier(self) -> NoteVerifier:
+        """What checks this key's signatures as a log."""
+        return NoteVerifier(name=self.name, public_key=self.public_key)
+
+    @property
+    def witness_verifier(self) -> NoteVerifier:
+        """What checks this key's cosignatures as a witness."""
+        return NoteVerifier(name=self.name, public_key=self.public_key, is_witness=True)
+
+    def sign(self, text: str) -> str:
+        """The text as a note signed by this key.
+
+        Args:
+            text: Ends in a newline; holds no other control character.
+        """
+        _check_text(text)
+        line = _line(self.verifier, self.sign_bytes(text.encode()))
+        return f"{text}\n{line}"
+
+    def cosign(self, text: str, *, seconds: int) -> str:
+        """A witness's signature line over a checkpoint's body.
+
+        Args:
+            text: The checkpoint's body, as `open_note` returned it.
+            seconds: The time since 1970.
+        """
+        _check_text(text)
+        signature = self.sign_bytes(_cosigned(text, seconds))
+        return _line(self.witness_verifier, seconds.to_bytes(8) + signature)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """What a log says of itself: which one it is, how long, and the root over its entries.
+
+    Attributes:
+        origin: The log's name.
+        size: How many entries it has.
+        root: The root of the tree over them, 32 bytes.
+        extensions: Further lines of the text. This log writes none.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    def body(self) -> str:
+        """The text that is signed."""
+        encoded = base64.b64encode(self.root).decode()
+        return "".join(f"{line}\n" for line in (self.origin, self.size, encoded, *self.extensions))
+
+    @classmethod
+    def parse(cls, text: str) -> Checkpoint:
+        """Reads a note's text as a checkpoint.
+
+        Raises:
+            VerificationError: If it is none.
+        """
+        lines = text.split("\n")
+        if len(lines) < 4 or lines.pop() != "" or "" in lines:
+            raise VerificationError("The note is not a checkpoint: it needs three lines of text.")
+        origin, size, encoded, *extensions = lines
+        if not (size.isascii() and size.isdigit()) or str(int(size[:20])) != size:
+            raise VerificationError("The checkpoint's second line is not a number of entries.")
+        try:
+            root = from_base64(encoded)
+        except ValueError:
+            root = b""
+        if len(root) != HASH_BYTES:
+            raise VerificationError("The checkpoint's third line is not the base64 of 32 bytes.")
+        if int(size) == 0 and root != EMPTY_ROOT:
+            raise VerificationError("The checkpoint gives an empty log a root that it cannot have.")
+        return cls(origin=origin, size=int(size), root=root, extensions=tuple(extensions))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """A signature line that was checked.
+
+    Attributes:
+        verifier: The key that made it.
+        seconds: When a witness made it, in seconds since 1970; None for a log.
+    """
+
+    verifier: NoteVerifier
+    seconds: int | None
+
+
+def split_note(note: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
+    """A note's text, and its signature lines as (name, key id and signature). Checks nothing else.
+
+    Raises:
+        VerificationError: If it is not a well-formed note.
+    """
+    malformed = VerificationError("The text is not a signed note.")
+    try:
+        size = len(note.encode())
+    except (UnicodeEncodeError, AttributeError):
+        raise malformed from None
+    text, blank, tail = note.rpartition("\n\n")
+    if size > _MAX_NOTE_BYTES or not blank or not text or not tail.endswith("\n"):
+        raise malformed
+    if any(char < " " and char != "\n" for char in note):
+        raise malformed
+    lines = tail[:-1].split("\n")
+    if len(lines) > _MAX_SIGNATURES:
+        raise malformed
+    found = []
+    for line in lines:
+        name, space, encoded = line.removeprefix(_SIGNATURE_START).partition(" ")
+        try:
+            signature = from_base64(encoded)
+        except ValueError:
+            raise malformed from None
+        if not line.startswith(_SIGNATURE_START) or not (name and space) or len(signature) < 5:
+            raise malformed
+        found.append((name, signature))
+    return text + "\n", tuple(found)
+
+
+def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[Signed, ...]]:
+    """A note's text and the signatures on it by known keys, all of which verify.
+
+    Raises:
+        VerificationError: If it is malformed, a known key's line does not verify, or no known key
+            signed it.
+    """
+    text, lines = split_note(note)
+    known = {(v.name, v.key_id): v for v in verifiers}
+    signed: dict[NoteVerifier, Signed] = {}
+    for name, signature in lines:
+        verifier = known.get((name, signature[:4]))
+        if verifier is not None:
+            seconds = verifier.check(text, signature[4:])
+            signed[verifier] = Signed(verifier=verifier, seconds=seconds)
+    if not signed:
+        raise VerificationError("The note is signed by none of the keys that are trusted.")
+    return text, tuple(signed.values())
+
+
+def open_checkpoint(note: str, verifiers: Sequence[NoteVerifier]) -> Checkpoint:
+    """The checkpoint in a note that one of a log's keys signed.
+
+    A key speaks for the log of its own name, and for that log's later segments: "name/2".
+
+    Raises:
+        VerificationError: If no given key signed it, or one that speaks for another log.
+    """
+    text, signed = open_note(note, [v for v in verifiers if not v.is_witness])
+    checkpoint = Checkpoint.parse(text)
+    if not any(speaks_for(found.verifier.name, checkpoint.origin) for found in signed):
+        raise VerificationError("The checkpoint is of another log than the one the key signs for.")
+    return checkpoint
+
+
+def speaks_for(name: str, origin: str) -> bool:
+    """Whether a key of a name may sign for a log: its own, or a segment of it."""
+    segment = origin.removeprefix(f"{name}/")
+    return origin == name or (segment != origin and segment.isascii() and segment.isdigit())
+
+
+def add_signatures(note: str, lines: str) -> str:
+    """The note with further signature lines, each line once."""
+    split_note(note)
+    extra = [line for line in lines.splitlines() if f"{line}\n" not in note]
+    joined = note + "".join(f"{line}\n" for line in extra)
+    split_note(joined)
+    return joined
+
+
+def _line(verifier: NoteVerifier, signature: bytes) -> str:
+    encoded = base64.b64encode(verifier.key_id + signature).decode()
+    return f"{_SIGNATURE_START}{verifier.name} {encoded}\n"
+
+
+def _cosigned(text: str, seconds: int) -> bytes:
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+
+def _check_name(name: str) -> None:
+    if not name or "+" in name or any(c.isspace() or unicodedata.category(c) == "Cc" for c in name):
+        raise InputError(
+            "A key's name is not empty and has no white space and no plus sign.",
+            remedy="name it as an address without a scheme: example.com/audit",
+        )
+
+
+def _check_text(text: str) -> None:
+    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+        raise InputError("A note's text ends in a newline and has no other control characters.")
+    if text.startswith("cosignature/"):
+        raise InputError("A note's text cannot begin as a cosigned message does.")
+
+
+def from_base64(text: str) -> bytes:
+    """Standard base64 with its padding, in the one spelling that it has."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not the usual spelling")
+    return data

@@ -1,0 +1,190 @@
+"""The log in PostgreSQL, for writers on more than one machine.
+
+Writers are in one order by the lock on the head's row. A server that does not wait for its disk
+(`fsync` or `synchronous_commit` off) is refused, because it forgets what it acknowledged.
+"""
+
+# ruff: noqa: D102  (the methods are described where they are declared, in Session)
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+
+from auditkit.errors import LedgerError, MissingExtraError
+from auditkit.ledger.store import Database, Session
+
+if TYPE_CHECKING:
+    import psycopg
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS head (id INT PRIMARY KEY CHECK (id = 1), size BIGINT NOT NULL,
+    note TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entry (idx BIGINT PRIMARY KEY, time_ms BIGINT NOT NULL,
+    kind TEXT NOT NULL, retention TEXT NOT NULL, commitment BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS node (id BIGINT PRIMARY KEY, hash BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS payload (idx BIGINT PRIMARY KEY, salt BYTEA NOT NULL,
+    body BYTEA NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoint (size BIGINT PRIMARY KEY, note TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, idx);
+CREATE OR REPLACE FUNCTION only_added_to() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the log is only ever added to'; END $$;
+CREATE OR REPLACE TRIGGER entry_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON entry
+    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
+CREATE OR REPLACE TRIGGER node_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON node
+    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
+"""
+# Any number, the same for every writer: "auditkit" in ASCII.
+_CREATION_LOCK: Final = 0x6175646974
+
+
+class PostgresDatabase(Database):
+    """A log in a PostgreSQL database, in the first schema of the search path.
+
+    Args:
+        url: `postgresql://user@host/name`, as libpq reads it.
+        lock_timeout_s: How long to wait for other writers, in seconds.
+    """
+
+    def __init__(self, url: str, *, lock_timeout_s: float) -> None:
+        self._url = url
+        self._timeout_s = lock_timeout_s
+        self.name = "PostgreSQL " + url.partition("://")[2].rpartition("@")[2].partition("?")[0]
+
+    def connect(self, *, write: bool) -> Session:
+        """A new connection."""
+        try:
+            import psycopg
+        except ImportError:
+            raise MissingExtraError(
+                "psycopg", extra="postgres", purpose="a log in PostgreSQL"
+            ) from None
+        with _translated(self.name):
+            connection = psycopg.connect(
+                self._url, autocommit=True, connect_timeout=max(2, int(self._timeout_s))
+            )
+            try:
+                _prepare(connection, timeout_s=self._timeout_s, write=write)
+            except BaseException:
+                connection.close()
+                raise
+            return PostgresSession(connection, self.name)
+
+
+def _prepare(connection: psycopg.Connection[Any], *, timeout_s: float, write: bool) -> None:
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{timeout_s:g}s",))
+    if not write:
+        return
+    connection.execute("SET synchronous_commit TO on")
+    row = connection.execute("SHOW fsync").fetchone()
+    if row is None or row[0] != "on":
+        raise LedgerError(
+            "The PostgreSQL server does not wait for its disk (fsync is off).",
+            remedy="set fsync = on in postgresql.conf",
+        )
+
+
+class PostgresSession(Session):
+    """One connection to a PostgreSQL database."""
+
+    mark = "%s"
+
+    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    def begin(self) -> None:
+        with _translated(self._name):
+            self._connection.execute("BEGIN")
+            if self._has_tables():
+                self._connection.execute("SELECT size FROM head WHERE id = 1 FOR UPDATE")
+            else:
+                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_CREATION_LOCK,))
+
+    def begin_reading(self) -> None:
+        with _translated(self._name):
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def commit(self) -> None:
+        with _translated(self._name):
+            self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        with _translated(self._name):
+            if not self._connection.closed:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        with _translated(self._name):
+            self._connection.close()
+
+    def create_tables(self) -> None:
+        with _translated(self._name):
+            self._connection.execute(_TABLES)
+
+    def created(self) -> bool:
+        with _translated(self._name):
+            return self._has_tables() and super().created()
+
+    def _has_tables(self) -> bool:
+        row = self._connection.execute("SELECT to_regclass('head')").fetchone()
+        return row is not None and row[0] is not None
+
+    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _translated(self._name):
+            return self._connection.execute(_trusted(statement), values, binary=True).fetchall()
+
+    def stream(
+        self, statement: str, values: Sequence[Any] = (), *, rows: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        with (
+            _translated(self._name),
+            self._connection.cursor(name=f"log_{id(statement)}", binary=True) as cursor,
+        ):
+            cursor.execute(_trusted(statement), values)
+            while part := cursor.fetchmany(rows):
+                yield part
+
+    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with _translated(self._name), self._connection.cursor() as cursor:
+            cursor.executemany(_trusted(statement), rows)
+
+    def check_storage(self) -> None:
+        """Reads nothing: PostgreSQL checks its pages as they are read (data checksums)."""
+
+    def reclaim(self) -> None:
+        with _translated(self._name):
+            self._connection.execute("VACUUM (FULL) payload")
+
+    def stored_bytes(self) -> int:
+        (row,) = self.fetch(
+            "SELECT SUM(pg_total_relation_size(t::regclass))::bigint FROM unnest("
+            "ARRAY['meta','head','entry','node','payload','checkpoint']) t"
+        )
+        return int(row[0])
+
+
+def _trusted(statement: str) -> LiteralString:
+    """Statements come from this package alone; values travel apart from them."""
+    return cast(Any, statement)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    import psycopg
+
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise LedgerError(
+            f"Another process holds the log in {name}.",
+            remedy="wait for it, or raise lock_timeout_s",
+        ) from error
+    except psycopg.Error as error:
+        # The server's own text may quote values: only its class is told.
+        raise LedgerError(
+            f"{name} cannot be used ({type(error).__name__}).",
+            remedy="check that the server runs and that the role may create and use tables",
+        ) from error

@@ -1,0 +1,239 @@
+"""The log in a SQLite file: write-ahead log, synced on every commit.
+
+A commit has returned only when its pages are on the disk (`synchronous=FULL`). Deleted payloads
+are overwritten (`secure_delete`) and leave the write-ahead log when it is reset (`reclaim`).
+Network file systems are refused: their locks let two writers fork the log.
+"""
+
+# ruff: noqa: D102  (the methods are described where they are declared, in Session)
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from auditkit.errors import InputError, LedgerError
+from auditkit.ledger.store import Database, Session
+
+_NETWORK: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs"}
+)
+_TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY CHECK (id = 1),"
+        " size INTEGER NOT NULL, note TEXT NOT NULL)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL,"
+        " kind TEXT NOT NULL, retention TEXT NOT NULL, commitment BLOB NOT NULL)"
+    ),
+    "CREATE TABLE IF NOT EXISTS node (id INTEGER PRIMARY KEY, hash BLOB NOT NULL)",
+    (
+        "CREATE TABLE IF NOT EXISTS payload (idx INTEGER PRIMARY KEY, salt BLOB NOT NULL,"
+        " body BLOB NOT NULL)"
+    ),
+    "CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, idx)",
+    # Against slips, not against an owner with an editor: that is what the proofs are for.
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}"
+        " BEGIN SELECT RAISE(ABORT, 'the log is only ever added to'); END"
+        for table in ("entry", "node")
+        for verb in ("UPDATE", "DELETE")
+    ),
+)
+
+
+class SqliteDatabase(Database):
+    """A log in one file (and SQLite's two beside it).
+
+    Args:
+        path: The file; its folder needs to exist.
+        lock_timeout_s: How long to wait for other writers, in seconds.
+    """
+
+    def __init__(self, path: str, *, lock_timeout_s: float) -> None:
+        self.path = Path(path)
+        self.name = self.path.name
+        self._timeout_s = lock_timeout_s
+        if not self.path.parent.is_dir():
+            raise LedgerError(
+                f"The folder for the log {self.name} does not exist.", remedy="make the folder"
+            )
+        _refuse_network(self.path.parent)
+
+    def connect(self, *, write: bool) -> Session:
+        """A new connection; a reading one needs the file to exist."""
+        if not write and not self.path.exists():
+            raise LedgerError(
+                f"There is no log {self.name}.", remedy="check the path, or open it with its key"
+            )
+        with _translated(self.name):
+            address = f"file:{quote(str(self.path))}?mode={'rwc' if write else 'rw'}"
+            connection = sqlite3.connect(
+                address,
+                uri=True,
+                isolation_level=None,
+                timeout=self._timeout_s,
+                check_same_thread=False,
+            )
+            try:
+                return SqliteSession(connection, self, write=write)
+            except BaseException:
+                connection.close()
+                raise
+
+
+class SqliteSession(Session):
+    """One connection to a SQLite file."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, database: SqliteDatabase, *, write: bool
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if write:
+            # Two processes that open a new file at once get in each other's way here only.
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                    break
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
+            if mode != "wal":
+                raise LedgerError(
+                    f"The file system of {database.name} does not allow a write-ahead log.",
+                    remedy="keep the log on a local disk",
+                )
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = ON")
+        else:
+            connection.execute("PRAGMA query_only = ON")
+
+    def begin(self) -> None:
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self) -> None:
+        with self._translated():
+            self._connection.execute("BEGIN")
+
+    def commit(self) -> None:
+        with self._translated():
+            self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        with self._translated():
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        with self._translated():
+            self._connection.close()
+
+    def create_tables(self) -> None:
+        with self._translated():
+            for statement in _TABLES:
+                self._connection.execute(statement)
+
+    def created(self) -> bool:
+        known = self.fetch("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        if known and ("meta",) not in known:
+            raise InputError(
+                f"The file {self._database.name} holds another program's tables.",
+                remedy="give the log a file of its own",
+            )
+        return bool(known) and super().created()
+
+    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._translated():
+            return self._connection.execute(statement, values).fetchall()
+
+    def stream(
+        self, statement: str, values: Sequence[Any] = (), *, rows: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        with self._translated():
+            cursor = self._connection.execute(statement, values)
+            while part := cursor.fetchmany(rows):
+                yield part
+
+    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._translated():
+            self._connection.executemany(statement, rows)
+
+    def check_storage(self) -> None:
+        found = self.fetch("PRAGMA integrity_check(1)")
+        if found != [("ok",)]:
+            raise LedgerError(
+                f"SQLite finds the file {self._database.name} damaged.",
+                remedy="restore the database, then check it against the kept head",
+            )
+
+    def reclaim(self) -> None:
+        with self._translated():
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def stored_bytes(self) -> int:
+        (row,) = self.fetch(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        )
+        return int(row[0])
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with _translated(self._database.name):
+            yield
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _is_busy(error):
+            raise LedgerError(
+                f"Another process holds the log {name}.",
+                remedy="wait for it, or raise lock_timeout_s",
+            ) from error
+        raise LedgerError(
+            f"SQLite cannot use the log {name}: {error}.",
+            remedy="check the disk's room and the file's permissions, then open the log again",
+        ) from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _refuse_network(folder: Path) -> None:
+    """Refuses a folder on a file system whose locks cannot be relied on. Known on Linux only."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    where = os.path.realpath(folder)
+    best, kind = "", ""
+    for line in lines:
+        _, mount, found, *_ = line.split(" ")
+        mount = mount.replace("\\040", " ")
+        inside = where == mount or where.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, found
+    if kind in _NETWORK:
+        raise LedgerError(
+            f"The log's folder lies on a network file system ({kind}), where two writers can "
+            "both hold the lock.",
+            remedy="keep the log on a local disk, or in PostgreSQL",
+        )

@@ -1,0 +1,309 @@
+"""The tables in which the log lies, whatever database holds them.
+
+::
+
+    meta(name, value)                    what log this is, and the format of these tables
+    head(id = 1, size, note)             the newest checkpoint: the one row that changes
+    entry(idx, time_ms, kind, retention, commitment)         never changed, never deleted
+    node(id, hash)                       every whole subtree, numbered as `auditkit.merkle` draws
+    payload(idx, salt, body)             deleted when a payload is destroyed
+    checkpoint(size, note)               checkpoints that were asked for, with their cosignatures
+
+Laws:
+    - One transaction adds entries, nodes, payloads and head together, or nothing.
+    - Writers are in one order: who holds the write transaction is alone.
+    - A leaf's bytes are made from the entry's columns, so that no column can say another thing
+      than what the leaf commits to.
+
+What differs between databases is in `sqlite` and `postgres`; the statements are here.
+"""
+
+# ruff: noqa: S608  (what is formatted into statements is parameter marks and our own names)
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from auditkit.errors import InputError, LedgerError
+from auditkit.ledger.entry import Entry
+from auditkit.merkle import Node, node_id
+
+FORMAT: Final = "auditkit/ledger-tables/v1"
+_AT_ONCE: Final = 500
+_ENTRY: Final = (
+    "SELECT e.idx, e.time_ms, e.kind, e.retention, e.commitment, p.salt, p.body "
+    "FROM entry e LEFT JOIN payload p ON p.idx = e.idx"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """How far the log has come.
+
+    Attributes:
+        size: How many entries it has.
+        note: The signed checkpoint of that size.
+    """
+
+    size: int
+    note: str
+
+
+class Session(ABC):
+    """One connection to the log's tables. Not shared between threads without a lock.
+
+    Attributes:
+        mark: How the database writes a parameter's place in a statement.
+    """
+
+    mark = "?"
+
+    # What differs between databases.
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begins a transaction in which no other can write."""
+
+    @abstractmethod
+    def begin_reading(self) -> None:
+        """Begins a transaction that sees one state of the log to its end."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Makes the transaction durable, or raises and leaves it undone or whole."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undoes the transaction."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives the connection back."""
+
+    @abstractmethod
+    def create_tables(self) -> None:
+        """Makes the tables where they are missing."""
+
+    @abstractmethod
+    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small answer."""
+
+    @abstractmethod
+    def stream(
+        self, statement: str, values: Sequence[Any] = (), *, rows: int
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a large answer, `rows` at a time; the last part may be shorter."""
+
+    @abstractmethod
+    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Runs a statement once for each row of values."""
+
+    @abstractmethod
+    def check_storage(self) -> None:
+        """Asks the database to look for damage in its own files.
+
+        Raises:
+            LedgerError: If it finds some.
+        """
+
+    @abstractmethod
+    def reclaim(self) -> None:
+        """Overwrites or drops the room of deleted rows. Outside any transaction."""
+
+    @abstractmethod
+    def stored_bytes(self) -> int:
+        """How much room the log's tables take, in bytes."""
+
+    # What does not.
+
+    def created(self) -> bool:
+        """Whether the tables hold a log yet."""
+        return bool(self.meta())
+
+    def meta(self) -> dict[str, str]:
+        """What the log says of itself and its format; empty before the first opening."""
+        return dict(self.fetch("SELECT name, value FROM meta"))
+
+    def put_meta(self, **values: str) -> None:
+        """Adds to what the log says of itself."""
+        self.put(f"INSERT INTO meta VALUES ({self.mark}, {self.mark})", list(values.items()))
+
+    def head(self) -> Head:
+        """The newest checkpoint.
+
+        Raises:
+            LedgerError: If there is none.
+        """
+        rows = self.fetch("SELECT size, note FROM head WHERE id = 1")
+        if len(rows) != 1:
+            raise LedgerError("The log's tables have no head.", remedy="restore the database")
+        return Head(size=rows[0][0], note=rows[0][1])
+
+    def put_head(self, head: Head, *, first: bool = False) -> None:
+        """Moves the head, or sets the first one."""
+        if first:
+            statement = f"INSERT INTO head (id, size, note) VALUES (1, {self.mark}, {self.mark})"
+        else:
+            statement = f"UPDATE head SET size = {self.mark}, note = {self.mark} WHERE id = 1"
+        self.put(statement, [(head.size, head.note)])
+
+    def nodes(self, nodes: Sequence[Node]) -> list[bytes]:
+        """The hashes of some nodes, in the order asked.
+
+        Raises:
+            LedgerError: If one is missing.
+        """
+        ids = [node_id(level, position) for level, position in nodes]
+        found: dict[int, bytes] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            part = ids[start : start + _AT_ONCE]
+            marks = ",".join([self.mark] * len(part))
+            found.update(self.fetch(f"SELECT id, hash FROM node WHERE id IN ({marks})", part))
+        try:
+            return [bytes(found[number]) for number in ids]
+        except KeyError:
+            raise LedgerError(
+                "The log's tables lack hashes that they once had.", remedy="restore the database"
+            ) from None
+
+    def put_entries(self, entries: Sequence[Entry], nodes: Sequence[tuple[int, bytes]]) -> None:
+        """Adds entries, with their payloads and the nodes that they complete."""
+        m = self.mark
+        self.put(
+            f"INSERT INTO entry VALUES ({m}, {m}, {m}, {m}, {m})",
+            [(e.index, e.time_ms, e.kind, e.retention, e.commitment) for e in entries],
+        )
+        self.put(
+            f"INSERT INTO payload VALUES ({m}, {m}, {m})",
+            [(e.index, e.salt, e.body) for e in entries],
+        )
+        self.put(f"INSERT INTO node VALUES ({m}, {m})", nodes)
+
+    def entry(self, index: int) -> Entry:
+        """One entry.
+
+        Raises:
+            InputError: If the log has no such index.
+        """
+        rows = self.fetch(f"{_ENTRY} WHERE e.idx = {self.mark}", (index,))
+        if not rows:
+            raise InputError(f"The log has no entry {index}.")
+        return as_entry(rows[0])
+
+    def last_time_ms(self) -> int:
+        """When the newest entry was logged; 0 in an empty log."""
+        rows = self.fetch("SELECT time_ms FROM entry ORDER BY idx DESC LIMIT 1")
+        return int(rows[0][0]) if rows else 0
+
+    def last_index(self) -> int:
+        """The largest index in the table of entries; -1 if it is empty."""
+        (row,) = self.fetch("SELECT MAX(idx) FROM entry")
+        return -1 if row[0] is None else int(row[0])
+
+    def stream_entries(
+        self,
+        *,
+        begin: int = 0,
+        end: int | None = None,
+        kind: str | None = None,
+        since_ms: int | None = None,
+        rows: int,
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of entries, in the order of the log."""
+        where, values = [f"e.idx >= {self.mark}"], [begin]
+        for column, sign, value in (
+            ("idx", "<", end),
+            ("kind", "=", kind),
+            ("time_ms", ">=", since_ms),
+        ):
+            if value is not None:
+                where.append(f"e.{column} {sign} {self.mark}")
+                values.append(value)  # type: ignore[arg-type]
+        statement = f"{_ENTRY} WHERE {' AND '.join(where)} ORDER BY e.idx"
+        return self.stream(statement, values, rows=rows)
+
+    def stream_nodes(self, *, rows: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows of (id, hash), in the order of their ids."""
+        return self.stream("SELECT id, hash FROM node ORDER BY id", rows=rows)
+
+    def delete_payloads(self, indexes: Sequence[int]) -> None:
+        """Destroys payloads and their salts."""
+        self.put(f"DELETE FROM payload WHERE idx = {self.mark}", [(i,) for i in indexes])
+
+    def checkpoints(self) -> list[tuple[int, str]]:
+        """The checkpoints that were asked for, as (size, note), the smallest first."""
+        return [(s, n) for s, n in self.fetch("SELECT size, note FROM checkpoint ORDER BY size")]
+
+    def checkpoint(self, size: int) -> str | None:
+        """The kept checkpoint of a size, if there is one."""
+        rows = self.fetch(f"SELECT note FROM checkpoint WHERE size = {self.mark}", (size,))
+        return rows[0][0] if rows else None
+
+    def has_kind(self, kind: str) -> bool:
+        """Whether any entry is of a kind."""
+        return bool(self.fetch(f"SELECT 1 FROM entry WHERE kind = {self.mark} LIMIT 1", (kind,)))
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Keeps a checkpoint, in the place of an earlier one of that size."""
+        self.put(f"DELETE FROM checkpoint WHERE size = {self.mark}", [(size,)])
+        self.put(f"INSERT INTO checkpoint VALUES ({self.mark}, {self.mark})", [(size, note)])
+
+
+class Database(ABC):
+    """Where a log lies, and how to reach it.
+
+    Attributes:
+        name: Where it lies, for messages: never with a password.
+    """
+
+    name: str
+
+    @abstractmethod
+    def connect(self, *, write: bool) -> Session:
+        """A new connection.
+
+        Raises:
+            LedgerError: If the database cannot be reached, or cannot keep what it commits.
+        """
+
+
+def as_entry(row: tuple[Any, ...]) -> Entry:
+    """The entry in a row of `stream_entries`."""
+    index, time_ms, kind, retention, commitment, salt, body = row
+    return Entry(
+        index=index,
+        time_ms=time_ms,
+        kind=kind,
+        retention=retention,
+        commitment=bytes(commitment),
+        salt=None if salt is None else bytes(salt),
+        body=None if body is None else bytes(body),
+    )
+
+
+def open_database(url: str, *, lock_timeout_s: float) -> Database:
+    """The database that a URL names.
+
+    Args:
+        url: `sqlite:///path`, or `postgresql://user@host/name`.
+        lock_timeout_s: How long to wait for other writers, in seconds.
+
+    Raises:
+        InputError: If the URL names something else.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
+        from auditkit.ledger.sqlite import SqliteDatabase
+
+        return SqliteDatabase(rest[1:], lock_timeout_s=lock_timeout_s)
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        from auditkit.ledger.postgres import PostgresDatabase
+
+        return PostgresDatabase(f"postgresql://{rest}", lock_timeout_s=lock_timeout_s)
+    raise InputError(
+        "The log's address is neither a SQLite file nor a PostgreSQL database.",
+        remedy="write sqlite:///folder/audit.db or postgresql://user@host/name",
+    )
