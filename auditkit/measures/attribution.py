@@ -20,11 +20,12 @@ import numpy as np
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.explained_output import PROBABILITY, explained_output
-from auditkit.measures.reasons import Reason, cell, principal_reasons, typical_values
-from auditkit.measures.tree_attribution import adds_up, tree_attribution
+from auditkit.measures.explained_output import PROBABILITY
+from auditkit.measures.reasons import Reason, cell, principal_reasons
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -39,6 +40,8 @@ class Attribution:
         outputs: The model's own output for each row, shape `(n,)`.
         unit: "log-odds", "probability", "margin" or "output" (a regressor's own unit).
         method: How the values were computed.
+        standard_errors: Of each value, where it was sampled; None: the values are exact.
+        evaluations: How many rows the model scored for it; 0: the method reads the model itself.
         reference_digest: Commits to the reference's columns and values.
         reference_rows: Number of rows of the reference; all of them were used.
         feature_names: The columns of `values`.
@@ -52,6 +55,8 @@ class Attribution:
     outputs: NDArray[np.float64]
     unit: str
     method: str
+    standard_errors: NDArray[np.float64] | None = None
+    evaluations: int = 0
     reference_digest: Digest
     reference_rows: int
     feature_names: tuple[str, ...]
@@ -88,11 +93,7 @@ class Attribution:
         Raises:
             InputError: If there is no such row.
         """
-        if not 0 <= row < len(self.values):
-            raise InputError(
-                f"There is no row {row:,}; {len(self.values):,} were explained.",
-                remedy="rows are counted from 0",
-            )
+        self._refuse_no_row(row)
         return principal_reasons(
             self.values[row],
             names=self.feature_names,
@@ -106,8 +107,8 @@ class Attribution:
         import pandas as pd
 
         frame = pd.DataFrame(self.values, columns=list(self.feature_names))
-        frame.insert(0, "output", self.outputs)
-        frame.insert(0, "base", self.base)
+        frame.insert(0, "output", self.outputs, allow_duplicates=True)
+        frame.insert(0, "base", self.base, allow_duplicates=True)
         return frame
 
     def __repr__(self) -> str:
@@ -117,76 +118,52 @@ class Attribution:
             f"reference of {self.reference_rows:,} rows {self.reference_digest.short})"
         )
 
+    def _refuse_no_row(self, row: int) -> None:
+        if not 0 <= row < len(self.values):
+            raise InputError(
+                f"There is no row {row:,}; {len(self.values):,} were explained.",
+                remedy="rows are counted from 0",
+            )
 
-def explain(model: Any, data: Any, *, reference: Any, of: Any = None, seed: int = 0) -> Attribution:
+
+def explain(
+    model: Any,
+    data: Any,
+    *,
+    reference: Any,
+    of: Any = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    pairs: int = 64,
+    seed: int = 0,
+) -> Attribution:
     """Explains a model's output on each row, relative to the mean over a reference.
 
+    To explain rows one by one, as they are decided, keep an `Explainer`, which this makes anew.
+
     Args:
-        model: A fitted estimator or booster.
+        model: A fitted estimator, pipeline or booster, or a function from a table to one number a
+            row.
         data: The rows to explain: any common kind of table, at least one row.
         reference: What the explanation is relative to; the same columns. All of it is used.
         of: The class to explain; default: the second of two. Needed for more than two.
+        groups: Columns that are explained as one, as correlated ones may be, by the group's name.
+        pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw, where the method has any.
 
     Raises:
         InputError: If a table is empty, lacks a column, or the model cannot be explained with it.
     """
-    from auditkit.measures.tables import table_digest, to_pandas
+    from auditkit.measures.explainer import Explainer
+    from auditkit.measures.tables import to_pandas
 
     rows = to_pandas(data, what="data")
     background = to_pandas(reference, what="reference")
-    background = _same_columns(rows, background)
-    output = explained_output(model, of=of)
-    outputs, base = _own_outputs(output.predict, rows, background)
-    values, method = tree_attribution(model, output, rows, background, outputs=outputs, base=base)
-    if not adds_up(values, outputs, base):
-        raise InputError(
-            "The attributions do not add up to the model's output.",
-            remedy="explain the model's predict function instead of the model",
-        )
-    return Attribution(
-        values=values,
-        base=base,
-        outputs=outputs,
-        unit=output.unit,
-        method=method,
-        reference_digest=table_digest(background),
-        reference_rows=len(background),
-        feature_names=tuple(str(c) for c in rows.columns),
-        typical=typical_values(background),
-        data=rows,
-        seed=seed,
-    )
-
-
-def _same_columns(rows: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    for what, table in (("data", rows), ("reference", reference)):
-        if len(table) == 0:
-            raise InputError(f"{what} has no rows.", remedy="give at least one")
-    lacking = [c for c in rows.columns if c not in reference.columns]
+    lacking = [c for c in rows.columns if c not in background.columns]
     if lacking:
         raise InputError(
             f"reference lacks the column {lacking[0]!r} of data.",
             remedy="give reference with the same columns as data",
         )
-    return reference[list(rows.columns)]
-
-
-def _own_outputs(
-    predict: Any, rows: pd.DataFrame, reference: pd.DataFrame
-) -> tuple[NDArray[np.float64], float]:
-    try:
-        outputs, over_reference = predict(rows), predict(reference)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"The model cannot score the data: {type(error).__name__}.",
-            remedy="data must have the columns, order and kinds that the model was fitted on",
-        ) from error
-    if not (np.isfinite(outputs).all() and np.isfinite(over_reference).all()):
-        raise InputError(
-            "The model gives outputs that are missing or infinite.",
-            remedy="leave out the rows that it cannot score, and say so in the scope",
-        )
-    return outputs, float(over_reference.mean())
+    background = background[list(rows.columns)]
+    explainer = Explainer(model, background, of=of, groups=groups, pairs=pairs, seed=seed)
+    return explainer.explain(rows)

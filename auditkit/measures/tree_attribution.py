@@ -4,9 +4,10 @@ A feature's value is its Shapley share of `f(x) - mean f(reference)`, where a co
 the mean output over the reference rows with the coalition's features set to those of `x`
 (Lundberg et al., Nature Machine Intelligence 2, 2020, section "Interventional").
 
-Two ways lead there. woodelf's time grows with rows plus reference, shap's with rows times
-reference. woodelf is wrong for some models, so a result of it is used only if every row adds up to
-the model's own output and a sample of rows agrees with shap.
+Why two ways: `tree_paths` needs time in rows plus reference, explains grouped columns, and reads
+what woodelf reads. shap's own explainer needs rows times reference. A result of the first is used
+only if a sample of rows agrees with shap, where shap can read the model, and every row adds up to
+the model's own output; else the second is tried.
 """
 
 from __future__ import annotations
@@ -14,98 +15,111 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.errors import InputError
+from auditkit.measures.source_columns import dense
+from auditkit.measures.tree_paths import TreePaths
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from auditkit.measures.explained_output import ExplainedOutput
 
-WOODELF: Final = "interventional SHAP, exact, woodelf"
-SHAP: Final = "interventional SHAP, exact, shap TreeExplainer"
+    Doubles = NDArray[np.float64]
+
+METHOD: Final = "interventional SHAP, exact, tree paths"
+BY_SHAP: Final = "interventional SHAP, exact, shap TreeExplainer"
+TREE_FAMILIES: Final = frozenset({"xgboost", "lightgbm", "catboost", "sklearn-trees"})
 
 # Rows that are computed a second time by shap, and reference rows that it is given for it.
 _SAMPLE_ROWS: Final = 8
 _SAMPLE_REFERENCE: Final = 64
+_SINGLE_PRECISION: Final = frozenset({"xgboost", "catboost", "sklearn-trees"})
 
 
-def tree_attribution(
-    model: Any,
-    output: ExplainedOutput,
-    rows: pd.DataFrame,
-    reference: pd.DataFrame,
-    *,
-    outputs: NDArray[np.float64],
-    base: float,
-) -> tuple[NDArray[np.float64], str]:
-    """SHAP values of a tree ensemble, shape `(rows, features)`, and the method that gave them.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TreeExplanation:
+    """A tree ensemble with a reference, ready to explain.
+
+    Attributes:
+        paths: The patterns of the whole reference.
+        numeric: Turns what the model takes into numbers as the model compares them.
+        sign: Of the explained output.
+        compared: Whether a sample agreed with shap; False: shap cannot read the model.
+    """
+
+    paths: TreePaths
+    numeric: _Numeric
+    sign: int
+    compared: bool
+
+    def values(self, encoded: Any) -> Doubles:
+        """Shapley values, shape `(rows, players)`."""
+        return self.sign * self.paths.values(self.numeric(encoded))
+
+
+@dataclass(frozen=True, slots=True)
+class _Numeric:
+    """Numbers as a model compares them: in single precision, if that is how it was fitted."""
+
+    single: bool
+
+    def __call__(self, encoded: Any) -> Doubles:
+        if hasattr(encoded, "dtypes"):
+            numbers = encoded.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            numbers = dense(encoded).astype(np.float64)
+        if self.single:
+            numbers = numbers.astype(np.float32).astype(np.float64)
+        return np.asarray(numbers, dtype=np.float64)
+
+
+def prepared_trees(
+    model: Any, output: ExplainedOutput, reference: Any, players: Sequence[int], sample: Any
+) -> TreeExplanation | None:
+    """A tree ensemble ready to explain; None where its paths cannot be read or disagree with shap.
 
     Args:
-        model: A fitted ensemble of a library that shap reads.
+        model: A fitted ensemble.
         output: The output that is explained.
-        rows: The rows to explain.
-        reference: Every row counts alike; none is left out.
-        outputs: The model's own output for each row; what the values must add up to.
-        base: Mean of the model's own output over the reference.
-
-    Raises:
-        InputError: If neither way can read the model.
+        reference: What the model takes, every row counts alike.
+        players: For each of its columns the number of its player.
+        sample: Rows, of which a few are compared with shap.
     """
-    fast = _woodelf(model, output, rows, reference)
-    if (
-        fast is not None
-        and adds_up(fast, outputs, base)
-        and _agrees_with_shap(model, output, rows, reference)
-    ):
-        return fast, WOODELF
-    return _shap(model, output, rows, reference), SHAP
-
-
-def adds_up(values: NDArray[np.float64], outputs: NDArray[np.float64], base: float) -> bool:
-    """Whether every row's values and the base add up to the model's own output.
-
-    Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
-    """
-    residual = np.abs(values.sum(axis=1) + base - outputs)
-    scale = max(1.0, float(np.abs(outputs).max(initial=0.0)), abs(base))
-    return bool(np.isfinite(values).all() and residual.max(initial=0.0) <= 1e-4 * scale)
-
-
-def _woodelf(
-    model: Any, output: ExplainedOutput, rows: pd.DataFrame, reference: pd.DataFrame
-) -> NDArray[np.float64] | None:
-    """The values by woodelf; None where it cannot read the model or the tables."""
-    from woodelf import WoodelfExplainer
-
+    single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
+    numeric = _Numeric(single)
+    names = [f"c{i}" for i in range(len(players))]
     try:
+        rows, background = numeric(sample), numeric(reference)
         with quietly():
-            values = WoodelfExplainer(model, reference).shap_values(rows, verbose=False)
-    except Exception:  # noqa: BLE001, it refuses with errors of many kinds; shap goes on
+            from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
+
+            trees = load_decision_tree_ensemble_model(model, names, class_index=output.column).trees
+        few = rows[:: max(1, len(rows) // _SAMPLE_ROWS)][:_SAMPLE_ROWS]
+        step = max(1, len(background) // _SAMPLE_REFERENCE)
+        some = background[::step][:_SAMPLE_REFERENCE]
+        alone = TreePaths(trees, columns=names, players=range(len(names)), reference=some)
+        paths = TreePaths(trees, columns=names, players=players, reference=background)
+    except Exception:  # noqa: BLE001, parsers refuse with errors of every kind; there is another way
         return None
-    values = np.asarray(values, dtype=np.float64)
-    return output.sign * values if values.shape == rows.shape else None
+    peer = shap_values(model, output, few, some)
+    if peer is not None:
+        apart = np.abs(output.sign * alone.values(few) - peer).max(initial=0.0)
+        if apart > 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
+            return None
+    return TreeExplanation(
+        paths=paths, numeric=numeric, sign=output.sign, compared=peer is not None
+    )
 
 
-def _agrees_with_shap(
-    model: Any, output: ExplainedOutput, rows: pd.DataFrame, reference: pd.DataFrame
-) -> bool:
-    few = rows.iloc[:: max(1, len(rows) // _SAMPLE_ROWS)].head(_SAMPLE_ROWS)
-    some = reference.iloc[:: max(1, len(reference) // _SAMPLE_REFERENCE)].head(_SAMPLE_REFERENCE)
-    fast = _woodelf(model, output, few, some)
-    slow = _shap(model, output, few, some)
-    scale = max(1.0, float(np.abs(slow).max(initial=0.0)))
-    return fast is not None and float(np.abs(fast - slow).max(initial=0.0)) <= 1e-4 * scale
-
-
-def _shap(
-    model: Any, output: ExplainedOutput, rows: pd.DataFrame, reference: pd.DataFrame
-) -> NDArray[np.float64]:
+def shap_values(
+    model: Any, output: ExplainedOutput, encoded: Any, reference: Any
+) -> Doubles | None:
+    """The values by shap's own explainer, with the whole reference; None where it cannot."""
     import shap
 
     try:
@@ -113,12 +127,9 @@ def _shap(
             # Without max_samples shap would silently keep 100 rows of the reference.
             masker = shap.maskers.Independent(reference, max_samples=len(reference))
             explainer = shap.TreeExplainer(model, masker)
-            values = np.asarray(explainer.shap_values(rows, check_additivity=False))
-    except Exception as error:
-        raise InputError(
-            f"shap cannot read this {type(model).__name__}: {type(error).__name__}.",
-            remedy="explain its predict function instead, or save the model with this version",
-        ) from error
+            values = np.asarray(explainer.shap_values(encoded, check_additivity=False))
+    except Exception:  # noqa: BLE001, it refuses with errors of every kind; there is another way
+        return None
     if values.ndim == 3:
         values = values[:, :, output.column]
     return output.sign * values.astype(np.float64)

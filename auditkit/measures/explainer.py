@@ -1,0 +1,236 @@
+"""Chooses how a model is explained, once, and explains rows with it.
+
+    trees   -> their paths; else shap with the whole reference
+    linear  -> coefficients
+    pipeline of an encoder and one of these -> the same, encoded columns of one source as one player
+    anything else, and whatever does not add up -> every coalition, or sampled permutations
+
+Law: whatever the way, its values must add up to the model's own output on every row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditkit.errors import InputError
+from auditkit.measures import linear_attribution as linear
+from auditkit.measures import tree_attribution as trees
+from auditkit.measures.attribution import Attribution
+from auditkit.measures.explained_output import explained_output
+from auditkit.measures.reasons import typical_values
+from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
+from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
+from auditkit.measures.tables import table_digest, to_pandas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    # Encoded rows to values; None where this way does not work.
+    Way = Callable[[Any], NDArray[np.float64] | None]
+
+
+class Explainer:
+    """A model with a reference, ready to explain rows.
+
+    Args:
+        model: As for `auditkit.measures.attribution.explain`.
+        reference: At least one row; all of it is used.
+        of: The class to explain; default: the second of two.
+        groups: Columns that are explained as one, by the group's name.
+        pairs: Pairs of permutations a row, where the model can only be sampled.
+        seed: Seeds every random draw.
+
+    Raises:
+        InputError: If the reference is empty or the model cannot score it.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        reference: Any,
+        *,
+        of: Any = None,
+        groups: Mapping[str, Sequence[str]] | None = None,
+        pairs: int = 64,
+        seed: int = 0,
+    ) -> None:
+        self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
+        self._columns: Final = tuple(str(c) for c in self._reference.columns)
+        self._names, self._players = grouping(self._columns, groups)
+        self._pairs, self._seed = pairs, seed
+        self._encode, self._model = unwrapped(model)
+        self._output = explained_output(self._model, of=of)
+        self._base = float(_scored(self._predict, self._reference).mean())
+        self._digest = table_digest(self._reference)
+        self._typical = typical_values(_grouped(self._reference, self._names, self._players))
+        self._ways: list[tuple[str, Way]] | None = None
+
+    def explain(self, data: Any) -> Attribution:
+        """Explains rows.
+
+        Args:
+            data: At least one row, with the reference's columns.
+
+        Raises:
+            InputError: If it is empty, lacks a column, or the model cannot score it.
+        """
+        rows = _some_rows(to_pandas(data, what="data"), "data")
+        rows = self._same_columns(rows)
+        outputs = _scored(self._predict, rows)
+        estimate = self._estimate(rows, outputs)
+        return Attribution(
+            values=estimate.values,
+            base=self._base,
+            outputs=outputs,
+            unit=self._output.unit,
+            method=estimate.method,
+            standard_errors=estimate.standard_errors,
+            evaluations=estimate.evaluations,
+            reference_digest=self._digest,
+            reference_rows=len(self._reference),
+            feature_names=self._names,
+            typical=self._typical,
+            data=_grouped(rows, self._names, self._players),
+            seed=self._seed,
+        )
+
+    def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> Estimate:
+        encoded = rows if self._encode is None else self._encode(rows)
+        if self._ways is None:
+            self._ways = self._prepare(rows, encoded)
+        for method, way in self._ways:
+            values = way(encoded)
+            if values is not None and adds_up(values, outputs, self._base):
+                return Estimate(values=values, standard_errors=None, evaluations=0, method=method)
+        estimate = sampled_attribution(
+            self._predict,
+            rows,
+            self._reference,
+            self._players,
+            outputs=outputs,
+            base=self._base,
+            pairs=self._pairs,
+            seed=self._seed,
+        )
+        if not adds_up(estimate.values, outputs, self._base):
+            raise InputError(
+                "The attributions do not add up to the model's output.",
+                remedy="check that the model gives the same output for the same row every time",
+            )
+        return estimate
+
+    def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[tuple[str, Way]]:
+        """The ways that read the model itself, the fastest first; none for a mere function."""
+        family = self._output.family
+        if family == "callable":
+            return []
+        players: Sequence[int] = self._players
+        reference: Any = self._reference
+        if self._encode is not None:
+            of_encoded = self._players_of_encoded(rows)
+            if of_encoded is None:
+                return []
+            players, reference = of_encoded, self._encode(reference)
+        if family == "linear":
+            background = dense(reference).astype(np.float64)
+            return [
+                (
+                    linear.METHOD,
+                    lambda e: linear.linear_attribution(
+                        self._model, self._output, dense(e).astype(np.float64), background, players
+                    ),
+                )
+            ]
+        ways: list[tuple[str, Way]] = []
+        prepared = trees.prepared_trees(self._model, self._output, reference, players, encoded)
+        if prepared is not None:
+            note = "" if prepared.compared else " (not compared with shap, which cannot read it)"
+            ways.append((trees.METHOD + note, prepared.values))
+        if self._encode is None and len(self._names) == len(self._columns):
+            ways.append(
+                (
+                    trees.BY_SHAP,
+                    lambda e: trees.shap_values(self._model, self._output, e, reference),
+                )
+            )
+        return ways
+
+    def _players_of_encoded(self, rows: pd.DataFrame) -> tuple[int, ...] | None:
+        import pandas as pd
+
+        assert self._encode is not None
+        both = pd.concat([rows, self._reference], ignore_index=True)
+        found = encoding(self._encode, both.astype(self._reference.dtypes), seed=self._seed)
+        return None if found is None else tuple(self._players[owner] for owner in found.owners)
+
+    def _predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        return self._output.predict(rows if self._encode is None else self._encode(rows))
+
+    def _same_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
+        if tuple(str(c) for c in rows.columns) != self._columns:
+            raise InputError(
+                "data and reference differ in their columns or in the order of them.",
+                remedy="give both with the same columns in the same order",
+            )
+        return rows
+
+
+def adds_up(values: NDArray[np.float64], outputs: NDArray[np.float64], base: float) -> bool:
+    """Whether every row's values and the base add up to the model's own output.
+
+    Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
+    """
+    residual = np.abs(values.sum(axis=1) + base - outputs)
+    scale = max(1.0, float(np.abs(outputs).max(initial=0.0)), abs(base))
+    return bool(np.isfinite(values).all() and residual.max(initial=0.0) <= 1e-4 * scale)
+
+
+def _some_rows(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    if len(table) == 0:
+        raise InputError(f"{what} has no rows.", remedy="give at least one")
+    return table
+
+
+def _scored(predict: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> NDArray[np.float64]:
+    try:
+        outputs: NDArray[np.float64] = predict(rows)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"The model cannot score the data: {type(error).__name__}.",
+            remedy="data must have the columns, order and kinds that the model was fitted on",
+        ) from error
+    if outputs.shape != (len(rows),):
+        raise InputError(
+            f"The model gives outputs of shape {outputs.shape} for {len(rows):,} rows.",
+            remedy="it must give one number for each row",
+        )
+    if not np.isfinite(outputs).all():
+        raise InputError(
+            "The model gives outputs that are missing or infinite.",
+            remedy="leave out the rows that it cannot score, and say so in the scope",
+        )
+    return outputs
+
+
+def _grouped(rows: pd.DataFrame, names: tuple[str, ...], players: tuple[int, ...]) -> pd.DataFrame:
+    """The rows with one column a player; a group's value names those of its members."""
+    import pandas as pd
+
+    if len(names) == rows.shape[1]:
+        return rows
+    columns: dict[str, Any] = {}
+    for number, name in enumerate(names):
+        members = [c for c, p in zip(rows.columns, players, strict=True) if p == number]
+        if members == [name]:
+            columns[name] = rows[name]
+            continue
+        texts = [[f"{m}={v}" for v in rows[m]] for m in members]
+        columns[name] = [", ".join(parts) for parts in zip(*texts, strict=True)]
+    return pd.DataFrame(columns)

@@ -1,0 +1,321 @@
+"""Every family of models against Shapley values by definition, enumerated coalition by coalition.
+
+The oracle knows nothing of trees, encoders or coefficients: it calls the model's own function on
+every mixture of the row with every row of the reference.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+
+import catboost
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.ensemble as se
+import sklearn.linear_model as sl
+import sklearn.tree as st
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st_
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from auditkit.errors import InputError
+from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution
+from auditkit.measures.attribution import explain
+from auditkit.measures.tree_paths import TreePaths
+
+
+def enumerated(predict, rows: pd.DataFrame, reference: pd.DataFrame, groups=None) -> np.ndarray:
+    """Shapley values by definition, shape (rows, players)."""
+    players = [[c] for c in rows.columns] if groups is None else groups
+    count = len(players)
+
+    def worth(row: pd.DataFrame, coalition) -> float:
+        mixture = reference.copy()
+        for player in coalition:
+            for name in players[player]:
+                mixture[name] = pd.Series(
+                    [row[name].iloc[0]] * len(mixture), index=mixture.index
+                ).astype(reference[name].dtype)
+        return float(np.mean(predict(mixture)))
+
+    values = np.zeros((len(rows), count))
+    for i in range(len(rows)):
+        row = rows.iloc[[i]]
+        worths = {
+            c: worth(row, c) for size in range(count + 1) for c in combinations(range(count), size)
+        }
+        for c, value in worths.items():
+            for player in set(range(count)) - set(c):
+                weight = factorial(len(c)) * factorial(count - len(c) - 1) / factorial(count)
+                values[i, player] += weight * (worths[tuple(sorted((*c, player)))] - value)
+    return values
+
+
+def numbers(rows: int, seed: int = 0, *, missing: float = 0.0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(rng.normal(size=(rows, 4)), columns=["a", "b", "c", "d"])
+    return table.mask(rng.random(table.shape) < missing)
+
+
+TRAIN, HOLES = numbers(400), numbers(400, missing=0.2)
+TWO = (TRAIN.a - TRAIN.b * TRAIN.c > 0).astype(int)
+THREE = TWO + (TRAIN.d > 0.5).astype(int)
+SIZE = TRAIN.a * 3 - TRAIN.b * TRAIN.c
+
+MARGIN = "decision_function"
+MODELS = {
+    "xgboost": (xgboost.XGBClassifier(n_estimators=9, max_depth=3), TWO, None, "xgb"),
+    "xgboost of three": (xgboost.XGBClassifier(n_estimators=5, max_depth=3), THREE, 2, "xgb"),
+    "xgboost regression": (xgboost.XGBRegressor(n_estimators=9, max_depth=3), SIZE, None, "xgb"),
+    "lightgbm": (lightgbm.LGBMClassifier(n_estimators=9, verbose=-1), TWO, None, "lgb"),
+    "lightgbm of three": (lightgbm.LGBMClassifier(n_estimators=5, verbose=-1), THREE, 1, "lgb"),
+    "lightgbm regression": (lightgbm.LGBMRegressor(n_estimators=9, verbose=-1), SIZE, None, "lgb"),
+    "histogram boosting": (se.HistGradientBoostingClassifier(max_iter=9), TWO, None, MARGIN),
+    "histogram regression": (se.HistGradientBoostingRegressor(max_iter=9), SIZE, None, "predict"),
+    "catboost": (
+        catboost.CatBoostClassifier(
+            iterations=9, depth=3, verbose=0, thread_count=1, allow_writing_files=False
+        ),
+        TWO,
+        None,
+        "cat",
+    ),
+}
+WITHOUT_HOLES = {
+    "gradient boosting": (se.GradientBoostingClassifier(n_estimators=9), TWO, None, MARGIN),
+    "boosting of three": (se.GradientBoostingClassifier(n_estimators=5), THREE, 0, MARGIN),
+    "forest": (se.RandomForestClassifier(9, random_state=0), TWO, None, "proba"),
+    "forest of three": (se.RandomForestClassifier(9, random_state=0), THREE, 2, "proba"),
+    "forest regression": (se.RandomForestRegressor(9, random_state=0), SIZE, None, "predict"),
+    "extra trees": (se.ExtraTreesClassifier(9, random_state=0), TWO, 0, "proba"),
+    "a tree": (st.DecisionTreeClassifier(max_depth=5), TWO, None, "proba"),
+    "logistic": (sl.LogisticRegression(), TWO, None, MARGIN),
+    "logistic of three": (sl.LogisticRegression(), THREE, 1, MARGIN),
+    "ridge": (sl.Ridge(), SIZE, None, "predict"),
+}
+
+
+def own_output(model, how, of):
+    column = 1 if of is None else of
+
+    def predict(table):
+        if how == "xgb":
+            out = model.predict(table, output_margin=True)
+        elif how == "lgb":
+            out = model.predict(table, raw_score=True)
+        elif how == "cat":
+            out = model.predict(table, prediction_type="RawFormulaVal")
+        elif how == "proba":
+            out = model.predict_proba(table)
+        else:
+            out = getattr(model, how)(table)
+        return out if np.ndim(out) == 1 else out[:, column]
+
+    return predict
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_families_that_take_missing_values(name):
+    model, label, of, how = MODELS[name]
+    model.fit(HOLES, label)
+    rows, reference = numbers(4, 1, missing=0.2), numbers(30, 2, missing=0.2)
+    e = explain(model, rows, reference=reference, of=of)
+    expected = enumerated(own_output(model, how, of), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=2e-5)
+    assert e.method.startswith(tree_attribution.METHOD)
+
+
+@pytest.mark.parametrize("name", WITHOUT_HOLES)
+def test_families_that_do_not(name):
+    model, label, of, how = WITHOUT_HOLES[name]
+    model.fit(TRAIN, label)
+    rows, reference = numbers(4, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference, of=of)
+    expected = enumerated(own_output(model, how, of), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-6)
+    methods = (tree_attribution.METHOD, linear_attribution.METHOD)
+    assert e.method.startswith(methods)
+    assert e.standard_errors is None
+
+
+def applicants(rows: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "income": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(50, 10, rows)),
+            "purpose": rng.choice(["car", "house", "study"], rows),
+            "owner": rng.random(rows) < 0.5,
+            "since": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), "D"),
+        }
+    )
+
+
+def days(table: pd.DataFrame) -> pd.DataFrame:
+    return table.apply(lambda c: (c - pd.Timestamp("2020-01-01")).dt.days.astype(float))
+
+
+def encoder() -> ColumnTransformer:
+    filled = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    return ColumnTransformer(
+        [
+            ("income", filled, ["income"]),
+            ("purpose", OneHotEncoder(), ["purpose"]),
+            ("owner", "passthrough", ["owner"]),
+            ("since", FunctionTransformer(days), ["since"]),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "method"),
+    [
+        (xgboost.XGBClassifier(n_estimators=15, max_depth=4), tree_attribution.METHOD),
+        (se.RandomForestClassifier(9, random_state=0), tree_attribution.METHOD),
+        (sl.LogisticRegression(max_iter=500), linear_attribution.METHOD),
+        (MLPClassifier((4,), random_state=0), sampled_attribution.ENUMERATED),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_pipelines_are_explained_in_source_columns(end, method):
+    """Mixed kinds, missing values and categories; the values are those of the whole pipeline."""
+    train = applicants(400)
+    label = ((train.income.fillna(40) > 48) ^ (train.purpose == "car")).astype(int)
+    model = make_pipeline(encoder(), end).fit(train, label)
+    rows, reference = applicants(4, 1), applicants(30, 2)
+    e = explain(model, rows, reference=reference)
+    output = {
+        "log-odds": lambda t: np.log(model.predict_proba(t)[:, 1] / model.predict_proba(t)[:, 0]),
+        "probability": lambda t: model.predict_proba(t)[:, 1],
+    }[e.unit]
+    np.testing.assert_allclose(e.values, enumerated(output, rows, reference), atol=1e-4)
+    assert e.feature_names == ("income", "purpose", "owner", "since")
+    assert e.data.purpose.tolist() == rows.purpose.tolist()
+    assert e.method.startswith(method)
+
+
+def test_an_encoder_that_mixes_columns_is_explained_as_one_function():
+    model = make_pipeline(PCA(3), se.RandomForestClassifier(9, random_state=0)).fit(TRAIN, TWO)
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    expected = enumerated(lambda t: model.predict_proba(t)[:, 1], rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-10)
+    assert e.method == sampled_attribution.ENUMERATED
+
+
+@pytest.mark.parametrize("model", [xgboost.XGBClassifier(n_estimators=9), sl.LogisticRegression()])
+def test_groups_are_players(model):
+    model.fit(TRAIN, TWO)
+    rows, reference = numbers(4, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference, groups={"a and b": ["a", "b"]})
+    how = "xgb" if isinstance(model, xgboost.XGBClassifier) else MARGIN
+    expected = enumerated(
+        own_output(model, how, None), rows, reference, groups=[["a", "b"], ["c"], ["d"]]
+    )
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+    assert e.feature_names == ("a and b", "c", "d")
+    assert e.data["a and b"][0] == f"a={rows.a[0]}, b={rows.b[0]}"
+    with pytest.raises(InputError, match="'z' of the group"):
+        explain(model, rows, reference=reference, groups={"a and z": ["a", "z"]})
+
+
+def test_sampled_values_lie_within_their_standard_errors():
+    columns = [f"x{i}" for i in range(10)]
+    rng = np.random.default_rng(0)
+    rows, reference = (pd.DataFrame(rng.normal(size=(n, 10)), columns=columns) for n in (6, 400))
+
+    def function(table):
+        x = table.to_numpy()
+        return x[:, 0] * x[:, 1] + np.maximum(x[:, 2], 0) + 0.5 * x[:, 3] * x[:, 4]
+
+    e = explain(function, rows, reference=reference, pairs=400)
+    assert e.method == sampled_attribution.SAMPLED
+    assert e.evaluations == 400 * 2 * 11 * 6
+    assert e.residual.max() < 1e-12
+    # By hand: E over the reference of the two-player games x0*x1, x3*x4 and of max(x2, 0).
+    x, r = rows.to_numpy(), reference.to_numpy()
+    expected = np.zeros((6, 10))
+    for i, j, weight in ((0, 1, 1.0), (3, 4, 0.5)):
+        alone_i, alone_j = x[:, i] * r[:, j].mean(), x[:, j] * r[:, i].mean()
+        both, none = x[:, i] * x[:, j], (r[:, i] * r[:, j]).mean()
+        expected[:, i] = weight * ((alone_i - none) + (both - alone_j)) / 2
+        expected[:, j] = weight * ((alone_j - none) + (both - alone_i)) / 2
+    expected[:, 2] = np.maximum(x[:, 2], 0) - np.maximum(r[:, 2], 0).mean()
+    off = np.abs(e.values - expected) / np.maximum(e.standard_errors, 1e-3)
+    assert np.mean(off < 2) > 0.9
+    assert off.max() < 6
+    np.testing.assert_array_equal(
+        e.values, explain(function, rows, reference=reference, pairs=400).values
+    )
+
+
+def test_what_shap_and_woodelf_cannot_read_is_explained_all_the_same():
+    train = applicants(300)[["income", "purpose", "owner"]]
+    train["purpose"] = train.purpose.astype("category")
+    label = (train.purpose == "car").astype(int)
+    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(train, label)
+    rows, reference = train.head(3), train.tail(30)
+    e = explain(model, rows, reference=reference)
+    expected = enumerated(own_output(model, "lgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+
+
+class Node:
+    """A tree as woodelf hands it over."""
+
+    def __init__(self, *, feature=None, value=0.0, left=None, right=None, missing=True):
+        self.feature_name, self.value, self.nan_go_left = feature, value, missing
+        self.left, self.right = left, right
+
+
+def trees(depth: int):
+    leaf = st_.builds(Node, value=st_.integers(-8, 8).map(float))
+    if depth == 0:
+        return leaf
+    inner = st_.builds(
+        Node,
+        feature=st_.sampled_from("abcd"),
+        value=st_.sampled_from([-1.0, 0.0, 1.0]),
+        left=st_.deferred(lambda: trees(depth - 1)),
+        right=st_.deferred(lambda: trees(depth - 1)),
+        missing=st_.booleans(),
+    )
+    return st_.one_of(leaf, inner)
+
+
+def evaluate(node: Node, row) -> float:
+    while node.left is not None:
+        value = row[node.feature_name]
+        left = node.nan_go_left if np.isnan(value) else value < node.value
+        node = node.left if left else node.right
+    return node.value
+
+
+VALUES = st_.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, np.nan])
+ROWS = st_.lists(st_.tuples(VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st_.lists(trees(4), min_size=1, max_size=3), ROWS, ROWS, st_.booleans())
+def test_paths_are_exact_for_every_tree(roots, rows, reference, grouped):
+    """Any trees, thresholds that are hit exactly, missing values, one column twice on a path."""
+    names = list("abcd")
+    x, r = (pd.DataFrame(t, columns=names) for t in (rows, reference))
+    players, groups = ([0, 0, 1, 2], [["a", "b"], ["c"], ["d"]]) if grouped else (range(4), None)
+    paths = TreePaths(roots, columns=names, players=players, reference=r.to_numpy())
+
+    def predict(table):
+        return [sum(evaluate(root, row) for root in roots) for _, row in table.iterrows()]
+
+    expected = enumerated(predict, x, r, groups)
+    np.testing.assert_allclose(paths.values(x.to_numpy()), expected, atol=1e-9)
+    many = np.tile(x.to_numpy(), (17, 1))  # enough rows to go leaf by leaf
+    np.testing.assert_allclose(paths.values(many)[: len(x)], expected, atol=1e-9)
