@@ -1,0 +1,324 @@
+"""Who signs a report: a certificate with its key, and the key for statements.
+
+Example:
+    >>> Signer.load("key.p12", passphrase="...")  # doctest: +SKIP
+    Signer('Example Bank Model Risk', ECDSA P-256, sha256:7d1c…; statements by the same key)
+
+Laws:
+    - The statement's envelope is signed by the Ed25519 key that travels with the certificate
+      where there is one, else by the certificate's own key; `statement_key_words` says which.
+    - Whether anyone else trusts the certificate is for the verifier to decide. A certificate
+      outside its validity does not sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from auditkit.errors import KeyFileError
+from auditkit.signing import dsse
+from auditkit.signing.certificates import (
+    common_name,
+    fingerprint,
+    is_demonstration,
+    read_certificates,
+)
+from auditkit.signing.private_keys import (
+    LocalKey,
+    PrivateKey,
+    accepted,
+    accepted_secret,
+    algorithm_of,
+    fingerprint_of,
+)
+from auditkit.signing.timestamps import TimestampAuthority
+
+_PEM_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+_UNOPENED: Final = "check the passphrase; it may also be a file that was cut short"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signer:
+    """Signs the report and its statement.
+
+    Attributes:
+        certificates: The signer's X.509 certificate, then its issuers as far as they are known.
+        key: The private key of the first certificate.
+        statement_key: Signs the statement's envelope.
+        timestamps: A timestamp authority that attests the time; None: the time is unattested.
+        archive: Whether to add what a verifier needs in decades (PAdES B-LTA); needs
+            `timestamps` and `roots`.
+        roots: The trusted roots of the signer and of the authority, for `archive`.
+    """
+
+    certificates: tuple[x509.Certificate, ...]
+    key: PrivateKey
+    statement_key: PrivateKey
+    timestamps: TimestampAuthority | None = None
+    archive: bool = False
+    roots: tuple[x509.Certificate, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.key.public_key, ed25519.Ed25519PublicKey):
+            raise KeyFileError(
+                "PDF readers do not verify Ed25519 signatures.",
+                remedy="sign reports with an RSA or ECDSA key; Ed25519 is for statements and logs",
+            )
+        if accepted(self.certificates[0].public_key()) != self.key.public_key:
+            raise KeyFileError(
+                "The certificate and the private key do not belong together.",
+                remedy="give the certificate that was issued for this key, before its issuers",
+            )
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        passphrase: bytes | str | None = None,
+        certificate: str | Path | None = None,
+    ) -> Signer:
+        """Reads a key with its certificate: PKCS#12, or PEM with both.
+
+        Args:
+            path: The file. A PEM file may hold an Ed25519 key beside: it then signs statements.
+            passphrase: Of the file; None if it has none.
+            certificate: A file with the certificate and its issuers, if `path` holds only keys.
+
+        Raises:
+            KeyFileError: If a file is unreadable, the passphrase is wrong, there is no
+                certificate, or it does not fit the key.
+        """
+        secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+        data = _read(path)
+        if _PEM_KEY.search(data):
+            keys, certificates = _from_pem(data, secret, alone=certificate is not None)
+        else:
+            keys, certificates = _from_pkcs12(data, secret)
+        if certificate is not None:
+            certificates = read_certificates(_read(certificate))
+        return cls.of(keys, certificates)
+
+    @classmethod
+    def from_pkcs12(cls, path: str | Path, *, passphrase: bytes | str | None = None) -> Signer:
+        """Reads a PKCS#12 file; see `load`."""
+        return cls.load(path, passphrase=passphrase)
+
+    @classmethod
+    def of(cls, keys: Sequence[PrivateKey], certificates: Sequence[x509.Certificate]) -> Signer:
+        """Puts keys and certificates together.
+
+        Args:
+            keys: One RSA or ECDSA key, and at most one Ed25519 key, which signs statements.
+            certificates: In any order; among them the one of the RSA or ECDSA key.
+
+        Raises:
+            KeyFileError: If they do not make one signer.
+        """
+        reports = [k for k in keys if not isinstance(k.public_key, ed25519.Ed25519PublicKey)]
+        statements = [k for k in keys if isinstance(k.public_key, ed25519.Ed25519PublicKey)]
+        if len(reports) != 1 or len(statements) > 1:
+            raise KeyFileError(
+                f"A signer has one RSA or ECDSA key and at most one Ed25519 key; found "
+                f"{len(reports)} and {len(statements)}.",
+                remedy="keep one signer in a file",
+            )
+        own = [c for c in certificates if c.public_key() == reports[0].public_key]
+        if not own:
+            raise KeyFileError(
+                "No certificate belongs to the private key.",
+                remedy="give the X.509 certificate of this key with it: in the PKCS#12 file, "
+                "in the same PEM file, or as certificate=",
+            )
+        return cls(
+            certificates=(own[0], *_issuers(own[0], certificates)),
+            key=reports[0],
+            statement_key=(statements or reports)[0],
+        )
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The signer's own certificate."""
+        return self.certificates[0]
+
+    @property
+    def name(self) -> str:
+        """The name in the certificate."""
+        return common_name(self.certificate)
+
+    @property
+    def fingerprint(self) -> str:
+        """`sha256:` and the digest of the certificate: compare it through another channel."""
+        return fingerprint(self.certificate)
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether this is a key that auditkit made for trying it out, which vouches for no one."""
+        return is_demonstration(self.certificate)
+
+    @property
+    def statement_key_words(self) -> str:
+        """Which key signs statements, in words for a page."""
+        if self.statement_key is self.key:
+            return f"{algorithm_of(self.key.public_key)}, the key of the report's certificate"
+        public = self.statement_key.public_key
+        return f"{algorithm_of(public)}, {fingerprint_of(public)}"
+
+    @property
+    def level(self) -> str:
+        """The PAdES level that this signer reaches: B-B, B-T or B-LTA."""
+        if self.timestamps is None:
+            return "B-B"
+        return "B-LTA" if self.archive else "B-T"
+
+    def with_timestamps(
+        self,
+        authority: TimestampAuthority | str,
+        *,
+        archive: bool = False,
+        roots: Sequence[x509.Certificate] = (),
+    ) -> Signer:
+        """The same signer, with its times attested.
+
+        Args:
+            authority: A timestamp authority, or its address.
+            archive: Add certificates, revocation lists and a document timestamp (PAdES B-LTA).
+            roots: Trusted roots of signer and authority; needed for `archive`.
+        """
+        if isinstance(authority, str):
+            authority = TimestampAuthority(url=authority)
+        if archive and not roots:
+            raise KeyFileError(
+                "A signature for the archive needs the trusted roots to collect proofs for.",
+                remedy="give the roots of the signer and of the timestamp authority",
+            )
+        return replace(self, timestamps=authority, archive=archive, roots=tuple(roots))
+
+    def sign_statement(self, statement: bytes) -> bytes:
+        """Wraps a statement's bytes in a signed DSSE envelope, as canonical JSON.
+
+        Raises:
+            KeyFileError: If the key cannot be used.
+        """
+        return dsse.seal(statement, self.statement_key)
+
+    def sign_pdf(
+        self,
+        unsigned: bytes,
+        *,
+        reason: str = "Audit evidence: this file as it was issued",
+        contact: str = "",
+        at: datetime | None = None,
+    ) -> bytes:
+        """Certifies a PDF so that no change is allowed after it.
+
+        Args:
+            unsigned: A PDF without signatures.
+            reason: Why it was signed, as PDF readers show it.
+            contact: How to reach the signer.
+            at: The time that the signer states, with its zone; None: none is stated.
+
+        Raises:
+            InputError: If the bytes are not an unsigned PDF.
+            KeyFileError: If the key cannot be used, or the certificate is not valid at `at`.
+            UnverifiableError: If the timestamp authority does not answer as it should.
+        """
+        if at is not None and not (
+            self.certificate.not_valid_before_utc <= at <= self.certificate.not_valid_after_utc
+        ):
+            raise KeyFileError(
+                "The certificate is not valid at the time of signing.",
+                remedy="renew it, or rotate the key: auditkit keys rotate",
+            )
+        from auditkit.signing.pdf import certify  # loads the PDF library
+
+        return certify(
+            unsigned,
+            key=self.key,
+            certificates=self.certificates,
+            reason=reason,
+            contact=contact,
+            at=at,
+            timestamps=self.timestamps,
+        )
+
+    def __repr__(self) -> str:
+        """Name, algorithm and fingerprint; never a secret."""
+        algorithm = algorithm_of(self.key.public_key)
+        return f"Signer({self.name!r}, {algorithm}, {self.fingerprint[:18]}…)"
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise KeyFileError(
+            f"The key file {Path(path).name!r} cannot be read.",
+            remedy="check that it exists and that you may read it",
+        ) from error
+
+
+def _from_pem(
+    data: bytes, passphrase: bytes | None, *, alone: bool
+) -> tuple[list[LocalKey], tuple[x509.Certificate, ...]]:
+    keys = []
+    for block in _PEM_KEY.finditer(data):
+        encrypted = b"ENCRYPTED" in block.group(0)
+        try:
+            secret = serialization.load_pem_private_key(
+                block.group(0), passphrase if encrypted else None
+            )
+        except (ValueError, TypeError) as error:
+            raise KeyFileError(
+                "The passphrase does not open the private key, or the key is damaged.",
+                remedy=_UNOPENED,
+            ) from error
+        keys.append(accepted_secret(secret))
+    return keys, () if alone else read_certificates(_certificates_only(data))
+
+
+def _certificates_only(data: bytes) -> bytes:
+    return _PEM_KEY.sub(b"", data)
+
+
+def _from_pkcs12(
+    data: bytes, passphrase: bytes | None
+) -> tuple[list[LocalKey], tuple[x509.Certificate, ...]]:
+    try:
+        secret, certificate, others = pkcs12.load_key_and_certificates(data, passphrase)
+    except (ValueError, TypeError) as error:
+        raise KeyFileError(
+            "The passphrase does not open the key file, or it is neither PKCS#12 nor PEM.",
+            remedy=_UNOPENED,
+        ) from error
+    if secret is None or certificate is None:
+        raise KeyFileError(
+            "The PKCS#12 file holds no private key with a certificate.",
+            remedy="export the key together with its certificate",
+        )
+    return [accepted_secret(secret)], (certificate, *others)
+
+
+def _issuers(
+    certificate: x509.Certificate, available: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """The chain above a certificate, as far as it is available; other certificates stay out."""
+    chain: list[x509.Certificate] = []
+    current = certificate
+    while current.subject != current.issuer:
+        issuer = next((c for c in available if c.subject == current.issuer and c != current), None)
+        if issuer is None or issuer in chain:
+            break
+        chain.append(issuer)
+        current = issuer
+    return tuple(chain)

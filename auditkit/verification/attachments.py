@@ -1,0 +1,87 @@
+"""The files inside a report.
+
+Laws:
+    - Names are unique; sizes are bounded before anything is decompressed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from auditkit.errors import VerificationError
+
+STATEMENT: Final = "statement.json"
+ENVELOPE: Final = "statement.dsse.json"
+RECEIPT: Final = "receipt.json"
+FIGURES: Final = "figures.json"
+
+_MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+_MAX_FILES: Final = 1000
+_MAX_DEPTH: Final = 8
+
+
+def table_file(name: str) -> str:
+    """The attachment that holds a table of the evidence."""
+    return f"table-{name}.json"
+
+
+def read_attachments(reader: PdfFileReader) -> Mapping[str, bytes]:
+    """Every attached file by name.
+
+    Raises:
+        VerificationError: If the attachments cannot be read, are too many or too large, or two
+            have one name.
+    """
+    try:
+        return _read(reader)
+    except VerificationError:
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The attachments cannot be read.") from error
+
+
+def entry(holder: Any, name: str, default: Any) -> Any:
+    """An entry of a PDF dictionary with references followed, which its own `get` does not do."""
+    return holder[name] if name in holder else default  # noqa: SIM401 - get follows none
+
+
+def _read(reader: PdfFileReader) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    tree = entry(entry(reader.root, "/Names", {}), "/EmbeddedFiles", {})
+    for specification in _leaves(tree, 0):
+        name = str(specification["/UF" if "/UF" in specification else "/F"])
+        if name in files:
+            raise VerificationError("Two attachments have one name.")
+        if len(files) == _MAX_FILES:
+            raise VerificationError("The file has more attachments than any report.")
+        files[name] = _content(specification["/EF"]["/F"])
+    return files
+
+
+def _leaves(node: Any, depth: int) -> Iterator[Any]:
+    if depth > _MAX_DEPTH:
+        raise VerificationError("The attachments' names are nested too deeply.")
+    # By position, because iterating an array of this library hands out references.
+    pairs, children = entry(node, "/Names", ()), entry(node, "/Kids", ())
+    for position in range(1, len(pairs), 2):
+        yield pairs[position]
+    for position in range(len(children)):
+        yield from _leaves(children[position], depth + 1)
+
+
+def _content(stream: Any) -> bytes:
+    encoded: bytes = stream.encoded_data
+    filters = entry(stream, "/Filter", None)
+    if filters is None:
+        return encoded
+    if filters != "/FlateDecode" and list(filters) != ["/FlateDecode"]:
+        raise VerificationError("An attachment is compressed in an unknown way.")
+    decompress = zlib.decompressobj()
+    content = decompress.decompress(encoded, _MAX_FILE_BYTES)
+    if decompress.unconsumed_tail or not decompress.eof:
+        raise VerificationError("An attachment is too large or cut short.")
+    return content

@@ -1,0 +1,131 @@
+"""What a report says, held against its signed statement.
+
+Laws:
+    - The statement's bytes are canonical, so a statement has one digest.
+    - Every attachment is committed to: tables by the statement, the envelope by containing the
+      statement, the others by the signature over the file. None is missing, none is extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from auditkit.audit import PREDICATE_TYPE, STATEMENT_TYPE
+from auditkit.canonical import Digest, canonical_bytes, digest_of, parse_json
+from auditkit.errors import InputError, VerificationError
+from auditkit.signing.dsse import open_envelope
+from auditkit.signing.private_keys import algorithm_of, fingerprint_of
+from auditkit.verification.attachments import (
+    ENVELOPE,
+    FIGURES,
+    RECEIPT,
+    STATEMENT,
+    table_file,
+)
+
+_OPTIONAL: Final = {RECEIPT}
+
+
+def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """The statement among the attachments, if it is whole.
+
+    Raises:
+        VerificationError: If it is missing, not canonical, not an audit, or if a digest in it
+            does not fit what it is the digest of.
+    """
+    if STATEMENT not in files:
+        raise VerificationError("The report has no attached statement.")
+    data = files[STATEMENT]
+    try:
+        content = parse_json(data)
+        canonical = canonical_bytes(content) == data
+    except InputError as error:
+        raise VerificationError("The statement is not valid JSON.") from error
+    if not canonical or not isinstance(content, dict):
+        raise VerificationError("The statement is not in its canonical form.")
+    if content.get("_type") != STATEMENT_TYPE or content.get("predicateType") != PREDICATE_TYPE:
+        raise VerificationError("The statement is not one of an audit.")
+    try:
+        predicate = content["predicate"]
+        (subject,) = content["subject"]
+        named = f"sha256:{subject['digest']['sha256']}"
+        if named != predicate["subject"]["digest"]:
+            raise VerificationError("The statement names two different models.")
+        for evidence in predicate["evidence"]:
+            _check_evidence(evidence)
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise VerificationError("The statement lacks parts that every audit has.") from error
+    return content
+
+
+def check_printed_digest(files: Mapping[str, bytes], pages: Sequence[str]) -> str:
+    """Checks that the pages print the digest of the attached statement.
+
+    Returns:
+        The digest.
+
+    Raises:
+        VerificationError: If they do not.
+    """
+    digest = Digest.of(files[STATEMENT])
+    if digest.hex not in "".join("".join(page.split()) for page in pages):
+        raise VerificationError("The digest of the attached statement is printed on no page.")
+    return str(digest)
+
+
+def check_envelope(files: Mapping[str, bytes]) -> str:
+    """Checks the statement's own signature.
+
+    Returns:
+        Who signed it, in words.
+
+    Raises:
+        VerificationError: If the envelope is missing, its signature wrong, or its payload not the
+            attached statement.
+    """
+    if ENVELOPE not in files:
+        raise VerificationError("The report has no envelope with the statement's signature.")
+    opened = open_envelope(files[ENVELOPE])
+    if opened.payload != files.get(STATEMENT):
+        raise VerificationError("The envelope holds another statement than the attached one.")
+    keys = ", ".join(f"{algorithm_of(k)} {fingerprint_of(k)}" for k in opened.keys)
+    return f"Signed by {keys}, a key that the signed file carries."
+
+
+def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) -> str:
+    """Checks that the attachments are those of the statement.
+
+    Returns:
+        How many there are, in words.
+
+    Raises:
+        VerificationError: If one is missing, extra or different.
+    """
+    expected = {
+        table_file(table["name"]): table["digest"]
+        for evidence in statement["predicate"]["evidence"]
+        for table in evidence["tables"]
+    }
+    wanted = {STATEMENT, ENVELOPE, FIGURES, *expected}
+    missing = sorted(wanted - files.keys())
+    extra = sorted(files.keys() - wanted - _OPTIONAL)
+    if missing:
+        raise VerificationError(f"The attachment {missing[0]!r} is missing.")
+    if extra:
+        raise VerificationError(f"The attachment {extra[0]!r} belongs to no report.")
+    for name, digest in sorted(expected.items()):
+        if str(Digest.of(files[name])) != digest:
+            raise VerificationError(f"The attachment {name!r} is not the one of the statement.")
+    return f"{len(files)} files, {len(expected)} of them tables whose digests the statement names."
+
+
+def report_id(files: Mapping[str, bytes]) -> str:
+    """The report's short name, which follows from its statement; empty if there is none."""
+    return f"AK-{Digest.of(files[STATEMENT]).hex[:12]}" if STATEMENT in files else ""
+
+
+def _check_evidence(evidence: Mapping[str, Any]) -> None:
+    content = {k: v for k, v in evidence.items() if k not in {"id", "digest"}}
+    if str(digest_of("evidence/v1", content)) != evidence["digest"]:
+        raise VerificationError(f"The digest of evidence {evidence['id']} does not fit it.")

@@ -1,0 +1,183 @@
+"""A signed PDF, byte by byte: where its signature lies, what it covers, what came after.
+
+Laws:
+    - The range of the signature is everything but one hexadecimal string, and that string is the
+      signature's DER in upper case followed by zeros: no byte is left to change unnoticed.
+    - Exactly one signature, a certification that allows no changes. What other programs sign and
+      how they do it is not accepted here: this reads what `auditkit.signing` writes.
+    - A parser's answer is never a verdict. What the parser found is compared with the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any, Final
+
+from pyhanko.pdf_utils.generic import EncryptedObjAccess, Reference, parse_pdf_date
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
+
+from auditkit.errors import VerificationError
+from auditkit.signing.private_keys import accepted, check_signature
+from auditkit.verification.attachments import entry
+from auditkit.verification.signature_parts import SignatureParts, take_apart
+
+MAX_BYTES: Final = 512 * 1024 * 1024
+_HEX: Final = re.compile(rb"[0-9A-F]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """One signature value in a file.
+
+    Attributes:
+        der: The CMS object.
+        digest: SHA-256 over what it covers.
+        end: Where what it covers ends, counted in bytes from the start of the file.
+    """
+
+    der: bytes
+    digest: bytes
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedFile:
+    """A PDF with one certification signature, whose arithmetic holds.
+
+    Attributes:
+        reader: The parsed file.
+        parts: The signature's certificates, value and timestamp.
+        end: Where what the signature covers ends.
+        stated_time: The time that the signer states; None: none is stated.
+        size: Length of the file in bytes.
+    """
+
+    reader: PdfFileReader
+    parts: SignatureParts
+    end: int
+    stated_time: datetime | None
+    size: int
+
+    @property
+    def covers_all(self) -> bool:
+        """Whether the signature reaches the end of the file."""
+        return self.end == self.size
+
+
+def parse(data: bytes) -> PdfFileReader:
+    """Reads a PDF strictly.
+
+    Raises:
+        VerificationError: If it is not one.
+    """
+    if len(data) > MAX_BYTES:
+        raise VerificationError(f"The file is larger than {MAX_BYTES:,} bytes.")
+    try:
+        return PdfFileReader(BytesIO(data), strict=True)
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The file is not a PDF that can be read.") from error
+
+
+def signed_file(data: bytes, reader: PdfFileReader) -> SignedFile:
+    """Finds the signature of a PDF and checks its arithmetic.
+
+    Raises:
+        VerificationError: If there is not exactly one signature, if it is not a certification
+            without changes, or if it does not fit the bytes that it says it covers.
+    """
+    try:
+        fields = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
+        values = [(field.get_object(), field.reference) for field in fields]
+        regular = [v for v in values if entry(v[0], "/Type", None) != "/DocTimeStamp"]
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The file's signatures cannot be read.") from error
+    if len(regular) != 1:
+        found = "no signature" if not regular else f"{len(regular)} signatures"
+        raise VerificationError(f"The file carries {found}; a report carries exactly one.")
+    value, reference = regular[0]
+    try:
+        embedded = locate(data, value)
+        _check_certification(reader, value, reference)
+        stated = parse_pdf_date(value["/M"], strict=True) if "/M" in value else None
+    except VerificationError:
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The file's signature cannot be read.") from error
+    parts = take_apart(embedded.der)
+    if parts.message_digest != embedded.digest:
+        raise VerificationError("The file was changed: its digest is not the signed one.")
+    key = accepted(parts.certificates[0].public_key())
+    check_signature(key, parts.signature, parts.signed_bytes)
+    return SignedFile(
+        reader=reader,
+        parts=parts,
+        end=embedded.end,
+        stated_time=stated,
+        size=len(data),
+    )
+
+
+def locate(data: bytes, value: Any) -> Embedded:
+    """Finds a signature's value in the bytes and digests what it covers.
+
+    Args:
+        data: The file.
+        value: The signature's dictionary.
+
+    Raises:
+        VerificationError: If the range leaves out more than the value, or the value is not
+            DER in upper-case hexadecimal followed by zeros.
+    """
+    numbers = [int(n) for n in value["/ByteRange"]]
+    if len(numbers) != 4:
+        raise VerificationError("The signature's range is not made of four numbers.")
+    start, first, second, rest = numbers
+    end = second + rest
+    if start != 0 or not 0 < first < second - 2 < second < end <= len(data):
+        raise VerificationError("The signature's range does not cover the file around it.")
+    text = data[first + 1 : second - 1]
+    fenced = data[first : first + 1] == b"<" and data[second - 1 : second] == b">"
+    if not fenced or len(text) % 2 or not _HEX.fullmatch(text):
+        raise VerificationError("The signature's value is not where its range says.")
+    raw = bytes.fromhex(text.decode("ascii"))
+    if bytes(value.raw_get("/Contents", decrypt=EncryptedObjAccess.RAW)) != raw:
+        raise VerificationError("The signature's value is not the one that its range leaves out.")
+    der = raw[: _der_length(raw)]
+    if raw[len(der) :].strip(b"\0"):
+        raise VerificationError("Something other than the signature lies in its place.")
+    digest = hashlib.sha256(data[:first])
+    digest.update(data[second:end])
+    return Embedded(der=der, digest=digest.digest(), end=end)
+
+
+def _check_certification(reader: PdfFileReader, value: Any, reference: Reference) -> None:
+    if value["/SubFilter"] != "/ETSI.CAdES.detached":
+        raise VerificationError("The signature is not a PAdES signature.")
+    certified = reader.root["/Perms"].raw_get("/DocMDP")
+    if certified.reference != reference:
+        raise VerificationError("The signature is not the file's certification.")
+    rules = value["/Reference"]
+    if len(rules) != 1 or rules[0]["/TransformMethod"] != "/DocMDP":
+        raise VerificationError("The signature does not certify the file.")
+    if rules[0]["/TransformParams"]["/P"] != 1:
+        raise VerificationError("The certification allows changes; a report's allows none.")
+
+
+def _der_length(raw: bytes) -> int:
+    """How many bytes the first DER value takes, with its header."""
+    if len(raw) < 2 or raw[0] != 0x30:
+        raise VerificationError("The signature's value is empty or not a CMS object.")
+    if raw[1] < 0x80:
+        return 2 + raw[1]
+    count = raw[1] & 0x7F
+    if not 1 <= count <= 4:
+        raise VerificationError("The signature's value has no definite length.")
+    length = 2 + count + int.from_bytes(raw[2 : 2 + count], "big")
+    if length > len(raw):
+        raise VerificationError("The signature's value is cut short.")
+    return length

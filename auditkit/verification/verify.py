@@ -1,0 +1,224 @@
+"""Walks a report backwards: from its bytes to each claim that it makes.
+
+Laws:
+    - `verify` opens no file and no socket and reads no clock: everything is an argument.
+    - Every claim appears in every answer. No input whatever ends in an exception.
+    - What a claim rests on is checked first: pages are read only if the signature holds, the
+      certificate is looked at only if it signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from cryptography import x509
+
+from auditkit.errors import AuditkitError, KeyFileError, UnverifiableError, VerificationError
+from auditkit.signing.certificates import Trusted, read_certificates
+from auditkit.verification.attachments import read_attachments
+from auditkit.verification.claims import Claim, ClaimState, Verification
+from auditkit.verification.contents import (
+    check_attachments,
+    check_envelope,
+    check_printed_digest,
+    read_statement,
+    report_id,
+)
+from auditkit.verification.pages import page_texts
+from auditkit.verification.signed_file import SignedFile, parse, signed_file
+from auditkit.verification.trust import Moment, check_signer
+
+TITLES: Final = {
+    "signature": "The signature is valid and covers the whole file",
+    "signer": "The signer is trusted and the certificate was valid at signing",
+    "time": "A timestamp authority attests the time of signing",
+    "unchanged": "Nothing was changed after signing",
+    "attachments": "The attachments are those that the statement commits to",
+    "statement": "The attached statement is whole and is the one printed",
+    "envelope": "The statement's own signature is valid",
+    "numbers": "Every number printed equals the statement's",
+    "receipt": "The statement is in the log",
+    "checkpoint": "The log's checkpoint is signed by the log's key",
+    "consistency": "The log agrees with the checkpoint that was kept",
+}
+
+
+class _Claims:
+    """Collects claims in the order of `TITLES`."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Claim] = {}
+
+    def add(self, claim_id: str, state: ClaimState, reason: str, *, asked: bool = True) -> None:
+        self._found[claim_id] = Claim(
+            id=claim_id, title=TITLES[claim_id], state=state, reason=reason, asked=asked
+        )
+
+    def check(self, claim_id: str, check: Callable[[], str]) -> bool:
+        """Runs a check that returns its reason or raises; says whether the claim is true."""
+        try:
+            self.add(claim_id, ClaimState.TRUE, check())
+        except VerificationError as error:
+            self.add(claim_id, ClaimState.FALSE, error.message)
+        except UnverifiableError as error:
+            self.add(claim_id, ClaimState.UNCHECKED, _told(error))
+        except AuditkitError as error:
+            self.add(claim_id, ClaimState.FALSE, error.message)
+        except Exception as error:  # noqa: BLE001 - hostile files end in errors of any type
+            reason = f"The file cannot be read here ({type(error).__name__})."
+            self.add(claim_id, ClaimState.FALSE, reason)
+        return self._found[claim_id].state is ClaimState.TRUE
+
+    def skip(self, reason: str, *claim_ids: str) -> None:
+        """Marks claims as unchecked that rest on one that failed."""
+        for claim_id in claim_ids:
+            if claim_id not in self._found:
+                self.add(claim_id, ClaimState.UNCHECKED, reason)
+
+    def all(self) -> tuple[Claim, ...]:
+        return tuple(self._found[claim_id] for claim_id in TITLES)
+
+
+def _told(error: AuditkitError) -> str:
+    return (
+        f"{error.message} {error.remedy[0].upper()}{error.remedy[1:]}."
+        if error.remedy
+        else error.message
+    )
+
+
+def trusted_from(roots: Sequence[Trusted | x509.Certificate | bytes]) -> tuple[Trusted, ...]:
+    """What a verifier relies on, in one form.
+
+    Args:
+        roots: Certificates, PEM or DER bytes with one or more, or `Trusted` with a revocation.
+
+    Raises:
+        KeyFileError: If bytes hold no certificate.
+    """
+    found: list[Trusted] = []
+    for root in roots:
+        if isinstance(root, Trusted):
+            found.append(root)
+        elif isinstance(root, x509.Certificate):
+            found.append(Trusted(certificate=root))
+        elif isinstance(root, bytes):
+            found += [Trusted(certificate=c) for c in read_certificates(root)]
+        else:
+            raise KeyFileError(
+                "A trusted root is a certificate, or the bytes of a PEM or DER file.",
+                remedy="read the file first: trust=[Path('roots.pem').read_bytes()]",
+            )
+    return tuple(found)
+
+
+def verify(
+    data: bytes,
+    *,
+    trust: Sequence[Trusted | x509.Certificate | bytes] = (),
+    log_keys: Sequence[Any] = (),
+    checkpoint: str | None = None,
+    now: datetime | None = None,
+) -> Verification:
+    """Checks every claim of a signed report.
+
+    Args:
+        data: The PDF's bytes.
+        trust: Certificates that the verifier relies on: roots, or the signer's own.
+        log_keys: Public keys of the log, as `auditkit.ledger.NoteVerifier`.
+        checkpoint: A checkpoint of the same log that the verifier kept; None: not asked.
+        now: The verifier's time, with its zone. Used where the file proves no time of its own;
+            None: the time that the signer states is taken as stated.
+
+    Returns:
+        Each claim: true, false, or unchecked, with its reason.
+
+    Raises:
+        KeyFileError: If `trust` cannot be read. Nothing in `data` raises.
+    """
+    claims = _Claims()
+    roots = trusted_from(trust)
+    opened = _check_signature(claims, data, roots, now)
+    statement = _check_contents(claims, data, opened)
+    del log_keys, checkpoint
+    claims.skip("This version does not look at the log.", "receipt", "checkpoint", "consistency")
+    return Verification(claims=claims.all(), report_id=report_id(opened.files), statement=statement)
+
+
+@dataclass(kw_only=True)
+class _Opened:
+    """What could be read of a file, for the claims that come later."""
+
+    signed: SignedFile | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    unread: VerificationError | None = None
+
+
+def _check_signature(
+    claims: _Claims, data: bytes, trust: Sequence[Trusted], now: datetime | None
+) -> _Opened:
+    opened = _Opened()
+
+    def signature() -> str:
+        reader = parse(data)
+        try:
+            opened.files = read_attachments(reader)
+        except VerificationError as error:
+            opened.unread = error
+        signed = signed_file(data, reader)
+        if not signed.covers_all:
+            raise VerificationError(
+                f"The signature covers {signed.end:,} bytes of {len(data):,}: "
+                "something was added after signing."
+            )
+        opened.signed = signed
+        return f"It covers all {len(data):,} bytes and allows no change."
+
+    if not claims.check("signature", signature):
+        claims.skip(_NO_SIGNATURE, "signer", "time", "unchanged")
+        return opened
+    signed = opened.signed
+    assert signed is not None
+    claims.add("unchanged", ClaimState.TRUE, "The signature reaches the last byte of the file.")
+    stated = (
+        f"The signer states {signed.stated_time:%Y-%m-%d %H:%M %Z}"
+        if (signed.stated_time)
+        else "The signer states no time"
+    )
+    stamped = signed.parts.timestamp is not None
+    claims.add(
+        "time",
+        ClaimState.UNCHECKED,
+        f"Unattested time. {stated}; no timestamp authority's word was looked at.",
+        asked=stamped,
+    )
+    moment = Moment(stated=signed.stated_time, now=now)
+    claims.check("signer", lambda: check_signer(signed.parts.certificates, trust, moment))
+    return opened
+
+
+def _check_contents(claims: _Claims, data: bytes, opened: _Opened) -> Any:
+    if opened.unread is not None:
+        claims.add("attachments", ClaimState.FALSE, opened.unread.message)
+    pages: list[str] = []
+    found: dict[str, Any] = {}
+
+    def statement() -> str:
+        found.update(read_statement(opened.files))
+        if opened.signed is None:
+            raise UnverifiableError(_NO_SIGNATURE)
+        pages.extend(page_texts(data))
+        return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
+
+    claims.check("statement", statement)
+    claims.check("envelope", lambda: check_envelope(opened.files))
+    if found:
+        claims.check("attachments", lambda: check_attachments(opened.files, found))
+    claims.skip("There is no statement to hold this against.", "attachments", "numbers")
+    return found or None
+
+
+_NO_SIGNATURE: Final = "The signature does not hold, so this was not looked at."
