@@ -32,6 +32,8 @@ class Control(Document):
         citation: Where it stands.
         requirement: What it asks, in our own words.
         checks: Checks whose findings bear on it; all are needed.
+        basis: How the citation was checked: "primary" (the text itself was read), "secondary"
+            (somebody's account of it) or "unverified".
         strength: "direct", "partial" or "weak": how far this evidence goes.
         limits: What it does not show; empty if nothing need be said.
     """
@@ -40,6 +42,7 @@ class Control(Document):
     citation: Text
     requirement: Text
     checks: tuple[Text, ...] = Field(min_length=1)
+    basis: Literal["primary", "secondary", "unverified"]
     strength: Literal["direct", "partial", "weak"]
     limits: str = ""
 
@@ -98,6 +101,7 @@ class ControlStatus:
             "control": self.control.id,
             "citation": self.control.citation,
             "requirement": self.control.requirement,
+            "basis": self.control.basis,
             "strength": self.control.strength,
             "limits": self.control.limits,
             "outcome": self.outcome.value,

@@ -15,11 +15,12 @@ Laws:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from auditkit.canonical import Digest, Json, canonical_bytes, digest_of
+from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError
 
 
@@ -117,6 +118,15 @@ class Measurement:
         """Whether there is a value."""
         return self.value is not None
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Measurement:
+        """The measurement that `to_json` wrote."""
+        fields = dict(content)
+        del fields["key"]
+        for name in ("group", "compared_with"):
+            fields[name] = tuple((attribute, value) for attribute, value in fields[name])
+        return cls(**fields)
+
     def to_json(self) -> dict[str, Json]:
         """As the statement writes it: every field, full precision."""
         return {
@@ -175,6 +185,23 @@ class Table:
         return canonical_bytes(
             {"columns": list(self.columns), "rows": [list(r) for r in self.rows]}
         )
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], rows: Sequence[Sequence[Cell]]) -> Table:
+        """The table that `to_json` described, with its rows.
+
+        Raises:
+            InputError: If the rows do not have the digest.
+        """
+        table = cls(
+            name=content["name"],
+            title=content["title"],
+            columns=tuple(content["columns"]),
+            rows=tuple(tuple(row) for row in rows),
+        )
+        if table.to_json() != dict(content):
+            raise InputError(f"The rows of table {table.name!r} do not have its digest.")
+        return table
 
     def to_json(self) -> dict[str, Json]:
         """What the statement says of it: its size and the digest of its file."""
@@ -263,6 +290,32 @@ class Evidence:
         content = self.to_json()
         del content["id"]
         return digest_of("evidence/v1", content)
+
+    def to_file(self) -> bytes:
+        """Everything, rows of tables included: what one step hands over to a later audit."""
+        rows = {t.name: [list(row) for row in t.rows] for t in self.tables}
+        return canonical_bytes({"evidence": self.to_json(), "rows": rows})
+
+    @classmethod
+    def from_file(cls, data: bytes) -> Evidence:
+        """Reads what `to_file` wrote.
+
+        Raises:
+            InputError: If it is anything else, or a table's rows do not have their digest.
+        """
+        try:
+            document = parse_json(data)
+            content, rows = dict(document["evidence"]), document["rows"]
+            measurements = tuple(Measurement.from_json(m) for m in content.pop("measurements"))
+            tables = tuple(Table.from_json(t, rows[t["name"]]) for t in content.pop("tables"))
+            content["outcome"] = Outcome(content["outcome"])
+            content["notes"] = tuple(content["notes"])
+            return cls(**content, measurements=measurements, tables=tables)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                "This is not evidence that auditkit wrote.",
+                remedy="make it again with the command that wrote it",
+            ) from error
 
     def to_json(self) -> dict[str, Json]:
         """As the statement writes it."""

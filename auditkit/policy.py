@@ -136,6 +136,7 @@ class Policy(Document):
         rules: The conditions; at least one.
         waivers: Exceptions granted.
         small_cell: Counts of people below this are not printed.
+        out_of_scope: What an audit under this policy does not look at, one sentence each.
     """
 
     id: Text
@@ -147,6 +148,7 @@ class Policy(Document):
     rules: tuple[Rule, ...] = Field(min_length=1)
     waivers: tuple[Waiver, ...] = ()
     small_cell: int = Field(default=11, ge=0)
+    out_of_scope: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

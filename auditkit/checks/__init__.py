@@ -12,7 +12,11 @@ from auditkit.checks import (
     access_decisions,
     explanation_denials,
     explanation_global,
+    fairness_error_rates,
+    fairness_selection_rates,
     lineage_model,
+    performance_classification,
+    performance_ranking,
     privacy_identifiers,
     privacy_leaks,
 )
@@ -23,6 +27,10 @@ __all__ = ["CHECKS", "Check", "find_check"]
 CHECKS: Final[tuple[Check, ...]] = (
     privacy_identifiers.CHECK,
     privacy_leaks.CHECK,
+    performance_classification.CHECK,
+    performance_ranking.CHECK,
+    fairness_selection_rates.CHECK,
+    fairness_error_rates.CHECK,
     explanation_global.CHECK,
     explanation_denials.CHECK,
     lineage_model.CHECK,

@@ -1,0 +1,153 @@
+"""What the checks of performance and fairness share: counts by group, and numbers as evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditkit.evidence import Measurement
+from auditkit.measures.disparities import Positions, references
+from auditkit.measures.groups import Group, Partition, is_unknown, partition
+from auditkit.measures.rates import Confusion, by_group, confusion_by_cell, rates
+from auditkit.measures.stats import Estimate, Estimates
+
+if TYPE_CHECKING:
+    from auditkit.subject import Case
+
+# Below this a printed count may point at a person (CMS cell size suppression policy).
+SUPPRESS_BELOW = 11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """The groups of a case, their counts, and the reference that each is compared with."""
+
+    partition: Partition
+    cells: Confusion
+    confusion: Confusion
+    reference: Positions
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Every group that occurs."""
+        return self.partition.groups
+
+    def compared(self) -> list[int]:
+        """Positions of the groups that take part in comparisons: all but the unknown."""
+        return [i for i, group in enumerate(self.groups) if not is_unknown(group)]
+
+    def reference_of(self, position: int) -> Group:
+        """The group that a group is compared with; empty if there is none."""
+        other = int(self.reference[position])
+        return self.groups[other] if other >= 0 else ()
+
+    def comparable(self, positions: list[int], min_group: int) -> list[int]:
+        """Those of some groups that may decide a largest gap: known, and large enough."""
+        return [
+            p
+            for p in positions
+            if not is_unknown(self.groups[p]) and self.partition.rows[p] >= min_group
+        ]
+
+
+def grouped(case: Case, parameters: Mapping[str, Any]) -> Grouped:
+    """The groups of a case, counted once for all checks that ask for the same depth."""
+    depth, least = int(parameters["depth"]), int(parameters["min_group"])
+
+    def count() -> Grouped:
+        found = partition(case.groups, depth=depth)
+        cells = confusion_by_cell(found, case.labels, case.decisions)
+        confusion = by_group(found, cells)
+        selection = rates(confusion, "selection_rate").value
+        reference = references(found, selection, min_group=least)
+        return Grouped(partition=found, cells=cells, confusion=confusion, reference=reference)
+
+    return case.once(f"groups/depth={depth}/min_group={least}", count)
+
+
+def measured(
+    name: str,
+    estimate: Estimate,
+    *,
+    unit: str = "proportion",
+    group: Group = (),
+    compared_with: Group = (),
+) -> Measurement:
+    """An estimate as a measurement."""
+    return Measurement(
+        name=name,
+        value=estimate.value,
+        n=estimate.n,
+        unit=unit,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        level=estimate.level,
+        method=estimate.method,
+        group=group,
+        compared_with=compared_with,
+        reason=estimate.reason,
+    )
+
+
+def measured_rates(found: Grouped, estimates: Estimates) -> list[Measurement]:
+    """One measurement for every group, the unknown included."""
+    return [
+        measured(estimates.name, estimates.at(i), unit=estimates.unit, group=group)
+        for i, group in enumerate(found.groups)
+    ]
+
+
+def measured_comparisons(found: Grouped, estimates: Estimates) -> list[Measurement]:
+    """One measurement for every group that takes part in comparisons."""
+    return [
+        measured(
+            estimates.name,
+            estimates.at(i),
+            unit=estimates.unit,
+            group=found.groups[i],
+            compared_with=found.reference_of(i),
+        )
+        for i in found.compared()
+    ]
+
+
+def everyone(attributes: tuple[str, ...]) -> Group:
+    """The address of a number about all groups of some attributes at once."""
+    return tuple((attribute, "(all)") for attribute in attributes)
+
+
+def group_notes(found: Grouped, min_group: int) -> list[str]:
+    """What a reader must know about the groups: small ones, unknown ones, empty ones."""
+    rows, notes = found.partition.rows, []
+    small = sum(int(rows[i]) < min_group for i in found.compared())
+    if small:
+        notes.append(
+            f"{small} of {len(found.compared())} groups have fewer than {min_group} members: they "
+            "are shown with their intervals and are never the reference."
+        )
+    unknown = [i for i, g in enumerate(found.groups) if len(g) == 1 and is_unknown(g)]
+    notes += [
+        f"The {found.groups[i][0][0]} of {int(rows[i]):,} is unknown: they are counted and shown, "
+        "and take no part in comparisons."
+        for i in unknown
+        if rows[i] >= SUPPRESS_BELOW
+    ]
+    if any(rows[i] < SUPPRESS_BELOW for i in unknown):
+        notes.append(f"Fewer than {SUPPRESS_BELOW} are of unknown membership in some attribute.")
+    if found.partition.empty:
+        notes.append(f"{found.partition.empty} intersections have no member and no number.")
+    return notes
+
+
+def no_groups(case: Case) -> str:
+    """Why fairness cannot be assessed; empty if it can."""
+    return "" if case.groups else "no group attribute was given"
+
+
+def alone(case: Case) -> Confusion:
+    """The counts of everyone, as one group."""
+    kinds = case.labels * 2 + case.decisions
+    return Confusion.of_counts(np.bincount(kinds, minlength=4).astype(float)[None, :])

@@ -1,0 +1,82 @@
+"""How often each group gets the favourable decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.checks._grouped import (
+    everyone,
+    group_notes,
+    grouped,
+    measured,
+    measured_comparisons,
+    measured_rates,
+    no_groups,
+)
+from auditkit.evidence import Evidence, Outcome
+from auditkit.measures.disparities import differences, ratios
+from auditkit.measures.groups import is_unknown
+from auditkit.measures.rates import rates
+from auditkit.measures.stats import rate
+
+if TYPE_CHECKING:
+    from auditkit.subject import Case
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    reason = no_groups(case)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    level, n = float(parameters["level"]), len(case.decisions)
+    found = grouped(case, parameters)
+    selection = rates(found.confusion, "selection_rate", level=level)
+    unknown = [
+        measured(
+            "unknown_share",
+            rate(
+                sum(
+                    int(found.partition.rows[i])
+                    for i, group in enumerate(found.groups)
+                    if is_unknown(group) and group[0][0] == attribute and len(group) == 1
+                ),
+                n,
+                level=level,
+            ),
+            group=everyone((attribute,)),
+        )
+        for attribute in found.partition.names
+    ]
+    return CHECK.evidence(
+        parameters=parameters,
+        n=n,
+        population="decisions",
+        measurements=(
+            *measured_rates(found, selection),
+            *measured_comparisons(found, ratios(selection, found.reference)),
+            *measured_comparisons(found, differences(selection, found.reference)),
+            *unknown,
+        ),
+        notes=tuple(group_notes(found, int(parameters["min_group"]))),
+    )
+
+
+CHECK = Check(
+    id="fairness.selection_rates",
+    version="1",
+    title="Favourable decisions by group",
+    area="fairness",
+    measures=(
+        "Each group's share of favourable decisions, and its ratio and difference to the group "
+        "with the highest share among those that reach a size."
+    ),
+    misleads=(
+        "A ratio of 0.8 or more is not evidence of equal treatment, and a lower one is not by "
+        "itself evidence of the opposite: groups may differ in what the decision may rest on. The "
+        "reference group is chosen from the same data, which makes ratios look a little worse. "
+        "Small groups have wide intervals."
+    ),
+    source="29 CFR 1607.4(D); Wilson 1927; Newcombe 1998; Katz 1978; Donner and Zou 2012",
+    run=_run,
+    parameters={"level": 0.95, "depth": 2, "min_group": 30},
+)

@@ -1,0 +1,199 @@
+"""audit.yaml: one audit written down, so that a pipeline can run it with one command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from auditkit.errors import InputError
+from auditkit.evidence import Evidence
+from auditkit.loading.files import load_model, load_table
+from auditkit.loading.models import feature_names
+from auditkit.policy import Document, Text, parse_document
+from auditkit.subject import Inputs
+
+
+class ReportSection(Document):
+    """What a report prints about people and paper.
+
+    Attributes:
+        organisation: On whose behalf the report is made.
+        page_size: Paper size.
+        status: FINAL or DRAFT.
+        ran_by: Who ran the audit.
+        reviewed_by: Who reviewed it.
+        independence: How these people stand to the model's authors.
+        period: The period that the data are from.
+    """
+
+    organisation: str = ""
+    page_size: Literal["A4", "Letter"] = "A4"
+    status: Literal["FINAL", "DRAFT"] = "DRAFT"
+    ran_by: str = ""
+    reviewed_by: str = ""
+    independence: str = ""
+    period: str = ""
+
+
+class AuditFile(Document):
+    """The content of an audit.yaml. Paths are relative to the file's folder.
+
+    Attributes:
+        name: The model's name; default: the model file's name.
+        version: The model's version.
+        purpose: What the model decides, in one line.
+        owner: Who answers for it.
+        model: An XGBoost (.json, .ubj) or LightGBM (.txt) model.
+        scores: Column of `data` with scores of the favourable outcome, instead of a model.
+        data: The rows to evaluate: .csv, .parquet or .jsonl.
+        label: The column of `data` that holds the true outcome.
+        favourable: The label value that is good for the person.
+        groups: The columns to compare groups by; or a mapping of each to the values it may have.
+        reference: The rows that explanations are relative to, usually the training data.
+        threshold: The cut-off on the score of the favourable outcome.
+        policy: A policy file, or the name of one that comes with auditkit.
+        evidence: Files with evidence made before the audit.
+        as_of: The day of the audit; default: today.
+        seed: Seeds every random draw.
+        report: What the report prints about people and paper.
+    """
+
+    name: str = ""
+    version: str = "unregistered"
+    purpose: str = ""
+    owner: str = ""
+    model: Text | None = None
+    scores: Text | None = None
+    data: Text
+    label: Text
+    favourable: bool | int | float | str | None = None
+    groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
+    reference: Text | None = None
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    policy: Text
+    evidence: tuple[str, ...] = ()
+    as_of: date | None = None
+    seed: int = Field(default=0, ge=0)
+    report: ReportSection = ReportSection()
+
+    @model_validator(mode="after")
+    def _something_to_judge(self) -> Self:
+        if (self.model is None) == (self.scores is None):
+            raise ValueError("give exactly one of model and scores")
+        return self
+
+
+def read_audit_file(path: Path) -> AuditFile:
+    """Reads an audit.yaml.
+
+    Raises:
+        InputError: If there is no such file.
+        PolicyError: If it has an unknown key, or a value that makes no sense.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"There is no audit file at {path}.", remedy="make one: auditkit init --help"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {type(error).__name__}.") from error
+    return parse_document(AuditFile, text, source=path.name)
+
+
+def policy_path(audit: AuditFile, folder: Path) -> Path:
+    """Where the policy lies; a name without a folder is left for those that come with auditkit."""
+    beside = folder / audit.policy
+    return beside if beside.is_file() else Path(audit.policy)
+
+
+def inputs_of(audit: AuditFile, folder: Path) -> Inputs:
+    """Loads everything that an audit file names.
+
+    Args:
+        audit: The file's content.
+        folder: The folder that its paths are relative to.
+
+    Raises:
+        InputError: If a file or column is missing or cannot be used.
+    """
+    table = load_table(folder / audit.data)
+    values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
+    groups = list(audit.groups)
+    for column in (audit.label, *groups, *([audit.scores] if audit.scores else [])):
+        if column not in table.columns:
+            raise InputError(
+                f"{audit.data} has no column {column!r}.",
+                remedy=f"its columns: {', '.join(map(str, table.columns))}",
+            )
+    model = digest = None
+    others = {audit.label, *groups} | ({audit.scores} if audit.scores else set())
+    features = [c for c in table.columns if c not in others]
+    if audit.model is not None:
+        model, digest = load_model(folder / audit.model)
+        features = feature_names(model) or features
+    reference = load_table(folder / audit.reference) if audit.reference else None
+    return Inputs(
+        model=model,
+        data=_columns(table, features, audit.data),
+        labels=table[audit.label],
+        groups=_declared(table[groups], values) if groups else None,
+        reference=_columns(reference, features, audit.reference) if audit.reference else None,
+        favourable=audit.favourable,
+        scores=table[audit.scores] if audit.scores else None,
+        threshold=audit.threshold,
+        name=audit.name or Path(audit.model or audit.data).stem,
+        version=audit.version,
+        digest=str(digest) if digest else None,
+        purpose=audit.purpose,
+        owner=audit.owner,
+        evidence=[_evidence(folder / name) for name in audit.evidence],
+        seed=audit.seed,
+    )
+
+
+def _columns(table: Any, names: list[str], source: str) -> pd.DataFrame:
+    lacking = [name for name in names if name not in table.columns]
+    if lacking:
+        raise InputError(
+            f"{source} has no column {lacking[0]!r}, which the model was fitted on.",
+            remedy=f"the model wants these columns: {', '.join(names)}",
+        )
+    texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
+    if texts:
+        raise InputError(
+            f"{source}: the column {texts[0]!r} holds text, which the model cannot score.",
+            remedy="write the table as it was when the model was fitted, with numbers",
+        )
+    selected: pd.DataFrame = table[names]
+    return selected
+
+
+def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+    """Group columns as categories where their values were declared, so that strays are seen."""
+    declared = groups.copy()
+    for column, allowed in values.items():
+        texts = declared[column].astype("string").str.strip()
+        strange = int((~texts.isin(list(allowed)) & texts.notna()).sum())
+        if strange:
+            raise InputError(
+                f"{strange:,} rows have a value in {column!r} that is not among its groups.",
+                remedy=f"the audit file names these: {', '.join(allowed)}",
+            )
+        declared[column] = pd.Categorical(texts, categories=list(allowed))
+    return declared
+
+
+def _evidence(path: Path) -> Evidence:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"There is no evidence at {path}.", remedy="check the path in the audit file"
+        ) from error
+    return Evidence.from_file(data)

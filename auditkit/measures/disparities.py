@@ -1,0 +1,161 @@
+"""How groups differ: from a reference group, and at most.
+
+Laws:
+    - A group is compared with a group of the same attributes. The reference is the one with the
+      highest selection rate among those that reach a size, unless the caller names it.
+    - A group of unknown membership is counted and shown, and takes no part in a comparison.
+    - Where no group can be the reference, comparisons are not estimable; nothing is 1 by default.
+
+How it misleads: the reference is chosen from the same data, so the best-treated group looks a
+little better than it is, and ratios to it a little worse, most of all among small groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.errors import InputError
+from auditkit.measures.groups import Group, Partition, is_unknown
+from auditkit.measures.rates import PROPORTIONS
+from auditkit.measures.stats import Estimates, difference_interval, ratio_interval, ratio_of_rates
+
+Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
+
+
+def references(
+    partition: Partition,
+    selection: Array,
+    *,
+    min_group: int = 30,
+    chosen: Mapping[str, str] | None = None,
+) -> Positions:
+    """For each group the position of the group that it is compared with; -1 where there is none.
+
+    Args:
+        partition: The groups.
+        selection: Selection rate of each group, shape `(groups,)`.
+        min_group: A reference has at least so many rows.
+        chosen: The reference value of every attribute, as {"sex": "male"}; None: the group with
+            the highest selection rate; of equals, the larger.
+
+    Raises:
+        InputError: If an attribute has no chosen value, or nobody has it.
+    """
+    compared = np.full(len(partition.groups), -1, dtype=np.intp)
+    for attributes, positions in partition.combinations().items():
+        known = [p for p in positions if not is_unknown(partition.groups[p])]
+        if chosen is not None:
+            best = _named(partition, attributes, known, chosen)
+        else:
+            fit = [p for p in known if partition.rows[p] >= min_group and selection[p] >= 0]
+            best = max(fit, key=lambda p: (selection[p], partition.rows[p], -p), default=-1)
+        compared[known] = best
+    return compared
+
+
+def differences(rates: Estimates, reference: Positions) -> Estimates:
+    """Each group's rate less that of its reference; Newcombe's interval for proportions.
+
+    Args:
+        rates: A metric by group.
+        reference: As `references` gives it.
+    """
+    other = _pick(rates, reference)
+    lower, upper = difference_interval(rates.ends, other)
+    value = rates.value - other[0]
+    is_self = reference == np.arange(len(reference))
+    # A group less itself is 0 without doubt; the formula takes the two for independent.
+    nothing = np.where(np.isnan(value), np.nan, 0.0)
+    return Estimates(
+        name=f"{rates.name}_difference",
+        unit="difference",
+        value=value,
+        lower=np.where(is_self, nothing, lower),
+        upper=np.where(is_self, nothing, upper),
+        n=rates.n,
+        trials=rates.trials,
+        level=rates.level,
+        method=np.where(is_self, "reference group", "Newcombe"),
+        reason=_reasons(rates, value, reference, other[0]),
+    )
+
+
+def ratios(rates: Estimates, reference: Positions) -> Estimates:
+    """Each group's rate divided by that of its reference.
+
+    Katz's log interval, or MOVER-R where a cell is small and for metrics that are no proportion.
+
+    Args:
+        rates: A metric by group.
+        reference: As `references` gives it.
+    """
+    other = _pick(rates, reference)
+    trials = np.where(reference >= 0, rates.trials[reference], 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(other[0] > 0, rates.value / other[0], np.nan)
+        if rates.name in PROPORTIONS:
+            lower, upper, method = ratio_of_rates(
+                (rates.value * rates.trials, rates.trials),
+                (other[0] * trials, trials),
+                level=rates.level,
+            )
+        else:
+            lower, upper = ratio_interval(rates.ends, other)
+            method = np.full(value.shape, "MOVER-R")
+    is_self = (reference == np.arange(len(reference))) & ~np.isnan(value)
+    return Estimates(
+        name="impact_ratio" if rates.name == "selection_rate" else f"{rates.name}_ratio",
+        unit="ratio",
+        value=value,
+        lower=np.where(is_self, 1.0, lower),
+        upper=np.where(is_self, 1.0, upper),
+        n=rates.n,
+        trials=rates.trials,
+        level=rates.level,
+        method=np.where(is_self, "reference group", method),
+        reason=_reasons(rates, value, reference, other[0]),
+    )
+
+
+def _pick(rates: Estimates, reference: Positions) -> tuple[Array, Array, Array]:
+    picked = [np.where(reference >= 0, ends[reference], np.nan) for ends in rates.ends]
+    return picked[0], picked[1], picked[2]
+
+
+def _reasons(
+    rates: Estimates, value: Array, reference: Positions, other: Array
+) -> npt.NDArray[np.str_]:
+    why = np.where(np.isnan(other), "the reference group has no such rate", rates.reason)
+    why = np.where(np.isnan(rates.value), rates.reason, why)
+    why = np.where((other == 0) & ~np.isnan(rates.value), "the reference group's rate is 0", why)
+    why = np.where(reference < 0, "no group is large enough to compare with", why)
+    return np.where(np.isnan(value), why, "")
+
+
+def _named(
+    partition: Partition,
+    attributes: tuple[str, ...],
+    known: list[int],
+    chosen: Mapping[str, str],
+) -> int:
+    lacking = [a for a in attributes if a not in chosen]
+    if lacking:
+        raise InputError(
+            f"No reference group is named for {lacking[0]!r}.",
+            remedy="name one for every attribute, or none at all",
+        )
+    wanted: Group = tuple((a, str(chosen[a])) for a in attributes)
+    for position in known:
+        if partition.groups[position] == wanted:
+            return position
+    if len(attributes) > 1:
+        return -1
+    values = ", ".join(partition.groups[p][0][1] for p in known)
+    raise InputError(
+        f"The reference group named for {attributes[0]!r} has no member.",
+        remedy=f"its groups: {values}",
+    )

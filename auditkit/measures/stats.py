@@ -1,0 +1,327 @@
+"""Intervals for rates, their differences and ratios, and for areas under curves.
+
+Laws:
+    - Every function takes counts or estimates of any shape and works on all of them at once.
+    - What is not estimable is NaN here, and a value of None with a reason in an `Estimate`; it is
+      never 0 and never 1.
+    - No interval has width zero because nothing went wrong yet: 0 of 20 has the upper end 0.16.
+
+Example:
+    >>> low, high = wilson(0, 20)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.0, 0.161)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+Array = npt.NDArray[np.float64]
+
+# With fewer than this in any of the four cells, the log interval of a ratio is too short.
+SMALL_CELL: Final = 10
+# With fewer than this in either class, DeLong's interval is too short.
+SMALL_CLASS: Final = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """One number with what it rests on.
+
+    Attributes:
+        value: The number; None if it is not estimable, and then `reason` says why.
+        n: Number of observations it rests on.
+        lower: Lower end of the interval; None if there is none.
+        upper: Upper end.
+        level: Nominal coverage of the interval in (0, 1); None if there is none.
+        method: How the interval was computed.
+        reason: Why there is no value; else empty.
+    """
+
+    value: float | None
+    n: int
+    lower: float | None = None
+    upper: float | None = None
+    level: float | None = None
+    method: str = ""
+    reason: str = ""
+
+    @classmethod
+    def undefined(cls, n: int, reason: str) -> Estimate:
+        """What cannot be estimated, with its reason."""
+        return cls(value=None, n=n, reason=reason)
+
+    @classmethod
+    def of(
+        cls, value: float, n: int, interval: tuple[float, float], *, level: float, method: str
+    ) -> Estimate:
+        """A value with its interval; an interval that is not finite is left out."""
+        lower, upper = float(interval[0]), float(interval[1])
+        if not (math.isfinite(lower) and math.isfinite(upper)):
+            return cls(value=float(value), n=n)
+        return cls(value=float(value), n=n, lower=lower, upper=upper, level=level, method=method)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimates:
+    """One number for each of several groups; every array has the shape `(groups,)`.
+
+    Attributes:
+        name: The numbers' name, as "tpr".
+        unit: "proportion", "ratio" or "difference".
+        value: NaN where not estimable.
+        lower: Lower end; NaN where there is no interval.
+        upper: Upper end.
+        n: Rows in the denominator.
+        trials: Effective sample size; equal to `n` where nothing is weighted.
+        level: Nominal coverage.
+        method: How each interval was computed.
+        reason: Why there is no value; empty where there is one.
+    """
+
+    name: str
+    unit: str
+    value: Array
+    lower: Array
+    upper: Array
+    n: npt.NDArray[np.int64]
+    trials: Array
+    level: float
+    method: npt.NDArray[np.str_]
+    reason: npt.NDArray[np.str_]
+
+    @property
+    def ends(self) -> tuple[Array, Array, Array]:
+        """Value, lower and upper end."""
+        return self.value, self.lower, self.upper
+
+    def at(self, position: int) -> Estimate:
+        """The number of one group."""
+        value, n = float(self.value[position]), int(self.n[position])
+        if not math.isfinite(value):
+            return Estimate.undefined(n, str(self.reason[position]) or "not estimable")
+        interval = (float(self.lower[position]), float(self.upper[position]))
+        method = str(self.method[position])
+        return Estimate.of(value, n, interval, level=self.level, method=method)
+
+
+def normal_quantile(level: float) -> float:
+    """The z of a two-sided interval: 1.96 for 0.95. Requires 0 < level < 1."""
+    return float(special.ndtri(0.5 + level / 2))
+
+
+def wilson(
+    successes: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95
+) -> tuple[Array, Array]:
+    """Wilson's score interval of a proportion.
+
+    Covers close to its level for every n on average over p; for p near 0 or 1 and small n it can
+    fall a few points below. NaN where n is 0.
+
+    Args:
+        successes: Counts, or effective counts, in [0, n].
+        n: Trials, or the effective sample size of weighted trials.
+        level: Nominal coverage in (0, 1).
+
+    Source: Wilson, J. Am. Stat. Assoc. 22 (1927) 209-212.
+    """
+    x, trials = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    z2 = normal_quantile(level) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        middle = (x + z2 / 2) / (trials + z2)
+        half = np.sqrt(z2 * (x * (trials - x) / trials + z2 / 4)) / (trials + z2)
+    # The ends are exact where rounding would leave 1e-17.
+    lower = np.where(x == 0, 0.0, np.clip(middle - half, 0, 1))
+    upper = np.where(x == trials, 1.0, np.clip(middle + half, 0, 1))
+    defined = trials > 0
+    return np.where(defined, lower, np.nan), np.where(defined, upper, np.nan)
+
+
+def difference_interval(
+    one: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+    other: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+) -> tuple[Array, Array]:
+    """The interval of `one - other` for independent estimates, from their own intervals.
+
+    With Wilson intervals of two proportions it is Newcombe's interval.
+
+    Args:
+        one: Value, lower and upper end; any shapes that broadcast.
+        other: The same of what is subtracted.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10; Zou and Donner,
+    Statistics in Medicine 27 (2008) 1693-1702.
+    """
+    v1, l1, u1 = (np.asarray(a, dtype=float) for a in one)
+    v0, l0, u0 = (np.asarray(a, dtype=float) for a in other)
+    gap = v1 - v0
+    return gap - np.hypot(v1 - l1, u0 - v0), gap + np.hypot(u1 - v1, v0 - l0)
+
+
+def ratio_interval(
+    one: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+    other: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+) -> tuple[Array, Array]:
+    """The interval of `one / other` for independent estimates >= 0, from their own intervals.
+
+    Serves small samples, a numerator of zero included. The upper end is NaN where the interval
+    of `other` reaches 0.
+
+    Args:
+        one: Value, lower and upper end; any shapes that broadcast.
+        other: The same of what is divided by.
+
+    Source: Donner and Zou, Statistical Methods in Medical Research 21 (2012) 347-359 (MOVER-R).
+    """
+    v1, l1, u1 = (np.asarray(a, dtype=float) for a in one)
+    v0, l0, u0 = (np.asarray(a, dtype=float) for a in other)
+    product = v1 * v0
+    low_top, low_bottom = l1 * (2 * v1 - l1), u0 * (2 * v0 - u0)
+    high_top, high_bottom = u1 * (2 * v1 - u1), l0 * (2 * v0 - l0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sqrt(np.maximum(product**2 - low_top * low_bottom, 0))
+        lower = np.where(low_top == 0, 0.0, low_top / (product + root))
+        root = np.sqrt(np.maximum(product**2 - high_top * high_bottom, 0))
+        upper = np.where(high_bottom > 0, (product + root) / high_bottom, np.nan)
+    return np.where(np.isnan(v1 / np.where(v0 > 0, v0, np.nan)), np.nan, lower), upper
+
+
+def log_ratio_interval(
+    successes: npt.ArrayLike,
+    n: npt.ArrayLike,
+    other_successes: npt.ArrayLike,
+    other_n: npt.ArrayLike,
+    *,
+    level: float = 0.95,
+) -> tuple[Array, Array]:
+    """Katz's log interval of a ratio of two independent proportions; for large counts.
+
+    NaN where either count of successes is 0.
+
+    Source: Katz, Baptista, Azen and Pike, Biometrics 34 (1978) 469-474.
+    """
+    x1, n1 = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    x0, n0 = np.asarray(other_successes, dtype=float), np.asarray(other_n, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (x1 / n1) / (x0 / n0)
+        spread = normal_quantile(level) * np.sqrt(np.maximum(1 / x1 - 1 / n1 + 1 / x0 - 1 / n0, 0))
+        lower, upper = ratio * np.exp(-spread), ratio * np.exp(spread)
+    defined = (x1 > 0) & (x0 > 0)
+    return np.where(defined, lower, np.nan), np.where(defined, upper, np.nan)
+
+
+def rate(successes: float, n: float, *, level: float = 0.95) -> Estimate:
+    """A proportion with Wilson's interval.
+
+    Args:
+        successes: Count in [0, n].
+        n: Trials.
+        level: Nominal coverage.
+    """
+    if n <= 0:
+        return Estimate.undefined(0, "no observation in the denominator")
+    low, high = wilson(successes, n, level=level)
+    interval = (float(low), float(high))
+    return Estimate.of(successes / n, round(n), interval, level=level, method="Wilson")
+
+
+def ratio_of_rates(
+    one: tuple[Array, Array], other: tuple[Array, Array], *, level: float = 0.95
+) -> tuple[Array, Array, npt.NDArray[np.str_]]:
+    """The interval of a ratio of independent proportions, and by which method.
+
+    Katz's log interval where all four cells hold `SMALL_CELL` or more, else MOVER-R from Wilson's
+    intervals.
+
+    Args:
+        one: Successes and trials.
+        other: Successes and trials of what is divided by.
+        level: Nominal coverage.
+    """
+    (x1, n1), (x0, n0) = one, other
+    least = np.minimum(np.minimum(x1, n1 - x1), np.minimum(x0, n0 - x0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small = ratio_interval(
+            (x1 / n1, *wilson(x1, n1, level=level)), (x0 / n0, *wilson(x0, n0, level=level))
+        )
+    large = log_ratio_interval(x1, n1, x0, n0, level=level)
+    is_large = least >= SMALL_CELL
+    return (
+        np.where(is_large, large[0], small[0]),
+        np.where(is_large, large[1], small[1]),
+        np.where(is_large, "Katz log", "MOVER-R, Wilson"),
+    )
+
+
+def mean(values: Array, *, level: float = 0.95) -> Estimate:
+    """A mean with Student's interval. One value has no interval."""
+    n = len(values)
+    if n == 0:
+        return Estimate.undefined(0, "no observation")
+    middle = float(values.mean())
+    if n == 1:
+        return Estimate(value=middle, n=1)
+    half = float(special.stdtrit(n - 1, 0.5 + level / 2) * values.std(ddof=1) / math.sqrt(n))
+    interval = (middle - half, middle + half)
+    return Estimate.of(middle, n, interval, level=level, method="Student t")
+
+
+def area_under_curve(labels: npt.NDArray[np.bool_], scores: Array, *, level: float) -> Estimate:
+    """The probability that a positive scores above a negative, ties counting half: the ROC AUC.
+
+    DeLong's variance on the logit scale where both classes hold `SMALL_CLASS` or more, else
+    Newcombe's method 5, which also serves an AUC of 1.
+
+    Args:
+        labels: Shape `(n,)`.
+        scores: Finite, shape `(n,)`.
+        level: Nominal coverage.
+
+    Source: DeLong et al., Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing
+    Letters 21 (2014) 1389-1393; Newcombe, Statistics in Medicine 25 (2006) 559-573.
+    """
+    positives, negatives = scores[labels], scores[~labels]
+    m, n = len(positives), len(negatives)
+    if m == 0 or n == 0:
+        return Estimate.undefined(m + n, "only one class occurs")
+    above, tied_above = _placements(positives, np.sort(negatives))
+    theta = float(above.sum() + 0.5 * tied_above.sum()) / (m * n)
+    if min(m, n) < SMALL_CLASS or theta in {0.0, 1.0}:
+        interval = _newcombe_auc(theta, m, n, level)
+        return Estimate.of(theta, m + n, interval, level=level, method="Newcombe 5")
+    below, tied_below = _placements(negatives, np.sort(positives))
+    one = (above + 0.5 * tied_above) / n
+    other = 1 - (below + 0.5 * tied_below) / m
+    error = math.sqrt(one.var(ddof=1) / m + other.var(ddof=1) / n)
+    centre = special.logit(theta)
+    half = normal_quantile(level) * error / (theta * (1 - theta))
+    interval = (float(special.expit(centre - half)), float(special.expit(centre + half)))
+    return Estimate.of(theta, m + n, interval, level=level, method="DeLong, logit")
+
+
+def _placements(values: Array, others: Array) -> tuple[Array, Array]:
+    """For each value, how many of the sorted others lie below it and how many equal it."""
+    left = np.searchsorted(others, values, side="left")
+    right = np.searchsorted(others, values, side="right")
+    return left.astype(float), (right - left).astype(float)
+
+
+def _newcombe_auc(theta: float, m: int, n: int, level: float) -> tuple[float, float]:
+    """Where the estimate lies z standard errors from a supposed AUC."""
+    z2, half = normal_quantile(level) ** 2, (m + n) / 2 - 1
+
+    def excess(t: float) -> float:
+        spread = t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
+        return (theta - t) ** 2 - z2 * spread
+
+    # An AUC of 0 or 1 is a root itself; the other root is wanted.
+    inner = min(max(theta, 1e-12), 1 - 1e-12)
+    lower = 0.0 if theta == 0 else optimize.brentq(excess, 0.0, inner)
+    upper = 1.0 if theta == 1 else optimize.brentq(excess, inner, 1.0)
+    return float(lower), float(upper)

@@ -1,0 +1,165 @@
+"""The checks of performance and fairness, on a small case with known numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from fairlearn.metrics import (
+    MetricFrame,
+    equalized_odds_difference,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
+from sklearn import metrics
+
+from auditkit.canonical import Digest
+from auditkit.checks import CHECKS, find_check
+from auditkit.evidence import Outcome
+from auditkit.subject import Case, Subject
+
+OURS = [c for c in CHECKS if c.area in {"performance", "fairness"}]
+
+
+def make_case(n=1200, seed=3, *, groups=True, scores=True, unknown=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.random(n) < 0.6
+    score = np.clip(rng.normal(0.35, 0.2, n) + 0.3 * labels, 0, 1)
+    sex = rng.choice(["female", "male"], n)
+    race = rng.choice(["a", "b", "c"], n, p=[0.6, 0.385, 0.015]).astype("<U9")
+    race[:unknown] = "(unknown)"
+    return Case(
+        subject=Subject(name="m", version="1", digest=Digest.of(b"m")),
+        datasets=(),
+        features=pd.DataFrame({"x": score}),
+        labels=labels,
+        decisions=score >= 0.5,
+        scores=score if scores else None,
+        groups={"sex": sex, "race": race} if groups else {},
+        reference=None,
+        model=None,
+        score=None,
+        threshold=0.5,
+        evidence=(),
+        seed=7,
+    )
+
+
+def evidence(check_id, case, **overrides):
+    check = find_check(check_id)
+    return check.run(case, check.parameters_with(overrides))
+
+
+def test_performance_equals_scikit_learn():
+    case = make_case()
+    found = evidence("performance.classification", case)
+    y, p = case.labels, case.decisions
+    want = {
+        "accuracy": metrics.accuracy_score(y, p),
+        "balanced_accuracy": metrics.balanced_accuracy_score(y, p),
+        "tpr": metrics.recall_score(y, p),
+        "fpr": p[~y].mean(),
+        "ppv": metrics.precision_score(y, p),
+        "selection_rate": p.mean(),
+        "base_rate": y.mean(),
+    }
+    assert {m.name: m.value for m in found.measurements} == pytest.approx(want, abs=1e-12)
+    assert found.measurement("tpr").n == y.sum()
+    assert all(m.lower < m.value < m.upper for m in found.measurements)
+
+
+def test_ranking_equals_scikit_learn():
+    case = make_case()
+    found = evidence("performance.ranking", case)
+    y, s = case.labels, case.scores
+    assert found.measurement("auc").value == pytest.approx(metrics.roc_auc_score(y, s), abs=1e-12)
+    assert found.measurement("brier").value == pytest.approx(metrics.brier_score_loss(y, s))
+    fpr, tpr, _ = metrics.roc_curve(y, s, drop_intermediate=False)
+    assert found.measurement("ks").value == pytest.approx(np.abs(tpr - fpr).max(), abs=1e-12)
+    assert all(m.lower <= m.value <= m.upper for m in found.measurements)
+    rows = found.table("calibration").rows
+    assert len(rows) == 10
+    assert all(row[2] is None or row[2] == 0 or row[2] >= 11 for row in rows)
+
+
+def test_ranking_does_not_apply_without_scores():
+    assert evidence("performance.ranking", make_case(scores=False)).outcome is (
+        Outcome.NOT_APPLICABLE
+    )
+
+
+@pytest.mark.parametrize("check", [c for c in OURS if c.area == "fairness"], ids=lambda c: c.id)
+def test_fairness_without_groups_is_not_assessed(check):
+    found = check.run(make_case(groups=False), check.parameters)
+    assert found.outcome is Outcome.NOT_ASSESSED
+    assert found.reason
+
+
+def test_selection_rates():
+    case = make_case(unknown=40)
+    found = evidence("fairness.selection_rates", case)
+    frame = MetricFrame(
+        metrics=selection_rate,
+        y_true=case.labels,
+        y_pred=case.decisions,
+        sensitive_features=pd.DataFrame(case.groups),
+    )
+    both = {m.group: m for m in found.named("selection_rate") if len(m.group) == 2}
+    for (sex, race), value in frame.by_group.items():
+        assert both[("sex", sex), ("race", race)].value == pytest.approx(value, abs=1e-12)
+    ratios = [m for m in found.named("impact_ratio") if len(m.group) == 1]
+    assert [m.group[0][1] for m in ratios] == ["female", "male", "a", "b", "c"]
+    references = [m for m in ratios if m.group == m.compared_with]
+    assert [(m.value, m.lower, m.upper) for m in references] == [(1, 1, 1)] * 2
+    assert all(m.group[0][1] != "c" for m in references)
+    assert found.measurement("impact_ratio[race=c]").estimable  # small, kept
+    assert found.measurement("unknown_share[race=(all)]").value == pytest.approx(40 / 1200)
+    assert any("fewer than 30" in note for note in found.notes)
+    assert any("unknown" in note for note in found.notes)
+
+
+def test_error_rates():
+    case = make_case()
+    found = evidence("fairness.error_rates", case, min_group=1)
+    for name, metric in (("tpr", true_positive_rate), ("fpr", false_positive_rate)):
+        frame = MetricFrame(
+            metrics=metric,
+            y_true=case.labels,
+            y_pred=case.decisions,
+            sensitive_features=case.groups["race"],
+        )
+        for race, value in frame.by_group.items():
+            number = found.measurement(f"{name}[race={race}]")
+            assert number.value == pytest.approx(value, abs=1e-12)
+            where = case.labels if name == "tpr" else ~case.labels
+            assert number.n == (where & (case.groups["race"] == race)).sum()
+    for attribute in ("sex", "race"):
+        number = found.measurement(f"equalized_odds_difference[{attribute}=(all)]")
+        want = equalized_odds_difference(
+            case.labels, case.decisions, sensitive_features=case.groups[attribute]
+        )
+        assert number.value == pytest.approx(want, abs=1e-12)
+        assert number.lower <= number.value <= number.upper
+
+
+def test_nobody_large_enough_is_not_a_ratio_of_one():
+    found = evidence("fairness.selection_rates", make_case(n=40), min_group=1000)
+    assert all(m.value is None and m.reason for m in found.named("impact_ratio"))
+
+
+def test_all_decisions_alike_leaves_no_ratio():
+    case = make_case()
+    case.decisions[:] = False
+    found = evidence("fairness.selection_rates", case)
+    assert {m.value for m in found.named("impact_ratio")} == {None}
+    assert {m.value for m in found.named("selection_rate")} == {0.0}
+    found = evidence("performance.classification", case)
+    assert found.measurement("ppv").value is None
+
+
+@pytest.mark.parametrize("check", OURS, ids=lambda c: c.id)
+def test_checks_are_pure(check):
+    one, two = (check.run(make_case(), check.parameters) for _ in range(2))
+    assert one.outcome is Outcome.PASS
+    assert one.digest == two.digest
