@@ -1,28 +1,32 @@
-# Two commands: `make demo` and `make test`. Both set up everything they need.
+# Two commands: `make demo` and `make test`. Both set up everything that they need.
 .DEFAULT_GOAL := help
-PYTHON ?= python3
-UV_VERSION := 0.13.9
 BIN := .venv/bin
 
 help:  ## Says what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready  ## Makes .venv from the lock file and checks the system libraries
+setup:  ## Makes .venv from the lock file and checks the system libraries
+	@.ci/setup demo
 
-.venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "auditkit needs Python 3.11 or newer. To fix: make PYTHON=python3.12 ..."; exit 1; }
-	@test -d .venv || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q uv==$(UV_VERSION)
-	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements.lock
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
-	@touch $@
+demo: setup  ## Audits a mortgage model on real data; out/lending/report.pdf
+	@$(BIN)/python examples/lending/run.py
 
-test: setup  ## Checks types and style, and runs the tests
-	@$(BIN)/ruff check auditkit tests
+test:  ## Checks style and types, and runs every test
+	@.ci/setup test
+	@printf 'Checking style and types\n'
+	@$(BIN)/ruff check -q auditkit tests examples
+	@$(BIN)/ruff format --check -q auditkit tests examples
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q
+	@printf 'Running the tests\n'
+	@$(BIN)/pytest -q -n 2 --dist loadgroup
 
-lock:  ## Resolves requirements.lock anew
+bench: setup  ## Measures speed against peers, in one run; prints ratios
+	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+soak: setup  ## Runs the long fault and fuzz tests
+	@for soak in tests/soak/soak_*.py; do $(BIN)/python $$soak || exit 1; done
+
+lock: setup  ## Resolves requirements.lock anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.PHONY: help setup test lock
+.PHONY: help setup demo test bench soak lock

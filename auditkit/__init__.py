@@ -1,3 +1,82 @@
-"""auditkit: evidence about a machine-learning model that an auditor can rely on."""
+"""auditkit turns a model, its data and its registry into evidence that an auditor can rely on.
+
+    import auditkit as ak
+
+    inputs = ak.Inputs(model=model, data=X, labels=y, groups=df[["sex", "race"]], reference=X_train)
+    audit = ak.run(inputs, policy="policies/lending.yaml")
+    audit.verdict; audit.findings; audit.to_frame(); audit.statement
+    audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=b"..."))
+    ak.verify(open("report.pdf", "rb").read(), trust=[certificate])
+
+One way: inputs -> measures -> evidence -> controls -> verdict -> statement -> signature, report,
+log, registry. Nothing later changes anything earlier, and every number that is printed can be
+followed back to the evidence that it comes from.
+
+The names below are loaded on first use, so that importing auditkit costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from auditkit.api import Audit, run
+    from auditkit.errors import AuditkitError
+    from auditkit.evidence import Evidence, Finding, Measurement, Outcome
+    from auditkit.ledger import Ledger
+    from auditkit.measures.attribution import Attribution, explain
+    from auditkit.report import ReportOptions
+    from auditkit.signing import Signer
+    from auditkit.subject import Inputs
+    from auditkit.verification import Verification, verify
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "Attribution": "auditkit.measures.attribution",
+    "Audit": "auditkit.api",
+    "AuditkitError": "auditkit.errors",
+    "Evidence": "auditkit.evidence",
+    "Finding": "auditkit.evidence",
+    "Inputs": "auditkit.subject",
+    "Ledger": "auditkit.ledger",
+    "Measurement": "auditkit.evidence",
+    "Outcome": "auditkit.evidence",
+    "ReportOptions": "auditkit.report",
+    "Signer": "auditkit.signing",
+    "Verification": "auditkit.verification",
+    "explain": "auditkit.measures.attribution",
+    "run": "auditkit.api",
+    "verify": "auditkit.verification",
+}
+
+__all__ = [
+    "Attribution",
+    "Audit",
+    "AuditkitError",
+    "Evidence",
+    "Finding",
+    "Inputs",
+    "Ledger",
+    "Measurement",
+    "Outcome",
+    "ReportOptions",
+    "Signer",
+    "Verification",
+    "__version__",
+    "explain",
+    "run",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'auditkit' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,315 @@
+"""What a pipeline calls: inputs and a policy in, an audit out, and from it a signed report.
+
+>>> import auditkit as ak                                                  # doctest: +SKIP
+>>> inputs = ak.Inputs(model=model, data=X, labels=y, groups=groups, reference=X_train)
+>>> audit = ak.run(inputs, policy="policies/lending.yaml")                 # doctest: +SKIP
+>>> audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=b"..."))
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.audit import Judgement, Progress, examine
+from auditkit.controls import ControlPack, parse_pack
+from auditkit.errors import InputError, PolicyError
+from auditkit.policy import Policy, parse_policy
+from auditkit.resources import data_path
+from auditkit.wording import interval, plural
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    import pandas as pd
+
+    from auditkit.canonical import Digest
+    from auditkit.evidence import Evidence, Finding
+    from auditkit.gate import Verdict
+    from auditkit.ledger import Ledger, Receipt
+    from auditkit.report import ReportOptions
+    from auditkit.signing import KeyStore, Signer
+    from auditkit.subject import Inputs
+
+# What logs are called whose owner has given no name; part of every checkpoint.
+LOG_NAME: Final = "auditkit.local/log"
+
+# The packages whose code computes a number, recorded with every audit.
+_COMPUTING = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "shap",
+    "woodelf-explainer",
+    "xgboost-cpu",
+)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """A finished audit. Nothing about it changes any more.
+
+    Attributes:
+        judgement: Everything that was found, with the policy and the control packs.
+    """
+
+    judgement: Judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gate's decision, with its reasons."""
+        return self.judgement.verdict
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """How each condition of the policy came out."""
+        return self.judgement.findings
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What each check measured."""
+        return self.judgement.evidence
+
+    @property
+    def statement(self) -> bytes:
+        """The canonical bytes that are signed: equal inputs give equal bytes."""
+        return self.judgement.statement
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the statement."""
+        return self.judgement.digest
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every number of the audit, one row each.
+
+        Columns: evidence, check, measure, group, value, lower, upper, level, n, unit, reason.
+        A value that is not estimable is missing, and `reason` says why.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "evidence": e.id,
+                    "check": e.check,
+                    "measure": m.name,
+                    "group": ", ".join(f"{a}={v}" for a, v in m.group),
+                    "value": m.value,
+                    "lower": m.lower,
+                    "upper": m.upper,
+                    "level": m.level,
+                    "n": m.n,
+                    "unit": m.unit,
+                    "reason": m.reason,
+                }
+                for e in self.evidence
+                for m in e.measurements
+            ]
+        )
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        signer: Signer | None = None,
+        ledger: Ledger | None = None,
+        keys: KeyStore | None = None,
+        options: ReportOptions | None = None,
+        at: datetime | None = None,
+    ) -> Receipt:
+        """Logs the statement, renders the report with it, signs it, and writes it whole.
+
+        Args:
+            path: Where the PDF goes. Nothing is left there if anything fails.
+            signer: Signs statement and PDF. Default: the key store's own key, which is made on
+                first use and labelled a demonstration key.
+            ledger: The log. Default: `audit-log.db` beside the report.
+            keys: Where the keys for what is not given lie. Default: the user's configuration
+                folder.
+            options: Paper size and the texts that a report prints about people.
+            at: The time to write into the signature; the signer's claim, attested by nobody.
+                Default: none is stated.
+
+        Returns:
+            The log's receipt for the statement, which is also attached to the PDF.
+
+        Raises:
+            OutputError: If the report cannot be written.
+            KeyFileError: If a key cannot be read.
+            LedgerError: If the statement cannot be logged; then no report is made.
+        """
+        from auditkit.ledger import Ledger, NoteSigner
+        from auditkit.output.files import require_writable, write_whole
+        from auditkit.report import ReportOptions, render
+
+        target = Path(path)
+        require_writable(target.parent)
+        store = keys if keys is not None else default_keys()
+        signing = signer if signer is not None else store.report_signer()
+        chosen = options if options is not None else ReportOptions()
+        entry = self._log_entry()
+        if ledger is not None:
+            receipt = ledger.append(kind="audit.statement", payload=entry)
+        else:
+            log_key = NoteSigner.from_pem(store.log_key_pem(), name=LOG_NAME)
+            with Ledger.open(f"sqlite:///{target.parent / 'audit-log.db'}", key=log_key) as log:
+                receipt = log.append(kind="audit.statement", payload=entry)
+        unsigned = render(
+            self.judgement,
+            receipt=receipt.to_json(),
+            envelope=signing.sign_statement(self.statement),
+            options=replace(chosen, signer=signing.name, fingerprint=signing.fingerprint),
+        )
+        reason = f"Evidence report {self.judgement.report_id}, as it was issued"
+        signed = signing.sign_pdf(unsigned, reason=reason, at=at)
+        write_whole(target, signed)
+        return receipt
+
+    def _log_entry(self) -> dict[str, Any]:
+        return {
+            "statement": str(self.digest),
+            "report": self.judgement.report_id,
+            "subject": f"{self.judgement.subject.name}/{self.judgement.subject.version}",
+            "artifact": str(self.judgement.subject.digest),
+            "policy": str(self.judgement.policy.digest),
+            "verdict": self.verdict.decision.value,
+            "as_of": self.judgement.as_of.isoformat() if self.judgement.as_of else None,
+        }
+
+    def __repr__(self) -> str:
+        """The verdict and the counts, in one line."""
+        counts = self.judgement.counts()
+        told = ", ".join(f"{n} {outcome.words}" for outcome, n in counts.items() if n)
+        subject = self.judgement.subject
+        return (
+            f"<Audit of {subject.name} {subject.version}: {self.verdict.decision.value}; "
+            f"{plural(len(self.findings), 'condition')}: {told}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The findings as a table, worst first, for a notebook."""
+        from auditkit.gate import severity_order
+
+        rows = "".join(
+            f"<tr><td>{html.escape(f.outcome.words)}</td><td>{html.escape(f.rule)}</td>"
+            f"<td style='text-align:left'>{html.escape(f.statement)}</td>"
+            f"<td>{html.escape(_value(f))}</td></tr>"
+            for f in sorted(self.findings, key=severity_order)
+        )
+        return (
+            f"<p>{html.escape(repr(self))}</p><table><thead><tr><th>Outcome</th><th>Rule</th>"
+            f"<th>Finding</th><th>Value</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def run(
+    inputs: Inputs,
+    *,
+    policy: str | Path | Policy,
+    today: date | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Audits a model.
+
+    Args:
+        inputs: Model, rows, labels, groups, reference.
+        policy: What must hold: a path, a `Policy`, or the name of one that comes with auditkit
+            ("lending", "starter").
+        today: The day of the audit. It is printed, and waivers are judged by it; without it no
+            waiver is in force. It is an argument so that equal inputs give equal statements.
+        progress: Called before each check with its position, the number of checks and its title.
+
+    Returns:
+        The audit: verdict, findings, evidence, statement.
+
+    Raises:
+        InputError: If the inputs cannot be used; the message says what and where.
+        PolicyError: If the policy or one of its control packs is wrong.
+    """
+    from auditkit.loading import prepare
+
+    chosen, folder = load_policy(policy)
+    packs = [_load_pack(name, folder) for name in chosen.controls]
+    judgement = examine(
+        prepare(inputs),
+        chosen,
+        packs,
+        today=today,
+        versions=computing_versions(),
+        progress=progress,
+    )
+    return Audit(judgement)
+
+
+def default_keys() -> KeyStore:
+    """The keys in the user's configuration folder; they are made on first use."""
+    from auditkit.signing import KeyStore
+
+    return KeyStore(Path.home() / ".config" / "auditkit")
+
+
+def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
+    """Reads a policy and says in which folder it lies; None for one made in memory.
+
+    Raises:
+        PolicyError: If there is no such policy, or it is wrong.
+    """
+    if isinstance(policy, Policy):
+        return policy, None
+    path = Path(policy)
+    if not path.is_file():
+        try:
+            path = data_path("policies", f"{path.stem}.yaml")
+        except InputError as error:
+            raise PolicyError(
+                f"There is no policy at {policy}, and none of that name comes with auditkit.",
+                remedy="give the path of a .yaml file, or one of: lending, starter",
+            ) from error
+    return parse_policy(_read(path), source=path.name), path.parent
+
+
+def computing_versions() -> Mapping[str, str]:
+    """Version of auditkit and of each installed package that computes a number."""
+    import auditkit
+
+    found = {"auditkit": auditkit.__version__}
+    for name in _COMPUTING:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _load_pack(name: str, folder: Path | None) -> ControlPack:
+    """A control pack: beside the policy in `controls/`, else one that comes with auditkit."""
+    beside = folder / "controls" / f"{name}.yaml" if folder is not None else None
+    if beside is not None and beside.is_file():
+        return parse_pack(_read(beside), source=beside.name)
+    try:
+        path = data_path("policies", "controls", f"{name}.yaml")
+    except InputError as error:
+        raise PolicyError(
+            f"The policy names the control pack {name!r}, which does not exist.",
+            remedy="put it beside the policy in controls/, or use: fair-lending, hipaa, soc2",
+        ) from error
+    return parse_pack(_read(path), source=path.name)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path} cannot be read: {type(error).__name__}.") from error
+
+
+def _value(finding: Finding) -> str:
+    if finding.value is None:
+        return ""
+    return interval(finding.value, finding.lower, finding.upper)

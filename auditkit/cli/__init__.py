@@ -1,0 +1,131 @@
+"""The command line: parses, calls, prints, exits. It decides nothing.
+
+Data go to stdout, talk goes to stderr. The exit code says what happened, whatever the format of
+the output:
+
+    0   passed; or done, where nothing is judged
+    1   internal error: a defect of auditkit
+    2   usage or bad input; nothing half-written
+    3   nothing to audit
+    10  the gate failed
+    11  incomplete, uncertain, or could not be checked
+    12  verification failed
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final, NoReturn
+
+import click
+import typer
+
+import auditkit
+from auditkit import errors
+from auditkit.cli import audit
+from auditkit.cli.console import complain
+
+INTERNAL_ERROR: Final = 1
+BAD_INPUT: Final = 2
+NOTHING_TO_AUDIT: Final = 3
+UNCHECKED: Final = 11
+FALSE: Final = 12
+
+app = typer.Typer(
+    name="auditkit",
+    help=(
+        "Audits a machine-learning model and signs the evidence.\n\n"
+        "Begin with:  auditkit init --model m.json --data test.csv --label approved "
+        "--groups sex,race\n\nThen:  auditkit run audit.yaml --output audit/"
+    ),
+    epilog=(
+        "Exit codes: 0 passed, 1 internal error, 2 usage or bad input, 3 nothing to audit, "
+        "10 gate failed, 11 incomplete or uncertain, 12 verification failed."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    if asked:
+        print(f"auditkit {auditkit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("init")(audit.init)
+app.command("run")(audit.run)
+app.command("gate")(audit.gate)
+app.command("checks")(audit.checks)
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with the documented code."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs one command and gives its exit code.
+
+    Args:
+        arguments: Without the program's name; None: those of the process.
+    """
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        complain("Interrupted. Nothing half-written was left behind.", "run the command again")
+        return BAD_INPUT
+    except errors.AuditkitError as error:
+        complain(error.message, error.remedy)
+        return exit_code(error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return BAD_INPUT
+    except Exception as error:  # noqa: BLE001 - the one place where a defect becomes an exit code
+        # Not the text of the exception: it may quote the data.
+        complain(
+            f"Internal error: {type(error).__name__} in {_where(error)}.",
+            "this is a defect of auditkit; report it with the command that you ran",
+        )
+        return INTERNAL_ERROR
+    return result if isinstance(result, int) else 0
+
+
+def exit_code(error: errors.AuditkitError) -> int:
+    """The documented exit code for an error."""
+    if isinstance(error, errors.NothingToAuditError):
+        return NOTHING_TO_AUDIT
+    if isinstance(error, errors.VerificationError):
+        return FALSE
+    if isinstance(error, errors.UnverifiableError):
+        return UNCHECKED
+    return BAD_INPUT
+
+
+def _where(error: BaseException) -> str:
+    frame = error.__traceback__
+    place = "auditkit"
+    while frame is not None:
+        name = frame.tb_frame.f_globals.get("__name__", "")
+        if name.startswith("auditkit."):
+            place = f"{name}, line {frame.tb_lineno}"
+        frame = frame.tb_next
+    return place

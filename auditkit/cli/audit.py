@@ -1,0 +1,223 @@
+"""`auditkit init`, `run`, `gate` and `checks`."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.cli.console import harmless, say, step
+
+if TYPE_CHECKING:
+    from auditkit.api import Audit
+    from auditkit.checks import Check
+    from auditkit.loading.audit_file import AuditFile
+    from auditkit.report import ReportOptions
+
+_EXIT = {"pass": 0, "fail": 10, "incomplete": 11}
+
+AuditFileArgument = Annotated[
+    Path, typer.Argument(metavar="AUDIT.YAML", help="The audit file; 'auditkit init' makes one.")
+]
+Today = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The day of the audit. Default: as_of, else today."),
+]
+
+
+def run(
+    audit_file: AuditFileArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
+    ] = Path("audit"),
+    today: Today = None,
+) -> None:
+    """Run an audit and write the signed report.
+
+    Writes report.pdf, statement.json and findings.csv to DIR, and the log audit-log.db. The exit
+    code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+    """
+    from auditkit.output.files import require_writable, write_whole
+
+    require_writable(output)
+    audit, file = _audit(audit_file, today)
+    with step("Log, render and sign the report") as result:
+        receipt = audit.report(output / "report.pdf", options=_options(file), at=datetime.now(UTC))
+        result.append(f"log entry {receipt.index}")
+    write_whole(output / "statement.json", audit.statement)
+    write_whole(output / "findings.csv", _findings_csv(audit))
+    _tell(audit)
+    print(output / "report.pdf")
+    raise typer.Exit(_EXIT[audit.verdict.decision.value])
+
+
+def gate(
+    audit_file: AuditFileArgument,
+    today: Today = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print verdict and findings as JSON.")
+    ] = False,
+) -> None:
+    """Run an audit and give only the verdict: the exit code, and why.
+
+    0 pass, 10 fail, 11 incomplete or uncertain. Writes nothing.
+    """
+    audit, _ = _audit(audit_file, today)
+    if as_json:
+        document = {
+            "verdict": audit.verdict.to_json(),
+            "statement": str(audit.digest),
+            "findings": [f.to_json() for f in audit.findings],
+        }
+        print(json.dumps(document, indent=2))
+    else:
+        _tell(audit)
+        print(audit.verdict.decision.value)
+    raise typer.Exit(_EXIT[audit.verdict.decision.value])
+
+
+def checks(
+    check_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One check, in full.")
+    ] = None,
+) -> None:
+    """List the checks, or explain one: what it measures, and when it misleads."""
+    from auditkit.checks import CHECKS, find_check
+    from auditkit.errors import InputError
+
+    if check_id is None:
+        width = max(len(check.id) for check in CHECKS)
+        for check in CHECKS:
+            print(f"{check.id:<{width}}  {check.title}")
+        return
+    found = find_check(check_id)
+    if found is None:
+        raise InputError(f"There is no check {check_id!r}.", remedy="'auditkit checks' lists them")
+    print(_explained(found))
+
+
+def init(
+    data: Annotated[Path, typer.Option(help="The rows to evaluate: .csv, .parquet or .jsonl.")],
+    label: Annotated[str, typer.Option(help="The column with the true outcome.")],
+    model: Annotated[
+        Path, typer.Option(help="An XGBoost .json or .ubj, or a LightGBM .txt model.")
+    ],
+    groups: Annotated[
+        str, typer.Option(help="The columns to compare groups by, separated by commas.")
+    ] = "",
+    favourable: Annotated[
+        str | None, typer.Option(help="The label value that is good for the person.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The training data, which explanations are relative to.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="A policy file, or: starter, lending.")] = "starter",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The audit file to write.")] = Path(
+        "audit.yaml"
+    ),
+) -> None:
+    """Write a commented audit.yaml for a model and a table, and see that it loads."""
+    from auditkit.cli.template import audit_yaml
+    from auditkit.errors import OutputError
+    from auditkit.loading import prepare
+    from auditkit.loading.audit_file import inputs_of, read_audit_file
+    from auditkit.output import write_whole
+
+    if output.exists():
+        raise OutputError(
+            f"{output} exists already.", remedy="name another file with --output, or remove it"
+        )
+    text = audit_yaml(
+        name=output.name,
+        folder=output.parent,
+        model=model,
+        data=data,
+        label=label,
+        favourable=favourable,
+        groups=[g.strip() for g in groups.split(",") if g.strip()],
+        reference=reference,
+        policy=policy,
+    )
+    write_whole(output, text.encode())
+    try:
+        prepare(inputs_of(read_audit_file(output), output.parent))
+    except BaseException:
+        output.unlink()
+        raise
+    say(f"Wrote {output}. Next: auditkit run {output} --output audit/")
+    print(output)
+
+
+def _audit(path: Path, today: datetime | None) -> tuple[Audit, AuditFile]:
+    from auditkit.loading.audit_file import inputs_of, policy_path, read_audit_file
+
+    file = read_audit_file(path)
+    with step("Load libraries, model and tables") as result:
+        from auditkit.api import run as run_audit
+
+        inputs = inputs_of(file, path.parent)
+        result.append(f"{len(inputs.data):,} rows, {inputs.data.shape[1]} features")
+    day = today.date() if today else file.as_of or date.today()  # noqa: DTZ011 - the user's day
+    with step("Run the checks") as result:
+        audit = run_audit(inputs, policy=policy_path(file, path.parent), today=day, progress=_told)
+        result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
+    return audit, file
+
+
+def _told(position: int, count: int, title: str) -> None:
+    import sys
+
+    if sys.stderr.isatty():
+        print(
+            f"\r\x1b[K  [{position + 1}/{count}] {title} ...", end="", file=sys.stderr, flush=True
+        )
+
+
+def _options(file: AuditFile) -> ReportOptions:
+    from auditkit.report import ReportOptions
+
+    return ReportOptions(**file.report.model_dump())
+
+
+def _tell(audit: Audit) -> None:
+    """The findings, worst first, and the verdict, for a person at a terminal."""
+    from auditkit.gate import severity_order
+
+    say("")
+    for finding in sorted(audit.findings, key=severity_order):
+        waived = " (waived)" if finding.waiver else ""
+        head = f"{finding.outcome.words + waived:<14} {finding.rule:<6} "
+        say(textwrap.fill(finding.statement, 100, initial_indent=head, subsequent_indent=" " * 22))
+    counts = ", ".join(f"{n} {o.words}" for o, n in audit.judgement.counts().items())
+    say(f"\n{counts}")
+    say(f"Verdict: {audit.verdict.decision.value}")
+
+
+def _findings_csv(audit: Audit) -> bytes:
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["rule", "outcome", "statement", "evidence", "key", "value", "lower", "upper"])
+    for f in audit.findings:
+        row = [f.rule, f.outcome.words, f.statement, f.evidence, f.key, f.value, f.lower, f.upper]
+        writer.writerow(row)
+    return buffer.getvalue().encode()
+
+
+def _explained(check: Check) -> str:
+    lines = [f"{check.id}  (version {check.version})", check.title, ""]
+    for name, text in (
+        ("Measures", check.measures),
+        ("Misleads", check.misleads),
+        ("Source", check.source),
+    ):
+        lines += textwrap.wrap(f"{name}: {text}", 88, subsequent_indent="  ")
+    lines += ["", "Parameters:"] if check.parameters else ["", "Parameters: none"]
+    lines += [f"  {name} = {value!r}" for name, value in check.parameters.items()]
+    return harmless("\n".join(lines))

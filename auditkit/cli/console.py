@@ -1,0 +1,48 @@
+"""How the command line talks: to stderr, in plain lines, without escapes from the data."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def say(text: str) -> None:
+    """One line of talk."""
+    print(harmless(text), file=sys.stderr)
+
+
+def complain(message: str, remedy: str | None) -> None:
+    """An error and what to do about it."""
+    say(f"Error: {message}")
+    if remedy:
+        say(f"To fix: {remedy}")
+
+
+def harmless(text: str) -> str:
+    """Text without control characters, which a terminal might obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+@contextmanager
+def step(title: str) -> Iterator[list[str]]:
+    """One line for a step: its title, its result and its time.
+
+    What the step appends to the list that it is given is printed as its result. On a terminal the
+    title shows while the step runs.
+    """
+    live = sys.stderr.isatty()
+    if live:
+        print(f"  {title} ...", end="", file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    result: list[str] = []
+    try:
+        yield result
+    except BaseException:
+        print(f"\r\x1b[K  {title}: stopped" if live else f"  {title}: stopped", file=sys.stderr)
+        raise
+    seconds = time.perf_counter() - began
+    told = f": {harmless(', '.join(result))}" if result else ""
+    line = f"  {title}{told} ({seconds:.1f} s)"
+    print(f"\r\x1b[K{line}" if live else line, file=sys.stderr)

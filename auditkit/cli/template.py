@@ -1,0 +1,87 @@
+"""The audit.yaml that `auditkit init` writes: every key, each with a line on what it means."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def audit_yaml(
+    *,
+    name: str,
+    folder: Path,
+    model: Path,
+    data: Path,
+    label: str,
+    favourable: str | None,
+    groups: Sequence[str],
+    reference: Path | None,
+    policy: str,
+) -> str:
+    """The text of a new audit file of a name. Paths are written relative to its folder."""
+
+    def relative(path: Path) -> str:
+        return _quoted(os.path.relpath(path, folder))
+
+    good = "# favourable: 1" if favourable is None else f"favourable: {_scalar(favourable)}"
+    if reference is None:
+        relative_to = f"reference: {relative(data)}  # a stand-in: give the training data instead"
+    else:
+        relative_to = f"reference: {relative(reference)}"
+    policy_text = relative(Path(policy)) if Path(policy).is_file() else _quoted(policy)
+    return f"""\
+# One audit. Run it:  auditkit run {name} --output audit/
+# Paths are relative to this file. Unknown keys are errors.
+
+# The model ---------------------------------------------------------------------------------------
+name: {_quoted(model.stem)}
+version: unregistered     # its version in the model registry
+purpose: ""               # what it decides, in one line; printed on page 1
+owner: ""                 # who answers for it
+model: {relative(model)}
+threshold: 0.5            # decided favourably at this score or above
+
+# The rows to evaluate: not those that the model was trained on -----------------------------------
+data: {relative(data)}
+label: {_quoted(label)}
+# The label value that is good for the person (default: 1):
+{good}
+# The columns to compare groups by; they need not be features of the model:
+groups: [{", ".join(_quoted(g) for g in groups)}]
+# Explanations are relative to these rows:
+{relative_to}
+
+# What must hold: a policy file, or the name of one that comes with auditkit ---------------------
+policy: {policy_text}
+
+# Evidence made before the audit, by de-identification, access control or the registry:
+evidence: []
+
+seed: 0                   # seeds every random draw
+# as_of: 2026-01-31       # the day of the audit; default: today
+
+# What the report prints about people and paper ----------------------------------------------------
+report:
+  organisation: ""        # on whose behalf
+  ran_by: ""              # who ran the audit
+  reviewed_by: ""         # who reviewed it; empty prints "not reviewed"
+  independence: ""        # how they stand to the model's authors
+  period: ""              # the period that the rows are from
+  status: DRAFT           # DRAFT or FINAL
+  page_size: A4           # A4 or Letter
+"""
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _scalar(text: str) -> str:
+    """A label value as YAML: a number as a number, anything else as text."""
+    try:
+        float(text)
+    except ValueError:
+        return _quoted(text)
+    return text

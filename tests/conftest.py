@@ -1,0 +1,67 @@
+"""What many tests share: a small real audit, and a home of its own for every run of the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HMDA = ROOT / "examples" / "lending" / "data" / "hmda_boston_1990.csv"
+FEATURES = ["pirat", "hirat", "lvrat", "chist", "mhist", "phist", "insurance"]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory, monkeypatch):
+    """No test reads or writes the keys of the person who runs it."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.fixture(scope="session")
+def mortgages() -> pd.DataFrame:
+    """The Boston mortgage applications, numbers where a model wants numbers, `approved` added."""
+    table = pd.read_csv(HMDA)
+    table["approved"] = (table["deny"] == "no").astype(int)
+    for column in ("phist", "insurance"):
+        table[column] = (table[column] == "yes").astype(int)
+    return table
+
+
+@pytest.fixture(scope="session")
+def mortgage_model(mortgages):
+    """A small gradient-boosted model of approvals, fitted on the first 1,400 applications."""
+    from xgboost import XGBClassifier
+
+    train = mortgages[:1400]
+    model = XGBClassifier(n_estimators=30, max_depth=3, random_state=0, n_jobs=1)
+    return model.fit(train[FEATURES], train["approved"])
+
+
+@pytest.fixture(scope="session")
+def mortgage_files(tmp_path_factory, mortgages, mortgage_model) -> Path:
+    """A folder with model.json, test.csv and train.csv, as a user would have them."""
+    folder = tmp_path_factory.mktemp("mortgage")
+    columns = [*FEATURES, "approved", "afam", "single"]
+    mortgages[1400:][columns].to_csv(folder / "test.csv", index=False)
+    mortgages[:1400][FEATURES].sample(300, random_state=0).to_csv(folder / "train.csv", index=False)
+    mortgage_model.save_model(folder / "model.json")
+    return folder
+
+
+@pytest.fixture
+def mortgage_inputs(mortgages, mortgage_model):
+    """The same as `ak.Inputs`; small enough that an audit takes a second or two."""
+    from auditkit import Inputs
+
+    rows = mortgages[1400:1900]
+    return Inputs(
+        model=mortgage_model,
+        data=rows[FEATURES],
+        labels=rows["approved"],
+        groups=rows[["afam", "single"]],
+        reference=mortgages[FEATURES][:200],
+        name="mortgage",
+        seed=7,
+    )
