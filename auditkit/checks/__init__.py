@@ -11,7 +11,10 @@ from typing import Final
 from auditkit.checks import (
     access_decisions,
     explanation_denials,
+    explanation_faithfulness,
     explanation_global,
+    explanation_proxies,
+    explanation_stability,
     fairness_error_rates,
     fairness_selection_rates,
     lineage_model,
@@ -32,7 +35,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     fairness_selection_rates.CHECK,
     fairness_error_rates.CHECK,
     explanation_global.CHECK,
+    explanation_stability.CHECK,
+    explanation_faithfulness.CHECK,
     explanation_denials.CHECK,
+    explanation_proxies.CHECK,
     lineage_model.CHECK,
     access_decisions.CHECK,
 )

@@ -68,3 +68,12 @@ def _same(
 
         outputs = expit(outputs)
     return bool(np.abs(outputs - scores).max(initial=0.0) <= 1e-4)
+
+
+def few_of(case: Case, count: int) -> NDArray[np.int64]:
+    """Positions of at most so many evaluated rows, ascending, drawn with the case's seed."""
+    rows = len(case.features)
+    if rows <= count:
+        return np.arange(rows)
+    drawn = np.random.default_rng(case.seed).choice(rows, count, replace=False)
+    return np.sort(drawn)

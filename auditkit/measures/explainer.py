@@ -44,6 +44,7 @@ class Explainer:
         groups: Columns that are explained as one, by the group's name.
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
+        compare: Whether a sample is compared with shap; False where that was done for this model.
 
     Raises:
         InputError: If the reference is empty or the model cannot score it.
@@ -58,11 +59,12 @@ class Explainer:
         groups: Mapping[str, Sequence[str]] | None = None,
         pairs: int = 64,
         seed: int = 0,
+        compare: bool = True,
     ) -> None:
         self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
         self._names, self._players = grouping(self._columns, groups)
-        self._pairs, self._seed = pairs, seed
+        self._pairs, self._seed, self._compare = pairs, seed, compare
         self._encode, self._model = unwrapped(model)
         self._output = explained_output(self._model, of=of)
         self._base = float(_scored(self._predict, self._reference).mean())
@@ -124,6 +126,10 @@ class Explainer:
             )
         return estimate
 
+    def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """The output that is explained, of rows with the reference's columns."""
+        return _scored(self._predict, rows)
+
     def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[tuple[str, Way]]:
         """The ways that read the model itself, the fastest first; none for a mere function."""
         family = self._output.family
@@ -147,7 +153,13 @@ class Explainer:
                 )
             ]
         ways: list[tuple[str, Way]] = []
-        prepared = trees.prepared_trees(self._model, self._output, reference, players, encoded)
+        prepared = trees.prepared_trees(
+            self._model,
+            self._output,
+            reference,
+            players,
+            sample=encoded if self._compare else None,
+        )
         if prepared is not None:
             note = "" if prepared.compared else " (not compared with shap, which cannot read it)"
             ways.append((trees.METHOD + note, prepared.values))

@@ -79,7 +79,7 @@ class _Numeric:
 
 
 def prepared_trees(
-    model: Any, output: ExplainedOutput, reference: Any, players: Sequence[int], sample: Any
+    model: Any, output: ExplainedOutput, reference: Any, players: Sequence[int], *, sample: Any
 ) -> TreeExplanation | None:
     """A tree ensemble ready to explain; None where its paths cannot be read or disagree with shap.
 
@@ -88,32 +88,39 @@ def prepared_trees(
         output: The output that is explained.
         reference: What the model takes, every row counts alike.
         players: For each of its columns the number of its player.
-        sample: Rows, of which a few are compared with shap.
+        sample: Rows, of which a few are compared with shap; None: that was done before.
     """
     single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
     numeric = _Numeric(single)
     names = [f"c{i}" for i in range(len(players))]
     try:
-        rows, background = numeric(sample), numeric(reference)
+        background = numeric(reference)
         with quietly():
             from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
 
             trees = load_decision_tree_ensemble_model(model, names, class_index=output.column).trees
-        few = rows[:: max(1, len(rows) // _SAMPLE_ROWS)][:_SAMPLE_ROWS]
-        step = max(1, len(background) // _SAMPLE_REFERENCE)
-        some = background[::step][:_SAMPLE_REFERENCE]
-        alone = TreePaths(trees, columns=names, players=range(len(names)), reference=some)
         paths = TreePaths(trees, columns=names, players=players, reference=background)
+        compared = sample is None or _agrees(model, output, trees, numeric(sample), background)
     except Exception:  # noqa: BLE001, parsers refuse with errors of every kind; there is another way
         return None
+    if compared is False:
+        return None
+    return TreeExplanation(paths=paths, numeric=numeric, sign=output.sign, compared=bool(compared))
+
+
+def _agrees(
+    model: Any, output: ExplainedOutput, trees: Sequence[Any], rows: Doubles, reference: Doubles
+) -> bool | None:
+    """Whether a few rows have the values that shap gives them; None: shap cannot read the model."""
+    few = rows[:: max(1, len(rows) // _SAMPLE_ROWS)][:_SAMPLE_ROWS]
+    some = reference[:: max(1, len(reference) // _SAMPLE_REFERENCE)][:_SAMPLE_REFERENCE]
     peer = shap_values(model, output, few, some)
-    if peer is not None:
-        apart = np.abs(output.sign * alone.values(few) - peer).max(initial=0.0)
-        if apart > 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
-            return None
-    return TreeExplanation(
-        paths=paths, numeric=numeric, sign=output.sign, compared=peer is not None
-    )
+    if peer is None:
+        return None
+    names = [f"c{i}" for i in range(rows.shape[1])]
+    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=some)
+    apart = np.abs(output.sign * alone.values(few) - peer).max(initial=0.0)
+    return bool(apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)))
 
 
 def shap_values(

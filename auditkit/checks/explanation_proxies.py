@@ -1,0 +1,88 @@
+"""Which features stand in for a protected attribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.measures.proxies import separation
+
+if TYPE_CHECKING:
+    from auditkit.subject import Case
+
+_UNKNOWN = "(unknown)"
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    if not case.groups:
+        return CHECK.evidence(
+            outcome=Outcome.NOT_ASSESSED,
+            reason="no protected attribute was given",
+            parameters=parameters,
+        )
+    measurements = tuple(
+        _proxy(case, feature, attribute, group, parameters)
+        for attribute in case.groups
+        for group in sorted(set(case.groups[attribute].tolist()) - {_UNKNOWN})
+        for feature in case.features.columns
+    )
+    return CHECK.evidence(
+        parameters={**parameters, "seed": case.seed},
+        n=len(case.features),
+        measurements=measurements,
+        notes=(
+            "0.5: the feature does not tell members of the group from others; 1: it always does.",
+            "Several features together can tell what none of them tells alone.",
+        ),
+    )
+
+
+def _proxy(
+    case: Case, feature: str, attribute: str, group: str, parameters: Parameters
+) -> Measurement:
+    groups = case.groups[attribute]
+    known = groups != _UNKNOWN
+    level, at_least = float(parameters["level"]), int(parameters["at_least"])
+    found = separation(
+        case.features[feature][known],
+        np.asarray(groups[known] == group),
+        level=level,
+        at_least=at_least,
+        seed=case.seed,
+    )
+    content: dict[str, Any] = {"level": level, "lower": found.lower, "upper": found.upper}
+    if found.auc is None:
+        content = {
+            "reason": f"{found.members} members and {found.others} others; {at_least} are needed"
+        }
+    return Measurement(
+        name="proxy_auc",
+        value=found.auc,
+        n=found.members + found.others,
+        unit="AUC",
+        method="area under the ROC curve, at least 0.5; DeLong",
+        group=(("feature", feature), (attribute, group)),
+        **content,
+    )
+
+
+CHECK: Check = Check(
+    id="explanation.proxies",
+    version="1",
+    title="Features that stand in for a protected attribute",
+    area="explanation",
+    measures=(
+        "For each feature and each group: the area under the ROC curve of the feature alone "
+        "telling members of the group from others."
+    ),
+    misleads=(
+        "A feature that tells members at both of its ends, or only together with another, is not "
+        "found; a feature that is found need not be used as a proxy."
+    ),
+    source="DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988)",
+    parameters={"level": 0.95, "at_least": 10},
+    run=_run,
+)

@@ -1,0 +1,199 @@
+"""Whether explanations can be relied on: do they hold still, and does the model do as they say.
+
+Laws:
+    - An interventional attribution is a mean over the reference. So it is computed once against
+      each of a few blocks of the reference, and any resample of the blocks is a weighted mean.
+    - Every block has its own seed: where a method samples, its own noise is part of the spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditkit.errors import InputError
+from auditkit.measures.explainer import Explainer
+from auditkit.measures.source_columns import mixed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Doubles = NDArray[np.float64]
+
+
+def block_values(
+    model: Any,
+    rows: pd.DataFrame,
+    reference: pd.DataFrame,
+    *,
+    blocks: int,
+    seed: int,
+) -> Doubles:
+    """Attributions of the same rows against each of several random blocks of a reference.
+
+    Args:
+        model: As for `explain`.
+        rows: The rows to explain.
+        reference: At least two rows a block.
+        blocks: How many, >= 2.
+        seed: Seeds the split, and each block's own draws.
+
+    Returns:
+        Shape `(blocks, rows, features)`. Their mean is the attribution against the whole
+        reference, up to the blocks' sizes, which differ by one row at most.
+
+    Raises:
+        InputError: If the reference is too small, or the model cannot be explained.
+    """
+    if len(reference) < 2 * blocks:
+        raise InputError(
+            f"A reference of {len(reference):,} rows is too small for {blocks} blocks.",
+            remedy="give a larger reference",
+        )
+    order = np.random.default_rng(seed).permutation(len(reference))
+    return np.array(
+        [
+            Explainer(
+                model,
+                reference.iloc[np.sort(part)].reset_index(drop=True),
+                seed=seed + number,
+                compare=number == 0,
+            )
+            .explain(rows)
+            .values
+            for number, part in enumerate(np.array_split(order, blocks))
+        ]
+    )
+
+
+def resampled_weights(count: int, replicates: int, seed: int) -> Doubles:
+    """Bootstrap weights of `count` units, shape `(replicates, count)`, each row adding up to 1."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=replicates) / count
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankStability:
+    """How features rank by importance, resample by resample.
+
+    Attributes:
+        ranks: 1 for the most important, shape `(replicates, features)`.
+        agreement: Share of the top k that a resample has in common with the whole, shape
+            `(replicates,)`, in [0, 1].
+        top: k.
+    """
+
+    ranks: NDArray[np.int64]
+    agreement: Doubles
+    top: int
+
+
+def rank_stability(
+    values: Doubles, *, importance: Doubles, top: int, replicates: int, seed: int
+) -> RankStability:
+    """Ranks of features over resamples of the reference and of the rows at once.
+
+    Args:
+        values: From `block_values`.
+        importance: The features' importance on everything, shape `(features,)`.
+        top: How many of the first are compared; at most the number of features.
+        replicates: Number of resamples.
+        seed: Seeds them.
+    """
+    blocks, rows, features = values.shape
+    top = min(top, features)
+    of_blocks = resampled_weights(blocks, replicates, seed)
+    of_rows = resampled_weights(rows, replicates, seed + 1)
+    first = set(np.argsort(-importance, kind="stable")[:top].tolist())
+    ranks = np.empty((replicates, features), dtype=np.int64)
+    agreement = np.empty(replicates)
+    for i in range(replicates):
+        resample = np.tensordot(of_blocks[i], values, axes=1)
+        order = np.argsort(-(of_rows[i] @ np.abs(resample)), kind="stable")
+        ranks[i, order] = np.arange(1, features + 1)
+        agreement[i] = len(first & set(order[:top].tolist())) / top
+    return RankStability(ranks=ranks, agreement=agreement, top=top)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Faithfulness:
+    """How the output moves as features are taken away or put in, in the order of attributions.
+
+    The first of an order is what moved the row's output most in the direction in which it lies
+    from the base. Outputs are counted in that direction, from the base: 0 is the base.
+
+    Attributes:
+        deletion: Mean output after taking away 0, 1, ... features, shape `(rows, features + 1)`.
+        insertion: Mean output after putting in 0, 1, ... features.
+        random: The same as `deletion`, in random order.
+    """
+
+    deletion: Doubles
+    insertion: Doubles
+    random: Doubles
+
+    @property
+    def deletion_gain(self) -> Doubles:
+        """Area by which the output falls faster than in random order, each row; > 0 is faithful."""
+        gain: Doubles = (self.random - self.deletion).mean(axis=1)
+        return gain
+
+    @property
+    def insertion_gain(self) -> Doubles:
+        """Area by which the output rises faster than in random order, each row; > 0 is faithful."""
+        gain: Doubles = (self.insertion - self.random[:, ::-1]).mean(axis=1)
+        return gain
+
+
+def faithfulness(
+    predict: Callable[[pd.DataFrame], Doubles],
+    rows: pd.DataFrame,
+    reference: pd.DataFrame,
+    values: Doubles,
+    *,
+    base: float,
+    partners: int,
+    orders: int,
+    seed: int,
+) -> Faithfulness:
+    """Deletion and insertion curves; what is taken away is replaced from rows of the reference.
+
+    Args:
+        predict: The output that was explained, one number a row.
+        rows: The rows, as many as `values` has.
+        reference: Where replacements come from.
+        values: The attributions, shape `(rows, features)`.
+        base: Their base.
+        partners: Rows of the reference that stand in for each row.
+        orders: Random orders to compare with.
+        seed: Seeds partners and orders.
+    """
+    rng = np.random.default_rng(seed)
+    count, features = values.shape
+    towards = np.where(values.sum(axis=1) >= 0, 1.0, -1.0)
+    drawn = rng.integers(len(reference), size=(count, partners))
+    own = np.argsort(-(values * towards[:, None]), axis=1, kind="stable")
+
+    def curve(order: NDArray[np.int64]) -> Doubles:
+        """Means after taking away the first 0, 1, ... of each row's order."""
+        place = np.argsort(order, axis=1)
+        means = np.empty((count, features + 1))
+        ours = rows.iloc[np.repeat(np.arange(count), partners)]
+        theirs = reference.iloc[drawn.ravel()]
+        for step in range(features + 1):
+            kept = np.repeat(place >= step, partners, axis=0)
+            outputs = predict(mixed(ours, theirs, kept)).reshape(count, partners)
+            means[:, step] = towards * (outputs.mean(axis=1) - base)
+        return means
+
+    at_random = [curve(rng.permuted(own, axis=1)) for _ in range(orders)]
+    return Faithfulness(
+        deletion=curve(own),
+        insertion=curve(own[:, ::-1])[:, ::-1],
+        random=np.mean(at_random, axis=0),
+    )

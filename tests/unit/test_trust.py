@@ -1,0 +1,158 @@
+"""Trust measures: against sklearn, by hand, and on models whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from sklearn.metrics import roc_auc_score
+
+from auditkit.checks import find_check
+from auditkit.errors import InputError
+from auditkit.evidence import Outcome
+from auditkit.loading import prepare
+from auditkit.measures.attribution import explain
+from auditkit.measures.proxies import separation
+from auditkit.measures.trust import block_values, faithfulness, rank_stability
+from auditkit.subject import Inputs
+
+
+def table(rows: int, seed: int = 0) -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(seed).normal(size=(rows, 4)), columns=list("abcd"))
+
+
+def linear(rows: pd.DataFrame) -> np.ndarray:
+    return 4 * rows.a.to_numpy() + 2 * rows.b.to_numpy() + 0.5 * rows.c.to_numpy()
+
+
+def test_blocks_average_to_the_whole_reference():
+    rows, reference = table(10, 1), table(200, 2)
+    model = xgboost.XGBClassifier(n_estimators=9).fit(table(300), table(300).a > 0)
+    values = block_values(model, rows, reference, blocks=10, seed=0)
+    whole = explain(model, rows, reference=reference).values
+    np.testing.assert_allclose(values.mean(axis=0), whole, atol=1e-6)
+    with pytest.raises(InputError, match="too small"):
+        block_values(model, rows, reference.head(15), blocks=10, seed=0)
+
+
+def test_clear_ranks_hold_still_and_ties_do_not():
+    values = block_values(linear, table(60, 1), table(200, 2), blocks=10, seed=0)
+    importance = np.abs(values.mean(axis=0)).mean(axis=0)
+    clear = rank_stability(values, importance=importance, top=2, replicates=200, seed=0)
+    assert (clear.ranks[:, 0] == 1).all()
+    assert (clear.ranks[:, 1] == 2).all()
+    assert (clear.agreement == 1).all()
+    noise = np.random.default_rng(0).normal(size=(10, 60, 4))
+    tied = rank_stability(
+        noise, importance=np.abs(noise.mean(axis=0)).mean(axis=0), top=2, replicates=200, seed=0
+    )
+    assert np.ptp(tied.ranks, axis=0).max() == 3
+    assert tied.agreement.mean() < 0.9
+    assert (np.sort(tied.ranks, axis=1) == np.arange(1, 5)).all()
+
+
+def test_faithful_orders_gain_and_reversed_ones_lose():
+    rows, reference = table(80, 1), table(200, 2)
+    e = explain(linear, rows, reference=reference)
+    given = {"base": e.base, "partners": 4, "orders": 5, "seed": 0}
+    true = faithfulness(linear, rows, reference, e.values, **given)
+    assert true.deletion_gain.mean() > 0.5
+    assert true.insertion_gain.mean() > 0.5
+    # Everything kept is the row's own output; everything taken away is the partners'.
+    np.testing.assert_allclose(true.deletion[:, 0], np.abs(e.outputs - e.base))
+    np.testing.assert_allclose(true.insertion[:, -1], true.deletion[:, 0])
+    shuffled = e.values[:, np.random.default_rng(0).permuted(np.arange(4))][:, ::-1]
+    assert faithfulness(linear, rows, reference, shuffled, **given).deletion_gain.mean() < (
+        true.deletion_gain.mean()
+    )
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_auc_is_scikit_learns(direction):
+    rng = np.random.default_rng(0)
+    member = rng.random(500) < 0.3
+    values = pd.Series(direction * np.round(rng.normal(member * 0.8), 1))  # with ties
+    found = separation(values, member, level=0.95, at_least=10, seed=0)
+    expected = roc_auc_score(member, values)
+    assert found.auc == pytest.approx(max(expected, 1 - expected))
+    assert found.lower < found.auc < found.upper
+    assert (found.members, found.others) == (member.sum(), (~member).sum())
+
+
+def test_auc_intervals_cover():
+    """Two normals one apart: the AUC is Phi(1 / sqrt(2)); nominal 95 %."""
+    rng = np.random.default_rng(0)
+    truth, hits = 0.7602499389065233, 0
+    for _ in range(400):
+        member = np.arange(300) < 120
+        values = pd.Series(rng.normal(member.astype(float)))
+        found = separation(values, member, level=0.95, at_least=10, seed=0)
+        hits += found.lower <= truth <= found.upper
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_categories_that_say_nothing_do_not_separate():
+    rng = np.random.default_rng(0)
+    member = rng.random(600) < 0.5
+    random = pd.Series(rng.choice([f"zip {i}" for i in range(100)], 600))
+    told = pd.Series(np.where(member, "north", "south"))
+    given = {"level": 0.95, "at_least": 10, "seed": 0}
+    assert separation(random, member, **given).auc < 0.56  # in-sample shares would give 0.7
+    assert separation(told, member, **given).auc == 1
+    few = separation(told, np.arange(600) < 3, **given)
+    assert few.auc is None
+    assert few.members == 3
+
+
+@pytest.fixture(scope="module")
+def case():
+    train, rows = table(600, 0), table(300, 1)
+    model = xgboost.XGBClassifier(n_estimators=15, max_depth=3, n_jobs=1)
+    model.fit(train, (train.a - train.b > 0).astype(int))
+    sex = np.where(rows.c + np.random.default_rng(0).normal(size=300) > 0, "f", "m")
+    labels = (rows.a - rows.b > 0).astype(int)
+    return prepare(
+        Inputs(model=model, data=rows, labels=labels, groups={"sex": sex}, reference=train)
+    )
+
+
+def run(check_id, case):
+    check = find_check(check_id)
+    return check.run(case, check.parameters)
+
+
+def test_stability_check(case):
+    e = run("explanation.stability", case)
+    assert e.outcome is Outcome.PASS
+    ranks = e.named("rank")
+    assert [m.value for m in ranks] == [1, 2, 3, 4]
+    assert {m.group[0][1] for m in ranks[:2]} == {"a", "b"}
+    assert all(m.lower <= m.upper for m in ranks)
+    assert all(m.upper <= 2 for m in ranks[:2])
+    assert 0.9 <= e.measurement("top_agreement").value <= 1
+
+
+def test_faithfulness_check(case):
+    e = run("explanation.faithfulness", case)
+    for name in ("deletion_gain", "insertion_gain"):
+        assert e.measurement(name).lower > 0
+        assert e.measurement(name).unit == "log-odds"
+
+
+def test_proxies_check(case):
+    e = run("explanation.proxies", case)
+    assert e.measurement("proxy_auc[feature=c,sex=f]").lower > 0.6
+    assert e.measurement("proxy_auc[feature=a,sex=f]").lower == 0.5
+    assert len(e.measurements) == 8
+
+
+@pytest.mark.parametrize(
+    "check", ["explanation.stability", "explanation.faithfulness", "explanation.proxies"]
+)
+def test_nothing_to_go_by_is_not_assessed(case, check):
+    from dataclasses import replace
+
+    e = run(check, replace(case, model=None, groups={}, _computed={}))
+    assert e.outcome is Outcome.NOT_ASSESSED
+    assert e.reason
