@@ -37,17 +37,11 @@ from auditkit.ledger.growth import Edge
 from auditkit.ledger.head import HeadFile
 from auditkit.ledger.note import Checkpoint, NoteSigner, NoteVerifier, speaks_for
 from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
+from auditkit.ledger.reader import LogReader
 from auditkit.ledger.receipt import Receipt
-from auditkit.ledger.retention import PERMANENT
-from auditkit.ledger.store import Database, Head, Session, as_entry, open_database
-from auditkit.ledger.whole import LogReport, verify_log
-from auditkit.merkle import (
-    consistency_ranges,
-    fold,
-    inclusion_ranges,
-    range_root,
-    whole_subtrees,
-)
+from auditkit.ledger.retention import CLASSES, PERMANENT, RetentionClass
+from auditkit.ledger.store import Database, Head, Session, open_database
+from auditkit.merkle import range_root
 
 OWN: Final = "ledger."
 SEALED: Final = "ledger.sealed"
@@ -55,10 +49,10 @@ CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 _CLOCK_SLACK_MS: Final = 60_000
 _ROWS: Final = 1000
 
-_Item = tuple[str, str, bytes, bytes]  # kind, retention, salt, body
+Item = tuple[str, str, bytes, bytes]  # Kind, retention class, salt, body.
 
 
-class Ledger:
+class Ledger(LogReader):
     """An append-only log. Made by `Ledger.open`."""
 
     def __init__(
@@ -73,22 +67,21 @@ class Ledger:
         head: HeadFile | None,
         clock: Callable[[], datetime],
         edge: Edge,
+        retention: Sequence[RetentionClass],
     ) -> None:
-        self._database = database
-        self.origin = origin
+        super().__init__(
+            database=database, origin=origin, verifiers=verifiers, reader=reader, head=head
+        )
         self._signer = signer
-        self.verifiers = tuple(verifiers)
         self._writer = writer
-        self._reader = reader
         self._alone = threading.Lock()
-        self._reading = threading.Lock()
-        self._head = head
         self._clock = clock
-        self._edge = edge
+        self._classes = {one.name: one for one in retention}
+        self._edge = self._next_edge = edge
         self._process = os.getpid()
         self._broken = False
         self._clock_noted = False
-        self._group: GroupCommit[_Item, Receipt] = GroupCommit(self._commit)
+        self._group: GroupCommit[Item, Receipt] = GroupCommit(self._commit)
 
     @classmethod
     def open(
@@ -100,6 +93,7 @@ class Ledger:
         head: Path | str | None = None,
         former_keys: Sequence[NoteVerifier] = (),
         origin: str | None = None,
+        retention: Sequence[RetentionClass] = CLASSES,
         accept_missing_head: bool = False,
         lock_timeout_s: float = 30.0,
     ) -> Self:
@@ -117,6 +111,7 @@ class Ledger:
                 a SQLite file, and for PostgreSQL in the user's state folder.
             former_keys: Public keys that signed the log before, after a rotation.
             origin: The name of a new log; the key's name unless given.
+            retention: The classes that payloads may be kept under.
             accept_missing_head: Whether to go on where the log has entries and the kept head is
                 missing: on a new machine, or after checking against a checkpoint kept elsewhere.
             lock_timeout_s: How long to wait for other writers, in seconds.
@@ -166,6 +161,7 @@ class Ledger:
                 head=head_file,
                 clock=clock or _now,
                 edge=edge,
+                retention=retention,
             )
         except BaseException:
             for one in reversed(held):
@@ -219,8 +215,12 @@ class Ledger:
                 "Kinds and retention classes are named in lower case: letters, digits, . _ -",
                 remedy="write kind='access.decision', retention='standard'",
             )
-        item = (kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload))
-        return self._group.submit(item)
+        if retention not in self._classes:
+            raise InputError(
+                "No retention class has that name.",
+                remedy=f"use one of {', '.join(self._classes)}, or open the log with your own",
+            )
+        return self._group.submit(item(kind, payload, retention))
 
     def checkpoint(self) -> str:
         """Publishes the newest checkpoint: keeps it, and makes the kept head durable.
@@ -246,7 +246,7 @@ class Ledger:
             with head_file.locked():
                 writer.begin()
                 try:
-                    self._edge = self._current_edge(writer)
+                    self._edge = self._next_edge = self._current_edge(writer)
                     yield writer
                     note = writer.head().note
                 except BaseException:
@@ -254,12 +254,31 @@ class Ledger:
                     raise
                 try:
                     writer.commit()
+                    self._edge = self._next_edge
                     head_file.write(note, sync=sync)
                 except BaseException:
                     # Whether it is on the disk is not known: go no further.
                     self._broken = True
                     self._undo(writer)
                     raise
+
+    def reclaim(self) -> None:
+        """Overwrites and gives back the room of destroyed payloads. Takes time in a large log.
+
+        Raises:
+            LedgerError: If somebody reads the log meanwhile.
+        """
+        with self._alone:
+            writer, head_file = self._writable()
+            with head_file.locked():
+                writer.reclaim()
+
+    def forget(self) -> None:
+        """Drops destroyed payloads from the database's own log of writes, as far as readers let."""
+        with self._alone:
+            writer, head_file = self._writable()
+            with head_file.locked():
+                writer.forget()
 
     def _writable(self) -> tuple[Session, HeadFile]:
         if self._writer is None or self._head is None or self._signer is None:
@@ -284,18 +303,22 @@ class Ledger:
         except LedgerError:
             self._broken = True
 
-    def _commit(self, batch: Sequence[_Item]) -> list[Receipt]:
+    def _commit(self, batch: Sequence[Item]) -> list[Receipt]:
         with self.writing() as session:
-            assert self._signer is not None
-            if not all(kind.startswith(OWN) for kind, *_ in batch):
-                _refuse_sealed(session)
-            entries = self._entries_of(batch, session.last_time_ms())
-            grown = self._edge.add([entry.leaf_hash() for entry in entries])
-            size, root = grown.edge.size, grown.edge.root
-            note = self._signer.sign(Checkpoint(origin=self.origin, size=size, root=root).body())
-            session.put_entries(entries, grown.nodes)
-            session.put_head(Head(size=size, note=note))
-        self._edge = grown.edge
+            return self.add(session, batch)
+
+    def add(self, session: Session, batch: Sequence[Item]) -> list[Receipt]:
+        """Adds entries within a transaction; their receipts hold once it is over."""
+        assert self._signer is not None
+        if not all(kind.startswith(OWN) for kind, *_ in batch):
+            _refuse_sealed(session)
+        entries = self._entries_of(batch, session.last_time_ms())
+        grown = self._next_edge.add([entry.leaf_hash() for entry in entries])
+        size, root = grown.edge.size, grown.edge.root
+        note = self._signer.sign(Checkpoint(origin=self.origin, size=size, root=root).body())
+        session.put_entries(entries, grown.nodes)
+        session.put_head(Head(size=size, note=note))
+        self._next_edge = grown.edge
         return [
             Receipt(
                 origin=self.origin, entry=entry, proof=grown.proof(entry.index), checkpoint=note
@@ -303,14 +326,14 @@ class Ledger:
             for entry in entries[-len(batch) :]
         ]
 
-    def _entries_of(self, batch: Sequence[_Item], last_ms: int) -> list[Entry]:
+    def _entries_of(self, batch: Sequence[Item], last_ms: int) -> list[Entry]:
         """The batch as entries, behind a note where the clock was set back since the last one."""
         now_ms = milliseconds(self._clock())
         items = list(batch)
         behind = last_ms - now_ms > _CLOCK_SLACK_MS
         if behind and not self._clock_noted:
-            told = payload_bytes({"clock_ms": now_ms, "last_entry_ms": last_ms})
-            items.insert(0, (CLOCK_SET_BACK, PERMANENT, secrets.token_bytes(SALT_BYTES), told))
+            told = {"clock_ms": now_ms, "last_entry_ms": last_ms}
+            items.insert(0, item(CLOCK_SET_BACK, told, PERMANENT))
         self._clock_noted = behind
         return [
             Entry(
@@ -322,7 +345,7 @@ class Ledger:
                 salt=salt,
                 body=body,
             )
-            for index, (kind, retention, salt, body) in enumerate(items, self._edge.size)
+            for index, (kind, retention, salt, body) in enumerate(items, self._next_edge.size)
         ]
 
     def _current_edge(self, session: Session) -> Edge:
@@ -339,100 +362,10 @@ class Ledger:
             raise VerificationError("The log's earlier entries are not those that were there.")
         return edge
 
-    # Reading.
 
-    @property
-    def size(self) -> int:
-        """How many entries the log has."""
-        with self.reading() as session:
-            return session.head().size
-
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """One state of the log, for a few quick questions."""
-        with self._reading:
-            self._reader.begin_reading()
-            try:
-                yield self._reader
-            finally:
-                self._reader.rollback()
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """One state of the log on a connection of its own, for long reading."""
-        session = self._database.connect(write=False)
-        try:
-            session.begin_reading()
-            yield session
-        finally:
-            session.close()
-
-    def prove(self, index: int, *, size: int | None = None) -> Receipt:
-        """The receipt of an entry.
-
-        Args:
-            index: The entry's place in the log, from 0.
-            size: Which kept checkpoint to lead to, by its number of entries, as one that
-                witnesses signed; the newest checkpoint unless given.
-
-        Raises:
-            InputError: If there is no such entry or no such kept checkpoint.
-        """
-        with self.reading() as session:
-            head = session.head()
-            at = head.size if size is None else size
-            note = session.checkpoint(at) or (head.note if at == head.size else None)
-            if note is None:
-                raise InputError(f"No checkpoint of {at} entries was kept.")
-            if not 0 <= index < at:
-                raise InputError(f"Index {index} is not in a log of {at} entries.")
-            entry = session.entry(index)
-            proof = _roots(session, inclusion_ranges(index, at))
-        return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
-
-    def prove_consistency(self, size1: int, size2: int | None = None) -> tuple[bytes, ...]:
-        """The proof that the log of `size1` entries is the beginning of that of `size2`.
-
-        Requires 0 < size1 <= size2 <= size; `size2` is the log's size unless given.
-        """
-        with self.reading() as session:
-            size = session.head().size
-            newer = size if size2 is None else size2
-            if newer > size:
-                raise InputError(f"The log has {size} entries, not {newer}.")
-            return _roots(session, consistency_ranges(size1, newer))
-
-    def entries(self, *, kind: str | None = None, since: datetime | None = None) -> Iterator[Entry]:
-        """The entries in the order of the log, as it stood when the reading began.
-
-        Args:
-            kind: Only those of a kind.
-            since: Only those logged at this time or later.
-        """
-        since_ms = None if since is None else milliseconds(since)
-        with self.snapshot() as session:
-            for rows in session.stream_entries(kind=kind, since_ms=since_ms, rows=_ROWS):
-                for row in rows:
-                    yield as_entry(row)
-
-    def verify(self, *, checkpoint: str | None = None) -> LogReport:
-        """Checks the whole log: every entry, payload, node, kept checkpoint, and the kept head.
-
-        Args:
-            checkpoint: A checkpoint of this log that was kept elsewhere.
-
-        Raises:
-            VerificationError: If anything is not as it was logged.
-        """
-        kept = None if self._head is None else self._head.read()
-        with self.snapshot() as session:
-            return verify_log(
-                session,
-                origin=self.origin,
-                verifiers=self.verifiers,
-                kept_head=kept,
-                checkpoint=checkpoint,
-            )
+def item(kind: str, payload: Mapping[str, Json], retention: str) -> Item:
+    """What is to become an entry, with a new salt."""
+    return kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload)
 
 
 def _now() -> datetime:
@@ -444,10 +377,3 @@ def _refuse_sealed(session: Session) -> None:
         raise LedgerError(
             "The log is sealed: it went on in a new segment.", remedy="open the newest segment"
         )
-
-
-def _roots(session: Session, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-    """The roots of some ranges of entries, with one question to the database."""
-    parts = [tuple(whole_subtrees(begin, end)) for begin, end in ranges]
-    hashes = iter(session.nodes([node for part in parts for node in part]))
-    return tuple(fold([(node, next(hashes)) for node in part]) for part in parts)

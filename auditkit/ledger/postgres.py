@@ -158,6 +158,10 @@ class PostgresSession(Session):
         with _translated(self._name):
             self._connection.execute("VACUUM (FULL) payload")
 
+    def forget(self) -> None:
+        with _translated(self._name):
+            self._connection.execute("VACUUM payload")
+
     def stored_bytes(self) -> int:
         (row,) = self.fetch(
             "SELECT SUM(pg_total_relation_size(t::regclass))::bigint FROM unnest("

@@ -3,19 +3,69 @@
 A destroyed payload leaves its entry behind: when, of which kind, and a salted digest that without
 its salt answers no guess. What was destroyed, by whom, when and why is an entry itself, whose own
 payload is permanent.
+
+Laws:
+    - What a legal hold covers is not destroyed, by whatever way.
+    - Before its class's period is over, a payload is destroyed only by who says so in words
+      (`before_due`), and the entry says that it was early.
+    - A class that nobody knows is kept: a missing period is not a period of zero.
 """
 
 from __future__ import annotations
 
+import calendar
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from auditkit.errors import VerificationError
-from auditkit.ledger.entry import Entry
+from auditkit.errors import InputError, VerificationError
+from auditkit.ledger.entry import Entry, is_name
 
 PERMANENT: Final = "permanent"
 DESTROYED: Final = "ledger.payload-destroyed"
+HOLD_PLACED: Final = "ledger.hold-placed"
+HOLD_RELEASED: Final = "ledger.hold-released"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetentionClass:
+    """How long payloads of a class are kept.
+
+    Attributes:
+        name: Its name, lower case.
+        months: How many calendar months a payload is kept; None for ever.
+        law: The rule that asks for it, or why the period was chosen.
+    """
+
+    name: str
+    months: int | None
+    law: str
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name) or (self.months is not None and not 1 <= self.months <= 1200):
+            raise InputError("A retention class has a name in lower case and 1 to 1,200 months.")
+
+    def cutoff(self, now: datetime) -> datetime | None:
+        """Payloads logged at this time or before are due; None if none ever is."""
+        if self.months is None:
+            return None
+        now = now.astimezone(UTC)
+        years, month = divmod(now.year * 12 + now.month - 1 - self.months, 12)
+        day = min(now.day, calendar.monthrange(years, month + 1)[1])
+        return now.replace(year=years, month=month + 1, day=day)
+
+
+CLASSES: Final = (
+    RetentionClass(name="standard", months=12, law="no law: the log's own rule"),
+    RetentionClass(name="hipaa-6y", months=72, law="45 CFR 164.316(b)(2)(i)"),
+    RetentionClass(name="disclosures-6y", months=72, law="45 CFR 164.528"),
+    RetentionClass(name="ecoa-25m", months=25, law="12 CFR 1002.12(b)"),
+    RetentionClass(name="ecoa-business-12m", months=12, law="12 CFR 1002.12(b)"),
+    RetentionClass(name="colorado-3y", months=36, law="Colorado SB 26-189"),
+    RetentionClass(name=PERMANENT, months=None, law="records of the log about itself"),
+)
+"""The classes known without being given. Periods run from the entry's time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +77,7 @@ class Destruction:
         time: When, UTC.
         by: Who destroyed them.
         reason: Why: the class whose period was over, or the request.
+        before_due: Whether a period was not over yet.
         ranges: Which entries' payloads, as ranges `[begin, end)` of indexes.
     """
 
@@ -34,6 +85,7 @@ class Destruction:
     time: datetime
     by: str
     reason: str
+    before_due: bool
     ranges: tuple[tuple[int, int], ...]
 
     @property
@@ -51,7 +103,7 @@ class Destruction:
         payload: Any = entry.payload
         try:
             ranges = tuple((int(begin), int(end)) for begin, end in payload["ranges"])
-            by, reason = str(payload["by"]), str(payload["reason"])
+            by, reason, early = str(payload["by"]), str(payload["reason"]), payload["before_due"]
         except (TypeError, KeyError, ValueError):
             raise VerificationError(
                 f"Entry {entry.index} says that payloads were destroyed, and not which."
@@ -60,4 +112,67 @@ class Destruction:
             raise VerificationError(
                 f"Entry {entry.index} says that payloads were destroyed that were not there."
             )
-        return cls(index=entry.index, time=entry.time, by=by, reason=reason, ranges=ranges)
+        return cls(
+            index=entry.index,
+            time=entry.time,
+            by=by,
+            reason=reason,
+            before_due=early is True,
+            ranges=ranges,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A legal hold: what it covers is not destroyed until it is released.
+
+    Attributes:
+        name: Its name, as that of the matter.
+        by: Who placed it.
+        reason: Why.
+        kinds: The kinds of entries that it covers; every kind if empty.
+        begin: The first index that it covers.
+        end: Where it ends (not included); None if it covers what is still to come.
+    """
+
+    name: str
+    by: str
+    reason: str
+    kinds: tuple[str, ...] = ()
+    begin: int = 0
+    end: int | None = None
+
+    def covers(self, index: int, kind: str) -> bool:
+        """Whether an entry is under the hold."""
+        inside = self.begin <= index and (self.end is None or index < self.end)
+        return inside and (not self.kinds or kind in self.kinds)
+
+
+def holds_in_force(entries: Iterable[Entry]) -> tuple[Hold, ...]:
+    """The holds that were placed and not released, from the entries that say so, in their order."""
+    found: dict[str, Hold] = {}
+    for entry in entries:
+        payload: Any = entry.payload
+        if entry.kind == HOLD_PLACED:
+            found[payload["name"]] = Hold(
+                name=payload["name"],
+                by=payload["by"],
+                reason=payload["reason"],
+                kinds=tuple(payload["kinds"]),
+                begin=payload["begin"],
+                end=payload["end"],
+            )
+        elif entry.kind == HOLD_RELEASED:
+            found.pop(payload["name"], None)
+    return tuple(found.values())
+
+
+def as_ranges(indexes: Iterable[int]) -> list[tuple[int, int]]:
+    """Indexes as the fewest ranges `[begin, end)`, ascending."""
+    ranges: list[tuple[int, int]] = []
+    for index in sorted(set(indexes)):
+        if ranges and ranges[-1][1] == index:
+            ranges[-1] = (ranges[-1][0], index + 1)
+        else:
+            ranges.append((index, index + 1))
+    return ranges

@@ -183,6 +183,15 @@ class SqliteSession(Session):
     def reclaim(self) -> None:
         with self._translated():
             self._connection.execute("VACUUM")
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerError(
+                f"Somebody reads the log {self._database.name}, so that room is not given back.",
+                remedy="try again when nobody reads it",
+            )
+
+    def forget(self) -> None:
+        with self._translated():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def stored_bytes(self) -> int:

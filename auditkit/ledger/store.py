@@ -114,6 +114,10 @@ class Session(ABC):
         """Overwrites or drops the room of deleted rows. Outside any transaction."""
 
     @abstractmethod
+    def forget(self) -> None:
+        """Drops deleted rows from where a log of writes still has them. Outside any transaction."""
+
+    @abstractmethod
     def stored_bytes(self) -> int:
         """How much room the log's tables take, in bytes."""
 
@@ -228,6 +232,17 @@ class Session(ABC):
     def stream_nodes(self, *, rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of (id, hash), in the order of their ids."""
         return self.stream("SELECT id, hash FROM node ORDER BY id", rows=rows)
+
+    def payloads_until(self, retention: str, time_ms: int) -> list[tuple[int, str]]:
+        """Index and kind of the entries of a class up to a time that have their payload."""
+        return [
+            (index, kind)
+            for index, kind in self.fetch(
+                "SELECT e.idx, e.kind FROM entry e JOIN payload p ON p.idx = e.idx "
+                f"WHERE e.retention = {self.mark} AND e.time_ms <= {self.mark} ORDER BY e.idx",
+                (retention, time_ms),
+            )
+        ]
 
     def delete_payloads(self, indexes: Sequence[int]) -> None:
         """Destroys payloads and their salts."""

@@ -1,0 +1,149 @@
+"""The reading side of a log: entries, proofs, and the check of the whole.
+
+Needs the log's public key alone. Every question sees one state of the log, whatever is written
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+from auditkit.errors import InputError
+from auditkit.ledger.entry import Entry, milliseconds
+from auditkit.ledger.head import HeadFile
+from auditkit.ledger.note import NoteVerifier
+from auditkit.ledger.receipt import Receipt
+from auditkit.ledger.store import Database, Session, as_entry
+from auditkit.ledger.whole import LogReport, verify_log
+from auditkit.merkle import consistency_ranges, fold, inclusion_ranges, whole_subtrees
+
+_ROWS: Final = 1000
+
+
+class LogReader:
+    """A log that is read.
+
+    Attributes:
+        origin: The log's name.
+        verifiers: The log's public keys, the present one first.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        origin: str,
+        verifiers: Sequence[NoteVerifier],
+        reader: Session,
+        head: HeadFile | None,
+    ) -> None:
+        self.origin = origin
+        self.verifiers = tuple(verifiers)
+        self._database = database
+        self._reader = reader
+        self._reading = threading.Lock()
+        self._head = head
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        with self.reading() as session:
+            return session.head().size
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One state of the log, for a few quick questions."""
+        with self._reading:
+            self._reader.begin_reading()
+            try:
+                yield self._reader
+            finally:
+                self._reader.rollback()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """One state of the log on a connection of its own, for long reading."""
+        session = self._database.connect(write=False)
+        try:
+            session.begin_reading()
+            yield session
+        finally:
+            session.close()
+
+    def prove(self, index: int, *, size: int | None = None) -> Receipt:
+        """The receipt of an entry.
+
+        Args:
+            index: The entry's place in the log, from 0.
+            size: Which kept checkpoint to lead to, by its number of entries, as one that
+                witnesses signed; the newest checkpoint unless given.
+
+        Raises:
+            InputError: If there is no such entry or no such kept checkpoint.
+        """
+        with self.reading() as session:
+            head = session.head()
+            at = head.size if size is None else size
+            note = session.checkpoint(at) or (head.note if at == head.size else None)
+            if note is None:
+                raise InputError(f"No checkpoint of {at} entries was kept.")
+            if not 0 <= index < at:
+                raise InputError(f"Index {index} is not in a log of {at} entries.")
+            entry = session.entry(index)
+            proof = _roots(session, inclusion_ranges(index, at))
+        return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
+
+    def prove_consistency(self, size1: int, size2: int | None = None) -> tuple[bytes, ...]:
+        """The proof that the log of `size1` entries is the beginning of that of `size2`.
+
+        Requires 0 < size1 <= size2 <= size; `size2` is the log's size unless given.
+        """
+        with self.reading() as session:
+            size = session.head().size
+            newer = size if size2 is None else size2
+            if newer > size:
+                raise InputError(f"The log has {size} entries, not {newer}.")
+            return _roots(session, consistency_ranges(size1, newer))
+
+    def entries(self, *, kind: str | None = None, since: datetime | None = None) -> Iterator[Entry]:
+        """The entries in the order of the log, as it stood when the reading began.
+
+        Args:
+            kind: Only those of a kind.
+            since: Only those logged at this time or later.
+        """
+        since_ms = None if since is None else milliseconds(since)
+        with self.snapshot() as session:
+            for rows in session.stream_entries(kind=kind, since_ms=since_ms, rows=_ROWS):
+                for row in rows:
+                    yield as_entry(row)
+
+    def verify(self, *, checkpoint: str | None = None) -> LogReport:
+        """Checks the whole log: every entry, payload, node, kept checkpoint, and the kept head.
+
+        Args:
+            checkpoint: A checkpoint of this log that was kept elsewhere.
+
+        Raises:
+            VerificationError: If anything is not as it was logged.
+        """
+        kept = None if self._head is None else self._head.read()
+        with self.snapshot() as session:
+            return verify_log(
+                session,
+                origin=self.origin,
+                verifiers=self.verifiers,
+                kept_head=kept,
+                checkpoint=checkpoint,
+            )
+
+
+def _roots(session: Session, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
+    """The roots of some ranges of entries, with one question to the database."""
+    parts = [tuple(whole_subtrees(begin, end)) for begin, end in ranges]
+    hashes = iter(session.nodes([node for part in parts for node in part]))
+    return tuple(fold([(node, next(hashes)) for node in part]) for part in parts)

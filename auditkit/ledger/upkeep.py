@@ -1,0 +1,231 @@
+"""What is done with a log besides adding to it: payloads destroyed, holds, room given back.
+
+Each deed is one transaction with the entry that records it: there is no moment at which a payload
+is gone and nothing says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from auditkit.canonical import Json
+from auditkit.errors import InputError, LedgerError
+from auditkit.ledger.entry import Entry, is_name, milliseconds
+from auditkit.ledger.log import OWN, Ledger, item
+from auditkit.ledger.retention import (
+    CLASSES,
+    DESTROYED,
+    HOLD_PLACED,
+    HOLD_RELEASED,
+    PERMANENT,
+    Destruction,
+    Hold,
+    RetentionClass,
+    as_ranges,
+    holds_in_force,
+)
+from auditkit.ledger.store import Session, as_entry
+
+
+def destroy(
+    log: Ledger,
+    indexes: Iterable[int],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+    before_due: bool = False,
+    classes: Sequence[RetentionClass] = CLASSES,
+) -> Destruction:
+    """Destroys the payloads of some entries, with their salts. The log still verifies.
+
+    The bytes leave the database's files at once in SQLite unless somebody reads the log at that
+    moment; `reclaim` makes sure. Copies and backups are out of the log's reach.
+
+    Args:
+        log: The log, open for writing.
+        indexes: Whose payloads.
+        by: Who destroys them; an account, as it is to be read in an audit.
+        reason: Why, as "erasure request 2026-17"; no name of the person concerned.
+        now: The time, with its zone, to compare periods with.
+        before_due: Whether to destroy payloads whose period is not over.
+        classes: The retention classes in force.
+
+    Raises:
+        InputError: If there are none, or one is not there or is the log's own.
+        LedgerError: If one is under a hold, or not due.
+    """
+    wanted = sorted(set(indexes))
+    _need_words(by, reason)
+    if not wanted:
+        raise InputError("No entry is named whose payload is to be destroyed.")
+    known = {one.name: one for one in classes}
+    with log.writing() as session:
+        holds = _holds(session)
+        size, early = session.head().size, False
+        for index in wanted:
+            if not 0 <= index < size:
+                raise InputError(f"Index {index} is not in a log of {size} entries.")
+            entry = session.entry(index)
+            _need_destroyable(entry, holds)
+            if not _is_due(entry, known.get(entry.retention), now):
+                early = True
+                if not before_due:
+                    law = known[entry.retention].law if entry.retention in known else "not known"
+                    raise LedgerError(
+                        f"The payload of entry {index} is kept longer: class {entry.retention} "
+                        f"({law}).",
+                        remedy="wait, or say before_due where the law asks for erasure",
+                    )
+        found = _destroy(log, session, wanted, by=by, reason=reason, before_due=early)
+    log.forget()
+    return found
+
+
+def expire(
+    log: Ledger, *, by: str, now: datetime, classes: Sequence[RetentionClass] = CLASSES
+) -> tuple[Destruction, ...]:
+    """Destroys every payload whose period is over and that no hold covers.
+
+    Returns:
+        One record for each class that had any.
+    """
+    _need_words(by, by)
+    found = []
+    with log.writing() as session:
+        holds = _holds(session)
+        for one in classes:
+            due = _due(session, one, now, holds)
+            if due:
+                reason = f"retention class {one.name}: {one.months} months, {one.law}"
+                found.append(_destroy(log, session, due, by=by, reason=reason, before_due=False))
+    if found:
+        log.forget()
+    return tuple(found)
+
+
+def due(
+    log: Ledger, *, now: datetime, classes: Sequence[RetentionClass] = CLASSES
+) -> dict[str, int]:
+    """How many payloads `expire` would destroy, by class."""
+    with log.snapshot() as session:
+        holds = _holds(session)
+        counts = {one.name: len(_due(session, one, now, holds)) for one in classes}
+    return {name: count for name, count in counts.items() if count}
+
+
+def place_hold(log: Ledger, hold: Hold) -> int:
+    """Places a legal hold.
+
+    Returns:
+        The index of the entry that records it.
+
+    Raises:
+        InputError: If a hold of that name is in force, or it covers nothing.
+    """
+    _need_words(hold.name, hold.by, hold.reason)
+    if not all(is_name(kind) for kind in hold.kinds):
+        raise InputError("A hold covers kinds, which are written in lower case.")
+    if hold.begin < 0 or (hold.end is not None and hold.end <= hold.begin):
+        raise InputError("The hold covers no entry.")
+    with log.writing() as session:
+        if any(one.name == hold.name for one in _holds(session)):
+            raise InputError("A hold of that name is in force already.")
+        told: dict[str, Json] = {
+            "name": hold.name,
+            "by": hold.by,
+            "reason": hold.reason,
+            "kinds": list(hold.kinds),
+            "begin": hold.begin,
+            "end": hold.end,
+        }
+        return log.add(session, [item(HOLD_PLACED, told, PERMANENT)])[0].index
+
+
+def release_hold(log: Ledger, name: str, *, by: str, reason: str) -> int:
+    """Releases a legal hold.
+
+    Returns:
+        The index of the entry that records it.
+
+    Raises:
+        InputError: If no hold of that name is in force.
+    """
+    _need_words(by, reason)
+    with log.writing() as session:
+        if not any(one.name == name for one in _holds(session)):
+            raise InputError("No hold of that name is in force.")
+        told = {"name": name, "by": by, "reason": reason}
+        return log.add(session, [item(HOLD_RELEASED, told, PERMANENT)])[0].index
+
+
+def holds(log: Ledger) -> tuple[Hold, ...]:
+    """The holds in force."""
+    with log.snapshot() as session:
+        return _holds(session)
+
+
+def _destroy(
+    log: Ledger,
+    session: Session,
+    indexes: Sequence[int],
+    *,
+    by: str,
+    reason: str,
+    before_due: bool,
+) -> Destruction:
+    ranges = as_ranges(indexes)
+    told: dict[str, Json] = {
+        "ranges": [list(one) for one in ranges],
+        "by": by,
+        "reason": reason,
+        "before_due": before_due,
+    }
+    receipt = log.add(session, [item(DESTROYED, told, PERMANENT)])[0]
+    session.delete_payloads(indexes)
+    return Destruction.of_entry(receipt.entry)
+
+
+def _need_destroyable(entry: Entry, holds: Sequence[Hold]) -> None:
+    if entry.body is None:
+        raise InputError(f"The payload of entry {entry.index} was destroyed before.")
+    if entry.kind.startswith(OWN) or entry.retention == PERMANENT:
+        raise InputError(f"The payload of entry {entry.index} is permanent.")
+    for hold in holds:
+        if hold.covers(entry.index, entry.kind):
+            raise LedgerError(
+                f"Entry {entry.index} is under the legal hold {hold.name!r}.",
+                remedy="release the hold first, if that is yours to decide",
+            )
+
+
+def _is_due(entry: Entry, kept: RetentionClass | None, now: datetime) -> bool:
+    cutoff = None if kept is None else kept.cutoff(now)
+    return cutoff is not None and entry.time_ms <= milliseconds(cutoff)
+
+
+def _due(session: Session, one: RetentionClass, now: datetime, holds: Sequence[Hold]) -> list[int]:
+    cutoff = one.cutoff(now)
+    if cutoff is None or cutoff.year < 1970:
+        return []
+    return [
+        index
+        for index, kind in session.payloads_until(one.name, milliseconds(cutoff))
+        if not kind.startswith(OWN) and not any(hold.covers(index, kind) for hold in holds)
+    ]
+
+
+def _holds(session: Session) -> tuple[Hold, ...]:
+    entries = [
+        as_entry(row)
+        for kind in (HOLD_PLACED, HOLD_RELEASED)
+        for rows in session.stream_entries(kind=kind, rows=1000)
+        for row in rows
+    ]
+    return holds_in_force(sorted(entries, key=lambda entry: entry.index))
+
+
+def _need_words(*words: str) -> None:
+    if not all(isinstance(word, str) and word.strip() for word in words):
+        raise InputError("Who does it and why is part of the record, and not empty.")
