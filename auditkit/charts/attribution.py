@@ -58,8 +58,8 @@ def importance(
     high = list(upper) if upper is not None else [None] * len(names)
     top = max([*values, *(h for h in high if h is not None), 1e-12]) * 1.04
     rows = len(names)
-    with drawing(width, rows * _ROW + 36) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 8, rows * _ROW)
+    with drawing(width, rows * _ROW + 38) as figure:
+        axes = place(figure, label_width, 32, width - label_width - 8, rows * _ROW)
         axes.set_xlim(0, top)
         axes.set_ylim(rows - 0.5, -0.5)
         axes.barh(range(rows), values, height=0.56, color=ACCENT, alpha=1.0, lw=0)
@@ -106,9 +106,9 @@ def beeswarm(
     reach = float(np.abs(contributions).max()) or 1.0
     low, high = float(contributions.min()), float(contributions.max())
     margin = 0.04 * ((high - low) or reach)
-    height = rows * _SWARM_ROW + 50
+    height = rows * _SWARM_ROW + 52
     with drawing(width, height) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 8, rows * _SWARM_ROW)
+        axes = place(figure, label_width, 32, width - label_width - 8, rows * _SWARM_ROW)
         axes.set_xlim(min(low - margin, -margin), max(high + margin, margin))
         axes.set_ylim(rows - 0.5, -0.5)
         axes.axvline(0, color=SECONDARY, lw=0.6, zorder=1)
@@ -181,8 +181,8 @@ def waterfall(
         stops.append(stops[-1] + value)
     low, high = min(stops), max(stops)
     margin = 0.16 * ((high - low) or 1.0)
-    with drawing(width, (rows + 2) * _ROW + 36) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 8, (rows + 2) * _ROW)
+    with drawing(width, (rows + 2) * _ROW + 38) as figure:
+        axes = place(figure, label_width, 32, width - label_width - 8, (rows + 2) * _ROW)
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(rows + 1.5, -0.5)
         for y, value in enumerate(contributions, start=1):
@@ -272,7 +272,7 @@ def _dots(axes: object, points: Floats, colour: str) -> None:
         return
     vertices = np.repeat(points, 2, axis=0)
     codes = np.tile([Path.MOVETO, Path.LINETO], len(points))
-    axes.add_patch(
+    axes.add_artist(
         PathPatch(
             Path(vertices, codes), fill=False, edgecolor=colour, lw=1.9, capstyle="round", zorder=3
         )

@@ -80,10 +80,10 @@ def forest(
     """
     headings = sum(bool(r.heading) for r in rows)
     blocks = len(rows) + headings
-    height = blocks * _ROW + 42
+    height = blocks * _ROW + 44
     low, high = limits or _limits(rows, lines, log=log)
     with drawing(width, height) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 40, blocks * _ROW + 2)
+        axes = place(figure, label_width, 32, width - label_width - 40, blocks * _ROW + 2)
         axes.set_ylim(blocks - 0.4, -0.6)
         if log:
             axes.set_xscale("log")

@@ -26,6 +26,10 @@ GROUP_COLOURS: Final = ("#1f4e79", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "
 MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 FONT: Final = "Source Sans 3"
 TEXT_SIZE: Final = 8.0
+
+_BESIDE: Final = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
+# A line to where it began, which draws its two round ends: a dot.
+_DOT: Final = re.compile(r"M ([\d.]+) ([\d.]+) ?\nL \1 \2 ?\n")
 # Where a logarithmic axis of ratios may have ticks.
 RATIO_TICKS: Final = (
     0.1,
@@ -133,9 +137,8 @@ def finish(figure: Figure, *, alt: str, axes: tuple[tuple[str, ...], ...] = ()) 
     width, height = (float(side) * 72 for side in figure.get_size_inches())
     svg = written.getvalue().decode("utf-8")
     # Only the drawing is kept: no prolog, no comments, no metadata block.
-    svg = re.sub(
-        r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL
-    )
+    svg = _BESIDE.sub("", svg[svg.index("<svg") :])
+    svg = _DOT.sub(lambda dot: f"M{float(dot[1]):.1f} {float(dot[2]):.1f}h0", svg)
     return Chart(svg=svg, alt=alt, width=width, height=height, axes=axes)
 
 
@@ -180,6 +183,19 @@ def shorten(label: str, *, limit: int = 34) -> str:
 @cache
 def _know_the_font() -> None:
     from fontpkg_source_sans_3 import ROOT
-    from matplotlib.font_manager import fontManager
+    from matplotlib.font_manager import FontEntry, fontManager
 
-    fontManager.addfont(str(ROOT / "files" / "SourceSans3[wght].ttf"))
+    # Named by hand: matplotlib takes a variable font for its thinnest weight.
+    files = {"normal": "SourceSans3[wght].ttf", "italic": "SourceSans3-Italic[wght].ttf"}
+    for style, name in files.items():
+        fontManager.ttflist.append(
+            FontEntry(
+                fname=str(ROOT / "files" / name),
+                name=FONT,
+                style=style,
+                variant="normal",
+                weight=400,
+                stretch="normal",
+                size="scalable",
+            )
+        )

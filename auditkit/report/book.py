@@ -6,25 +6,22 @@ stands on the page, in reading order, as often as it stands there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
 
 from markupsafe import Markup, escape
 
 from auditkit.audit import Judgement
 from auditkit.evidence import Evidence, Finding, Measurement, Table
 from auditkit.report.figures import Digits, tokens, written
-from auditkit.report.text import shown
+from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
 
 _DIGITS: Final = {"brier": 3, "calibration_error": 3}
+_MOST_DIGITS: Final = 4
+_LONG_WORD: Final = 18
 _OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
-
-
-class Words(Protocol):
-    """Something that can be printed: a text, a number, or several in a row."""
-
-    def __html__(self) -> str: ...
 
 
 class Printed:
@@ -38,7 +35,7 @@ class Printed:
     def __html__(self) -> Markup:
         """The text as markup; notes that it was printed."""
         self.note()
-        return escape(self.text)
+        return _breakable(self.text)
 
     def __str__(self) -> str:
         """The text; for descriptions that are not on the page."""
@@ -218,9 +215,9 @@ class Book:
 
     # Fixed texts
 
-    def quote(self, text: str, *, source: str = "statement") -> Printed:
-        """A string of the statement, word for word."""
-        visible = shown(text)
+    def quote(self, text: str, *, source: str = "statement", limit: int = LIMIT) -> Printed:
+        """A string of the statement, word for word, cut to a number of characters."""
+        visible = shown(text, limit=limit)
         return Printed(visible, {"source": source} if tokens(visible) else None, self)
 
     def stated(self, text: str) -> Printed:
@@ -253,18 +250,44 @@ class Book:
         assert text
         return Line(sign, self.fact(*where, value=finding.threshold, digits="exact"))
 
-    def group(self, pairs: Iterable[tuple[str, str]]) -> Line:
-        """A group in words: `afam yes, single no`."""
+    def group(self, pairs: Sequence[tuple[str, str]], *, limit: int = LIMIT) -> Line:
+        """A group in words: `afam yes, single no`; cut part by part if it is too long."""
+        length = sum(len(name) + len(value) + 3 for name, value in pairs)
+        each = LIMIT if length <= limit else max(4, limit // (2 * len(pairs)) - 2)
         return joined(
             ", ",
-            (Line(self.quote(name), " ", self.quote(value)) for name, value in pairs),
+            (
+                Line(self.quote(name, limit=each), " ", self.quote(value, limit=each))
+                for name, value in pairs
+            ),
         )
 
     def _is_small(self, evidence: Evidence, of: Measurement) -> bool:
         return bool(of.group) and evidence.area in _OF_PEOPLE and of.n < self._small
 
 
+def _breakable(text: str) -> Markup:
+    """Markup that lets very long words break, but never inside a number."""
+    if len(text) <= _LONG_WORD:
+        return escape(text)
+    pieces: list[str | Markup] = []
+    run = 0
+    for before, character in pairwise(f" {text}"):
+        run = 0 if character == " " else run + 1
+        if run > _LONG_WORD and not (before.isdigit() or character.isdigit()):
+            pieces.append(Markup("<wbr>"))
+            run = 0
+        pieces.append(character)
+    return Markup("").join(pieces)
+
+
 def _places(of: Measurement, number: float) -> Digits:
+    """Decimals: the same for a value and its interval, enough that none of them reads as zero."""
     if isinstance(number, int) and not isinstance(number, bool):
         return None
-    return _DIGITS.get(of.name, 2)
+    fewest = _DIGITS.get(of.name, 2)
+    sizes = [abs(v) for v in (of.value, of.lower, of.upper) if v]
+    for places in range(fewest, _MOST_DIGITS + 1):
+        if all(size >= 0.5 * 10.0**-places for size in sizes):
+            return places
+    return fewest

@@ -215,7 +215,7 @@ def _unfounded(
         return str(fixed["text"]) == f"{count:,}"
 
     holds: dict[str, Callable[[Mapping[str, Any]], bool]] = {
-        "statement": lambda f: f["text"] in in_statement,
+        "statement": lambda f: f["text"] in in_statement or _is_cut(f["text"], in_statement),
         "digest": lambda f: _is_digest(f["text"], hexes, digest),
         "receipt": lambda f: in_receipt is None or f["text"] in in_receipt,
         "stated": lambda f: f["text"] in stated,
@@ -246,6 +246,11 @@ STATED: Final = (
 )
 
 
+def _is_cut(text: str, whole: Collection[str]) -> bool:
+    """Whether a text is the beginning of a longer one, with an ellipsis."""
+    return text.endswith("…") and any(known.startswith(text[:-1]) for known in whole)
+
+
 def _is_digest(text: str, hexes: Collection[str], own: str) -> bool:
     if text.startswith("AK-"):
         return text == f"AK-{own[:12]}"
@@ -266,7 +271,7 @@ def _is_scale(labels: Sequence[str]) -> bool:
 
 
 def _missing_findings(figures: Mapping[str, Any], statement: Mapping[str, Any]) -> list[str]:
-    """Findings whose sentence the report does not print, and outcomes that it does not count."""
+    """Open findings whose sentence is not printed, and outcomes that are not counted."""
     quoted = {f["text"] for f in figures["fixed"] if f["source"] == "statement"}
     counted = {
         dict(f["where"]).get("outcome")
@@ -276,7 +281,9 @@ def _missing_findings(figures: Mapping[str, Any], statement: Mapping[str, Any]) 
     problems = [
         f"The finding {finding['rule']} is not on the pages."
         for finding in statement["predicate"]["findings"]
-        if tokens(sentence := shown(finding["statement"])) and sentence not in quoted
+        if finding["outcome"] not in {Outcome.PASS, Outcome.NOT_APPLICABLE}
+        and tokens(sentence := shown(finding["statement"]))
+        and sentence not in quoted
     ]
     problems += [
         f"The pages do not say how many conditions are {outcome.words}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from auditkit.audit import Judgement
@@ -15,6 +16,7 @@ from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
 from auditkit.report.blocks import Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
+from auditkit.report.files import offline_script
 from auditkit.report.glossary import explained
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
@@ -204,11 +206,6 @@ class Page:
         return self._findings(Outcome.NOT_ASSESSED)
 
     @property
-    def others(self) -> list[Row]:
-        """Conditions that are met or do not apply."""
-        return self._findings(Outcome.PASS, Outcome.NOT_APPLICABLE)
-
-    @property
     def conditions(self) -> list[Row]:
         """All conditions, worst first."""
         return self._findings(*SEVEREST_FIRST)
@@ -224,7 +221,7 @@ class Page:
 
     # Evidence
 
-    @property
+    @cached_property
     def areas(self) -> list[Area]:
         """The sections of evidence, numbered after the two sections on conditions."""
         known = dict(AREAS)
@@ -307,6 +304,11 @@ class Page:
         ]
 
     # Index, verification, method
+
+    @property
+    def has_script(self) -> bool:
+        """Whether a script that verifies without auditkit is attached."""
+        return offline_script() is not None
 
     @property
     def index(self) -> list[dict[str, Any]]:
@@ -432,6 +434,9 @@ class Row:
         self.status = Status(outcome=finding.outcome)
         self.severity = finding.severity
         self.sentence = book.quote(finding.statement)
+        self.stop = "" if finding.statement.endswith((".", "!", "?")) else "."
+        again = finding.statement.startswith(finding.title)
+        self.told = Line(*(() if again else (self.title, ". ")), self.sentence, self.stop)
         self.citation = book.quote(finding.citation)
         self.why = book.quote(rule.why)
         self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""

@@ -20,7 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.errors import OutputError
-from auditkit.report.fonts import font_files
+from auditkit.report.files import font_files
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:
@@ -170,7 +170,33 @@ def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str) -> Docum
         font_config=fonts, stylesheets=sheets
     )
     document.metadata.__class__ = _metadata_class()
+    document.fonts = _LightFonts()
     return document
+
+
+class _LightFonts(dict[Any, Any]):
+    """Fonts to embed, without the tables that only laying text out needs.
+
+    The pages are laid out by then. WeasyPrint drops these tables too, but where HarfBuzz's
+    subsetter is not installed it reads them through first, which takes longer than all the rest.
+    """
+
+    def __setitem__(self, key: Any, font: Any) -> None:
+        font.file_content = _without_layout_tables(font.file_content)
+        super().__setitem__(key, font)
+
+
+@cache
+def _without_layout_tables(content: bytes) -> bytes:
+    from fontTools.ttLib import TTFont
+
+    slim = io.BytesIO()
+    with TTFont(io.BytesIO(content), lazy=True, recalcTimestamp=False) as font:
+        for tag in ("GSUB", "GPOS", "GDEF"):
+            if tag in font:
+                del font[tag]
+        font.save(slim)
+    return slim.getvalue()
 
 
 def _fetcher(files: Mapping[str, bytes]) -> Any:

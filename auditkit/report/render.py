@@ -11,16 +11,16 @@ from typing import Any
 
 from auditkit.audit import Judgement
 from auditkit.canonical import canonical_bytes, parse_json
-from auditkit.errors import AuditkitError, OutputError
+from auditkit.errors import OutputError
 from auditkit.evidence import Table
 from auditkit.report.book import Book
 from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
+from auditkit.report.files import offline_script
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.pdf import Attached, Paper, page_texts, tokens_beyond
 from auditkit.report.vocabulary import VOCABULARY
-from auditkit.resources import data_path
 
 
 def render(
@@ -165,9 +165,8 @@ def _attached(
                 description=f"Table {table.name}, for spreadsheets",
             ),
         ]
-    try:
-        script = data_path("report_templates", "verify_offline.py").read_bytes()
-    except AuditkitError:
+    script = offline_script()
+    if script is None:
         return files
     return [
         *files,

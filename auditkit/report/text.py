@@ -15,12 +15,12 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-_LIMIT = 400
+LIMIT = 400
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MAX_MARKS = 2
 
 
-def shown(text: str, *, limit: int = _LIMIT) -> str:
+def shown(text: str, *, limit: int = LIMIT) -> str:
     r"""Foreign text as it may be printed.
 
     Args:
@@ -38,9 +38,15 @@ def shown(text: str, *, limit: int = _LIMIT) -> str:
         piece = character if _is_plain(character) and marks <= _MAX_MARKS else _escape(character)
         length += len(piece)
         if length > limit:
-            return "".join(pieces).rstrip() + "…"
+            return _cut(pieces, limit)
         pieces.append(piece)
     return "".join(pieces)
+
+
+def _cut(pieces: list[str], limit: int) -> str:
+    """The text with an ellipsis, not cut inside a number, which would then read as another."""
+    kept = "".join(pieces)[: limit - 1]
+    return kept.rstrip("0123456789.,").rstrip() + "…"
 
 
 def _is_plain(character: str) -> bool:
@@ -65,7 +71,7 @@ def _drawn() -> frozenset[int]:
     """The characters that both of the report's fonts draw."""
     from fontTools.ttLib import TTFont
 
-    from auditkit.report.fonts import font_files
+    from auditkit.report.files import font_files
 
     known: list[frozenset[int]] = []
     for name in ("sans", "mono"):

@@ -22,7 +22,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
     names = [m.group[0][1] for m in ranked]
-    labels = [book.quote(name) for name in names]
+    labels = [book.quote(name, limit=30) for name in names]
     eid = book.quote(evidence.id)
     unit = ranked[0].unit
     level = next((m for m in ranked if m.level is not None), None)
@@ -31,7 +31,9 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         how = Line(how, " Lines: intervals at ", book.percent(evidence, level), ".")
     blocks: list[Block] = [
         ChartBlock(
-            title=Line("Scores move most with ", _listed([book.quote(n) for n in names[:3]]), "."),
+            title=Line(
+                "Scores move most with ", _listed([book.quote(n, limit=60) for n in names[:3]]), "."
+            ),
             chart=importance(
                 [str(label) for label in labels],
                 [float(m.value or 0) for m in ranked],
@@ -88,7 +90,7 @@ def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
             ")",
         ),
         columns=[
-            Column(heading="Rank", align="right", narrow=True),
+            Column(heading="Rank", narrow=True),
             Column(heading="Feature"),
             Column(heading="Value", align="right"),
             Column(heading="Reference", align="right"),
@@ -120,7 +122,7 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
     values = next((t for t in source.tables if t.name == "feature_values"), None)
     labels: list[Text] = []
     for name in kept:
-        label: Text = book.quote(name)
+        label: Text = book.quote(name, limit=28)
         if values is not None and name in values.columns and row < len(values.rows):
             label = Line(label, " = ", book.cell(source, values, row, name))
         labels.append(label)
@@ -164,7 +166,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: str) -> Chart
     features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
     if len(contributions) != len(features):
         return None
-    labels = [book.quote(n) for n in known]
+    labels = [book.quote(n, limit=30) for n in known]
     return ChartBlock(
         title="Each dot is one case: how far a feature moved its score, and in which direction.",
         chart=beeswarm(

@@ -159,7 +159,7 @@ def _forest(
     estimates: list[Estimate] = []
     level: Measurement | None = None
     for m in shown:
-        label, n = book.group(m.group), book.n(evidence, m)
+        label, n = book.group(m.group, limit=34), book.n(evidence, m)
         texts += [label, n]
         level = level or (m if m.level is not None else None)
         reference = bool(m.group) and m.group == m.compared_with

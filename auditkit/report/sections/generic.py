@@ -28,7 +28,7 @@ def measurements(
     evidence: Evidence,
     shown: Sequence[Measurement],
     *,
-    caption: str = "Measurements",
+    caption: str = "What was measured",
 ) -> TableBlock:
     """Measurements with their intervals and n, at most forty; the rest is attached."""
     grouped = any(m.group for m in shown)
@@ -43,15 +43,19 @@ def measurements(
         Column(heading="Value (interval)", align="right"),
         Column(heading="n", align="right", narrow=True),
         Column(heading="Unit"),
-        Column(heading="Method"),
     ]
+    with_method = any(m.method for m in listed)
+    if with_method:
+        columns.append(Column(heading="Method"))
     body: list[list[Cell]] = []
     reasons: dict[str, None] = {}
     for m in listed:
         row: list[Cell] = [in_words(m.name)]
         if grouped:
             row.append(book.group(m.group) if m.group else "all")
-        row += [book.interval(evidence, m), book.n(evidence, m), m.unit, book.quote(m.method)]
+        row += [book.interval(evidence, m), book.n(evidence, m), book.quote(m.unit)]
+        if with_method:
+            row.append(book.quote(m.method))
         body.append(row)
         if m.value is None:
             reasons[m.reason] = None
