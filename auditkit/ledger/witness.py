@@ -1,0 +1,297 @@
+"""A witness: someone else who remembers how long a log was, and signs only what still begins so.
+
+The owner of a log holds its key and its database, and can show each reader another log, each
+whole in itself. A witness that signs one line for one size, and the next only with a proof that
+the log grew from there, takes that away: a reader who asks for witnesses' lines sees the log that
+everyone sees.
+
+Laws:
+    - A log that forked or shrank gets no signature.
+    - What was signed is remembered before the signature leaves, and one request at a time is
+      checked and remembered.
+
+The protocol is C2SP tlog-witness: a request is text, and the same text travels over HTTP
+(`auditkit.ledger.witness_http`) or on a stick, for machines without a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from auditkit.errors import LedgerError, VerificationError
+from auditkit.ledger.entry import milliseconds
+from auditkit.ledger.log import Ledger
+from auditkit.ledger.note import (
+    Checkpoint,
+    NoteSigner,
+    NoteVerifier,
+    add_signatures,
+    from_base64,
+    open_checkpoint,
+    open_note,
+    split_note,
+)
+from auditkit.merkle import verify_consistency
+
+_MAX_PROOF: Final = 63
+
+
+class RefusalError(VerificationError):
+    """The witness does not sign.
+
+    Attributes:
+        status: The status of the protocol's answer: 400, 403, 404, 409 or 422.
+        known_size: On 409, the size that the witness signed last.
+    """
+
+    def __init__(self, message: str, *, status: int, known_size: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.known_size = known_size
+
+
+class Witness:
+    """Signs checkpoints of the logs it knows.
+
+    Args:
+        signer: The witness's own key.
+        logs: Public keys of the logs.
+        folder: Where it remembers what it signed; made if it does not exist.
+        clock: Tells the time, with its zone.
+    """
+
+    def __init__(
+        self,
+        *,
+        signer: NoteSigner,
+        logs: Sequence[NoteVerifier],
+        folder: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._signer = signer
+        self._logs = tuple(logs)
+        self._folder = folder
+        self._clock = clock
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unusable(folder, error) from error
+
+    def sign(self, request: str) -> str:
+        """Checks a request, remembers its checkpoint, and signs it.
+
+        Args:
+            request: What `request_text` made.
+
+        Returns:
+            The witness's signature line.
+
+        Raises:
+            RefusalError: If the log is unknown, or did not grow from what was signed before.
+            LedgerError: If the witness cannot remember.
+        """
+        old_size, proof, note = read_request(request)
+        text, _ = split_note(note)
+        origin = Checkpoint.parse(text).origin
+        mine = [
+            log for log in self._logs if origin == log.name or origin.startswith(log.name + "/")
+        ]
+        if not mine:
+            raise RefusalError("The witness does not know the log.", status=404)
+        try:
+            checkpoint = open_checkpoint(note, mine)
+        except VerificationError as error:
+            raise RefusalError(error.message, status=403) from error
+        if old_size > checkpoint.size:
+            raise RefusalError("The old size is larger than the checkpoint's.", status=400)
+        with self._locked():
+            self._check_growth(checkpoint, old_size, proof, mine)
+            self._remember(origin, note)
+        seconds = milliseconds(self._clock()) // 1000
+        return self._signer.cosign(text, seconds=seconds)
+
+    def known(self, origin: str) -> str | None:
+        """The checkpoint of a log that was signed last."""
+        try:
+            return self._path(origin).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unusable(self._folder, error) from error
+
+    def _check_growth(
+        self,
+        checkpoint: Checkpoint,
+        old_size: int,
+        proof: Sequence[bytes],
+        keys: Sequence[NoteVerifier],
+    ) -> None:
+        known = self.known(checkpoint.origin)
+        before = None if known is None else open_checkpoint(known, keys)
+        known_size = 0 if before is None else before.size
+        if old_size != known_size:
+            raise RefusalError(
+                f"The witness signed {known_size} entries last, not {old_size}.",
+                status=409,
+                known_size=known_size,
+            )
+        if before is None or before.size == 0:
+            if proof:
+                raise RefusalError("A proof from an empty log proves nothing.", status=422)
+            return
+        if before.size == checkpoint.size and before.root != checkpoint.root:
+            raise RefusalError(
+                f"The log forked: it has two roots for {before.size} entries.",
+                status=409,
+                known_size=known_size,
+            )
+        try:
+            verify_consistency(before.size, checkpoint.size, proof, before.root, checkpoint.root)
+        except VerificationError as error:
+            raise RefusalError(
+                f"The log does not begin as it was: {error.message}", status=422
+            ) from error
+
+    def _remember(self, origin: str, note: str) -> None:
+        path = self._path(origin)
+        new = path.with_suffix(".new")
+        try:
+            with new.open("w", encoding="utf-8", newline="") as file:
+                file.write(note)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
+
+    def _path(self, origin: str) -> Path:
+        return self._folder / f"{hashlib.sha256(origin.encode()).hexdigest()}.checkpoint"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def request_text(*, old_size: int, proof: Sequence[bytes], checkpoint: str) -> str:
+    """What a witness is asked, as text.
+
+    Args:
+        old_size: The size that the witness signed last; 0 if it never did.
+        proof: The consistency proof from there; empty if the old size is 0 or the same.
+        checkpoint: The signed checkpoint.
+    """
+    lines = "".join(f"{base64.b64encode(value).decode()}\n" for value in proof)
+    return f"old {old_size}\n{lines}\n{checkpoint}"
+
+
+def read_request(text: str) -> tuple[int, tuple[bytes, ...], str]:
+    """Reads what `request_text` wrote: old size, proof, checkpoint.
+
+    Raises:
+        RefusalError: If it is anything else.
+    """
+    malformed = RefusalError("The text is no request to a witness.", status=400)
+    head, blank, note = text.partition("\n\n")
+    first, *lines = head.split("\n")
+    word, _, number = first.partition(" ")
+    try:
+        proof = tuple(from_base64(line) for line in lines)
+        old_size = int(number[:20])
+        split_note(note)
+        Checkpoint.parse(split_note(note)[0])
+    except (ValueError, VerificationError):
+        raise malformed from None
+    if not blank or word != "old" or str(old_size) != number or old_size < 0:
+        raise malformed
+    if len(proof) > _MAX_PROOF or any(len(value) != 32 for value in proof):
+        raise malformed
+    return old_size, proof, note
+
+
+def request_for(log: Ledger, *, old_size: int) -> str:
+    """A request to a witness over a log's newest checkpoint, which is kept in the log.
+
+    Args:
+        log: The log, open for writing.
+        old_size: The size that the witness signed last; 0 if it never did.
+
+    Raises:
+        VerificationError: If the witness knows a longer log than this one.
+    """
+    note = log.checkpoint()
+    size = Checkpoint.parse(split_note(note)[0]).size
+    if old_size > size:
+        raise VerificationError(
+            f"The witness signed {old_size} entries, and the log has {size}: it was rolled back."
+        )
+    proof = log.prove_consistency(old_size, size) if old_size else ()
+    return request_text(old_size=old_size, proof=proof, checkpoint=note)
+
+
+def last_cosigned(log: Ledger, witness: NoteVerifier) -> int:
+    """The size of the newest kept checkpoint that a witness signed; 0 if there is none."""
+    with log.reading() as session:
+        kept = session.checkpoints()
+    for size, note in reversed(kept):
+        try:
+            open_note(note, [witness])
+        except VerificationError:
+            continue
+        return size
+    return 0
+
+
+def keep_cosignature(log: Ledger, request: str, answer: str, witness: NoteVerifier) -> str:
+    """Checks a witness's answer and keeps it with the checkpoint that it signed.
+
+    Args:
+        log: The log, open for writing.
+        request: What the witness was asked.
+        answer: The signature line that it gave.
+        witness: Its public key.
+
+    Returns:
+        The checkpoint with all its signatures.
+
+    Raises:
+        VerificationError: If the line is not the witness's over that checkpoint.
+    """
+    _, _, note = read_request(request)
+    open_note(add_signatures(note, answer), [witness])
+    size = open_checkpoint(note, log.verifiers).size
+    with log.writing() as session:
+        kept = session.checkpoint(size)
+        if kept is None or split_note(kept)[0] != split_note(note)[0]:
+            raise VerificationError("The log keeps no such checkpoint.")
+        signed = add_signatures(kept, answer)
+        open_note(signed, [witness])
+        session.put_checkpoint(size, signed)
+    return signed
+
+
+def _unusable(folder: Path, error: Exception) -> LedgerError:
+    return LedgerError(
+        f"The witness cannot use its folder {folder.name} ({type(error).__name__}).",
+        remedy="check the folder's permissions and the disk's room",
+    )
