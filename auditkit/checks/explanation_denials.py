@@ -10,20 +10,37 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks._explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.reasons import (
-    LEAST_SHARE,
     MARGINAL,
-    MOST,
-    PRINCIPAL_SHARE,
+    Limits,
     Reason,
     cell,
+    kept_shares,
     principal_reasons,
     reference_population,
 )
+from auditkit.measures.trust import block_values, resampled_weights
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from auditkit.measures.attribution import Attribution
     from auditkit.subject import Case
 
-_COLUMNS = ("row", "score", "rank", "feature", "value", "reference_value", "contribution")
+_COLUMNS = (
+    "row",
+    "score",
+    "rank",
+    "feature",
+    "value",
+    "reference_value",
+    "contribution",
+    "share",
+    "kept",
+    "stable",
+)
+# Fewer rows than this cannot be resampled, and no reason is called stable.
+_LEAST_REFERENCE = 20
 
 
 def _run(case: Case, parameters: Parameters) -> Evidence:
@@ -47,20 +64,37 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
     rows = case.features.iloc[denied].reset_index(drop=True)
     attribution = favourable_attribution(case, rows, population)
+    limits = Limits(
+        most=int(parameters["most"]),
+        principal_share=float(parameters["principal_share"]),
+        least_share=float(parameters["least_share"]),
+    )
+    named = {attribute.casefold() for attribute in case.groups}
+    protected = frozenset(f for f in attribution.feature_names if f.casefold() in named)
+    kept = _kept(
+        case,
+        rows=rows,
+        population=population,
+        attribution=attribution,
+        limits=limits,
+        parameters=parameters,
+    )
     listed = [
         principal_reasons(
             contributions,
             names=attribution.feature_names,
             values=tuple(map(cell, values)),
             reference_values=attribution.typical,
-            most=int(parameters["most"]),
-            principal_share=float(parameters["principal_share"]),
-            least_share=float(parameters["least_share"]),
+            limits=limits,
+            protected=protected,
+            kept=None if kept is None else kept[position],
         )
-        for contributions, values in zip(
-            attribution.values, rows.itertuples(index=False, name=None), strict=True
+        for position, (contributions, values) in enumerate(
+            zip(attribution.values, rows.itertuples(index=False, name=None), strict=True)
         )
     ]
+    on_protected = _on_protected(attribution, protected, limits)
+    least_kept = float(parameters["least_kept"])
     scores = case.score(rows)
     return CHECK.evidence(
         parameters={
@@ -74,7 +108,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         },
         n=len(denied),
         population="denials",
-        measurements=_measurements(listed, len(case.decisions)),
+        measurements=_measurements(listed, len(case.decisions), on_protected, least_kept),
         tables=(
             Table(
                 name="denial_reasons",
@@ -89,6 +123,9 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                         r.value,
                         r.reference_value,
                         r.contribution,
+                        r.share,
+                        r.kept,
+                        r.kept is not None and r.kept >= least_kept,
                     )
                     for row, score, reasons in zip(denied, scores, listed, strict=True)
                     for r in reasons
@@ -99,7 +136,35 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
 
 
-def _measurements(listed: list[tuple[Reason, ...]], rows: int) -> tuple[Measurement, ...]:
+def _kept(
+    case: Case,
+    *,
+    rows: pd.DataFrame,
+    population: pd.DataFrame,
+    attribution: Attribution,
+    limits: Limits,
+    parameters: Parameters,
+) -> NDArray[np.float64] | None:
+    """In what share of resamples each factor is principal; None: too few rows to resample."""
+    if len(population) < _LEAST_REFERENCE:
+        return None
+    blocks = min(int(parameters["blocks"]), len(population) // 2)
+    values = block_values(case.model, rows, population, blocks=blocks, seed=case.seed)
+    # The blocks explain the model's own class; the favourable one may be the other.
+    towards = 1.0 if float((values.mean(axis=0) * attribution.values).sum()) >= 0 else -1.0
+    weights = resampled_weights(blocks, int(parameters["resamples"]), case.seed)
+    return kept_shares(towards * values, weights, limits)
+
+
+def _on_protected(attribution: Attribution, protected: frozenset[str], limits: Limits) -> int:
+    """How many denials have a protected attribute among their principal factors."""
+    columns = [i for i, f in enumerate(attribution.feature_names) if f in protected]
+    return int((limits.ranks(attribution.values)[:, columns] > 0).any(axis=1).sum())
+
+
+def _measurements(
+    listed: list[tuple[Reason, ...]], rows: int, on_protected: int, least_kept: float
+) -> tuple[Measurement, ...]:
     denials = len(listed)
     with_reasons = [reasons for reasons in listed if reasons]
     coverage = [sum(r.share for r in reasons) for reasons in with_reasons]
@@ -117,6 +182,21 @@ def _measurements(listed: list[tuple[Reason, ...]], rows: int) -> tuple[Measurem
             method="median share of adverse attribution that the listed reasons carry",
             **content,
         ),
+        _stable(with_reasons, least_kept),
+        Measurement(name="denials_on_protected", value=on_protected, n=denials, unit="count"),
+    )
+
+
+def _stable(listed: list[tuple[Reason, ...]], least_kept: float) -> Measurement:
+    """Share of denials all of whose reasons are principal in nearly every resample."""
+    method = f"every reason is principal in at least {least_kept:g} of the resamples"
+    known = [[r.kept for r in reasons if r.kept is not None] for reasons in listed]
+    if not any(known):
+        reason = f"fewer than {_LEAST_REFERENCE} rows in the reference population, or no reason"
+        return Measurement(name="stable_denials", value=None, n=0, method=method, reason=reason)
+    stable = sum(min(kept) >= least_kept for kept in known)
+    return Measurement(
+        name="stable_denials", value=stable / len(known), n=len(known), method=method
     )
 
 
@@ -137,9 +217,12 @@ CHECK: Check = Check(
         "population": MARGINAL,
         "marginal_share": 0.1,
         "marginal_rows": 50,
-        "most": MOST,
-        "principal_share": PRINCIPAL_SHARE,
-        "least_share": LEAST_SHARE,
+        "most": Limits().most,
+        "principal_share": Limits().principal_share,
+        "least_share": Limits().least_share,
+        "blocks": 10,
+        "resamples": 100,
+        "least_kept": 0.95,
     },
     run=_run,
 )

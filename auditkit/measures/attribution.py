@@ -21,7 +21,7 @@ import numpy as np
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
 from auditkit.measures.explained_output import PROBABILITY
-from auditkit.measures.reasons import Reason, cell, principal_reasons
+from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,12 +83,12 @@ class Attribution:
             self, values=-self.values, base=whole - self.base, outputs=whole - self.outputs
         )
 
-    def reasons(self, row: int, **limits: Any) -> tuple[Reason, ...]:
+    def reasons(self, row: int, *, limits: Limits | None = None) -> tuple[Reason, ...]:
         """The principal reasons that spoke against a row; see `auditkit.measures.reasons`.
 
         Args:
             row: Counted from 0.
-            limits: `most`, `principal_share` and `least_share` of `principal_reasons`.
+            limits: Which factors are principal; default: up to four, and none left out.
 
         Raises:
             InputError: If there is no such row.
@@ -99,7 +99,7 @@ class Attribution:
             names=self.feature_names,
             values=tuple(cell(v) for v in self.data.iloc[row]),
             reference_values=self.typical,
-            **limits,
+            limits=limits or Limits(),
         )
 
     def to_frame(self) -> pd.DataFrame:

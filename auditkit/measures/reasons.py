@@ -9,6 +9,9 @@ Laws:
     - A principal reason is never left out. Up to `most` are listed, and beyond that every factor
       that carries at least `principal_share` of all that spoke against the applicant.
     - A factor that carries less than `least_share` is no reason, even where few others remain.
+    - A reason is stable if it stays among the principal ones in nearly every resample of the
+      reference population. An unstable one holds back the letter.
+    - A protected attribute is never given as a reason. Where one is principal that is said aloud.
 """
 
 from __future__ import annotations
@@ -19,19 +22,58 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.evidence import Cell
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-MOST: Final = 4
-PRINCIPAL_SHARE: Final = 0.15
-LEAST_SHARE: Final = 0.01
+    Doubles = NDArray[np.float64]
 
 MARGINAL: Final = "approved at or just above the cut-off"
 APPROVED: Final = "all approved"
 ALL: Final = "all applicants"
 POPULATIONS: Final = (MARGINAL, APPROVED, ALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Which adverse factors are principal.
+
+    Attributes:
+        most: How many are listed, unless more are principal, >= 1. Comment 9(b)(2)-1: more than
+            four are not likely to be helpful.
+        principal_share: Beyond `most`, what share of all that is adverse makes a factor principal,
+            in (0, 1].
+        least_share: What share a factor must carry to be a reason at all, in [0, 1).
+    """
+
+    most: int = 4
+    principal_share: float = 0.15
+    least_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or not 0 < self.principal_share <= 1 or not 0 <= self.least_share < 1:
+            raise InputError(
+                "The limits on reasons are out of range.",
+                remedy="give most >= 1, principal_share in (0, 1], least_share in [0, 1)",
+            )
+
+    def ranks(self, contributions: Doubles) -> NDArray[np.int64]:
+        """The rank of each principal factor, from 1; 0 for every other factor.
+
+        Args:
+            contributions: Attributions of the favourable outcome, shape `(rows, features)`.
+        """
+        adverse = np.minimum(contributions, 0.0)
+        total = adverse.sum(axis=1, keepdims=True)
+        shares = np.divide(adverse, total, out=np.zeros_like(adverse), where=total < 0)
+        order = np.argsort(adverse, axis=1, kind="stable")
+        ranks = np.argsort(order, axis=1) + 1
+        listed = np.where(
+            ranks <= self.most, shares >= self.least_share, shares >= self.principal_share
+        )
+        return np.where(listed & (shares > 0), ranks, 0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,25 +87,27 @@ class Reason:
         reference_value: The reference population's median; its commonest value, if not a number.
         contribution: The factor's attribution, < 0, in the attribution's unit.
         share: Its part of all adverse attribution of the row, in (0, 1].
+        kept: In what share of resamples of the reference it is principal too; None: not resampled.
     """
 
     rank: int
     feature: str
-    value: bool | int | float | str | None
-    reference_value: bool | int | float | str | None
+    value: Cell
+    reference_value: Cell
     contribution: float
     share: float
+    kept: float | None = None
 
 
 def principal_reasons(
-    contributions: NDArray[np.float64],
+    contributions: Doubles,
     *,
     names: tuple[str, ...],
     values: tuple[Any, ...],
     reference_values: tuple[Any, ...],
-    most: int = MOST,
-    principal_share: float = PRINCIPAL_SHARE,
-    least_share: float = LEAST_SHARE,
+    limits: Limits,
+    protected: frozenset[str] = frozenset(),
+    kept: Doubles | None = None,
 ) -> tuple[Reason, ...]:
     """The principal reasons of one row, heaviest first; ties keep the order of the columns.
 
@@ -72,22 +116,14 @@ def principal_reasons(
         names: The factors.
         values: The row's values.
         reference_values: From `typical_values`.
-        most: How many are listed, unless more are principal.
-        principal_share: Beyond `most`, what share makes a factor principal, in (0, 1].
-        least_share: What share a factor must carry to be a reason at all, in [0, 1).
+        limits: Which factors are principal.
+        protected: Factors that are never given as reasons.
+        kept: From `kept_shares`, shape `(features,)`.
     """
-    adverse = np.minimum(contributions, 0.0)
-    total = float(adverse.sum())
-    if total == 0:
-        return ()
-    shares = adverse / total
-    order = np.argsort(adverse, kind="stable")
-    listed = [
-        int(i)
-        for rank, i in enumerate(order)
-        if shares[i] > 0
-        and (shares[i] >= least_share if rank < most else shares[i] >= principal_share)
-    ]
+    ranks = limits.ranks(contributions[None, :])[0]
+    total = float(np.minimum(contributions, 0.0).sum())
+    listed = [int(i) for i in np.argsort(ranks, kind="stable") if ranks[i]]
+    allowed = [i for i in listed if names[i] not in protected]
     return tuple(
         Reason(
             rank=rank,
@@ -95,10 +131,27 @@ def principal_reasons(
             value=values[i],
             reference_value=reference_values[i],
             contribution=float(contributions[i]),
-            share=float(shares[i]),
+            share=float(contributions[i] / total),
+            kept=None if kept is None else float(kept[i]),
         )
-        for rank, i in enumerate(listed, start=1)
+        for rank, i in enumerate(allowed, start=1)
     )
+
+
+def kept_shares(
+    blocks: NDArray[np.float64], weights: NDArray[np.float64], limits: Limits
+) -> Doubles:
+    """In what share of resamples each factor is principal, shape `(rows, features)`, in [0, 1].
+
+    Args:
+        blocks: Attributions against blocks of the reference, shape `(blocks, rows, features)`.
+        weights: The blocks' weights in each resample, shape `(resamples, blocks)`.
+        limits: Which factors are principal.
+    """
+    kept = np.zeros(blocks.shape[1:])
+    for of_blocks in weights:
+        kept += limits.ranks(np.tensordot(of_blocks, blocks, axes=1)) > 0
+    return kept / len(weights)
 
 
 def reference_population(
@@ -160,7 +213,7 @@ def typical_values(table: pd.DataFrame) -> tuple[Any, ...]:
     return tuple(typical)
 
 
-def cell(value: Any) -> bool | int | float | str | None:
+def cell(value: Any) -> Cell:
     """A value of a table as evidence writes it: text where it is no number; missing is None."""
     import pandas as pd
 

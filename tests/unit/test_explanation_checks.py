@@ -123,3 +123,27 @@ def test_reference_population_is_the_marginal_approvals_by_default(case):
     assert everyone.parameters["reference_rows"] == 800
     with pytest.raises(InputError, match="population"):
         run("explanation.denials", case, population="friends")
+
+
+def test_stable_reasons_are_told_from_unstable_ones(case):
+    e = run("explanation.denials", case)
+    table = e.table("denial_reasons")
+    kept, stable = table.column("kept"), table.column("stable")
+    assert all(0 <= k <= 1 for k in kept)
+    assert stable == tuple(k >= 0.95 for k in kept)
+    by_row: dict[int, list[bool]] = {}
+    for row, is_stable in zip(table.column("row"), stable, strict=True):
+        by_row.setdefault(row, []).append(is_stable)
+    share = e.measurement("stable_denials")
+    assert share.value == np.mean([all(flags) for flags in by_row.values()])
+    small = run("explanation.denials", case, marginal_rows=5, marginal_share=0.001)
+    assert small.measurement("stable_denials").value is None
+    assert not any(small.table("denial_reasons").column("stable"))
+
+
+def test_a_protected_attribute_is_never_a_reason():
+    debt = np.where(applicants(300, 1).debt > 0, "high", "low")
+    e = run("explanation.denials", make_case(groups={"Debt": debt}))
+    assert "debt" not in e.table("denial_reasons").column("feature")
+    assert e.measurement("denials_on_protected").value > 0
+    assert run("explanation.denials", make_case()).measurement("denials_on_protected").value == 0
