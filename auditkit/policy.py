@@ -29,6 +29,7 @@ Example:
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -197,12 +198,13 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
         PolicyError: Naming the place, what is wrong, and the nearest valid key.
     """
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, made stricter
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        told = getattr(error, "context", None) if isinstance(error, _TwiceError) else None
         raise PolicyError(
-            f"{source} is not valid YAML{where}.",
+            f"{source} is not valid YAML{where}{f': {told}' if told else ''}.",
             remedy="check the indentation and the quotes there",
         ) from error
     if content is None:
@@ -215,6 +217,32 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
         return kind.model_validate(content)
     except ValidationError as error:
         raise _explain(kind, error, source) from error
+
+
+class _TwiceError(yaml.MarkedYAMLError):
+    """A mapping names a key twice, of which YAML would silently keep the last."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which `yes` and `no` are words, as in tables, and no key counts twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                mark = node.value[position][0].start_mark
+                raise _TwiceError(context=f"the key {key!r} stands twice", problem_mark=mark)
+        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return found
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
+)
 
 
 def _explain(kind: type[BaseModel], error: ValidationError, source: str) -> PolicyError:

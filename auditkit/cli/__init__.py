@@ -31,6 +31,9 @@ NOTHING_TO_AUDIT: Final = 3
 UNCHECKED: Final = 11
 FALSE: Final = 12
 
+# typer turns Ctrl-C into an exit with this code.
+_TYPER_INTERRUPTED: Final = 130
+
 app = typer.Typer(
     name="auditkit",
     help=(
@@ -86,13 +89,12 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
     except (KeyboardInterrupt, click.exceptions.Abort):
-        complain("Interrupted. Nothing half-written was left behind.", "run the command again")
-        return BAD_INPUT
+        return _interrupted()
     except errors.AuditkitError as error:
         complain(error.message, error.remedy)
         return exit_code(error)
@@ -107,6 +109,11 @@ def run(arguments: list[str] | None = None) -> int:
         )
         return INTERNAL_ERROR
     return result if isinstance(result, int) else 0
+
+
+def _interrupted() -> int:
+    complain("Interrupted. Nothing half-written was left behind.", "run the command again")
+    return BAD_INPUT
 
 
 def exit_code(error: errors.AuditkitError) -> int:

@@ -21,6 +21,7 @@ HEAD = 'id: p\nversion: "1"\ntitle: T\nas_of: 2026-01-01\n'
         ("", "empty", "add rules"),
         ("rules: [", "not valid YAML at line 1", "indentation"),
         ("- a", "must be a mapping", None),
+        (HEAD + "id: q\n", "line 5, column 1: the key 'id' stands twice", None),
         (HEAD + "rules: []", "rules", None),
         (HEAD, "'rules' is missing", "add 'rules'"),
         (HEAD + f"rules: [{RULE}]\nrulez: []", "unknown key 'rulez'", "did you mean 'rules'?"),
@@ -53,6 +54,11 @@ def test_refuses_with_the_place_and_the_remedy(text, message, remedy):
     assert "my.yaml" in caught.value.message
     if remedy is not None:
         assert remedy in caught.value.remedy
+
+
+def test_yes_and_no_are_words_as_they_are_in_tables():
+    policy = parse_policy(HEAD + f"rules: [{RULE.replace('title: T', 'title: no')}]")
+    assert policy.rules[0].title == "no"
 
 
 def test_the_digest_commits_to_thresholds():
