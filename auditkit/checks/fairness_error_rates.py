@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
@@ -17,11 +18,12 @@ from auditkit.checks._grouped import (
 from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.bootstrap import largest_gap, replicate_counts
 from auditkit.measures.disparities import differences
-from auditkit.measures.rates import Confusion, rates
+from auditkit.measures.rates import rates
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
     from auditkit.evidence import Measurement
+    from auditkit.measures.stats import Estimates
     from auditkit.subject import Case
 
 
@@ -55,7 +57,7 @@ def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[M
     for attributes, positions in found.partition.combinations().items():
         compared = found.comparable(positions, int(parameters["min_group"]))
         gap = largest_gap(
-            Confusion.of_counts(found.confusion.rows[compared]),
+            partial(_among, found, compared),
             by_group[compared].swapaxes(0, 1),
             ("tpr", "fpr"),
             name="both error rates",
@@ -70,6 +72,10 @@ def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[M
             )
         )
     return numbers
+
+
+def _among(found: Grouped, positions: list[int], name: str, level: float) -> Estimates:
+    return rates(found.confusion, name, level=level).take(positions)
 
 
 CHECK = Check(

@@ -19,13 +19,15 @@ Econometrica 73 (2005) 1237-1282, on the critical value of a maximum.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import sparse, special
 
-from auditkit.measures.rates import PROPORTIONS, Confusion, rates, values
+from auditkit.measures.groups import Partition
+from auditkit.measures.rates import PROPORTIONS, Confusion, values
 from auditkit.measures.stats import (
     Array,
     Estimate,
@@ -79,8 +81,58 @@ def replicate_counts(cells: Confusion, *, replicates: int, seed: int) -> Array:
     return np.asarray(drawn * size, dtype=float)
 
 
+def replicate_clusters(
+    partition: Partition,
+    labels: npt.NDArray[np.bool_],
+    decisions: npt.NDArray[np.bool_],
+    clusters: npt.NDArray[np.intp],
+    *,
+    weights: Array | None,
+    replicates: int,
+    seed: int,
+) -> Array:
+    """Counts drawn anew by drawing whole clusters, shape `(replicates, cells, 4)`.
+
+    Args:
+        partition: Who belongs where.
+        labels: Shape `(n,)`.
+        decisions: Shape `(n,)`.
+        clusters: For each row the number of its cluster, from 0 without gaps.
+        weights: Shape `(n,)`, or None.
+        replicates: How many.
+        seed: Of the draws.
+    """
+    number = int(clusters.max()) + 1
+    width = partition.cells * 4
+    place = partition.cell_of_row.astype(np.intp) * 4 + labels * 2 + decisions
+    value = np.ones(len(labels)) if weights is None else weights
+    by_cluster = sparse.csr_array(sparse.coo_array((value, (clusters, place)), (number, width)))
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((replicates, width))
+    step = max(1, _BLOCK // number)
+    for start in range(0, replicates, step):
+        size = min(step, replicates - start)
+        times = generator.multinomial(number, np.full(number, 1 / number), size=size)
+        drawn[start : start + size] = (by_cluster.T @ times.T.astype(float)).T
+    return drawn.reshape(replicates, partition.cells, 4)
+
+
+def design_effects(estimates: Estimates, replicated: Array, rows_per_cluster: Array) -> Array:
+    """How many times the variance of a sample of single rows that of clusters is; at least 1.
+
+    Args:
+        estimates: A metric by group, with intervals as if rows were independent.
+        replicated: Its replicates, shape `(replicates, groups)`.
+        rows_per_cluster: Mean by group; stands in where a rate of 0 or 1 shows no variance.
+    """
+    with np.errstate(invalid="ignore"):
+        spread = np.nanvar(np.where(np.isnan(estimates.value), 0.0, replicated), axis=0)
+    effect = spread / _errors(estimates) ** 2
+    return np.maximum(np.where(spread > 0, np.nan_to_num(effect, nan=1.0), rows_per_cluster), 1.0)
+
+
 def largest_gap(
-    confusion: Confusion,
+    estimate: Callable[[str, float], Estimates],
     replicated: Array,
     metrics: tuple[str, ...],
     *,
@@ -91,7 +143,7 @@ def largest_gap(
     """The largest difference, or the smallest ratio, of any two groups in any of some metrics.
 
     Args:
-        confusion: Counts of the groups to compare, shape `(groups, 4)`.
+        estimate: Gives a metric of the groups to compare at a level of confidence.
         replicated: Their replicates, shape `(replicates, groups, 4)`.
         metrics: One metric, or several, as ("tpr", "fpr") for equalized odds.
         name: What the gap is called where it cannot be estimated.
@@ -100,8 +152,8 @@ def largest_gap(
 
     A group without a rate takes no part in the comparison of that rate.
     """
-    n = int(confusion.rows.sum())
-    found = [rates(confusion, metric, level=level) for metric in metrics]
+    found = [estimate(metric, level) for metric in metrics]
+    n = int(sum(f.n.sum() for f in found))
     usable = [np.flatnonzero(~np.isnan(f.value)) for f in found]
     if any(len(u) < 2 for u in usable):
         return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
@@ -109,7 +161,7 @@ def largest_gap(
     wide = float(2 * special.ndtr(critical) - 1)
     gaps = []
     for metric, use in zip(metrics, usable, strict=True):
-        estimates = rates(_take(confusion, use), metric, level=wide)
+        estimates = estimate(metric, wide).take(use)
         gaps.append((*_pairwise(estimates, ratio=ratio), use))
     best = min(gaps, key=lambda g: g[0].min()) if ratio else max(gaps, key=lambda g: g[0].max())
     value, _, _, use = best
@@ -168,19 +220,15 @@ def _critical_value(
             shift = 0.5 / np.maximum(estimates.trials[use], 1.0)
             error = error / (value + shift)
             drawn, value = np.log(drawn + shift), np.log(value + shift)
-        one, other = np.triu_indices(len(use), 1)
-        spread = np.hypot(error[one], error[other])
-        gap = value[one] - value[other]
-        observed = max(observed, float((np.abs(gap) / spread).max()))
-        step = max(1, _BLOCK // len(one))
-        for start in range(0, len(drawn), step):
-            part = drawn[start : start + step]
-            strayed = np.abs(part[:, one] - part[:, other] - gap) / spread
-            np.maximum(
-                extreme[start : start + step],
-                np.nan_to_num(strayed).max(axis=1),
-                out=extreme[start : start + step],
-            )
+        strayed = np.ascontiguousarray((np.where(np.isfinite(drawn), drawn, value) - value).T)
+        for i in range(len(use) - 1):
+            per_error = 1 / np.hypot(error[i], error[i + 1 :])
+            gaps = np.abs(value[i] - value[i + 1 :]) * per_error
+            observed = max(observed, float(gaps.max()))
+            pairs = strayed[i + 1 :] - strayed[i]
+            np.abs(pairs, out=pairs)
+            pairs *= per_error[:, None]
+            np.maximum(extreme, pairs.max(axis=0), out=extreme)
     p_value = (1 + int((extreme >= observed).sum())) / (1 + len(extreme))
     return max(normal_quantile(level), float(np.quantile(extreme, level))), p_value
 
@@ -210,13 +258,3 @@ def _pairwise(estimates: Estimates, *, ratio: bool) -> tuple[Array, Array, Array
         return value, np.where(own, np.inf, low), np.where(own, np.inf, high)
     low, high = difference_interval((one[0], one[1], one[2]), (other[0], other[1], other[2]))
     return one[0] - other[0], np.where(own, 0, low), np.where(own, 0, high)
-
-
-def _take(confusion: Confusion, positions: npt.NDArray[np.intp]) -> Confusion:
-    if confusion.weights is confusion.rows:
-        return Confusion.of_counts(confusion.rows[positions])
-    return Confusion(
-        weights=confusion.weights[positions],
-        rows=confusion.rows[positions],
-        squares=confusion.squares[positions],
-    )

@@ -15,7 +15,8 @@ Example:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -101,6 +102,19 @@ class Estimates:
         """Value, lower and upper end."""
         return self.value, self.lower, self.upper
 
+    def take(self, positions: npt.NDArray[np.intp] | list[int]) -> Estimates:
+        """The same number of some of the groups."""
+        return replace(
+            self,
+            value=self.value[positions],
+            lower=self.lower[positions],
+            upper=self.upper[positions],
+            n=self.n[positions],
+            trials=self.trials[positions],
+            method=self.method[positions],
+            reason=self.reason[positions],
+        )
+
     def at(self, position: int) -> Estimate:
         """The number of one group."""
         value, n = float(self.value[position]), int(self.n[position])
@@ -109,6 +123,27 @@ class Estimates:
         interval = (float(self.lower[position]), float(self.upper[position]))
         method = str(self.method[position])
         return Estimate.of(value, n, interval, level=self.level, method=method)
+
+
+def gathered(name: str, unit: str, estimates: Sequence[Estimate], *, level: float) -> Estimates:
+    """Estimates made one by one, as one; they carry no effective sample size but their n."""
+
+    def ends(values: Sequence[float | None]) -> Array:
+        return np.array([math.nan if v is None else v for v in values], dtype=float)
+
+    n = np.array([e.n for e in estimates], dtype=np.int64)
+    return Estimates(
+        name=name,
+        unit=unit,
+        value=ends([e.value for e in estimates]),
+        lower=ends([e.lower for e in estimates]),
+        upper=ends([e.upper for e in estimates]),
+        n=n,
+        trials=n.astype(float),
+        level=level,
+        method=np.array([e.method for e in estimates], dtype=str),
+        reason=np.array([e.reason for e in estimates], dtype=str),
+    )
 
 
 def normal_quantile(level: float) -> float:

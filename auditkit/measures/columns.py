@@ -1,0 +1,173 @@
+"""Columns of any common kind as NumPy arrays, checked once.
+
+Laws: an error names the column, what is wrong and how to mend it, never a value. Nothing is
+dropped, filled or clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from auditkit.errors import InputError
+from auditkit.measures.tables import to_pandas
+
+Array = npt.NDArray[np.float64]
+
+
+def vector(values: Any, *, what: str, rows: int | None = None) -> npt.NDArray[Any]:
+    """One column as an array of one dimension.
+
+    Args:
+        values: A list, array, or column of any common dataframe.
+        what: What it is called in errors.
+        rows: How many rows it must have; None: any.
+
+    Raises:
+        InputError: If it is not one column, its length differs, or a value is missing.
+    """
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise InputError(f"{what} is not one column.", remedy=f"give {what} as one column")
+    if rows is not None and len(array) != rows:
+        raise InputError(
+            f"{what} has {len(array):,} rows and y_true has {rows:,}.",
+            remedy="give the same rows, in the same order",
+        )
+    if not len(array):
+        raise InputError(f"{what} has no rows.", remedy="give at least one row")
+    if array.dtype.kind == "O" and pd.isna(array).any():
+        raise InputError(
+            f"{what} has missing values.", remedy="decide about these rows, then leave them out"
+        )
+    return array
+
+
+def numbers(values: Any, *, what: str, rows: int | None = None) -> Array:
+    """One column of finite numbers.
+
+    Raises:
+        InputError: As `vector`, or if a value is not a finite number.
+    """
+    array = vector(values, what=what, rows=rows)
+    try:
+        found = array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} holds what is not a number.") from error
+    if not np.isfinite(found).all():
+        raise InputError(f"{what} holds NaN or infinities.", remedy="decide about these rows first")
+    return found
+
+
+def probabilities(values: Any, *, what: str, rows: int) -> Array:
+    """One column of numbers in [0, 1].
+
+    Raises:
+        InputError: As `numbers`, or if a value lies outside.
+    """
+    found = numbers(values, what=what, rows=rows)
+    if found.min() < 0 or found.max() > 1:
+        raise InputError(
+            f"{what} holds values outside [0, 1].",
+            remedy="give probabilities: predict_proba, not decision_function or log-odds",
+        )
+    return found
+
+
+def weights_of(values: Any, *, rows: int) -> Array:
+    """One column of weights, none negative and not all 0.
+
+    Raises:
+        InputError: As `numbers`, or if a weight is negative, or all are 0.
+    """
+    found = numbers(values, what="weights", rows=rows)
+    if found.min() < 0:
+        raise InputError("A weight is negative.", remedy="weights are 0 or more")
+    if not found.any():
+        raise InputError("All weights are 0.", remedy="give weights that count something")
+    return found
+
+
+def favourable_rows(
+    values: Any, *, what: str, favourable: Any, rows: int | None = None
+) -> npt.NDArray[np.bool_]:
+    """True where a column of two classes holds the favourable one.
+
+    Args:
+        values: Booleans, 0 and 1, or with `favourable` any two values.
+        what: What it is called in errors.
+        favourable: The value that is good for the person; None: True, or 1.
+        rows: How many rows it must have.
+
+    Raises:
+        InputError: As `vector`, or if it does not hold two classes.
+    """
+    array = vector(values, what=what, rows=rows)
+    if array.dtype == np.bool_ and favourable is None:
+        return np.ascontiguousarray(array)
+    wanted = 1 if favourable is None else favourable
+    is_favourable = np.asarray(array == wanted, dtype=bool)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{what} holds NaN or infinities.", remedy="decide about these rows first")
+    rest = array[~is_favourable]
+    if favourable is None:
+        try:
+            plain = bool((rest == 0).all())
+        except TypeError:
+            plain = False
+        if array.dtype.kind not in "iufbO" or not plain:
+            raise InputError(
+                f"{what} is neither 0 and 1 nor booleans, so it is unknown which is good.",
+                remedy="name the good value: favourable=...; for more classes use by_class()",
+            )
+    elif len(rest) and len(pd.unique(rest)) > 1:
+        raise InputError(
+            f"{what} has more than two classes.", remedy="for more than two classes use by_class()"
+        )
+    return is_favourable
+
+
+def group_columns(groups: Any, *, rows: int) -> Mapping[str, Any]:
+    """The columns of a table of groups, or one column alone, by name.
+
+    Args:
+        groups: A table of any common kind, a mapping of columns, a series, or an array.
+        rows: How many rows it must have.
+
+    Raises:
+        InputError: If it is none of these, is empty, or has another number of rows.
+    """
+    if isinstance(groups, np.ndarray) and groups.ndim == 1:
+        groups = {"group": groups}
+    elif type(groups).__name__ in {"Series", "ChunkedArray"} or isinstance(groups, list | tuple):
+        name = getattr(groups, "name", None)
+        values = groups if isinstance(groups, pd.Series) else _plain(groups)
+        groups = {str(name) if name else "group": values}
+    if isinstance(groups, Mapping):
+        table = {str(name): _plain(column) for name, column in groups.items()}
+    else:
+        frame = to_pandas(groups, what="groups")
+        table = {str(name): frame[name] for name in frame.columns}
+    if not table:
+        raise InputError("groups has no column.", remedy="give at least one attribute")
+    for name, column in table.items():
+        if len(column) != rows:
+            raise InputError(
+                f"The group column {name!r} has {len(column):,} rows and y_true has {rows:,}.",
+                remedy="give the same rows, in the same order",
+            )
+    return table
+
+
+def _plain(column: Any) -> Any:
+    if isinstance(column, pd.Series | np.ndarray):
+        return column
+    if hasattr(column, "__array__"):
+        return np.asarray(column)
+    return np.asarray(column, dtype=object)

@@ -1,0 +1,210 @@
+"""Fairness of decisions in one call: every rate of every group, with intervals.
+
+Laws:
+    - Rows are read once. What is shown afterwards follows from counts, and is computed when it is
+      first asked for.
+    - `True` or 1, or the value called favourable, is the outcome that is good for the person.
+    - Small groups are kept and labelled. They are never the reference, and do not decide a
+      largest gap. Unknown membership is counted and shown, and takes no part in comparisons.
+    - What is printed hides counts below `SUPPRESS_BELOW`; frames hold every number.
+
+Example:
+    >>> import numpy as np
+    >>> r = fairness([1, 1, 0, 0] * 25, [1, 0, 1, 0] * 25, groups={"sex": ["f", "m"] * 50})
+    >>> r
+    Fairness of 100 decisions, 2 groups by sex
+      group  n   selection rate       impact ratio
+      sex=f  50  1.00 (0.93 to 1.00)  1.00 reference
+      sex=m  50  0.00 (0.00 to 0.07)  0.00 (0.00 to 0.07)
+
+What it leaves to others: metrics of one's own and mitigations are fairlearn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from auditkit.errors import InputError
+from auditkit.measures.columns import (
+    favourable_rows,
+    group_columns,
+    probabilities,
+    vector,
+    weights_of,
+)
+from auditkit.measures.disparities import references
+from auditkit.measures.fairness_result import Fairness
+from auditkit.measures.groups import Group, partition
+from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
+
+__all__ = ["Fairness", "by_class", "fairness", "within"]
+
+
+def fairness(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    groups: Any,
+    scores: Any = None,
+    weights: Any = None,
+    clusters: Any = None,
+    favourable: Any = None,
+    depth: int = 2,
+    reference: Mapping[str, str] | None = None,
+    min_group: int = 30,
+    metrics: Sequence[str] | None = None,
+    level: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Fairness:
+    """Compares decisions on groups of people.
+
+    Args:
+        y_true: True outcomes of two classes, shape `(n,)`; any array or column.
+        y_pred: Decisions, the same classes, shape `(n,)`.
+        groups: The attributes: a table of any common kind, a mapping of columns, or one column.
+        scores: Scores of the favourable outcome in [0, 1], shape `(n,)`.
+        weights: Weights of the rows, 0 or more. Intervals rest on the effective sample size.
+        clusters: Rows of one cluster, as one household, are not independent; intervals then come
+            from drawing whole clusters.
+        favourable: The class that is good for the person. Default: True, or 1.
+        depth: Intersections of up to so many attributes.
+        reference: The value of each attribute to compare with, as {"sex": "male"}. Default: the
+            group with the highest selection rate that reaches `min_group`.
+        min_group: Rows that a group needs to be the reference, or to decide a largest gap.
+        metrics: Names out of `auditkit.measures.rates.METRICS`. Default: all.
+        level: Nominal coverage of every interval, in (0, 1).
+        replicates: Of every bootstrap.
+        seed: Of every draw.
+
+    Raises:
+        InputError: If lengths differ, labels are not of two classes, a value is missing, scores
+            lie outside [0, 1], weights are negative or all 0, an attribute has too many groups,
+            or a metric or reference group does not exist. Scores cannot be weighted.
+    """
+    labels = favourable_rows(y_true, what="y_true", favourable=favourable)
+    rows = len(labels)
+    decisions = favourable_rows(y_pred, what="y_pred", favourable=favourable, rows=rows)
+    given = None if weights is None else weights_of(weights, rows=rows)
+    scored = None if scores is None else probabilities(scores, what="scores", rows=rows)
+    if given is not None and scored is not None:
+        raise InputError(
+            "Score-based metrics do not take weights.", remedy="leave out scores or weights"
+        )
+    if not 0 < level < 1:
+        raise InputError("level lies strictly between 0 and 1.", remedy="level=0.95")
+    chosen = tuple(metrics) if metrics is not None else METRICS
+    for metric in chosen:
+        if metric not in METRICS:
+            raise InputError(
+                f"There is no metric {metric!r}.", remedy=f"one of {', '.join(METRICS)}"
+            )
+    found = partition(group_columns(groups, rows=rows), depth=depth)
+    cells = confusion_by_cell(found, labels, decisions, weights=given)
+    counts = by_group(found, cells)
+    return Fairness(
+        partition=found,
+        counts=counts,
+        reference=references(
+            found,
+            rates(counts, "selection_rate").value,
+            min_group=min_group,
+            chosen=reference,
+        ),
+        metrics=chosen,
+        level=level,
+        min_group=min_group,
+        replicates=replicates,
+        seed=seed,
+        clustered=clusters is not None,
+        _cells=cells,
+        _labels=labels,
+        _decisions=decisions,
+        _scores=scored,
+        _weights=given,
+        _clusters=_numbered(clusters, rows) if clusters is not None else None,
+    )
+
+
+def by_class(
+    y_true: Any, y_pred: Any, *, groups: Any, **options: Any
+) -> tuple[tuple[Any, Fairness], ...]:
+    """Compares decisions of more than two classes: each class against all others.
+
+    Args:
+        y_true: Classes, shape `(n,)`.
+        y_pred: Decided classes, shape `(n,)`.
+        groups: As for `fairness`.
+        **options: As for `fairness`, but neither `favourable` nor `scores`.
+
+    Returns:
+        Each class with its comparison, classes in their order.
+
+    Raises:
+        InputError: As `fairness`.
+    """
+    truth = vector(y_true, what="y_true")
+    decided = vector(y_pred, what="y_pred", rows=len(truth))
+    classes = sorted({*pd.unique(truth), *pd.unique(decided)}, key=lambda c: (str(type(c)), c))
+    return tuple((c, fairness(truth == c, decided == c, groups=groups, **options)) for c in classes)
+
+
+def within(
+    y_true: Any, y_pred: Any, *, groups: Any, control: Any, **options: Any
+) -> tuple[tuple[Group, Fairness], ...]:
+    """Compares decisions among people who are alike in what may matter: conditional parity.
+
+    Args:
+        y_true: As for `fairness`.
+        y_pred: As for `fairness`.
+        groups: As for `fairness`.
+        control: The features that people are alike in, as `groups`; every combination of their
+            values that occurs is one stratum.
+        **options: As for `fairness`; `scores`, `weights` and `clusters` are of all rows.
+
+    Returns:
+        Each stratum with the comparison within it.
+
+    Raises:
+        InputError: As `fairness`.
+    """
+    truth = vector(y_true, what="y_true")
+    rows = len(truth)
+    decided = vector(y_pred, what="y_pred", rows=rows)
+    columns = group_columns(groups, rows=rows)
+    controls = group_columns(control, rows=rows)
+    strata = partition(controls, depth=len(controls))
+    row_options: dict[str, Any] = {
+        name: vector(options.pop(name), what=name, rows=rows)
+        for name in ("scores", "weights", "clusters")
+        if options.get(name) is not None
+    }
+    found = []
+    for position, stratum in enumerate(strata.groups):
+        if len(stratum) == len(controls):
+            own = strata.rows_of(position)
+            found.append(
+                (
+                    stratum,
+                    fairness(
+                        truth[own],
+                        decided[own],
+                        groups={name: column[own] for name, column in columns.items()},
+                        **{name: column[own] for name, column in row_options.items()},
+                        **options,
+                    ),
+                )
+            )
+    return tuple(found)
+
+
+def _numbered(clusters: Any, rows: int) -> npt.NDArray[np.intp]:
+    codes, names = pd.factorize(vector(clusters, what="clusters", rows=rows))
+    if len(names) < 2:
+        raise InputError("There is only one cluster.", remedy="intervals need two or more")
+    return codes.astype(np.intp)

@@ -1,0 +1,77 @@
+"""A comparison of groups as a page shows it: rates and ratios, small counts hidden."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from auditkit.evidence import describe_group
+from auditkit.wording import interval, number_against
+
+if TYPE_CHECKING:
+    from auditkit.measures.fairness import Fairness
+
+# Below this a printed count may point at a person (CMS cell size suppression policy).
+SUPPRESS_BELOW: Final = 11
+_MOST_ROWS: Final = 20
+_HEAD: Final = ("group", "n", "selection rate", "impact ratio")
+_FOUR_FIFTHS: Final = 0.8
+
+
+def text_of(result: Fairness) -> str:
+    """For a terminal: at most 20 groups, and how many more there are."""
+    rows = [_HEAD, *_rows(result)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    lines = [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([_title(result), *lines, *_rest(result)])
+
+
+def html_of(result: Fairness) -> str:
+    """For a notebook."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in _HEAD)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in _rows(result)
+    )
+    rest = "".join(f"<p>{escape(line.strip())}</p>" for line in _rest(result))
+    return (
+        f"<table><caption>{escape(_title(result))}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+    )
+
+
+def _title(result: Fairness) -> str:
+    names = ", ".join(result.partition.names)
+    return f"Fairness of {result.n:,} decisions, {len(result.groups)} groups by {names}"
+
+
+def _rest(result: Fairness) -> list[str]:
+    more = len(result.groups) - _MOST_ROWS
+    return [f"  and {more} more groups: to_frame() holds all"] if more > 0 else []
+
+
+def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
+    selection, ratio = result.estimates("selection_rate"), result.ratios("selection_rate")
+    shown = []
+    for i, group in enumerate(result.groups[:_MOST_ROWS]):
+        name, n = describe_group(group), int(result.partition.rows[i])
+        if n < SUPPRESS_BELOW:
+            shown.append((name, f"< {SUPPRESS_BELOW}", "suppressed", "suppressed"))
+            continue
+        one, other = selection.at(i), ratio.at(i)
+        assert one.value is not None
+        if result.reference[i] == i:
+            told = "1.00 reference"
+        elif other.value is None:
+            told = f"not estimable: {other.reason}"
+        else:
+            told = number_against(other.value, _FOUR_FIFTHS)
+            if other.lower is not None and other.upper is not None:
+                low, high = (number_against(e, _FOUR_FIFTHS) for e in (other.lower, other.upper))
+                told = f"{told} ({low} to {high})"
+        shown.append((name, f"{n:,}", interval(one.value, one.lower, one.upper), told))
+    return shown

@@ -1,0 +1,108 @@
+"""What scores say of each group: how well they rank within it, and how far they mean the same.
+
+Scores mean the same in every group if the observed share of favourable outcomes at a score is the
+same. Groups with different base rates cannot have that and equal error rates at once, unless the
+scores are perfect.
+
+Source: Kleinberg, Mullainathan and Raghavan (2016); Chouldechova, Big Data 5 (2017) 153-163.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.measures.groups import Partition
+from auditkit.measures.ranking import brier, calibration_error, kolmogorov_smirnov
+from auditkit.measures.rates import values
+from auditkit.measures.stats import Array, Estimate, Estimates, area_under_curve, gathered, mean
+
+SCORE_METRICS: Final = {
+    "mean_score": "probability",
+    "calibration_gap": "difference",
+    "auc": "probability",
+    "ks": "proportion",
+    "brier": "squared probability",
+    "calibration_error": "probability",
+}
+
+
+def score_estimates(
+    partition: Partition,
+    labels: npt.NDArray[np.bool_],
+    scores: Array,
+    *,
+    level: float = 0.95,
+    bins: int = 10,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> dict[str, Estimates]:
+    """Every metric of `SCORE_METRICS` for every group.
+
+    `calibration_gap` is the observed share less the mean score: positive where the scores are too
+    low for the group.
+
+    Args:
+        partition: Who belongs where.
+        labels: Shape `(n,)`.
+        scores: In [0, 1], shape `(n,)`.
+        level: Nominal coverage.
+        bins: Of the calibration error.
+        replicates: Of the bootstraps behind KS and calibration error.
+        seed: Of the draws.
+    """
+    found: dict[str, list[Estimate]] = {name: [] for name in SCORE_METRICS}
+    for position in range(len(partition.groups)):
+        rows = partition.rows_of(position)
+        y, s = labels[rows], scores[rows]
+        found["mean_score"].append(mean(s, level=level))
+        found["calibration_gap"].append(mean(y - s, level=level))
+        found["auc"].append(area_under_curve(y, s, level=level))
+        found["brier"].append(brier(y, s, level=level))
+        found["ks"].append(kolmogorov_smirnov(y, s, level=level, replicates=replicates, seed=seed))
+        found["calibration_error"].append(
+            calibration_error(y, s, bins=bins, level=level, replicates=replicates, seed=seed)
+        )
+    return {
+        name: gathered(name, unit, found[name], level=level) for name, unit in SCORE_METRICS.items()
+    }
+
+
+def sweep(
+    partition: Partition,
+    labels: npt.NDArray[np.bool_],
+    scores: Array,
+    thresholds: npt.ArrayLike,
+) -> Array:
+    """Label against decision at every cut-off, shape `(thresholds, groups, 4)`.
+
+    One pass over the rows, whatever the number of cut-offs. A case is decided favourably when its
+    score is at least the cut-off.
+
+    Args:
+        partition: Who belongs where.
+        labels: Shape `(n,)`.
+        scores: Finite, shape `(n,)`.
+        thresholds: Rising.
+    """
+    cuts = np.asarray(thresholds, dtype=float)
+    passed = np.searchsorted(cuts, scores, side="right")  # how many cut-offs a score reaches
+    counts = partition.count(passed * 2 + labels, 2 * (len(cuts) + 1))
+    by_label = partition.group_sums(counts).reshape(len(partition.groups), len(cuts) + 1, 2)
+    total = by_label.sum(axis=1)
+    below = by_label.cumsum(axis=1)[:, :-1].swapaxes(0, 1)
+    above = total[None] - below
+    return np.stack([below[..., 0], above[..., 0], below[..., 1], above[..., 1]], axis=-1)
+
+
+def smallest_ratios(swept: Array, positions: list[int]) -> Array:
+    """The lowest selection rate over the highest among some groups, at every cut-off.
+
+    NaN where nobody is selected.
+    """
+    selection = values(swept[:, positions], "selection_rate")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio: Array = selection.min(axis=1) / selection.max(axis=1)
+    return ratio

@@ -1,0 +1,423 @@
+"""`fairness` against fairlearn and scikit-learn on random data, its intervals by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from fairlearn import metrics as fl
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from auditkit.errors import InputError
+from auditkit.measures.bootstrap import largest_gap, replicate_counts
+from auditkit.measures.fairness import by_class, fairness, within
+from auditkit.measures.rates import METRICS, Confusion, rates
+
+# One independent source for every metric; a missing denominator is NaN there as here.
+ORACLES = {
+    "selection_rate": lambda y, p: p.mean(),
+    "base_rate": lambda y, p: y.mean(),
+    "accuracy": sk.accuracy_score,
+    "tpr": lambda y, p: sk.recall_score(y, p, zero_division=np.nan),
+    "fnr": lambda y, p: fl.false_negative_rate(y, p) if y.any() else np.nan,
+    "fpr": lambda y, p: fl.false_positive_rate(y, p) if (~y).any() else np.nan,
+    "tnr": lambda y, p: sk.recall_score(y, p, pos_label=False, zero_division=np.nan),
+    "ppv": lambda y, p: sk.precision_score(y, p, zero_division=np.nan),
+    "fdr": lambda y, p: 1 - sk.precision_score(y, p, zero_division=np.nan),
+    "npv": lambda y, p: sk.precision_score(y, p, pos_label=False, zero_division=np.nan),
+    "for": lambda y, p: 1 - sk.precision_score(y, p, pos_label=False, zero_division=np.nan),
+    "balanced_accuracy": lambda y, p: (
+        sk.balanced_accuracy_score(y, p) if y.any() and (~y).any() else np.nan
+    ),
+    "f1": lambda y, p: sk.f1_score(y, p) if (y | p).any() else np.nan,
+    "treatment_equality": lambda y, p: (
+        (y & ~p).sum() / (~y & p).sum() if (~y & p).any() else np.nan
+    ),
+}
+
+
+def sample(seed, n, *, skew=0.5):
+    rng = np.random.default_rng(seed)
+    labels, decisions = rng.random(n) < skew, rng.random(n) < 0.5
+    groups = pd.DataFrame(
+        {
+            "sex": rng.choice(["f", "m"], n),
+            "race": rng.choice(["a", "b", "c"], n, p=[0.7, 0.25, 0.05]),
+        }
+    )
+    return labels, decisions, groups
+
+
+def test_every_metric_has_an_oracle():
+    assert set(ORACLES) == set(METRICS)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 300), st.sampled_from([0.02, 0.5, 0.98]))
+def test_every_metric_of_every_group_equals_its_oracle(seed, n, skew):
+    labels, decisions, groups = sample(seed, n, skew=skew)
+    found = fairness(labels, decisions, groups=groups)
+    assert len(found.groups) >= 2
+    for position, group in enumerate(found.groups):
+        rows = np.logical_and.reduce([groups[a] == v for a, v in group])
+        assert found.partition.rows[position] == rows.sum()
+        for metric, oracle in ORACLES.items():
+            estimate = found.estimates(metric).at(position)
+            want = oracle(labels[rows], decisions[rows])
+            if np.isnan(want):
+                assert estimate.value is None
+                assert estimate.reason
+            else:
+                assert estimate.value == pytest.approx(want, abs=1e-12)
+                assert estimate.lower is None or estimate.lower <= estimate.value + 1e-12
+                assert estimate.upper is None or estimate.value <= estimate.upper + 1e-12
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.integers(300, 600))
+def test_largest_gaps_equal_fairlearn(seed, n):
+    labels, decisions, groups = sample(seed, n)
+    # Where a group has no favourable label, fairlearn's rate is 0 and ours is not estimable.
+    assume(all(labels[groups[a] == v].any() for a in groups for v in set(groups[a])))
+    found = fairness(labels, decisions, groups=groups, min_group=1, replicates=50)
+    table = found.disparities.set_index(["attributes", "metric"])
+    for attribute in groups:
+        features = groups[attribute]
+        of = {
+            "selection_rate": (fl.demographic_parity_difference, fl.demographic_parity_ratio),
+            "equalized_odds": (fl.equalized_odds_difference, None),
+            "tpr": (fl.equal_opportunity_difference, fl.equal_opportunity_ratio),
+        }
+        for metric, (difference, ratio) in of.items():
+            row = table.loc[(attribute, metric)]
+            want = difference(labels, decisions, sensitive_features=features)
+            assert row["largest_difference"] == pytest.approx(want, abs=1e-12)
+            assert row["difference_lower"] <= want + 1e-12
+            assert want <= row["difference_upper"] + 1e-12
+            if ratio is not None:
+                want = ratio(labels, decisions, sensitive_features=features)
+                assert row["smallest_ratio"] == pytest.approx(want, abs=1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10**6), st.integers(40, 300))
+def test_scores_by_group_equal_scikit_learn(seed, n):
+    labels, decisions, groups = sample(seed, n)
+    scores = np.round(np.random.default_rng(seed + 1).random(n), 2)
+    found = fairness(labels, decisions, groups=groups, scores=scores, depth=1, replicates=50)
+    for position, ((attribute, value),) in enumerate(found.groups):
+        rows = (groups[attribute] == value).to_numpy()
+        y, s = labels[rows], scores[rows]
+        at = {m: found.estimates(m).at(position) for m in ("auc", "brier", "mean_score")}
+        assert at["mean_score"].value == pytest.approx(s.mean(), abs=1e-12)
+        assert at["brier"].value == pytest.approx(np.mean((s - y) ** 2), abs=1e-12)
+        if y.any() and not y.all():
+            assert at["auc"].value == pytest.approx(sk.roc_auc_score(y, s), abs=1e-12)
+        else:
+            assert at["auc"].value is None
+
+
+def test_weights_of_one_change_nothing_and_weights_count():
+    labels, decisions, groups = sample(1, 500)
+    plain = fairness(labels, decisions, groups=groups)
+    ones = fairness(labels, decisions, groups=groups, weights=np.ones(500))
+    pd.testing.assert_frame_equal(plain.by_group, ones.by_group)
+    weights = np.random.default_rng(2).integers(0, 4, 500)
+    weighted = fairness(labels, decisions, groups=groups, weights=weights)
+    repeated = fairness(
+        np.repeat(labels, weights),
+        np.repeat(decisions, weights),
+        groups=groups.loc[groups.index.repeat(weights)].reset_index(drop=True),
+    )
+    for metric in ("selection_rate", "tpr", "f1"):
+        one, other = weighted.estimates(metric), repeated.estimates(metric)
+        np.testing.assert_allclose(one.value, other.value, atol=1e-12)
+        # Repeating rows is no information: weighted intervals are the longer ones.
+        assert (one.upper - one.lower > other.upper - other.lower).all()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda df: df,
+        lambda df: {name: df[name].to_list() for name in df},
+        pl.from_pandas,
+        pa.Table.from_pandas,
+        lambda df: df.astype("category"),
+        lambda df: df.astype(object),
+    ],
+    ids=["pandas", "mapping", "polars", "pyarrow", "category", "object"],
+)
+def test_tables_of_every_kind_give_the_same(wrap):
+    labels, decisions, groups = sample(1, 300)
+    want = fairness(labels, decisions, groups=groups).to_frame()
+    columns = [(labels, decisions)]
+    columns += [(pl.Series(labels), pl.Series(decisions)), (pa.array(labels), pa.array(decisions))]
+    columns += [(labels.astype(float), pd.Series(decisions.astype(int)))]
+    for y, p in columns:
+        pd.testing.assert_frame_equal(fairness(y, p, groups=wrap(groups)).to_frame(), want)
+
+
+def test_one_column_of_groups():
+    labels, decisions, groups = sample(1, 300)
+    for column in (groups["sex"], pl.Series("sex", groups["sex"].to_list())):
+        assert fairness(labels, decisions, groups=column).groups[0] == (("sex", "f"),)
+    assert fairness(labels, decisions, groups=groups["sex"].to_numpy(dtype=str)).groups[0] == (
+        ("group", "f"),
+    )
+
+
+def test_the_order_of_rows_does_not_matter():
+    labels, decisions, groups = sample(5, 400)
+    order = np.random.default_rng(0).permutation(400)
+    one = fairness(labels, decisions, groups=groups)
+    other = fairness(labels[order], decisions[order], groups=groups.iloc[order])
+    pd.testing.assert_frame_equal(one.to_frame(), other.to_frame())
+    pd.testing.assert_frame_equal(one.disparities, other.disparities)
+
+
+def test_many_sparse_attributes_agree_with_counting_by_hand():
+    rng = np.random.default_rng(0)
+    n = 3000
+    groups = pd.DataFrame({f"a{i}": rng.integers(0, 60, n) for i in range(5)})
+    found = fairness(rng.random(n) < 0.5, decisions := rng.random(n) < 0.5, groups=groups, depth=2)
+    selection = found.estimates("selection_rate").value
+    for position in rng.choice(len(found.groups), 200):
+        rows = np.logical_and.reduce(
+            [groups[a].astype(str) == v for a, v in found.groups[position]]
+        )
+        assert found.partition.rows[position] == rows.sum()
+        assert selection[position] == pytest.approx(decisions[rows].mean())
+
+
+def test_unknown_and_small_groups_are_kept_labelled_and_never_the_reference():
+    labels, decisions, groups = sample(3, 400)
+    groups = groups.astype(object)
+    groups.loc[:39, "race"] = None
+    groups.loc[40:44, "race"] = "tiny"
+    decisions[:45] = True
+    found = fairness(labels, decisions, groups=groups)
+    status = found.by_group.set_index("group")["status"]
+    assert status["race=(unknown)"] == "unknown"
+    assert status["race=tiny"] == "small"
+    reference = found.groups[found.reference[found.groups.index((("race", "tiny"),))]]
+    assert reference[0][1] in {"a", "b"}
+    assert (
+        found.judge("impact_ratio", at_least=0.8).set_index("group")["outcome"]["race=(unknown)"]
+        == "not_applicable"
+    )
+    row = found.disparities.set_index(["attributes", "metric"]).loc[("race", "selection_rate")]
+    assert row["groups_left_out"] >= 2
+    assert "suppressed" in repr(found)
+    assert "< 11" in found._repr_html_().replace("&lt;", "<")
+
+
+def test_a_named_reference():
+    labels, decisions, groups = sample(3, 400)
+    found = fairness(labels, decisions, groups=groups, reference={"sex": "m", "race": "a"})
+    assert {found.groups[r] for r in found.reference[:2]} == {(("sex", "m"),)}
+    for wrong in ({"sex": "m"}, {"sex": "x", "race": "a"}):
+        with pytest.raises(InputError, match=r"reference group|No reference"):
+            fairness(labels, decisions, groups=groups, reference=wrong)
+
+
+def test_verdicts_follow_the_interval():
+    labels = np.ones(3000, dtype=bool)
+    group = np.repeat(["a", "b", "c"], 1000)
+    decisions = np.concatenate([np.arange(1000) < k for k in (900, 500, 730)])
+    found = fairness(labels, decisions, groups={"g": group})
+    outcome = found.judge("impact_ratio", at_least=0.8).set_index("group")["outcome"]
+    assert outcome.to_dict() == {"g=a": "not_applicable", "g=b": "fail", "g=c": "uncertain"}
+    assert found.judge("tpr", at_most=0.95)["outcome"].to_list() == ["pass"] * 3
+    assert found.judge("fpr", at_most=0.95)["outcome"].to_list() == ["not_assessed"] * 3
+    with pytest.raises(InputError, match="exactly one"):
+        found.judge("tpr")
+
+
+def test_rounding_does_not_cross_the_four_fifths_line():
+    group = np.repeat(["a", "b"], 100_000)
+    decisions = np.concatenate([np.arange(100_000) < 50_000, np.arange(100_000) < 39_980])
+    assert "0.7996" in repr(fairness(decisions, decisions, groups={"g": group}))
+
+
+def coverage(tpr, fpr, positives, negatives, *, ratio, samples=300):
+    rng = np.random.default_rng(20261124)
+    truth = np.array(tpr).min() / max(tpr) if ratio else max(np.ptp(tpr), np.ptp(fpr))
+    parts = ("tpr",) if ratio else ("tpr", "fpr")
+    hits = 0
+    for seed in range(samples):
+        tp, fp = rng.binomial(positives, tpr), rng.binomial(negatives, fpr)
+        counts = np.stack([negatives - fp, fp, positives - tp, tp], axis=1).astype(float)
+        confusion = Confusion.of_counts(counts)
+        gap = largest_gap(
+            lambda name, level, c=confusion: rates(c, name, level=level),
+            replicate_counts(confusion, replicates=300, seed=seed),
+            parts,
+            name="both",
+            ratio=ratio,
+        ).estimate
+        hits += gap.lower <= truth + 1e-12 and truth - 1e-12 <= gap.upper
+    return hits / samples
+
+
+@pytest.mark.parametrize("ratio", [False, True], ids=["equalized odds", "smallest ratio"])
+@pytest.mark.parametrize(
+    ("tpr", "fpr", "sizes"),
+    [
+        ([0.8, 0.8], [0.2, 0.2], [200, 200]),  # no gap at all: where percentiles cover nothing
+        ([0.8] * 5, [0.2] * 5, [200] * 5),
+        ([0.8, 0.6], [0.2, 0.2], [100, 100]),
+        ([0.95, 0.9, 0.92], [0.1, 0.05, 0.07], [1000, 300, 100]),
+    ],
+)
+def test_largest_gaps_are_covered_at_least_as_often_as_promised(tpr, fpr, sizes, ratio):
+    sizes = np.array(sizes)
+    # A band over all pairs covers more than its level where one pair stands out.
+    assert coverage(tpr, fpr, sizes, sizes, ratio=ratio) >= 0.92  # 0.95 less 2.4 errors
+
+
+def test_bands_hold_for_all_groups_at_once():
+    rng = np.random.default_rng(20261124)
+    group = np.repeat(["a", "b", "c", "d"], 150)
+    truth = np.repeat([0.2, 0.4, 0.6, 0.8], 150)
+    labels = np.tile([True, False], 300)
+    all_hold = one_holds = 0
+    for seed in range(200):
+        found = fairness(
+            labels,
+            rng.random(600) < truth,
+            groups={"g": group},
+            metrics=("selection_rate", "tpr", "fpr"),
+            replicates=200,
+            seed=seed,
+        )
+        true = np.tile([0.2, 0.4, 0.6, 0.8], 3)
+        band = found.bands()
+        all_hold += ((band["lower"] <= true) & (true <= band["upper"])).all()
+        plain = found.to_frame()
+        one_holds += ((plain["lower"] <= true) & (true <= plain["upper"])).all()
+    assert 0.93 <= all_hold / 200 <= 0.995
+    assert one_holds / 200 < 0.85  # what the bands are for
+
+
+def test_clusters_make_intervals_that_cover():
+    rng = np.random.default_rng(20261124)
+    hits = plain_hits = 0
+    for seed in range(200):
+        clusters = np.repeat(np.arange(120), 10)
+        chance = np.clip(rng.normal(0.5, 0.25, 120), 0, 1)[clusters]
+        decisions = rng.random(1200) < chance
+        options = {"groups": {"g": np.repeat(["a"], 1200)}, "metrics": ("selection_rate",)}
+        found = fairness(
+            decisions, decisions, clusters=clusters, replicates=200, seed=seed, **options
+        )
+        low, high = (
+            found.estimates("selection_rate").lower[0],
+            found.estimates("selection_rate").upper[0],
+        )
+        hits += low <= 0.5 <= high
+        plain = fairness(decisions, decisions, **options).estimates("selection_rate")
+        plain_hits += plain.lower[0] <= 0.5 <= plain.upper[0]
+    assert 0.91 <= hits / 200 <= 0.99
+    assert plain_hits / 200 < 0.85
+
+
+def test_classes_against_all_others():
+    rng = np.random.default_rng(0)
+    y, p = rng.choice(["x", "y", "z"], 300), rng.choice(["x", "y", "z"], 300)
+    groups = {"sex": rng.choice(["f", "m"], 300)}
+    found = by_class(y, p, groups=groups)
+    assert [c for c, _ in found] == ["x", "y", "z"]
+    for name, result in found:
+        rows = groups["sex"] == "f"
+        want = sk.recall_score(y[rows] == name, p[rows] == name)
+        assert result.estimates("tpr").value[0] == pytest.approx(want, abs=1e-12)
+
+
+def test_within_strata():
+    labels, decisions, groups = sample(3, 400)
+    found = within(labels, decisions, groups=groups[["sex"]], control=groups[["race"]])
+    assert [dict(s)["race"] for s, _ in found] == ["a", "b", "c"]
+    frame = fl.MetricFrame(
+        metrics=fl.selection_rate,
+        y_true=labels,
+        y_pred=decisions,
+        sensitive_features=groups[["sex"]],
+        control_features=groups[["race"]],
+    )
+    for stratum, result in found:
+        want = frame.by_group.loc[dict(stratum)["race"]]
+        np.testing.assert_allclose(result.estimates("selection_rate").value, want, atol=1e-12)
+
+
+def test_sweep_equals_deciding_again():
+    labels, _, groups = sample(3, 500)
+    scores = np.round(np.random.default_rng(1).random(500), 2)
+    found = fairness(labels, scores >= 0.5, groups=groups, scores=scores, depth=1)
+    table = found.sweep([0.0, 0.25, 0.5, 1.0])
+    for cut in (0.0, 0.25, 0.5, 1.0):
+        part = table[table["threshold"] == cut].reset_index()
+        want = fairness(labels, scores >= cut, groups=groups, depth=1)
+        for metric in ("selection_rate", "tpr", "fpr", "ppv", "accuracy"):
+            np.testing.assert_allclose(part[metric], want.estimates(metric).value, atol=1e-12)
+    with pytest.raises(InputError, match="scores"):
+        fairness(labels, labels, groups=groups).sweep()
+
+
+OK = {"y_true": [0, 1, 0, 1], "y_pred": [0, 1, 1, 1], "groups": {"g": ["a", "a", "b", "b"]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_pred": [0, 1, 1]}, "3 rows"),
+        ({"groups": {"g": ["a", "b"]}}, "2 rows"),
+        ({"y_true": [], "y_pred": [], "groups": {"g": []}}, "no rows"),
+        ({"y_true": [0, 1, 2, 1]}, "neither 0 and 1"),
+        ({"y_true": ["yes", "no", "no", "yes"]}, "favourable"),
+        ({"y_true": [0, 1, 2, 1], "favourable": 1}, "more than two classes"),
+        ({"y_true": [0, 1, np.nan, 1]}, "NaN"),
+        ({"y_true": [0, 1, None, 1]}, "missing"),
+        ({"y_true": [[0, 1], [1, 0]]}, "not one column"),
+        ({"scores": [0.1, 0.2, 1.2, 0.3]}, "outside"),
+        ({"scores": [0.1, np.nan, 0.2, 0.3]}, "NaN or infinities"),
+        ({"scores": [0.1, np.inf, 0.2, 0.3]}, "NaN or infinities"),
+        ({"scores": ["a", "b", "c", "d"]}, "not a number"),
+        ({"weights": [1, 1, -1, 1]}, "negative"),
+        ({"weights": [0, 0, 0, 0]}, "All weights"),
+        ({"weights": [1, 1, 1, 1], "scores": [0.1] * 4}, "weights"),
+        ({"clusters": [1, 1, 1, 1]}, "one cluster"),
+        ({"groups": {}}, "no column"),
+        ({"groups": 3}, "not a table"),
+        ({"depth": 0}, "depth"),
+        ({"level": 1.0}, "level"),
+        ({"metrics": ["recall"]}, "no metric"),
+    ],
+    ids=str,
+)
+def test_bad_input_says_what_to_do(change, message):
+    with pytest.raises(InputError, match=message):
+        fairness(**{**OK, **change})
+
+
+def test_identifiers_are_no_group():
+    n = 2000
+    with pytest.raises(InputError, match="more than 1,000 groups"):
+        fairness(np.ones(n), np.ones(n), groups={"id": np.arange(n)})
+
+
+def test_decisions_all_alike_and_groups_of_one():
+    found = fairness([1, 0, 1], [0, 0, 0], groups={"g": ["a", "b", "c"]}, min_group=1)
+    assert np.isnan(found.ratios("selection_rate").value).all()
+    assert (found.estimates("selection_rate").upper < 1).all()
+    assert found.disparities["status"].str.contains("not estimable").any()
+    assert not found.by_group["impact_ratio"].notna().any()
+    assert (
+        found.judge("impact_ratio", at_least=0.8)["outcome"]
+        .isin(["not_assessed", "not_applicable"])
+        .all()
+    )
