@@ -1,0 +1,302 @@
+"""How well people are hidden in a table: sizes of the classes of rows that look alike.
+
+Rows with the same quasi-identifiers form a class of size f. Whoever knows that a person is in the
+table, and knows their quasi-identifiers, picks the right row with probability 1/f.
+
+    k                 smallest f (Sweeney 2002)
+    prosecutor risk   highest 1/f; its mean over rows is classes / n
+    journalist risk   highest 1/F, F the size of the class in the population the table is a sample of
+    marketer risk     expected share of rows re-identified: mean of 1/F (El Emam 2013)
+    l                 fewest distinct sensitive values in a class (Machanavajjhala 2007)
+    t                 largest distance of a class's sensitive values from the table's (Li 2007)
+
+k says nothing of what is learnt without picking a row: a class that agrees on its diagnosis tells it
+of all its members; l and t look at that. A missing quasi-identifier counts as a value of its own.
+
+Arrays in, frozen results out. Codes are whole numbers from 0 that stand for distinct values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditkit.errors import InputError, NothingToAuditError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Codes = npt.NDArray[np.int64]
+
+_LARGEST: Final = 2**62
+# The classes' sizes as a report shows them: 1, 2, 3-4, 5-10, 11-20, 21-50, 51-100, more.
+SIZES: Final = ((1, 1), (2, 2), (3, 4), (5, 10), (11, 20), (21, 50), (51, 100), (101, None))
+_MOST_CHOICES: Final = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisclosureRisk:
+    """Risk of a table, from its quasi-identifiers.
+
+    Attributes:
+        rows: Number of rows, n.
+        classes: Number of classes.
+        k: Size of the smallest class.
+        unique: Share of rows that are alone in their class, in [0, 1].
+        prosecutor: Highest risk of a row, 1/k.
+        mean_risk: Mean of 1/f over rows.
+        at_risk: Share of rows in classes smaller than the k that was asked for.
+        journalist: Highest 1/F; None without a population.
+        marketer: Mean of 1/F over rows; without a population the table is taken for it.
+        histogram: For each range of `SIZES` the number of classes and of rows.
+    """
+
+    rows: int
+    classes: int
+    k: int
+    unique: float
+    prosecutor: float
+    mean_risk: float
+    at_risk: float
+    journalist: float | None
+    marketer: float
+    histogram: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diversity:
+    """How a sensitive attribute spreads within the classes.
+
+    Attributes:
+        l: Fewest distinct values in a class.
+        entropy_l: exp of the lowest entropy of a class; at most `l`.
+        t: Largest distance between a class's distribution and the table's, in [0, 1]: earth
+            mover's over ranks for numbers, half the sum of differences for categories. None if
+            the attribute has one value only.
+    """
+
+    l: int  # noqa: E741 -- the literature's name
+    entropy_l: float
+    t: float | None
+
+
+def codes_of(values: Any) -> Codes:
+    """Codes of a column's distinct values; a missing one is a value too.
+
+    Args:
+        values: An array or a pandas series, shape `(rows,)`.
+    """
+    import pandas as pd  # noqa: PLC0415 -- heavy
+
+    codes, _ = pd.factorize(values, use_na_sentinel=False)
+    return codes.astype(np.int64, copy=False)
+
+
+def classes_of(columns: Sequence[Codes]) -> Codes:
+    """The class of each row: rows with equal codes in every column share one.
+
+    Args:
+        columns: Codes of each quasi-identifier, shape `(rows,)`, at least one.
+
+    Raises:
+        InputError: If there is no column.
+        NothingToAuditError: If there are no rows.
+    """
+    if not columns:
+        raise InputError("No quasi-identifiers are named.", remedy="name at least one column")
+    if columns[0].size == 0:
+        raise NothingToAuditError("The table has no rows.")
+    combined = columns[0]
+    width = int(combined.max()) + 1
+    for column in columns[1:]:
+        more = int(column.max()) + 1
+        if width * more > _LARGEST:
+            combined = codes_of(combined)
+            width = int(combined.max()) + 1
+        combined = combined * more + column
+        width *= more
+    return _dense(combined, width)
+
+
+def disclosure_risk(
+    classes: Codes, *, wanted_k: int = 2, population: Codes | None = None
+) -> DisclosureRisk:
+    """Risk of the rows of a table.
+
+    Args:
+        classes: The class of each row, as `classes_of` gives it, shape `(n,)`, n >= 1.
+        wanted_k: Rows in classes smaller than this are at risk; >= 1.
+        population: For each class its number of people in the population, shape `(classes,)`,
+            at least the number of its rows.
+
+    Raises:
+        InputError: If a class has more rows than people in the population.
+    """
+    sizes = np.bincount(classes)
+    n = int(sizes.sum())
+    hidden_among = sizes if population is None else np.asarray(population)
+    if population is not None and (hidden_among < sizes).any():
+        raise InputError("A class has more rows than the population has people in it.")
+    histogram = []
+    for low, high in SIZES:
+        inside = (sizes >= low) & (sizes <= (high or n))
+        histogram.append((int(inside.sum()), int(sizes[inside].sum())))
+    return DisclosureRisk(
+        rows=n,
+        classes=int(sizes.size),
+        k=int(sizes.min()),
+        unique=float(sizes[sizes == 1].sum() / n),
+        prosecutor=float(1 / sizes.min()),
+        mean_risk=float(sizes.size / n),
+        at_risk=float(sizes[sizes < wanted_k].sum() / n),
+        journalist=None if population is None else float((1 / hidden_among).max()),
+        marketer=float((sizes / hidden_among).sum() / n),
+        histogram=tuple(histogram),
+    )
+
+
+def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
+    """How a sensitive attribute spreads within classes.
+
+    Args:
+        classes: The class of each row, shape `(n,)`.
+        sensitive: The attribute's values, shape `(n,)`; numbers if `ordered`, none missing.
+        ordered: Whether values are numbers, whose distance is that of their ranks.
+    """
+    values, codes = np.unique(np.asarray(sensitive), return_inverse=True)
+    m = int(values.size)
+    sizes = np.bincount(classes)
+    pairs, counts = np.unique(classes * m + codes, return_counts=True)
+    owner, value = np.divmod(pairs, m)
+    share = counts / sizes[owner]
+    entropy = -np.bincount(owner, share * np.log(share))
+    overall = np.bincount(codes, minlength=m) / codes.size
+    if m == 1:
+        distance = None
+    elif ordered:
+        distance = _earth_mover(owner, value, share, overall)
+    else:
+        # Half the sum of differences is the sum of what a class has too much of.
+        excess = np.bincount(owner, np.maximum(share - overall[value], 0))
+        distance = float(excess.max())
+    return Diversity(
+        l=int(np.bincount(owner).min()), entropy_l=float(np.exp(entropy.min())), t=distance
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generalization:
+    """A choice of a level for every quasi-identifier.
+
+    Attributes:
+        levels: Column to level, 0 for as it is.
+        k: Size of the smallest class that is kept.
+        suppressed: Share of rows that must be left out to reach it, in [0, 1].
+        information_lost: Mean over columns of the share of entropy that is lost, in [0, 1].
+    """
+
+    levels: Mapping[str, int]
+    k: int
+    suppressed: float
+    information_lost: float
+
+
+def least_generalization(
+    levels: Mapping[str, Sequence[Codes]], *, wanted_k: int, most_suppressed: float = 0.0
+) -> Generalization | None:
+    """The choice of levels that reaches a wanted k and loses least information.
+
+    Args:
+        levels: For each column its codes at each level, from as it is to most general; each level
+            must be a function of the one before.
+        wanted_k: Smallest class size to reach, >= 1.
+        most_suppressed: Share of rows that may be left out, in [0, 1).
+
+    Returns:
+        The best choice; None if no choice reaches k.
+
+    Raises:
+        InputError: If there are more than 200,000 choices.
+    """
+    names = list(levels)
+    choices = int(np.prod([len(levels[name]) for name in names]))
+    if choices > _MOST_CHOICES:
+        raise InputError(
+            f"There are {choices:,} ways to generalize.", remedy="give fewer levels or columns"
+        )
+    # One row stands for all that are alike at level 0.
+    base = classes_of([levels[name][0] for name in names])
+    weight = np.bincount(base)
+    first = np.full(weight.size, -1, np.int64)
+    first[base[::-1]] = np.arange(base.size - 1, -1, -1)
+    lost = {name: _entropy_lost(levels[name]) for name in names}
+    ordered = sorted(
+        product(*(range(len(levels[name])) for name in names)),
+        key=lambda node: (sum(lost[n][i] for n, i in zip(names, node, strict=True)), node),
+    )
+    for node in ordered:
+        columns = [levels[name][level][first] for name, level in zip(names, node, strict=True)]
+        sizes = np.bincount(classes_of(columns), weight).astype(np.int64)
+        kept = sizes[sizes >= wanted_k]
+        suppressed = 1 - float(kept.sum()) / base.size
+        if kept.size and suppressed <= most_suppressed:
+            chosen = dict(zip(names, node, strict=True))
+            return Generalization(
+                levels=chosen,
+                k=int(kept.min()),
+                suppressed=suppressed,
+                information_lost=float(np.mean([lost[n][i] for n, i in chosen.items()])),
+            )
+    return None
+
+
+def _dense(combined: Codes, width: int) -> Codes:
+    if width <= 4 * combined.size + 1024:
+        used = np.zeros(width, np.bool_)
+        used[combined] = True
+        return (np.cumsum(used) - 1)[combined]
+    return codes_of(combined)
+
+
+def _entropy_lost(levels: Sequence[Codes]) -> list[float]:
+    entropies = []
+    for codes in levels:
+        share = np.bincount(codes) / codes.size
+        share = share[share > 0]
+        entropies.append(float(-(share * np.log(share)).sum()))
+    if entropies[0] == 0:
+        return [0.0] * len(entropies)
+    return [1 - entropy / entropies[0] for entropy in entropies]
+
+
+def _earth_mover(
+    owner: Codes, value: Codes, share: npt.NDArray[np.float64], overall: npt.NDArray[np.float64]
+) -> float:
+    """Largest over classes of the mean, over ranks, of |F_class - F|.
+
+    F_class is flat between the values that a class has, so each stretch is summed at once: F is
+    sorted, which makes the sum of |c - F| over a stretch two differences of running sums.
+    """
+    m = overall.size
+    cumulative = np.cumsum(overall)
+    running = np.concatenate([[0.0], np.cumsum(cumulative)])
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    last = np.append(starts[1:], owner.size) - 1
+    total = np.cumsum(share)
+    before = np.concatenate([[0.0], total])[starts]
+    height = total - np.repeat(before, np.diff(np.append(starts, owner.size)))
+    end = np.append(value[1:], m)
+    end[last] = m
+    cross = np.clip(np.searchsorted(cumulative, height, side="right"), value, end)
+    stretch = (
+        (cross - value) * height
+        - (running[cross] - running[value])
+        + (running[end] - running[cross])
+        - (end - cross) * height
+    )
+    moved = np.bincount(owner, stretch) + running[value[starts]]
+    return float(max(0.0, moved.max()) / (m - 1))
