@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid.folding import fold
+from auditkit.deid.folding import Folded, fold
 from auditkit.deid.kinds import kind_named
+from auditkit.deid.people import spans_of_people
 from auditkit.deid.refining import refined
+from auditkit.deid.rules import spans_of
 from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, model_folder
 from auditkit.errors import InputError
@@ -73,13 +76,19 @@ class Deidentifier:
         folded = [fold(text) for text in texts]
         distinct = {f.text: None for f in folded}
         found = dict(zip(distinct, self._find_plain(list(distinct)), strict=True))
+        return [
+            merged(_placed(found[plain.text], plain), text)
+            for text, plain in zip(texts, folded, strict=True)
+        ]
+
+    def find_forms(self, texts: Sequence[str]) -> list[list[Span]]:
+        """What rules and lists find, without the models: as `find`, a hundred times as fast."""
         results = []
-        for text, plain in zip(texts, folded, strict=True):
-            spans = []
-            for span in found[plain.text]:
-                start, end = plain.original(span.start, span.end)
-                spans.append(Span(start, end, span.kind, span.score, span.source))
-            results.append(merged(spans, text))
+        for text in texts:
+            folded = fold(text)
+            plain = folded.text
+            spans = refined([*spans_of(plain), *spans_of_people(plain)], plain)
+            results.append(_placed(spans, folded))
         return results
 
     def redact(self, text: str) -> str:
@@ -121,6 +130,17 @@ class Deidentifier:
                     )
                 )
         return [refined(spans, text) for spans, text in zip(found, texts, strict=True)]
+
+
+def _placed(spans: Iterable[Span], folded: Folded) -> list[Span]:
+    """Spans of the plain spelling, in the original text."""
+    if folded.offsets is None:
+        return list(spans)
+    placed = []
+    for span in spans:
+        start, end = folded.original(span.start, span.end)
+        placed.append(replace(span, start=start, end=end))
+    return placed
 
 
 def cuts(text: str) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditkit.deid.kinds import class_of
-from auditkit.deid.known import digits_of, read_text, spans_of_known, value_words
+from auditkit.deid.known import Text, digits_of, read_text, spans_of_known, value_words
 from auditkit.deid.notes import PLACEHOLDER, Known, identifiers_in
 
 if TYPE_CHECKING:
@@ -62,16 +62,19 @@ def search(
     by_column: Counter[str] = Counter()
     cells = 0
     for name, column in output.items():
-        seen: dict[tuple[str, Known], tuple[str, ...]] = {}
+        read = {cell: _readable(cell, everyone) for cell in set(column) if cell}
         for cell, values in zip(column, known, strict=True):
             if not cell:
                 continue
             cells += 1
-            key = (cell, values)
-            if key not in seen:
-                seen[key] = _letters(cell, values, everyone)
-            by_class.update(seen[key])
-            by_column[name] += len(seen[key])
+            text, others = read[cell]
+            if text is None:
+                continue
+            found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, values)}
+            if found or others:
+                letters = (others | found).values()
+                by_class.update(letters)
+                by_column[name] += len(letters)
         if name in texts and deidentifier is not None:
             times = Counter(cell for cell in column if cell)
             distinct = list(times)
@@ -81,23 +84,26 @@ def search(
     return Leaks(by_class=by_class, by_column=by_column, cells=cells)
 
 
-def _letters(cell: str, values: Known, everyone: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+def _readable(
+    cell: str, everyone: Mapping[tuple[str, ...], str]
+) -> tuple[Text | None, dict[tuple[int, int], str]]:
+    """A cell without its placeholders, and where whole identifiers of any row stand in it."""
     blank = PLACEHOLDER.sub(lambda m: " " * len(m.group()), cell)
     if not blank.strip():
-        return ()
+        return None, {}
     text = read_text(blank)
-    found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, values)}
+    found: dict[tuple[int, int], str] = {}
     for i in range(len(text.words)):
-        for width in range(1, 5):
+        for width in range(1, min(5, len(text.words) - i + 1)):
             kind = everyone.get(text.words[i : i + width])
-            if kind is not None and i + width <= len(text.words):
+            if kind is not None:
                 place = (text.places[i][0], text.places[i + width - 1][1])
                 found.setdefault(place, class_of(kind))
     for digits, start, end in text.runs:
         kind = everyone.get((digits,))
         if kind is not None:
             found.setdefault((start, end), class_of(kind))
-    return tuple(found.values())
+    return text, found
 
 
 def _whole_values(known: Sequence[Known]) -> dict[tuple[str, ...], str]:

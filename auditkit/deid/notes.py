@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from auditkit.deid.kinds import KINDS
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from auditkit.deid.detector import Deidentifier
 
 PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})>")
+# After a full stop, before a capital; not after an initial or a title.
+_SENTENCE: Final = re.compile(r"(?<=[a-z0-9>)]{3}[.!?]) +(?=[A-Z<])")
 _ROUNDS: Final = 4
 
 Known = tuple[tuple[str, str], ...]
@@ -50,11 +52,16 @@ def redact_notes(
     """
     found: Counter[str] = Counter()
     masked: list[str | None] = []
+    distinct = list({text: None for text in texts if text})
+    forms = dict(zip(distinct, deidentifier.find_forms(distinct), strict=True))
     for text, values in zip(texts, known, strict=True):
         if not text:
             masked.append(text)
             continue
-        spans = merged(spans_of_known(read_text(text), values), text) if values else []
+        spans = forms[text]
+        if values:
+            own = spans_of_known(read_text(text), values)
+            spans = merged([*own, *spans], text) if own else spans
         found.update(span.kind for span in spans)
         masked.append(replaced(text, spans, _placeholder) if spans else text)
     times = Counter(text for text in masked if text)
@@ -66,11 +73,30 @@ def redact_notes(
 
 
 def identifiers_in(texts: Sequence[str], deidentifier: Deidentifier) -> list[list[Span]]:
-    """What a detector finds in texts beside the placeholders that stand in them."""
+    """What a detector finds in texts beside the placeholders that stand in them.
+
+    Texts are read by the sentence, each distinct sentence once.
+    """
+    parts = [_sentences(text) for text in texts]
+    sentences = list(
+        {text[a:b]: None for text, ends in zip(texts, parts, strict=True) for a, b in ends}
+    )
+    found = dict(zip(sentences, deidentifier.find(sentences), strict=True))
     return [
-        [rest for span in spans for rest in _beside(span, text)]
-        for text, spans in zip(texts, deidentifier.find(texts), strict=True)
+        [
+            rest
+            for a, b in ends
+            for span in found[text[a:b]]
+            for rest in _beside(replace(span, start=span.start + a, end=span.end + a), text)
+        ]
+        for text, ends in zip(texts, parts, strict=True)
     ]
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a text stand; a line break alone ends none."""
+    ends = [m.start() for m in _SENTENCE.finditer(text)]
+    return list(zip([0, *ends], [*ends, len(text)], strict=True))
 
 
 def _until_nothing(

@@ -58,6 +58,7 @@ _NUMBERS: Final = frozenset(
 )
 _CERTAIN: Final = 0.6
 _NAME_WORD: Final = re.compile(r"(?<![\w'])[A-Z\u00c0-\u00de][\w\u2019-]{2,}(?![\w])")
+_SURNAME: Final = re.compile(r" ([A-Z\u00c0-\u00de][a-z\u00df-\u00ff]{2,})(?![\w])")
 _LINE: Final = re.compile(r"^[ \t>?*#|-]*([^\n]+?)[ \t]*$", re.MULTILINE)
 _TITLE_LINE: Final = re.compile(
     r"[^\W_a-z][\w'&.\u2019-]*"
@@ -72,7 +73,7 @@ def refined(spans: Iterable[Span], text: str) -> list[Span]:
     clean = [part for span in spans for part in _cleaned(span, text)]
     grown = (_whole_words(span, text) for span in clean)
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
-    joined = _firms(_addresses(whole, text), text)
+    joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
     return merged([*joined, *_again(joined, text), *_letterhead(joined, text)], text)
 
 
@@ -145,6 +146,16 @@ def _whole_words(span: Span, text: str) -> Span:
         start = before.start() if before else start
         end = after.end() if after else end
     return replace(span, start=start, end=end)
+
+
+def _with_surname(span: Span, text: str) -> Span:
+    """A name grown over the capitalised word that goes on with it, as a surname does."""
+    if span.kind != "PERSON" or not text[span.end - 1].isalpha():
+        return span
+    match = _SURNAME.match(text, span.end)
+    if match is None or match[1] in _COMMON or match[1].lower() in not_names():
+        return span
+    return replace(span, end=match.end())
 
 
 def _addresses(spans: list[Span], text: str) -> list[Span]:

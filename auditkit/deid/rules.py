@@ -476,6 +476,109 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
 )
 
+# What a text with a match must hold: a number of digits, and one of some lower-case parts. Looking
+# for these first is ten times as fast as trying every pattern.
+_NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
+    "ssn": (9, ()),
+    "ssn-cued": (4, ("ss", "soc")),
+    "ssn-last-four": (4, ("ssn", "social")),
+    "itin": (9, ("9",)),
+    "tax-id": (1, ("tin", "ein", "t.i", "e.i", "tax")),
+    "medical-record": (
+        1,
+        (
+            "mrn",
+            "m.r",
+            "rec",
+            "chart",
+            "patient",
+            "hospital",
+            "encounter",
+            "accession",
+            "specimen",
+            "visit",
+        ),
+    ),
+    "health-plan": (
+        1,
+        (
+            "member",
+            "subscriber",
+            "beneficiary",
+            "enrollee",
+            "policy",
+            "group",
+            "insurance",
+            "plan",
+            "medic",
+            "hic",
+            "mbi",
+            "claim",
+        ),
+    ),
+    "mbi": (5, ()),
+    "card": (12, ()),
+    "card-cued": (12, ("card", "visa", "amex", "credit", "debit", "payment", "bank")),
+    "iban": (10, ()),
+    "routing": (9, ("routing", "aba", "rtn")),
+    "account": (1, ("acc", "a/c", "loan", "iban", "swift")),
+    "passport": (1, ("passport",)),
+    "driver-license": (1, ("driv", "dl", "d.l")),
+    "license": (1, ("lic", "cert", "cred", "permit", "badge", "bar", "board")),
+    "npi": (10, ("npi",)),
+    "dea": (7, ()),
+    "dea-cued": (7, ("dea",)),
+    "vin": (1, ()),
+    "vin-cued": (1, ("vin", "vehicle")),
+    "plate": (1, ("plate", "tag", "reg")),
+    "device": (
+        1,
+        (
+            "serial",
+            "s/n",
+            "sn",
+            "device",
+            "implant",
+            "pacemaker",
+            "imei",
+            "meid",
+            "udi",
+            "lot",
+            "handset",
+            "asset",
+        ),
+    ),
+    "udi": (14, ("(01)",)),
+    "imei": (15, ("imei",)),
+    "mac": (1, (":", "-")),
+    "email": (0, ("@",)),
+    "email-spelled": (0, (" at", "[at", "(at", "{at", "<at")),
+    "url": (0, ("://",)),
+    "ipv4": (4, (".",)),
+    "ipv6": (1, ("::", ":")),
+    "coordinates": (7, (".",)),
+    "phone-us": (10, ()),
+    "phone-international": (8, ("+", "00")),
+    "phone-cued": (7, ()),
+    "date-iso": (6, ()),
+    "date-numeric": (4, ("/", "-", ".")),
+    "date-slash": (3, ("/",)),
+    "age-over-89": (0, ("y",)),
+    "aged-over-89": (0, ("age", "turn", "at")),
+    "street": (1, ()),
+    "street-european": (1, ()),
+    "unit": (1, ()),
+    "po-box": (1, ("box",)),
+    "military": (1, ("psc", "apo", "fpo", "dpo")),
+    "state-zip": (5, ()),
+    "zip-cued": (1, ("zip", "post")),
+    "zip-plus-four": (9, ("-",)),
+    "biometric": (1, ("finger", "voice", "palm", "retina", "iris", "face")),
+    "uuid": (1, ("-",)),
+    "code": (1, (" id", "no", "num", "#", "code", "ident")),
+}
+_NO_NEEDS: Final[tuple[int, tuple[str, ...]]] = (0, ())
+
 # One glance tells that a text holds nothing with a form: most texts, most of the time.
 _NOTHING: Final = re.compile(
     r"[\d@]|\b(?:www\.|ninety|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://", _I
@@ -493,7 +596,12 @@ def spans_of(text: str, rules: tuple[Rule, ...] = RULES) -> Iterator[Span]:
     """
     if not _NOTHING.search(text):
         return
+    digits = sum(map(str.isdigit, text))
+    low = text.lower()
     for rule in rules:
+        fewest, parts = _NEEDS.get(rule.name, _NO_NEEDS)
+        if digits < fewest or (parts and not any(part in low for part in parts)):
+            continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("x") if "x" in rule.pattern.groupindex else match.span()
             if rule.valid is not None and not rule.valid(checksums.bare(text[start:end])):

@@ -5,13 +5,13 @@ table, and knows their quasi-identifiers, picks the right row with probability 1
 
     k                 smallest f (Sweeney 2002)
     prosecutor risk   highest 1/f; its mean over rows is classes / n
-    journalist risk   highest 1/F, F the size of the class in the population the table is a sample of
+    journalist risk   highest 1/F, F the size of the class in the population sampled from
     marketer risk     expected share of rows re-identified: mean of 1/F (El Emam 2013)
     l                 fewest distinct sensitive values in a class (Machanavajjhala 2007)
     t                 largest distance of a class's sensitive values from the table's (Li 2007)
 
-k says nothing of what is learnt without picking a row: a class that agrees on its diagnosis tells it
-of all its members; l and t look at that. A missing quasi-identifier counts as a value of its own.
+k says nothing of what is learnt without picking a row: a class that agrees on its diagnosis gives
+away all its members; l and t look at that. A missing quasi-identifier counts as a value of its own.
 
 Arrays in, frozen results out. Codes are whole numbers from 0 that stand for distinct values.
 """
@@ -90,10 +90,11 @@ def codes_of(values: Any) -> Codes:
     Args:
         values: An array or a pandas series, shape `(rows,)`.
     """
-    import pandas as pd  # noqa: PLC0415 -- heavy
+    import pandas as pd
 
-    codes, _ = pd.factorize(values, use_na_sentinel=False)
-    return codes.astype(np.int64, copy=False)
+    array = values if hasattr(values, "dtype") else np.asarray(values, object)
+    codes, _ = pd.factorize(array, use_na_sentinel=False)
+    return np.asarray(codes, np.int64)
 
 
 def classes_of(columns: Sequence[Codes]) -> Codes:
@@ -167,10 +168,9 @@ def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
         sensitive: The attribute's values, shape `(n,)`; numbers if `ordered`, none missing.
         ordered: Whether values are numbers, whose distance is that of their ranks.
     """
-    values, codes = np.unique(np.asarray(sensitive), return_inverse=True)
-    m = int(values.size)
+    codes, m = _ranks(sensitive) if ordered else _distinct(codes_of(sensitive))
     sizes = np.bincount(classes)
-    pairs, counts = np.unique(classes * m + codes, return_counts=True)
+    pairs, counts = _counted(classes * m + codes, sizes.size * m)
     owner, value = np.divmod(pairs, m)
     share = counts / sizes[owner]
     entropy = -np.bincount(owner, share * np.log(share))
@@ -252,6 +252,29 @@ def least_generalization(
                 information_lost=float(np.mean([lost[n][i] for n, i in chosen.items()])),
             )
     return None
+
+
+def _distinct(codes: Codes) -> tuple[Codes, int]:
+    return codes, int(codes.max()) + 1
+
+
+def _ranks(values: Any) -> tuple[Codes, int]:
+    """For each number the rank of its value among the distinct ones, and how many those are."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(np.asarray(values), use_na_sentinel=False)
+    rank = np.empty(len(distinct), np.int64)
+    rank[np.argsort(distinct)] = np.arange(len(distinct))
+    return rank[codes], len(distinct)
+
+
+def _counted(keys: Codes, width: int) -> tuple[Codes, Codes]:
+    """The distinct keys in order, each with the number of times it occurs."""
+    if width <= 4 * keys.size + 1024:
+        counts = np.bincount(keys)
+        present = np.flatnonzero(counts)
+        return present, counts[present]
+    return np.unique(keys, return_counts=True)
 
 
 def _dense(combined: Codes, width: int) -> Codes:
