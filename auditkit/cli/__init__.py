@@ -22,7 +22,7 @@ import typer
 
 import auditkit
 from auditkit import errors
-from auditkit.cli import audit
+from auditkit.cli import audit, keys, verify
 from auditkit.cli.console import complain
 
 INTERNAL_ERROR: Final = 1
@@ -73,6 +73,8 @@ app.command("init")(audit.init)
 app.command("run")(audit.run)
 app.command("gate")(audit.gate)
 app.command("checks")(audit.checks)
+app.command("verify")(verify.verify)
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> NoReturn:

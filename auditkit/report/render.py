@@ -12,7 +12,6 @@ from typing import Any
 from auditkit.audit import Judgement
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import OutputError
-from auditkit.evidence import Table
 from auditkit.report.book import Book
 from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
 from auditkit.report.files import offline_script
@@ -160,7 +159,7 @@ def _attached(
             ),
             Attached(
                 name=f"table-{table.name}.csv",
-                content=_csv(table),
+                content=table_csv(table.to_bytes()),
                 relationship="Alternative",
                 description=f"Table {table.name}, for spreadsheets",
             ),
@@ -179,10 +178,16 @@ def _attached(
     ]
 
 
-def _csv(table: Table) -> bytes:
+def table_csv(table: bytes) -> bytes:
+    """A table for spreadsheets: the same cells, none of which a spreadsheet obeys.
+
+    Args:
+        table: What `Table.to_bytes` wrote, so that a verifier can write the same from the file.
+    """
+    content = parse_json(table)
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([harmless_cell(c) for c in table.columns])
-    for row in table.rows:
+    writer.writerow([harmless_cell(c) for c in content["columns"]])
+    for row in content["rows"]:
         writer.writerow(["" if c is None else harmless_cell(c) for c in row])
     return written.getvalue().encode("utf-8")

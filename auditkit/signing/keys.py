@@ -164,7 +164,7 @@ class KeyStore:
         use: Use,
         *,
         at: datetime | None = None,
-        name: str = DEMONSTRATION_NAME,
+        name: str | None = None,
         organisation: str = "",
         algorithm: Algorithm = "ecdsa-p256",
         valid_until: datetime | None = None,
@@ -174,7 +174,7 @@ class KeyStore:
         Args:
             use: What it is for.
             at: When it is made, with its zone; also the start of the certificate's validity.
-            name: The common name in a report key's certificate.
+            name: The common name in a report key's certificate; None: a demonstration key.
             organisation: The organisation in it.
             algorithm: Of a report key; the others are Ed25519.
             valid_until: End of the certificate's validity; None: it has none.
@@ -253,7 +253,7 @@ class KeyStore:
         use: Use,
         *,
         at: datetime | None = None,
-        name: str = DEMONSTRATION_NAME,
+        name: str | None = None,
         organisation: str = "",
         algorithm: Algorithm = "ecdsa-p256",
         valid_until: datetime | None = None,
@@ -267,7 +267,7 @@ class KeyStore:
         if use == "report":
             certificate = self_signed(
                 key,
-                name=name,
+                name=name or DEMONSTRATION_NAME,
                 organisation=organisation,
                 valid_from=at,
                 valid_until=valid_until,

@@ -14,6 +14,8 @@ from typing import Any, Final
 from auditkit.audit import PREDICATE_TYPE, STATEMENT_TYPE
 from auditkit.canonical import Digest, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError, VerificationError
+from auditkit.report.figures import check_figures
+from auditkit.report.render import table_csv
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.attachments import (
@@ -24,7 +26,7 @@ from auditkit.verification.attachments import (
     table_file,
 )
 
-_OPTIONAL: Final = {RECEIPT}
+_OPTIONAL: Final = {RECEIPT, "verify_offline.py"}
 
 
 def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -102,14 +104,12 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
     Raises:
         VerificationError: If one is missing, extra or different.
     """
-    expected = {
-        table_file(table["name"]): table["digest"]
-        for evidence in statement["predicate"]["evidence"]
-        for table in evidence["tables"]
-    }
+    tables = _tables(statement)
+    expected = {table_file(table["name"]): table["digest"] for table in tables}
+    sheets = {f"table-{table['name']}.csv": table_file(table["name"]) for table in tables}
     wanted = {STATEMENT, ENVELOPE, FIGURES, *expected}
     missing = sorted(wanted - files.keys())
-    extra = sorted(files.keys() - wanted - _OPTIONAL)
+    extra = sorted(files.keys() - wanted - sheets.keys() - _OPTIONAL)
     if missing:
         raise VerificationError(f"The attachment {missing[0]!r} is missing.")
     if extra:
@@ -117,7 +117,44 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
     for name, digest in sorted(expected.items()):
         if str(Digest.of(files[name])) != digest:
             raise VerificationError(f"The attachment {name!r} is not the one of the statement.")
+    for name, source in sorted(sheets.items()):
+        if name in files and files[name] != table_csv(files[source]):
+            raise VerificationError(f"The attachment {name!r} is not the table of that name.")
     return f"{len(files)} files, {len(expected)} of them tables whose digests the statement names."
+
+
+def check_numbers(
+    files: Mapping[str, bytes], statement: Mapping[str, Any], pages: Sequence[str]
+) -> str:
+    """Checks that every number on the pages is the statement's, rounded.
+
+    Returns:
+        How many there are, in words.
+
+    Raises:
+        VerificationError: If a number does not follow from the statement.
+    """
+    if FIGURES not in files:
+        raise VerificationError("The report does not list its numbers.")
+    figures = _json(files, FIGURES)
+    tables = {t["name"]: _json(files, table_file(t["name"])) for t in _tables(statement)}
+    receipt = _json(files, RECEIPT) if RECEIPT in files else None
+    problems = check_figures(pages, figures, statement, tables, receipt=receipt)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise VerificationError(f"{problems[0]}{more}")
+    return f"{len(figures['figures']):,} figures recomputed from the statement and found printed."
+
+
+def _tables(statement: Mapping[str, Any]) -> list[Any]:
+    return [t for evidence in statement["predicate"]["evidence"] for t in evidence["tables"]]
+
+
+def _json(files: Mapping[str, bytes], name: str) -> Any:
+    try:
+        return parse_json(files[name])
+    except (KeyError, InputError) as error:
+        raise VerificationError(f"The attachment {name!r} is missing or not JSON.") from error
 
 
 def report_id(files: Mapping[str, bytes]) -> str:

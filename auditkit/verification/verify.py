@@ -16,18 +16,29 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from auditkit.canonical import Digest
 from auditkit.errors import AuditkitError, KeyFileError, UnverifiableError, VerificationError
+from auditkit.ledger import NoteVerifier, Receipt
+from auditkit.report.pdf import page_texts
 from auditkit.signing.certificates import Trusted, read_certificates
-from auditkit.verification.attachments import read_attachments
+from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.claims import Claim, ClaimState, Verification
 from auditkit.verification.contents import (
     check_attachments,
     check_envelope,
+    check_numbers,
     check_printed_digest,
     read_statement,
     report_id,
 )
-from auditkit.verification.pages import page_texts
+from auditkit.verification.log_claims import (
+    as_verifiers,
+    check_checkpoint,
+    check_consistency,
+    check_inclusion,
+    check_witnesses,
+    read_receipt,
+)
 from auditkit.verification.signed_file import SignedFile, parse, signed_file
 from auditkit.verification.trust import Moment, check_signer
 
@@ -42,6 +53,7 @@ TITLES: Final = {
     "numbers": "Every number printed equals the statement's",
     "receipt": "The statement is in the log",
     "checkpoint": "The log's checkpoint is signed by the log's key",
+    "witnesses": "Witnesses saw the checkpoint",
     "consistency": "The log agrees with the checkpoint that was kept",
 }
 
@@ -119,8 +131,10 @@ def verify(
     data: bytes,
     *,
     trust: Sequence[Trusted | x509.Certificate | bytes] = (),
-    log_keys: Sequence[Any] = (),
+    log_keys: Sequence[NoteVerifier | str] = (),
     checkpoint: str | None = None,
+    consistency_proof: Sequence[bytes] = (),
+    witness_quorum: int = 1,
     now: datetime | None = None,
 ) -> Verification:
     """Checks every claim of a signed report.
@@ -128,8 +142,11 @@ def verify(
     Args:
         data: The PDF's bytes.
         trust: Certificates that the verifier relies on: roots, or the signer's own.
-        log_keys: Public keys of the log, as `auditkit.ledger.NoteVerifier`.
+        log_keys: Public keys of the log and of witnesses, or their one-line texts.
         checkpoint: A checkpoint of the same log that the verifier kept; None: not asked.
+        consistency_proof: The log's proof between the kept checkpoint and the report's, 32 bytes
+            each; needed where their sizes differ.
+        witness_quorum: How many of the witnesses among `log_keys` need to have signed.
         now: The verifier's time, with its zone. Used where the file proves no time of its own;
             None: the time that the signer states is taken as stated.
 
@@ -137,14 +154,15 @@ def verify(
         Each claim: true, false, or unchecked, with its reason.
 
     Raises:
-        KeyFileError: If `trust` cannot be read. Nothing in `data` raises.
+        KeyFileError: If `trust` or `log_keys` cannot be read. Nothing in `data` raises.
     """
     claims = _Claims()
-    roots = trusted_from(trust)
+    roots, keys = trusted_from(trust), as_verifiers(log_keys)
     opened = _check_signature(claims, data, roots, now)
     statement = _check_contents(claims, data, opened)
-    del log_keys, checkpoint
-    claims.skip("This version does not look at the log.", "receipt", "checkpoint", "consistency")
+    _check_log(claims, opened, keys, quorum=witness_quorum)
+    _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
+    claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
     return Verification(claims=claims.all(), report_id=report_id(opened.files), statement=statement)
 
 
@@ -155,6 +173,7 @@ class _Opened:
     signed: SignedFile | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     unread: VerificationError | None = None
+    receipt: Receipt | None = None
 
 
 def _check_signature(
@@ -217,8 +236,46 @@ def _check_contents(claims: _Claims, data: bytes, opened: _Opened) -> Any:
     claims.check("envelope", lambda: check_envelope(opened.files))
     if found:
         claims.check("attachments", lambda: check_attachments(opened.files, found))
-    claims.skip("There is no statement to hold this against.", "attachments", "numbers")
+    if pages:
+        claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
+    claims.skip("There is nothing whole to hold this against.", "attachments", "numbers")
     return found or None
+
+
+def _check_log(
+    claims: _Claims, opened: _Opened, keys: Sequence[NoteVerifier], *, quorum: int
+) -> None:
+    witnesses = [k for k in keys if k.is_witness]
+
+    def inclusion() -> str:
+        opened.receipt = read_receipt(opened.files.get(RECEIPT))
+        return check_inclusion(opened.receipt, Digest.of(opened.files.get(STATEMENT, b"")))
+
+    claims.check("receipt", inclusion)
+    if not witnesses:
+        claims.add("witnesses", ClaimState.UNCHECKED, "No witness's key was given.", asked=False)
+    receipt = opened.receipt
+    if receipt is None:
+        return
+    claims.check("checkpoint", lambda: check_checkpoint(receipt, keys))
+    if witnesses:
+        claims.check("witnesses", lambda: check_witnesses(receipt, witnesses, quorum))
+
+
+def _check_consistency(
+    claims: _Claims,
+    opened: _Opened,
+    keys: Sequence[NoteVerifier],
+    *,
+    kept: str | None,
+    proof: Sequence[bytes],
+) -> None:
+    receipt = opened.receipt
+    if kept is None:
+        reason = "No checkpoint that was kept elsewhere was given."
+        claims.add("consistency", ClaimState.UNCHECKED, reason, asked=False)
+    elif receipt is not None:
+        claims.check("consistency", lambda: check_consistency(receipt, kept, keys, proof))
 
 
 _NO_SIGNATURE: Final = "The signature does not hold, so this was not looked at."

@@ -1,4 +1,4 @@
-"""A report of one page with everything that a verifier looks at, made in a fraction of a second."""
+"""A report of one page, made in a fraction of a second. It lacks the numbers of a whole one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def attachments(signer: Signer, statement: bytes) -> dict[str, bytes]:
     return {
         "statement.json": statement,
         "statement.dsse.json": signer.sign_statement(statement),
-        "figures.json": canonical_bytes({"version": 1, "figures": [], "fixed": []}),
+        "figures.json": canonical_bytes({"format": 1, "figures": [], "fixed": []}),
         "table-rates.json": TABLE.to_bytes(),
     }
 

@@ -1,0 +1,226 @@
+"""`auditkit keys`: make, list, rotate, revoke and export the keys of this user."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+import typer
+
+from auditkit.errors import KeyFileError
+
+if TYPE_CHECKING:
+    from auditkit.signing import KeyRecord, KeyStore
+    from auditkit.signing.keys import Algorithm, Use
+
+FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
+PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
+# What logs are called whose owner has given no name; part of every checkpoint.
+LOG_NAME: Final = "auditkit.local/log"
+
+app = typer.Typer(
+    help="Make, list, rotate, revoke and export the keys that sign reports, statements and logs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--keys", help=f"The key store. Default: ${FOLDER_VARIABLE} or ~/.config."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        help=f"A file with the store's passphrase; or set ${PASSPHRASE_VARIABLE}.",
+    ),
+]
+Ask = Annotated[bool, typer.Option("--ask-passphrase", help="Ask for the store's passphrase.")]
+
+
+def key_folder(folder: Path | None = None) -> Path:
+    """The key store's folder: the one given, the environment's, or the user's own."""
+    if folder is not None:
+        return folder
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given) if given else Path.home() / ".config" / "auditkit"
+
+
+def passphrase(file: Path | None = None, *, ask: bool = False) -> bytes | None:
+    """The passphrase from a file, a prompt or the environment; never from the command line.
+
+    Raises:
+        KeyFileError: If the file cannot be read or is empty.
+    """
+    if file is not None:
+        try:
+            secret = file.read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise KeyFileError(
+                "The passphrase file cannot be read.", remedy="give a file that you may read"
+            ) from error
+        if not secret:
+            raise KeyFileError(
+                "The passphrase file is empty.", remedy="write the passphrase in its first line"
+            )
+        return secret
+    if ask:
+        entered: str = typer.prompt("Passphrase", hide_input=True, err=True)
+        return entered.encode()
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    return given.encode() if given else None
+
+
+def open_store(
+    folder: Path | None = None, file: Path | None = None, *, ask: bool = False
+) -> KeyStore:
+    """The key store that a command works on."""
+    from auditkit.signing import KeyStore
+
+    return KeyStore(key_folder(folder), passphrase=passphrase(file, ask=ask))
+
+
+@app.command("init")
+def init(
+    *,
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Who signs: the common name in the certificate. Default: a demonstration key."
+        ),
+    ] = "",
+    organisation: Annotated[str, typer.Option(help="The signer's organisation.")] = "",
+    algorithm: Annotated[
+        str, typer.Option(help="ecdsa-p256, ecdsa-p384 or rsa-3072, for reports.")
+    ] = "ecdsa-p256",
+    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: Ask = False,
+) -> None:
+    """Makes the keys that are missing: for reports, statements and the log."""
+    store = open_store(folder, passphrase_file, ask=ask_passphrase)
+    now = _now()
+    present = {record.use for record in store.records() if record.state == "active"}
+    if "report" not in present:
+        store.make(
+            "report",
+            at=now,
+            name=name or None,
+            organisation=organisation,
+            algorithm=_algorithm(algorithm),
+            valid_until=now + timedelta(days=days),
+        )
+    for use in ("statement", "log"):
+        if use not in present:
+            store.make(cast("Use", use), at=now)
+    _print(store.records())
+
+
+@app.command("list")
+def list_keys(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    folder: Folder = None,
+) -> None:
+    """Lists the keys: id, state, algorithm, dates, fingerprint. Needs no passphrase."""
+    records = open_store(folder).records()
+    if as_json:
+        print(json.dumps([record.to_json() for record in records], indent=2))
+    else:
+        _print(records)
+
+
+@app.command("rotate")
+def rotate(
+    use: Annotated[str, typer.Argument(help="report, statement or log.")],
+    *,
+    name: Annotated[str, typer.Option(help="The common name in the certificate.")] = "",
+    organisation: Annotated[str, typer.Option(help="The signer's organisation.")] = "",
+    algorithm: Annotated[str, typer.Option(help="Of a report key.")] = "ecdsa-p256",
+    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: Ask = False,
+) -> None:
+    """Makes the next key of a use. What the former one signed stays verifiable."""
+    now = _now()
+    made = open_store(folder, passphrase_file, ask=ask_passphrase).make(
+        cast("Use", use),
+        at=now,
+        name=name or None,
+        organisation=organisation,
+        algorithm=_algorithm(algorithm),
+        valid_until=now + timedelta(days=days),
+    )
+    _print((made,))
+
+
+@app.command("revoke")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="As 'auditkit keys list' shows it: report-1.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    compromised: Annotated[
+        bool, typer.Option("--compromised", help="Someone else may hold the key.")
+    ] = False,
+    folder: Folder = None,
+) -> None:
+    """Ends a key: what it signs from now on does not verify."""
+    store = open_store(folder)
+    _print((store.revoke(key_id, at=_now(), reason=reason, compromised=compromised),))
+
+
+@app.command("export")
+def export(
+    key_id: Annotated[str, typer.Argument(help="As 'auditkit keys list' shows it: report-1.")],
+    *,
+    folder: Folder = None,
+    log_name: Annotated[str, typer.Option(help="The log's name, for its key.")] = LOG_NAME,
+) -> None:
+    """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key."""
+    store = open_store(folder)
+    public = store.export_public(key_id)
+    use = next(record.use for record in store.records() if record.id == key_id)
+    print(_log_line(public, log_name) if use == "log" else public.decode("ascii").strip())
+
+
+def _log_line(public: bytes, name: str) -> str:
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_public_key,
+    )
+
+    from auditkit.ledger import NoteVerifier
+
+    raw = load_pem_public_key(public).public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return str(NoteVerifier(name=name, public_key=raw))
+
+
+def _algorithm(text: str) -> Algorithm:
+    if text not in {"ecdsa-p256", "ecdsa-p384", "rsa-3072"}:
+        raise KeyFileError(
+            f"{text!r} is not an algorithm for reports.",
+            remedy="use ecdsa-p256, ecdsa-p384 or rsa-3072",
+        )
+    return cast("Algorithm", text)
+
+
+def _print(records: tuple[KeyRecord, ...]) -> None:
+    if not records:
+        print("The key store is empty.")
+    rows: list[tuple[Any, ...]] = [
+        (r.id, r.state, r.algorithm, f"{r.created:%Y-%m-%d}" if r.created else "-", r.fingerprint)
+        for r in records
+    ]
+    widths = [max((len(str(row[i])) for row in rows), default=0) for i in range(5)]
+    for row in rows:
+        print("  ".join(str(v).ljust(w) for v, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

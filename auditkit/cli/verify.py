@@ -1,0 +1,144 @@
+"""`auditkit verify`: each claim of a report, true, false or could not check."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.cli.keys import LOG_NAME, key_folder
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    from auditkit.ledger import NoteVerifier
+    from auditkit.signing import Trusted
+    from auditkit.verification import Verification
+
+
+def verify(
+    report: Annotated[Path, typer.Argument(help="The signed PDF.")],
+    *,
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(help="Certificates to rely on, PEM or DER; repeatable."),
+    ] = None,
+    log_key: Annotated[
+        list[str] | None,
+        typer.Option(help="A log's or witness's public key line, or a file with it; repeatable."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint of the log that you kept.")
+    ] = None,
+    consistency: Annotated[
+        Path | None,
+        typer.Option(help="The log's proof between the two checkpoints, one base64 hash a line."),
+    ] = None,
+    own_keys: Annotated[
+        bool,
+        typer.Option(
+            "--own-keys/--no-own-keys", help="Also rely on the keys in this user's key store."
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
+) -> None:
+    """Checks a signed report, offline.
+
+    Exit 0: all that was asked is true. 12: something is false. 11: something could not be checked.
+    """
+    from auditkit.verification import verify as check
+    from auditkit.verification.verify import trusted_from
+
+    data = _read(report)
+    roots: list[Trusted | bytes] = [_read(path) for path in trust or ()]
+    trusted_from(roots)
+    keys = [_log_key(text) for text in log_key or ()]
+    if own_keys:
+        own, logs = _own_keys()
+        roots += own
+        keys += logs
+        if own or logs:
+            print(
+                "Relying on the keys in your own key store as well; --no-own-keys leaves them out.",
+                file=sys.stderr,
+            )
+    found = check(
+        data,
+        trust=roots,
+        log_keys=keys,
+        checkpoint=_text(checkpoint) if checkpoint is not None else None,
+        consistency_proof=_proof(consistency) if consistency is not None else (),
+        now=datetime.now(UTC),
+    )
+    if as_json:
+        print(json.dumps(found.to_json(), indent=2))
+    else:
+        _print(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _own_keys() -> tuple[tuple[Trusted, ...], tuple[NoteVerifier, ...]]:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    from auditkit.ledger import NoteVerifier
+    from auditkit.signing import KeyStore
+
+    store = KeyStore(key_folder())
+    raw = (key.public_bytes(Encoding.Raw, PublicFormat.Raw) for key in store.log_public_keys())
+    return store.trusted(), tuple(NoteVerifier(name=LOG_NAME, public_key=key) for key in raw)
+
+
+def _print(found: Verification) -> None:
+    for claim in found.claims:
+        state = claim.state.words if claim.asked else "not asked"
+        print(f"{state:<16} {claim.title}")
+        print(f"{'':<16} {_harmless(claim.reason)}")
+    verdicts = {
+        0: "Every claim that was asked is true.",
+        11: "Something could not be checked.",
+        12: "Something is false: " + ", ".join(claim.title.lower() for claim in found.broken) + ".",
+    }
+    print(f"\n{found.report_id or 'No report'}: {verdicts[found.exit_code]}")
+
+
+def _harmless(text: str) -> str:
+    """Text of a hostile file without what a terminal would obey."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The file {path.name!r} cannot be read.", remedy="check that it exists"
+        ) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"The file {path.name!r} is not text.") from error
+
+
+def _log_key(text: str) -> NoteVerifier:
+    from auditkit.ledger import NoteVerifier
+
+    return NoteVerifier.parse(_text(Path(text)) if Path(text).is_file() else text)
+
+
+def _proof(path: Path) -> tuple[bytes, ...]:
+    try:
+        lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+        return tuple(base64.b64decode(line, validate=True) for line in lines)
+    except binascii.Error as error:
+        raise InputError(
+            f"The file {path.name!r} is not a consistency proof.",
+            remedy="give one base64 hash a line, as 'auditkit ledger prove' writes them",
+        ) from error

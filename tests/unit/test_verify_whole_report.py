@@ -1,0 +1,302 @@
+"""A real report, and every published and own attack on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+
+import pikepdf
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from auditkit.canonical import parse_json
+from auditkit.cli import keys as keys_cli
+from auditkit.cli import verify as verify_cli
+from auditkit.errors import KeyFileError
+from auditkit.ledger import NoteSigner
+from auditkit.signing import KeyStore
+from auditkit.signing.certificates import to_pem
+from auditkit.verification import ClaimState, verify
+from auditkit.verification.verify import TITLES
+from tests.fixtures.lending import judgement
+from tests.support.small_report import attachments, saved, statement_bytes, unsigned_report
+from tests.support.whole_report import SIGNED_AT, whole_report
+
+ASKED = [name for name in TITLES if name not in {"time", "witnesses", "consistency"}]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return whole_report(tmp_path_factory.mktemp("whole"))
+
+
+def check(whole, data=None, **options):
+    return verify(
+        whole.signed if data is None else data,
+        trust=whole.trust,
+        log_keys=[whole.log_key],
+        **options,
+    )
+
+
+def test_every_claim_of_a_real_report_is_true(whole):
+    found = check(whole)
+    assert {c.id: c.state for c in found.claims if c.asked} == dict.fromkeys(ASKED, ClaimState.TRUE)
+    assert found.exit_code == 0
+    assert found.report_id == whole.judgement.report_id
+    assert int(re.match(r"\d+", found.claim("numbers").reason)[0]) > 300
+
+
+def resigned(whole, *, change=None, judged=None, **files):
+    """The report with attachments or pages changed and then signed again by the same signer."""
+    with pikepdf.open(BytesIO(whole.unsigned)) as pdf:
+        for name, content in files.items():
+            pdf.attachments[name] = pikepdf.AttachedFileSpec(pdf, content, filename=name)
+        if change:
+            change(pdf)
+        return whole.signer.sign_pdf(saved(pdf), at=SIGNED_AT)
+
+
+def attachment(whole, name):
+    with pikepdf.open(BytesIO(whole.unsigned)) as pdf:
+        return pdf.attachments[name].get_file().read_bytes()
+
+
+def broken(found):
+    assert found.exit_code == 12
+    return [c.id for c in found.broken]
+
+
+def test_signing_a_rewritten_copy_changes_nothing_else(whole):
+    assert check(whole, resigned(whole)).exit_code == 0
+
+
+def test_a_swapped_spreadsheet_is_noticed(whole):
+    assert broken(check(whole, resigned(whole, **{"table-shap_values.csv": b"a,b\r\n"}))) == [
+        "attachments"
+    ]
+
+
+def test_a_receipt_for_another_statement_is_noticed(whole):
+    with whole.log() as log:
+        other = log.append(kind="audit.statement", payload={"statement": "sha256:" + "0" * 64})
+    receipt = json.dumps(other.to_json()).encode()
+    found = check(whole, resigned(whole, **{"receipt.json": receipt}))
+    assert "receipt" in broken(found)
+    assert "another statement" in found.claim("receipt").reason
+
+
+@pytest.mark.parametrize("field", ["proof", "index", "salt", "payload", "origin"])
+def test_a_changed_receipt_is_noticed(whole, field):
+    receipt = parse_json(attachment(whole, "receipt.json"))
+    receipt[field] = {
+        "proof": ["00" * 32],
+        "index": 0,
+        "salt": "00" * 32,
+        "payload": {"statement": str(whole.judgement.digest), "more": 1},
+        "origin": "example.com/other",
+    }[field]
+    found = check(whole, resigned(whole, **{"receipt.json": json.dumps(receipt).encode()}))
+    assert "receipt" in broken(found)
+
+
+def test_a_report_without_receipt_could_not_be_checked_against_the_log(whole):
+    def strip(pdf):
+        del pdf.attachments["receipt.json"]
+
+    found = check(whole, resigned(whole, change=strip))
+    assert found.claim("receipt").state is ClaimState.UNCHECKED
+    assert found.claim("checkpoint").state is ClaimState.UNCHECKED
+    assert found.exit_code != 0
+
+
+def test_a_log_by_an_unknown_key_could_not_be_checked(whole):
+    stranger = NoteSigner.generate(whole.log_key.name)
+    for keys in ([], [stranger.verifier]):
+        found = verify(whole.signed, trust=whole.trust, log_keys=keys)
+        assert found.claim("receipt").state is ClaimState.TRUE
+        assert found.claim("checkpoint").state is ClaimState.UNCHECKED
+        assert "--log-key" in found.claim("checkpoint").reason
+        assert found.exit_code == 11
+
+
+def test_log_keys_are_taken_as_their_lines(whole):
+    assert verify(whole.signed, trust=whole.trust, log_keys=[str(whole.log_key)]).ok
+    with pytest.raises(KeyFileError):
+        verify(whole.signed, log_keys=["nonsense"])
+
+
+def test_a_statement_of_another_audit_is_noticed(whole):
+    other = replace(judgement(), seed=8)
+    found = check(
+        whole,
+        resigned(
+            whole,
+            **{
+                "statement.json": other.statement,
+                "statement.dsse.json": whole.signer.sign_statement(other.statement),
+            },
+        ),
+    )
+    assert {"statement", "numbers", "receipt"} <= set(broken(found))
+
+
+def test_an_overlaid_number_is_noticed(whole):
+    def overlay(pdf):
+        page = pdf.pages[0]
+        page.contents_add(
+            b"BT /F0 12 Tf 100 100 Td <0000> Tj ET"
+            if "/F0" in page.Resources.Font
+            else b"q BT /Helv 12 Tf 100 100 Td (0.9999) Tj ET Q"
+        )
+        page.Resources.Font["/Helv"] = pdf.make_indirect(
+            pikepdf.Dictionary(
+                Type=pikepdf.Name.Font,
+                Subtype=pikepdf.Name.Type1,
+                BaseFont=pikepdf.Name.Helvetica,
+            )
+        )
+
+    found = check(whole, resigned(whole, change=overlay))
+    assert broken(found) == ["numbers"]
+
+
+# The checkpoint that the auditor kept
+
+
+def kept(whole, size=None):
+    with whole.log() as log:
+        return log.checkpoint() if size is None else log.prove(0, size=size).checkpoint
+
+
+def test_a_kept_checkpoint_of_the_same_log_agrees(whole):
+    receipt = parse_json(attachment(whole, "receipt.json"))
+    found = check(whole, checkpoint=receipt["checkpoint"])
+    assert found.claim("consistency").state is ClaimState.TRUE
+    assert found.exit_code == 0
+
+
+def test_a_later_checkpoint_needs_a_proof_and_agrees_with_it(whole):
+    with whole.log() as log:
+        log.append(kind="access.decision", payload={"allowed": False})
+        note, size = log.checkpoint(), log.size
+        proof = log.prove_consistency(2, size)
+    without = check(whole, checkpoint=note)
+    assert without.claim("consistency").state is ClaimState.UNCHECKED
+    assert f"from 2 to {size}" in without.claim("consistency").reason
+    assert check(whole, checkpoint=note, consistency_proof=proof).exit_code == 0
+    wrong = [bytes(32), *proof[1:]]
+    assert broken(check(whole, checkpoint=note, consistency_proof=wrong)) == ["consistency"]
+
+
+def test_a_log_that_was_rewritten_is_noticed(whole, tmp_path):
+    from auditkit.ledger import Ledger
+
+    key = NoteSigner.from_pem(whole.log_pem, name=whole.log_key.name)
+    with Ledger.open(f"sqlite:///{tmp_path / 'other.db'}", key=key) as log:
+        log.append(kind="access.decision", payload={"allowed": True})
+        log.append(kind="access.decision", payload={"allowed": True})
+        rewritten = log.checkpoint()
+    assert broken(check(whole, checkpoint=rewritten)) == ["consistency"]
+
+
+@pytest.mark.parametrize("note", ["", "hello", "\n\n", "a\n1\nb\n\n— x y\n"])
+def test_a_damaged_kept_checkpoint_is_never_true(whole, note):
+    claim = check(whole, checkpoint=note).claim("consistency")
+    assert claim.state is not ClaimState.TRUE
+
+
+# Witnesses
+
+
+def test_witnesses_count_only_when_asked_and_only_if_they_signed(whole):
+    witness = NoteSigner.generate("witness.example")
+    found = verify(
+        whole.signed, trust=whole.trust, log_keys=[whole.log_key, witness.witness_verifier]
+    )
+    assert found.claim("witnesses").asked
+    assert found.claim("witnesses").state is ClaimState.FALSE
+
+
+# The command line
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path):
+    monkeypatch.setenv("AUDITKIT_KEYS", str(tmp_path / "own"))
+    app = typer.Typer()
+    app.command("verify")(verify_cli.verify)
+    app.add_typer(keys_cli.app, name="keys")
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_command_line_prints_every_claim_and_its_exit_code(whole, tmp_path, command):
+    path, roots = tmp_path / "report.pdf", tmp_path / "roots.pem"
+    path.write_bytes(whole.signed)
+    roots.write_bytes(to_pem(whole.signer.certificate))
+    alone = command("verify", path)
+    assert alone.exit_code == 11
+    assert "could not check" in alone.stdout
+    full = command("verify", path, "--trust", roots, "--log-key", whole.log_key)
+    assert full.exit_code == 0, full.output
+    assert all(title in full.stdout for title in TITLES.values())
+    as_json = command("verify", path, "--trust", roots, "--log-key", whole.log_key, "--json")
+    assert json.loads(as_json.stdout)["exit_code"] == 0
+    flipped = bytearray(whole.signed)
+    flipped[len(flipped) // 2] ^= 1
+    path.write_bytes(flipped)
+    changed = command("verify", path, "--trust", roots, "--log-key", whole.log_key)
+    assert changed.exit_code == 12
+    assert "Something is false: the signature is valid and covers the whole file" in changed.stdout
+
+
+def test_own_keys_are_trusted_and_the_command_says_so(tmp_path, command):
+    assert command("keys", "init", "--name", "Example Bank").exit_code == 0
+    store = KeyStore(tmp_path / "own")
+    report = tmp_path / "report.pdf"
+    signer = store.report_signer()
+    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    report.write_bytes(signer.sign_pdf(unsigned, at=datetime.now(UTC)))
+    for option, state in ((), "true"), (("--no-own-keys",), "unchecked"):
+        found = command("verify", report, "--json", *option)
+        claims = {c["id"]: c["state"] for c in json.loads(found.stdout)["claims"]}
+        assert claims["signer"] == state
+        assert ("your own key store" in found.stderr) == (state == "true")
+
+
+def test_keys_command_line(tmp_path, command):
+    assert command("keys", "init").exit_code == 0
+    listed = json.loads(command("keys", "list", "--json").stdout)
+    assert [k["id"] for k in listed] == ["report-1", "statement-1", "log-1"]
+    assert command("keys", "rotate", "report", "--name", "Example Bank").exit_code == 0
+    assert command("keys", "revoke", "report-1", "--reason", "replaced").exit_code == 0
+    states = {k["id"]: k["state"] for k in json.loads(command("keys", "list", "--json").stdout)}
+    assert states == {
+        "report-1": "revoked",
+        "report-2": "active",
+        "statement-1": "active",
+        "log-1": "active",
+    }
+    assert command("keys", "export", "report-2").stdout.startswith("-----BEGIN CERTIFICATE")
+    assert re.match(
+        r"auditkit\.local/log\+[0-9a-f]{8}\+", command("keys", "export", "log-1").stdout
+    )
+    assert "Example Bank" not in command("keys", "list").stdout
+
+
+def test_passphrase_from_file_and_environment(tmp_path, command, monkeypatch):
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse\n")
+    assert command("keys", "init", "--passphrase-file", secret).exit_code == 0
+    assert b"ENCRYPTED" in (tmp_path / "own" / "report-1.key.pem").read_bytes()
+    monkeypatch.setenv("AUDITKIT_PASSPHRASE", "correct horse")
+    assert keys_cli.open_store().report_signer()
+    assert "correct" not in command("keys", "list").output
+    empty = tmp_path / "empty"
+    empty.touch()
+    with pytest.raises(KeyFileError, match="empty"):
+        keys_cli.passphrase(empty)
