@@ -114,9 +114,9 @@ def init(
             algorithm=_algorithm(algorithm),
             valid_until=now + timedelta(days=days),
         )
-    for use in ("statement", "log"):
-        if use not in present:
-            store.make(cast("Use", use), at=now)
+    missing: list[Use] = [use for use in ("statement", "log") if use not in present]
+    for use in missing:
+        store.make(use, at=now)
     _print(store.records())
 
 
