@@ -90,8 +90,6 @@ def run(arguments: list[str] | None = None) -> int:
     """
     try:
         result = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return _interrupted() if stop.exit_code == _TYPER_INTERRUPTED else stop.exit_code
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
@@ -110,6 +108,9 @@ def run(arguments: list[str] | None = None) -> int:
             "this is a defect of auditkit; report it with the command that you ran",
         )
         return INTERNAL_ERROR
+    # An exit code that a command raised comes back as a value.
+    if result == _TYPER_INTERRUPTED:
+        return _interrupted()
     return result if isinstance(result, int) else 0
 
 
