@@ -197,6 +197,10 @@ class Session(ABC):
             raise InputError(f"The log has no entry {index}.")
         return as_entry(rows[0])
 
+    def counts(self) -> dict[str, int]:
+        """How many entries there are of each kind, by name."""
+        return dict(self.fetch("SELECT kind, COUNT(*) FROM entry GROUP BY kind ORDER BY kind"))
+
     def last_time_ms(self) -> int:
         """When the newest entry was logged; 0 in an empty log."""
         rows = self.fetch("SELECT time_ms FROM entry ORDER BY idx DESC LIMIT 1")
@@ -206,6 +210,17 @@ class Session(ABC):
         """The largest index in the table of entries; -1 if it is empty."""
         (row,) = self.fetch("SELECT MAX(idx) FROM entry")
         return -1 if row[0] is None else int(row[0])
+
+    def first_index_from(self, time_ms: int) -> int:
+        """The first index logged at a time or later; the log's size if there is none."""
+        low, high = 0, self.head().size
+        while low < high:
+            middle = (low + high) // 2
+            ((found,),) = self.fetch(
+                f"SELECT time_ms FROM entry WHERE idx = {self.mark}", (middle,)
+            )
+            low, high = (middle + 1, high) if found < time_ms else (low, middle)
+        return low
 
     def stream_entries(
         self,

@@ -124,7 +124,7 @@ def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
     missing: set[int] = set()
     own: list[Entry] = []
     tall: list[tuple[int, bytes]] = []  # Whole subtrees of blocks, as (level above, hash).
-    expected, last_ms = 0, 0
+    expected, last_ms, sealed = 0, 0, False
     for rows in session.stream_entries(rows=_BLOCK):
         leaves: list[bytes] = []
         for row in rows:
@@ -142,6 +142,9 @@ def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
                 raise VerificationError(f"The payload of entry {index} is not what was logged.")
             if kind.startswith("ledger."):
                 own.append(as_entry(row))
+                sealed = sealed or kind == "ledger.sealed"
+            elif sealed:
+                raise VerificationError(f"Entry {index} was added after the log was sealed.")
         _check_block(leaves, nodes, tall, expected - len(rows))
     if expected != size:
         raise VerificationError(f"The log has {expected} entries where its head says {size}.")

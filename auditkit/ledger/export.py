@@ -1,0 +1,183 @@
+"""A stretch of the log as one file that verifies alone.
+
+The file is JSON lines: a header, then one line for each entry in the order of the log. The header
+carries a signed checkpoint and the roots of what lies left and right of the stretch. With the
+leaves between them they lead to the checkpoint's root, so that no entry of the stretch is missing,
+added, changed or moved: which no pile of single receipts shows.
+
+Law: `verify_export` reads nothing but its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.errors import InputError, VerificationError
+from auditkit.ledger.entry import Entry, milliseconds
+from auditkit.ledger.note import NoteVerifier, open_checkpoint
+from auditkit.ledger.reader import LogReader
+from auditkit.ledger.receipt import Receipt
+from auditkit.ledger.store import as_entry
+from auditkit.merkle import Node, fold, whole_subtrees
+
+EXPORT_TYPE: Final = "auditkit/ledger-export/v1"
+_ROWS: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Export:
+    """A stretch of a log that was checked.
+
+    Attributes:
+        origin: The log's name.
+        begin: The first index.
+        end: Where it ends (not included).
+        size: How many entries the log had.
+        checkpoint: The signed checkpoint that it leads to.
+        entries: The entries; payloads that were destroyed are None.
+    """
+
+    origin: str
+    begin: int
+    end: int
+    size: int
+    checkpoint: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def destroyed(self) -> int:
+        """How many payloads are missing."""
+        return sum(entry.body is None for entry in self.entries)
+
+
+def export_lines(log: LogReader, *, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The lines of an export, each ending in a newline.
+
+    Args:
+        log: The log.
+        begin: The first index.
+        end: Where the stretch ends (not included); the end of the log unless given.
+
+    Raises:
+        InputError: If the log has no such stretch.
+    """
+    with log.snapshot() as session:
+        head = session.head()
+        stop = head.size if end is None else end
+        if not 0 <= begin < stop <= head.size:
+            raise InputError(f"The log has {head.size} entries, and none in that stretch.")
+        left, right = _around(begin, stop, head.size)
+        hashes = [value.hex() for value in session.nodes([*left, *right])]
+        header: dict[str, Json] = {
+            "type": EXPORT_TYPE,
+            "origin": log.origin,
+            "begin": begin,
+            "end": stop,
+            "checkpoint": session.checkpoint(head.size) or head.note,
+            "left": hashes[: len(left)],
+            "right": hashes[len(left) :],
+        }
+        yield canonical_bytes(header) + b"\n"
+        for rows in session.stream_entries(begin=begin, end=stop, rows=_ROWS):
+            for row in rows:
+                entry = as_entry(row)
+                line: dict[str, Json] = {
+                    "entry": entry.leaf(),
+                    "salt": None if entry.salt is None else entry.salt.hex(),
+                    "payload": entry.payload,
+                }
+                yield canonical_bytes(line) + b"\n"
+
+
+def period(log: LogReader, *, since: datetime, until: datetime) -> tuple[int, int]:
+    """The stretch of entries logged from one time to before another: `[begin, end)`.
+
+    Times never go back in a log, so a period is one stretch.
+
+    Raises:
+        InputError: If nothing was logged in that time.
+    """
+    with log.reading() as session:
+        begin = session.first_index_from(milliseconds(since))
+        end = session.first_index_from(milliseconds(until))
+    if begin >= end:
+        raise InputError("Nothing was logged in that period.")
+    return begin, end
+
+
+def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) -> Export:
+    """Checks an export against a log's public key.
+
+    Args:
+        data: The file's bytes.
+        verifier: The log's public key, or its present and former keys.
+
+    Raises:
+        VerificationError: If an entry is missing, added, changed or moved, or the checkpoint is
+            not signed by the key.
+    """
+    verifiers = [verifier] if isinstance(verifier, NoteVerifier) else list(verifier)
+    wrong = VerificationError("The file is not an export of a log.")
+    try:
+        lines = [parse_json(line) for line in data.removesuffix(b"\n").split(b"\n")]
+        header = lines.pop(0)
+        if header["type"] != EXPORT_TYPE:
+            raise wrong
+        begin, end, note = header["begin"], header["end"], header["checkpoint"]
+        left, right = (_hashes(header[name]) for name in ("left", "right"))
+        checkpoint = open_checkpoint(note, verifiers)
+        if not (type(begin) is int and type(end) is int and 0 <= begin < end <= checkpoint.size):
+            raise wrong
+        receipts = [
+            Receipt.from_json(
+                {
+                    "type": "auditkit/ledger-receipt/v1",
+                    "origin": checkpoint.origin,
+                    "index": line["entry"]["index"],
+                    "proof": [],
+                    "checkpoint": note,
+                    **line,
+                }
+            )
+            for line in lines
+        ]
+    except (InputError, KeyError, TypeError, ValueError, AttributeError):
+        raise wrong from None
+    entries = tuple(receipt.entry for receipt in receipts)
+    if header["origin"] != checkpoint.origin:
+        raise VerificationError("The export and its checkpoint name different logs.")
+    if [entry.index for entry in entries] != list(range(begin, end)):
+        raise VerificationError("The export lacks entries, or has more than it says.")
+    for entry in entries:
+        if entry.body is not None or entry.salt is not None:
+            entry.check_payload()
+    before, after = _around(begin, end, checkpoint.size)
+    if (len(before), len(after)) != (len(left), len(right)):
+        raise wrong
+    leaves = [((0, entry.index), entry.leaf_hash()) for entry in entries]
+    row = [*zip(before, left, strict=True), *leaves, *zip(after, right, strict=True)]
+    if fold(row) != checkpoint.root:
+        raise VerificationError("The export's entries are not those of the checkpoint.")
+    return Export(
+        origin=checkpoint.origin,
+        begin=begin,
+        end=end,
+        size=checkpoint.size,
+        checkpoint=note,
+        entries=entries,
+    )
+
+
+def _around(begin: int, end: int, size: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    return tuple(whole_subtrees(0, begin)), tuple(whole_subtrees(end, size))
+
+
+def _hashes(values: Any) -> list[bytes]:
+    found = [bytes.fromhex(value) for value in values]
+    if any(len(value) != 32 for value in found):
+        raise ValueError("not hashes")
+    return found

@@ -1,0 +1,92 @@
+"""A log that goes on in a new segment, while the old one is sealed and can be put away.
+
+Each segment is a whole log with a name of its own ("name", "name/2", "name/3"), one key and its
+own checkpoints: it verifies alone, on any machine, without the others. The old segment's last
+entry of business says that it is sealed and where it goes on; the new one's first entry carries
+the old one's last checkpoint. A sealed segment takes only entries about itself: what was
+destroyed and held in it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from auditkit.errors import InputError, VerificationError
+from auditkit.ledger.log import SEALED, Ledger, item
+from auditkit.ledger.note import NoteVerifier, open_checkpoint
+from auditkit.ledger.reader import LogReader
+from auditkit.ledger.retention import PERMANENT
+from auditkit.merkle import range_root
+
+CONTINUED = "ledger.continued"
+
+
+def next_origin(origin: str) -> str:
+    """The name of the segment after one: "name" is followed by "name/2"."""
+    name, _, number = origin.rpartition("/")
+    if name and number.isascii() and number.isdigit():
+        return f"{name}/{int(number) + 1}"
+    return f"{origin}/2"
+
+
+def rotate(old: Ledger, new: Ledger, *, by: str, now: datetime) -> str:
+    """Seals a segment and begins the next one with its last checkpoint.
+
+    Interrupted between the two, it is finished by calling it again.
+
+    Args:
+        old: The segment in use, open for writing.
+        new: The next one, new and empty, opened with `origin=next_origin(old.origin)`.
+        by: Who does it.
+        now: The time, for the record.
+
+    Returns:
+        The sealed segment's last checkpoint.
+
+    Raises:
+        InputError: If the new segment is not empty, or is named otherwise.
+    """
+    if new.origin != next_origin(old.origin):
+        raise InputError(f"The segment after {old.origin} is named {next_origin(old.origin)}.")
+    if new.size:
+        raise InputError("The new segment has entries already.")
+    with old.writing() as session:
+        if not session.has_kind(SEALED):
+            told = {"by": by, "continued_in": new.origin, "at": now.isoformat()}
+            old.add(session, [item(SEALED, told, PERMANENT)])
+    note = old.checkpoint()
+    with new.writing() as session:
+        told = {"by": by, "continues": old.origin, "checkpoint": note}
+        new.add(session, [item(CONTINUED, told, PERMANENT)])
+    return note
+
+
+def verify_segments(
+    older: LogReader, newer: LogReader, keys: tuple[NoteVerifier, ...] = ()
+) -> None:
+    """Checks that a segment goes on where another was sealed. Each is checked by its `verify`.
+
+    Args:
+        older: The sealed segment.
+        newer: The one after it.
+        keys: Further public keys that may have signed the older one's last checkpoint.
+
+    Raises:
+        VerificationError: If they do not belong together.
+    """
+    wrong = VerificationError("The two segments do not follow each other.")
+    sealed = list(older.entries(kind=SEALED))
+    first = next(newer.entries(), None)
+    if len(sealed) != 1 or first is None or first.kind != CONTINUED:
+        raise wrong
+    seal: Any = sealed[0].payload
+    link: Any = first.payload
+    if (seal["continued_in"], link["continues"]) != (newer.origin, older.origin):
+        raise wrong
+    checkpoint = open_checkpoint(link["checkpoint"], (*older.verifiers, *newer.verifiers, *keys))
+    with older.reading() as session:
+        if not sealed[0].index < checkpoint.size <= session.head().size:
+            raise wrong
+        if range_root(0, checkpoint.size, session.nodes) != checkpoint.root:
+            raise wrong
