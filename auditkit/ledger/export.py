@@ -128,6 +128,7 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
         if header["type"] != EXPORT_TYPE:
             raise wrong
         begin, end, note = header["begin"], header["end"], header["checkpoint"]
+        origin = header["origin"]
         left, right = (_hashes(header[name]) for name in ("left", "right"))
         checkpoint = open_checkpoint(note, verifiers)
         if not (type(begin) is int and type(end) is int and 0 <= begin < end <= checkpoint.size):
@@ -140,7 +141,9 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
                     "index": line["entry"]["index"],
                     "proof": [],
                     "checkpoint": note,
-                    **line,
+                    "entry": line["entry"],
+                    "salt": line["salt"],
+                    "payload": line["payload"],
                 }
             )
             for line in lines
@@ -148,7 +151,7 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         raise wrong from None
     entries = tuple(receipt.entry for receipt in receipts)
-    if header["origin"] != checkpoint.origin:
+    if origin != checkpoint.origin:
         raise VerificationError("The export and its checkpoint name different logs.")
     if [entry.index for entry in entries] != list(range(begin, end)):
         raise VerificationError("The export lacks entries, or has more than it says.")
