@@ -70,6 +70,7 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
     is_self = reference == np.arange(len(reference))
     # A group less itself is 0 without doubt; the formula takes the two for independent.
     nothing = np.where(np.isnan(value), np.nan, 0.0)
+    method = "Newcombe" if rates.name in PROPORTIONS else "MOVER"
     return Estimates(
         name=f"{rates.name}_difference",
         unit="difference",
@@ -79,7 +80,7 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
         n=rates.n,
         trials=rates.trials,
         level=rates.level,
-        method=np.where(is_self, "reference group", "Newcombe"),
+        method=np.where(is_self, "reference group", method),
         reason=_reasons(rates, value, reference, other[0]),
     )
 

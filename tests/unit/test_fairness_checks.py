@@ -12,6 +12,7 @@ from fairlearn.metrics import (
     selection_rate,
     true_positive_rate,
 )
+from scipy import stats
 from sklearn import metrics
 
 from auditkit.canonical import Digest
@@ -141,6 +142,71 @@ def test_error_rates():
         )
         assert number.value == pytest.approx(want, abs=1e-12)
         assert number.lower <= number.value <= number.upper
+
+
+def test_significance_and_its_table():
+    case = make_case(unknown=40)
+    found = evidence("fairness.significance", case)
+    table = found.table("four_fifths")
+    assert len(table.rows) == 2 + 3 + 6  # the unknown take no part
+    compared = [m for m in found.named("p_value") if len(m.group) == 1]
+    female = case.groups["sex"] == "female"
+    counts = [[(case.decisions & s).sum(), (~case.decisions & s).sum()] for s in (female, ~female)]
+    want = stats.chi2_contingency(counts, correction=False)
+    assert compared[0].value == pytest.approx(want.pvalue)
+    assert all(
+        a.value >= p.value
+        for a, p in zip(found.named("adjusted_p_value"), found.named("p_value"), strict=True)
+    )
+    assert found.measurement("p_value[sex=female,race=c]").method == "Fisher's exact test"
+    small = [row for row in table.rows if row[table.columns.index("n")] is None]
+    assert small  # fewer than 11 of some race and sex
+    assert all(cell is None for row in small for cell in row[2:])
+
+
+def test_calibration_by_group():
+    case = make_case()
+    found = evidence("fairness.calibration", case)
+    for sex in ("female", "male"):
+        rows = case.groups["sex"] == sex
+        y, s = case.labels[rows], case.scores[rows]
+        gap = found.measurement(f"calibration_gap[sex={sex}]")
+        assert gap.value == pytest.approx(y.mean() - s.mean())
+        assert gap.n == rows.sum()
+        auc = found.measurement(f"auc[sex={sex}]")
+        assert auc.value == pytest.approx(metrics.roc_auc_score(y, s), abs=1e-12)
+    table = found.table("calibration_by_group")
+    assert len(table.rows) == 5 * 10
+    assert {row[:2] for row in table.rows} >= {("sex", "female"), ("race", "c")}
+    assert evidence("fairness.calibration", make_case(scores=False)).outcome is (
+        Outcome.NOT_APPLICABLE
+    )
+
+
+def test_threshold_sweep():
+    case = make_case()
+    found = evidence("fairness.threshold_sweep", case)
+    table = found.table("threshold_sweep")
+    assert len(table.rows) == 21 * 5
+    in_use = [dict(zip(table.columns, row, strict=True)) for row in table.rows if row[1]]
+    assert {row["threshold"] for row in in_use} == {0.5}
+    for row in in_use:
+        rows = case.groups[row["attribute"]] == row["group"]
+        assert row["selection_rate"] == pytest.approx(case.decisions[rows].mean())
+    frame = MetricFrame(
+        metrics=selection_rate,
+        y_true=case.labels,
+        y_pred=case.decisions,
+        sensitive_features=case.groups["sex"],
+    )
+    now = found.measurement("smallest_ratio[sex=(all)]")
+    assert now.value == pytest.approx(frame.ratio(), abs=1e-12)
+    assert found.measurement("alternative_ratio[sex=(all)]").value >= now.value
+    overall = found.table("threshold_alternatives")
+    row = next(r for r in overall.rows if r[1])
+    assert row[overall.columns.index("accuracy")] == pytest.approx(
+        metrics.accuracy_score(case.labels, case.decisions)
+    )
 
 
 def test_nobody_large_enough_is_not_a_ratio_of_one():

@@ -1,0 +1,181 @@
+"""Whether differences in favourable decisions could be chance, and what the sample could show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.checks._grouped import SUPPRESS_BELOW, group_notes, grouped, no_groups
+from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
+from auditkit.measures.disparities import ratios
+from auditkit.measures.rates import rates
+from auditkit.measures.significance import significance
+
+if TYPE_CHECKING:
+    from auditkit.checks._grouped import Grouped
+    from auditkit.evidence import Cell
+    from auditkit.measures.significance import Significance
+    from auditkit.measures.stats import Array, Estimates
+    from auditkit.subject import Case
+
+_UNITS = {
+    "standard_deviations": "standard deviations",
+    "p_value": "probability",
+    "adjusted_p_value": "probability",
+    "power": "probability",
+    "detectable_ratio": "ratio",
+    "flipped_ratio": "ratio",
+}
+_COLUMNS = (
+    "attribute",
+    "group",
+    "n",
+    "selected",
+    "selection_rate",
+    "impact_ratio",
+    "lower",
+    "upper",
+    "standard_deviations",
+    "test",
+    "p_value",
+    "adjusted_p_value",
+    "false_discovery_p_value",
+    "power",
+    "detectable_ratio",
+    "flipped_ratio",
+    "reference",
+)
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    reason = no_groups(case)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    found = grouped(case, parameters)
+    selection = rates(found.confusion, "selection_rate", level=float(parameters["level"]))
+    tests = significance(
+        found.confusion.rows[:, [1, 3]].sum(axis=1),
+        found.partition.rows.astype(float),
+        found.reference,
+        ratio=float(parameters["ratio"]),
+        alpha=float(parameters["alpha"]),
+    )
+    compared = [i for i in found.compared() if found.reference[i] != i]
+    return CHECK.evidence(
+        parameters=parameters,
+        n=len(case.decisions),
+        population="decisions",
+        measurements=tuple(
+            _measurement(found, tests, name, i) for name in _UNITS for i in compared
+        ),
+        tables=(
+            Table(
+                name="four_fifths",
+                title="Selection rates against the highest, with tests",
+                columns=_COLUMNS,
+                rows=tuple(
+                    _row(found, tests, selection, ratios(selection, found.reference), i)
+                    for i in found.compared()
+                ),
+            ),
+        ),
+        notes=(
+            *group_notes(found, int(parameters["min_group"])),
+            f"{len(compared)} comparisons were made; adjusted p-values allow for all of them.",
+            f"In the table, groups of fewer than {SUPPRESS_BELOW} show no number.",
+        ),
+    )
+
+
+def _measurement(found: Grouped, tests: Significance, name: str, i: int) -> Measurement:
+    value = float(_of(tests, name)[i])
+    known = bool(np.isfinite(value))
+    return Measurement(
+        name=name,
+        value=value if known else None,
+        n=int(found.partition.rows[i]),
+        unit=_UNITS[name],
+        method=_method(tests, name, i),
+        group=found.groups[i],
+        compared_with=found.reference_of(i),
+        reason="" if known else _why_not(found, name, i),
+    )
+
+
+def _why_not(found: Grouped, name: str, i: int) -> str:
+    if found.reference[i] < 0:
+        return "no group is large enough to compare with"
+    if name == "detectable_ratio":
+        return "the sample is too small to show any ratio with a power of 0.8"
+    if name == "flipped_ratio":
+        return "no decision can move between the two groups"
+    return "all decisions are alike"
+
+
+def _method(tests: Significance, name: str, i: int) -> str:
+    exact = "Fisher's exact test" if tests.exact[i] else "pooled two-proportion z"
+    if name == "p_value":
+        return exact
+    return f"{exact}, Holm" if name == "adjusted_p_value" else "pooled two-proportion z"
+
+
+def _of(tests: Significance, name: str) -> Array:
+    column: Array = getattr(tests, "holm" if name == "adjusted_p_value" else name)
+    return column
+
+
+def _row(
+    found: Grouped, tests: Significance, selection: Estimates, ratio: Estimates, i: int
+) -> tuple[Cell, ...]:
+    group = found.groups[i]
+    attribute = ",".join(name for name, _ in group)
+    n = int(found.partition.rows[i])
+    if n < SUPPRESS_BELOW:
+        return (attribute, describe_group(group), *(None,) * (len(_COLUMNS) - 2))
+    one, other = selection.at(i), ratio.at(i)
+    return (
+        attribute,
+        describe_group(group),
+        n,
+        int(found.confusion.rows[i, [1, 3]].sum()),
+        one.value,
+        other.value,
+        other.lower,
+        other.upper,
+        _cell(tests.standard_deviations[i]),
+        "Fisher" if tests.exact[i] else "z",
+        _cell(tests.p_value[i]),
+        _cell(tests.holm[i]),
+        _cell(tests.benjamini_hochberg[i]),
+        _cell(tests.power[i]),
+        _cell(tests.detectable_ratio[i]),
+        _cell(tests.flipped_ratio[i]),
+        describe_group(found.reference_of(i)),
+    )
+
+
+def _cell(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+CHECK = Check(
+    id="fairness.significance",
+    version="1",
+    title="Could the differences be chance?",
+    area="fairness",
+    measures=(
+        "For each group against the one with the highest selection rate: the difference in "
+        "standard deviations, its p-value alone and adjusted for all comparisons, the power to "
+        "show a ratio of 0.8, the ratio that the sample could have shown, and the ratio after one "
+        "decision moves."
+    ),
+    misleads=(
+        "A large p-value is not evidence of no difference: read it with the power. In a large "
+        "sample a small difference is significant too: read it with the ratio."
+    ),
+    source="29 CFR 1607.4(D); Fisher 1935; Holm 1979; Benjamini and Hochberg 1995",
+    run=_run,
+    parameters={"level": 0.95, "depth": 2, "min_group": 30, "ratio": 0.8, "alpha": 0.05},
+)

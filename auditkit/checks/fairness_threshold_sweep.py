@@ -1,0 +1,189 @@
+"""What other cut-offs would have decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.checks._grouped import (
+    SUPPRESS_BELOW,
+    everyone,
+    group_notes,
+    grouped,
+    no_groups,
+)
+from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
+from auditkit.measures.rates import Confusion, rates, values
+from auditkit.measures.scored_groups import smallest_ratios, sweep
+
+if TYPE_CHECKING:
+    from auditkit.checks._grouped import Grouped
+    from auditkit.evidence import Cell
+    from auditkit.measures.stats import Array
+    from auditkit.subject import Case
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    reason = no_groups(case)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    if case.scores is None:
+        return CHECK.evidence(
+            outcome=Outcome.NOT_APPLICABLE,
+            reason="decisions were given without scores",
+            parameters=parameters,
+        )
+    found = grouped(case, parameters)
+    steps = int(parameters["steps"])
+    cuts = np.unique([*(i / steps for i in range(steps + 1)), case.threshold])
+    in_use = int(np.flatnonzero(cuts == case.threshold)[0])
+    swept = sweep(found.partition, case.labels, case.scores, cuts)
+    # The groups of one attribute are everyone.
+    first = next(iter(found.partition.combinations().values()))
+    total = swept[:, first].sum(axis=1)
+    ratios = _ratios_by_attributes(found, swept, int(parameters["min_group"]))
+    return CHECK.evidence(
+        parameters={**parameters, "threshold": case.threshold},
+        n=len(case.labels),
+        population="scores",
+        measurements=tuple(
+            m
+            for attributes, ratio in ratios.items()
+            for m in _measurements(
+                attributes, ratio, total, in_use, float(parameters["accuracy_loss"])
+            )
+        ),
+        tables=(
+            _by_group(found, swept, cuts, in_use, float(parameters["level"])),
+            _overall(ratios, total, cuts, in_use),
+        ),
+        notes=(
+            *group_notes(found, int(parameters["min_group"])),
+            f"In the tables, groups of fewer than {SUPPRESS_BELOW} show no number.",
+            "One cut-off for everyone is moved; no group is given a cut-off of its own.",
+        ),
+    )
+
+
+def _ratios_by_attributes(
+    found: Grouped, swept: Array, min_group: int
+) -> dict[tuple[str, ...], Array]:
+    ratios = {}
+    for attributes, positions in found.partition.combinations().items():
+        compared = found.comparable(positions, min_group)
+        enough = len(compared) >= 2
+        nothing = np.full(len(swept), np.nan)
+        ratios[attributes] = smallest_ratios(swept, compared) if enough else nothing
+    return ratios
+
+
+def _measurements(
+    attributes: tuple[str, ...], ratio: Array, total: Array, in_use: int, loss: float
+) -> tuple[Measurement, Measurement]:
+    accuracy = values(total, "accuracy")
+    allowed = (accuracy >= accuracy[in_use] - loss) & np.isfinite(ratio)
+    shared: dict[str, Any] = {
+        "n": int(total[0].sum()),
+        "unit": "ratio",
+        "group": everyone(attributes),
+    }
+    reason = "fewer than two groups are large enough, or nobody is selected"
+    now = float(ratio[in_use])
+    best = float(ratio[allowed].max()) if allowed.any() else np.nan
+    return (
+        Measurement(
+            name="smallest_ratio",
+            value=now if np.isfinite(now) else None,
+            reason="" if np.isfinite(now) else reason,
+            method="at the cut-off in use",
+            **shared,
+        ),
+        Measurement(
+            name="alternative_ratio",
+            value=best if np.isfinite(best) else None,
+            reason="" if np.isfinite(best) else reason,
+            method=f"best of {int(allowed.sum())} cut-offs that lose at most {loss:g} in accuracy",
+            **shared,
+        ),
+    )
+
+
+def _by_group(found: Grouped, swept: Array, cuts: Array, in_use: int, level: float) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for position, group in enumerate(found.groups):
+        if len(group) > 1:
+            break
+        counts = Confusion.of_counts(swept[:, position])
+        selection = rates(counts, "selection_rate", level=level)
+        others = [values(swept[:, position], name) for name in ("tpr", "fpr", "accuracy")]
+        few = found.partition.rows[position] < SUPPRESS_BELOW
+        for i, cut in enumerate(cuts):
+            numbers = (*selection.ends, *others)
+            cells = [None if few or not np.isfinite(a[i]) else float(a[i]) for a in numbers]
+            n = None if few else int(found.partition.rows[position])
+            rows.append((float(cut), i == in_use, *group[0], n, *cells))
+    return Table(
+        name="threshold_sweep",
+        title="Rates by group at every cut-off",
+        columns=(
+            "threshold",
+            "in_use",
+            "attribute",
+            "group",
+            "n",
+            "selection_rate",
+            "lower",
+            "upper",
+            "tpr",
+            "fpr",
+            "accuracy",
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _overall(ratios: dict[tuple[str, ...], Array], total: Array, cuts: Array, in_use: int) -> Table:
+    overall = [values(total, name) for name in ("selection_rate", "accuracy", "tpr", "fpr")]
+    names = [f"smallest_ratio[{describe_group(everyone(a))}]" for a in ratios]
+    return Table(
+        name="threshold_alternatives",
+        title="What every cut-off would mean for everyone, and for the least favoured group",
+        columns=("threshold", "in_use", "selection_rate", "accuracy", "tpr", "fpr", *names),
+        rows=tuple(
+            (
+                float(cut),
+                i == in_use,
+                *(float(a[i]) if np.isfinite(a[i]) else None for a in (*overall, *ratios.values())),
+            )
+            for i, cut in enumerate(cuts)
+        ),
+    )
+
+
+CHECK = Check(
+    id="fairness.threshold_sweep",
+    version="1",
+    title="What other cut-offs would have decided",
+    area="fairness",
+    measures=(
+        "Rates by group at every cut-off on the scores; for each attribute the smallest ratio of "
+        "selection rates between two groups that reach a size, at the cut-off in use and at the "
+        "best of those that cost little accuracy."
+    ),
+    misleads=(
+        "The best of many cut-offs looks better here than it will on new data. A ratio near 1 is "
+        "easily had by approving, or denying, nearly everyone: read it with the accuracy. Labels "
+        "of those who were denied may be missing or guessed."
+    ),
+    source="29 CFR 1607.4(D)",
+    run=_run,
+    parameters={
+        "level": 0.95,
+        "depth": 2,
+        "min_group": 30,
+        "steps": 20,
+        "accuracy_loss": 0.01,
+    },
+)

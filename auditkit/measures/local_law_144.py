@@ -1,0 +1,230 @@
+"""Impact ratios in the layout of New York City's rule on automated employment decision tools.
+
+The rule sets no threshold, and a table is not a bias audit under it: that takes an independent
+auditor.
+
+Laws:
+    - A category's rate is the share that is selected, or for scores the share above the median
+      score of the whole sample.
+    - Its impact ratio is its rate over the highest rate among the categories that are not left
+      out. A category may be left out of the ratios if it holds less than 2 % of the sample; its
+      number and its rate are still shown.
+    - Who is of unknown category is counted, and is in no category.
+    - In the intersectional table every combination has a row, also one without members.
+
+Source: 6 RCNY 5-300 to 5-304; the golden test is the example in the rule's 5-301.
+
+Example:
+    >>> t = impact_ratios({("Male",): (50, 92), ("Female",): (34, 76)})
+    >>> [(row.category[0], round(row.impact_ratio, 2)) for row in t]
+    [('Female', 0.82), ('Male', 1.0)]
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from auditkit.errors import InputError
+from auditkit.measures.columns import favourable_rows, group_columns, numbers
+from auditkit.measures.groups import UNKNOWN, Group, partition
+from auditkit.wording import number
+
+Category = tuple[str, ...]
+
+# Below it an independent auditor may leave a category out (6 RCNY 5-301).
+LEAST_SHARE: Final = 0.02
+# Below this a printed count may point at a person (CMS cell size suppression policy).
+_SUPPRESS_BELOW: Final = 11
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CategoryRow:
+    """One category.
+
+    Attributes:
+        category: Its name; in the intersectional table the race or ethnicity, then the sex.
+        n: Applicants.
+        favoured: How many were selected, or scored above the median.
+        rate: Their share; None without applicants.
+        impact_ratio: The rate over the highest; None where left out, or nobody was favoured.
+        left_out: Whether it holds less than the least share and is left out of the ratios.
+    """
+
+    category: Category
+    n: int
+    favoured: int
+    rate: float | None
+    impact_ratio: float | None
+    left_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalLaw144:
+    """The three tables.
+
+    Attributes:
+        rate: "selection rate" or "scoring rate".
+        n: Applicants, the unknown included.
+        sex: By sex.
+        race: By race or ethnicity.
+        intersectional: By both.
+        unknown: Applicants whose sex or whose race or ethnicity is unknown.
+        least_share: Share below which categories were left out of the ratios.
+    """
+
+    rate: str
+    n: int
+    sex: tuple[CategoryRow, ...]
+    race: tuple[CategoryRow, ...]
+    intersectional: tuple[CategoryRow, ...]
+    unknown: int
+    least_share: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """All rows, with the table that each belongs to."""
+        return pd.DataFrame(
+            [
+                {
+                    "table": table,
+                    "category": " / ".join(row.category),
+                    "n": row.n,
+                    "favoured": row.favoured,
+                    self.rate.replace(" ", "_"): row.rate,
+                    "impact_ratio": row.impact_ratio,
+                    "left_out": row.left_out,
+                }
+                for table in ("sex", "race", "intersectional")
+                for row in getattr(self, table)
+            ]
+        )
+
+    def __repr__(self) -> str:
+        """The three tables; categories of fewer than 11 show no number."""
+        lines = [f"Local Law 144 tables of {self.n:,} applicants, by {self.rate}"]
+        for table in ("sex", "race", "intersectional"):
+            lines.append(f"  {table}")
+            lines += [f"    {_line(row)}" for row in getattr(self, table)]
+        unknown = f"{self.unknown:,}" if self.unknown >= _SUPPRESS_BELOW else "fewer than 11"
+        lines.append(f"  unknown category: {unknown if self.unknown else 0}")
+        return "\n".join(lines)
+
+
+def local_law_144(
+    *,
+    sex: Any,
+    race: Any,
+    selected: Any = None,
+    scores: Any = None,
+    favourable: Any = None,
+    least_share: float = LEAST_SHARE,
+) -> LocalLaw144:
+    """The tables of sex, race or ethnicity, and both.
+
+    Args:
+        sex: One column; missing values are unknown.
+        race: One column.
+        selected: Decisions of two classes. Exactly one of `selected` and `scores` is given.
+        scores: Any finite scores; higher is better.
+        favourable: The class that means selected. Default: True, or 1.
+        least_share: Categories with a smaller share are left out of the ratios; 0: none is.
+
+    Raises:
+        InputError: If not exactly one of `selected` and `scores` is given, lengths differ, or a
+            value is missing.
+    """
+    if (selected is None) == (scores is None):
+        raise InputError("Give exactly one of selected and scores.")
+    if selected is not None:
+        favoured = favourable_rows(selected, what="selected", favourable=favourable)
+    else:
+        points = numbers(scores, what="scores")
+        favoured = points > np.median(points)
+    n = len(favoured)
+    columns = {
+        name: next(iter(group_columns(column, rows=n).values()))
+        for name, column in (("race", race), ("sex", sex))
+    }
+    found = partition(columns, depth=2)
+    counts = found.group_sums(found.count(favoured.view(np.uint8), 2))
+    of = {
+        group: (int(count[1]), int(count.sum()))
+        for group, count in zip(found.groups, counts, strict=True)
+    }
+    names = {
+        name: [g[0][1] for g in of if len(g) == 1 and g[0][0] == name and g[0][1] != UNKNOWN]
+        for name in columns
+    }
+    both: dict[Category, tuple[int, int]] = {
+        (r, s): of.get((("race", r), ("sex", s)), (0, 0))
+        for r, s in itertools.product(names["race"], names["sex"])
+    }
+    alone: dict[str, dict[Category, tuple[int, int]]] = {
+        name: {(v,): of[_alone(name, v)] for v in names[name]} for name in names
+    }
+    return LocalLaw144(
+        rate="selection rate" if selected is not None else "scoring rate",
+        n=n,
+        sex=impact_ratios(alone["sex"], least_share=least_share, sample=n),
+        race=impact_ratios(alone["race"], least_share=least_share, sample=n),
+        intersectional=impact_ratios(both, least_share=least_share, sample=n),
+        unknown=n - sum(total for _, total in both.values()),
+        least_share=least_share,
+    )
+
+
+def impact_ratios(
+    counts: Mapping[Category, tuple[int, int]],
+    *,
+    least_share: float = LEAST_SHARE,
+    sample: int | None = None,
+) -> tuple[CategoryRow, ...]:
+    """One table, in the order of the categories' names.
+
+    Args:
+        counts: For each category how many were favoured, and of how many.
+        least_share: Categories with a smaller share of the sample are left out of the ratios.
+        sample: Size of the sample; None: everyone counted.
+    """
+    total = sum(n for _, n in counts.values()) if sample is None else sample
+    left_out = {c: 0 < n < least_share * total for c, (_, n) in counts.items()}
+    rates = {c: favoured / n if n else None for c, (favoured, n) in counts.items()}
+    compared = [r for c, r in rates.items() if r is not None and not left_out[c]]
+    highest = max(compared, default=0.0)
+    rows = []
+    for category in sorted(counts):
+        favoured, n = counts[category]
+        rate = rates[category]
+        is_compared = rate is not None and not left_out[category] and highest > 0
+        rows.append(
+            CategoryRow(
+                category=category,
+                n=n,
+                favoured=favoured,
+                rate=rate,
+                impact_ratio=rate / highest if is_compared and rate is not None else None,
+                left_out=left_out[category],
+            )
+        )
+    return tuple(rows)
+
+
+def _alone(name: str, value: str) -> Group:
+    return ((name, value),)
+
+
+def _line(row: CategoryRow) -> str:
+    name = " / ".join(row.category)
+    if 0 < row.n < _SUPPRESS_BELOW:
+        return f"{name}: fewer than {_SUPPRESS_BELOW} applicants"
+    if row.rate is None:
+        return f"{name}: no applicants"
+    ratio = "left out" if row.left_out else "not estimable"
+    if row.impact_ratio is not None:
+        ratio = number(row.impact_ratio)
+    return f"{name}: {row.favoured:,} of {row.n:,}, rate {row.rate:.3f}, impact ratio {ratio}"
