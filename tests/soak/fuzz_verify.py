@@ -1,0 +1,81 @@
+"""Fuzzes `verify` for a while: edited reports and edited attack files get typed verdicts only.
+
+Usage: python tests/soak/fuzz_verify.py [seconds, default 600] [seed]
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from auditkit.signing import KeyStore
+from auditkit.verification import ClaimState, Verification, verify
+from tests.support.small_report import signed_report
+
+VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "pdf-attacks"
+WORDS = (
+    b"/Contents", b"/ByteRange", b"/Kids", b"/Names", b"/Type", b"/Length", b"<<", b">>", b"[",
+    b"]", b"stream\n", b"endstream", b"obj", b"endobj", b"xref", b"trailer", b"startxref", b"null",
+    b"/Prev 0", b"/XRefStm 0", b"/Encrypt 1 0 R", b"999999999999", b"-1", b"0 65535 f", b"/V",
+)  # fmt: skip
+
+
+def edit(data: bytes, chance: random.Random) -> bytes:
+    """One to eight random edits: bits, cuts, copies, words of the format."""
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(len(data) + 1)
+        kind = chance.randrange(5)
+        if kind == 0 and at < len(data):
+            data = data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
+        elif kind == 1:
+            data = data[:at] + data[at + chance.randint(1, 300) :]
+        elif kind == 2:
+            data = data[:at] + data[at : at + chance.randint(1, 300)] + data[at:]
+        elif kind == 3:
+            data = data[:at] + chance.choice(WORDS) + data[at:]
+        else:
+            word = chance.choice(WORDS)
+            data = data[:at] + word + data[at + len(word) :]
+    return data
+
+
+def main() -> None:
+    """Runs until the time is over; stops at the first verdict that is not a typed refusal."""
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    chance = random.Random(seed)
+    store = KeyStore(Path(tempfile.mkdtemp()) / "keys")
+    seeds = [signed_report(store.report_signer())]
+    seeds += [path.read_bytes() for path in sorted(VECTORS.glob("*.pdf"))]
+    assert len(seeds) == 22, "the attack files are missing"
+    trust, rounds, slowest, began = store.trusted(), 0, 0.0, time.monotonic()
+    while time.monotonic() - began < seconds:
+        original = seeds[0] if chance.random() < 0.6 else chance.choice(seeds)
+        data = edit(original, chance)
+        if data == original:
+            continue
+        start = time.monotonic()
+        found = verify(data, trust=trust)
+        slowest = max(slowest, time.monotonic() - start)
+        accepted = not isinstance(found, Verification) or (
+            found.claim("signature").state is not ClaimState.FALSE
+        )
+        if accepted:
+            Path("accepted.pdf").write_bytes(data)
+            sys.exit(f"round {rounds}, seed {seed}: accepted; the file is accepted.pdf")
+        rounds += 1
+    sys.stdout.write(
+        f"{rounds:,} files in {seconds:.0f} s: none accepted, none crashed; "
+        f"slowest {slowest:.2f} s\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
