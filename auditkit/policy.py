@@ -268,9 +268,9 @@ def _valid_keys(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]
     """The keys allowed at a place inside a document."""
     here = kind
     for part in path:
-        if isinstance(part, int):
-            continue
-        annotation = here.model_fields[part].annotation
+        if part not in here.model_fields:
+            continue  # the position in a list, or the name in a mapping
+        annotation = here.model_fields[str(part)].annotation
         nested = [annotation, *get_args(annotation)]
         models = [a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)]
         if not models:

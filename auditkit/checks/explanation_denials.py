@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._explained import favourable_attribution, lacking
+from auditkit.checks.explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.reasons import (
     MARGINAL,
@@ -38,6 +38,7 @@ _COLUMNS = (
     "share",
     "kept",
     "stable",
+    "protected_principal",
 )
 # Fewer rows than this cannot be resampled, and no reason is called stable.
 _LEAST_REFERENCE = 20
@@ -108,7 +109,9 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         },
         n=len(denied),
         population="denials",
-        measurements=_measurements(listed, len(case.decisions), on_protected, least_kept),
+        measurements=_measurements(
+            listed, len(case.decisions), int(on_protected.sum()), least_kept
+        ),
         tables=(
             Table(
                 name="denial_reasons",
@@ -126,8 +129,11 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                         r.share,
                         r.kept,
                         r.kept is not None and r.kept >= least_kept,
+                        bool(protected_principal),
                     )
-                    for row, score, reasons in zip(denied, scores, listed, strict=True)
+                    for row, score, reasons, protected_principal in zip(
+                        denied, scores, listed, on_protected, strict=True
+                    )
                     for r in reasons
                 ),
             ),
@@ -156,10 +162,13 @@ def _kept(
     return kept_shares(towards * values, weights, limits)
 
 
-def _on_protected(attribution: Attribution, protected: frozenset[str], limits: Limits) -> int:
-    """How many denials have a protected attribute among their principal factors."""
+def _on_protected(
+    attribution: Attribution, protected: frozenset[str], limits: Limits
+) -> NDArray[np.bool_]:
+    """Which denials have a protected attribute among their principal factors."""
     columns = [i for i, f in enumerate(attribution.feature_names) if f in protected]
-    return int((limits.ranks(attribution.values)[:, columns] > 0).any(axis=1).sum())
+    principal = limits.ranks(attribution.values)[:, columns] > 0
+    return np.asarray(principal.any(axis=1))
 
 
 def _measurements(

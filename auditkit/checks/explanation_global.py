@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._explained import attribution_of, lacking
+from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.reasons import cell
 

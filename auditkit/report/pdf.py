@@ -56,6 +56,7 @@ class Paper:
         page_size: "A4" or "Letter".
         day: The day that the file's dates say; None: a fixed day.
         identifier: 16 bytes that identify the file.
+        style: The style sheet, by its name among the templates.
     """
 
     def __init__(
@@ -66,11 +67,17 @@ class Paper:
         page_size: str,
         day: date | None,
         identifier: bytes,
+        style: str = "report.css",
     ) -> None:
         self._moment = datetime.combine(day or _NO_DATE, datetime.min.time(), tzinfo=UTC)
         self._identifier = identifier
         self._drawings = drawings
-        self._document = _laid_out(html, drawings, page_size)
+        self._document = _laid_out(html, drawings, page_size, style)
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        return len(self._document.pages)
 
     def texts(self) -> list[str]:
         """The text of each page as it was laid out: running heads and drawings included."""
@@ -152,7 +159,7 @@ def _some(found: Counter[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str) -> Document:
+def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str, style: str) -> Document:
     from weasyprint import CSS, HTML
     from weasyprint.text.fonts import FontConfiguration
 
@@ -162,7 +169,7 @@ def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str) -> Docum
     sheets = [
         CSS(string=text, font_config=fonts, url_fetcher=fetcher)
         for text in (
-            data_path("report_templates", "report.css").read_text("utf-8"),
+            data_path("report_templates", style).read_text("utf-8"),
             f"@page {{ size: {page_size} }}",
         )
     ]

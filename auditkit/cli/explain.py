@@ -1,0 +1,94 @@
+"""`auditkit explain`: how the score of one row comes about."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auditkit.cli.audit import AuditFileArgument
+from auditkit.cli.console import harmless
+from auditkit.cli.letter import prepared
+
+if TYPE_CHECKING:
+    from auditkit.evidence import Cell
+    from auditkit.measures.attribution import Attribution
+
+
+def explain(
+    audit_file: AuditFileArgument,
+    row: Annotated[int, typer.Option("--row", min=0, help="The row of the data, from 0.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
+) -> None:
+    """Explain the score of one row, against the whole reference of the audit.
+
+    Prints the features from the one that moved the score most: its value, what is usual in the
+    reference, and by how much it moved the score. Below 0 spoke against the person.
+    """
+    from auditkit.checks.explained import favourable_attribution, lacking
+    from auditkit.errors import InputError
+
+    case, _ = prepared(audit_file)
+    reason = lacking(case)
+    if reason:
+        raise InputError(f"Nothing can be explained: {reason}.", remedy="give it in audit.yaml")
+    if row >= len(case.features):
+        raise InputError(
+            f"There is no row {row:,}; the data has {len(case.features):,}.",
+            remedy="rows are counted from 0",
+        )
+    assert case.reference is not None
+    one = favourable_attribution(case, case.features.iloc[[row]], case.reference)
+    content = _content(one, row, favourable=bool(case.decisions[row]))
+    print(json.dumps(content, indent=2) if as_json else _text(content))
+
+
+def _content(one: Attribution, row: int, *, favourable: bool) -> dict[str, Any]:
+    from auditkit.measures.reasons import cell
+
+    order = abs(one.values[0]).argsort(kind="stable")[::-1]
+    return {
+        "row": row,
+        "decision": "favourable" if favourable else "unfavourable",
+        "unit": one.unit,
+        "method": one.method,
+        "reference": str(one.reference_digest),
+        "reference_rows": one.reference_rows,
+        "base": one.base,
+        "output": float(one.outputs[0]),
+        "residual": float(one.residual[0]),
+        "features": [
+            {
+                "feature": one.feature_names[i],
+                "value": cell(one.data.iloc[0, i]),
+                "usual": one.typical[i],
+                "contribution": float(one.values[0, i]),
+            }
+            for i in order
+        ],
+    }
+
+
+def _text(content: dict[str, Any]) -> str:
+    rows = [("feature", "value", "usual", content["unit"])]
+    rows += [
+        (f["feature"], _short(f["value"]), _short(f["usual"]), f"{f['contribution']:+.4f}")
+        for f in content["features"]
+    ]
+    widths = [max(len(r[i]) for r in rows) for i in range(4)]
+    output = f"output {content['output']:.4f} {content['unit']}"
+    mean = f"a mean of {content['base']:.4f} over {content['reference_rows']:,} rows"
+    lines = [f"Row {content['row']}: {content['decision']}, {output}, against {mean}.", ""]
+    lines += [
+        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {usual:>{widths[2]}}  {moved:>{widths[3]}}"
+        for name, value, usual, moved in rows
+    ]
+    lines += ["", f"{content['method']}; adds up to within {content['residual']:.1e}."]
+    return harmless("\n".join(lines))
+
+
+def _short(value: Cell) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

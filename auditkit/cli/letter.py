@@ -1,0 +1,154 @@
+"""`auditkit letter`: adverse-action letters from the evidence of the denials."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.cli.audit import AuditFileArgument
+from auditkit.cli.console import say, step
+
+if TYPE_CHECKING:
+    from auditkit.evidence import Evidence
+    from auditkit.loading.audit_file import AuditFile
+    from auditkit.report.letter_texts import LetterTexts
+    from auditkit.subject import Case
+
+
+def letter(
+    audit_file: AuditFileArgument,
+    row: Annotated[
+        int | None, typer.Option("--row", min=0, help="The row of the data, counted from 0.")
+    ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Write a letter for every denial of the data.")
+    ] = False,
+    words: Annotated[
+        Path | None,
+        typer.Option(help="The reviewed table of words. Default: policies/reasons/lending.yaml."),
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option(help="A line of name and address; repeat it. With --row.")
+    ] = None,
+    reference: Annotated[
+        str, typer.Option(help="The application's own number. With --row. Default: the row's.")
+    ] = "",
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Lay out what must be held back, as a draft.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the letters go.")
+    ] = Path("letters"),
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day of the letter. Default: today."),
+    ] = None,
+) -> None:
+    """Write signed adverse-action letters, one page each, and log how the reasons came about.
+
+    Writes letter-ROW.pdf to DIR, and the log audit-log.db. A letter whose reasons do not stand, or
+    whose words nobody has reviewed, is held back; exit code 11 if any was.
+    """
+    from auditkit.api import LOG_NAME, default_keys
+    from auditkit.errors import InputError
+    from auditkit.ledger import Ledger, NoteSigner
+    from auditkit.output.files import require_writable, write_whole
+    from auditkit.report.letter import denied_rows, held_back, write_letter
+
+    if (row is None) == (not everyone):
+        raise InputError("It is unclear whose letter is wanted.", remedy="give --row 17, or --all")
+    if everyone and (to or reference):
+        raise InputError(
+            "One addressee cannot stand on every letter.", remedy="give --to with --row"
+        )
+    texts = read_letter_texts(words)
+    require_writable(output)
+    evidence = _denials(audit_file)
+    rows = denied_rows(evidence) if everyone else (row or 0,)
+    keys = default_keys()
+    signer = keys.report_signer()
+    now = datetime.now(UTC)
+    day = today.date() if today else date.today()  # noqa: DTZ011 - the user's day
+    key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
+    held: dict[str, int] = {}
+    written = 0
+    with (
+        Ledger.open(f"sqlite:///{output / 'audit-log.db'}", key=key) as log,
+        step("Write, log and sign") as result,
+    ):
+        for one in rows:
+            stop = held_back(evidence, one, texts)
+            if stop and not draft and everyone:
+                held[stop] = held.get(stop, 0) + 1
+                continue
+            page = write_letter(
+                evidence,
+                one,
+                texts,
+                day=day,
+                addressee=to or (),
+                reference=reference,
+                draft=draft,
+            )
+            log.append(kind="letter.adverse_action", payload=page.record)
+            why = f"Letter on row {one}, as it was issued"
+            write_whole(output / f"letter-{one}.pdf", signer.sign_pdf(page.pdf, reason=why, at=now))
+            written += 1
+            print(output / f"letter-{one}.pdf")
+        result.append(f"{written:,} of {len(rows):,}")
+    for stop, count in held.items():
+        say(f"Held back: {count:,}, because {stop}.")
+    raise typer.Exit(11 if held else 0)
+
+
+def read_letter_texts(path: Path | None) -> LetterTexts:
+    """The table of words at a path, or the one that comes with auditkit.
+
+    Raises:
+        InputError: If there is no such file.
+        PolicyError: If it is not such a table.
+    """
+    from auditkit.errors import InputError
+    from auditkit.report.letter_texts import parse_letter_texts
+    from auditkit.resources import data_path
+
+    chosen = path if path is not None else data_path("policies", "reasons", "lending.yaml")
+    try:
+        text = chosen.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{chosen} cannot be read: {type(error).__name__}.",
+            remedy="give --words, a YAML file like policies/reasons/lending.yaml",
+        ) from error
+    return parse_letter_texts(text, source=chosen.name)
+
+
+def _denials(audit_file: Path) -> Evidence:
+    from auditkit.api import load_policy
+    from auditkit.checks import find_check
+    from auditkit.loading.audit_file import policy_path
+
+    case, file = prepared(audit_file)
+    with step("Find the reasons of every denial") as result:
+        policy, _ = load_policy(policy_path(file, audit_file.parent))
+        check = find_check("explanation.denials")
+        assert check is not None
+        overrides = policy.checks.get(check.id, {})
+        evidence = check.run(case, check.parameters_with(overrides))
+        result.append(f"{evidence.n:,} denials")
+    return evidence
+
+
+def prepared(audit_file: Path) -> tuple[Case, AuditFile]:
+    """The case that an audit file describes, without its checks being run."""
+    from auditkit.loading import prepare
+    from auditkit.loading.audit_file import inputs_of, read_audit_file
+
+    file = read_audit_file(audit_file)
+    with step("Load libraries, model and tables") as result:
+        case = prepare(inputs_of(file, audit_file.parent))
+        result.append(f"{len(case.features):,} rows")
+    return case, file

@@ -1,0 +1,125 @@
+"""The words of adverse-action letters: a table that people wrote, reviewed and answer for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Self
+
+from pydantic import model_validator
+
+from auditkit.canonical import Digest, digest_of
+from auditkit.evidence import Cell
+from auditkit.policy import Document, Text, parse_document
+
+
+class Creditor(Document):
+    """Who answers the applicant.
+
+    Attributes:
+        name: The creditor's name.
+        address: Its address, in one line.
+        telephone: Where questions go; empty: not given.
+    """
+
+    name: Text
+    address: Text
+    telephone: str = ""
+
+
+class Wording(Document):
+    """What it means that one factor spoke against an application.
+
+    Attributes:
+        higher: Because it was higher than usual among those approved.
+        lower: Because it was lower.
+        other: Because it was another one: for categories, and where direction says nothing.
+    """
+
+    higher: str = ""
+    lower: str = ""
+    other: str = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.higher or self.lower or self.other):
+            raise ValueError("give wording for at least one of higher, lower, other")
+        return self
+
+
+class LetterTexts(Document):
+    """Everything a letter says that is not in the evidence.
+
+    Attributes:
+        id: Names the table.
+        version: Changes with its words.
+        reviewed_by: Who reviewed it, with the role; empty: nobody yet.
+        reviewed_on: When; None: not yet.
+        creditor: Who answers the applicant.
+        subject: What the letter is about.
+        decision: The decision, before the reasons.
+        source: How the decision was made.
+        notice: The notice that the law asks for, with the agency's name and address.
+        reasons: Wording for each factor.
+    """
+
+    id: Text
+    version: Text
+    reviewed_by: str = ""
+    reviewed_on: date | None = None
+    creditor: Creditor
+    subject: Text
+    decision: Text
+    source: Text
+    notice: Text
+    reasons: Mapping[str, Wording]
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has put a name and a day to it."""
+        return bool(self.reviewed_by) and self.reviewed_on is not None
+
+    @property
+    def digest(self) -> Digest:
+        """Commits to every word."""
+        return digest_of("letter-texts/v1", self.model_dump(mode="json"))
+
+    def reason(self, feature: str, value: Cell, reference_value: Cell) -> tuple[str, bool]:
+        """The wording of one reason, and whether the table has it.
+
+        What it does not have is "Other", specified by the factor's own name, never the nearest
+        match.
+
+        Args:
+            feature: The factor.
+            value: The applicant's value.
+            reference_value: What is usual in the reference population.
+        """
+        wording = self.reasons.get(feature)
+        if wording is not None:
+            direction = _direction(value, reference_value)
+            text = getattr(wording, direction) or wording.other
+            if text:
+                return text, True
+        return f"Other: {feature.replace('_', ' ')}", False
+
+
+def parse_letter_texts(text: str, *, source: str) -> LetterTexts:
+    """Reads the YAML of a table.
+
+    Args:
+        text: YAML.
+        source: What the text is called in errors.
+
+    Raises:
+        PolicyError: If it is not YAML, has an unknown key, or lacks one.
+    """
+    return parse_document(LetterTexts, text, source=source)
+
+
+def _direction(value: Cell, usual: Cell) -> str:
+    if isinstance(value, bool) or isinstance(usual, bool):
+        return "other"
+    if isinstance(value, int | float) and isinstance(usual, int | float) and value != usual:
+        return "higher" if value > usual else "lower"
+    return "other"
