@@ -15,5 +15,9 @@ from __future__ import annotations
 from auditkit.deid.detector import Deidentifier
 from auditkit.deid.plan import ColumnPlan, Mode, Plan, Treatment
 from auditkit.deid.spans import Span
+from auditkit.deid.treating import Keys
+from auditkit.deid.vault import Vault, read_key
 
-__all__ = ["ColumnPlan", "Deidentifier", "Mode", "Plan", "Span", "Treatment"]
+__all__ = [
+    "ColumnPlan", "Deidentifier", "Keys", "Mode", "Plan", "Span", "Treatment", "Vault", "read_key"
+]  # fmt: skip

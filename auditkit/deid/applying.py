@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid.columns import FREE_TEXT
 from auditkit.deid.detector import Deidentifier
 from auditkit.deid.frames import Column, read_columns, with_columns
-from auditkit.deid.generalize import age_of, year_of, zip3_digest, zip3_of
+from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import redact_notes
 from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.errors import InputError, VerificationError
 from auditkit.evidence import Evidence, Measurement, Table
 
@@ -42,10 +43,10 @@ class Result:
 
 
 def apply_plan(
-    plan: Plan, table: Any, *, keys: Any = None, deidentifier: Deidentifier | None = None
+    plan: Plan, table: Any, *, keys: Keys | None = None, deidentifier: Deidentifier | None = None
 ) -> Result:
     """See `Plan.apply`."""
-    del keys
+    secrets = keys or Keys()
     columns = read_columns(table)
     _same_columns(plan, columns)
     rows = len(next(iter(columns.values())).codes) if columns else 0
@@ -68,8 +69,13 @@ def apply_plan(
             redacted = redact_notes(column.cells(), known, reader)
             changed[entry.column] = redacted.texts
             found[entry.column] = redacted.found
+        elif entry.treatment is Treatment.SHIFT:
+            subjects = columns[plan.subject].cells()
+            changed[entry.column] = shifted(entry, column.cells(), subjects, secrets)
         elif entry.treatment not in {Treatment.KEEP, Treatment.DROP}:
-            changed[entry.column] = _treated(column, _operation(entry, plan))
+            new = treated_values(entry, column.values, as_of=plan.as_of, keys=secrets)
+            new.append(None)
+            changed[entry.column] = [new[code] for code in column.codes.tolist()]
     dropped = [e.column for e in plan.columns if e.treatment is Treatment.DROP]
     output = {
         name: changed.get(name) or column.cells()
@@ -109,27 +115,6 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
 
 def _kept(entry: ColumnPlan) -> bool:
     return entry.treatment is Treatment.KEEP
-
-
-def _operation(entry: ColumnPlan, plan: Plan) -> Callable[[str], str | None]:
-    """What is done to each distinct value of a column."""
-    if entry.treatment is Treatment.YEAR:
-        birth = entry.kind == "BIRTH_DATE"
-        return lambda value: year_of(value, birth=birth, as_of=plan.as_of)
-    if entry.treatment is Treatment.AGE:
-        return age_of
-    if entry.treatment is Treatment.ZIP3:
-        return zip3_of
-    from presidio_anonymizer.operators import Replace
-
-    operator, parameters = Replace(), {"new_value": f"<{entry.kind}>"}
-    return lambda value: str(operator.operate(value, parameters))
-
-
-def _treated(column: Column, operation: Callable[[str], str | None]) -> list[str | None]:
-    new = [operation(value) for value in column.values]
-    new.append(None)
-    return [new[code] for code in column.codes.tolist()]
 
 
 def _leaked(leaks: Leaks) -> VerificationError:

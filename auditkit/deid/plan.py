@@ -14,6 +14,7 @@ A mode refuses what its rule forbids.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -21,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.deid.columns import FREE_TEXT, examine
+from auditkit.deid.columns import FREE_TEXT, examine, name_words
 from auditkit.deid.frames import read_columns
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.errors import InputError, PolicyError
@@ -53,6 +54,11 @@ class Treatment(StrEnum):
     YEAR = "year"
     AGE = "age"
     ZIP3 = "zip3"
+    TOKEN = "token"  # noqa: S105 -- a treatment's name
+    PSEUDONYM = "pseudonym"
+    SURROGATE = "surrogate"
+    SHIFT = "shift"
+    MASK = "mask"
 
     @property
     def words(self) -> str:
@@ -68,6 +74,11 @@ _WORDS: Final = {
     Treatment.YEAR: "reduced to the year, ages of 90 and more as one",
     Treatment.AGE: "ages of 90 and more as one",
     Treatment.ZIP3: "reduced to three digits, 000 where few people live",
+    Treatment.TOKEN: "replaced by random tokens, values in the vault",
+    Treatment.PSEUDONYM: "replaced by keyed pseudonyms, derived from the values",
+    Treatment.SURROGATE: "replaced by invented values",
+    Treatment.SHIFT: "moved by days, alike for one subject",
+    Treatment.MASK: "all but the last four characters masked",
 }
 
 _USUAL: Final = {
@@ -82,13 +93,21 @@ _USUAL: Final = {
 _LIMITED_MAY_KEEP: Final = frozenset(
     {"CITY", "LOCATION", "ZIP_CODE", "BIRTH_DATE", "DATE_TIME", "AGE", ""}
 )
+_QUASI_KINDS: Final = frozenset({"BIRTH_DATE", "AGE", "ZIP_CODE", "CITY", "LOCATION"})
+_QUASI_NAMES: Final = re.compile(
+    r"\b(?:sex|gender|race|ethnic(?:ity)?|marital|married|single|nationality|language|religion|"
+    r"education|occupation|profession|state|region|household|children|veteran|age|afam)\b"
+)
 # A treatment reads values of these kinds and of no others.
 _ONLY_FOR: Final = {
     Treatment.YEAR: frozenset({"BIRTH_DATE", "DATE_TIME"}),
     Treatment.AGE: frozenset({"AGE"}),
     Treatment.ZIP3: frozenset({"ZIP_CODE"}),
     Treatment.REDACT: frozenset({FREE_TEXT}),
+    Treatment.SHIFT: frozenset({"BIRTH_DATE", "DATE_TIME"}),
 }
+# Derived from the value, or a part of it: 164.514(b)(2)(i)(R) and (c), and (C) for dates.
+_NOT_SAFE_HARBOR: Final = frozenset({Treatment.PSEUDONYM, Treatment.SHIFT, Treatment.MASK})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,17 +144,26 @@ class Plan:
         columns: One entry a column, in the table's order.
         mode: The rule that the plan follows.
         as_of: When the table is released: what ages are counted to.
+        subject: The column that says whose a row is; dates are shifted by it.
+        quasi_identifiers: Columns by which someone who is known could be picked out.
+        sensitive: Columns that someone could learn from a row once it is picked.
     """
 
     columns: tuple[ColumnPlan, ...]
     mode: Mode = Mode.SAFE_HARBOR
     as_of: date = _RELEASED
+    subject: str = ""
+    quasi_identifiers: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
     _index: Mapping[str, ColumnPlan] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", {c.column: c for c in self.columns})
         if len(self._index) != len(self.columns):
             raise PolicyError("The plan names a column twice.", remedy="remove one entry")
+        for name in (*self.quasi_identifiers, *self.sensitive, *filter(None, [self.subject])):
+            if name not in self._index:
+                raise PolicyError(f"The plan names {name!r}, which is none of its columns.")
         for entry in self.columns:
             self._allowed(entry)
 
@@ -167,7 +195,12 @@ class Plan:
                     score=round(verdict.score, 3),
                 )
             )
-        return cls(columns=tuple(entries), mode=rule, as_of=as_of or _RELEASED)
+        return cls(
+            columns=tuple(entries),
+            mode=rule,
+            as_of=as_of or _RELEASED,
+            quasi_identifiers=tuple(e.column for e in entries if _is_quasi(e)),
+        )
 
     def __getitem__(self, column: str) -> ColumnPlan:
         return self._index[column]
@@ -195,7 +228,7 @@ class Plan:
 
         Args:
             table: With exactly the plan's columns; pandas, polars or pyarrow. It is not changed.
-            keys: Keys of the treatments that need any.
+            keys: A `Keys`, for the treatments that need any.
             deidentifier: Finds identifiers in free text. Default: a new one.
 
         Returns:
@@ -214,6 +247,9 @@ class Plan:
         return {
             "mode": self.mode.value,
             "as_of": self.as_of.isoformat(),
+            "subject": self.subject,
+            "quasi_identifiers": list(self.quasi_identifiers),
+            "sensitive": list(self.sensitive),
             "columns": [
                 {
                     "column": c.column,
@@ -257,6 +293,9 @@ class Plan:
                 columns=entries,
                 mode=_mode(content["mode"]),
                 as_of=day if isinstance(day, date) else date.fromisoformat(str(day)),
+                subject=content.get("subject") or "",
+                quasi_identifiers=tuple(content.get("quasi_identifiers") or ()),
+                sensitive=tuple(content.get("sensitive") or ()),
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise PolicyError(
@@ -277,6 +316,17 @@ class Plan:
                 f"{', '.join(sorted(only))}.",
                 remedy="drop or replace the column",
             )
+        if self.mode is Mode.SAFE_HARBOR and entry.treatment in _NOT_SAFE_HARBOR:
+            raise PolicyError(
+                f"Column {entry.column!r}: {entry.treatment.value!r} leaves what is derived from "
+                "the value, which 164.514(b)(2) and (c) do not allow.",
+                remedy="use token with a vault, replace or drop; or the mode expert",
+            )
+        if entry.treatment is Treatment.SHIFT and not self.subject:
+            raise PolicyError(
+                f"Column {entry.column!r} is to be shifted, and the plan names no subject.",
+                remedy="name the column that says whose each row is: subject: COLUMN",
+            )
         if entry.treatment is not Treatment.KEEP or not entry.kind or entry.accepted:
             return
         if self.mode is not Mode.SAFE_HARBOR and entry.kind in _LIMITED_MAY_KEEP:
@@ -293,6 +343,13 @@ def _usual(kind: str, mode: Mode) -> Treatment:
     if mode is Mode.LIMITED_DATA_SET and kind in _LIMITED_MAY_KEEP:
         return Treatment.KEEP
     return _USUAL.get(kind, Treatment.REPLACE)
+
+
+def _is_quasi(entry: ColumnPlan) -> bool:
+    """Whether what remains of a column is what people know of each other."""
+    if entry.kind in _QUASI_KINDS:
+        return entry.treatment in {Treatment.YEAR, Treatment.AGE, Treatment.ZIP3, Treatment.KEEP}
+    return not entry.kind and bool(_QUASI_NAMES.search(name_words(entry.column)))
 
 
 def _mode(text: str) -> Mode:

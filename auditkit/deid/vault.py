@@ -1,0 +1,249 @@
+"""Random tokens in place of values, and the way back for those who may.
+
+A token is drawn at random and tells nothing of its value: a re-identification code as 45 CFR
+164.514(c) allows it, as long as the vault stays apart from the data. The vault is one SQLite file;
+values in it are encrypted with AES-256-GCM, and found again by a keyed digest, both under keys
+derived from the caller's. Whoever has the file and no key learns how many values there are.
+
+Re-identification is a step of its own: it is written down before a value is given out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Final, Self
+
+from auditkit.errors import AccessDeniedError, InputError, KeyFileError, OutputError
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS vault_check (
+    id INTEGER PRIMARY KEY CHECK (id = 1), nonce BLOB, seal BLOB
+);
+CREATE TABLE IF NOT EXISTS tokens (
+    token TEXT PRIMARY KEY, kind TEXT NOT NULL, lookup BLOB NOT NULL UNIQUE,
+    nonce BLOB NOT NULL, sealed BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS reidentifications (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, by TEXT NOT NULL,
+    purpose TEXT NOT NULL, tokens INTEGER NOT NULL
+);
+"""
+_CHECK: Final = b"auditkit vault v1"
+_KEY_BYTES: Final = 32
+_TOKEN_BYTES: Final = 10
+
+
+def read_key(text: str | bytes) -> bytes:
+    """A vault key of 32 bytes, written as 64 hexadecimal digits or as the bytes themselves.
+
+    Raises:
+        KeyFileError: If it is anything else.
+    """
+    raw = text.encode() if isinstance(text, str) else text
+    if len(raw) == _KEY_BYTES:
+        return raw
+    try:
+        key = bytes.fromhex(raw.decode().strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise KeyFileError(
+            "A vault key is 32 bytes, written as 64 hexadecimal digits.",
+            remedy="make one with: openssl rand -hex 32 > vault.key",
+        )
+    return key
+
+
+class Vault:
+    """Tokens and their encrypted values in one SQLite file.
+
+    Args:
+        path: The file; made if it is not there.
+        key: 32 bytes, as `read_key` gives them. Keep it apart from the file.
+
+    Raises:
+        KeyFileError: If the file was made with another key.
+        OutputError: If the file cannot be opened or is no vault.
+    """
+
+    def __init__(self, path: str | Path, key: bytes) -> None:
+        self._sealing, self._finding = _derived(key)
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = DELETE")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"The vault {Path(path).name} cannot be opened.",
+                remedy="name a file that is a vault, or none, in a folder that can be written",
+            ) from error
+        self._check_key()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._database.close()
+
+    def tokens(self, kind: str, values: Iterable[str]) -> dict[str, str]:
+        """A token for each value of a kind: the one it has, or a new one. All or none are kept."""
+        found: dict[str, str] = {}
+        with closing(self._database.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                for value in values:
+                    if value not in found:
+                        found[value] = self._token(cursor, kind, value)
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+        return found
+
+    def reveal(
+        self,
+        tokens: Iterable[str],
+        *,
+        by: str,
+        purpose: str,
+        at: str,
+        may: Callable[[str], bool],
+    ) -> dict[str, str]:
+        """The values of tokens, after writing down who asked, when and why.
+
+        Args:
+            tokens: Tokens of this vault.
+            by: Who asks.
+            purpose: Why; not empty.
+            at: When, by ISO 8601.
+            may: Whether access control lets that person re-identify.
+
+        Raises:
+            AccessDeniedError: If `may` says no. The request is written down all the same.
+            InputError: If a token is unknown, or no purpose is given.
+        """
+        wanted = list(tokens)
+        if not purpose.strip():
+            raise InputError("Re-identification needs a purpose.", remedy="say why, in one line")
+        allowed = may(by)
+        self._database.execute(
+            "INSERT INTO reidentifications (at, by, purpose, tokens) VALUES (?, ?, ?, ?)",
+            (at, by, purpose if allowed else f"DENIED: {purpose}", len(wanted)),
+        )
+        if not allowed:
+            raise AccessDeniedError(
+                "Access control does not let this person re-identify.",
+                remedy="ask for the permission; the request has been written down",
+            )
+        values = {}
+        for token in wanted:
+            row = self._database.execute(
+                "SELECT nonce, sealed FROM tokens WHERE token = ?", (token,)
+            ).fetchone()
+            if row is None:
+                raise InputError(f"{len(wanted)} tokens were asked for; one is not in this vault.")
+            values[token] = self._open(row[0], row[1], token)
+        return values
+
+    def log(self) -> list[tuple[str, str, str, int]]:
+        """Every re-identification in order: when, who, why, number of tokens."""
+        rows = self._database.execute(
+            "SELECT at, by, purpose, tokens FROM reidentifications ORDER BY number"
+        )
+        return [tuple(row) for row in rows]
+
+    def rotate(self, new_key: bytes) -> int:
+        """Encrypts everything under a new key; tokens stay. Returns the number of values.
+
+        All in one transaction: after a crash the vault opens with the old key or with the new.
+        """
+        old = self._sealing, self._finding
+        rows = self._database.execute("SELECT token, kind, nonce, sealed FROM tokens").fetchall()
+        plain = [
+            (token, kind, self._open(nonce, sealed, token)) for token, kind, nonce, sealed in rows
+        ]
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._sealing, self._finding = _derived(new_key)
+            for token, kind, value in plain:
+                self._database.execute(
+                    "UPDATE tokens SET lookup = ?, nonce = ?, sealed = ? WHERE token = ?",
+                    (self._lookup(kind, value), *self._seal(value.encode(), token), token),
+                )
+            self._database.execute(
+                "UPDATE vault_check SET nonce = ?, seal = ?", self._seal(_CHECK, "")
+            )
+            self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            self._sealing, self._finding = old
+            raise
+        return len(plain)
+
+    def _check_key(self) -> None:
+        from cryptography.exceptions import InvalidTag
+
+        row = self._database.execute("SELECT nonce, seal FROM vault_check").fetchone()
+        if row is None:
+            self._database.execute(
+                "INSERT INTO vault_check (id, nonce, seal) VALUES (1, ?, ?)", self._seal(_CHECK, "")
+            )
+            return
+        try:
+            self._open(row[0], row[1], "")
+        except InvalidTag as error:
+            self._database.close()
+            raise KeyFileError(
+                "The key does not open this vault.", remedy="give the key it was made with"
+            ) from error
+
+    def _token(self, cursor: sqlite3.Cursor, kind: str, value: str) -> str:
+        lookup = self._lookup(kind, value)
+        row = cursor.execute("SELECT token FROM tokens WHERE lookup = ?", (lookup,)).fetchone()
+        if row is not None:
+            return str(row[0])
+        token = f"{kind}-{secrets.token_hex(_TOKEN_BYTES)}"
+        cursor.execute(
+            "INSERT INTO tokens (token, kind, lookup, nonce, sealed) VALUES (?, ?, ?, ?, ?)",
+            (token, kind, lookup, *self._seal(value.encode(), token)),
+        )
+        return token
+
+    def _lookup(self, kind: str, value: str) -> bytes:
+        return hmac.digest(self._finding, f"{kind}\0{value}".encode(), hashlib.sha256)
+
+    def _seal(self, content: bytes, token: str) -> tuple[bytes, bytes]:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(12)
+        # The token is authenticated with the value, so that values cannot change places.
+        return nonce, AESGCM(self._sealing).encrypt(nonce, content, token.encode())
+
+    def _open(self, nonce: bytes, sealed: bytes, token: str) -> str:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self._sealing).decrypt(nonce, sealed, token.encode()).decode()
+
+
+def _derived(key: bytes) -> tuple[bytes, bytes]:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    key = read_key(key)
+
+    def derive(purpose: bytes) -> bytes:
+        return HKDF(SHA256(), _KEY_BYTES, None, b"auditkit/vault/v1/" + purpose).derive(key)
+
+    return derive(b"seal"), derive(b"find")

@@ -1,0 +1,262 @@
+"""Treatments, the vault and the modes; generalizations against the rule's own text."""
+
+import csv
+import re
+import sqlite3
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
+from auditkit.deid.generalize import age_of, allowed_zip3, read_date, year_of, zip3_digest, zip3_of
+from auditkit.errors import (
+    AccessDeniedError,
+    InputError,
+    KeyFileError,
+    OutputError,
+    PolicyError,
+    VerificationError,
+)
+
+KEY = bytes(range(32))
+SECRET = b"a secret of some length"
+# Areas of 20,000 people or fewer in the 2020 Census, as compliance reviewers list them.
+SMALL_TEXT = "036 059 102 202 203 204 205 369 556 692 753 772 821 823 878 879 884 893"
+SMALL = SMALL_TEXT.split()
+
+
+@pytest.fixture(scope="module")
+def deid():
+    return Deidentifier(model=False)
+
+
+def visits():
+    return pd.DataFrame(
+        {
+            "patient_name": ["Ann Lee", "Ann Lee", "Bob Stone", "Eva Novak"],
+            "mrn": ["4471001", "4471001", "4471002", "4471003"],
+            "visit_date": ["2021-03-01", "2021-03-15", "2021-12-31", "2022-01-01"],
+            "zip": ["02139", "02139", "03601", "99950"],
+            "age": [34, 34, 91, 102],
+            "note": ["Ann is well.", "Saw Ms. Lee.", "B. Stone left.", "No change."],
+        }
+    )
+
+
+def changed(plan, **treatments):
+    for column, treatment in treatments.items():
+        plan = plan.with_column(column, treatment=treatment)
+    return plan
+
+
+def test_zip_areas_are_the_census_of_2020s():
+    path = Path("policies/deid/zip3_census2020.csv")
+    rows = {
+        row["zip3"]: int(row["pop2020"]) for row in csv.DictReader(path.read_text().splitlines())
+    }
+    assert len(rows) == 894
+    assert sum(rows.values()) == 334_726_586
+    assert sorted(z for z, people in rows.items() if people <= 20_000) == SMALL
+    assert len(allowed_zip3()) == 894 - 18
+    assert str(zip3_digest()).startswith("sha256:dff8cd09")
+
+
+@pytest.mark.parametrize(
+    ("zip_code", "kept"),
+    [("02139", "021"), ("02139-4307", "021"), ("2139", "021"), ("03601", "000"), ("09012", "000"),
+     ("00801", "000"), ("K1A 0B1", "000"), ("", "000"), ("57601", "576"), ("06301", "063")],
+)  # fmt: skip
+def test_zip_codes_keep_three_digits_where_many_live(zip_code, kept):
+    assert zip3_of(zip_code) == kept
+
+
+@given(st.dates(date(1850, 1, 1), date(2026, 11, 23)))
+def test_a_date_keeps_its_year_in_every_spelling(day):
+    as_of = date(2026, 11, 24)
+    expected = "90+" if as_of.year - day.year >= 90 else str(day.year)
+    for form in ("%Y-%m-%d", "%m/%d/%Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%Y%m%d"):
+        written = day.strftime(form)
+        assert read_date(written) == day, form
+        assert year_of(written, birth=True, as_of=as_of) == expected
+        assert year_of(written, birth=False, as_of=as_of) == str(day.year)
+
+
+def test_what_cannot_be_read_is_withheld():
+    assert year_of("yesterday", birth=False, as_of=date(2026, 1, 1)) is None
+    assert year_of("from 2019 to 2020", birth=False, as_of=date(2026, 1, 1)) is None
+    assert age_of("unknown") is None
+    assert [age_of(str(a)) for a in (0, 89, 90, 120)] == ["0", "89", "90+", "90+"]
+
+
+def test_tokens_are_random_stable_and_open_only_with_the_key(tmp_path, deid):
+    plan = changed(Plan.propose(visits()), patient_name="token", mrn="token")
+    with Vault(tmp_path / "v.db", KEY) as vault:
+        result = plan.apply(visits(), keys=Keys(vault=vault), deidentifier=deid)
+    names = result.table["patient_name"]
+    assert names[0] == names[1] != names[2]
+    assert all(re.fullmatch(r"PERSON-[0-9a-f]{20}", n) for n in names)
+    raw = (tmp_path / "v.db").read_bytes()
+    assert not [v for v in (b"Ann Lee", b"4471001", b"Stone") if v in raw]
+    with pytest.raises(KeyFileError, match="does not open this vault"):
+        Vault(tmp_path / "v.db", bytes(32))
+    with Vault(tmp_path / "v.db", KEY) as vault:
+        again = plan.apply(visits(), keys=Keys(vault=vault), deidentifier=deid)
+        assert list(again.table["patient_name"]) == list(names)
+        value = vault.reveal([names[2]], by="kim", purpose="audit", at="2026-11-24", may=bool)
+        assert value == {names[2]: "Bob Stone"}
+    with Vault(tmp_path / "other.db", KEY) as other:
+        third = plan.apply(visits(), keys=Keys(vault=other), deidentifier=deid)
+        assert set(third.table["patient_name"]).isdisjoint(names)
+
+
+def test_reidentification_is_written_down_even_when_denied(tmp_path):
+    with Vault(tmp_path / "v.db", KEY) as vault:
+        token = vault.tokens("PERSON", ["Ann Lee"])["Ann Lee"]
+        ask = {"by": "kim", "purpose": "appeal 7", "at": "2026-11-24T00:00:00Z"}
+        with pytest.raises(AccessDeniedError):
+            vault.reveal([token], may=lambda _: False, **ask)
+        vault.reveal([token], may=lambda who: who == "kim", **ask)
+        with pytest.raises(InputError, match="needs a purpose"):
+            vault.reveal([token], by="kim", purpose=" ", at="", may=bool)
+        with pytest.raises(InputError, match="not in this vault"):
+            vault.reveal(["PERSON-0"], may=bool, **ask)
+        assert [row[1:] for row in vault.log()][:2] == [
+            ("kim", "DENIED: appeal 7", 1),
+            ("kim", "appeal 7", 1),
+        ]
+
+
+def test_rotation_keeps_tokens_and_locks_out_the_old_key(tmp_path):
+    path, new = tmp_path / "v.db", bytes(reversed(range(32)))
+    with Vault(path, KEY) as vault:
+        before = vault.tokens("PERSON", ["Ann", "Bob"])
+        assert vault.rotate(new) == 2
+        assert vault.tokens("PERSON", ["Ann", "Bob"]) == before
+    with pytest.raises(KeyFileError):
+        Vault(path, KEY)
+    with Vault(path, new) as vault:
+        assert vault.reveal(before.values(), by="k", purpose="p", at="t", may=bool) == {
+            before["Ann"]: "Ann", before["Bob"]: "Bob"
+        }  # fmt: skip
+
+
+def test_values_that_change_places_do_not_open(tmp_path):
+    from cryptography.exceptions import InvalidTag
+
+    with Vault(tmp_path / "v.db", KEY) as vault:
+        tokens = vault.tokens("PERSON", ["Ann", "Bob"])
+    with sqlite3.connect(tmp_path / "v.db") as raw:
+        nonce, sealed = raw.execute(
+            "SELECT nonce, sealed FROM tokens WHERE token = ?", (tokens["Bob"],)
+        ).fetchone()
+        raw.execute(
+            "UPDATE tokens SET nonce = ?, sealed = ? WHERE token = ?",
+            (nonce, sealed, tokens["Ann"]),
+        )
+    with Vault(tmp_path / "v.db", KEY) as vault, pytest.raises(InvalidTag):
+        vault.reveal([tokens["Ann"]], by="k", purpose="p", at="t", may=bool)
+
+
+def test_keys_and_files_that_are_none_are_refused(tmp_path):
+    assert read_key(KEY.hex() + "\n") == KEY
+    for bad in ("", "ab", "z" * 64, b"\xff" * 31):
+        with pytest.raises(KeyFileError, match="32 bytes"):
+            read_key(bad)
+    (tmp_path / "text").write_text("no database " * 100)
+    with pytest.raises(OutputError, match="cannot be opened"):
+        Vault(tmp_path / "text", KEY)
+
+
+def test_safe_harbor_refuses_what_is_derived_from_a_value():
+    plan = Plan.propose(visits())
+    for column, treatment in (("mrn", "pseudonym"), ("mrn", "mask"), ("visit_date", "shift")):
+        with pytest.raises(PolicyError, match=r"164\.514"):
+            plan.with_column(column, treatment=treatment)
+    with pytest.raises(PolicyError, match="is for AGE"):
+        plan.with_column("mrn", treatment="age")
+
+
+def test_a_limited_data_set_keeps_dates_and_places_and_nothing_direct(deid):
+    plan = Plan.propose(visits(), mode="limited-data-set")
+    result = plan.apply(visits(), deidentifier=deid)
+    kept = ["visit_date", "zip", "age"]
+    pd.testing.assert_frame_equal(result.table[kept], visits()[kept])
+    assert "not de-identified" in result.evidence[0].notes[0]
+    with pytest.raises(PolicyError, match="class H"):
+        plan.with_column("mrn", treatment="keep")
+
+
+def expert():
+    table = visits()
+    plan = Plan.propose(table, mode="expert")
+    plan = Plan(columns=plan.columns, mode=plan.mode, as_of=plan.as_of, subject="mrn")
+    return changed(plan, mrn="pseudonym", patient_name="surrogate", visit_date="shift")
+
+
+def test_shifted_dates_keep_a_subjects_intervals(deid):
+    result = expert().apply(visits(), keys=Keys(secret=SECRET), deidentifier=deid)
+    moved = [date.fromisoformat(d) for d in result.table["visit_date"]]
+    real = [date.fromisoformat(d) for d in visits()["visit_date"]]
+    assert moved[1] - moved[0] == real[1] - real[0] == timedelta(days=14)
+    assert all(a != b for a, b in zip(moved, real, strict=True))
+    assert moved[2] - moved[0] != real[2] - real[0]
+
+
+def test_pseudonyms_and_surrogates_are_the_same_in_every_table(deid):
+    keys = Keys(secret=SECRET)
+    first = expert().apply(visits(), keys=keys, deidentifier=deid).table
+    second = expert().apply(visits().iloc[::-1], keys=keys, deidentifier=deid).table.iloc[::-1]
+    pd.testing.assert_frame_equal(first, second)
+    assert first["patient_name"][0] == first["patient_name"][1]
+    assert set(first["patient_name"]).isdisjoint(visits()["patient_name"])
+    other = expert().apply(visits(), keys=Keys(secret=b"x" * 16), deidentifier=deid).table
+    assert set(other["mrn"]).isdisjoint(first["mrn"])
+    with pytest.raises(InputError, match="needs a secret"):
+        expert().apply(visits(), deidentifier=deid)
+    assert "secret=True" in repr(keys)
+    assert SECRET.decode() not in repr(keys)
+
+
+def test_a_mask_leaves_four_characters_and_so_needs_acceptance(deid):
+    plan = changed(Plan.propose(visits(), mode="expert"), mrn="mask")
+    assert plan.apply(visits(), deidentifier=deid).table["mrn"][0] == "***1001"
+    table = visits().assign(ssn=["123-45-6789", "123-45-6789", "223-45-6780", "323-45-6781"])
+    plan = changed(Plan.propose(table, mode="expert"), ssn="mask")
+    with pytest.raises(VerificationError, match="'ssn'"):
+        plan.apply(table, deidentifier=deid)
+    accepted = plan.with_column("ssn", accepted="K. Roe, 2026-11-24")
+    result = accepted.apply(table, deidentifier=deid)
+    assert any("K. Roe" in note for note in result.evidence[0].notes)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow", "pandas"])
+def test_every_kind_of_table_comes_back_as_it_came(kind, deid):
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    frame = visits()
+    table = {"polars": pl.from_pandas, "pyarrow": pa.Table.from_pandas, "pandas": lambda t: t}[
+        kind
+    ](frame)
+    result = Plan.propose(table).apply(table, deidentifier=deid)
+    assert type(result.table) is type(table)
+    rows = result.table if kind == "pandas" else result.table.to_pandas()
+    assert list(rows["zip"]) == ["021", "021", "000", "999"]
+    assert list(rows["age"]) == ["34", "34", "90+", "90+"]
+    assert list(rows["note"]) == [
+        "<PERSON> is well.",
+        "Saw Ms. <PERSON>.",
+        "<PERSON> left.",
+        "No change.",
+    ]
+
+
+def test_an_empty_table_and_nulls_are_read(deid):
+    empty = visits().iloc[:0]
+    assert len(Plan.propose(empty).apply(empty, deidentifier=deid).table) == 0
+    table = visits()
+    table.loc[1, ["patient_name", "note", "zip"]] = None
+    result = Plan.propose(table).apply(table, deidentifier=deid).table
+    assert result.loc[1, ["patient_name", "note", "zip"]].isna().all()
