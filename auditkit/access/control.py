@@ -183,13 +183,25 @@ class AccessControl:
         return decision
 
 
-def decide_under(snapshot: Snapshot, user: str, verb: str, obj: str, domain: str) -> Decision:
-    """One decision under a given snapshot. Never raises."""
+def decide_under(
+    snapshot: Snapshot, user: str, verb: str, obj: str, domain: str, *, whole: bool = False
+) -> Decision:
+    """One decision under a given snapshot. Never raises.
+
+    Args:
+        snapshot: The policy.
+        user: As authenticated.
+        verb: What for.
+        obj: On what.
+        domain: The workspace or environment.
+        whole: Whether nothing below the object may be denied either.
+    """
     try:
         fault = fault_in_request(user, domain, verb, obj)
         if fault is not None:
             return Decision(user, verb, obj, False, "", snapshot.digest, fault, domain)
-        allowed, rule = snapshot.judge(user, domain, verb, obj)
+        judge = snapshot.judge_whole if whole else snapshot.judge
+        allowed, rule = judge(user, domain, verb, obj)
     except Exception as error:  # noqa: BLE001  (whatever goes wrong is a denial)
         reason = f"the decision failed ({type(error).__name__})"
         return Decision(user, verb, obj, False, "", snapshot.digest, reason, domain)

@@ -31,6 +31,9 @@ from auditkit.errors import PolicyError
 _CROSS_CHECK_BUDGET: Final = 20_000
 _MAX_CROSS_CHECKS: Final = 64
 
+# A segment that no name is encoded to: it stands for those that no rule mentions.
+_ANY_OTHER: Final = "%any"
+
 _Request = tuple[str, str, str, str]
 
 
@@ -52,12 +55,13 @@ class Snapshot:
         digest: Identifies the policy they came from; every decision names it.
     """
 
-    __slots__ = ("_index", "_members", "_reach", "digest", "rules")
+    __slots__ = ("_denials", "_index", "_members", "_reach", "digest", "rules")
 
     def __init__(self, rules: Rules, digest: Digest) -> None:
         self.rules = rules
         self.digest = digest
         self._index: dict[tuple[str, str, str], tuple[_Node | None, _Node | None]] = {}
+        self._denials: dict[tuple[str, str, str], set[str]] = {}
         self._members: dict[str, dict[str, list[str]]] = {}
         self._reach: dict[tuple[str, str], tuple[str, ...]] = {}
         for grant in rules.grants:
@@ -69,6 +73,7 @@ class Snapshot:
                 allow, deny = self._index.get(key, (None, None))
                 if rule.effect == "deny":
                     deny = _insert(deny, rule)
+                    self._denials.setdefault(key, set()).add(rule.object.split("/")[0])
                 else:
                     allow = _insert(allow, rule)
                 self._index[key] = (allow, deny)
@@ -113,6 +118,24 @@ class Snapshot:
         if denied is not None:
             return False, denied
         return found is not None, found
+
+    def judge_whole(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, Rule | None]:
+        """Whether a request for everything at and below an object is allowed.
+
+        Stricter than it need be: any denial of the verb under the same first segment denies.
+        """
+        allowed, rule = self.judge(user, domain, verb, obj)
+        if allowed and "/" not in obj:
+            allowed, rule = self.judge(user, domain, verb, f"{obj}/{_ANY_OTHER}")
+        if not allowed:
+            return allowed, rule
+        root = obj.split("/", maxsplit=1)[0]
+        for subject, domains in self._subjects(user, domain):
+            for rule_domain in domains:
+                for denied in self._denials.get((subject, rule_domain, verb), ()):
+                    if denied == root or "*" in denied:
+                        return False, None
+        return True, rule
 
     def roles_of(self, user: str, domain: str) -> tuple[str, ...]:
         """Every role that a user has in a domain, directly or through another role."""

@@ -1,0 +1,38 @@
+"""Objects of artifact paths, and which of them are datasets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from auditkit.access.mlflow_app.plan import Need
+from auditkit.access.vocabulary import dataset_object, path_object
+
+_DATASET_VERBS: Final = {
+    "artifact:read": "dataset:read",
+    "artifact:write": "dataset:write",
+    "artifact:delete": "dataset:delete",
+}
+# Set once, at start-up, from the policy; see `AccessSettings.dataset_paths`.
+DATASET_FOLDERS: Final = ("datasets",)
+
+
+def artifact_needs(
+    verb: str, path: str, *, folders: tuple[str, ...] = DATASET_FOLDERS
+) -> tuple[Need, ...]:
+    """What it takes to read, write or delete an artifact.
+
+    Args:
+        verb: "artifact:read", "artifact:write" or "artifact:delete".
+        path: Relative to the artifact root, normalised.
+        folders: Names of folders, anywhere in a path, below which datasets lie.
+    """
+    needs = [Need(verb, path_object("artifacts", path))]
+    parts = path.split("/")
+    for position, part in enumerate(parts[:-1]):
+        if part in folders:
+            needs.append(Need(_DATASET_VERBS[verb], dataset_object(parts[position + 1])))
+            break
+    # A change to a whole folder is a change to what may lie in it.
+    if parts[-1] in folders:
+        needs.append(Need(_DATASET_VERBS[verb], "datasets", whole=True))
+    return tuple(needs)

@@ -1,0 +1,188 @@
+"""Plans for experiments, runs, logged models and their files."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from auditkit.access.mlflow_app.artifacts import artifact_needs
+from auditkit.access.mlflow_app.ask import Ask
+from auditkit.access.mlflow_app.internals import safe_path
+from auditkit.access.mlflow_app.plan import Need, Plan
+from auditkit.access.vocabulary import path_object
+
+Planner = Callable[[Ask], Plan]
+
+
+def experiment_object(experiment_id: str) -> str:
+    """The object of an experiment, and of every run in it."""
+    return path_object("experiments", experiment_id) if experiment_id else "experiments"
+
+
+def _experiments(ask: Ask) -> list[str]:
+    """Every experiment that a request names, directly or through a run or a logged model."""
+    found = []
+    message = ask.message
+    for name in ("experiment_id", "experiment_ids"):
+        value = getattr(message, name, "")
+        found += [str(value)] if isinstance(value, str) else [str(v) for v in value]
+    runs = []
+    for name in ("run_id", "run_uuid", "run_ids"):
+        value = getattr(message, name, "")
+        runs += [str(value)] if isinstance(value, str) else [str(v) for v in value]
+    found += [ask.stores.experiment_of_run(run) for run in dict.fromkeys(runs) if run]
+    model_id = ask.path_values.get("model_id") or str(getattr(message, "model_id", "") or "")
+    if model_id:
+        found.append(ask.stores.experiment_of_model(model_id))
+    return [experiment for experiment in dict.fromkeys(found) if experiment]
+
+
+def _by_experiment(verb: str, *, mutates: bool) -> Planner:
+    def plan(ask: Ask) -> Plan:
+        named = _experiments(ask)
+        needs = [Need(verb, experiment_object(e), whole=not mutates) for e in named]
+        # A request that names none reads, or changes, among all of them.
+        needs = needs or [Need(verb, "experiments", whole=not mutates)]
+        return Plan(needs=tuple(needs), mutates=mutates)
+
+    return plan
+
+
+def _by_name(ask: Ask) -> Plan:
+    experiment = ask.stores.experiment_named(ask.field("experiment_name"))
+    return Plan(needs=(Need("experiment:read", experiment_object(experiment)),))
+
+
+def _by_query(ask: Ask) -> Plan:
+    from flask import request
+
+    runs = [run for name in ("run_id", "run_ids") for run in request.args.getlist(name)]
+    named = [ask.stores.experiment_of_run(run) for run in dict.fromkeys(runs) if run]
+    needs = [Need("experiment:read", experiment_object(e)) for e in named]
+    return Plan(needs=tuple(needs) or (Need("experiment:read", "experiments", whole=True),))
+
+
+def _path(verb: str) -> Planner:
+    """A path below the artifact root, given in the route."""
+
+    def plan(ask: Ask) -> Plan:
+        path = safe_path(ask.path_values["artifact_path"])
+        writes = (path,) if verb != "artifact:read" else ()
+        return Plan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
+
+    return plan
+
+
+def _list_root(ask: Ask) -> Plan:
+    return Plan(needs=artifact_needs("artifact:read", safe_path(ask.field("path"))))
+
+
+def _below(verb: str, root: str, path: str) -> Plan:
+    full = posixpath.normpath(posixpath.join(root, safe_path(path)))
+    writes = (full,) if verb != "artifact:read" else ()
+    return Plan(needs=artifact_needs(verb, full), mutates=bool(writes), writes=writes)
+
+
+def _run_file(verb: str) -> Planner:
+    """A path below a run's files, given in the query."""
+
+    def plan(ask: Ask) -> Plan:
+        run = ask.query.get("run_uuid", "")
+        if ask.endpoint == "serve_artifacts":
+            run = ask.query.get("run_id") or run
+        return _below(verb, ask.stores.run_root(run), ask.query.get("path", ""))
+
+    return plan
+
+
+def _run_message(verb: str) -> Planner:
+    """A path below a run's files, given in the message."""
+
+    def plan(ask: Ask) -> Plan:
+        run = ask.field("run_id") or ask.field("run_uuid")
+        return _below(verb, ask.stores.run_root(run), ask.field("path"))
+
+    return plan
+
+
+def _logged_model_file(ask: Ask) -> Plan:
+    root = ask.stores.model_root(ask.path_values["model_id"])
+    path = ask.query.get("artifact_file_path") or ask.query.get("artifact_directory_path", "")
+    plan = _below("artifact:read", root, path)
+    # This handler checks the decoded path and opens the other one.
+    return replace(plan, refusal="an encoded path is not read here") if "%" in path else plan
+
+
+def _planners(plan: Planner, *endpoints: str) -> dict[str, Planner]:
+    return dict.fromkeys(endpoints, plan)
+
+
+PLANNERS: Final[Mapping[str, Planner]] = {
+    **_planners(
+        _by_experiment("experiment:read", mutates=False),
+        "_get_experiment",
+        "_get_metric_history",
+        "_get_run",
+        "_get_logged_model",
+        "_search_experiments",
+        "_search_logged_models",
+        "_search_runs",
+    ),
+    **_planners(
+        _by_query,
+        "get_metric_history_bulk_interval_handler",
+        "serve_get_metric_history_bulk",
+        "serve_get_metric_history_bulk_interval",
+    ),
+    "_get_experiment_by_name": _by_name,
+    **_planners(
+        _by_experiment("experiment:edit", mutates=True),
+        "_create_experiment",
+        "_update_experiment",
+        "_restore_experiment",
+        "_set_experiment_tag",
+        "_delete_experiment_tag",
+        "_create_run",
+        "_update_run",
+        "_restore_run",
+        "_log_batch",
+        "_log_inputs",
+        "_log_metric",
+        "_log_model",
+        "_log_outputs",
+        "_log_param",
+        "_set_tag",
+        "_delete_tag",
+        "_create_logged_model",
+        "_finalize_logged_model",
+        "_set_logged_model_tags",
+        "_delete_logged_model_tag",
+        "_log_logged_model_params",
+    ),
+    "serve_create_promptlab_run": lambda _: Plan(
+        needs=(Need("experiment:edit", "experiments", whole=True),), mutates=True
+    ),
+    **_planners(
+        _by_experiment("experiment:delete", mutates=True),
+        "_delete_experiment",
+        "_delete_run",
+        "_delete_logged_model",
+    ),
+    "_download_artifact": _path("artifact:read"),
+    "_get_presigned_download_url": _path("artifact:read"),
+    "_upload_artifact": _path("artifact:write"),
+    "_create_multipart_upload_artifact": _path("artifact:write"),
+    "_complete_multipart_upload_artifact": _path("artifact:write"),
+    "_abort_multipart_upload_artifact": _path("artifact:write"),
+    "_delete_artifact_mlflow_artifacts": _path("artifact:delete"),
+    "_list_artifacts_mlflow_artifacts": _list_root,
+    "_list_artifacts": _run_message("artifact:read"),
+    "_create_presigned_download_url": _run_message("artifact:read"),
+    "_create_presigned_upload_url": _run_message("artifact:write"),
+    "serve_artifacts": _run_file("artifact:read"),
+    "serve_upload_artifact": _run_file("artifact:write"),
+    "_list_logged_model_artifacts": _logged_model_file,
+    "serve_get_logged_model_artifact": _logged_model_file,
+}

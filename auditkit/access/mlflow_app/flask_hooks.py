@@ -1,0 +1,154 @@
+"""The gate in front of MLflow's Flask application: before each request, and after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from auditkit.access.authentication import Authenticator, Caller, Credentials
+from auditkit.access.mlflow_app import internals
+from auditkit.access.mlflow_app.ask import Ask
+from auditkit.access.mlflow_app.endpoints import ENDPOINTS, PUBLIC, Planner
+from auditkit.access.mlflow_app.gate import Admission, Gate, RefusedError
+from auditkit.access.mlflow_app.native import identify, unplanned
+from auditkit.access.mlflow_app.plan import Plan
+from auditkit.canonical import Json
+
+Identify = Callable[[Credentials, str], Caller]
+
+
+def guard(
+    flask_app: Any,
+    gate: Gate,
+    ways: Sequence[Authenticator],
+    *,
+    own: Mapping[str, Planner],
+    signed_in: Callable[[], Caller | None] | None = None,
+) -> None:
+    """Puts the gate in front of every endpoint of a Flask application.
+
+    Args:
+        flask_app: The application.
+        gate: Judges.
+        ways: How callers are authenticated.
+        own: Plans of endpoints that auditkit added.
+        signed_in: Who MLflow's own hooks, which ran before, say is asking; then `ways` are not
+            used.
+    """
+    types = internals.message_types()
+    planners = {**ENDPOINTS, **own}
+
+    def before() -> Any:
+        from flask import g, request
+
+        rule = request.url_rule
+        if rule is None or request.endpoint in PUBLIC:
+            return None  # nothing is routed, or nothing is shown
+        if request.method == "OPTIONS" and rule.provide_automatic_options:
+            return None  # Flask answers with the methods and calls no handler
+        endpoint = str(request.endpoint)
+        try:
+            caller = signed_in() if signed_in is not None else None
+            if caller is None:
+                caller = identify(gate, ways, _shown(request), endpoint)
+            g.auditkit_caller = caller
+            g.auditkit_admission = _admit(gate, planners, types, caller, endpoint)
+        except RefusedError as error:
+            return refusal_response(error)
+        return None
+
+    def after(response: Any) -> Any:
+        from flask import g
+
+        admission: Admission | None = g.pop("auditkit_admission", None)
+        if admission is None:
+            return response
+        if admission.plan.only and response.status_code == 200:
+            _keep_visible(gate, admission, response)
+        try:
+            gate.finish(admission, response.status_code, _made(response))
+        except RefusedError as error:
+            return refusal_response(error)
+        return response
+
+    hooks = flask_app.before_request_funcs.setdefault(None, [])
+    # MLflow's own first hook finds the workspace, which is the policy's domain; in composed mode
+    # its authentication comes next.
+    hooks.insert(1 if signed_in is None else len(hooks), before)
+    flask_app.after_request_funcs.setdefault(None, []).insert(0, after)
+
+
+def refusal_response(error: RefusedError) -> Any:
+    """A refusal as MLflow's clients read it."""
+    from flask import Response
+
+    response = Response(
+        json.dumps({"error_code": error.code, "message": error.message}),
+        status=error.status,
+        mimetype="application/json",
+    )
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="mlflow"'
+    return response
+
+
+def _admit(
+    gate: Gate,
+    planners: Mapping[str, Planner],
+    types: Mapping[str, list[type]],
+    caller: Caller,
+    endpoint: str,
+) -> Admission:
+    from flask import request
+
+    method = "GET" if request.method == "HEAD" else request.method
+    ask = Ask(
+        endpoint=endpoint,
+        method=method,
+        path_values={k: str(v) for k, v in (request.view_args or {}).items()},
+        query=request.args.to_dict(),
+        stores=gate.stores,
+        types=types.get(endpoint, []),
+    )
+    planner = planners.get(endpoint)
+    try:
+        plan = planner(ask) if planner is not None else Plan(needs=())
+        domain = internals.workspace()
+    except Exception as error:
+        raise unplanned(error) from error
+    return gate.admit(caller, plan, endpoint=endpoint, domain=domain, method=request.method)
+
+
+def _shown(request: Any) -> Credentials:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Credentials(headers, request.remote_addr or "")
+
+
+def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
+    """Takes out of a list what its reader may not read."""
+    if gate.sees_all(admission):
+        return
+    content = response.get_json(silent=True)
+    if not isinstance(content, dict):
+        return
+    kind = admission.plan.only
+    shown = [row for row in content.get(kind, ()) if gate.visible(admission, str(row["name"]))]
+    response.set_data(json.dumps({**content, kind: shown}))
+
+
+def _made(response: Any) -> dict[str, Json] | None:
+    """The version or the run that a handler has made, from its answer."""
+    from flask import request
+
+    if request.endpoint not in ("_create_model_version", "_create_run"):
+        return None
+    content = response.get_json(silent=True)
+    if not isinstance(content, dict):
+        return None
+    if "model_version" in content:
+        version = content["model_version"]
+        return {"model": str(version["name"]), "version": str(version["version"])}
+    if "run" in content:
+        return {"run": str(content["run"]["info"]["run_id"])}
+    return None

@@ -1,0 +1,205 @@
+"""Plans for the model registry: promoting is not editing, and an alias is an object of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from auditkit.access.approvals import Target
+from auditkit.access.mlflow_app.artifacts import artifact_needs
+from auditkit.access.mlflow_app.ask import Ask
+from auditkit.access.mlflow_app.plan import Need, Plan
+from auditkit.access.vocabulary import (
+    alias_object,
+    folded,
+    model_object,
+    path_object,
+    stage_object,
+    tag_object,
+)
+
+# Some databases hold champion, CHAMPION and chàmpion for one; the last is not let in.
+_PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
+_STAGES: Final = {"none": "None", "archived": "Archived"}
+
+
+def promotion_of_alias(ask: Ask, name: str, alias: str, version: str) -> Plan:
+    """The plan to move an alias, whichever route asks for it."""
+    if not _PLAIN_ALIAS.match(alias):
+        return Plan(
+            needs=(Need("model:promote", alias_object(name, alias)),),
+            mutates=True,
+            refusal="an alias is made of letters, digits, _ and -",
+        )
+    name = ask.stores.model_name(name)
+    return Plan(
+        needs=(Need("model:promote", alias_object(name, alias)),),
+        mutates=True,
+        promotes=Target(model=name, version=version, kind="alias", name=folded(alias)),
+    )
+
+
+def _model(verb: str, *, mutates: bool) -> Callable[[Ask], Plan]:
+    def plan(ask: Ask) -> Plan:
+        name = ask.stores.model_name(ask.field("name"))
+        return Plan(needs=(Need(verb, model_object(name)),), mutates=mutates)
+
+    return plan
+
+
+def _set_alias(ask: Ask) -> Plan:
+    return promotion_of_alias(ask, ask.field("name"), ask.field("alias"), ask.field("version"))
+
+
+def _delete_alias(ask: Ask) -> Plan:
+    name, alias = ask.stores.model_name(ask.field("name")), ask.field("alias")
+    return Plan(
+        needs=(Need("model:demote", alias_object(name, alias)),),
+        mutates=True,
+        demotes=(_points_nowhere(name, alias),),
+    )
+
+
+def _transition(ask: Ask) -> Plan:
+    name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
+    stage = ask.field("stage")
+    needs, promotes = [], None
+    if folded(stage) in _STAGES:
+        needs.append(Need("model:archive", model_object(name)))
+    else:
+        needs.append(Need("model:promote", stage_object(name, stage)))
+        promotes = Target(model=name, version=version, kind="stage", name=folded(stage))
+    now = str(ask.stores.version(name, version).current_stage)
+    if folded(now) not in (*_STAGES, folded(stage)):
+        needs.append(Need("model:demote", stage_object(name, now)))
+    if ask.message.archive_existing_versions:
+        needs.append(Need("model:archive", model_object(name)))
+    return Plan(needs=tuple(needs), mutates=True, promotes=promotes)
+
+
+def _create_model(ask: Ask) -> Plan:
+    name = ask.field("name")
+    return Plan(needs=(Need("model:register", model_object(name)), *_tags(name, ask)), mutates=True)
+
+
+def _create_version(ask: Ask) -> Plan:
+    name, source = ask.stores.model_name(ask.field("name")), ask.field("source")
+    needs = [Need("model:register", model_object(name)), *_tags(name, ask)]
+    if source.startswith("models:"):
+        # Copying a version is reading its source, in whatever environment that lies.
+        where = unquote(source.partition(":")[2]).strip("/")
+        copied = re.split(r"[/@]", where)[0]
+        if copied and "/" not in where and copied.startswith("m-"):
+            root = ask.stores.model_root(copied)
+            needs += artifact_needs("artifact:read", root)
+        else:
+            needs.append(Need("model:download", model_object(ask.stores.model_name(copied))))
+    elif source.startswith(("mlflow-artifacts:", "http:", "https:")):
+        needs += artifact_needs("artifact:read", ask.stores.relative(source))
+    run_id = ask.field("run_id")
+    if run_id:
+        experiment = ask.stores.experiment_of_run(run_id)
+        needs.append(Need("experiment:read", path_object("experiments", experiment)))
+    return Plan(needs=tuple(needs), mutates=True)
+
+
+def _tags(name: str, ask: Ask) -> list[Need]:
+    """A tag given at creation is a tag set."""
+    return [Need("model:tag", tag_object(name, tag.key)) for tag in ask.message.tags]
+
+
+def _tag(ask: Ask) -> Plan:
+    name, key = ask.stores.model_name(ask.field("name")), ask.field("key")
+    # A prompt's text is a tag; a tag that holds what was approved is not written any more.
+    writes: tuple[str, ...] = ()
+    if key.startswith("mlflow.prompt"):
+        version = ask.field("version")
+        writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
+    return Plan(needs=(Need("model:tag", tag_object(name, key)),), mutates=True, writes=writes)
+
+
+def _rename(ask: Ask) -> Plan:
+    old, new = ask.stores.model_name(ask.field("name")), ask.field("new_name")
+    new = ask.stores.model_name(new)
+    needs = [Need("model:rename", model_object(old)), Need("model:rename", model_object(new))]
+    # What the old name's aliases point to is what the new name's aliases would promise.
+    aliases, stages = ask.stores.aliases(old), ask.stores.stages(old)
+    needs += [Need("model:demote", alias_object(old, alias)) for alias in aliases]
+    needs += [Need("model:promote", alias_object(new, alias)) for alias in aliases]
+    needs += [Need("model:promote", stage_object(new, stage)) for stage in stages]
+    brought = tuple(
+        Target(model=new, version="", kind=kind, name=folded(name))
+        for kind, names in (("alias", aliases), ("stage", stages))
+        for name in names
+    )
+    return Plan(needs=tuple(needs), mutates=True, brings=brought)
+
+
+def _delete_version(ask: Ask) -> Plan:
+    name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
+    return _deletion(name, ask.stores.aliases(name, version))
+
+
+def _delete_model(ask: Ask) -> Plan:
+    name = ask.stores.model_name(ask.field("name"))
+    return _deletion(name, ask.stores.aliases(name))
+
+
+def _deletion(name: str, aliases: list[str]) -> Plan:
+    """Deleting what an alias points to takes the alias away too."""
+    needs = [Need("model:delete", model_object(name))]
+    needs += [Need("model:demote", alias_object(name, alias)) for alias in aliases]
+    return Plan(
+        needs=tuple(needs),
+        mutates=True,
+        demotes=tuple(_points_nowhere(name, alias) for alias in aliases),
+    )
+
+
+def _points_nowhere(name: str, alias: str) -> Target:
+    return Target(model=name, version="", kind="alias", name=folded(alias))
+
+
+def _search(kind: str) -> Callable[[Ask], Plan]:
+    return lambda _: Plan(needs=(Need("model:read", "models"),), only=kind)
+
+
+def _version_artifact(ask: Ask) -> Plan:
+    name = ask.stores.model_name(ask.query.get("name", ""))
+    return Plan(needs=(Need("model:download", model_object(name)),))
+
+
+PLANNERS: Final[Mapping[str, Callable[[Ask], Plan]]] = {
+    "_set_registered_model_alias": _set_alias,
+    "_delete_registered_model_alias": _delete_alias,
+    "_transition_stage": _transition,
+    "_create_registered_model": _create_model,
+    "_create_model_version": _create_version,
+    "_rename_registered_model": _rename,
+    "_update_registered_model": _model("model:edit", mutates=True),
+    "_update_model_version": _model("model:edit", mutates=True),
+    "_delete_registered_model": _delete_model,
+    "_delete_model_version": _delete_version,
+    "_set_registered_model_tag": _tag,
+    "_set_model_version_tag": _tag,
+    "_delete_registered_model_tag": _tag,
+    "_delete_model_version_tag": _tag,
+    "_get_registered_model": _model("model:read", mutates=False),
+    "_get_model_version": _model("model:read", mutates=False),
+    "_get_model_version_by_alias": _model("model:read", mutates=False),
+    "_get_latest_versions": _model("model:read", mutates=False),
+    "_get_model_version_download_uri": _model("model:download", mutates=False),
+    "_search_registered_models": _search("registered_models"),
+    "_search_model_versions": _search("model_versions"),
+    "serve_model_version_artifact": _version_artifact,
+    "_graphql": lambda _: Plan(
+        needs=(
+            Need("model:read", "models", whole=True),
+            Need("experiment:read", "experiments", whole=True),
+            Need("artifact:read", "artifacts", whole=True),
+            Need("dataset:list", "datasets", whole=True),
+        )
+    ),
+}

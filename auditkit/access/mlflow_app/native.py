@@ -1,0 +1,195 @@
+"""The gate in front of FastAPI's own routes, which never reach Flask's hooks.
+
+It is the outermost application: it sees every connection first. What matches a native route is
+authenticated and judged here; the rest goes on to Flask, whose hooks do the same. A route matched
+with another method than its own is Flask's, as it is for the server. Websockets are closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final
+
+from auditkit.access.authentication import (
+    Authenticator,
+    Caller,
+    Credentials,
+    TooManyFailuresError,
+    authenticate,
+)
+from auditkit.access.mlflow_app import internals
+from auditkit.access.mlflow_app.gate import Admission, Gate, RefusedError
+from auditkit.access.mlflow_app.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
+from auditkit.access.mlflow_app.plan import Plan
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+# Routes whose object is named in the body.
+_NAMED_IN_BODY: Final = ("create_mcp_server", "create_skill")
+
+
+class NativeGate:
+    """An ASGI application that judges requests to native routes.
+
+    Args:
+        app: The server's FastAPI application.
+        routes: Its native routes, in the order in which it matches them.
+        gate: Judges.
+        ways: How callers are authenticated.
+    """
+
+    def __init__(
+        self, app: Any, routes: Sequence[Any], gate: Gate, ways: Sequence[Authenticator]
+    ) -> None:
+        self._app = app
+        self._routes = routes
+        self._gate = gate
+        self._ways = ways
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serves one connection."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        matched = self._match(scope)
+        if matched is None or matched[0] in PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        name, values = matched
+        try:
+            receive, body = await _body(name, receive)
+            admission = await _in_thread(self._admit, scope, NativeAsk(name, values, body))
+        except RefusedError as error:
+            await _answer(send, error)
+            return
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            await _in_thread(self._gate.finish, admission, status)
+
+    def _match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
+        from starlette.routing import Match
+
+        for route in self._routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                values = {k: str(v) for k, v in dict(child.get("path_params") or {}).items()}
+                return str(getattr(route.endpoint, "__name__", "?")), values
+        return None
+
+    def _admit(self, scope: Message, ask: NativeAsk) -> Admission:
+        headers = _headers(scope)
+        peer = scope.get("client")
+        caller = identify(
+            self._gate, self._ways, Credentials(headers, peer[0] if peer else ""), ask.endpoint
+        )
+        try:
+            planner = ENDPOINTS.get(ask.endpoint)
+            plan = planner(ask) if planner is not None else Plan(needs=())
+            domain = internals.set_workspace(headers.get("x-mlflow-workspace"), str(scope["path"]))
+        except Exception as error:
+            raise unplanned(error) from error
+        return self._gate.admit(
+            caller, plan, endpoint=f"native:{ask.endpoint}", domain=domain, method=scope["method"]
+        )
+
+
+def identify(
+    gate: Gate, ways: Sequence[Authenticator], shown: Credentials, endpoint: str
+) -> Caller:
+    """Who asks.
+
+    Raises:
+        RefusedError: If nobody is named; it is logged.
+    """
+    try:
+        caller = authenticate(ways, shown)
+    except TooManyFailuresError as error:
+        raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", error.message) from error
+    except Exception as error:
+        raise RefusedError(
+            503, "TEMPORARILY_UNAVAILABLE", "callers cannot be told apart"
+        ) from error
+    if caller is None:
+        gate.failed_login(bool(shown.peer), endpoint)
+        raise RefusedError(401, "UNAUTHENTICATED", "say who you are")
+    return caller
+
+
+def unplanned(error: Exception) -> RefusedError:
+    """A request whose object cannot be told: as MLflow answers it, or a refusal."""
+    if internals.is_mlflow_error(error):
+        mlflow_error: Any = error
+        return RefusedError(
+            mlflow_error.get_http_status_code(), str(mlflow_error.error_code), mlflow_error.message
+        )
+    return RefusedError(
+        403, "PERMISSION_DENIED", f"the request could not be judged ({type(error).__name__})"
+    )
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    """Headers by name; one that came twice could be read in two ways, and is left out."""
+    found: dict[str, str] = {}
+    twice = set()
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        if key in found:
+            twice.add(key)
+        found[key] = value.decode("latin-1")
+    return {key: value for key, value in found.items() if key not in twice}
+
+
+async def _body(name: str, receive: Receive) -> tuple[Receive, dict[str, Any]]:
+    """The body's JSON object, where the object is named in it, and a `receive` that replays it."""
+    if not (name.startswith("set_") or name in _NAMED_IN_BODY):
+        return receive, {}
+    messages, data, more = [], b"", True
+    while more:
+        message = await receive()
+        messages.append(message)
+        data += message.get("body", b"")
+        more = bool(message.get("more_body", False))
+        if len(data) > _MAX_BODY_BYTES:
+            raise RefusedError(413, "INVALID_PARAMETER_VALUE", "the body is too large")
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = {}
+    waiting = iter(messages)
+
+    async def replay() -> Message:
+        message = next(waiting, None)
+        return message if message is not None else await receive()
+
+    return replay, found if isinstance(found, dict) else {}
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(lambda: function(*arguments))
+
+
+async def _answer(send: Send, error: RefusedError) -> None:
+    body = json.dumps({"error_code": error.code, "message": error.message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if error.status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="mlflow"'))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

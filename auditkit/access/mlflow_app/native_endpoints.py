@@ -1,0 +1,200 @@
+"""Every route that FastAPI serves by itself, and what it takes to call it.
+
+Keyed by the name of the routed function. The registries of MCP servers and of skills have versions
+and aliases like that of models, and the same verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from auditkit.access.mlflow_app.artifacts import artifact_needs
+from auditkit.access.mlflow_app.internals import safe_path
+from auditkit.access.mlflow_app.plan import Need, Plan
+from auditkit.access.vocabulary import alias_object, folded, model_object, segment
+
+PUBLIC: Final = frozenset({"health", "get_server_info"})
+
+
+@dataclass(frozen=True, slots=True)
+class NativeAsk:
+    """One request to a native route.
+
+    Attributes:
+        endpoint: Name of the routed function.
+        values: What the route matched.
+        body: The JSON object in the body; empty if there is none.
+    """
+
+    endpoint: str
+    values: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+Planner = Callable[[NativeAsk], Plan]
+
+
+def _fixed(verb: str, obj: str, *endpoints: str, mutates: bool = True) -> dict[str, Planner]:
+    plan = Plan(needs=(Need(verb, obj, whole=not mutates),), mutates=mutates)
+    return dict.fromkeys(endpoints, lambda _: plan)
+
+
+def _artifact(verb: str) -> Planner:
+    def plan(ask: NativeAsk) -> Plan:
+        path = safe_path(ask.values["artifact_path"])
+        writes = (path,) if verb == "artifact:write" else ()
+        return Plan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
+
+    return plan
+
+
+def _entry(kind: str, verb: str, *, mutates: bool) -> Planner:
+    """A route about one entry of a registry, or about all of them where it names none."""
+
+    def plan(ask: NativeAsk) -> Plan:
+        name = _name(ask)
+        needs = Need(verb, model_object(name, kind=kind)) if name else Need(verb, kind, whole=True)
+        return Plan(needs=(needs,), mutates=mutates)
+
+    return plan
+
+
+def _alias(kind: str, verb: str) -> Planner:
+    def plan(ask: NativeAsk) -> Plan:
+        alias = ask.values.get("alias") or str(ask.body.get("alias", ""))
+        return Plan(needs=(Need(verb, alias_object(_name(ask), alias, kind=kind)),), mutates=True)
+
+    return plan
+
+
+def _tag(kind: str) -> Planner:
+    def plan(ask: NativeAsk) -> Plan:
+        key = ask.values.get("key") or str(ask.body.get("key", ""))
+        obj = f"{model_object(_name(ask), kind=kind)}/tags/{segment(folded(key))}"
+        return Plan(needs=(Need("model:tag", obj),), mutates=True)
+
+    return plan
+
+
+def _name(ask: NativeAsk) -> str:
+    source: Mapping[str, Any] = ask.values if "name" in ask.values else ask.body
+    name, organization = str(source.get("name", "")), str(source.get("organization", ""))
+    return f"@{organization}/{name}" if name and organization else name
+
+
+def _registry(kind: str, names: Mapping[str, str]) -> dict[str, Planner]:
+    planners: dict[str, Planner] = {}
+    for endpoint, verb in names.items():
+        if "tag" in endpoint:
+            planners[endpoint] = _tag(kind)
+        elif verb in ("model:promote", "model:demote"):
+            planners[endpoint] = _alias(kind, verb)
+        else:
+            planners[endpoint] = _entry(kind, verb, mutates=verb != "model:read")
+    return planners
+
+
+_MCP: Final = {
+    "create_mcp_server": "model:register",
+    "search_mcp_servers": "model:read",
+    "search_all_access_endpoints": "model:read",
+    "set_mcp_server_version_tag": "model:tag",
+    "delete_mcp_server_version_tag": "model:tag",
+    "get_mcp_server_version": "model:read",
+    "update_mcp_server_version": "model:edit",
+    "delete_mcp_server_version": "model:delete",
+    "create_mcp_server_version": "model:register",
+    "search_mcp_server_versions": "model:read",
+    "create_mcp_access_endpoint": "model:edit",
+    "get_mcp_access_endpoint": "model:read",
+    "update_mcp_access_endpoint": "model:edit",
+    "delete_mcp_access_endpoint": "model:edit",
+    "search_server_access_endpoints": "model:read",
+    "set_mcp_server_tag": "model:tag",
+    "delete_mcp_server_tag": "model:tag",
+    "set_mcp_server_alias": "model:promote",
+    "get_version_by_alias": "model:read",
+    "delete_mcp_server_alias": "model:demote",
+    "get_mcp_server": "model:read",
+    "update_mcp_server": "model:edit",
+    "delete_mcp_server": "model:delete",
+}
+# MLflow 3.18; each of them also with an organization.
+_SKILLS: Final = {
+    "create_skill": "model:register",
+    "search_skills": "model:read",
+    "bulk_register_skills": "model:register",
+    "search_skill_versions": "model:read",
+    "set_skill_tag": "model:tag",
+    "delete_skill_tag": "model:tag",
+    "set_skill_version_tag": "model:tag",
+    "delete_skill_version_tag": "model:tag",
+    "update_skill": "model:edit",
+    "get_skill": "model:read",
+    "create_skill_version": "model:register",
+    "get_skill_version": "model:read",
+    "get_skill_version_by_alias": "model:read",
+    "set_skill_alias": "model:promote",
+    "delete_skill_alias": "model:demote",
+    "delete_skill_version": "model:delete",
+    "delete_skill": "model:delete",
+    "update_skill_version": "model:edit",
+}
+
+
+def _with_organization(names: Mapping[str, str]) -> dict[str, str]:
+    return {**names, **{n.replace("_skill", "_organization_skill"): v for n, v in names.items()}}
+
+
+ENDPOINTS: Final[Mapping[str, Planner]] = {
+    **_fixed("trace:edit", "traces", "export_traces"),
+    **_fixed("job:read", "jobs", "get_job", "search_jobs", mutates=False),
+    **_fixed("job:run", "jobs", "submit_job", "cancel_job"),
+    **_fixed("gateway:read", "gateway", "list_models", mutates=False),
+    **_fixed(
+        "gateway:invoke",
+        "gateway",
+        "invocations",
+        "chat_completions",
+        "openai_passthrough_chat",
+        "openai_passthrough_embeddings",
+        "typesafe_passthrough_system_one",
+        "openai_passthrough_responses",
+        "openai_passthrough_responses_compact",
+        "anthropic_passthrough_messages",
+        "gemini_passthrough_generate_content",
+        "gemini_passthrough_stream_generate_content",
+        "raw_proxy",
+    ),
+    # The assistant runs commands on the server's host.
+    **_fixed(
+        "server:manage",
+        "server",
+        "send_message",
+        "stream_response",
+        "patch_session",
+        "resolve_permission",
+        "resolve_client_tool_result",
+        "provider_health_check",
+        "get_providers",
+        "get_config",
+        "update_config",
+        "install_skills_endpoint",
+        "list_provider_models",
+    ),
+    "download_artifact": _artifact("artifact:read"),
+    "upload_artifact": _artifact("artifact:write"),
+    **_registry("mcp-servers", _MCP),
+    **_registry("skills", _with_organization(_SKILLS)),
+}
+
+
+def unclassified(routes: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """Routes that the table does not know, sorted: with one of them the server does not start.
+
+    Args:
+        routes: Names of routed functions with their methods.
+    """
+    return tuple(sorted(set(routes) - set(ENDPOINTS) - PUBLIC))

@@ -1,0 +1,47 @@
+"""What one request would do: the verbs and objects to decide on, and what it touches.
+
+A plan is made from the routed endpoint and from what the server's own parser reads, never from the
+path's text. An endpoint without a plan is denied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditkit.access.approvals import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that must be allowed."""
+
+    verb: str
+    object: str
+    whole: bool = False
+    """Whether nothing below the object may be denied: lists and queries show everything there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a request would do.
+
+    Attributes:
+        needs: All of them must be allowed; at least one.
+        mutates: Whether it changes anything: its decision is then durable before it takes effect.
+        promotes: The move of an alias or stage that it asks for.
+        demotes: Aliases or stages that would point nowhere afterwards.
+        brings: Aliases or stages that a rename would bring to the new name; none of them may be
+            protected there.
+        writes: Paths below the artifact root that it would write or delete.
+        refusal: Why it is refused whatever the policy says; empty: it is not.
+        only: What to keep of a list, "registered_models" or "model_versions"; empty: everything.
+    """
+
+    needs: tuple[Need, ...]
+    mutates: bool = False
+    promotes: Target | None = None
+    demotes: tuple[Target, ...] = ()
+    brings: tuple[Target, ...] = ()
+    writes: tuple[str, ...] = ()
+    refusal: str = ""
+    only: str = ""

@@ -1,0 +1,141 @@
+"""The server's settings: one YAML file, named by the environment variable AUDITKIT_SERVER."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from auditkit.access.authentication import (
+    Authenticator,
+    BasicAuthenticator,
+    OidcAuthenticator,
+    ProxyAuthenticator,
+)
+from auditkit.errors import PolicyError
+from auditkit.policy import Document, Text, parse_document
+
+
+class LogSettings(Document):
+    """Where decisions are logged.
+
+    Attributes:
+        url: The ledger's database, as `sqlite:///ledger.db`.
+        key: File of the ledger's key.
+    """
+
+    url: Text
+    key: Text
+
+
+class BasicSettings(Document):
+    """Names and passwords.
+
+    Attributes:
+        users: The file of hashes that `auditkit access user add` makes.
+    """
+
+    users: Text
+
+
+class ProxySettings(Document):
+    """A trusted proxy's header.
+
+    Attributes:
+        header: Its name.
+        peers: Addresses or networks of the proxies.
+    """
+
+    header: Text
+    peers: tuple[Text, ...] = Field(min_length=1)
+
+
+class OidcSettings(Document):
+    """An OpenID Connect issuer.
+
+    Attributes:
+        issuer: Its URL.
+        audience: What its tokens must name.
+        claim: The claim that names the user.
+    """
+
+    issuer: Text
+    audience: Text
+    claim: Text = "sub"
+
+
+class ServerSettings(Document):
+    """The file that AUDITKIT_SERVER names.
+
+    Attributes:
+        access: Folder of the access policy, with its seal.
+        log: Where decisions are logged.
+        basic: Names and passwords.
+        proxy: A trusted proxy's header.
+        oidc: An OpenID Connect issuer.
+        alert: A program that is told of every break-glass, as JSON on its standard input.
+    """
+
+    access: Text
+    log: LogSettings
+    basic: BasicSettings | None = None
+    proxy: ProxySettings | None = None
+    oidc: OidcSettings | None = None
+    alert: str = ""
+
+    @model_validator(mode="after")
+    def _somebody_can_come_in(self) -> Self:
+        if not (self.basic or self.proxy or self.oidc):
+            raise ValueError("give at least one of basic, proxy and oidc")
+        return self
+
+
+def read_settings(path: Path) -> ServerSettings:
+    """Reads the server's settings; paths in it are relative to the file.
+
+    Raises:
+        PolicyError: If it cannot be read or is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PolicyError(
+            f"The server's settings {path.name!r} cannot be read.",
+            remedy="set AUDITKIT_SERVER to the path of a settings file",
+        ) from error
+    found = parse_document(ServerSettings, text, source=path.name)
+    base = path.resolve().parent
+
+    def below(name: str) -> str:
+        return str(base / name)
+
+    prefix = "sqlite:///"
+    url = found.log.url
+    if url.startswith(prefix):
+        url = prefix + below(url.removeprefix(prefix))
+    return found.model_copy(
+        update={
+            "access": below(found.access),
+            "log": LogSettings(url=url, key=below(found.log.key)),
+            "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
+            "alert": below(found.alert) if found.alert else "",
+        }
+    )
+
+
+def authenticators(settings: ServerSettings) -> list[Authenticator]:
+    """The ways to authenticate that the settings name.
+
+    Raises:
+        AuditkitError: If one cannot be set up.
+    """
+    ways: list[Authenticator] = []
+    if settings.proxy is not None:
+        ways.append(ProxyAuthenticator(settings.proxy.header, settings.proxy.peers))
+    if settings.oidc is not None:
+        oidc = settings.oidc
+        ways.append(OidcAuthenticator(oidc.issuer, oidc.audience, claim=oidc.claim))
+    if settings.basic is not None:
+        ways.append(BasicAuthenticator(Path(settings.basic.users)))
+    return ways

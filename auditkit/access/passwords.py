@@ -1,0 +1,87 @@
+"""Users with passwords, in a file of hashes; no user and no password comes with auditkit.
+
+scrypt with N = 2**15, r = 8, p = 1 (RFC 7914): about 32 MiB and a tenth of a second a guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from auditkit.errors import InputError
+
+MIN_CHARACTERS: Final = 12
+_COST, _BLOCK, _LANES = 2**15, 8, 1
+_MEMORY: Final = 64 * 1024 * 1024
+# Hashed for names that do not exist, so that they take as long as those that do.
+_NOBODY: Final = f"scrypt${_COST}${_BLOCK}${_LANES}${'00' * 16}${'00' * 32}"
+
+
+def hash_password(password: str) -> str:
+    """A password as it is kept: method, cost, salt and hash.
+
+    Raises:
+        InputError: If it is shorter than 12 characters.
+    """
+    if len(password) < MIN_CHARACTERS:
+        raise InputError(
+            "The password is too short.", remedy=f"use {MIN_CHARACTERS} characters or more"
+        )
+    salt = secrets.token_bytes(16)
+    return f"scrypt${_COST}${_BLOCK}${_LANES}${salt.hex()}${_scrypt(password, salt, _COST).hex()}"
+
+
+def matches(password: str, kept: str | None) -> bool:
+    """Whether a password is the one that was kept; None takes as long and is never right."""
+    _, cost, _, _, salt, expected = (kept or _NOBODY).split("$")
+    found = _scrypt(password, bytes.fromhex(salt), int(cost))
+    return hmac.compare_digest(found, bytes.fromhex(expected)) and kept is not None
+
+
+def read_users(path: Path) -> dict[str, str]:
+    """Users and their hashes.
+
+    Raises:
+        InputError: If the file cannot be read, or others than its owner may read it.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise InputError(
+                f"The users' file {path.name!r} may be read by others.",
+                remedy=f"chmod 600 {path.name}",
+            )
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"The users' file {path.name!r} cannot be read.",
+            remedy="make it with: auditkit access user add NAME",
+        ) from error
+    if not isinstance(found, dict) or not all(str(v).startswith("scrypt$") for v in found.values()):
+        raise InputError(f"The users' file {path.name!r} holds something else than hashes.")
+    return {str(name): str(kept) for name, kept in found.items()}
+
+
+def write_users(path: Path, users: dict[str, str]) -> None:
+    """Writes users and their hashes, whole or not at all, for the owner's eyes only."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            json.dump(dict(sorted(users.items())), opened, indent=1)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _scrypt(password: str, salt: bytes, cost: int) -> bytes:
+    return hashlib.scrypt(
+        password.encode(), salt=salt, n=cost, r=_BLOCK, p=_LANES, maxmem=_MEMORY, dklen=32
+    )
