@@ -194,13 +194,21 @@ class OidcAuthenticator:
         audience: The audience that the token must name.
         claim: The claim that names the user.
         leeway_seconds: How far clocks may differ.
+        refresh_seconds: How long after its keys were fetched the issuer is asked again for one
+            that is not among them: a flood of made-up keys is no flood of requests to it.
 
     Raises:
         MissingExtraError: If PyJWT is not installed.
     """
 
     def __init__(
-        self, issuer: str, audience: str, *, claim: str = "sub", leeway_seconds: float = 30
+        self,
+        issuer: str,
+        audience: str,
+        *,
+        claim: str = "sub",
+        leeway_seconds: float = 30,
+        refresh_seconds: float = 30,
     ) -> None:
         try:
             import jwt
@@ -209,6 +217,7 @@ class OidcAuthenticator:
         self._jwt: Any = jwt
         self._issuer, self._audience, self._claim = issuer, audience, claim
         self._leeway = leeway_seconds
+        self._refresh = refresh_seconds
         self._keys: Any = None
         self._lock = threading.Lock()
 
@@ -238,7 +247,9 @@ class OidcAuthenticator:
             if self._keys is None:
                 url = _discover(self._issuer)
                 # A key that is not known is looked for at the issuer: that is key rotation.
-                self._keys = self._jwt.PyJWKClient(url, cache_keys=False, lifespan=300, timeout=5)
+                self._keys = self._jwt.PyJWKClient(
+                    url, lifespan=300, timeout=5, cooldown_duration=self._refresh
+                )
             return self._keys
 
 

@@ -11,7 +11,7 @@ import atexit
 import logging
 import queue
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ from auditkit.canonical import Json
 from auditkit.errors import LedgerError
 
 _logger: Final = logging.getLogger("auditkit.access")
+READS: Final = "access.reads"
 _MAX_WAITING: Final = 10_000
 _FLUSH_SECONDS: Final = 0.5
 
@@ -49,26 +50,46 @@ class DecisionLog(Protocol):
     def append(self, *, kind: str, payload: Mapping[str, Json]) -> Any:
         """Appends an entry; when it returns, the entry is durable."""
 
-    def entries(self, *, since: int = 0) -> Iterable[LoggedEntry]:
-        """Every entry whose index is at least `since`, in order."""
+    def entries(self, *, begin: int = 0) -> Iterable[LoggedEntry]:
+        """Every entry whose index is at least `begin`, in order."""
+
+    def close(self) -> None:
+        """Gives back files and connections."""
 
 
 class Recorder:
     """Writes decisions to a log: at once, or within a second.
 
     Args:
-        log: The log. Its appends may come from several threads, one at a time.
+        open_log: Opens the log, and opens it again after a failure. Its appends may come from
+            several threads.
+
+    Raises:
+        AuditkitError: If the log cannot be opened.
     """
 
-    def __init__(self, log: DecisionLog) -> None:
-        self.log = log
-        self._waiting: queue.SimpleQueue[tuple[str, Mapping[str, Json]]] = queue.SimpleQueue()
-        self._one_writer = threading.Lock()
+    def __init__(self, open_log: Callable[[], DecisionLog]) -> None:
+        self._open = open_log
+        self._log: DecisionLog | None = open_log()
+        self._opening = threading.Lock()
+        self._waiting: queue.SimpleQueue[Mapping[str, Json]] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._healthy = True
         self._thread = threading.Thread(target=self._run, name="auditkit-log", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+
+    @property
+    def log(self) -> DecisionLog:
+        """The log, opened again if it failed before.
+
+        Raises:
+            AuditkitError: If it cannot be opened.
+        """
+        with self._opening:
+            if self._log is None:
+                self._log = self._open()
+            return self._log
 
     def now(self, kind: str, payload: Mapping[str, Json]) -> None:
         """Appends an entry; when this returns, it is durable.
@@ -77,26 +98,31 @@ class Recorder:
             LedgerError: If it could not be written. Then nothing may take effect.
         """
         try:
-            with self._one_writer:
-                self.log.append(kind=kind, payload=payload)
+            log = self.log
         except Exception as error:
             self._healthy = False
-            raise LedgerError(
-                "The decision could not be logged, so nothing was done.",
-                remedy="see to the log: its database, its key, the disk",
-            ) from error
+            raise _unlogged() from error
+        try:
+            log.append(kind=kind, payload=payload)
+        except Exception as error:
+            self._healthy = False
+            with self._opening:
+                if self._log is log:
+                    self._log = None
+                    log.close()
+            raise _unlogged() from error
         self._healthy = True
 
-    def soon(self, kind: str, payload: Mapping[str, Json]) -> None:
-        """Appends an entry within a second.
+    def soon(self, payload: Mapping[str, Json]) -> None:
+        """Logs an allowed read, or a failed log-in, within a second, in one entry with others.
 
         Raises:
             LedgerError: If the log could not be written lately, or too much is waiting.
         """
         if not self._healthy or self._waiting.qsize() > _MAX_WAITING:
-            self.now(kind, payload)
+            self.now(READS, {"decisions": [payload]})
             return
-        self._waiting.put((kind, payload))
+        self._waiting.put(payload)
 
     def close(self) -> None:
         """Writes what is waiting."""
@@ -110,15 +136,22 @@ class Recorder:
             self._drain()
 
     def _drain(self) -> None:
-        while True:
+        batch: list[Mapping[str, Json]] = []
+        while len(batch) < _MAX_WAITING:
             try:
-                kind, payload = self._waiting.get_nowait()
+                batch.append(self._waiting.get_nowait())
             except queue.Empty:
-                return
-            try:
-                self.now(kind, payload)
-            except LedgerError:
-                _logger.exception(
-                    "a read could not be logged; nothing more is allowed until it can"
-                )
-                return
+                break
+        if not batch:
+            return
+        try:
+            self.now(READS, {"decisions": batch})
+        except LedgerError:
+            _logger.exception("reads could not be logged; nothing more is allowed until they can")
+
+
+def _unlogged() -> LedgerError:
+    return LedgerError(
+        "The decision could not be logged, so nothing was done.",
+        remedy="see to the log: its database, its key, the disk",
+    )

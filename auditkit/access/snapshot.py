@@ -30,6 +30,7 @@ from auditkit.errors import PolicyError
 # Rule evaluations by Casbin per snapshot: about a tenth of a second.
 _CROSS_CHECK_BUDGET: Final = 20_000
 _MAX_CROSS_CHECKS: Final = 64
+_PARSER_ATTEMPTS: Final = 20
 
 # A segment that no name is encoded to: it stands for those that no rule mentions.
 _ANY_OTHER: Final = "%any"
@@ -297,10 +298,7 @@ def refuse_superseded_casbin() -> None:
 def _cross_check(snapshot: Snapshot, model: str, count: int) -> None:
     enforcer = casbin_enforcer(model, snapshot.rules)
     for user, domain, verb, obj in _sample(snapshot.rules, count):
-        try:
-            theirs = bool(enforcer.enforce(user, domain, obj, verb))
-        except Exception as error:
-            raise PolicyError("Casbin fails on this access policy.") from error
+        theirs = _ask_casbin(enforcer, user, domain, obj, verb)
         ours, rule = snapshot.judge(user, domain, verb, obj)
         if ours != theirs:
             raise PolicyError(
@@ -308,6 +306,19 @@ def _cross_check(snapshot: Snapshot, model: str, count: int) -> None:
                 f"{rule.line if rule else 0}).",
                 remedy="use the packaged model.conf; other matchers are not supported",
             )
+
+
+def _ask_casbin(enforcer: Any, *request: str) -> bool:
+    # Casbin parses its matcher at each call, and CPython's parser fails now and then with a
+    # SystemError while other threads run; that says nothing about the policy.
+    for _ in range(_PARSER_ATTEMPTS):
+        try:
+            return bool(enforcer.enforce(*request))
+        except SystemError:
+            continue
+        except Exception as error:
+            raise PolicyError("Casbin fails on this access policy.") from error
+    raise PolicyError("Casbin fails on this access policy, again and again.")
 
 
 def _sample(rules: Rules, count: int) -> Iterator[_Request]:

@@ -109,16 +109,21 @@ class LogReader:
                 raise InputError(f"The log has {size} entries, not {newer}.")
             return _roots(session, consistency_ranges(size1, newer))
 
-    def entries(self, *, kind: str | None = None, since: datetime | None = None) -> Iterator[Entry]:
+    def entries(
+        self, *, kind: str | None = None, since: datetime | None = None, begin: int = 0
+    ) -> Iterator[Entry]:
         """The entries in the order of the log, as it stood when the reading began.
 
         Args:
             kind: Only those of a kind.
             since: Only those logged at this time or later.
+            begin: Only those whose index is at least this.
         """
         since_ms = None if since is None else milliseconds(since)
         with self.snapshot() as session:
-            for rows in session.stream_entries(kind=kind, since_ms=since_ms, rows=_ROWS):
+            for rows in session.stream_entries(
+                begin=begin, kind=kind, since_ms=since_ms, rows=_ROWS
+            ):
                 for row in rows:
                     yield as_entry(row)
 

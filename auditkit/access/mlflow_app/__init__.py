@@ -1,1 +1,41 @@
-"""placeholder"""
+"""MLflow's server with auditkit in front of every route.
+
+    AUDITKIT_SERVER=server.yaml mlflow server --app-name auditkit ...
+
+`create_app` is the standalone application: auditkit authenticates and decides.
+`create_composed_app` keeps MLflow's own users and permissions and adds auditkit's veto, which
+binds its admins too.
+
+Both refuse to start without a settings file, a sealed policy, a log that can be written, or when
+MLflow has grown a route that changes something and that the endpoint tables do not know.
+
+What no server plugin can stop: whoever has the database's or the bucket's credentials, runs
+`mlflow gc` or restarts the server without `--app-name`; a presigned URL once it is out; consumers
+that load a version by its number instead of the alias.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def create_app() -> Any:
+    """Makes the standalone application; MLflow's server calls it in each worker.
+
+    Raises:
+        AuditkitError: If it may not start; the message says what to do.
+    """
+    from auditkit.access.mlflow_app.build import build
+
+    return build(composed=False)
+
+
+def create_composed_app() -> Any:
+    """Makes the application on top of MLflow's own basic authentication.
+
+    Raises:
+        AuditkitError: If it may not start; the message says what to do.
+    """
+    from auditkit.access.mlflow_app.build import build
+
+    return build(composed=True)

@@ -45,7 +45,7 @@ def guard(
         rule = request.url_rule
         if rule is None or request.endpoint in PUBLIC:
             return None  # nothing is routed, or nothing is shown
-        if request.method == "OPTIONS" and rule.provide_automatic_options:
+        if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return None  # Flask answers with the methods and calls no handler
         endpoint = str(request.endpoint)
         try:
@@ -115,6 +115,8 @@ def _admit(
     try:
         plan = planner(ask) if planner is not None else Plan(needs=())
         domain = internals.workspace()
+    except RefusedError:
+        raise
     except Exception as error:
         raise unplanned(error) from error
     return gate.admit(caller, plan, endpoint=endpoint, domain=domain, method=request.method)

@@ -38,7 +38,6 @@ from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
 
 DECISION: Final = "access.decision"
-OUTCOME: Final = "access.outcome"
 
 
 class RefusedError(AuditkitError):
@@ -131,6 +130,7 @@ class Gate:
                 raise _unlogged() from error
         entry: dict[str, Json] = {
             "request": admission.id,
+            "time": self.clock().isoformat(),
             "user": user,
             "authenticated": caller.method,
             "endpoint": endpoint,
@@ -150,8 +150,10 @@ class Gate:
             ],
         }
         try:
-            write = self.recorder.now if refusal or plan.mutates else self.recorder.soon
-            write(DECISION, entry)
+            if refusal or plan.mutates:
+                self.recorder.now(DECISION, entry)
+            else:
+                self.recorder.soon(entry)
         except LedgerError as error:
             raise _unlogged() from error
         if refusal is not None:
@@ -178,15 +180,21 @@ class Gate:
                     kind = VERSION_MADE if "version" in made else RUN_MADE
                     self.recorder.now(kind, {**made, "user": user})
             if admission.plan.mutates:
-                self.recorder.soon(OUTCOME, {"request": admission.id, "status": status})
+                self.recorder.soon({"outcome_of": admission.id, "status": status})
         except LedgerError as error:
             raise _unlogged() from error
 
-    def failed_login(self, peer_known: bool, endpoint: str) -> None:  # noqa: FBT001
+    def failed_login(self, endpoint: str) -> None:
         """Logs a request without a user, within a second: floods of them are not durable."""
         try:
             self.recorder.soon(
-                "access.unauthenticated", {"endpoint": endpoint, "peer_known": peer_known}
+                {
+                    "time": self.clock().isoformat(),
+                    "user": "",
+                    "endpoint": endpoint,
+                    "allowed": False,
+                    "reason": "nobody was named",
+                }
             )
         except LedgerError as error:
             raise _unlogged() from error
@@ -214,7 +222,7 @@ class Gate:
 
     def book(self) -> Book:
         """What the log amounts to, up to now. Hold `lock` while reading it."""
-        self._book.read(self.recorder.log.entries(since=self._book.next_index))
+        self._book.read(self.recorder.log.entries(begin=self._book.next_index))
         return self._book
 
     @property

@@ -102,6 +102,8 @@ class NativeGate:
             planner = ENDPOINTS.get(ask.endpoint)
             plan = planner(ask) if planner is not None else Plan(needs=())
             domain = internals.set_workspace(headers.get("x-mlflow-workspace"), str(scope["path"]))
+        except RefusedError:
+            raise
         except Exception as error:
             raise unplanned(error) from error
         return self._gate.admit(
@@ -126,7 +128,7 @@ def identify(
             503, "TEMPORARILY_UNAVAILABLE", "callers cannot be told apart"
         ) from error
     if caller is None:
-        gate.failed_login(bool(shown.peer), endpoint)
+        gate.failed_login(endpoint)
         raise RefusedError(401, "UNAUTHENTICATED", "say who you are")
     return caller
 

@@ -22,11 +22,13 @@ class LogSettings(Document):
 
     Attributes:
         url: The ledger's database, as `sqlite:///ledger.db`.
-        key: File of the ledger's key.
+        key: File of the ledger's private key, Ed25519 in PEM.
+        name: The key's name, which is the log's.
     """
 
     url: Text
     key: Text
+    name: Text = "auditkit/access"
 
 
 class BasicSettings(Document):
@@ -117,7 +119,7 @@ def read_settings(path: Path) -> ServerSettings:
     return found.model_copy(
         update={
             "access": below(found.access),
-            "log": LogSettings(url=url, key=below(found.log.key)),
+            "log": found.log.model_copy(update={"url": url, "key": below(found.log.key)}),
             "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
             "alert": below(found.alert) if found.alert else "",
         }

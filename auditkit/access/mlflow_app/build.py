@@ -1,0 +1,117 @@
+"""Puts the server together in one worker process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from auditkit.access.authentication import Authenticator, Caller
+from auditkit.access.folder import PolicyFolder
+from auditkit.access.log import DecisionLog, Recorder
+from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
+from auditkit.access.mlflow_app.flask_hooks import guard
+from auditkit.access.mlflow_app.gate import Gate
+from auditkit.access.mlflow_app.internals import Stores
+from auditkit.access.mlflow_app.native import NativeGate
+from auditkit.access.mlflow_app.routes import add_routes
+from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
+from auditkit.access.snapshot import refuse_superseded_casbin
+from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
+from auditkit.ledger import Ledger, NoteSigner
+
+SETTINGS: Final = "AUDITKIT_SERVER"
+
+
+def build(*, composed: bool) -> Any:
+    """The application, guarded.
+
+    Args:
+        composed: Whether MLflow's own basic authentication comes first.
+
+    Raises:
+        AuditkitError: If it may not start.
+    """
+    internals.refuse_other_releases()
+    refuse_superseded_casbin()
+    settings = read_settings(Path(os.environ.get(SETTINGS, "auditkit-server.yaml")))
+    folder = PolicyFolder(settings.access)
+    _refuse_without_administrator(folder)
+    flask_app = internals.flask_application()
+    _refuse_unknown_changes(flask_app)
+    gate = Gate(folder, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
+    ways = authenticators(settings)
+    own = add_routes(flask_app, gate, alert=settings.alert)
+    if composed:
+        return _composed(flask_app, gate, ways, own)
+    guard(flask_app, gate, ways, own=own)
+    if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
+        return flask_app
+    fastapi_app = internals.fastapi_application(flask_app)
+    return _native_gate(fastapi_app, fastapi_app, gate, ways)
+
+
+def _composed(flask_app: Any, gate: Gate, ways: Sequence[Authenticator], own: Any) -> Any:
+    from mlflow.server.auth import create_app as create_basic_auth
+
+    served = create_basic_auth(flask_app)
+    guard(flask_app, gate, ways, own=own, signed_in=_mlflow_user)
+    if served is flask_app:
+        return flask_app
+    return _native_gate(served, served, gate, ways)
+
+
+def _native_gate(
+    served: Any, fastapi_app: Any, gate: Gate, ways: Sequence[Authenticator]
+) -> NativeGate:
+    routes = internals.native_routes(fastapi_app)
+    unknown = native_endpoints.unclassified(internals.names_of(routes))
+    if unknown:
+        raise _unknown(unknown)
+    return NativeGate(served, routes, gate, ways)
+
+
+def _mlflow_user() -> Caller | None:
+    from flask import g
+
+    user = getattr(g, "mlflow_authenticated_user", None)
+    return Caller(str(user.username), "mlflow") if user is not None else None
+
+
+def _open_log(settings: ServerSettings) -> DecisionLog:
+    path = Path(settings.log.key)
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(
+            f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys"
+        ) from error
+    return Ledger.open(settings.log.url, key=NoteSigner.from_pem(pem, name=settings.log.name))
+
+
+def _refuse_without_administrator(folder: PolicyFolder) -> None:
+    access, _ = folder.current()
+    if not any(access.decide(user, "policy:approve", "policy") for user in access.rules.users):
+        raise PolicyError(
+            "Nobody may approve the access policy, so nobody could ever change it again.",
+            remedy="grant somebody role:policy-approver, and seal the policy",
+        )
+
+
+def _refuse_unknown_changes(flask_app: Any) -> None:
+    unknown = endpoints.unclassified_changes(internals.flask_endpoints(flask_app))
+    if unknown:
+        raise _unknown(unknown)
+
+
+def _unknown(names: Sequence[str]) -> AuditkitError:
+    return InputError(
+        f"MLflow has routes that nobody has classified: {', '.join(names)}.",
+        remedy="use a release that this version of auditkit knows: 'mlflow>=3.17,<3.19'",
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

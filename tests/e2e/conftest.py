@@ -1,0 +1,27 @@
+"""One guarded server for the tests that do not need one of their own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from guarded_server import Workplace, running
+
+ALERT = """#!/bin/sh
+cat >> "$(dirname "$0")/alerts.txt"
+"""
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory):
+    """A server with four workers on SQLite, and its workplace."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "alert.sh").write_text(ALERT)
+    (folder / "alert.sh").chmod(0o755)
+    workplace = Workplace(folder, settings="alert: alert.sh\n")
+    with running(workplace, workers=4) as server:
+        yield server, workplace

@@ -1,0 +1,336 @@
+"""The promotion story with a real MLflow server of four workers, its own client, and raw HTTP."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.parse
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from auditkit.errors import AccessDeniedError, InputError
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+API = "/api/2.0/mlflow"
+_names = (f"model-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def credit(guarded, tmp_path):
+    """A model with two versions by ann, each with a file, both in her run."""
+    server, _ = guarded
+    name = next(_names)
+    client = server.mlflow("ann")
+    client.create_registered_model(name)
+    experiment = client.get_experiment_by_name("credit") or client.get_experiment(
+        client.create_experiment("credit")
+    )
+    for text in ("one", "two"):
+        run = client.create_run(experiment.experiment_id)
+        (tmp_path / "weights.txt").write_text(text)
+        client.log_artifact(run.info.run_id, str(tmp_path / "weights.txt"), "model")
+        client.create_model_version(
+            name,
+            source=f"{run.info.artifact_uri}/model",
+            run_id=run.info.run_id,
+            await_creation_for=0,
+        )
+    return name
+
+
+def set_alias(server, user, name, alias):
+    body = {"name": name, "alias": alias, "version": "1"}
+    return server.call(user, "POST", f"{API}/registered-models/alias", json=body)
+
+
+def test_the_story(guarded, credit):
+    server, workplace = guarded
+    ann, mia = server.mlflow("ann"), server.client("mia")
+    # A trainer edits and stages her model, and does not promote it.
+    ann.update_model_version(credit, "1", description="first")
+    ann.set_registered_model_alias(credit, "staging", "1")
+    with pytest.raises(MlflowException, match=r"PERMISSION_DENIED.*may not model:promote"):
+        ann.set_registered_model_alias(credit, "champion", "1")
+    # A release manager may, and still not without an approval.
+    with pytest.raises(AccessDeniedError, match="nobody has asked for it"):
+        mia.promote(credit, "1", alias="champion")
+    asked = server.client("ann").request(credit, "1", alias="champion")
+    with pytest.raises(AccessDeniedError, match="0 of 1 approvals"):
+        mia.promote(credit, "1", alias="champion")
+    with pytest.raises(AccessDeniedError, match="may not model:approve"):
+        server.client("ann").approve(asked["request"])
+    server.client("rita").approve(asked["request"])
+    with pytest.raises(AccessDeniedError, match="approved it before"):
+        server.client("rita").approve(asked["request"])
+    # MLflow's own client does it, through MLflow's own route.
+    server.mlflow("mia").set_registered_model_alias(credit, "Champion", "1")
+    assert server.mlflow("vic").get_model_version_by_alias(credit, "Champion").version == "1"
+    # An approval is used once.
+    with pytest.raises(AccessDeniedError, match="used before"):
+        mia.promote(credit, "1", alias="champion")
+    # The next version, and back.
+    second = server.client("abe").request(credit, "2", alias="champion")
+    server.client("rob").approve(second["request"])
+    mia.promote(credit, "2", alias="champion")
+    version, digest = server.client("audrey").approved_digest(credit, alias="champion")
+    assert (version, digest) == ("2", second["artifact_digest"])
+    assert mia.rollback(credit, alias="champion")["version"] == "1"
+    how = [m["how"] for m in server.client("vic").history(credit)["moves"]]
+    assert how == ["promoted", "promoted", "rolled back"]
+    # All of it is in the log, each decision before its effect.
+    kinds = [e.kind for e in workplace.entries()]
+    assert {"promotion.requested", "promotion.approved", "promotion.claimed"} <= set(kinds)
+    mine = [
+        d
+        for d in workplace.decisions()
+        if d.get("endpoint") == "_set_registered_model_alias"
+        and any(credit in n["object"] for n in d["decisions"])
+    ]
+    assert [(d["user"], d["allowed"]) for d in mine] == [
+        ("ann", True),
+        ("ann", False),
+        ("mia", True),
+    ]
+    assert all(d["policy_digest"].startswith("sha256:") and d["request"] for d in mine)
+
+
+def test_who_made_a_version_does_not_approve_it(guarded, credit):
+    server, _ = guarded
+    asked = server.client("abe").request(credit, "1", alias="champion")
+    moves = server.client("rita").history(credit)["requests"]
+    assert [r["state"] for r in moves] == ["open"]
+    server.client("rita").reject(asked["request"], reason="the data is stale")
+    with pytest.raises(AccessDeniedError, match="rejected by rita"):
+        server.client("mia").promote(credit, "1", alias="champion")
+    with pytest.raises(AccessDeniedError, match="rejected by rita"):
+        server.client("rob").approve(asked["request"])
+
+
+def test_the_bytes_stay_the_bytes(guarded, credit):
+    server, workplace = guarded
+    version = server.mlflow("vic").get_model_version(credit, "1")
+    path = version.source.removeprefix("mlflow-artifacts:/")
+    url = f"/api/2.0/mlflow-artifacts/artifacts/{path}/weights.txt"
+    asked = server.client("ann").request(credit, "1", alias="champion")
+    assert server.call("ann", "PUT", url, data=b"changed").status_code == 200
+    with pytest.raises(AccessDeniedError, match="files have changed"):
+        server.client("rita").approve(asked["request"])
+    asked = server.client("ann").request(credit, "1", alias="champion")
+    server.client("rita").approve(asked["request"])
+    # From the approval on, nobody writes there, by any route or spelling.
+    quoted = urllib.parse.quote(path, safe="")
+    run_id = path.split("/")[1]
+    for method, where, options in [
+        ("PUT", url, {}),
+        ("PUT", url.replace("/api/", "/ajax-api/"), {}),
+        ("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{quoted}%2Fweights.txt", {}),
+        ("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{quoted.replace('%', '%25')}%252Fw", {}),
+        ("PUT", url.replace("/model/", "/./model/"), {}),
+        ("PUT", url.replace("/model/", "//model/"), {}),
+        ("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{path}/w", {"json": {"path": "w"}}),
+        (
+            "POST",
+            f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path=model/weights.txt",
+            {},
+        ),
+        (
+            "POST",
+            f"{API}/artifacts/presigned-upload-url",
+            {"json": {"run_id": run_id, "path": "model/w"}},
+        ),
+    ]:
+        answer = server.call("ann", method, where, **(options or {"data": b"evil"}))
+        assert answer.status_code in (403, 404, 308), (method, where, answer.status_code)
+    stored = next((workplace.folder / "artifacts").glob(f"{path}/weights.txt"))
+    assert stored.read_bytes() == b"changed"
+    server.client("mia").promote(credit, "1", alias="champion")
+    assert server.call("ann", "PUT", url, data=b"evil").status_code == 403
+
+
+def test_break_glass_is_loud_short_and_reviewed_by_somebody_else(guarded, credit):
+    server, workplace = guarded
+    mia = server.client("mia")
+    with pytest.raises(InputError, match="ticket"):
+        mia.break_glass(credit, alias="champion", reason="outage", ticket=" ")
+    with pytest.raises(AccessDeniedError):
+        server.client("rita").break_glass(credit, alias="champion", reason="outage", ticket="I-1")
+    made = mia.break_glass(credit, alias="champion", reason="outage", ticket="INC-7")
+    assert made["alerted"]
+    assert "INC-7" in (workplace.folder / "alerts.txt").read_text()
+    mia.promote(credit, "1", alias="champion")
+    history = server.client("audrey").history(credit)
+    assert history["moves"][-1]["how"] == "break-glass"
+    assert made["id"] in {e["id"] for e in history["breakglass_unreviewed"]}
+    with pytest.raises(AccessDeniedError):
+        mia.review_break_glass(made["id"], findings="all good")
+    server.client("rob").review_break_glass(made["id"], findings="justified")
+    with pytest.raises(AccessDeniedError, match="nobody has asked"):
+        mia.promote(credit, "2", alias="champion")
+
+
+SPELLINGS = [
+    ("POST", f"{API}/registered-models/alias", False),
+    ("POST", "/ajax-api/2.0/mlflow/registered-models/alias", False),
+    ("POST", f"{API}/registered-models/%61lias", False),
+    ("POST", f"{API}/registered-models//alias", False),
+    ("POST", f"{API}/registered-models/alias/", False),
+    ("POST", f"{API}/registered-models/alias?alias=staging", False),
+    ("POST", f"{API}/registered-models/alias", True),
+    ("PUT", f"{API}/registered-models/alias", False),
+    ("HEAD", f"{API}/registered-models/alias", False),
+    ("OPTIONS", f"{API}/registered-models/alias", False),
+    ("POST", f"{API}/registered-models/ALIAS", False),
+    ("POST", f"/x/..{API}/registered-models/alias", False),
+]
+
+
+def test_no_spelling_moves_a_protected_alias(guarded, credit):
+    server, _ = guarded
+    aliases = ["champion", "Champion", "CHAMPION", "champion\n", "ch\u00e0mpion", "champio\u0578"]
+    tried = 0
+    for (method, path, double), alias, user in itertools.product(
+        SPELLINGS, aliases, ("ann", "mia", None)
+    ):
+        body = {"name": credit, "alias": alias, "version": "1"}
+        sent = json.dumps(body) if double else body
+        answer = server.call(user, method, path, json=sent)
+        # OPTIONS is answered without calling any handler.
+        assert method == "OPTIONS" or answer.status_code >= 300, (user, path, answer.text[:200])
+        tried += 1
+    assert tried == 216
+    assert server.mlflow("vic").get_registered_model(credit).aliases == {}
+
+
+def test_stages_tags_renames_copies_and_deletions_are_decisions_too(guarded, credit):
+    server, _ = guarded
+
+    def status(user, method, path, body):
+        return server.call(user, method, f"{API}/{path}", json=body).status_code
+
+    stage = {
+        "name": credit,
+        "version": "1",
+        "stage": "Production",
+        "archive_existing_versions": "true",
+    }
+    assert status("ann", "POST", "model-versions/transition-stage", stage) == 403
+    assert status("mia", "POST", "model-versions/transition-stage", stage) == 403  # no approval
+    stage["stage"] = "pRoDuCtIoN"
+    assert status("mia", "POST", "model-versions/transition-stage", stage) == 403
+    tag = {"name": credit, "version": "1", "key": "Validation_Status", "value": "approved"}
+    assert status("ann", "POST", "model-versions/set-tag", tag) == 403
+    tag["key"] = "team"
+    assert status("ann", "POST", "model-versions/set-tag", tag) == 200
+    with_tag = {
+        "name": f"{credit}-b",
+        "tags": [{"key": "validation_status", "value": "approved"}],
+    }
+    assert status("ann", "POST", "registered-models/create", with_tag) == 403
+    rename = {"name": credit, "new_name": "trusted"}
+    assert status("ann", "POST", "registered-models/rename", rename) == 403
+    copy = {"name": "copy", "source": f"models:/{credit}/1"}
+    assert status("vic", "POST", "model-versions/create", copy) == 403
+    assert status("ann", "DELETE", "registered-models/delete", {"name": credit}) == 403
+    assert (
+        status("adam", "DELETE", "model-versions/delete", {"name": credit, "version": "1"}) == 403
+    )
+    assert status("ann", "POST", "webhooks", {"name": "w", "url": "https://x.example"}) == 403
+
+
+def test_every_known_bypass_is_closed(guarded, credit):
+    """One row for each line of the list of published bypasses, and for each native family."""
+    server, _ = guarded
+    rows = [
+        ("POST", f"{API}/users/create", None),
+        ("GET", "/signup", None),
+        ("GET", "/get-artifact?run_id=x&path=y", "vic"),
+        ("GET", f"/model-versions/get-artifact?name={credit}&version=1&path=weights.txt", "vic"),
+        ("GET", "/api/2.0/mlflow-artifacts/artifacts?path=", "vic"),
+        ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/.", "ann"),
+        ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0", "ann"),
+        ("GET", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
+        ("PUT", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/0/x", "vic"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/complete/0/x", "vic"),
+        ("GET", "/api/2.0/mlflow-artifacts/presigned/0/x", "vic"),
+        ("POST", "/graphql", "vic"),
+        ("GET", "/graphql?query={__typename}", "vic"),
+        ("POST", "/v1/traces", "vic"),
+        ("POST", "/ajax-api/3.0/jobs/", "ann"),
+        ("POST", "/ajax-api/3.0/jobs/search", "ann"),
+        ("PATCH", "/ajax-api/3.0/jobs/cancel/1", "ann"),
+        ("POST", "/gateway/x/mlflow/invocations", "ann"),
+        ("POST", "/gateway/proxy/x/y", "ann"),
+        ("POST", "/ajax-api/3.0/mlflow/assistant/message", "ann"),
+        ("PUT", "/ajax-api/3.0/mlflow/assistant/config", "ann"),
+        ("POST", "/api/3.0/mlflow/mcp-servers/x/aliases", "ann"),
+        ("DELETE", "/api/3.0/mlflow/mcp-servers/x/aliases/prod", "ann"),
+        ("POST", "/ajax-api/3.0/mlflow/mcp-servers", "ann"),
+        ("PUT", "/api/3.0/mlflow/scorers/online-config", "ann"),
+        ("POST", "/ajax-api/3.0/mlflow/scorer/invoke", "ann"),
+        ("POST", "/ajax-api/3.0/mlflow/demo/delete", "ann"),
+        ("POST", "/api/3.0/mlflow/gateway/secrets/create", "ann"),
+        ("POST", "/api/3.0/mlflow/datasets/create", "ann"),
+        ("POST", f"{API}/runs/delete", "ann"),
+        ("POST", f"{API}/experiments/delete", "ann"),
+        ("GET", "/ajax-api/2.0/mlflow/gateway-proxy", "ann"),
+        ("PATCH", "/api/3.0/mlflow/workspaces/default", "ann"),
+    ]
+    for method, path, user in rows:
+        anonymous = server.call(None, method, path, json={"name": "x", "alias": "y"})
+        assert anonymous.status_code in (401, 404), (method, path, anonymous.status_code)
+        if user is not None:
+            known = server.call(user, method, path, json={"name": "x", "alias": "y"})
+            assert known.status_code in (400, 403, 404), (method, path, known.status_code)
+            # Nothing is routed, MLflow refuses to look it up, or the gate says no.
+            assert known.status_code != 400 or "error_code" in known.text, (method, path)
+
+
+def test_lists_show_what_their_reader_may_read(tmp_path_factory):
+    from guarded_server import Workplace, running
+
+    workplace = Workplace(
+        tmp_path_factory.mktemp("lists"),
+        extra_rules="p, role:viewer, *, models/secret, model:read, deny\n",
+    )
+    with running(workplace, "--static-prefix", "/ml", prefix="/ml") as server:
+        for name in ("open", "secret"):
+            body = {"name": name}
+            made = server.call("ann", "POST", f"{API}/registered-models/create", json=body)
+            assert made.status_code == 200, made.text
+        found = server.call("vic", "GET", f"{API}/registered-models/search").json()
+        assert [m["name"] for m in found["registered_models"]] == ["open"]
+        for user, path in [("vic", "get?name=secret"), ("ann", "get?name=secret")]:
+            assert server.call(user, "GET", f"{API}/registered-models/{path}").status_code == 403
+        assert server.call("vic", "POST", "/graphql", json={"query": "{x}"}).status_code == 403
+        # Under a prefix the native artifact routes are not where the Flask ones are: both guarded.
+        for path in ("/api/2.0/mlflow-artifacts/artifacts/0/x", "/v1/traces"):
+            method = "PUT" if "artifacts" in path else "POST"
+            assert server.call("vic", method, path, data=b"x").status_code == 403
+            bare = server.url.removesuffix("/ml")
+            import requests
+
+            answer = requests.request(method, bare + path, data=b"x", timeout=30)
+            assert answer.status_code in (401, 404)
+        assert set_alias(server, "mia", "open", "champion").status_code in (403, 404)
+
+
+def test_websockets_are_closed(guarded):
+    import socket
+
+    server, _ = guarded
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as link:
+        link.sendall(
+            b"GET /gateway/x HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        answer = link.recv(200)
+    assert b"101" not in answer.split(b"\r\n")[0]
+    assert answer.split(b" ")[1] in (b"401", b"403", b"404"), answer

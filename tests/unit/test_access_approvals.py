@@ -1,0 +1,234 @@
+"""Four eyes hold after any sequence of entries, whoever wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditkit.access.approvals import (
+    APPROVED,
+    BROKEN,
+    CLAIMED,
+    DONE,
+    REJECTED,
+    REQUESTED,
+    REVIEWED,
+    Book,
+    Target,
+)
+from auditkit.access.settings import EvidenceRequirement, Promotion
+from auditkit.access.verdicts import missing_evidence, verdict_from, verdict_payload
+from auditkit.policy import parse_policy
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+TARGET = Target(model="credit", version="7", kind="alias", name="champion")
+PEOPLE = ["ann", "rita", "rob", "mia", "eve"]
+
+
+@dataclass(frozen=True)
+class Logged:
+    index: int
+    kind: str
+    time: datetime
+    payload: dict[str, Any] | None
+
+
+def book_of(*events: tuple[str, dict[str, Any]]) -> Book:
+    book = Book()
+    book.read(
+        Logged(i, kind, START + timedelta(minutes=i), payload)
+        for i, (kind, payload) in enumerate(events)
+    )
+    return book
+
+
+def requested(number: str = "r1", user: str = "ann", **changes: Any) -> tuple[str, dict[str, Any]]:
+    payload = {
+        "id": number,
+        "model": "credit",
+        "version": "7",
+        "kind": "alias",
+        "name": "Champion",
+        "artifact_digest": "sha256:a",
+        "policy_digest": "sha256:p",
+        "source": "1/run/artifacts/model",
+        "user": user,
+        "made_by": ["eve"],
+        **changes,
+    }
+    return REQUESTED, payload
+
+
+def approved(user: str, number: str = "r1") -> tuple[str, dict[str, Any]]:
+    return APPROVED, {"request": number, "user": user}
+
+
+def usable(book: Book, *, approvals: int = 1, **changes: Any) -> Any:
+    now = {
+        "promoter": "mia",
+        "artifact_digest": "sha256:a",
+        "policy_digest": "sha256:p",
+        "now": START + timedelta(hours=1),
+        **changes,
+    }
+    promotion = Promotion(aliases=("champion",), approvals=approvals, valid_hours=72)
+    found = book.usable(TARGET, promotion, **now)
+    return found if isinstance(found, str) else found.id
+
+
+def test_an_approval_by_another_makes_a_request_usable_once():
+    events = [requested(), approved("rita")]
+    assert usable(book_of(*events[:1])) == "request r1: it has 0 of 1 approvals by others"
+    assert usable(book_of(*events)) == "r1"
+    claimed = (CLAIMED, {"request": "r1", "user": "mia", "claim": "one"})
+    again = (CLAIMED, {"request": "r1", "user": "max", "claim": "two"})
+    book = book_of(*events, claimed, again)
+    assert book.requests["r1"].claim == "one"
+    assert usable(book) == "request r1: it was used before"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"artifact_digest": "sha256:b"}, "files have changed"),
+        ({"policy_digest": "sha256:q"}, "policy has changed"),
+        ({"now": START + timedelta(hours=73)}, "expired"),
+        ({"promoter": "rita"}, "0 of 1 approvals"),
+        ({"approvals": 2}, "1 of 2 approvals"),
+    ],
+)
+def test_an_approval_is_bound_to_everything_it_was_given_for(changes: dict[str, Any], says: str):
+    assert says in usable(book_of(requested(), approved("rita")), **changes)
+
+
+@pytest.mark.parametrize("user", ["ann", "eve"])
+def test_who_asked_or_made_it_does_not_count(user: str):
+    assert "0 of 1" in usable(book_of(requested(), approved(user)))
+
+
+def test_approvals_of_one_person_are_one_and_of_another_target_none():
+    assert "1 of 2" in usable(book_of(requested(), approved("rita"), approved("rita")), approvals=2)
+    assert usable(book_of(requested(version="8"), approved("rita"))) == "nobody has asked for it"
+    assert "rejected by rob" in usable(
+        book_of(requested(), approved("rita"), (REJECTED, {"request": "r1", "user": "rob"}))
+    )
+
+
+events = st.one_of(
+    st.builds(
+        lambda n, u, m: requested(n, u, made_by=m),
+        st.sampled_from(["r1", "r2"]),
+        st.sampled_from(PEOPLE),
+        st.lists(st.sampled_from(PEOPLE), max_size=2),
+    ),
+    st.builds(approved, st.sampled_from(PEOPLE), st.sampled_from(["r1", "r2", "r3"])),
+    st.builds(
+        lambda n, u: (REJECTED, {"request": n, "user": u}),
+        st.sampled_from(["r1", "r2"]),
+        st.sampled_from(PEOPLE),
+    ),
+    st.builds(
+        lambda n, u: (CLAIMED, {"request": n, "user": u, "claim": u}),
+        st.sampled_from(["r1", "r2"]),
+        st.sampled_from(PEOPLE),
+    ),
+    st.just((APPROVED, {})),
+    st.just((DONE, {"model": "credit"})),
+)
+
+
+@given(
+    st.lists(events, max_size=14), st.sampled_from(PEOPLE), st.integers(min_value=1, max_value=3)
+)
+def test_no_sequence_of_entries_lets_fewer_people_do_it(log, promoter, approvals):
+    found = usable(book_of(*log), approvals=approvals, promoter=promoter)
+    if found not in ("r1", "r2"):
+        return
+    # Told again from the list of entries alone, without the book.
+    request = next(p for k, p in log if k == REQUESTED and p["id"] == found)
+    begun = log.index((REQUESTED, request))
+    later = [(k, p) for k, p in log[begun:] if p.get("request") == found]
+    assert all(k == APPROVED for k, _ in later)
+    others = {p["user"] for _, p in later} - {request["user"], *request["made_by"], promoter}
+    assert len(others) >= approvals
+
+
+def test_reading_in_pieces_is_reading_at_once():
+    log = [requested(), approved("rita"), requested("r2", "rob"), approved("ann", "r2")]
+    entries = [Logged(i, k, START, p) for i, (k, p) in enumerate(log)]
+    book = Book()
+    for end in range(len(entries) + 1):
+        book.read(entries[:end])
+    assert book.next_index == 4
+    assert list(book.requests["r1"].approvals) == ["rita"]
+    book.read([Logged(4, APPROVED, START, None)])  # its payload was destroyed
+    assert book.next_index == 5
+
+
+def test_break_glass_ends_with_its_time_or_its_review_by_another():
+    invoked = {"id": "b1", "user": "mia", "object": "o", "valid_minutes": 60}
+    broken = book_of((BROKEN, invoked))
+    assert broken.emergency("mia", "o", START + timedelta(minutes=59)) is not None
+    assert broken.emergency("mia", "o", START + timedelta(minutes=61)) is None
+    assert broken.emergency("max", "o", START) is None
+    own = book_of((BROKEN, invoked), (REVIEWED, {"id": "b1", "user": "mia"}))
+    assert own.emergency("mia", "o", START) is not None
+    reviewed = book_of((BROKEN, invoked), (REVIEWED, {"id": "b1", "user": "rob"}))
+    assert reviewed.emergency("mia", "o", START) is None
+
+
+def test_a_rollback_returns_to_the_last_other_version():
+    def done(version: str) -> tuple[str, dict[str, Any]]:
+        place = {"model": "m", "kind": "alias", "name": "champion"}
+        return DONE, {**place, "version": version, "how": "promoted"}
+
+    book = book_of(done("1"), done("2"), done("2"))
+    before = book.before("m", "alias", "Champion")
+    assert before is not None
+    assert before.target.version == "1"
+    assert book_of(done("1")).before("m", "alias", "champion") is None
+
+
+POLICY = """
+id: lending
+version: "1"
+title: t
+as_of: 2026-11-22
+rules:
+  - {id: R1, title: a, check: c, measure: m, at_least: 0.7, severity: high, citation: x, why: y}
+waivers:
+  - {rule: R1, owner: ann, approver: rob, reason: r, expires: 2026-11-05}
+"""
+
+
+def test_evidence_is_for_these_bytes_this_policy_and_not_forever():
+    policy = parse_policy(POLICY)
+    need = EvidenceRequirement(policy="lending", max_age_days=10)
+
+    def logged(decision: str = "pass", waived: tuple[str, ...] = (), digest: str = "sha256:a"):
+        payload = verdict_payload(
+            artifact_digest=digest,
+            policy=policy,
+            decision=decision,
+            waived=waived,
+            statement="sha256:s",
+        )
+        return verdict_from(payload, START)
+
+    def lack(*verdicts: Any, days: int = 1) -> str | None:
+        return missing_evidence(verdicts, need, "sha256:a", START + timedelta(days=days))
+
+    assert lack(logged()) is None
+    assert "has judged these files" in str(lack())
+    assert "has judged these files" in str(lack(logged(digest="sha256:b")))
+    assert "decided: fail" in str(lack(logged(), logged("fail")))
+    assert lack(logged("fail"), logged()) is None
+    assert "more than 10 days" in str(lack(logged(), days=11))
+    assert lack(logged(waived=("R1",)), days=4) is None
+    assert "waiver" in str(lack(logged(waived=("R1",)), days=5))
+    assert logged(waived=("R1",)).waived_until == date(2026, 11, 5)
