@@ -64,7 +64,9 @@ class HeadFile:
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
+            except OSError as error:
+                if not isinstance(error, BlockingIOError):
+                    raise self._failed("locked", error) from error
                 if time.monotonic() > deadline:
                     raise LedgerError(
                         f"Another process has held the log for {self._timeout_s:g} seconds.",
@@ -75,7 +77,10 @@ class HeadFile:
         try:
             yield
         finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+            except OSError as error:
+                raise self._failed("unlocked", error) from error
 
     def read(self) -> str | None:
         """The newest checkpoint, as the signed note's text; None if the file is new.

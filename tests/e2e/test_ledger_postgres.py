@@ -1,0 +1,188 @@
+"""The log in a real PostgreSQL server, started for the tests, and killed in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
+from ledger_faults import KEY, Place, kill_rounds, many_processes
+
+from auditkit import merkle
+from auditkit.errors import InputError, LedgerError, VerificationError
+from auditkit.ledger import Ledger, verify_receipt
+from auditkit.ledger.export import export_lines, verify_export
+from auditkit.ledger.upkeep import destroy, expire
+
+pytestmark = pytest.mark.server
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Server:
+    """A PostgreSQL server on a socket in a folder of its own."""
+
+    def __init__(self) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        path = os.pathsep.join([os.environ["PATH"], *map(str, reversed(found))])
+        programs = {name: shutil.which(name, path=path) for name in ("initdb", "pg_ctl")}
+        if None in programs.values():
+            pytest.skip("PostgreSQL is not installed: the log in PostgreSQL is NOT tested here")
+        self.programs = programs
+        self.folder = Path(tempfile.mkdtemp(prefix="ak-pg-"))
+        self.as_owner = []
+        if os.geteuid() == 0:  # The server refuses to run as root.
+            shutil.chown(self.folder, "postgres", "postgres")
+            self.as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self.run("initdb", "-D", "data", "-A", "trust", "-U", "postgres", "--no-sync")
+        self.start()
+
+    def run(self, program, *words):
+        subprocess.run(
+            [*self.as_owner, self.programs[program], *words],
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def start(self, *options):
+        settings = " ".join([f"-k {self.folder}", "-c listen_addresses=''", *options])
+        self.run("pg_ctl", "-D", "data", "-w", "-l", "server.log", "-o", settings, "start")
+
+    def stop(self, mode="fast"):
+        self.run("pg_ctl", "-D", "data", "-m", mode, "stop")
+
+    def url(self, database="postgres"):
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+
+@pytest.fixture(scope="module")
+def server():
+    running = Server()
+    yield running
+    running.stop("immediate")
+    shutil.rmtree(running.folder)
+
+
+@pytest.fixture
+def place(server, tmp_path):
+    import psycopg
+
+    name = f"t{abs(hash(tmp_path))}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return Place(tmp_path, server.url(name))
+
+
+def execute(place, *statements):
+    import psycopg
+
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_it_is_the_same_log(place):
+    with place.open() as log:
+        receipts = [log.append(kind="test.entry", payload={"n": n}) for n in range(30)]
+        for n, receipt in enumerate(receipts):
+            verify_receipt(receipt, KEY.verifier, payload={"n": n})
+        leaves = [entry.leaf_hash() for entry in log.entries()]
+        report = log.verify(checkpoint=log.checkpoint())
+        assert (report.root, report.kept_head) == (merkle.root(leaves), 30)
+        for n in range(30):
+            assert log.prove(n).proof == merkle.inclusion_proof(leaves, n)
+        found = verify_export(b"".join(export_lines(log, begin=3, end=8)), KEY.verifier)
+        assert [entry.payload["n"] for entry in found.entries] == [3, 4, 5, 6, 7]
+    assert "PostgreSQL" in repr(log)
+    assert str(place.folder) not in repr(log)
+
+
+def test_payloads_are_destroyed(place):
+    with place.open() as log:
+        for n in range(6):
+            log.append(kind="test.entry", payload={"n": n})
+        destroy(log, [2], by="x", reason="request", now=NOW, before_due=True)
+        assert expire(log, by="x", now=datetime(2100, 1, 1, tzinfo=UTC))[0].count == 5
+        log.reclaim()
+        assert sum(one.count for one in log.verify().destroyed) == 6
+
+
+def test_many_processes_one_order(place):
+    assert many_processes(place, 4, 40) == 4 * 40 + 1
+
+
+def test_killed_writers(place):
+    assert kill_rounds(place, 6) >= 6
+
+
+def test_what_was_changed_is_found(place):
+    with place.open() as log:
+        for n in range(6):
+            log.append(kind="test.entry", payload={"n": n})
+    with pytest.raises(Exception, match="only ever added to"):
+        execute(place, "DELETE FROM entry WHERE idx = 3")
+    execute(
+        place,
+        "ALTER TABLE entry DISABLE TRIGGER ALL",
+        "UPDATE entry SET kind = 'other.kind' WHERE idx = 3",
+    )
+    with place.open() as log, pytest.raises(VerificationError, match="not those of its entries"):
+        log.verify()
+
+
+def test_a_restored_old_database_is_detected(place, server):
+    with place.open() as log:
+        log.append(kind="test.entry", payload={})
+    name = place.url.partition("?")[0].rpartition("/")[2]
+    import psycopg
+
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}_old TEMPLATE {name}")
+    with place.open() as log:
+        log.append(kind="test.entry", payload={})
+    place.url = server.url(f"{name}_old")
+    with pytest.raises(VerificationError, match="rolled back"):
+        place.open()
+
+
+def test_a_server_that_forgets_is_refused(place):
+    execute(
+        place, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.3)"
+    )
+    try:
+        with pytest.raises(LedgerError, match="fsync is off"):
+            place.open()
+    finally:
+        execute(
+            place, "ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.3)"
+        )
+
+
+def test_a_crashed_server_keeps_what_was_acknowledged(place, server):
+    with place.open() as log:
+        for n in range(20):
+            receipt = log.append(kind="test.entry", payload={"w": "crash", "n": n})
+            place.acknowledged[receipt.index] = ("crash", n)
+        server.stop("immediate")
+        with pytest.raises(LedgerError, match="cannot be used"):
+            log.append(kind="test.entry", payload={})
+        server.start()
+        with pytest.raises(LedgerError):
+            log.append(kind="test.entry", payload={})
+    assert place.check() >= 20
+
+
+def test_no_server_and_no_password_in_the_message(tmp_path):
+    url = f"postgresql://me:hunter2@/db?host={tmp_path}"
+    with pytest.raises(LedgerError) as error:
+        Ledger.open(url, key=KEY, head=tmp_path / "h", lock_timeout_s=2)
+    assert "hunter2" not in f"{error.value} {error.value!r}"
+    with pytest.raises(InputError):
+        Ledger.open("postgres:db", key=KEY)
