@@ -86,6 +86,7 @@ def test_keys_are_read_as_they_are_written():
         str(LOG.verifier).replace("example", "exemple"),
         "a+12345678+" + base64.b64encode(b"\x02" + b"k" * 32).decode(),
     ],
+    ids=["empty", "name", "no-key", "cut", "other-name", "other-kind"],
 )
 def test_what_is_no_public_key_is_refused(text):
     with pytest.raises(KeyFileError):
