@@ -173,8 +173,10 @@ def largest_gap(
         upper = min(1.0, *(float(np.nanmin(g[2])) for g in gaps))
         pair = (int(use[first]), int(use[second]))
     else:
-        lower = max(0.0, *(float(g[1].max()) for g in gaps))
-        upper = min(1.0, max(float(g[2].max()) for g in gaps))
+        lower = max(0.0, float(np.max([g[1].max() for g in gaps])))
+        upper = float(np.max([g[2].max() for g in gaps]))  # NaN where one end is unbounded
+        if all(f.unit == "proportion" for f in found):
+            upper = float(np.minimum(upper, 1.0))
         pair = (int(use[second]), int(use[first]))
     method = f"simultaneous, {len(replicated):,} replicates"
     extreme = float(value[first, second])

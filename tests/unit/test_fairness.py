@@ -421,3 +421,20 @@ def test_decisions_all_alike_and_groups_of_one():
         .isin(["not_assessed", "not_applicable"])
         .all()
     )
+
+
+def test_a_gap_of_treatment_equality_may_exceed_one():
+    # False negatives over false positives: 50 / 10 and 20 / 40.
+    labels = np.tile(np.repeat([True, False], 100), 2)
+    decisions = np.concatenate([np.arange(100) >= 50, np.arange(100) < 10])
+    other = np.concatenate([np.arange(100) >= 20, np.arange(100) < 40])
+    found = fairness(
+        labels,
+        np.concatenate([decisions, other]),
+        groups={"g": np.repeat(["a", "b"], 200)},
+        metrics=["treatment_equality"],
+    )
+    row = found.disparities.iloc[0]
+    assert row["largest_difference"] == pytest.approx(4.5)
+    assert 1 < row["difference_lower"] < 4.5 < row["difference_upper"]
+    assert row["known_as"] == "treatment equality"

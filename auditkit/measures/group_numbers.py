@@ -1,0 +1,182 @@
+"""The numbers of groups, and what drawing anew says of them: all from one count of the rows.
+
+Laws: everything follows from counts, scores and a seed, and is computed when first asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from auditkit.errors import InputError
+from auditkit.measures.bootstrap import (
+    Gap,
+    critical_value,
+    design_effects,
+    largest_gap,
+    replicate_clusters,
+    replicate_counts,
+)
+from auditkit.measures.disparities import Positions, differences, ratios
+from auditkit.measures.groups import Group, Partition, is_unknown
+from auditkit.measures.rates import METRICS, Confusion, rates, values
+from auditkit.measures.scored_groups import SCORE_METRICS, score_estimates
+from auditkit.measures.stats import Array, Estimates
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class GroupNumbers:
+    """How decisions fell on groups.
+
+    Attributes:
+        groups: Each attribute's groups, then their intersections.
+        partition: Who belongs where.
+        counts: Label against decision, by group.
+        reference: For each group the position of the one that it is compared with; -1: none.
+        metrics: The count-based metrics that were asked for.
+        level: Nominal coverage of every interval.
+        min_group: Rows that a group needs to be the reference, or to decide a largest gap.
+        replicates: Of every bootstrap.
+        seed: Of every draw.
+        clustered: Whether intervals allow for clusters.
+    """
+
+    partition: Partition
+    counts: Confusion
+    reference: Positions
+    metrics: tuple[str, ...]
+    level: float
+    min_group: int
+    replicates: int
+    seed: int
+    clustered: bool
+    _cells: Confusion = field(repr=False)
+    _labels: npt.NDArray[np.bool_] = field(repr=False)
+    _decisions: npt.NDArray[np.bool_] = field(repr=False)
+    _scores: Array | None = field(repr=False)
+    _weights: Array | None = field(repr=False)
+    _clusters: npt.NDArray[np.intp] | None = field(repr=False)
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Every group that occurs."""
+        return self.partition.groups
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self._labels)
+
+    def estimates(self, metric: str) -> Estimates:
+        """One metric of every group: a count-based one, or with scores one of `SCORE_METRICS`.
+
+        Raises:
+            InputError: If there is no such metric.
+        """
+        if metric in METRICS:
+            return self._rates(metric, self.level)
+        if metric in self._by_score:
+            return self._by_score[metric]
+        known = (*METRICS, *SCORE_METRICS) if self._scores is not None else METRICS
+        raise InputError(f"There is no metric {metric!r}.", remedy=f"one of {', '.join(known)}")
+
+    def differences(self, metric: str) -> Estimates:
+        """Each group's number less its reference's."""
+        return differences(self.estimates(metric), self.reference)
+
+    def ratios(self, metric: str) -> Estimates:
+        """Each group's number divided by its reference's."""
+        return ratios(self.estimates(metric), self.reference)
+
+    @cached_property
+    def _by_score(self) -> dict[str, Estimates]:
+        if self._scores is None:
+            return {}
+        return score_estimates(
+            self.partition,
+            self._labels,
+            self._scores,
+            level=self.level,
+            replicates=self.replicates,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def _replicated(self) -> Array:
+        """Replicates of the groups' counts, shape `(replicates, groups, 4)`."""
+        if self._clusters is None:
+            drawn = replicate_counts(self._cells, replicates=self.replicates, seed=self.seed)
+        else:
+            drawn = replicate_clusters(
+                self.partition,
+                self._labels,
+                self._decisions,
+                self._clusters,
+                weights=self._weights,
+                replicates=self.replicates,
+                seed=self.seed,
+            )
+        return self.partition.group_sums(drawn.swapaxes(0, 1)).swapaxes(0, 1)
+
+    @cached_property
+    def _rows_per_cluster(self) -> Array:
+        assert self._clusters is not None
+        found = np.empty(len(self.groups))
+        for position in range(len(self.groups)):
+            own = self._clusters[self.partition.rows_of(position)]
+            found[position] = len(own) / len(np.unique(own))
+        return found
+
+    def _rates(self, metric: str, level: float) -> Estimates:
+        counts = self.counts
+        if self._clusters is not None:
+            plain = rates(counts, metric, level=level)
+            effects = design_effects(
+                plain, values(self._replicated, metric), self._rows_per_cluster
+            )
+            counts = Confusion(
+                weights=counts.weights,
+                rows=counts.rows,
+                squares=counts.squares * effects[:, None],
+            )
+        return rates(counts, metric, level=level)
+
+    def _measure(self, name: str) -> Estimates:
+        if name == "impact_ratio":
+            return self.ratios("selection_rate")
+        for ending, compare in (("_ratio", self.ratios), ("_difference", self.differences)):
+            if name.endswith(ending):
+                return compare(name.removesuffix(ending))
+        return self.estimates(name)
+
+    def _among(self, positions: list[int], metric: str, level: float) -> Estimates:
+        return self._rates(metric, level).take(positions)
+
+    def _gap(self, parts: tuple[str, ...], compared: list[int], *, metric: str, ratio: bool) -> Gap:
+        return largest_gap(
+            partial(self._among, compared),
+            self._replicated[:, compared],
+            parts,
+            name=f"the metric {metric}",
+            level=self.level,
+            ratio=ratio,
+        )
+
+    def _banded(self, metrics: tuple[str, ...]) -> list[Estimates]:
+        """Metrics of every group with intervals that all hold at once."""
+        found = [self._rates(m, self.level) for m in metrics]
+        drawn = [values(self._replicated, m) for m in metrics]
+        critical = critical_value(found, drawn, level=self.level)
+        return [self._rates(m, float(2 * special.ndtr(critical) - 1)) for m in metrics]
+
+    def _comparable(self, positions: list[int]) -> list[int]:
+        """Those of some groups that may decide a largest gap: known, and large enough."""
+        return [
+            p
+            for p in positions
+            if not is_unknown(self.groups[p]) and self.partition.rows[p] >= self.min_group
+        ]
