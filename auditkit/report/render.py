@@ -173,7 +173,7 @@ def _attached(
             name="verify_offline.py",
             content=script,
             relationship="Supplement",
-            description="Checks the attachments with Python's standard library alone",
+            description="Checks the attachments with Python and its cryptography package alone",
         ),
     ]
 

@@ -56,17 +56,12 @@ class Signer:
         key: The private key of the first certificate.
         statement_key: Signs the statement's envelope.
         timestamps: A timestamp authority that attests the time; None: the time is unattested.
-        archive: Whether to add what a verifier needs in decades (PAdES B-LTA); needs
-            `timestamps` and `roots`.
-        roots: The trusted roots of the signer and of the authority, for `archive`.
     """
 
     certificates: tuple[x509.Certificate, ...]
     key: PrivateKey
     statement_key: PrivateKey
     timestamps: TimestampAuthority | None = None
-    archive: bool = False
-    roots: tuple[x509.Certificate, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.key.public_key, ed25519.Ed25519PublicKey):
@@ -176,33 +171,18 @@ class Signer:
 
     @property
     def level(self) -> str:
-        """The PAdES level that this signer reaches: B-B, B-T or B-LTA."""
-        if self.timestamps is None:
-            return "B-B"
-        return "B-LTA" if self.archive else "B-T"
+        """The PAdES level that this signer reaches: B-B, or B-T where the time is attested."""
+        return "B-B" if self.timestamps is None else "B-T"
 
-    def with_timestamps(
-        self,
-        authority: TimestampAuthority | str,
-        *,
-        archive: bool = False,
-        roots: Sequence[x509.Certificate] = (),
-    ) -> Signer:
+    def with_timestamps(self, authority: TimestampAuthority | str) -> Signer:
         """The same signer, with its times attested.
 
         Args:
             authority: A timestamp authority, or its address.
-            archive: Add certificates, revocation lists and a document timestamp (PAdES B-LTA).
-            roots: Trusted roots of signer and authority; needed for `archive`.
         """
         if isinstance(authority, str):
             authority = TimestampAuthority(url=authority)
-        if archive and not roots:
-            raise KeyFileError(
-                "A signature for the archive needs the trusted roots to collect proofs for.",
-                remedy="give the roots of the signer and of the timestamp authority",
-            )
-        return replace(self, timestamps=authority, archive=archive, roots=tuple(roots))
+        return replace(self, timestamps=authority)
 
     def sign_statement(self, statement: bytes) -> bytes:
         """Wraps a statement's bytes in a signed DSSE envelope, as canonical JSON.

@@ -2,8 +2,8 @@
 
 Laws:
     - Only the SHA-256 digest of what is stamped leaves the machine.
-    - The answer is checked before it is used: granted, our digest, our nonce, one signature,
-      canonical DER. Whether the authority is to be trusted is the verifier's question.
+    - The answer is checked before it is used: granted, our digest, our nonce, one signature.
+      Whether the authority is to be trusted is the verifier's question.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Final
 
-from asn1crypto import cms, tsp
+from asn1crypto import tsp
 
 from auditkit.canonical import Digest
 from auditkit.errors import UnverifiableError
@@ -78,14 +78,13 @@ class TimestampAuthority:
                 and len(content["signer_infos"]) == 1
             )
             der: bytes = token.dump()
-            canonical = cms.ContentInfo.load(der, strict=True).dump(force=True) == der
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UnverifiableError(
-                "The timestamp authority's answer cannot be read.", remedy=_REMEDY
+                "The timestamp authority refused, or its answer cannot be read.", remedy=_REMEDY
             ) from error
-        if not fits or not canonical:
+        if not fits:
             raise UnverifiableError(
-                "The timestamp authority answered another question, or not in DER.", remedy=_REMEDY
+                "The timestamp authority answered another question.", remedy=_REMEDY
             )
         return der
 

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError, VerificationError
@@ -134,6 +135,31 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
+def usable_roots(
+    certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]
+) -> list[x509.Certificate]:
+    """The trusted certificates that were not revoked, without mere namesakes.
+
+    A root with the name of an issuer and another key says nothing about what that issuer signed.
+    """
+    return [
+        t.certificate
+        for t in trust
+        if t.revoked_at is None
+        and not any(_is_namesake(t.certificate, certificate) for certificate in certificates)
+    ]
+
+
+def _is_namesake(root: x509.Certificate, certificate: x509.Certificate) -> bool:
+    if root.subject != certificate.issuer or root == certificate:
+        return False
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (InvalidSignature, TypeError, ValueError):
+        return True
+    return False
+
+
 def as_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     """The same certificate for libraries that speak asn1crypto."""
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
@@ -149,7 +175,7 @@ def _check_path(
     if signer.subject == signer.issuer:
         raise _unknown(signer)
     context = ValidationContext(
-        trust_roots=[as_asn1(t.certificate) for t in trust if t.revoked_at is None],
+        trust_roots=[as_asn1(root) for root in usable_roots(certificates, trust)],
         moment=at,
         allow_fetching=False,
         revocation_mode="soft-fail",

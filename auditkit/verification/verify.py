@@ -40,6 +40,7 @@ from auditkit.verification.log_claims import (
     read_receipt,
 )
 from auditkit.verification.signed_file import SignedFile, parse, signed_file
+from auditkit.verification.timestamp import check_timestamp
 from auditkit.verification.trust import Moment, check_signer
 
 TITLES: Final = {
@@ -202,21 +203,29 @@ def _check_signature(
     signed = opened.signed
     assert signed is not None
     claims.add("unchanged", ClaimState.TRUE, "The signature reaches the last byte of the file.")
-    stated = (
-        f"The signer states {signed.stated_time:%Y-%m-%d %H:%M %Z}"
-        if (signed.stated_time)
-        else "The signer states no time"
-    )
-    stamped = signed.parts.timestamp is not None
-    claims.add(
-        "time",
-        ClaimState.UNCHECKED,
-        f"Unattested time. {stated}; no timestamp authority's word was looked at.",
-        asked=stamped,
-    )
-    moment = Moment(stated=signed.stated_time, now=now)
+    moment = Moment(proven=_check_time(claims, signed, trust), stated=signed.stated_time, now=now)
     claims.check("signer", lambda: check_signer(signed.parts.certificates, trust, moment))
     return opened
+
+
+def _check_time(claims: _Claims, signed: SignedFile, trust: Sequence[Trusted]) -> datetime | None:
+    """The time that a trusted authority attests, if there is one."""
+    stated = signed.stated_time
+    said = f"The signer states {stated:%Y-%m-%d %H:%M %Z}" if stated else "No time is stated"
+    token = signed.parts.timestamp
+    if token is None:
+        reason = f"Unattested time. {said}; no timestamp authority attests it."
+        claims.add("time", ClaimState.UNCHECKED, reason, asked=False)
+        return None
+    proven: list[datetime] = []
+
+    def time() -> str:
+        told, authority = check_timestamp(token, signed.parts.signature, trust)
+        proven.append(told)
+        return f"Signed before {told:%Y-%m-%d %H:%M:%S} UTC, says {authority}. {said}."
+
+    claims.check("time", time)
+    return proven[0] if proven else None
 
 
 def _check_contents(claims: _Claims, data: bytes, opened: _Opened) -> Any:

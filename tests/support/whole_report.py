@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,11 +36,13 @@ class Whole:
         return Ledger.open(self.database, key=NoteSigner.from_pem(self.log_pem, name=LOG))
 
 
-def whole_report(folder: Path, *, signer: Signer | None = None, judged: Judgement | None = None):
-    """Audits nothing: renders, logs and signs the fixture's judgement."""
+@functools.cache
+def whole_report() -> Whole:
+    """Audits nothing: renders, logs and signs the fixture's judgement, once for all tests."""
+    folder = Path(tempfile.mkdtemp())
     store = KeyStore(folder / "keys")
-    own = signer or store.report_signer()
-    found = judged or judgement()
+    own = store.report_signer()
+    found = judgement()
     key = NoteSigner.from_pem(store.log_key_pem(), name=LOG)
     database = f"sqlite:///{folder / 'log.db'}"
     with Ledger.open(database, key=key) as log:

@@ -30,8 +30,8 @@ ASKED = [name for name in TITLES if name not in {"time", "witnesses", "consisten
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return whole_report(tmp_path_factory.mktemp("whole"))
+def whole():
+    return whole_report()
 
 
 def check(whole, data=None, **options):

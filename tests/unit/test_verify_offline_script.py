@@ -1,0 +1,102 @@
+"""The script that travels with each report: it agrees with `auditkit verify`."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from io import BytesIO
+
+import pikepdf
+import pytest
+
+from auditkit.resources import data_path
+from auditkit.signing.private_keys import fingerprint_of
+from tests.support.whole_report import whole_report
+
+SCRIPT = data_path("report_templates", "verify_offline.py")
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return whole_report()
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    with pikepdf.open(BytesIO(whole.signed)) as pdf:
+        for name, spec in pdf.attachments.items():
+            (tmp_path / name).write_bytes(spec.get_file().read_bytes())
+    return tmp_path
+
+
+def run(folder, whole, *, log_key=None, statement_key=None):
+    key = statement_key or fingerprint_of(whole.signer.statement_key.public_key)
+    command = [sys.executable, "-I", SCRIPT, folder, log_key or str(whole.log_key), key]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_good_report_passes(folder, whole):
+    done = run(folder, whole)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FALSE" not in done.stdout
+    assert str(whole.judgement.digest) in done.stdout
+    assert "true  the entry is this statement's" in done.stdout
+
+
+def test_it_needs_nothing_but_the_standard_library_and_cryptography():
+    import ast
+
+    tree = ast.parse(SCRIPT.read_text())
+    found = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert found - {"cryptography"} <= sys.stdlib_module_names
+    code = [line for line in SCRIPT.read_text().splitlines() if line.strip()]
+    assert len(code) <= 90
+
+
+@pytest.mark.parametrize(
+    "name", ["statement.json", "statement.dsse.json", "table-shap_values.json"]
+)
+def test_a_changed_file_fails(folder, whole, name):
+    path = folder / name
+    content = bytearray(path.read_bytes())
+    digits = [i for i, b in enumerate(content) if 0x30 <= b < 0x39]
+    content[random.Random(3).choice(digits)] += 1
+    path.write_bytes(content)
+    assert run(folder, whole).returncode == 12
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("proof", []),
+        ("proof", ["00" * 32]),
+        ("salt", "00" * 32),
+        ("origin", "example.com/other"),
+        ("payload", {"statement": "sha256:" + "0" * 64}),
+        ("checkpoint", ""),
+    ],
+)
+def test_a_changed_receipt_fails(folder, whole, field, value):
+    path = folder / "receipt.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    assert run(folder, whole).returncode == 12
+
+
+def test_other_keys_fail(folder, whole):
+    from auditkit.ledger import NoteSigner
+
+    stranger = NoteSigner.generate(whole.log_key.name).verifier
+    assert run(folder, whole, log_key=str(stranger)).returncode == 12
+    assert run(folder, whole, statement_key="sha256:" + "0" * 64).returncode == 12
+    assert run(folder, whole, log_key="nonsense").returncode == 12
+
+
+def test_a_missing_file_fails(folder, whole):
+    (folder / "receipt.json").unlink()
+    assert run(folder, whole).returncode == 12
