@@ -10,7 +10,17 @@ Laws:
 """
 
 from auditkit.charts.attribution import beeswarm, importance, waterfall
+from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.style import Chart
 
-__all__ = ["Chart", "Estimate", "beeswarm", "forest", "importance", "waterfall"]
+__all__ = [
+    "Chart",
+    "Estimate",
+    "beeswarm",
+    "dependence",
+    "forest",
+    "importance",
+    "rank_intervals",
+    "waterfall",
+]

@@ -9,6 +9,7 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.ranks import resampled_weights
 from auditkit.measures.reasons import (
     MARGINAL,
     Limits,
@@ -18,7 +19,7 @@ from auditkit.measures.reasons import (
     principal_reasons,
     reference_population,
 )
-from auditkit.measures.trust import block_values, resampled_weights
+from auditkit.measures.trust import block_values
 
 if TYPE_CHECKING:
     import pandas as pd

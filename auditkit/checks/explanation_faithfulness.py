@@ -10,7 +10,8 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, few_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.measures.explainer import Explainer
-from auditkit.measures.trust import faithfulness, resampled_weights
+from auditkit.measures.ranks import resampled_weights
+from auditkit.measures.trust import faithfulness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

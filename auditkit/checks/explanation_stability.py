@@ -9,7 +9,8 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, few_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome
-from auditkit.measures.trust import block_values, rank_stability
+from auditkit.measures.ranks import rank_stability
+from auditkit.measures.trust import block_values
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -94,7 +95,7 @@ CHECK: Check = Check(
         "are resampled, and how many of the first features a resample keeps."
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
-    source="percentile bootstrap; see auditkit.measures.trust",
+    source="percentile bootstrap; see auditkit.measures.ranks",
     parameters={"top": 5, "blocks": 20, "rows": 500, "replicates": 200, "level": 0.95},
     run=_run,
 )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from auditkit.charts import Chart
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attribution:
@@ -101,6 +103,25 @@ class Attribution:
             reference_values=self.typical,
             limits=limits or Limits(),
         )
+
+    def plot(
+        self, kind: str, *, row: int | None = None, feature: str | None = None, most: int = 12
+    ) -> Chart:
+        """Draws the attribution as SVG, with a description in words made from the same numbers.
+
+        Args:
+            kind: "bar" or "beeswarm" (every row), "waterfall" (one row), "dependence" (one
+                feature), or "rank-stability" (how ranks move when the rows are resampled).
+            row: Which row, counted from 0; for "waterfall".
+            feature: Which feature; for "dependence".
+            most: How many features are drawn.
+
+        Raises:
+            InputError: If there is no such kind, feature or row, or one is needed and not given.
+        """
+        from auditkit.measures.attribution_plots import plot
+
+        return plot(self, kind, row=row, feature=feature, most=most)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a row that was explained: base, output, then one column a feature."""

@@ -14,7 +14,8 @@ from auditkit.evidence import Outcome
 from auditkit.loading import prepare
 from auditkit.measures.attribution import explain
 from auditkit.measures.proxies import separation
-from auditkit.measures.trust import block_values, faithfulness, rank_stability
+from auditkit.measures.ranks import rank_stability
+from auditkit.measures.trust import block_values, faithfulness
 from auditkit.subject import Inputs
 
 
