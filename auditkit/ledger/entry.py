@@ -25,6 +25,8 @@ ENTRY_TYPE: Final = "auditkit/ledger-entry/v1"
 _COMMITMENT: Final = b"auditkit/ledger-payload/v1\0"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
 _MAX_NAME: Final = 64
+_MAX_PAYLOAD: Final = 1 << 20
+_MAX_TIME_MS: Final = 253_402_300_799_999  # The end of the year 9999.
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,7 +100,12 @@ class Entry:
         payload: Any = leaf.get("payload")
         retention: Any = leaf.get("retention")
         time_ms: Any = leaf.get("time_ms")
-        if not (_is_count(index) and _is_count(time_ms) and is_name(kind) and is_name(retention)):
+        if not (
+            _is_count(index, 2**53)
+            and _is_count(time_ms, _MAX_TIME_MS)
+            and is_name(kind)
+            and is_name(retention)
+        ):
             raise wrong
         if not isinstance(payload, str) or not re.fullmatch(r"sha256:[0-9a-f]{64}", payload):
             raise wrong
@@ -152,11 +159,16 @@ def payload_bytes(payload: Mapping[str, Json]) -> bytes:
     """A payload as it is kept and committed to.
 
     Raises:
-        InputError: If it is not an object with a canonical JSON form.
+        InputError: If it is not an object with a canonical JSON form of at most 1 MiB.
     """
     if not isinstance(payload, Mapping):
         raise InputError("A payload is a JSON object.", remedy="give a dict with string keys")
-    return canonical_bytes(payload)
+    found = canonical_bytes(payload)
+    if len(found) > _MAX_PAYLOAD:
+        raise InputError(
+            "The payload is larger than 1 MiB.", remedy="log its digest, and keep it elsewhere"
+        )
+    return found
 
 
 def is_name(value: Any) -> bool:
@@ -178,5 +190,5 @@ def milliseconds(moment: datetime) -> int:
     return found
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53
+def _is_count(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most

@@ -38,17 +38,21 @@ class HeadFile:
     """The file that keeps the newest checkpoint of one log.
 
     Args:
-        path: Where it lies; it and its folder are made if they do not exist.
+        path: Where it lies; for writing, it and its folder are made if they do not exist.
+        write: Whether it is to be written; for reading it needs to exist.
         lock_timeout_s: How long to wait for another writer, in seconds.
     """
 
-    def __init__(self, path: Path, *, lock_timeout_s: float) -> None:
+    def __init__(self, path: Path, *, write: bool, lock_timeout_s: float) -> None:
         self.path = path
+        self._write = write
         self._timeout_s = lock_timeout_s
         self._synced = 0.0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if write:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
+            self._fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise self._failed("opened", error) from error
 
@@ -135,7 +139,8 @@ class HeadFile:
     def close(self) -> None:
         """Syncs and closes the file."""
         try:
-            os.fdatasync(self._fd)
+            if self._write:
+                os.fdatasync(self._fd)
         except OSError as error:
             raise self._failed("written", error) from error
         finally:

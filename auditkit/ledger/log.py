@@ -133,7 +133,7 @@ class Ledger(LogReader):
         try:
             head_file = None
             if signer is not None or path.exists():
-                head_file = HeadFile(path, lock_timeout_s=lock_timeout_s)
+                head_file = HeadFile(path, write=signer is not None, lock_timeout_s=lock_timeout_s)
                 held.append(head_file)
             writer = None
             if signer is not None:

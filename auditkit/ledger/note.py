@@ -78,7 +78,7 @@ class NoteVerifier:
             key = from_base64(encoded)
         except ValueError:
             key = b""
-        if len(key) != 33 or key[0] not in (_LOG_SIGNATURE, _COSIGNATURE):
+        if not _is_name(name) or len(key) != 33 or key[0] not in (_LOG_SIGNATURE, _COSIGNATURE):
             raise KeyFileError(
                 "The text is not the public key of a log or of a witness.",
                 remedy="give the line 'name+hash+key' that the log's owner published",
@@ -363,7 +363,7 @@ def speaks_for(name: str, origin: str) -> bool:
 def add_signatures(note: str, lines: str) -> str:
     """The note with further signature lines, each line once."""
     split_note(note)
-    extra = [line for line in lines.splitlines() if f"{line}\n" not in note]
+    extra = [line for line in lines.split("\n") if line and f"\n{line}\n" not in note]
     joined = note + "".join(f"{line}\n" for line in extra)
     split_note(joined)
     return joined
@@ -378,8 +378,13 @@ def _cosigned(text: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
+def _is_name(name: str) -> bool:
+    unfit = any(c.isspace() or unicodedata.category(c) in ("Cc", "Cs") for c in name)
+    return bool(name) and "+" not in name and not unfit
+
+
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(c.isspace() or unicodedata.category(c) == "Cc" for c in name):
+    if not _is_name(name):
         raise InputError(
             "A key's name is not empty and has no white space and no plus sign.",
             remedy="name it as an address without a scheme: example.com/audit",

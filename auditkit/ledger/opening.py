@@ -89,7 +89,7 @@ def plausible() -> Iterator[None]:
     """What a database holds in the place of numbers and bytes is a false claim, not a crash."""
     try:
         yield
-    except (TypeError, ValueError, AttributeError, OverflowError):
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         raise VerificationError("The log's tables hold values that no log wrote.") from None
 
 

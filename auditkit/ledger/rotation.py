@@ -14,7 +14,8 @@ from typing import Any
 
 from auditkit.errors import InputError, VerificationError
 from auditkit.ledger.log import SEALED, Ledger, item
-from auditkit.ledger.note import NoteVerifier, open_checkpoint
+from auditkit.ledger.note import open_checkpoint
+from auditkit.ledger.opening import plausible
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.retention import PERMANENT
 from auditkit.merkle import range_root
@@ -62,15 +63,12 @@ def rotate(old: Ledger, new: Ledger, *, by: str, now: datetime) -> str:
     return note
 
 
-def verify_segments(
-    older: LogReader, newer: LogReader, keys: tuple[NoteVerifier, ...] = ()
-) -> None:
+def verify_segments(older: LogReader, newer: LogReader) -> None:
     """Checks that a segment goes on where another was sealed. Each is checked by its `verify`.
 
     Args:
         older: The sealed segment.
         newer: The one after it.
-        keys: Further public keys that may have signed the older one's last checkpoint.
 
     Raises:
         VerificationError: If they do not belong together.
@@ -82,9 +80,11 @@ def verify_segments(
         raise wrong
     seal: Any = sealed[0].payload
     link: Any = first.payload
-    if (seal["continued_in"], link["continues"]) != (newer.origin, older.origin):
-        raise wrong
-    checkpoint = open_checkpoint(link["checkpoint"], (*older.verifiers, *newer.verifiers, *keys))
+    with plausible():
+        if (seal["continued_in"], link["continues"]) != (newer.origin, older.origin):
+            raise wrong
+        keys = (*older.verifiers, *newer.verifiers)
+        checkpoint = open_checkpoint(link["checkpoint"], keys)
     with older.reading() as session:
         if not sealed[0].index < checkpoint.size <= session.head().size:
             raise wrong

@@ -13,6 +13,7 @@ from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
 from auditkit.ledger.entry import Entry, is_name, milliseconds
 from auditkit.ledger.log import OWN, Ledger, item
+from auditkit.ledger.opening import plausible
 from auditkit.ledger.retention import (
     CLASSES,
     DESTROYED,
@@ -217,13 +218,14 @@ def _due(session: Session, one: RetentionClass, now: datetime, holds: Sequence[H
 
 
 def _holds(session: Session) -> tuple[Hold, ...]:
-    entries = [
-        as_entry(row)
-        for kind in (HOLD_PLACED, HOLD_RELEASED)
-        for rows in session.stream_entries(kind=kind, rows=1000)
-        for row in rows
-    ]
-    return holds_in_force(sorted(entries, key=lambda entry: entry.index))
+    with plausible():
+        entries = [
+            as_entry(row)
+            for kind in (HOLD_PLACED, HOLD_RELEASED)
+            for rows in session.stream_entries(kind=kind, rows=1000)
+            for row in rows
+        ]
+        return holds_in_force(sorted(entries, key=lambda entry: entry.index))
 
 
 def _need_words(*words: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
-from ledger_faults import KEY, Place, full_disk, injected, kill_rounds, many_processes
+from soak_ledger import KEY, Place, full_disk, injected, kill_rounds, many_processes
 
 from auditkit.errors import LedgerError
 from auditkit.ledger import Ledger

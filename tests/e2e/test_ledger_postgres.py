@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "soak"))
-from ledger_faults import KEY, Place, kill_rounds, many_processes
+from soak_ledger import KEY, Place, kill_rounds, many_processes
 
 from auditkit import merkle
 from auditkit.errors import InputError, LedgerError, VerificationError

@@ -146,7 +146,9 @@ def test_kinds_that_are_no_names(url, kind):
         log.append(kind=kind, payload={})
 
 
-@pytest.mark.parametrize("payload", [None, [], "text", {"x": float("nan")}, {1: 2}, {"x": b""}])
+@pytest.mark.parametrize(
+    "payload", [{"x": "y" * (1 << 20)}, None, [], "text", {"x": float("nan")}, {1: 2}, {"x": b""}]
+)
 def test_payloads_that_are_no_json_objects(url, payload):
     with Ledger.open(url, key=KEY) as log:
         with pytest.raises(InputError):

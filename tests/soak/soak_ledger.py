@@ -1,6 +1,6 @@
 """What faults do to the log, as functions with a number of rounds: short in the tests, long here.
 
-    python tests/soak/ledger_faults.py        (make soak)
+    python tests/soak/soak_ledger.py        (make soak)
 
 After every fault the same is asked: the whole log verifies, what was acknowledged is there and is
 what was written, what was not is there whole or not at all, and the next append works.
