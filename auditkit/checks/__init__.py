@@ -23,8 +23,11 @@ from auditkit.checks import (
     lineage_model,
     performance_classification,
     performance_ranking,
+    privacy_disclosure_risk,
     privacy_identifiers,
     privacy_leaks,
+    privacy_recall,
+    privacy_safe_harbor_table,
 )
 from auditkit.checks._check import Check
 
@@ -33,6 +36,9 @@ __all__ = ["CHECKS", "Check", "find_check"]
 CHECKS: Final[tuple[Check, ...]] = (
     privacy_identifiers.CHECK,
     privacy_leaks.CHECK,
+    privacy_recall.CHECK,
+    privacy_disclosure_risk.CHECK,
+    privacy_safe_harbor_table.CHECK,
     performance_classification.CHECK,
     performance_ranking.CHECK,
     fairness_selection_rates.CHECK,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from auditkit.deid.columns import FREE_TEXT
+from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.detector import Deidentifier
 from auditkit.deid.frames import Column, read_columns, with_columns
-from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
@@ -18,10 +17,7 @@ from auditkit.deid.notes import redact_notes
 from auditkit.deid.plan import ColumnPlan, Plan, Treatment
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.errors import InputError, VerificationError
-from auditkit.evidence import Evidence, Measurement, Table
-
-if TYPE_CHECKING:
-    from auditkit.canonical import Json
+from auditkit.evidence import Evidence
 
 # Too coarse to look for in a note: every note holds such numbers and such words.
 _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
@@ -91,11 +87,11 @@ def apply_plan(
     )
     if leaks.total:
         raise _leaked(leaks)
-    return Result(
-        table=with_columns(table, changed, dropped),
-        evidence=_evidence(plan, columns, found, leaks, rows=rows, reader=reader),
-        found=found,
+    clean = with_columns(table, changed, dropped)
+    run = Run(
+        plan=plan, found=found, leaks=leaks, rows=rows, output=read_columns(clean), reader=reader
     )
+    return Result(table=clean, evidence=evidence_of(run), found=found)
 
 
 def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
@@ -124,112 +120,3 @@ def _leaked(leaks: Leaks) -> VerificationError:
         f"Identifiers remain in the output, in {columns} ({classes}). Nothing was handed over.",
         remedy="drop or replace these columns, or name in the plan who accepts it: accepted: NAME",
     )
-
-
-def _evidence(
-    plan: Plan,
-    columns: Mapping[str, Column],
-    found: Mapping[str, Counter[str]],
-    leaks: Leaks,
-    *,
-    rows: int,
-    reader: Deidentifier,
-) -> tuple[Evidence, ...]:
-    lines = []
-    for entry in plan.columns:
-        counts = found.get(entry.column, Counter())
-        total = sum(counts.values())
-        lines.append(
-            (
-                entry.column,
-                entry.identifier_class,
-                ", ".join(sorted(counts)) if entry.kind == FREE_TEXT else entry.kind,
-                total,
-                0 if _kept(entry) else total,
-                entry.treatment.words,
-                entry.reason,
-            )
-        )
-    parameters: dict[str, Json] = {
-        "mode": plan.mode.value,
-        "as_of": plan.as_of.isoformat(),
-        "plan": str(plan.digest),
-        "zip3_table": str(zip3_digest()),
-        "detector": reader.describe(),
-    }
-    identifiers = Evidence(
-        check="privacy.identifiers",
-        version="1",
-        title="Identifiers found and treated",
-        area="privacy",
-        n=rows,
-        parameters=parameters,
-        measurements=(
-            _count("identifiers_found", sum(line[3] for line in lines), rows),
-            _count("identifiers_treated", sum(line[4] for line in lines), rows),
-            _count("columns_examined", len(columns), rows),
-        ),
-        tables=(
-            Table(
-                name="identifier_columns",
-                title="What each column of the raw table holds, and what was done with it",
-                columns=(
-                    "column", "identifier_class", "kinds", "found", "treated", "treatment", "reason"
-                ),
-                rows=tuple(lines),
-            ),
-        ),
-        notes=(_MODE_NOTES[plan.mode.value], *_accepted(plan)),
-    )  # fmt: skip
-    remaining = Evidence(
-        check="privacy.leaks",
-        version="1",
-        title="Identifiers that remain",
-        area="privacy",
-        n=leaks.cells,
-        population="cells of the output",
-        parameters=parameters,
-        measurements=(
-            _count("leaks", leaks.total, leaks.cells),
-            *(
-                Measurement(
-                    name="leaks", value=n, n=leaks.cells, unit="count", group=(("class", letter),)
-                )
-                for letter, n in leaks.by_class.items()
-            ),
-        ),
-        notes=(_SEARCHED,),
-    )
-    return identifiers, remaining
-
-
-_SEARCHED: Final = (
-    "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
-    "identifiers of all other rows; free text by the detector again."
-)
-_MODE_NOTES: Final = {
-    "safe-harbor": (
-        "Mode: Safe Harbor, 45 CFR 164.514(b)(2). The rule also wants that the entity has no "
-        "actual knowledge that what remains could identify someone: a statement that people make."
-    ),
-    "limited-data-set": (
-        "Mode: limited data set, 45 CFR 164.514(e). It is not de-identified and needs a data use "
-        "agreement."
-    ),
-    "expert": (
-        "Mode: expert determination, 45 CFR 164.514(b)(1). These are inputs to an expert's "
-        "determination, not the determination."
-    ),
-}
-
-
-def _accepted(plan: Plan) -> tuple[str, ...]:
-    return tuple(
-        f"Column {c.column!r} is accepted as it is by {c.accepted}."
-        for c in plan.columns
-        if c.accepted
-    )
-
-
-def _count(name: str, value: int, n: int) -> Measurement:
-    return Measurement(name=name, value=value, n=n, unit="count")

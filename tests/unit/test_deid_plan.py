@@ -101,8 +101,19 @@ def test_birth_dates_become_years_and_the_oldest_one_class(applied):
 
 def test_evidence_counts_what_was_found_done_and_left(applied):
     table, _, result = applied
-    identifiers, leaks = result.evidence
-    assert [e.check for e in result.evidence] == ["privacy.identifiers", "privacy.leaks"]
+    identifiers, leaks, risk, classes = result.evidence
+    names = ["identifiers", "leaks", "disclosure_risk", "safe_harbor_table"]
+    assert [e.check for e in result.evidence] == [f"privacy.{name}" for name in names]
+    assert risk.parameters["quasi_identifiers"] == ["birth_date"]
+    years = result.table["birth_date"].value_counts()
+    assert risk.measurement("k").value == years.min()
+    assert risk.measurement("classes").value == len(years)
+    assert sum(risk.table("class_sizes").column("rows")) == len(table)
+    eighteen = classes.table("safe_harbor_table")
+    assert "".join(eighteen.column("class")) == "ABCDEFGHIJKLMNOPQR"
+    assert set(eighteen.column("residual")) == {0}
+    present = {row[0] for row in eighteen.rows if row[2] == "yes"}
+    assert present == set("ABCDFG")
     found = identifiers.measurement("identifiers_found").value
     assert found == identifiers.measurement("identifiers_treated").value
     assert found >= 6 * len(table) + 30

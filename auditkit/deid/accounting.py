@@ -1,0 +1,308 @@
+"""Evidence of a de-identification: found, done, left, and how well those who remain are hidden."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from auditkit.deid.columns import FREE_TEXT
+from auditkit.deid.frames import Column
+from auditkit.deid.generalize import zip3_digest
+from auditkit.deid.kinds import CLASSES, class_of
+from auditkit.deid.leaks import Leaks
+from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.disclosure_risk import SIZES, classes_of, disclosure_risk, diversity
+
+if TYPE_CHECKING:
+    from auditkit.canonical import Json
+    from auditkit.deid.detector import Deidentifier
+
+_AREA: Final = "privacy"
+_WANTED_K: Final = 11
+_SEARCHED: Final = (
+    "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
+    "identifiers of all other rows; free text by the detector again."
+)
+_MODE_NOTES: Final = {
+    "safe-harbor": (
+        "Mode: Safe Harbor, 45 CFR 164.514(b)(2). The rule also wants that the entity has no "
+        "actual knowledge that what remains could identify someone: a statement that people make."
+    ),
+    "limited-data-set": (
+        "Mode: limited data set, 45 CFR 164.514(e). It is not de-identified and needs a data use "
+        "agreement."
+    ),
+    "expert": (
+        "Mode: expert determination, 45 CFR 164.514(b)(1). These are inputs to an expert's "
+        "determination, not the determination."
+    ),
+}
+_COLUMN_METHOD: Final = "whole column, by name and values"
+_TEXT_METHOD: Final = "in text: the row's own values, rules, lists and models"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one application of a plan came to.
+
+    Attributes:
+        plan: The plan.
+        found: Number of identifiers by column and kind.
+        leaks: What remains.
+        rows: Number of rows.
+        output: The output's columns.
+        reader: What read the free text.
+    """
+
+    plan: Plan
+    found: Mapping[str, Counter[str]]
+    leaks: Leaks
+    rows: int
+    output: Mapping[str, Column]
+    reader: Deidentifier
+
+
+def evidence_of(run: Run) -> tuple[Evidence, ...]:
+    """Evidence for the checks privacy.identifiers, .leaks, .disclosure_risk, .safe_harbor_table."""
+    parameters: dict[str, Json] = {
+        "mode": run.plan.mode.value,
+        "as_of": run.plan.as_of.isoformat(),
+        "plan": str(run.plan.digest),
+        "zip3_table": str(zip3_digest()),
+        "detector": run.reader.describe(),
+    }
+    return (
+        _identifiers(run, parameters),
+        _leaks(run, parameters),
+        _risk(run, parameters),
+        _classes(run, parameters),
+    )
+
+
+def _identifiers(run: Run, parameters: dict[str, Json]) -> Evidence:
+    lines = []
+    for entry in run.plan.columns:
+        counts = run.found.get(entry.column, Counter())
+        total = counts.total()
+        lines.append(
+            (
+                entry.column,
+                entry.identifier_class,
+                ", ".join(sorted(counts)) if entry.kind == FREE_TEXT else entry.kind,
+                total,
+                0 if entry.treatment is Treatment.KEEP else total,
+                entry.treatment.words,
+                entry.reason,
+            )
+        )
+    table = Table(
+        name="identifier_columns",
+        title="What each column of the raw table holds, and what was done with it",
+        columns=("column", "identifier_class", "kinds", "found", "treated", "treatment", "reason"),
+        rows=tuple(lines),
+    )
+    return Evidence(
+        check="privacy.identifiers",
+        version="1",
+        title="Identifiers found and treated",
+        area=_AREA,
+        n=run.rows,
+        parameters=parameters,
+        measurements=(
+            _count("identifiers_found", sum(line[3] for line in lines), run.rows),
+            _count("identifiers_treated", sum(line[4] for line in lines), run.rows),
+            _count("columns_examined", len(lines), run.rows),
+        ),
+        tables=(table,),
+        notes=(_MODE_NOTES[run.plan.mode.value], *_accepted(run.plan)),
+    )
+
+
+def _leaks(run: Run, parameters: dict[str, Json]) -> Evidence:
+    leaks = run.leaks
+    return Evidence(
+        check="privacy.leaks",
+        version="1",
+        title="Identifiers that remain",
+        area=_AREA,
+        n=leaks.cells,
+        population="cells of the output",
+        parameters=parameters,
+        measurements=(
+            _count("leaks", leaks.total, leaks.cells),
+            *(
+                _count("leaks", n, leaks.cells, ("class", letter))
+                for letter, n in leaks.by_class.items()
+            ),
+        ),
+        notes=(_SEARCHED,),
+    )
+
+
+def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
+    names = [n for n in run.plan.quasi_identifiers if n in run.output]
+    parameters = {
+        **parameters,
+        "quasi_identifiers": names,
+        "sensitive": list(run.plan.sensitive),
+        "wanted_k": _WANTED_K,
+    }
+    head: dict[str, Any] = {
+        "check": "privacy.disclosure_risk",
+        "version": "1",
+        "title": "How well people are hidden among each other",
+        "area": _AREA,
+        "parameters": parameters,
+    }
+    if not names or not run.rows:
+        return Evidence(
+            outcome=Outcome.NOT_ASSESSED,
+            reason="the plan names no quasi-identifiers" if run.rows else "the table has no rows",
+            **head,
+        )
+    classes = classes_of([_from_zero(run.output[name]) for name in names])
+    risk = disclosure_risk(classes, wanted_k=_WANTED_K)
+    n = risk.rows
+    measured = [
+        _count("k", risk.k, n),
+        _count("classes", risk.classes, n),
+        Measurement(name="sample_uniqueness", value=risk.unique, n=n),
+        Measurement(name="rows_at_risk", value=risk.at_risk, n=n),
+        Measurement(name="prosecutor_risk", value=risk.prosecutor, n=n, unit="probability"),
+        Measurement(name="marketer_risk", value=risk.marketer, n=n, unit="probability"),
+        Measurement(
+            name="journalist_risk",
+            value=None,
+            n=n,
+            unit="probability",
+            reason="no population was given; it is at most the prosecutor risk",
+        ),
+    ]
+    for name in run.plan.sensitive:
+        column = run.output[name]
+        spread = diversity(classes, _from_zero(column), ordered=False)
+        group = ("attribute", name)
+        measured.append(_count("l", spread.l, n, group))
+        measured.append(
+            Measurement(
+                name="t",
+                value=spread.t,
+                n=n,
+                unit="difference",
+                group=(group,),
+                reason="" if spread.t is not None else "the attribute has one value",
+            )
+        )
+    histogram = Table(
+        name="class_sizes",
+        title="Classes of rows that look alike, by size",
+        columns=("size", "classes", "rows"),
+        rows=tuple(
+            (_range(low, high), *counts)
+            for (low, high), counts in zip(SIZES, risk.histogram, strict=True)
+        ),
+    )
+    return Evidence(
+        n=n,
+        measurements=tuple(measured),
+        tables=(histogram,),
+        notes=(
+            "k says nothing of what is learnt without picking a row: see l and t.",
+            "The rule names no number; what is a very small risk is for an expert to say.",
+        ),
+        **head,
+    )
+
+
+def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
+    """The table A to R: present, what was done, how it was found, what is left."""
+    lines = []
+    for letter, title in CLASSES.items():
+        entries = [e for e in run.plan.columns if e.identifier_class == letter]
+        in_text = sum(
+            n
+            for entry in run.plan.columns
+            if entry.kind == FREE_TEXT
+            for kind, n in run.found.get(entry.column, Counter()).items()
+            if class_of(kind) == letter
+        )
+        in_columns = sum(run.found.get(e.column, Counter()).total() for e in entries)
+        methods = ([_COLUMN_METHOD] if entries else []) + ([_TEXT_METHOD] if in_text else [])
+        lines.append(
+            (
+                letter,
+                title,
+                "yes" if in_columns + in_text else "none found",
+                in_columns,
+                in_text,
+                _actions(entries, in_text),
+                "; ".join(methods) or "looked for in every column and text",
+                run.leaks.by_class.get(letter, 0),
+            )
+        )
+    present = sum(line[2] == "yes" for line in lines)
+    table = Table(
+        name="safe_harbor_table",
+        title="The eighteen classes of 45 CFR 164.514(b)(2)(i)",
+        columns=(
+            *("class", "identifier", "present", "in_columns", "in_text"),
+            *("action", "method", "residual"),
+        ),
+        rows=tuple(lines),
+    )
+    return Evidence(
+        check="privacy.safe_harbor_table",
+        version="1",
+        title="The eighteen classes of Safe Harbor",
+        area=_AREA,
+        n=run.rows,
+        parameters=parameters,
+        measurements=(
+            _count("classes_examined", len(lines), run.rows),
+            _count("classes_present", present, run.rows),
+            _count("classes_remaining", sum(line[7] > 0 for line in lines), run.rows),
+        ),
+        tables=(table,),
+        notes=(
+            (
+                "None found means that the detector found none; the recall of each class, with its "
+                "bound, is measured on labelled texts: see privacy.recall."
+            ),
+            "Columns are treated whole; only what stands in free text depends on recall.",
+        ),
+    )
+
+
+def _actions(entries: list[ColumnPlan], in_text: int) -> str:
+    words = {
+        e.treatment.words + (f", accepted by {e.accepted}" if e.accepted else "") for e in entries
+    }
+    if in_text:
+        words.add(Treatment.REDACT.words)
+    return "; ".join(sorted(words)) or "none needed"
+
+
+def _from_zero(column: Column) -> Any:
+    """A column's codes with the missing value as a value of its own."""
+    return column.codes + 1
+
+
+def _range(low: int, high: int | None) -> str:
+    if high is None:
+        return f"{low} or more"
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _accepted(plan: Plan) -> tuple[str, ...]:
+    return tuple(
+        f"Column {c.column!r} is accepted as it is by {c.accepted}."
+        for c in plan.columns
+        if c.accepted
+    )
+
+
+def _count(name: str, value: int, n: int, *group: tuple[str, str]) -> Measurement:
+    return Measurement(name=name, value=value, n=n, unit="count", group=group)
