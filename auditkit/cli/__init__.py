@@ -22,7 +22,7 @@ import typer
 
 import auditkit
 from auditkit import errors
-from auditkit.cli import audit, explain, keys, ledger, letter, verify
+from auditkit.cli import audit, deid, explain, keys, ledger, letter, verify
 from auditkit.cli.console import complain
 
 INTERNAL_ERROR: Final = 1
@@ -76,6 +76,7 @@ app.command("checks")(audit.checks)
 app.command("verify")(verify.verify)
 app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
+app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 

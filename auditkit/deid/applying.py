@@ -20,6 +20,7 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.evidence import Evidence
 
 # Too coarse to look for in a note: every note holds such numbers and such words.
+_SHORTEST: Final = 7
 _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
 
 
@@ -42,7 +43,18 @@ def apply_plan(
     plan: Plan, table: Any, *, keys: Keys | None = None, deidentifier: Deidentifier | None = None
 ) -> Result:
     """See `Plan.apply`."""
-    secrets = keys or Keys()
+    clean, run = treat(plan, table, keys=keys or Keys(), reader=deidentifier or Deidentifier())
+    if run.leaks.total:
+        raise leaked(run.leaks)
+    return Result(table=clean, evidence=evidence_of(run), found=run.found)
+
+
+def treat(plan: Plan, table: Any, *, keys: Keys, reader: Deidentifier) -> tuple[Any, Run]:
+    """The treated table and what the run came to, leaks included: the caller must look at them.
+
+    Raises:
+        InputError: If the columns are not the plan's.
+    """
     columns = read_columns(table)
     _same_columns(plan, columns)
     rows = len(next(iter(columns.values())).codes) if columns else 0
@@ -56,7 +68,6 @@ def apply_plan(
     )
     changed: dict[str, Sequence[str | None]] = {}
     found: dict[str, Counter[str]] = {}
-    reader = deidentifier or Deidentifier()
     for entry in plan.columns:
         column = columns[entry.column]
         if entry.kind in KINDS:
@@ -67,16 +78,16 @@ def apply_plan(
             found[entry.column] = redacted.found
         elif entry.treatment is Treatment.SHIFT:
             subjects = columns[plan.subject].cells()
-            changed[entry.column] = shifted(entry, column.cells(), subjects, secrets)
+            changed[entry.column] = shifted(entry, column.cells(), subjects, keys)
         elif entry.treatment not in {Treatment.KEEP, Treatment.DROP}:
-            new = treated_values(entry, column.values, as_of=plan.as_of, keys=secrets)
+            new = treated_values(entry, column.values, as_of=plan.as_of, keys=keys)
             new.append(None)
             changed[entry.column] = [new[code] for code in column.codes.tolist()]
     dropped = [e.column for e in plan.columns if e.treatment is Treatment.DROP]
     output = {
         name: changed.get(name) or column.cells()
         for name, column in columns.items()
-        if name not in dropped and not column.numeric and not plan[name].accepted
+        if name not in dropped and not _short_numbers(column) and not plan[name].accepted
     }
     leaks = search(
         output,
@@ -85,13 +96,11 @@ def apply_plan(
         looked_for=frozenset(class_of(k) for counts in found.values() for k in counts),
         deidentifier=reader,
     )
-    if leaks.total:
-        raise _leaked(leaks)
     clean = with_columns(table, changed, dropped)
     run = Run(
         plan=plan, found=found, leaks=leaks, rows=rows, output=read_columns(clean), reader=reader
     )
-    return Result(table=clean, evidence=evidence_of(run), found=found)
+    return clean, run
 
 
 def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
@@ -109,11 +118,17 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
         )
 
 
+def _short_numbers(column: Column) -> bool:
+    """Whether a column holds numbers too short to be anyone's."""
+    return column.numeric and max(map(len, column.values), default=0) < _SHORTEST
+
+
 def _kept(entry: ColumnPlan) -> bool:
     return entry.treatment is Treatment.KEEP
 
 
-def _leaked(leaks: Leaks) -> VerificationError:
+def leaked(leaks: Leaks) -> VerificationError:
+    """The error that a leak stops a run with: counts and columns, no values."""
     classes = ", ".join(f"{CLASSES[c].lower()}: {n}" for c, n in leaks.by_class.items() if n)
     columns = ", ".join(repr(name) for name, n in leaks.by_column.items() if n)
     return VerificationError(

@@ -43,6 +43,8 @@ class Verdict:
 
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# A number in a text file; longer ones may be telephone numbers or the like, and are looked at.
+_PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,7})(?:\.\d+)?")
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -56,7 +58,7 @@ def examine(column: Column) -> Verdict:
     if column.temporal:
         kind = proposed if proposed == "BIRTH_DATE" else "DATE_TIME"
         return Verdict(kind=kind, score=1.0, reason="the column holds dates or times")
-    if column.numeric:
+    if column.numeric or all(map(_PLAIN_NUMBER.fullmatch, sample)):
         return _numeric(proposed, sample)
     if _is_free_text(column.name, sample, proposed):
         return Verdict(kind=FREE_TEXT, score=1.0, reason="the values are sentences, each different")

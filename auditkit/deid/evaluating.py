@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from auditkit.deid.detector import Deidentifier
 
 _LEVEL: Final = 0.95
+_NOTE: Final = (
+    "Recall holds for texts like the sample's. The bound is one-sided; zero misses in n leave a "
+    "miss rate of up to about 3/n."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,12 +118,7 @@ def evaluate(samples: Sequence[Labelled], deidentifier: Deidentifier) -> Evidenc
                 method="letters and digits found that are labelled",
             ),
         ),
-        notes=(
-            (
-                "Recall holds for texts like the sample's. The bound is one-sided; zero misses in n "
-                "leave a miss rate of up to about 3/n."
-            ),
-        ),
+        notes=(_NOTE,),
     )
 
 

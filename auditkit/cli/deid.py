@@ -1,0 +1,236 @@
+"""`auditkit deid`: scan a table, apply a plan, redact text, measure recall, re-identify."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from auditkit.cli.console import say
+from auditkit.errors import InputError, KeyFileError
+
+if TYPE_CHECKING:
+    from auditkit.deid import Deidentifier, Keys, Plan, Vault
+    from auditkit.evidence import Evidence
+
+KEY_VARIABLE: Final = "AUDITKIT_VAULT_KEY"
+SECRET_VARIABLE: Final = "AUDITKIT_DEID_SECRET"  # noqa: S105 -- the variable's name
+
+app = typer.Typer(
+    help="Find and remove identifiers in tables and text, and measure what remains.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Mode = Annotated[str, typer.Option("--mode", help="safe-harbor, limited-data-set or expert.")]
+Model = Annotated[
+    bool | None,
+    typer.Option("--model/--no-model", help="Use the token model. Default: if it is installed."),
+]
+PlanFile = Annotated[Path | None, typer.Option("--plan", help="The plan, a YAML file.")]
+VaultFile = Annotated[Path | None, typer.Option("--vault", help="The vault of tokens.")]
+KeyFile = Annotated[
+    Path | None, typer.Option("--key", help=f"The vault's key; or set ${KEY_VARIABLE}.")
+]
+EvidenceFolder = Annotated[
+    Path | None, typer.Option("--evidence", help="A folder for the evidence, one file a check.")
+]
+
+
+@app.command()
+def scan(
+    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
+    mode: Mode = "safe-harbor",
+    plan: PlanFile = None,
+) -> None:
+    """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE."""
+    from auditkit.deid.files import propose_for_file
+
+    proposed = propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+    if plan is None:
+        print(proposed.to_yaml(), end="")
+    else:
+        plan.write_text(proposed.to_yaml(), encoding="utf-8")
+        say(
+            f"Wrote {plan}. Read it, change it, then: auditkit deid apply {table} OUT --plan {plan}"
+        )
+
+
+@app.command()
+def apply(
+    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
+    output: Annotated[Path, typer.Argument(help="Where the output goes; format by its ending.")],
+    plan: PlanFile = None,
+    mode: Mode = "safe-harbor",
+    vault: VaultFile = None,
+    key: KeyFile = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option("--secret", help=f"Secret of pseudonyms; or set ${SECRET_VARIABLE}."),
+    ] = None,
+    evidence: EvidenceFolder = None,
+    model: Model = None,
+) -> None:
+    """De-identifies a table by a plan, or by the plan that `scan` would propose."""
+    from auditkit.deid.files import apply_to_file, propose_for_file
+
+    chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+    keys = _keys(vault, key, secret)
+    try:
+        made = apply_to_file(
+            chosen, table, output, keys=keys, deidentifier=_reader(model), progress=_progress()
+        )
+    finally:
+        if keys.vault is not None:
+            keys.vault.close()
+    _write_evidence(made, evidence)
+    found = made[0].measurement("identifiers_found").value
+    say(f"Found {found:,} identifiers in {made[0].n:,} rows; no leak was found in {output}.")
+
+
+@app.command()
+def text(model: Model = None) -> None:
+    """Redacts text: from stdin to stdout."""
+    try:
+        given = sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The text is not UTF-8 at byte {error.start}.", remedy="save it as UTF-8"
+        ) from error
+    sys.stdout.write(_reader(model).redact(given))
+
+
+@app.command()
+def evaluate(
+    labelled: Annotated[Path, typer.Argument(help="JSON Lines with text and spans.")],
+    evidence: EvidenceFolder = None,
+    model: Model = None,
+) -> None:
+    """Measures recall by class, with a 95 % lower bound, on texts that people labelled."""
+    from auditkit.deid.evaluating import evaluate as measure
+    from auditkit.deid.evaluating import read_labelled
+    from auditkit.deid.kinds import CLASSES
+
+    try:
+        lines = labelled.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{labelled.name} cannot be read as UTF-8 text.") from error
+    made = measure(read_labelled(lines), _reader(model))
+    for m in made.named("recall"):
+        title = CLASSES[m.group[0][1]] if m.group else "All"
+        print(f"{title:<50} recall {m.value:.3f}, at least {m.lower:.3f}, n = {m.n:,}")
+    precision = made.measurement("precision")
+    if precision.value is not None:
+        print(f"{'Letters and digits':<50} precision {precision.value:.3f}, n = {precision.n:,}")
+    _write_evidence((made,), evidence)
+
+
+@app.command()
+def reveal(
+    tokens: Annotated[list[str], typer.Argument(help="Tokens to re-identify.")],
+    vault: Annotated[Path, typer.Option("--vault", help="The vault of tokens.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="Why; it is written down.")],
+    user: Annotated[str, typer.Option("--user", help="Who asks; it is written down.")],
+    allowed: Annotated[Path, typer.Option("--allowed", help="Names of those who may, one a line.")],
+    key: KeyFile = None,
+) -> None:
+    """Re-identifies tokens, for those who may. Every request is written down in the vault."""
+    try:
+        names = {n.strip() for n in allowed.read_text(encoding="utf-8").splitlines() if n.strip()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            "The list of those who may cannot be read.", remedy="name a text file you may read"
+        ) from error
+    with _vault(vault, key) as opened:
+        values = opened.reveal(
+            tokens,
+            by=user,
+            purpose=purpose,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            may=names.__contains__,
+        )
+    for token, value in values.items():
+        print(f"{token}\t{value}")
+
+
+@app.command()
+def rotate(
+    vault: Annotated[Path, typer.Option("--vault", help="The vault of tokens.")],
+    new_key: Annotated[Path, typer.Option("--new-key", help="The key to change to.")],
+    key: KeyFile = None,
+) -> None:
+    """Encrypts a vault under a new key; its tokens stay."""
+    from auditkit.deid import read_key
+
+    with _vault(vault, key) as opened:
+        count = opened.rotate(read_key(_secret_file(new_key)))
+    say(f"{count:,} values are encrypted under the new key.")
+
+
+def _reader(model: bool | None) -> Deidentifier:  # noqa: FBT001 -- the option as it came
+    from auditkit.deid import Deidentifier
+
+    return Deidentifier(model=model)
+
+
+def _plan(path: Path | None) -> Plan | None:
+    from auditkit.deid import Plan
+
+    if path is None:
+        return None
+    try:
+        return Plan.from_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The plan {path.name} cannot be read.", remedy="write one: auditkit deid scan TABLE"
+        ) from error
+
+
+def _keys(vault: Path | None, key: Path | None, secret: Path | None) -> Keys:
+    from auditkit.deid import Keys
+
+    given = os.environ.get(SECRET_VARIABLE)
+    return Keys(
+        vault=_vault(vault, key) if vault is not None else None,
+        secret=_secret_file(secret) if secret is not None else given.encode() if given else None,
+    )
+
+
+def _vault(path: Path, key: Path | None) -> Vault:
+    from auditkit.deid import Vault, read_key
+
+    given = _secret_file(key) if key is not None else os.environ.get(KEY_VARIABLE, "").encode()
+    return Vault(path, read_key(given))
+
+
+def _secret_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise KeyFileError(
+            f"The key file {path.name} cannot be read.", remedy="name a file that you may read"
+        ) from error
+
+
+def _write_evidence(made: tuple[Evidence, ...], folder: Path | None) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        (folder / f"{one.check}.json").write_bytes(one.to_file())
+    say(f"Evidence: {', '.join(one.check for one in made)} in {folder}.")
+
+
+def _progress() -> Callable[[int], None]:
+    began = time.perf_counter()
+
+    def tell(rows: int) -> None:
+        say(f"  {rows:,} rows, {rows / (time.perf_counter() - began):,.0f} a second")
+
+    return tell

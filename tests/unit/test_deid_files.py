@@ -1,0 +1,197 @@
+"""Files in, files out; bad input named by row and column; nothing half-written."""
+
+import json
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from auditkit import cli
+from auditkit.deid import Deidentifier, Keys, Plan
+from auditkit.deid import files as deid_files
+from auditkit.deid.files import apply_to_file, propose_for_file, read_batches
+from auditkit.errors import InputError, NothingToAuditError, OutputError, VerificationError
+
+SECRETS = ("Ann Lee", "Lee", "617-555-0188", "4471001")
+
+
+@pytest.fixture(scope="module")
+def deid():
+    return Deidentifier(model=False)
+
+
+def patients(rows=60):
+    return pd.DataFrame(
+        {
+            "patient_name": [f"Ann Lee{'' if i % 2 else 'son'}" for i in range(rows)],
+            "mrn": [f"44710{i:02}" for i in range(rows)],
+            "zip": ["02139"] * rows,
+            "charge": [100 + i for i in range(rows)],
+            "sex": ["f", "m"] * (rows // 2),
+            "note": ["Ann called from 617-555-0188."] * rows,
+        }
+    )
+
+
+def written(tmp_path, ending, table=None):
+    table = patients() if table is None else table
+    path = tmp_path / f"in{ending}"
+    if ending == ".csv":
+        table.to_csv(path, index=False)
+    elif ending == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_json(path, orient="records", lines=True)
+    return path
+
+
+def apply(source, target, deid, plan=None):
+    plan = plan or propose_for_file(source)
+    return apply_to_file(plan, source, target, keys=Keys(), deidentifier=deid)
+
+
+@pytest.mark.parametrize("come", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("go", [".csv", ".jsonl", ".parquet"])
+def test_every_format_becomes_every_other(tmp_path, come, go, deid, monkeypatch):
+    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (17,))
+    target = tmp_path / f"out{go}"
+    evidence = apply(written(tmp_path, come), target, deid)
+    out = next(read_batches(target, rows=1000)).to_pandas()
+    assert len(out) == 60
+    assert set(out["patient_name"]) == {"<PERSON>"}
+    assert set(out["zip"]) == {"021"}
+    assert set(out["note"]) == {"<PERSON> called from <PHONE_NUMBER>."}
+    assert [int(c) for c in out["charge"]] == list(range(100, 160))
+    raw = target.read_bytes()
+    assert not [s for s in SECRETS if s.encode() in raw]
+    found = evidence[0].measurement("identifiers_found")
+    assert (found.value, found.n) == (60 * 3 + 60 * 2, 60)
+    # Classes over all batches together: 30 women and 30 men with one ZIP code.
+    assert evidence[2].measurement("k").value == 30
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([f"in{come}", f"out{go}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"name,city\nAnn,Bo\xe9ston\n", "row 1, column 'city': not UTF-8"),
+        ("a.csv", b"name,city\nAnn,Boston\nBob\n", "row 2: 1 cells, expected 2"),
+        ("a.csv", b'name,city\nAnn,"Bos\n', "after row 0: not well-formed CSV"),
+        ("a.csv", b"name,name\nAnn,Lee\n", "two columns alike"),
+        ("a.jsonl", b'{"name": "Ann"}\n{"name": \n', "line 2: not JSON"),
+        ("a.jsonl", b'{"name": "Ann"}\n{"city": "Boston"}\n', "line 2: 1 keys"),
+        ("a.jsonl", b"[1, 2]\n", "line 1: not an object"),
+        ("a.parquet", b"Ann Lee", "not a Parquet file"),
+        ("a.xls", b"Ann", "tables are read and written as"),
+    ],
+)
+def test_bad_files_are_named_by_row_and_never_quoted(tmp_path, name, content, message, deid):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        list(read_batches(tmp_path / name))
+    assert "Ann" not in str(caught.value)
+    assert "Bo" not in str(caught.value)
+
+
+def test_nested_json_becomes_columns(tmp_path, deid):
+    rows = [
+        {
+            "who": {"patient_name": f"Ann Lee{i}", "contact": {"email": f"a{i}@example.com"}},
+            "x": [i],
+        }
+        for i in range(30)
+    ]
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    plan = propose_for_file(source)
+    assert [(c.column, c.identifier_class) for c in plan.columns][:2] == [
+        ("who.patient_name", "A"),
+        ("who.contact.email", "F"),
+    ]
+    apply(source, tmp_path / "out.jsonl", deid, plan)
+    assert "example.com" not in (tmp_path / "out.jsonl").read_text()
+
+
+def test_an_empty_file_is_nothing_to_audit(tmp_path):
+    (tmp_path / "a.csv").write_text("name,city\n")
+    with pytest.raises(NothingToAuditError):
+        propose_for_file(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("how", ["error", "interrupt", "leak", "no folder"])
+def test_nothing_half_written_is_left(tmp_path, deid, how, monkeypatch):
+    source = written(tmp_path, ".csv")
+    plan, target = propose_for_file(source), tmp_path / "out.csv"
+    target.write_text("what was there before")
+    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (20,))
+
+    def stop(rows):
+        if rows >= 40:
+            raise {"error": ValueError, "interrupt": KeyboardInterrupt}[how]
+
+    if how == "leak":
+        source.write_text(source.read_text().replace("m,Ann called", "4471005,Ann called", 1))
+        plan = plan.with_column("sex", kind="", treatment="keep")
+        text = source.read_text().splitlines()
+        text[45] = text[45].replace(",m,", ",4471044,")
+        source.write_text("\n".join(text) + "\n")
+        with pytest.raises(VerificationError):
+            apply(source, target, deid, plan)
+    elif how == "no folder":
+        with pytest.raises(OutputError, match="could not be written"):
+            apply(source, tmp_path / "none" / "out.csv", deid, plan)
+    else:
+        with pytest.raises((ValueError, KeyboardInterrupt)):
+            apply_to_file(plan, source, target, keys=Keys(), deidentifier=deid, progress=stop)
+    assert target.read_text() == "what was there before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_source_and_output_must_differ(tmp_path, deid):
+    source = written(tmp_path, ".csv")
+    with pytest.raises(InputError, match="same file"):
+        apply(source, source, deid)
+
+
+def test_the_command_line_from_scan_to_reveal(tmp_path, capsys, monkeypatch):
+    source = written(tmp_path, ".csv")
+    plan, vault = tmp_path / "plan.yaml", tmp_path / "vault.db"
+    monkeypatch.setenv("AUDITKIT_VAULT_KEY", "ab" * 32)
+    assert cli.run(["deid", "scan", str(source), "--plan", str(plan)]) == 0
+    edited = Plan.from_yaml(plan.read_text()).with_column("patient_name", treatment="token")
+    plan.write_text(edited.to_yaml())
+    out = tmp_path / "out.parquet"
+    arguments = [
+        *("deid", "apply", str(source), str(out), "--plan", str(plan), "--vault", str(vault)),
+        *("--evidence", str(tmp_path / "evidence"), "--no-model"),
+    ]
+    assert cli.run(arguments) == 0
+    token = pq.read_table(out)["patient_name"][1].as_py()
+    assert (tmp_path / "evidence" / "privacy.leaks.json").exists()
+    said = capsys.readouterr()
+    assert not [s for s in SECRETS if s in said.out + said.err]
+    allowed = tmp_path / "allowed.txt"
+    allowed.write_text("kim\n")
+    ask = ["deid", "reveal", token, "--vault", str(vault), "--purpose", "appeal"]
+    ask += ["--allowed", str(allowed), "--user"]
+    assert cli.run([*ask, "eve"]) == 2
+    assert cli.run([*ask, "kim"]) == 0
+    assert capsys.readouterr().out == f"{token}\tAnn Lee\n"
+    monkeypatch.setenv("AUDITKIT_VAULT_KEY", "cd" * 32)
+    assert cli.run([*ask, "kim"]) == 2
+    assert "does not open this vault" in capsys.readouterr().err
+
+
+def test_text_and_recall_from_the_command_line(tmp_path, capsys, monkeypatch):
+    import io
+    import sys
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ssn 123-45-6789\n"), "utf-8"))
+    assert cli.run(["deid", "text", "--no-model"]) == 0
+    assert capsys.readouterr().out == "ssn <US_SSN>\n"
+    labelled = tmp_path / "l.jsonl"
+    labelled.write_text(
+        '{"text": "ssn 123-45-6789", "spans": [{"start": 4, "end": 15, "kind": "US_SSN"}]}'
+    )
+    assert cli.run(["deid", "evaluate", str(labelled), "--no-model"]) == 0
+    assert "recall 1.000, at least 0.050, n = 1" in capsys.readouterr().out
