@@ -120,7 +120,9 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
 
 def _short_numbers(column: Column) -> bool:
     """Whether a column holds numbers too short to be anyone's."""
-    return column.numeric and max(map(len, column.values), default=0) < _SHORTEST
+    if max(map(len, column.values), default=0) >= _SHORTEST:
+        return False
+    return column.numeric or all(map(str.isdigit, column.values))
 
 
 def _kept(entry: ColumnPlan) -> bool:

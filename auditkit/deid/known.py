@@ -79,15 +79,16 @@ class Text:
 @lru_cache(maxsize=4096)
 def read_text(text: str) -> Text:
     """A text made ready for `spans_of_known`."""
+    # Of plain text the words can be folded all at once, and keep their places.
+    source, fold_word = (text.lower(), str) if text.isascii() else (text, plain_words)
     words, places = [], []
-    for match in _WORD.finditer(text):
-        words.append(_short(plain_words(match.group())))
+    for match in _WORD.finditer(source):
+        words.append(_short(fold_word(match.group())))
         places.append(match.span())
-    runs = tuple(
-        ("".join(c for c in m.group() if c.isdigit()), *m.span()) for m in _RUN.finditer(text)
-    )
+    numbers = any(map(str.isdigit, text))
+    runs = tuple((digits_of(m.group()), *m.span()) for m in _RUN.finditer(text)) if numbers else ()
     dates = []
-    for match in _DATES.finditer(text):
+    for match in _DATES.finditer(text) if numbers else ():
         day = read_date(match.group())
         if day is not None:
             dates.append((day.isoformat(), *match.span()))
@@ -119,13 +120,15 @@ def spans_of_known(text: Text, values: Iterable[tuple[str, str]]) -> list[Span]:
 @lru_cache(maxsize=65536)
 def value_words(value: str) -> tuple[str, ...]:
     """The words of a value as they are compared."""
+    if value.isascii():
+        return tuple(_short(w) for w in _WORD.findall(value.lower()))
     return tuple(_short(plain_words(w)) for w in _WORD.findall(value))
 
 
 @lru_cache(maxsize=65536)
 def digits_of(value: str) -> str:
     """The digits of a value."""
-    return "".join(c for c in value if c.isdigit())
+    return "".join(filter(str.isdigit, value))
 
 
 def _short(word: str) -> str:
