@@ -38,9 +38,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         population="scores",
         measurements=(
             measured("auc", area_under_curve(labels, scores, level=level), unit="probability"),
-            measured(
-                "ks", kolmogorov_smirnov(labels, scores, level=level, replicates=draws, seed=seed)
-            ),
+            measured("ks", kolmogorov_smirnov(labels, scores, level=level)),
             measured("brier", brier(labels, scores, level=level), unit="squared probability"),
             measured(
                 "calibration_error",
@@ -85,7 +83,7 @@ CHECK = Check(
         "The AUC is blind to calibration and to the cut-off in use. The calibration error is never "
         "negative, so a sample overestimates it; its interval reaches 0 where none is shown."
     ),
-    source="DeLong 1988; Newcombe 2006; Brier 1950; Naeini 2015",
+    source="DeLong 1988; Newcombe 2006; Smirnov 1948; Brier 1950; Naeini 2015",
     run=_run,
     parameters={"level": 0.95, "bins": 10, "replicates": 1000},
 )

@@ -50,7 +50,7 @@ def score_estimates(
         scores: In [0, 1], shape `(n,)`.
         level: Nominal coverage.
         bins: Of the calibration error.
-        replicates: Of the bootstraps behind KS and calibration error.
+        replicates: Of the bootstrap behind the calibration error.
         seed: Of the draws.
     """
     found: dict[str, list[Estimate]] = {name: [] for name in SCORE_METRICS}
@@ -61,7 +61,7 @@ def score_estimates(
         found["calibration_gap"].append(mean(y - s, level=level))
         found["auc"].append(area_under_curve(y, s, level=level))
         found["brier"].append(brier(y, s, level=level))
-        found["ks"].append(kolmogorov_smirnov(y, s, level=level, replicates=replicates, seed=seed))
+        found["ks"].append(kolmogorov_smirnov(y, s, level=level))
         found["calibration_error"].append(
             calibration_error(y, s, bins=bins, level=level, replicates=replicates, seed=seed)
         )
