@@ -144,7 +144,7 @@ class Audit:
             KeyFileError: If a key cannot be read.
             LedgerError: If the statement cannot be logged; then no report is made.
         """
-        from auditkit.ledger import Ledger, NoteSigner
+        from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
         from auditkit.output.files import require_writable, write_whole
         from auditkit.report import ReportOptions, render
 
@@ -158,7 +158,9 @@ class Audit:
             receipt = ledger.append(kind="audit.statement", payload=entry)
         else:
             log_key = NoteSigner.from_pem(store.log_key_pem(), name=LOG_NAME)
-            with Ledger.open(f"sqlite:///{target.parent / 'audit-log.db'}", key=log_key) as log:
+            former = [NoteVerifier.of(LOG_NAME, one) for one in store.log_public_keys()[1:]]
+            url = f"sqlite:///{target.parent / 'audit-log.db'}"
+            with Ledger.open(url, key=log_key, former_keys=former) as log:
                 receipt = log.append(kind="audit.statement", payload=entry)
         unsigned = render(
             self.judgement,

@@ -1,7 +1,7 @@
 """`auditkit ledger`: check the log, prove from it, witness it, keep it.
 
-Reading needs the log's public key (`--key`, the line that its owner published, or a file of such
-lines); writing needs the folder of keys (`--keys`).
+An auditor reads with the log's public key (`--key`: the line that its owner published, or a file
+of such lines). Its owner reads and writes with the key store (`--keys`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli.console import say
+from auditkit.cli.keys import LOG_NAME, Folder, key_folder, open_store
 from auditkit.errors import InputError, KeyFileError, LedgerError
 
 UNCHECKED: Final = 11
-_LOG_NAME: Final = "auditkit.local/log"
 
 app = typer.Typer(no_args_is_help=True, help="The append-only log: check, prove, witness, keep.")
 witness_app = typer.Typer(
@@ -34,9 +34,7 @@ Key = Annotated[
     list[str] | None,
     typer.Option("--key", help="The log's public key: its line, or a file of lines."),
 ]
-Keys = Annotated[
-    Path | None, typer.Option("--keys", help="The folder of keys, in place of --key; for writing.")
-]
+Keys = Folder
 Name = Annotated[str, typer.Option("--name", help="The log's name, with --keys.")]
 Head = Annotated[
     Path | None,
@@ -52,7 +50,7 @@ def verify(
     log: Log,
     key: Key = None,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     head: Head = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="A checkpoint that you kept.")
@@ -95,7 +93,7 @@ def prove(
     index: Annotated[int, typer.Argument(help="The entry's place in the log, from 0.")],
     key: Key = None,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     size: Annotated[
         int | None, typer.Option("--size", help="Lead to the kept checkpoint of this size.")
     ] = None,
@@ -113,7 +111,7 @@ def prove(
 
 
 @app.command()
-def checkpoint(log: Log, keys: Keys = None, name: Name = _LOG_NAME, head: Head = None) -> None:
+def checkpoint(log: Log, keys: Keys = None, name: Name = LOG_NAME, head: Head = None) -> None:
     """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later."""
     with _writing(log, keys, name, head) as opened:
         print(opened.checkpoint(), end="")
@@ -125,7 +123,7 @@ def export(
     output: Output,
     key: Key = None,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     since: Annotated[
         datetime | None, typer.Option("--since", help="From this time on, UTC.")
     ] = None,
@@ -153,7 +151,7 @@ def verify_export(
     """Checks an export against the log's public key, without the log."""
     from auditkit.ledger.export import verify_export
 
-    found = verify_export(_bytes(file), _public_keys(key, None, _LOG_NAME))
+    found = verify_export(_bytes(file), _public_keys(key, None, LOG_NAME))
     _lines(
         {
             "origin": found.origin,
@@ -164,7 +162,7 @@ def verify_export(
 
 
 @app.command()
-def stats(log: Log, key: Key = None, keys: Keys = None, name: Name = _LOG_NAME) -> None:
+def stats(log: Log, key: Key = None, keys: Keys = None, name: Name = LOG_NAME) -> None:
     """Prints what the log holds, as JSON: sizes and counts, no payloads."""
     from auditkit.ledger.upkeep import due, holds
 
@@ -192,7 +190,7 @@ def compact(
     log: Log,
     by: By,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, no more.")] = False,
 ) -> None:
     """Destroys the payloads whose retention period is over, and gives back their room."""
@@ -218,7 +216,7 @@ def destroy(
     by: By,
     reason: Reason,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     before_due: Annotated[
         bool, typer.Option("--before-due", help="Although their period is not over.")
     ] = False,
@@ -238,7 +236,7 @@ def rotate(
     new: Annotated[str, typer.Argument(help="Where the next segment is to lie.")],
     by: By,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
 ) -> None:
     """Seals the log, goes on in a new segment, and prints the sealed one's last checkpoint."""
     from auditkit.ledger import Ledger
@@ -259,7 +257,7 @@ def hold_place(
     by: By,
     reason: Reason,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="Only entries of a kind.")
     ] = None,
@@ -282,7 +280,7 @@ def hold_release(
     by: By,
     reason: Reason,
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
 ) -> None:
     """Releases a legal hold."""
     from auditkit.ledger.upkeep import release_hold
@@ -333,7 +331,7 @@ def witness_request(
     log: Log,
     witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
     old_size: Annotated[
         int | None, typer.Option("--old-size", help="What it signed last, if that got lost.")
     ] = None,
@@ -355,7 +353,7 @@ def witness_add(
     answer: Annotated[Path, typer.Argument(help="The witness's line.")],
     witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
 ) -> None:
     """Keeps a witness's line with its checkpoint, and prints both."""
     from auditkit.ledger.note import NoteVerifier
@@ -372,7 +370,7 @@ def witness_submit(
     url: Annotated[str, typer.Argument(help="Where the witness answers.")],
     witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
     keys: Keys = None,
-    name: Name = _LOG_NAME,
+    name: Name = LOG_NAME,
 ) -> None:
     """Asks a witness over HTTP, keeps its line, and prints the checkpoint."""
     from auditkit.ledger.note import NoteVerifier
@@ -417,40 +415,36 @@ def _writing(log: str, keys: Path | None, name: str, head: Path | None) -> Any:
 def _signer(keys: Path | None, name: str) -> Any:
     from auditkit.ledger import NoteSigner
 
-    if keys is None:
-        raise KeyFileError("Writing needs the folder of keys.", remedy="give --keys")
     store = _store(keys)
     signer = NoteSigner.from_pem(store.log_key_pem(), name=name)
     return signer, _public_keys(None, keys, name)[1:]
 
 
 def _public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Any]:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
     from auditkit.ledger import NoteVerifier
 
-    if keys is not None:
-        return [
-            NoteVerifier(name=name, public_key=one.public_bytes(Encoding.Raw, PublicFormat.Raw))
-            for one in _store(keys).log_public_keys()
-        ]
-    lines: list[str] = []
-    for one in key or ():
-        is_line = one.count("+") >= 2 and not Path(one).exists()
-        lines += [one] if is_line else _text(Path(one)).split()
-    if not lines:
-        raise KeyFileError("The log's public key is needed.", remedy="give --key, or --keys")
-    return [NoteVerifier.parse(line) for line in lines]
+    if key:
+        lines: list[str] = []
+        for one in key:
+            is_line = one.count("+") >= 2 and not Path(one).exists()
+            lines += [one] if is_line else _text(Path(one)).split()
+        found = [NoteVerifier.parse(line) for line in lines]
+    else:
+        found = [NoteVerifier.of(name, one) for one in _store(keys).log_public_keys()]
+    if not found:
+        raise KeyFileError("There is no public key of a log.", remedy="give --key, or --keys")
+    return found
 
 
-def _store(keys: Path) -> Any:
-    import os
-
-    from auditkit.signing.keys import KeyStore
-
-    if not keys.is_dir():
-        raise KeyFileError(f"There is no folder of keys {keys.name}.", remedy="check --keys")
-    return KeyStore(keys, passphrase=os.environ.get("AUDITKIT_PASSPHRASE"))
+def _store(keys: Path | None) -> Any:
+    """The key store, which needs to be there: a new key opens no log that exists."""
+    folder = key_folder(keys)
+    if not folder.is_dir():
+        raise KeyFileError(
+            f"There is no key store {folder.name}.",
+            remedy="give --keys, or the log's public key with --key",
+        )
+    return open_store(folder)
 
 
 def _url(log: str) -> str:

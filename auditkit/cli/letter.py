@@ -54,7 +54,7 @@ def letter(
     """
     from auditkit.api import LOG_NAME, default_keys
     from auditkit.errors import InputError
-    from auditkit.ledger import Ledger, NoteSigner
+    from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.output.files import require_writable, write_whole
     from auditkit.report.letter import denied_rows, held_back, write_letter
 
@@ -73,10 +73,11 @@ def letter(
     now = datetime.now(UTC)
     day = today.date() if today else date.today()  # noqa: DTZ011 - the user's day
     key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
+    former = [NoteVerifier.of(LOG_NAME, one) for one in keys.log_public_keys()[1:]]
     held: dict[str, int] = {}
     written = 0
     with (
-        Ledger.open(f"sqlite:///{output / 'audit-log.db'}", key=key) as log,
+        Ledger.open(f"sqlite:///{output / 'audit-log.db'}", key=key, former_keys=former) as log,
         step("Write, log and sign") as result,
     ):
         for one in rows:

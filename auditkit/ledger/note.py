@@ -88,6 +88,11 @@ class NoteVerifier:
             raise KeyFileError("The hash in the public key's line is not that of its name and key.")
         return verifier
 
+    @classmethod
+    def of(cls, name: str, key: Ed25519PublicKey) -> NoteVerifier:
+        """The public key of a log, under its name."""
+        return cls(name=name, public_key=key.public_bytes(*_RAW))
+
     def __str__(self) -> str:
         """The key as one line, `name+hash+key`, to publish and to keep."""
         encoded = base64.b64encode(bytes([self._kind]) + self.public_key).decode()

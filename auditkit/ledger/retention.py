@@ -57,7 +57,7 @@ class RetentionClass:
 
 
 CLASSES: Final = (
-    RetentionClass(name="standard", months=12, law="no law: the log's own rule"),
+    RetentionClass(name="standard", months=84, law="no law: longer than any class that has one"),
     RetentionClass(name="hipaa-6y", months=72, law="45 CFR 164.316(b)(2)(i)"),
     RetentionClass(name="disclosures-6y", months=72, law="45 CFR 164.528"),
     RetentionClass(name="ecoa-25m", months=25, law="12 CFR 1002.12(b)"),

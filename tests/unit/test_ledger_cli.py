@@ -31,6 +31,7 @@ def place(tmp_path):
         for n in range(6):
             log.append(kind="test.entry", payload={"n": n, "secret": f"canary-{n}"})
             now[0] = datetime(2026, 11, 1, tzinfo=UTC)
+    (tmp_path / "empty").write_text("")
     (tmp_path / "log.pub").write_text(f"{key.verifier}\n")
     return tmp_path
 
@@ -62,6 +63,18 @@ def test_verify(place):
     (place / "cp.txt").write_text(note.replace("\n6\n", "\n7\n"))
     with pytest.raises(VerificationError):
         run(place, "verify", "@a.db", *PUBLIC, "--checkpoint", "@cp.txt")
+
+
+def test_the_log_goes_on_after_its_key_was_rotated(place):
+    before = run(place, "checkpoint", "@a.db", *PRIVATE)
+    (place / "cp.txt").write_text(before)
+    KeyStore(place / "keys").make("log")
+    after = run(place, "checkpoint", "@a.db", *PRIVATE)
+    assert after == before  # The same entries, signed when they were added.
+    run(place, "hold", "place", "@a.db", "m", *PRIVATE, *BY, "--reason", "matter")
+    assert "size: 7" in run(place, "verify", "@a.db", *PRIVATE, "--checkpoint", "@cp.txt")
+    with pytest.raises(VerificationError):
+        run(place, "verify", "@a.db", *PUBLIC)
 
 
 def test_prove(place):
@@ -170,12 +183,12 @@ def test_witness_over_http(place):
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("verify", "@a.db"), KeyFileError),
+        (("verify", "@a.db", "--key", "@empty"), KeyFileError),
         (("verify", "@a.db", "--keys", "@nowhere"), KeyFileError),
         (("verify", "@a.db", "--key", "@nowhere"), AuditkitError),
         (("verify", "@none.db", *PUBLIC), LedgerError),
         (("checkpoint", "@none.db", *PRIVATE), LedgerError),
-        (("checkpoint", "@a.db"), KeyFileError),
+        (("checkpoint", "@a.db", "--keys", "@nowhere"), KeyFileError),
         (("prove", "@a.db", "99", *PUBLIC), AuditkitError),
         (("verify-export", "@log.pub", *PUBLIC), VerificationError),
     ],

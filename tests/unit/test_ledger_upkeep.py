@@ -25,7 +25,7 @@ BY = {"by": "dpo@example", "reason": "erasure request 17"}
 def log(tmp_path):
     with Ledger.open(f"sqlite:///{tmp_path}/a.db", key=KEY, clock=lambda: START) as opened:
         for n in range(20):
-            kept = "hipaa-6y" if n % 2 else "standard"
+            kept = "hipaa-6y" if n % 2 else "ecoa-business-12m"
             opened.append(
                 kind="odd.entry" if n % 2 else "even.entry",
                 payload={"n": n, "token": f"{TOKEN}-{n:02}"},
@@ -73,10 +73,10 @@ def test_nothing_goes_before_its_time_unless_said_so(log):
 def test_expiry_takes_what_is_due_and_no_more(log):
     assert due(log, now=START + timedelta(days=365)) == {}
     now = START + timedelta(days=366)  # 2021-01-31: 2020 is a leap year.
-    assert due(log, now=now) == {"standard": 10}
+    assert due(log, now=now) == {"ecoa-business-12m": 10}
     (done,) = expire(log, by="nightly", now=now)
     assert done.count == 10
-    assert done.reason == "retention class standard: 12 months, no law: the log's own rule"
+    assert done.reason == "retention class ecoa-business-12m: 12 months, 12 CFR 1002.12(b)"
     assert expire(log, by="nightly", now=now) == ()
     assert [e.index for e in log.entries() if e.body is None] == list(range(0, 20, 2))
     assert log.verify().size == 21
@@ -154,7 +154,7 @@ def test_unknown_classes_are_refused_and_own_ones_are_kept(tmp_path, log):
     url = f"sqlite:///{tmp_path}/a.db"
     with Ledger.open(url, key=KEY, clock=lambda: START, retention=[own]) as other:
         other.append(kind="test.entry", payload={}, retention="house-1m")
-        assert due(other, now=LATE) == {"standard": 10, "hipaa-6y": 10}
+        assert due(other, now=LATE) == {"ecoa-business-12m": 10, "hipaa-6y": 10}
         assert due(other, now=LATE, classes=[own]) == {"house-1m": 1}
 
 
@@ -186,6 +186,11 @@ def test_ranges_hold_the_same_indexes(indexes):
     ranges = as_ranges(indexes)
     assert {i for b, e in ranges for i in range(b, e)} == indexes
     assert all(a[1] < b[0] for a, b in itertools.pairwise(ranges))
+
+
+def test_the_class_that_is_not_chosen_keeps_longest():
+    standard = next(one for one in CLASSES if one.name == "standard")
+    assert all(one.months is None or one.months <= standard.months for one in CLASSES)
 
 
 def test_each_class_names_its_reason():
