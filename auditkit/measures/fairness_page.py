@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
+from auditkit.measures.groups import is_unknown
 from auditkit.wording import interval, number_against
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
             continue
         one, other = selection.at(i), ratio.at(i)
         assert one.value is not None
-        if result.reference[i] == i:
+        if is_unknown(group):
+            told = "not compared"
+        elif result.reference[i] == i:
             told = "1.00 reference"
         elif other.value is None:
             told = f"not estimable: {other.reason}"

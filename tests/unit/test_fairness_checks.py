@@ -209,6 +209,22 @@ def test_threshold_sweep():
     )
 
 
+def test_local_law_144():
+    case = make_case(unknown=40)
+    found = evidence("fairness.local_law_144", case)
+    ratio = found.measurement("category_impact_ratio[sex=female]")
+    rates = [case.decisions[case.groups["sex"] == s].mean() for s in ("female", "male")]
+    assert ratio.value == pytest.approx(rates[0] / max(rates))
+    assert found.measurement("unknown_category[sex=(unknown),race=(unknown)]").value == 40
+    left_out = [m for m in found.named("category_impact_ratio") if m.value is None]
+    assert left_out
+    assert all("small" in m.reason for m in left_out)
+    table = found.table("local_law_144")
+    assert len(table.rows) == 2 + 3 + 6
+    missing = evidence("fairness.local_law_144", case, race="ethnicity")
+    assert missing.outcome is Outcome.NOT_APPLICABLE
+
+
 def test_nobody_large_enough_is_not_a_ratio_of_one():
     found = evidence("fairness.selection_rates", make_case(n=40), min_group=1000)
     assert all(m.value is None and m.reason for m in found.named("impact_ratio"))

@@ -1,0 +1,124 @@
+"""Impact ratios in the layout of New York City's rule on automated employment decision tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditkit.checks._check import Check, Parameters
+from auditkit.checks._grouped import SUPPRESS_BELOW, no_groups
+from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.groups import UNKNOWN
+from auditkit.measures.local_law_144 import local_law_144
+
+if TYPE_CHECKING:
+    from auditkit.evidence import Cell
+    from auditkit.measures.groups import Group
+    from auditkit.measures.local_law_144 import CategoryRow, LocalLaw144
+    from auditkit.subject import Case
+
+
+def _run(case: Case, parameters: Parameters) -> Evidence:
+    reason = no_groups(case)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    sex, race = str(parameters["sex"]), str(parameters["race"])
+    lacking = [name for name in (sex, race) if name not in case.groups]
+    if lacking:
+        return CHECK.evidence(
+            outcome=Outcome.NOT_APPLICABLE,
+            reason=f"there is no group attribute called {lacking[0]!r}",
+            parameters=parameters,
+        )
+    found = local_law_144(
+        sex=case.groups[sex],
+        race=case.groups[race],
+        selected=case.decisions,
+        least_share=float(parameters["least_share"]),
+    )
+    listed = [
+        *(("sex", row, ((sex, row.category[0]),)) for row in found.sex),
+        *(("race", row, ((race, row.category[0]),)) for row in found.race),
+        *(
+            ("intersectional", row, ((race, row.category[0]), (sex, row.category[1])))
+            for row in found.intersectional
+        ),
+    ]
+    return CHECK.evidence(
+        parameters=parameters,
+        n=found.n,
+        population="applicants",
+        measurements=(
+            *(_measurement(row, group) for _, row, group in listed if row.n),
+            Measurement(
+                name="unknown_category",
+                value=found.unknown,
+                n=found.n,
+                unit="count",
+                group=((sex, UNKNOWN), (race, UNKNOWN)),
+            ),
+        ),
+        tables=(
+            Table(
+                name="local_law_144",
+                title="Selection rates and impact ratios by sex, race or ethnicity, and both",
+                columns=("table", "category", "n", "selected", "rate", "impact_ratio", "left_out"),
+                rows=tuple(_row(table, row) for table, row, _ in listed),
+            ),
+        ),
+        notes=_notes(found),
+    )
+
+
+def _measurement(row: CategoryRow, group: Group) -> Measurement:
+    reason = ""
+    if row.impact_ratio is None:
+        reason = "left out as a small category" if row.left_out else "nobody was selected"
+    return Measurement(
+        name="category_impact_ratio",
+        value=row.impact_ratio,
+        n=row.n,
+        unit="ratio",
+        method="rate over the highest rate",
+        group=group,
+        reason=reason,
+    )
+
+
+def _row(table: str, row: CategoryRow) -> tuple[Cell, ...]:
+    name = " / ".join(row.category)
+    if 0 < row.n < SUPPRESS_BELOW:
+        return (table, name, None, None, None, None, row.left_out)
+    return (table, name, row.n, row.favoured, row.rate, row.impact_ratio, row.left_out)
+
+
+def _notes(found: LocalLaw144) -> tuple[str, ...]:
+    notes = [
+        "The rule sets no threshold. A bias audit under it takes an independent auditor.",
+        f"In the table, categories of fewer than {SUPPRESS_BELOW} show no number.",
+    ]
+    small = sum(row.left_out for row in (*found.sex, *found.race, *found.intersectional))
+    if small:
+        notes.append(
+            f"{small} categories hold less than {found.least_share:.0%} of the sample and are left "
+            "out of the ratios; the rule asks the auditor to justify that."
+        )
+    return tuple(notes)
+
+
+CHECK = Check(
+    id="fairness.local_law_144",
+    version="1",
+    title="Impact ratios by sex and race or ethnicity",
+    area="fairness",
+    measures=(
+        "Selection rate and impact ratio of every category of sex, of race or ethnicity, and of "
+        "both, the number of unknown category, and the categories left out for their size."
+    ),
+    misleads=(
+        "The ratios have no interval, and the highest rate may be that of a small category. It is "
+        "a table, not a bias audit, and it applies to employment decisions in New York City."
+    ),
+    source="6 RCNY 5-300 to 5-304",
+    run=_run,
+    parameters={"sex": "sex", "race": "race", "least_share": 0.02},
+)
