@@ -22,7 +22,7 @@ import typer
 
 import auditkit
 from auditkit import errors
-from auditkit.cli import audit, deid, explain, keys, ledger, letter, verify
+from auditkit.cli import audit, deid, explain, keys, ledger, letter, reperform, verify
 from auditkit.cli.console import complain
 
 INTERNAL_ERROR: Final = 1
@@ -74,6 +74,9 @@ app.command("run")(audit.run)
 app.command("gate")(audit.gate)
 app.command("checks")(audit.checks)
 app.command("verify")(verify.verify)
+app.command("bundle")(reperform.bundle)
+app.command("reperform")(reperform.reperform)
+app.command("diff")(reperform.diff)
 app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
 app.add_typer(deid.app, name="deid")

@@ -1,0 +1,163 @@
+"""`auditkit bundle`, `reperform` and `diff`: do an audit again, and compare two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auditkit.cli.console import harmless, say, step
+from auditkit.cli.keys import open_store
+from auditkit.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from auditkit.api import Audit
+
+_AS_JSON = typer.Option("--json", help="Print JSON.")
+
+
+def bundle(
+    audit_file: Annotated[Path, typer.Argument(metavar="AUDIT.YAML", help="The audit file.")],
+    *,
+    report: Annotated[Path, typer.Option(help="The signed report of that audit.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")],
+) -> None:
+    """Seal what a second run of an audit needs, without the data."""
+    from auditkit.output.files import write_whole
+    from auditkit.reperformance import seal_bundle
+
+    if output.exists():
+        raise OutputError(f"{output} exists already.", remedy="name a new folder with --output")
+    files = seal_bundle(audit_file, _read(report), signer=open_store().report_signer())
+    for name, content in files.items():
+        write_whole(output / name, content)
+    say(f"Sealed {len(files)} files. Next: auditkit reperform {output} --data FOLDER")
+    print(output)
+
+
+def reperform(
+    bundle_folder: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A sealed bundle.")],
+    *,
+    data: Annotated[
+        Path, typer.Option(help="The folder that the audit file's paths are relative to.")
+    ],
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Numbers agree within this share of their size.")
+    ] = 1e-9,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Run every check again and compare number by number.
+
+    Exit 0: every number is equal or within the tolerance. 12: one is different, or the inputs are.
+    """
+    from auditkit.canonical import parse_json
+    from auditkit.reperformance import Agreement, compare_numbers, open_bundle
+
+    before = parse_json(open_bundle(bundle_folder)["statement.json"])
+    audit = _again(bundle_folder, data, before)
+    after = parse_json(audit.statement)
+    compared = compare_numbers(before, after, tolerance=tolerance)
+    inputs_differ = [
+        name
+        for name, old, new in (
+            ("model", before["predicate"]["subject"], after["predicate"]["subject"]),
+            ("data", before["predicate"]["datasets"], after["predicate"]["datasets"]),
+            ("policy", before["predicate"]["policy"], after["predicate"]["policy"]),
+        )
+        if old != new
+    ]
+    counts = {state: sum(c.agreement is state for c in compared) for state in Agreement}
+    different = counts[Agreement.DIFFERENT] > 0 or bool(inputs_differ)
+    if as_json:
+        document = {
+            "inputs_that_differ": inputs_differ,
+            "counts": {state.value: count for state, count in counts.items()},
+            "numbers": [
+                {"check": c.check, "key": c.key, "before": c.before, "after": c.after,
+                 "agreement": c.agreement.value}
+                for c in compared
+            ],
+        }  # fmt: skip
+        print(json.dumps(document, indent=2))
+    else:
+        for name in inputs_differ:
+            print(f"{'different':<17} the {name}: not what was audited")
+        for c in compared:
+            print(harmless(f"{c.agreement.value:<17} {c.check} {c.key} {c.before} {c.after}"))
+        told = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
+        print(f"\n{len(compared):,} numbers: {told}; tolerance {tolerance:g}.")
+    raise typer.Exit(12 if different else 0)
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="OLD.pdf", help="A report or statement.")],
+    after: Annotated[Path, typer.Argument(metavar="NEW.pdf", help="A later one.")],
+    *,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Show what changed between two audits, and which condition or control regressed.
+
+    Exit 0: nothing regressed. 10: something did. Signatures are not checked: 'auditkit verify'
+    does that.
+    """
+    from dataclasses import asdict
+
+    from auditkit.reperformance import differences
+
+    changes = differences(_statement(before), _statement(after))
+    if as_json:
+        print(json.dumps([asdict(change) for change in changes], indent=2))
+    else:
+        for c in changes:
+            mark = "REGRESSED " if c.regressed else ""
+            print(harmless(f"{c.area:<10} {mark}{c.name}: {c.before} -> {c.after}"))
+        regressed = [c.name for c in changes if c.regressed]
+        print(
+            f"\n{len(changes):,} changes; "
+            + (f"regressed: {', '.join(regressed)}" if regressed else "nothing regressed")
+        )
+    raise typer.Exit(10 if any(c.regressed for c in changes) else 0)
+
+
+def _again(bundle_folder: Path, data: Path, before: Any) -> Audit:
+    from datetime import date
+
+    from auditkit.api import run
+    from auditkit.loading.audit_file import inputs_of, read_audit_file
+    from auditkit.reperformance.bundle import evidence_names, open_bundle
+
+    files = open_bundle(bundle_folder)
+    audit = read_audit_file(bundle_folder / "audit.yaml")
+    kept = [str((bundle_folder / name).resolve()) for name in evidence_names(files)]
+    audit = audit.model_copy(update={"evidence": tuple(kept)})
+    as_of = before["predicate"]["as_of"]
+    with step("Run the checks again"):
+        return run(
+            inputs_of(audit, data),
+            policy=bundle_folder / "policy.yaml",
+            today=date.fromisoformat(as_of) if as_of else None,
+        )
+
+
+def _statement(path: Path) -> Any:
+    from auditkit.canonical import parse_json
+    from auditkit.reperformance.bundle import statement_of
+
+    found = parse_json(statement_of(_read(path)))
+    if not isinstance(found, dict) or "evidence" not in found.get("predicate", {}):
+        raise InputError(
+            f"{path.name} is neither a report nor its statement.",
+            remedy="give a report of auditkit",
+        )
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The file {path.name!r} cannot be read.", remedy="check that it exists"
+        ) from error

@@ -1,0 +1,144 @@
+"""The bundle: all that a second run of an audit needs, sealed, without the data.
+
+    statement.json, receipt.json       what was found, and that it was logged
+    audit.yaml                         the recipe: columns, parameters, seeds, names of files
+    policy.yaml, controls/*.yaml       what had to hold
+    evidence-N.json                    evidence that was made before the audit
+    versions.txt                       every installed package with its version
+    manifest.dsse.json                 the digests of the others, signed
+
+Laws:
+    - The bundle holds no row of any table and no model: digests in the statement say which.
+    - `open_bundle(seal_bundle(...))` gives the same files back; a bundle with a file changed,
+      missing or extra does not open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Final
+
+from auditkit.api import load_policy
+from auditkit.audit import STATEMENT_TYPE
+from auditkit.canonical import Digest, canonical_bytes, parse_json
+from auditkit.errors import InputError, VerificationError
+from auditkit.loading.audit_file import policy_path, read_audit_file
+from auditkit.resources import data_path
+from auditkit.signing import Signer
+from auditkit.signing.dsse import open_envelope
+from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
+from auditkit.verification.signed_file import parse
+
+MANIFEST: Final = "manifest.dsse.json"
+BUNDLE_TYPE: Final = "urn:auditkit:bundle:v1"
+
+
+def statement_of(data: bytes) -> bytes:
+    """The statement's bytes of a report, or of a file that holds the statement alone.
+
+    The signature is not checked here.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not data.startswith(b"%PDF"):
+        return data
+    files = read_attachments(parse(data))
+    if STATEMENT not in files:
+        raise InputError("The PDF carries no statement.", remedy="give a report of auditkit")
+    return files[STATEMENT]
+
+
+def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str, bytes]:
+    """Collects and signs what a second run needs.
+
+    Args:
+        audit_file: The audit.yaml that the audit was run from.
+        report: The signed PDF.
+        signer: Signs the manifest with its statement key.
+
+    Returns:
+        The files of the bundle by name.
+
+    Raises:
+        InputError: If a file is missing or the report has no statement.
+        PolicyError: If audit file or policy is wrong.
+    """
+    audit = read_audit_file(audit_file)
+    files = {"statement.json": statement_of(report), "audit.yaml": audit_file.read_bytes()}
+    if report.startswith(b"%PDF"):
+        attached = read_attachments(parse(report))
+        files |= {RECEIPT: attached[RECEIPT]} if RECEIPT in attached else {}
+    given = policy_path(audit, audit_file.parent)
+    policy, folder = load_policy(given)
+    source = given if given.is_file() else data_path("policies", f"{given.stem}.yaml")
+    files["policy.yaml"] = source.read_bytes()
+    for name in policy.controls:
+        beside = folder / "controls" / f"{name}.yaml" if folder else None
+        found = beside is not None and beside.is_file()
+        pack = beside if beside and found else data_path("policies", "controls", f"{name}.yaml")
+        files[f"controls/{name}.yaml"] = pack.read_bytes()
+    for number, name in enumerate(audit.evidence, start=1):
+        try:
+            files[f"evidence-{number}.json"] = (audit_file.parent / name).read_bytes()
+        except OSError as error:
+            raise InputError(f"The evidence file {name} cannot be read.") from error
+    files["versions.txt"] = _versions()
+    return files | {MANIFEST: signer.sign_statement(_manifest(files))}
+
+
+def open_bundle(folder: Path) -> dict[str, bytes]:
+    """Reads a bundle's files and checks them against its manifest.
+
+    Who signed the manifest is in it; whether to trust them is the reader's question.
+
+    Raises:
+        InputError: If it is not a bundle.
+        VerificationError: If the signature is wrong, or a file is changed, missing or extra.
+    """
+    try:
+        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        files = {name: (folder / name).read_bytes() for name in names}
+        manifest = files.pop(MANIFEST)
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"{folder.name} is not a bundle: it has no {MANIFEST}.",
+            remedy="make one with 'auditkit bundle'",
+        ) from error
+    if open_envelope(manifest).payload != _manifest(files):
+        listed = {
+            entry["name"]: f"sha256:{entry['digest']['sha256']}"
+            for entry in parse_json(open_envelope(manifest).payload)["subject"]
+        }
+        present = {name: str(Digest.of(content)) for name, content in files.items()}
+        odd = sorted(n for n in listed.keys() | present.keys() if listed.get(n) != present.get(n))
+        told = odd[0] if odd else "the manifest"
+        raise VerificationError(f"The bundle is not as it was sealed: {told} differs.")
+    return files
+
+
+def evidence_names(files: Mapping[str, bytes]) -> list[str]:
+    """The evidence files of a bundle, in the order of the audit file."""
+    numbered = [n for n in files if n.startswith("evidence-")]
+    return sorted(numbered, key=lambda n: int(n.removeprefix("evidence-").removesuffix(".json")))
+
+
+def _manifest(files: Mapping[str, bytes]) -> bytes:
+    return canonical_bytes(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [
+                {"name": name, "digest": {"sha256": Digest.of(files[name]).hex}}
+                for name in sorted(files)
+            ],
+            "predicateType": BUNDLE_TYPE,
+            "predicate": {"statement": str(Digest.of(files.get("statement.json", b"")))},
+        }
+    )
+
+
+def _versions() -> bytes:
+    found = {f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()}
+    return "".join(f"{line}\n" for line in sorted(found)).encode()

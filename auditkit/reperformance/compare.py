@@ -1,0 +1,96 @@
+"""Two statements, number by number: equal, within a tolerance, or different.
+
+Laws:
+    - Every number of either statement appears in the comparison once; one that is missing on one
+      side is different, not skipped.
+    - Undefined equals undefined only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+FIELDS: Final = ("value", "lower", "upper", "n")
+
+
+class Agreement(StrEnum):
+    """How a number came out the second time."""
+
+    EQUAL = "equal"
+    WITHIN = "within tolerance"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """One number of two audits.
+
+    Attributes:
+        check: The check that made it.
+        key: Its address within the check's evidence, with the field: `selection_rate[a=b].value`.
+        before: The number in the first statement; None: undefined, or not there.
+        after: The number in the second.
+        agreement: Equal, within the tolerance, or different.
+    """
+
+    check: str
+    key: str
+    before: float | None
+    after: float | None
+    agreement: Agreement
+
+
+def compare_numbers(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, tolerance: float = 0.0
+) -> tuple[Compared, ...]:
+    """Compares every number of two statements.
+
+    Args:
+        before: A parsed statement.
+        after: Another.
+        tolerance: Numbers agree if they differ by at most this share of the larger magnitude;
+            0: only equal ones do.
+
+    Returns:
+        One for each number, in the order of the first statement, then what only the second has.
+    """
+    old, new = _numbers(before), _numbers(after)
+    return tuple(
+        Compared(
+            check=check,
+            key=key,
+            before=old.get((check, key)),
+            after=new.get((check, key)),
+            agreement=_agreement((check, key), old, new, tolerance),
+        )
+        for check, key in dict.fromkeys([*old, *new])
+    )
+
+
+def _numbers(statement: Mapping[str, Any]) -> dict[tuple[str, str], float | None]:
+    return {
+        (evidence["check"], f"{measurement['key']}.{field}"): measurement[field]
+        for evidence in statement["predicate"]["evidence"]
+        for measurement in evidence["measurements"]
+        for field in FIELDS
+    }
+
+
+def _agreement(
+    place: tuple[str, str],
+    old: Mapping[tuple[str, str], float | None],
+    new: Mapping[tuple[str, str], float | None],
+    tolerance: float,
+) -> Agreement:
+    if place not in old or place not in new:
+        return Agreement.DIFFERENT
+    a, b = old[place], new[place]
+    if a == b:
+        return Agreement.EQUAL
+    if a is None or b is None:
+        return Agreement.DIFFERENT
+    near = abs(a - b) <= tolerance * max(abs(a), abs(b))
+    return Agreement.WITHIN if near else Agreement.DIFFERENT

@@ -1,0 +1,181 @@
+"""Bundles, second runs, and what changed between two audits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from auditkit.cli import app
+from auditkit.errors import InputError, VerificationError
+from auditkit.reperformance import Agreement, compare_numbers, differences, open_bundle
+from tests.fixtures.lending import judgement
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def first(mortgage_files, tmp_path_factory):
+    """An audit run from the command line, and its bundle."""
+    folder = tmp_path_factory.mktemp("first")
+    work = folder / "work"
+    shutil.copytree(mortgage_files, work)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        done = run(
+            "init", "--model", work / "model.json", "--data", work / "test.csv", "--label",
+            "approved", "--groups", "afam,single", "--reference", work / "train.csv",
+            "--output", work / "audit.yaml",
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        done = run("run", work / "audit.yaml", "--output", folder / "out", "--today", "2026-11-24")
+        assert done.exit_code in {0, 10, 11}, done.output
+        sealed = run(
+            "bundle", work / "audit.yaml", "--report", folder / "out" / "report.pdf",
+            "--output", folder / "bundle",
+        )  # fmt: skip
+        assert sealed.exit_code == 0, sealed.output
+    return folder
+
+
+def test_a_second_run_gives_every_number_again(first):
+    done = run("reperform", first / "bundle", "--data", first / "work", "--tolerance", "0")
+    assert done.exit_code == 0, done.output
+    assert " 0 different" in done.stdout
+    assert " 0 within" in done.stdout
+
+
+def test_other_data_are_noticed(first, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(first / "work", data)
+    lines = (data / "test.csv").read_text().splitlines(keepends=True)
+    (data / "test.csv").write_text("".join(lines[:-40]))
+    done = run("reperform", first / "bundle", "--data", data, "--json")
+    assert done.exit_code == 12
+    found = json.loads(done.stdout)
+    assert found["inputs_that_differ"] == ["data"]
+    assert found["counts"]["different"] > 0
+
+
+def test_the_bundle_holds_no_data(first):
+    names = {p.name for p in (first / "bundle").rglob("*") if p.is_file()}
+    assert {"statement.json", "audit.yaml", "policy.yaml", "versions.txt", "receipt.json"} <= names
+    rows = (first / "work" / "test.csv").read_text().splitlines()[1:]
+    for path in (first / "bundle").rglob("*.*"):
+        content = path.read_text()
+        assert not any(row in content for row in rows[:50])
+
+
+@pytest.mark.parametrize("change", ["edit", "remove", "add", "manifest", "no manifest"])
+def test_a_changed_bundle_does_not_open(first, tmp_path, change):
+    folder = tmp_path / "bundle"
+    shutil.copytree(first / "bundle", folder)
+    error = VerificationError
+    if change == "edit":
+        (folder / "policy.yaml").write_text((folder / "policy.yaml").read_text() + "\n")
+    elif change == "remove":
+        (folder / "versions.txt").unlink()
+    elif change == "add":
+        (folder / "more.txt").write_text("x")
+    elif change == "manifest":
+        path = folder / "manifest.dsse.json"
+        path.write_text(path.read_text().replace('"sig":"', '"sig":"AA', 1))
+    else:
+        (folder / "manifest.dsse.json").unlink()
+        error = InputError
+    with pytest.raises(error):
+        open_bundle(folder)
+
+
+def statement(**changes):
+    return json.loads(judgement(**changes).statement)
+
+
+def test_a_statement_compared_with_itself_is_equal():
+    compared = compare_numbers(statement(), statement())
+    assert {c.agreement for c in compared} == {Agreement.EQUAL}
+    assert len(compared) > 100
+    assert differences(statement(), statement()) == ()
+
+
+def test_every_changed_number_is_noticed_and_the_tolerance_holds():
+    before = statement()
+    for evidence in before["predicate"]["evidence"]:
+        for measurement in evidence["measurements"]:
+            if not isinstance(measurement["value"], float) or not measurement["value"]:
+                continue
+            after = json.loads(json.dumps(before))
+            for other in after["predicate"]["evidence"]:
+                for m in other["measurements"]:
+                    if (other["check"], m["key"]) == (evidence["check"], measurement["key"]):
+                        m["value"] *= 1 + 1e-6
+            for tolerance, expected in ((1e-7, Agreement.DIFFERENT), (1e-5, Agreement.WITHIN)):
+                odd = [
+                    c
+                    for c in compare_numbers(before, after, tolerance=tolerance)
+                    if c.agreement is not Agreement.EQUAL
+                ]
+                assert [(c.key, c.agreement) for c in odd] == [
+                    (f"{measurement['key']}.value", expected)
+                ]
+
+
+def test_a_number_that_is_gone_or_new_is_different():
+    before, after = statement(), statement()
+    gone = after["predicate"]["evidence"][0]["measurements"].pop()
+    for pair in ((before, after), (after, before)):
+        odd = [c for c in compare_numbers(*pair) if c.agreement is Agreement.DIFFERENT]
+        assert [c.key for c in odd] == [
+            f"{gone['key']}.{f}" for f in ("value", "lower", "upper", "n")
+        ]
+
+
+def test_undefined_equals_only_undefined():
+    before, after = statement(), statement()
+    after["predicate"]["evidence"][0]["measurements"][0]["value"] = None
+    odd = [c for c in compare_numbers(before, after, tolerance=1) if c.agreement != "equal"]
+    assert [c.agreement for c in odd] == [Agreement.DIFFERENT]
+
+
+def test_regressions_are_named_and_improvements_are_not():
+    before, after = statement(), statement()
+    passed = next(f for f in after["predicate"]["findings"] if f["outcome"] == "pass")
+    failed = next(f for f in after["predicate"]["findings"] if f["outcome"] == "fail")
+    control = next(c for c in after["predicate"]["controls"] if c["outcome"] == "pass")
+    passed["outcome"], failed["outcome"], control["outcome"] = "fail", "pass", "uncertain"
+    passed["threshold"] = 0.123
+    after["predicate"]["subject"]["version"] = "4"
+    found = differences(before, after)
+    assert {c.name for c in found if c.regressed} == {
+        passed["rule"],
+        f"{control['pack']} {control['control']}",
+    }
+    assert {c.area for c in found} == {"subject", "threshold", "condition", "control"}
+    back = differences(after, before)
+    assert {c.name for c in back if c.regressed} == {failed["rule"]}
+
+
+def test_a_condition_that_was_met_and_is_gone_regressed():
+    before, after = statement(), statement()
+    findings = after["predicate"]["findings"]
+    gone = next(f for f in findings if f["outcome"] == "pass")
+    findings.remove(gone)
+    assert gone["rule"] in {c.name for c in differences(before, after) if c.regressed}
+
+
+def test_diff_on_the_command_line(first, tmp_path):
+    report = first / "out" / "report.pdf"
+    same = run("diff", report, first / "out" / "statement.json")
+    assert same.exit_code == 0
+    assert "0 changes; nothing regressed" in same.stdout
+    changed = json.loads((first / "out" / "statement.json").read_text())
+    met = next(f for f in changed["predicate"]["findings"] if f["outcome"] == "pass")
+    met["outcome"] = "fail"
+    (tmp_path / "new.json").write_text(json.dumps(changed))
+    worse = run("diff", report, tmp_path / "new.json")
+    assert worse.exit_code == 10
+    assert f"REGRESSED {met['rule']}: met -> exception" in worse.stdout
