@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
 PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
+# The name in `auditkit.api.LOG_NAME`, here so that `--help` need not load the library.
+LOG_NAME: Final = "auditkit.local/log"
 
 app = typer.Typer(
     help="Make, list, rotate, revoke and export the keys that sign reports, statements and logs.",
@@ -177,9 +179,7 @@ def export(
     key_id: Annotated[str, typer.Argument(help="As 'auditkit keys list' shows it: report-1.")],
     *,
     folder: Folder = None,
-    log_name: Annotated[
-        str, typer.Option(help="The log's name, for its key. Default: that of 'auditkit run'.")
-    ] = "",
+    log_name: Annotated[str, typer.Option(help="The log's name, for its key.")] = LOG_NAME,
 ) -> None:
     """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key."""
     store = open_store(folder)
@@ -195,11 +195,10 @@ def _log_line(public: bytes, name: str) -> str:
         load_pem_public_key,
     )
 
-    from auditkit.api import LOG_NAME
     from auditkit.ledger import NoteVerifier
 
     raw = load_pem_public_key(public).public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return str(NoteVerifier(name=name or LOG_NAME, public_key=raw))
+    return str(NoteVerifier(name=name, public_key=raw))
 
 
 def _algorithm(text: str) -> Algorithm:

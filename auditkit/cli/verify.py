@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.keys import key_folder
+from auditkit.cli.keys import LOG_NAME, key_folder
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ def verify(
 def _own_keys() -> tuple[tuple[Trusted, ...], tuple[NoteVerifier, ...]]:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    from auditkit.api import LOG_NAME
     from auditkit.ledger import NoteVerifier
     from auditkit.signing import KeyStore
 

@@ -288,6 +288,12 @@ def test_keys_command_line(tmp_path, command):
     assert "Example Bank" not in command("keys", "list").stdout
 
 
+def test_logs_without_a_name_have_one_name():
+    from auditkit.api import LOG_NAME
+
+    assert keys_cli.LOG_NAME == LOG_NAME
+
+
 def test_passphrase_from_file_and_environment(tmp_path, command, monkeypatch):
     secret = tmp_path / "secret"
     secret.write_text("correct horse\n")
