@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from auditkit.access.lint import refuse_lost_links
 from auditkit.access.rules import Rules, parse_rules
 from auditkit.access.settings import AccessSettings, parse_settings
 from auditkit.access.snapshot import Snapshot
@@ -247,5 +248,6 @@ def _compile(rules: Rules, settings: AccessSettings, model: str) -> tuple[Snapsh
         "grants": [list(grant.tokens) for grant in rules.grants],
         "settings": settings.model_dump(mode="json"),
     }
+    refuse_lost_links(rules)
     digest = digest_of("access-policy/v1", content)
     return Snapshot.compile(rules, digest, model=model), settings

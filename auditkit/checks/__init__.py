@@ -10,6 +10,7 @@ from typing import Final
 
 from auditkit.checks import (
     access_decisions,
+    access_review,
     explanation_denials,
     explanation_faithfulness,
     explanation_global,
@@ -55,6 +56,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     explanation_proxies.CHECK,
     lineage_model.CHECK,
     access_decisions.CHECK,
+    access_review.CHECK,
 )
 
 

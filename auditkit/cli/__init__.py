@@ -22,7 +22,11 @@ import typer
 
 import auditkit
 from auditkit import errors
+<<<<<<< HEAD
 from auditkit.cli import audit, deid, explain, keys, ledger, letter, reperform, verify
+=======
+from auditkit.cli import access, audit, deid, explain, keys, ledger, letter, registry, verify
+>>>>>>> 4539b51 (Review access, lint, diff and simulate policies, and drive it all from the command line)
 from auditkit.cli.console import complain
 
 INTERNAL_ERROR: Final = 1
@@ -82,6 +86,8 @@ app.command("letter")(letter.letter)
 app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(access.app, name="access")
+app.add_typer(registry.app, name="registry")
 
 
 def main() -> NoReturn:

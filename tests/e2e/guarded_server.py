@@ -41,7 +41,7 @@ USERS = {
     "paula": "policy-approver",
     "dora": "data-steward",
 }
-LOG_NAME = "auditkit/access"
+LOG_NAME = "auditkit.local/log"
 
 
 class Workplace:

@@ -21,6 +21,7 @@ from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, 
 from auditkit.access.snapshot import refuse_superseded_casbin
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner
+from auditkit.signing.keys import KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
 
@@ -83,10 +84,14 @@ def _mlflow_user() -> Caller | None:
 def _open_log(settings: ServerSettings) -> DecisionLog:
     path = Path(settings.log.key)
     try:
-        pem = path.read_bytes()
+        if path.is_dir():
+            secret = os.environ.get("AUDITKIT_PASSPHRASE")
+            pem = KeyStore(path, passphrase=secret.encode() if secret else None).log_key_pem()
+        else:
+            pem = path.read_bytes()
     except OSError as error:
         raise KeyFileError(
-            f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys"
+            f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys init"
         ) from error
     return Ledger.open(settings.log.url, key=NoteSigner.from_pem(pem, name=settings.log.name))
 

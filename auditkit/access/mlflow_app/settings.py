@@ -22,13 +22,14 @@ class LogSettings(Document):
 
     Attributes:
         url: The ledger's database, as `sqlite:///ledger.db`.
-        key: File of the ledger's private key, Ed25519 in PEM.
-        name: The key's name, which is the log's.
+        key: The folder of keys that `auditkit keys init` made, or a file with an Ed25519 private
+            key in PEM. A passphrase comes from the environment, AUDITKIT_PASSPHRASE.
+        name: The log's name.
     """
 
     url: Text
     key: Text
-    name: Text = "auditkit/access"
+    name: Text = "auditkit.local/log"
 
 
 class BasicSettings(Document):

@@ -1,0 +1,55 @@
+"""What a change of policy does: who gains and loses what, and what would have gone otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from auditkit.access.control import AccessControl
+from auditkit.access.log import LoggedEntry
+from auditkit.access.review import logged_decisions
+from auditkit.access.vocabulary import VERBS
+
+# user, verb, object, before, after
+Change = tuple[str, str, str, str, str]
+
+
+def differences(old: AccessControl, new: AccessControl) -> tuple[Change, ...]:
+    """Decisions that differ between two policies, on a concrete object for each of their patterns.
+
+    Args:
+        old: The policy before.
+        new: The policy after.
+    """
+    users = sorted({*old.rules.users, *new.rules.users})
+    patterns = {rule.object for access in (old, new) for rule in access.rules.rules}
+    objects = sorted({p.replace("**", "any").replace("*", "any") for p in patterns})
+    found = []
+    for user in users:
+        for verb in VERBS:
+            for obj in objects:
+                before, after = old.decide(user, verb, obj), new.decide(user, verb, obj)
+                if before.allowed != after.allowed:
+                    found.append((user, verb, obj, _word(before.allowed), _word(after.allowed)))
+    return tuple(found)
+
+
+def replayed(draft: AccessControl, entries: Iterable[LoggedEntry]) -> tuple[Change, ...]:
+    """Logged decisions that a draft would make otherwise, each once.
+
+    Args:
+        draft: The policy to try.
+        entries: The log.
+    """
+    found: dict[Change, None] = {}
+    for logged in logged_decisions(entries):
+        user, domain = str(logged["user"]), str(logged["domain"])
+        for part in logged["decisions"]:
+            verb, obj, before = str(part["verb"]), str(part["object"]), bool(part["allowed"])
+            after = draft.decide(user, verb, obj, domain=domain).allowed
+            if after != before:
+                found[user, verb, obj, _word(before), _word(after)] = None
+    return tuple(found)
+
+
+def _word(allowed: bool) -> str:  # noqa: FBT001
+    return "allowed" if allowed else "denied"

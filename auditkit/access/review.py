@@ -1,0 +1,316 @@
+"""An access review: who may promote what and through which role, who did, and what looks wrong.
+
+It reads the policy in force and the log, and nothing else. What it says about people is their
+names as users, their roles and what they asked for; whether they still work here it cannot know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from auditkit.access.approvals import POLICY, Book
+from auditkit.access.control import AccessControl
+from auditkit.access.duties import conflicts
+from auditkit.access.log import READS, LoggedEntry
+from auditkit.access.vocabulary import DEFAULT_DOMAIN
+from auditkit.checks import find_check
+from auditkit.evidence import Cell, Evidence, Measurement, Table
+
+_DECISION: Final = "access.decision"
+_LIMITS: Final = (
+    "CC6.1, CC6.3, CC8.1; 45 CFR 164.308(a)(3)-(4), 164.312(a)-(b). CC6.2 only in part: the log "
+    "shows what was granted and used, not who joined or left; compare it with the list of "
+    "employees."
+)
+Rows = tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """An access review of a period.
+
+    Attributes:
+        since: Its beginning; None: the log's.
+        until: Its end.
+        tables: Grants, promoters, moves, denials, unused grants, conflicts, break-glass and
+            changes of policy, in this order.
+        decisions: Decisions in the period.
+        users: Users that the policy names.
+        policy_digest: The policy in force.
+        unused_days: From how many days on a grant counts as unused.
+    """
+
+    since: datetime | None
+    until: datetime
+    tables: tuple[Table, ...]
+    decisions: int
+    users: int
+    policy_digest: str
+    unused_days: int
+
+    def table(self, name: str) -> Table:
+        """A table by its name, without the prefix `access_`."""
+        return next(table for table in self.tables if table.name == f"access_{name}")
+
+    def to_evidence(self) -> Evidence:
+        """What the check `access.review` takes up."""
+        check = find_check("access.review")
+        assert check is not None
+        counted = "counted over the log's entries in the period"
+        read = "read off the policy in force"
+        rows = {table.name: table for table in self.tables}
+        unreviewed = sum(1 for r in rows["access_breakglass"].column("reviewed_by") if not r)
+        same = sum(
+            1
+            for author, approver in zip(
+                rows["access_policy_changes"].column("author"),
+                rows["access_policy_changes"].column("approver"),
+                strict=True,
+            )
+            if author == approver
+        )
+        decisions, users = self.decisions, self.users
+
+        def count(name: str, value: int, n: int, method: str) -> Measurement:
+            return Measurement(name=name, value=value, n=n, unit="count", method=method)
+
+        return check.evidence(
+            parameters={
+                "since": self.since.isoformat() if self.since else None,
+                "until": self.until.isoformat(),
+                "policy_digest": self.policy_digest,
+                "unused_days": self.unused_days,
+            },
+            n=decisions,
+            population="access decisions",
+            measurements=(
+                count("users", users, users, read),
+                count("promoters", _distinct(rows["access_promoters"]), users, read),
+                count("denied", len(rows["access_denied"].rows), decisions, counted),
+                count("promotions", len(rows["access_moves"].rows), decisions, counted),
+                count(
+                    "unused_grants",
+                    len(rows["access_unused_grants"].rows),
+                    len(rows["access_grants"].rows),
+                    f"no allowed decision through the role for {self.unused_days} days",
+                ),
+                count("sod_conflicts", _distinct(rows["access_conflicts"]), users, read),
+                count("breakglass_uses", len(rows["access_breakglass"].rows), decisions, counted),
+                count("breakglass_unreviewed", unreviewed, decisions, counted),
+                count(
+                    "policy_changes", len(rows["access_policy_changes"].rows), decisions, counted
+                ),
+                count("self_approved_policy_changes", same, decisions, counted),
+            ),
+            tables=self.tables,
+            notes=(_LIMITS,),
+        )
+
+
+def review(
+    access: AccessControl,
+    entries: Iterable[LoggedEntry],
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    unused_days: int = 90,
+) -> Review:
+    """Reviews who may and who did.
+
+    Args:
+        access: The policy in force.
+        entries: The log, from its beginning.
+        now: The time.
+        since: Tables of events begin here; None: with the log.
+        unused_days: A grant that was not used for so many days is listed.
+    """
+    book = Book()
+    denied: list[tuple[Cell, ...]] = []
+    changes: list[tuple[Cell, ...]] = []
+    used: dict[tuple[str, str], datetime] = {}
+    decisions = 0
+    for entry in entries:
+        book.read([entry])
+        if entry.payload is None:
+            continue
+        if entry.kind == POLICY and _within(entry.time, since):
+            p = entry.payload
+            changes.append(
+                (
+                    _day(entry.time),
+                    *(str(p.get(k, "")) for k in ("policy_digest", "author", "approver")),
+                )
+            )
+        for decision in _decisions(entry):
+            inside = _within(entry.time, since)
+            decisions += inside
+            for part in decision.get("decisions", ()):
+                if part["allowed"] and part["rule"]:
+                    used[str(decision["user"]), part["rule"].split(", ")[1]] = entry.time
+            if inside and not decision.get("allowed", True) and decision.get("user"):
+                denied.append(_denied(decision, entry.time))
+    found = conflicts(access.snapshot)
+    tables = (
+        _grants(access),
+        _promoters(access),
+        _table(
+            "moves",
+            "Who moved a protected alias or stage",
+            ("time", "user", "how", "model", "version", "alias_or_stage", "artifact_digest"),
+            tuple(
+                (
+                    _day(m.time),
+                    m.user,
+                    m.how,
+                    m.target.model,
+                    m.target.version,
+                    m.target.name,
+                    m.artifact_digest,
+                )
+                for m in book.moves
+                if _within(m.time, since)
+            ),
+        ),
+        _table(
+            "denied",
+            "Attempts that were denied",
+            ("time", "user", "endpoint", "reason"),
+            tuple(denied),
+        ),
+        _unused(access, used, now, unused_days),
+        _table(
+            "conflicts",
+            "Who could do both halves of what takes two",
+            ("user", "domain", "conflict"),
+            tuple((c.user, c.domain, str(c)) for c in found),
+        ),
+        _table(
+            "breakglass",
+            "Emergencies",
+            ("time", "user", "object", "ticket", "reason", "reviewed_by"),
+            tuple(
+                (_day(e.invoked), e.user, e.object, e.ticket, e.reason, e.reviewed_by)
+                for e in book.emergencies.values()
+                if _within(e.invoked, since)
+            ),
+        ),
+        _table(
+            "policy_changes",
+            "Policies that came into force",
+            ("time", "policy_digest", "author", "approver"),
+            tuple(changes),
+        ),
+    )
+    return Review(
+        since=since,
+        until=now,
+        tables=tables,
+        decisions=decisions,
+        users=len(access.rules.users),
+        policy_digest=str(access.policy_digest),
+        unused_days=unused_days,
+    )
+
+
+def logged_decisions(entries: Iterable[LoggedEntry]) -> Iterable[dict[str, Any]]:
+    """Every decision in the log, reads included, in its order."""
+    for entry in entries:
+        yield from _decisions(entry)
+
+
+def _decisions(entry: LoggedEntry) -> list[dict[str, Any]]:
+    if entry.payload is None:
+        return []
+    if entry.kind == _DECISION:
+        return [entry.payload]
+    if entry.kind == READS:
+        return [d for d in entry.payload["decisions"] if "decisions" in d]
+    return []
+
+
+def _grants(access: AccessControl) -> Table:
+    rows = []
+    for user in access.rules.users:
+        for domain in _domains(access):
+            for role in access.snapshot.roles_of(user, domain):
+                way = " > ".join(access.snapshot.path_to(user, role, domain))
+                rows.append((user, domain, role, way))
+    return _table(
+        "grants", "Who has which role", ("user", "domain", "role", "through"), tuple(rows)
+    )
+
+
+def _promoters(access: AccessControl) -> Table:
+    """Users who may promote, for each pattern of objects that a rule names."""
+    rows = []
+    for user in access.rules.users:
+        for domain in _domains(access):
+            held = {user, *access.snapshot.roles_of(user, domain)}
+            rows += [
+                (user, domain, rule.object, rule.subject)
+                for rule in access.rules.rules
+                if rule.subject in held
+                and rule.domain in ("*", domain)
+                and rule.effect == "allow"
+                and rule.verb in ("*", "model:*", "model:promote")
+            ]
+    return _table(
+        "promoters",
+        "Who may promote what, before approvals; denials are in the policy",
+        ("user", "domain", "objects", "through"),
+        tuple(dict.fromkeys(rows)),
+    )
+
+
+def _unused(
+    access: AccessControl, used: dict[tuple[str, str], datetime], now: datetime, days: int
+) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for grant in access.rules.grants:
+        if grant.member.startswith("role:"):
+            continue
+        domain = grant.domain if grant.domain != "*" else DEFAULT_DOMAIN
+        reached = {grant.role, *access.snapshot.roles_of(grant.role, domain)}
+        times = [used[key] for role in reached if (key := (grant.member, role)) in used]
+        last = max(times, default=None)
+        if last is None or now - last > timedelta(days=days):
+            rows.append((grant.member, grant.role, grant.domain, _day(last) if last else "never"))
+    return _table(
+        "unused_grants",
+        f"Grants through which nothing was allowed for {days} days",
+        ("user", "role", "domain", "last_used"),
+        tuple(rows),
+    )
+
+
+def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
+    return (
+        _day(time),
+        str(decision["user"]),
+        str(decision.get("endpoint", "")),
+        str(decision.get("reason", "")),
+    )
+
+
+def _domains(access: AccessControl) -> list[str]:
+    named = {r.domain for r in access.rules.rules} | {g.domain for g in access.rules.grants}
+    return sorted((named | {DEFAULT_DOMAIN}) - {"*"})
+
+
+def _distinct(table: Table) -> int:
+    return len(set(table.column("user")))
+
+
+def _table(name: str, title: str, columns: tuple[str, ...], rows: Rows) -> Table:
+    return Table(name=f"access_{name}", title=title, columns=columns, rows=rows)
+
+
+def _within(time: datetime, since: datetime | None) -> bool:
+    return since is None or time >= since
+
+
+def _day(time: datetime) -> str:
+    return time.isoformat(timespec="seconds")

@@ -1,0 +1,147 @@
+"""`auditkit registry`: ask for a promotion, approve it, promote, roll back, load what was approved.
+
+The server's address is taken from --url or MLFLOW_TRACKING_URI; who asks from
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, as MLflow's own
+client does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auditkit.cli.console import harmless, say
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    from auditkit.registry.client import RegistryClient
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Promotions in a guarded MLflow registry.",
+)
+
+Url = Annotated[str, typer.Option("--url", help="The server. Default: $MLFLOW_TRACKING_URI.")]
+Alias = Annotated[str, typer.Option("--alias", help="The alias.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def request(model: str, version: str, alias: Alias, url: Url = "") -> None:
+    """Asks for an alias to be moved to a version."""
+    asked = _client(url).request(model, version, alias=alias)
+    print(asked["request"])
+    say(f"Bound to {asked['artifact_digest']}; needs {asked['approvals_needed']} approvals.")
+
+
+@app.command()
+def approve(request_id: str, url: Url = "") -> None:
+    """Approves what somebody else has asked for."""
+    done = _client(url).approve(request_id)
+    say(f"Approved by {', '.join(done['approvals'])}.")
+
+
+@app.command()
+def reject(
+    request_id: str, reason: Annotated[str, typer.Option(help="Why.")], url: Url = ""
+) -> None:
+    """Rejects a request."""
+    _client(url).reject(request_id, reason=reason)
+
+
+@app.command()
+def promote(model: str, version: str, alias: Alias, url: Url = "") -> None:
+    """Moves an alias to a version, if a rule, the approvals and the evidence are there."""
+    _client(url).promote(model, version, alias=alias)
+    say(f"{model}@{alias} is version {version}.")
+
+
+@app.command()
+def rollback(model: str, alias: Alias, url: Url = "") -> None:
+    """Moves an alias back to the version it pointed to before."""
+    say(f"{model}@{alias} is version {_client(url).rollback(model, alias=alias)['version']}.")
+
+
+@app.command()
+def history(model: str = typer.Argument(""), url: Url = "", as_json: Json = False) -> None:
+    """Requests and moves, and emergencies that nobody has reviewed."""
+    found = _client(url).history(model)
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for row in found["requests"]:
+        _line(row, f"{row['state']:9} {row['request']} by {row['user']}")
+    for row in found["moves"]:
+        _line(row, f"{row['how']:9} by {row['user']}")
+    for row in found["breakglass_unreviewed"]:
+        print(harmless(f"break-glass {row['id']} by {row['user']} ({row['ticket']}) awaits review"))
+
+
+@app.command("break-glass")
+def break_glass(
+    model: str,
+    alias: Alias,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    ticket: Annotated[str, typer.Option(help="The incident's ticket.")],
+    url: Url = "",
+) -> None:
+    """Allows yourself, for a while, to move an alias without an approval; everybody will know."""
+    made = _client(url).break_glass(model, alias=alias, reason=reason, ticket=ticket)
+    print(made["id"])
+    say(f"For {made['valid_minutes']:g} minutes. Somebody else has to review it.")
+
+
+@app.command("review-break-glass")
+def review_break_glass(
+    number: str, findings: Annotated[str, typer.Option(help="What was found.")], url: Url = ""
+) -> None:
+    """Reviews somebody else's break-glass, and so ends it."""
+    _client(url).review_break_glass(number, findings=findings)
+
+
+@app.command()
+def load(
+    what: Annotated[str, typer.Argument(help="A model and an alias, as credit@champion.")],
+    folder: Annotated[Path, typer.Argument(help="An empty folder for its files.")],
+    url: Url = "",
+) -> None:
+    """Fetches what an alias was moved to, and refuses files other than those approved."""
+    from auditkit.canonical import Digest
+    from auditkit.registry import ModelRegistry
+
+    model, _, alias = what.partition("@")
+    if not model or not alias:
+        raise InputError("Name a model and an alias.", remedy="write it as credit@champion")
+    version, digest = _client(url).approved_digest(model, alias=alias)
+    folder.mkdir(parents=True, exist_ok=True)
+    registry = ModelRegistry(_address(url))
+    print(registry.load(model, version, folder, expected=Digest.parse(digest)))
+
+
+def _line(row: dict[str, Any], what: str) -> None:
+    print(harmless(f"{row['time'][:19]}  {row['model']} {row['version']} > {row['name']}  {what}"))
+
+
+def _address(url: str) -> str:
+    address = url or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not address:
+        raise InputError(
+            "The registry's address is not known.", remedy="give --url or set MLFLOW_TRACKING_URI"
+        )
+    return address
+
+
+def _client(url: str) -> RegistryClient:
+    from auditkit.registry.client import RegistryClient
+
+    return RegistryClient(
+        _address(url),
+        user=os.environ.get("MLFLOW_TRACKING_USERNAME"),
+        password=os.environ.get("MLFLOW_TRACKING_PASSWORD"),
+        token=os.environ.get("MLFLOW_TRACKING_TOKEN"),
+    )

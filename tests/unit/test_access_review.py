@@ -1,0 +1,165 @@
+"""Reviews, lint, differences, and the commands that show them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from auditkit.access import AccessControl, Rules
+from auditkit.access.approvals import BROKEN, DONE, POLICY
+from auditkit.access.control import read_texts
+from auditkit.access.lint import lint
+from auditkit.access.review import review
+from auditkit.access.rules import Grant, Rule
+from auditkit.cli import run
+from auditkit.errors import PolicyError
+from auditkit.ledger import Ledger, NoteSigner
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def access_with(*grants: str, extra: str = "") -> AccessControl:
+    texts = read_texts(None)
+    texts["policy.csv"] += "".join(f"g, {grant}, *\n" for grant in grants) + extra
+    return AccessControl.from_texts(texts)
+
+
+@pytest.fixture
+def access():
+    return access_with(
+        "ann, role:trainer", "mia, role:release-manager", "max, role:release-manager"
+    )
+
+
+@pytest.fixture
+def logged(tmp_path, access):
+    """A log of a few days, and its public key."""
+    now = [NOW - timedelta(days=100)]
+    signer = NoteSigner.generate("auditkit.local/log")
+
+    def decision(user: str, verb: str, obj: str) -> dict[str, object]:
+        d = access.decide(user, verb, obj)
+        part = {"verb": verb, "object": obj, "allowed": d.allowed, "rule": d.rule}
+        return {
+            "user": user,
+            "endpoint": "_x",
+            "domain": "default",
+            "allowed": d.allowed,
+            "reason": d.reason,
+            "decisions": [part],
+        }
+
+    path = tmp_path / "ledger.db"
+    with Ledger.open(f"sqlite:///{path}", key=signer, clock=lambda: now[0]) as log:
+        policy = {"policy_digest": "sha256:p", "author": "adam", "approver": "paula"}
+        log.append(kind=POLICY, payload=policy)
+        champion = "models/m/aliases/champion"
+        log.append(kind="access.decision", payload=decision("max", "model:promote", champion))
+        now[0] = NOW - timedelta(days=1)
+        log.append(kind="access.decision", payload=decision("ann", "model:promote", champion))
+        log.append(kind="access.decision", payload=decision("mia", "model:promote", champion))
+        reads = {"decisions": [decision("ann", "model:register", "models/m"), {"outcome_of": "x"}]}
+        log.append(kind="access.reads", payload=reads)
+        place = {"model": "m", "version": "1", "kind": "alias", "name": "champion"}
+        log.append(kind=DONE, payload={**place, "user": "mia", "how": "promoted"})
+        broken = {"id": "b", "user": "mia", "object": champion, "valid_minutes": 60}
+        log.append(kind=BROKEN, payload={**broken, "reason": "outage", "ticket": "=INC"})
+        entries = list(log.entries())
+    return path, str(signer.verifier), entries
+
+
+def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
+    found = review(access, logged[2], now=NOW)
+    assert found.decisions == 4
+    assert ("mia", "default", "role:release-manager", "mia > role:release-manager") in found.table(
+        "grants"
+    ).rows
+    assert ("ann", "default", "role:viewer", "ann > role:trainer > role:viewer") in found.table(
+        "grants"
+    ).rows
+    may = {(r[0], r[2]) for r in found.table("promoters").rows}
+    assert may == {("ann", "models/*/aliases/staging"), ("mia", "models/**"), ("max", "models/**")}
+    assert [r[1] for r in found.table("denied").rows] == ["ann"]
+    assert [r[1] for r in found.table("moves").rows] == ["mia"]
+    assert [(r[0], r[3][:10]) for r in found.table("unused_grants").rows] == [("max", "2026-08-16")]
+    values = {m.name: m.value for m in found.to_evidence().measurements}
+    assert values == {
+        "users": 3,
+        "promoters": 3,
+        "denied": 1,
+        "promotions": 1,
+        "unused_grants": 1,
+        "sod_conflicts": 0,
+        "breakglass_uses": 1,
+        "breakglass_unreviewed": 1,
+        "policy_changes": 1,
+        "self_approved_policy_changes": 0,
+    }
+    recent = review(access, logged[2], now=NOW, since=NOW - timedelta(days=2))
+    assert (recent.decisions, len(recent.table("policy_changes").rows)) == (3, 0)
+
+
+def test_lint_finds_what_loads_and_is_wrong():
+    rule = Rule("role:a", "*", "models/**", "model:read", "allow", 1)
+    chain = tuple(Grant(f"role:r{i}", f"role:r{i + 1}", "*") for i in range(11))
+    codes = {f.code for f in lint(Rules((rule, rule), (Grant("ann", "role:b", "*"), *chain)))}
+    assert codes == {"long-chain", "no-approver", "empty-role", "unheld-role", "twice"}
+    with pytest.raises(PolicyError, match="steps"):
+        AccessControl(Rules((rule,), chain))
+    crossing = (Grant("ann", "role:b", "prod"), Grant("role:b", "role:a", "*"))
+    with pytest.raises(PolicyError, match="crosses"):
+        AccessControl(Rules((rule,), crossing))
+
+
+def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, capsys, logged):
+    monkeypatch.chdir(tmp_path)
+
+    def auditkit(*arguments: str) -> tuple[int, str]:
+        code = run(["access", *arguments])
+        return code, capsys.readouterr().out
+
+    assert auditkit("init", "access")[0] == 0
+    for user, role in [
+        ("adam", "admin"),
+        ("paula", "policy-approver"),
+        ("ann", "trainer"),
+        ("mia", "release-manager"),
+    ]:
+        assert auditkit("grant", user, role, "--by", "adam")[0] == 0, user
+    assert auditkit("approve", "--by", "adam")[0] == 2  # their own draft
+    assert auditkit("approve", "--by", "mia")[0] == 2  # no such right
+    assert auditkit("approve", "--by", "paula")[0] == 0
+    code, out = auditkit("check", "mia", "model:promote", "models/m/aliases/champion")
+    assert (code, out.split("\n")[0]) == (0, "allowed")
+    code, out = auditkit("check", "ann", "model:promote", "models/m/aliases/champion", "--json")
+    assert code == 10
+    assert json.loads(out)["reason"] == "no rule allows it"
+    assert auditkit("lint")[0] == 0
+    assert auditkit("grant", "mia", "trainer", "--by", "ann")[0] == 2
+    assert auditkit("init", "other")[0] == 0
+    assert auditkit("diff", "access", "other")[0] == 10
+    assert auditkit("grant", "mia", "trainer", "--by", "adam")[0] == 0
+    code, out = auditkit("lint")
+    assert code == 10
+    assert "mia may model:register (role:trainer) and model:promote" in out
+    assert auditkit("revoke", "mia", "trainer", "--by", "adam")[0] == 0
+    assert auditkit("revoke", "mia", "trainer", "--by", "adam")[0] == 2
+    assert "ann > role:trainer > role:viewer" in auditkit("roles")[1]
+    path, key, _ = logged
+    common = ["--log", str(path), "--key", key]
+    assert "Attempts that were denied (1)" in auditkit("review", *common)[1]
+    assert auditkit("review", *common, "--csv", "out")[0] == 0
+    with (tmp_path / "out" / "access_breakglass.csv").open() as file:
+        assert next(csv.DictReader(file))["ticket"] == "'=INC"
+    # max is not in this policy: what he was allowed would now be denied.
+    code, out = auditkit("simulate", "access", *common)
+    assert code == 10
+    assert [line.split()[0] for line in out.splitlines()[1:]] == ["max"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
+    assert auditkit("user", "add", "ann")[0] == 0
+    assert (tmp_path / "users.json").stat().st_mode & 0o777 == 0o600
+    assert auditkit("user", "remove", "bob")[0] == 2
