@@ -1,4 +1,4 @@
-"""What is wrong with a policy that can be read: roles that lead nowhere, links that Casbin loses."""
+"""What is wrong with a readable policy: roles that lead nowhere, links that Casbin loses."""
 
 from __future__ import annotations
 

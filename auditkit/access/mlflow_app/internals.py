@@ -142,7 +142,12 @@ class Stores:
     """What the server's stores know, as far as a decision needs it."""
 
     def model_name(self, name: str) -> str:
-        """A model's name as the store has it; the name itself if there is no such model."""
+        """A model's name as the store has it; the name itself if there is no such model.
+
+        SQLite and PostgreSQL tell `Fraud` from `fraud`, so there the name is the store's own.
+        """
+        if self._tells_case():
+            return name
         try:
             return str(self._registry().get_registered_model(name).name)
         except Exception as error:
@@ -297,6 +302,10 @@ class Stores:
                 "The version's files cannot be read by the server.",
                 remedy="check the artifact store and the version's source",
             ) from error
+
+    def _tells_case(self) -> bool:
+        engine = getattr(self._registry(), "engine", None)
+        return engine is not None and engine.dialect.name in ("sqlite", "postgresql")
 
     def _registry(self) -> Any:
         return _handlers()._get_model_registry_store()
