@@ -22,11 +22,18 @@ import typer
 
 import auditkit
 from auditkit import errors
-<<<<<<< HEAD
-from auditkit.cli import audit, deid, explain, keys, ledger, letter, reperform, verify
-=======
-from auditkit.cli import access, audit, deid, explain, keys, ledger, letter, registry, verify
->>>>>>> 4539b51 (Review access, lint, diff and simulate policies, and drive it all from the command line)
+from auditkit.cli import (
+    access,
+    audit,
+    deid,
+    explain,
+    keys,
+    ledger,
+    letter,
+    registry,
+    reperform,
+    verify,
+)
 from auditkit.cli.console import complain
 
 INTERNAL_ERROR: Final = 1
