@@ -1,0 +1,208 @@
+"""Keys that never leave their hardware (PKCS#11) or their service (a cloud's KMS).
+
+Why a seam for services, and no client of one: every cloud has its own client, its own
+authentication and its own release rhythm. What a signer needs of them is one call, which each
+offers under another name (AWS KMS `Sign` with MessageType DIGEST, Google `AsymmetricSign`, Azure
+Key Vault `sign`, whose r and s are to be put in DER). So the caller gives an object with that one
+method; the cost is ten lines on their side.
+
+Laws:
+    - The PIN is held for as long as the key object and shown by nothing.
+    - Every signature is checked with the public key before use (`sign_checked`), so that a
+      service that signs with another key, or in another form, is found at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from auditkit.errors import KeyFileError, MissingExtraError
+from auditkit.signing.certificates import read_certificates
+from auditkit.signing.private_keys import PublicKey, accepted, algorithm_of
+from auditkit.signing.signer import Signer
+
+
+class KeyService(Protocol):
+    """What a cloud's key service is asked for. Implement it with that cloud's client."""
+
+    def sign_digest(self, key_id: str, digest: bytes, algorithm: str) -> bytes:
+        """Signs a digest.
+
+        Args:
+            key_id: As the service names the key.
+            digest: SHA-256 of the message, 32 bytes.
+            algorithm: "ECDSA P-256", "ECDSA P-384" or "RSA ...": ECDSA answers in DER, RSA by
+                PKCS #1 v1.5.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceKey:
+    """A key in a cloud's key service.
+
+    Attributes:
+        service: The client.
+        key_id: As the service names the key.
+        public: The public half, from the certificate that was issued for it.
+    """
+
+    service: KeyService
+    key_id: str
+    public: PublicKey
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half."""
+        return self.public
+
+    def sign(self, message: bytes) -> bytes:
+        """Has the service sign the digest of a message.
+
+        Raises:
+            KeyFileError: If the service fails, for whatever reason of its own.
+        """
+        digest = hashlib.sha256(message).digest()
+        try:
+            return self.service.sign_digest(self.key_id, digest, algorithm_of(self.public))
+        except Exception as error:  # each client has exceptions of its own
+            raise KeyFileError(
+                f"The key service did not sign: {type(error).__name__}.",
+                remedy="check that this machine may use the key",
+            ) from error
+
+
+def service_signer(service: KeyService, key_id: str, *, certificate: bytes) -> Signer:
+    """A signer whose key lies in a cloud's key service.
+
+    Args:
+        service: The client.
+        key_id: As the service names the key.
+        certificate: PEM or DER of the certificate issued for the key, then of its issuers.
+
+    Raises:
+        KeyFileError: If the certificate cannot be read.
+    """
+    chain = read_certificates(certificate)
+    key = ServiceKey(service=service, key_id=key_id, public=accepted(chain[0].public_key()))
+    return Signer.of([key], chain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenKey:
+    """A key in a PKCS#11 token: a smart card, an HSM, SoftHSM.
+
+    Attributes:
+        module: Path of the token's library.
+        token: The token's label.
+        label: The key's label.
+        pin: The user's PIN.
+        public: The public half, from the certificate.
+    """
+
+    module: str
+    token: str
+    label: str
+    pin: str = field(repr=False)
+    public: PublicKey
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The public half."""
+        return self.public
+
+    def sign(self, message: bytes) -> bytes:
+        """Has the token sign a message.
+
+        Raises:
+            KeyFileError: If token, PIN or key do not serve.
+        """
+        pkcs11 = _library()
+        with _session(self.module, self.token, self.pin) as session:
+            try:
+                key = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=self.label)
+                return _sign(key, self.public, message)
+            except pkcs11.PKCS11Error as error:
+                raise KeyFileError(
+                    f"The token did not sign with {self.label!r}: {type(error).__name__}.",
+                    remedy="check the key's label and that it may sign",
+                ) from error
+
+
+def token_signer(
+    module: str | Path,
+    *,
+    token: str,
+    label: str,
+    pin: str,
+    certificate: bytes | None = None,
+) -> Signer:
+    """A signer whose key lies in a PKCS#11 token.
+
+    Args:
+        module: Path of the token's library, as /usr/lib/softhsm/libsofthsm2.so.
+        token: The token's label.
+        label: The label of key and certificate in it.
+        pin: The user's PIN.
+        certificate: PEM or DER of the certificate and its issuers; None: it lies in the token.
+
+    Raises:
+        KeyFileError: If the token cannot be opened or holds no such key or certificate.
+        MissingExtraError: If python-pkcs11 is not installed.
+    """
+    chain = read_certificates(certificate or _stored_certificate(str(module), token, label, pin))
+    public = accepted(chain[0].public_key())
+    key = TokenKey(module=str(module), token=token, label=label, pin=pin, public=public)
+    return Signer.of([key], chain)
+
+
+def _stored_certificate(module: str, token: str, label: str, pin: str) -> bytes:
+    pkcs11 = _library()
+    wanted = {
+        pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE,
+        pkcs11.Attribute.LABEL: label,
+    }
+    with _session(module, token, pin) as session:
+        for found in session.get_objects(wanted):
+            return bytes(found[pkcs11.Attribute.VALUE])
+    raise KeyFileError(
+        f"The token holds no certificate with the label {label!r}.",
+        remedy="store it in the token, or give it as certificate=",
+    )
+
+
+def _sign(key: Any, public: PublicKey, message: bytes) -> bytes:
+    pkcs11 = _library()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return bytes(key.sign(message, mechanism=pkcs11.Mechanism.EDDSA))
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        from pkcs11.util.ec import encode_ecdsa_signature
+
+        digest = hashlib.sha256(message).digest()
+        return bytes(encode_ecdsa_signature(key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA)))
+    return bytes(key.sign(message, mechanism=pkcs11.Mechanism.SHA256_RSA_PKCS))
+
+
+def _session(module: str, token: str, pin: str) -> Any:
+    pkcs11 = _library()
+    try:
+        return pkcs11.lib(module).get_token(token_label=token).open(user_pin=pin)
+    except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
+        raise KeyFileError(
+            f"The token {token!r} cannot be opened: {type(error).__name__}.",
+            remedy="check the module's path, the token's label and the PIN",
+        ) from error
+
+
+def _library() -> Any:
+    try:
+        import pkcs11
+    except ImportError as error:
+        raise MissingExtraError(
+            "pkcs11", extra="pkcs11", purpose="Signing with a PKCS#11 token"
+        ) from error
+    return pkcs11

@@ -1,0 +1,164 @@
+"""Keys in a token (SoftHSM, a real PKCS#11 library) and behind a service (a fake one)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from auditkit.errors import KeyFileError
+from auditkit.signing import LocalKey
+from auditkit.signing.certificates import self_signed, to_pem
+from auditkit.signing.tokens import service_signer, token_signer
+from auditkit.verification import ClaimState, verify
+from tests.support.small_report import signed_report
+
+MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
+PIN = "8723"
+
+
+def new_key(kind):
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory):
+    """A SoftHSM token with an ECDSA and an RSA key; the first with its certificate."""
+    assert MODULE.exists(), "these tests need SoftHSM: apt-get install softhsm2"
+    folder = tmp_path_factory.mktemp("softhsm")
+    (folder / "tokens").mkdir()
+    config = folder / "softhsm2.conf"
+    config.write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
+    os.environ["SOFTHSM2_CONF"] = str(config)
+
+    def util(*arguments):
+        subprocess.run(["softhsm2-util", *arguments], check=True, capture_output=True)
+
+    util("--init-token", "--free", "--label", "audit", "--pin", PIN, "--so-pin", "12345678")
+    certificates = {}
+    for number, kind in enumerate(("ecdsa", "rsa"), start=1):
+        key = new_key(kind)
+        path = folder / f"{kind}.pem"
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        util("--import", path, "--token", "audit", "--label", kind, "--id", f"0{number}",
+             "--pin", PIN)  # fmt: skip
+        path.unlink()
+        certificates[kind] = self_signed(LocalKey(key), name=f"Bank {kind}")
+    import pkcs11
+
+    with pkcs11.lib(str(MODULE)).get_token(token_label="audit").open(user_pin=PIN, rw=True) as s:
+        s.create_object(
+            {
+                pkcs11.Attribute.CLASS: pkcs11.ObjectClass.CERTIFICATE,
+                pkcs11.Attribute.CERTIFICATE_TYPE: pkcs11.CertificateType.X_509,
+                pkcs11.Attribute.LABEL: "ecdsa",
+                pkcs11.Attribute.TOKEN: True,
+                pkcs11.Attribute.SUBJECT: certificates["ecdsa"].subject.public_bytes(),
+                pkcs11.Attribute.VALUE: certificates["ecdsa"].public_bytes(Encoding.DER),
+            }
+        )
+    return certificates
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_a_token_signs_reports_and_statements(token, kind):
+    signer = token_signer(
+        MODULE, token="audit", label=kind, pin=PIN, certificate=to_pem(token[kind])
+    )
+    found = verify(signed_report(signer), trust=[token[kind]])
+    for claim in ("signature", "signer", "envelope"):
+        assert found.claim(claim).state is ClaimState.TRUE, found.claim(claim)
+    assert PIN not in repr(signer) + repr(signer.key)
+
+
+def test_the_certificate_may_lie_in_the_token(token):
+    signer = token_signer(MODULE, token="audit", label="ecdsa", pin=PIN)
+    assert signer.certificate == token["ecdsa"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pin": "0000"}, "cannot be opened"),
+        ({"token": "absent"}, "cannot be opened"),
+        ({"module": "/nowhere.so"}, "cannot be opened"),
+        ({"label": "rsa"}, "no certificate with the label 'rsa'"),
+    ],
+)
+def test_what_is_wrong_with_a_token_is_said_without_the_pin(token, changes, message):
+    options = {"module": MODULE, "token": "audit", "label": "ecdsa", "pin": PIN} | changes
+    with pytest.raises(KeyFileError, match=message) as caught:
+        token_signer(options.pop("module"), **options)
+    assert options["pin"] not in str(caught.value)
+
+
+def test_a_key_that_is_not_in_the_token_is_an_error(token):
+    signer = token_signer(
+        MODULE, token="audit", label="absent", pin=PIN, certificate=to_pem(token["rsa"])
+    )
+    with pytest.raises(KeyFileError, match="did not sign"):
+        signer.sign_statement(b"{}")
+
+
+def test_a_certificate_of_another_key_is_found_at_signing(token):
+    signer = token_signer(
+        MODULE, token="audit", label="ecdsa", pin=PIN, certificate=to_pem(other_certificate())
+    )
+    with pytest.raises(KeyFileError, match="does not verify"):
+        signer.sign_statement(b"{}")
+
+
+def other_certificate():
+    return self_signed(LocalKey(new_key("ecdsa")), name="Another")
+
+
+# A key service
+
+
+class FakeService:
+    """What a cloud's client looks like after ten lines of the caller's."""
+
+    def __init__(self, keys):
+        self.keys = keys
+        self.asked = []
+
+    def sign_digest(self, key_id, digest, algorithm):
+        self.asked.append((key_id, len(digest), algorithm))
+        key = self.keys[key_id]
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key.sign(digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
+        return key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+
+
+@pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
+def test_a_service_signs_reports_and_sees_digests_only(kind):
+    key = new_key(kind)
+    certificate = self_signed(LocalKey(key), name="Bank in the cloud")
+    service = FakeService({"projects/1/keys/7": key})
+    signer = service_signer(service, "projects/1/keys/7", certificate=to_pem(certificate))
+    found = verify(signed_report(signer), trust=[certificate])
+    assert found.claim("signature").state is ClaimState.TRUE
+    assert {size for _, size, _ in service.asked} == {32}
+    assert len(service.asked) == 2
+
+
+def test_a_service_that_fails_or_uses_another_key_is_an_error():
+    key = new_key("ecdsa")
+    certificate = to_pem(self_signed(LocalKey(key), name="Bank"))
+    with pytest.raises(KeyFileError, match="did not sign: KeyError"):
+        service_signer(FakeService({}), "k", certificate=certificate).sign_statement(b"{}")
+    other = FakeService({"k": new_key("ecdsa")})
+    with pytest.raises(KeyFileError, match="does not verify"):
+        service_signer(other, "k", certificate=certificate).sign_statement(b"{}")
