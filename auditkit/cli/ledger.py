@@ -8,40 +8,38 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from auditkit.cli import ledger_witness
 from auditkit.cli.console import say
-from auditkit.cli.keys import LOG_NAME, Folder, key_folder, open_store
-from auditkit.errors import InputError, KeyFileError, LedgerError
+from auditkit.cli.keys import LOG_NAME, Folder
+from auditkit.cli.ledger_open import (
+    By,
+    Head,
+    Key,
+    Log,
+    Name,
+    Reason,
+    public_keys,
+    read_bytes,
+    reading,
+    signer,
+    text,
+    url,
+    writing,
+)
 
 UNCHECKED: Final = 11
 
 app = typer.Typer(no_args_is_help=True, help="The append-only log: check, prove, witness, keep.")
-witness_app = typer.Typer(
-    no_args_is_help=True, help="Have a second party sign that the log only grew."
-)
 hold_app = typer.Typer(no_args_is_help=True, help="Keep payloads from being destroyed.")
-app.add_typer(witness_app, name="witness")
+app.add_typer(ledger_witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
 
-Log = Annotated[str, typer.Argument(help="A SQLite file, or postgresql://user@host/name.")]
-Key = Annotated[
-    list[str] | None,
-    typer.Option("--key", help="The log's public key: its line, or a file of lines."),
-]
-Keys = Folder
-Name = Annotated[str, typer.Option("--name", help="The log's name, with --keys.")]
-Head = Annotated[
-    Path | None,
-    typer.Option("--head", help="The file that keeps the head. Default: beside the log."),
-]
-By = Annotated[str, typer.Option("--by", help="Who does it, for the record.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record; no personal data.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
@@ -49,7 +47,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.
 def verify(
     log: Log,
     key: Key = None,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     head: Head = None,
     checkpoint: Annotated[
@@ -62,8 +60,8 @@ def verify(
     Exit code 12 if anything is not as it was logged, and 11 if the log could not be compared with
     anything outside its own database, so that an old copy would pass.
     """
-    kept = None if checkpoint is None else _text(checkpoint)
-    with _reading(log, key, keys, name, head) as opened:
+    kept = None if checkpoint is None else text(checkpoint)
+    with reading(log, key, keys, name, head) as opened:
         report = opened.verify(checkpoint=kept)
     found = {
         "origin": report.origin,
@@ -92,7 +90,7 @@ def prove(
     log: Log,
     index: Annotated[int, typer.Argument(help="The entry's place in the log, from 0.")],
     key: Key = None,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     size: Annotated[
         int | None, typer.Option("--size", help="Lead to the kept checkpoint of this size.")
@@ -102,7 +100,7 @@ def prove(
     ] = False,
 ) -> None:
     """Prints the receipt of an entry: its payload, its proof, a signed checkpoint."""
-    with _reading(log, key, keys, name, None) as opened:
+    with reading(log, key, keys, name) as opened:
         receipt = opened.prove(index, size=size)
     if tlog_proof:
         print(receipt.to_proof_text(), end="")
@@ -111,9 +109,9 @@ def prove(
 
 
 @app.command()
-def checkpoint(log: Log, keys: Keys = None, name: Name = LOG_NAME, head: Head = None) -> None:
+def checkpoint(log: Log, keys: Folder = None, name: Name = LOG_NAME, head: Head = None) -> None:
     """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later."""
-    with _writing(log, keys, name, head) as opened:
+    with writing(log, keys, name, head) as opened:
         print(opened.checkpoint(), end="")
 
 
@@ -122,7 +120,7 @@ def export(
     log: Log,
     output: Output,
     key: Key = None,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     since: Annotated[
         datetime | None, typer.Option("--since", help="From this time on, UTC.")
@@ -137,7 +135,7 @@ def export(
 
     first = since.replace(tzinfo=UTC) if since else datetime(1970, 1, 1, tzinfo=UTC)
     last = until.replace(tzinfo=UTC) if until else datetime(9000, 1, 1, tzinfo=UTC)
-    with _reading(log, key, keys, name, None) as opened:
+    with reading(log, key, keys, name) as opened:
         begin, end = period(opened, since=first, until=last)
         write_whole(output, b"".join(export_lines(opened, begin=begin, end=end)))
     say(f"Wrote entries {begin} to {end - 1} to {output.name}.")
@@ -151,7 +149,7 @@ def verify_export(
     """Checks an export against the log's public key, without the log."""
     from auditkit.ledger.export import verify_export
 
-    found = verify_export(_bytes(file), _public_keys(key, None, LOG_NAME))
+    found = verify_export(read_bytes(file), public_keys(key, None, LOG_NAME))
     _lines(
         {
             "origin": found.origin,
@@ -162,11 +160,11 @@ def verify_export(
 
 
 @app.command()
-def stats(log: Log, key: Key = None, keys: Keys = None, name: Name = LOG_NAME) -> None:
+def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME) -> None:
     """Prints what the log holds, as JSON: sizes and counts, no payloads."""
     from auditkit.ledger.upkeep import due, holds
 
-    with _reading(log, key, keys, name, None) as opened:
+    with reading(log, key, keys, name) as opened:
         with opened.snapshot() as session:
             size, first, last = session.head().size, None, None
             if size:
@@ -189,7 +187,7 @@ def stats(log: Log, key: Key = None, keys: Keys = None, name: Name = LOG_NAME) -
 def compact(
     log: Log,
     by: By,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, no more.")] = False,
 ) -> None:
@@ -197,7 +195,7 @@ def compact(
     from auditkit.ledger.upkeep import due, expire
 
     now = datetime.now(UTC)
-    with _writing(log, keys, name, None) as opened:
+    with writing(log, keys, name) as opened:
         if dry_run:
             print(json.dumps({"payloads_due": due(opened, now=now)}, indent=2))
             return
@@ -215,7 +213,7 @@ def destroy(
     index: Annotated[list[int], typer.Argument(help="Entries whose payloads are to go.")],
     by: By,
     reason: Reason,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     before_due: Annotated[
         bool, typer.Option("--before-due", help="Although their period is not over.")
@@ -225,7 +223,7 @@ def destroy(
     from auditkit.ledger.upkeep import destroy
 
     now = datetime.now(UTC)
-    with _writing(log, keys, name, None) as opened:
+    with writing(log, keys, name) as opened:
         done = destroy(opened, index, by=by, reason=reason, now=now, before_due=before_due)
     say(f"Entry {done.index} records it: {done.count} payloads destroyed.")
 
@@ -235,17 +233,17 @@ def rotate(
     log: Log,
     new: Annotated[str, typer.Argument(help="Where the next segment is to lie.")],
     by: By,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
     """Seals the log, goes on in a new segment, and prints the sealed one's last checkpoint."""
     from auditkit.ledger import Ledger
     from auditkit.ledger.rotation import next_origin, rotate
 
-    with _writing(log, keys, name, None) as old:
-        signer, former = _signer(keys, name)
+    with writing(log, keys, name) as old:
+        key, former = signer(keys, name)
         with Ledger.open(
-            _url(new), key=signer, former_keys=former, origin=next_origin(old.origin)
+            url(new), key=key, former_keys=former, origin=next_origin(old.origin)
         ) as opened:
             print(rotate(old, opened, by=by, now=datetime.now(UTC)), end="")
 
@@ -256,7 +254,7 @@ def hold_place(
     title: Annotated[str, typer.Argument(help="The hold's name, as that of the matter.")],
     by: By,
     reason: Reason,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="Only entries of a kind.")
@@ -269,7 +267,7 @@ def hold_place(
     from auditkit.ledger.upkeep import place_hold
 
     hold = Hold(name=title, by=by, reason=reason, kinds=tuple(kind or ()), begin=begin, end=end)
-    with _writing(log, keys, name, None) as opened:
+    with writing(log, keys, name) as opened:
         say(f"Entry {place_hold(opened, hold)} records it.")
 
 
@@ -279,192 +277,14 @@ def hold_release(
     title: Annotated[str, typer.Argument(help="The hold's name.")],
     by: By,
     reason: Reason,
-    keys: Keys = None,
+    keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
     """Releases a legal hold."""
     from auditkit.ledger.upkeep import release_hold
 
-    with _writing(log, keys, name, None) as opened:
+    with writing(log, keys, name) as opened:
         say(f"Entry {release_hold(opened, title, by=by, reason=reason)} records it.")
-
-
-@witness_app.command("serve")
-def witness_serve(
-    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
-    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
-    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
-    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="The port; 0 picks one.")] = 8722,
-) -> None:
-    """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank."""
-    from auditkit.ledger.witness_http import witness_server
-
-    witness, line = _witness(keys, name, log_key, state)
-    server = witness_server(witness, host=host, port=port)
-    print(json.dumps({"port": server.server_address[1], "key": line}), flush=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        say("The witness stopped.")
-    finally:
-        server.server_close()
-
-
-@witness_app.command("sign")
-def witness_sign(
-    request: Annotated[Path, typer.Argument(help="What 'witness request' wrote.")],
-    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
-    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
-    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
-    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
-) -> None:
-    """Prints the witness's line for a request that came by file."""
-    witness, line = _witness(keys, name, log_key, state)
-    print(witness.sign(_text(request)), end="")
-    say(f"The witness's public key: {line}")
-
-
-@witness_app.command("request")
-def witness_request(
-    log: Log,
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
-    keys: Keys = None,
-    name: Name = LOG_NAME,
-    old_size: Annotated[
-        int | None, typer.Option("--old-size", help="What it signed last, if that got lost.")
-    ] = None,
-) -> None:
-    """Prints a request to a witness over the newest checkpoint."""
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import last_cosigned, request_for
-
-    witness = NoteVerifier.parse(witness_key)
-    with _writing(log, keys, name, None) as opened:
-        known = last_cosigned(opened, witness) if old_size is None else old_size
-        print(request_for(opened, old_size=known), end="")
-
-
-@witness_app.command("add")
-def witness_add(
-    log: Log,
-    request: Annotated[Path, typer.Argument(help="The request.")],
-    answer: Annotated[Path, typer.Argument(help="The witness's line.")],
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
-    keys: Keys = None,
-    name: Name = LOG_NAME,
-) -> None:
-    """Keeps a witness's line with its checkpoint, and prints both."""
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import keep_cosignature
-
-    witness = NoteVerifier.parse(witness_key)
-    with _writing(log, keys, name, None) as opened:
-        print(keep_cosignature(opened, _text(request), _text(answer), witness), end="")
-
-
-@witness_app.command("submit")
-def witness_submit(
-    log: Log,
-    url: Annotated[str, typer.Argument(help="Where the witness answers.")],
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
-    keys: Keys = None,
-    name: Name = LOG_NAME,
-) -> None:
-    """Asks a witness over HTTP, keeps its line, and prints the checkpoint."""
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness_http import submit
-
-    with _writing(log, keys, name, None) as opened:
-        print(submit(opened, url, NoteVerifier.parse(witness_key)), end="")
-
-
-def _witness(keys: Path, name: str, log_keys: Sequence[str], state: Path) -> tuple[Any, str]:
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import Witness
-
-    signer, _ = _signer(keys, name)
-    witness = Witness(
-        signer=signer,
-        logs=[NoteVerifier.parse(line) for line in log_keys],
-        folder=state,
-        clock=lambda: datetime.now(UTC),
-    )
-    return witness, str(signer.witness_verifier)
-
-
-def _reading(
-    log: str, key: list[str] | None, keys: Path | None, name: str, head: Path | None
-) -> Any:
-    from auditkit.ledger import Ledger
-
-    present, *former = _public_keys(key, keys, name)
-    return Ledger.open(_url(log), key=present, former_keys=former, head=head)
-
-
-def _writing(log: str, keys: Path | None, name: str, head: Path | None) -> Any:
-    from auditkit.ledger import Ledger
-
-    signer, former = _signer(keys, name)
-    if "://" not in log and not Path(log).exists():
-        raise LedgerError(f"There is no log {Path(log).name}.", remedy="check the path")
-    return Ledger.open(_url(log), key=signer, former_keys=former, head=head)
-
-
-def _signer(keys: Path | None, name: str) -> Any:
-    from auditkit.ledger import NoteSigner
-
-    store = _store(keys)
-    signer = NoteSigner.from_pem(store.log_key_pem(), name=name)
-    return signer, _public_keys(None, keys, name)[1:]
-
-
-def _public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Any]:
-    from auditkit.ledger import NoteVerifier
-
-    if key:
-        lines: list[str] = []
-        for one in key:
-            is_line = one.count("+") >= 2 and not Path(one).exists()
-            lines += [one] if is_line else _text(Path(one)).split()
-        found = [NoteVerifier.parse(line) for line in lines]
-    else:
-        found = [NoteVerifier.of(name, one) for one in _store(keys).log_public_keys()]
-    if not found:
-        raise KeyFileError("There is no public key of a log.", remedy="give --key, or --keys")
-    return found
-
-
-def _store(keys: Path | None) -> Any:
-    """The key store, which needs to be there: a new key opens no log that exists."""
-    folder = key_folder(keys)
-    if not folder.is_dir():
-        raise KeyFileError(
-            f"There is no key store {folder.name}.",
-            remedy="give --keys, or the log's public key with --key",
-        )
-    return open_store(folder)
-
-
-def _url(log: str) -> str:
-    return log if "://" in log else f"sqlite:///{log}"
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file {path.name} cannot be read.", remedy="check the path"
-        ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return _bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"The file {path.name} is not text.") from error
 
 
 def _lines(found: dict[str, Any]) -> None:

@@ -13,14 +13,10 @@ itself: that its owner, who holds the key and the database, shows everyone the s
 keep checkpoints elsewhere or let witnesses sign them.
 """
 
+from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.entry import Entry
 from auditkit.ledger.log import Ledger
-from auditkit.ledger.note import (
-    Checkpoint,
-    NoteSigner,
-    NoteVerifier,
-    open_checkpoint,
-)
+from auditkit.ledger.note import NoteSigner, NoteVerifier
 from auditkit.ledger.receipt import (
     Receipt,
     verify_cosignatures,

@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from auditkit.canonical import Json, canonical_bytes, parse_json
 from auditkit.errors import InputError, VerificationError
+from auditkit.ledger.checkpoint import open_checkpoint
 from auditkit.ledger.entry import Entry, milliseconds
-from auditkit.ledger.note import NoteVerifier, open_checkpoint
+from auditkit.ledger.note import NoteVerifier
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.receipt import Receipt
 from auditkit.ledger.store import as_entry

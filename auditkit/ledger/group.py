@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from auditkit.errors import LedgerError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -91,11 +93,14 @@ class GroupCommit(Generic[Item, Result]):
             results = self._commit([waiting.item for waiting in batch])
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - each of those who wait gets it
             for waiting in batch:
                 waiting.error = error
-            if not isinstance(error, Exception):
-                raise
+        except BaseException:
+            # Ctrl-C is for the thread that it hit; the others learn that their commit is off.
+            for waiting in batch:
+                waiting.error = LedgerError("The commit was interrupted.", remedy="append again")
+            raise
         finally:
             with self._changed:
                 self._writers = min(len(batch) + len(self._queue), _LARGEST)

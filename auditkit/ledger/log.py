@@ -16,7 +16,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,7 @@ from typing import Final, Self
 
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError, VerificationError
+from auditkit.ledger.checkpoint import Checkpoint, speaks_for
 from auditkit.ledger.entry import (
     SALT_BYTES,
     Entry,
@@ -35,7 +36,7 @@ from auditkit.ledger.entry import (
 from auditkit.ledger.group import GroupCommit
 from auditkit.ledger.growth import Edge
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.note import Checkpoint, NoteSigner, NoteVerifier, speaks_for
+from auditkit.ledger.note import NoteSigner, NoteVerifier, split_note
 from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.receipt import Receipt
@@ -47,7 +48,6 @@ OWN: Final = "ledger."
 SEALED: Final = "ledger.sealed"
 CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 _CLOCK_SLACK_MS: Final = 60_000
-_ROWS: Final = 1000
 
 Item = tuple[str, str, bytes, bytes]  # Kind, retention class, salt, body.
 
@@ -170,9 +170,10 @@ class Ledger(LogReader):
 
     def close(self) -> None:
         """Gives back files and connections."""
-        for one in (self._reader, self._writer, self._head):
-            if one is not None:
-                one.close()
+        with ExitStack() as stack:
+            for one in (self._head, self._writer, self._reader):
+                if one is not None:
+                    stack.callback(one.close)
 
     def __enter__(self) -> Self:
         return self
@@ -206,10 +207,6 @@ class Ledger(LogReader):
         """
         if isinstance(kind, str) and kind.startswith(OWN):
             raise InputError("Kinds that begin with 'ledger.' are the log's own.")
-        return self.record(kind, payload, retention)
-
-    def record(self, kind: str, payload: Mapping[str, Json], retention: str) -> Receipt:
-        """As `append`, for the log's own kinds too: what was destroyed, held, sealed."""
         if not is_name(kind) or not is_name(retention):
             raise InputError(
                 "Kinds and retention classes are named in lower case: letters, digits, . _ -",
@@ -352,6 +349,8 @@ class Ledger(LogReader):
         """The log's edge now, after whatever other processes added."""
         head, known = session.head(), self._edge
         if head.size == known.size:
+            if Checkpoint.parse(split_note(head.note)[0]).root != known.root:
+                raise VerificationError("The log's entries are not those that were there.")
             return known
         if head.size < known.size:
             raise VerificationError(

@@ -1,8 +1,7 @@
-"""Signed notes and checkpoints: what a log says of itself, as text that a person can read.
+r"""Signed notes: text that a person can read, followed by one line for each signature.
 
-A note is text followed by one line for each signature (C2SP signed-note). A checkpoint is a note
-of three lines: which log, how many entries, the root over them (C2SP tlog-checkpoint). A witness
-adds its own line, with the time at which it saw the log (C2SP tlog-cosignature).
+A log signs its checkpoints so (C2SP signed-note). A witness adds its own line, with the time at
+which it saw the log (C2SP tlog-cosignature).
 
 Laws:
     - `str(NoteVerifier.parse(text)) == text`; a note is verified as the bytes that were signed,
@@ -13,9 +12,9 @@ Laws:
 
 Example:
     >>> signer = NoteSigner.generate("example.com/log")
-    >>> note = signer.sign(Checkpoint(origin="example.com/log", size=0, root=EMPTY_ROOT).body())
-    >>> open_checkpoint(note, [signer.verifier]).size
-    0
+    >>> text, signed = open_note(signer.sign("Hello.\n"), [signer.verifier])
+    >>> text, signed[0].verifier.name
+    ('Hello.\n', 'example.com/log')
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from auditkit.errors import InputError, KeyFileError, VerificationError
-from auditkit.merkle import EMPTY_ROOT, HASH_BYTES
 
 _LOG_SIGNATURE: Final = 0x01
 _COSIGNATURE: Final = 0x04
@@ -235,51 +233,6 @@ class NoteSigner:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Checkpoint:
-    """What a log says of itself: which one it is, how long, and the root over its entries.
-
-    Attributes:
-        origin: The log's name.
-        size: How many entries it has.
-        root: The root of the tree over them, 32 bytes.
-        extensions: Further lines of the text. This log writes none.
-    """
-
-    origin: str
-    size: int
-    root: bytes
-    extensions: tuple[str, ...] = ()
-
-    def body(self) -> str:
-        """The text that is signed."""
-        encoded = base64.b64encode(self.root).decode()
-        return "".join(f"{line}\n" for line in (self.origin, self.size, encoded, *self.extensions))
-
-    @classmethod
-    def parse(cls, text: str) -> Checkpoint:
-        """Reads a note's text as a checkpoint.
-
-        Raises:
-            VerificationError: If it is none.
-        """
-        lines = text.split("\n")
-        if len(lines) < 4 or lines.pop() != "" or "" in lines:
-            raise VerificationError("The note is not a checkpoint: it needs three lines of text.")
-        origin, size, encoded, *extensions = lines
-        if not (size.isascii() and size.isdigit()) or str(int(size[:20])) != size:
-            raise VerificationError("The checkpoint's second line is not a number of entries.")
-        try:
-            root = from_base64(encoded)
-        except ValueError:
-            root = b""
-        if len(root) != HASH_BYTES:
-            raise VerificationError("The checkpoint's third line is not the base64 of 32 bytes.")
-        if int(size) == 0 and root != EMPTY_ROOT:
-            raise VerificationError("The checkpoint gives an empty log a root that it cannot have.")
-        return cls(origin=origin, size=int(size), root=root, extensions=tuple(extensions))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Signed:
     """A signature line that was checked.
 
@@ -342,27 +295,6 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[
     if not signed:
         raise VerificationError("The note is signed by none of the keys that are trusted.")
     return text, tuple(signed.values())
-
-
-def open_checkpoint(note: str, verifiers: Sequence[NoteVerifier]) -> Checkpoint:
-    """The checkpoint in a note that one of a log's keys signed.
-
-    A key speaks for the log of its own name, and for that log's later segments: "name/2".
-
-    Raises:
-        VerificationError: If no given key signed it, or one that speaks for another log.
-    """
-    text, signed = open_note(note, [v for v in verifiers if not v.is_witness])
-    checkpoint = Checkpoint.parse(text)
-    if not any(speaks_for(found.verifier.name, checkpoint.origin) for found in signed):
-        raise VerificationError("The checkpoint is of another log than the one the key signs for.")
-    return checkpoint
-
-
-def speaks_for(name: str, origin: str) -> bool:
-    """Whether a key of a name may sign for a log: its own, or a segment of it."""
-    segment = origin.removeprefix(f"{name}/")
-    return origin == name or (segment != origin and segment.isascii() and segment.isdigit())
 
 
 def add_signatures(note: str, lines: str) -> str:

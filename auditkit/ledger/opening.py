@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from auditkit.errors import LedgerError, VerificationError
+from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.growth import Edge
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.note import Checkpoint, NoteSigner, NoteVerifier, open_checkpoint
+from auditkit.ledger.note import NoteSigner, NoteVerifier
 from auditkit.ledger.store import FORMAT, Head, Session
 from auditkit.merkle import EMPTY_ROOT, range_root, whole_subtrees
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from auditkit.errors import InputError, VerificationError
+from auditkit.ledger.checkpoint import open_checkpoint
 from auditkit.ledger.log import SEALED, Ledger, item
-from auditkit.ledger.note import open_checkpoint
 from auditkit.ledger.opening import plausible
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.retention import PERMANENT

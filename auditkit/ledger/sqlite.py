@@ -75,6 +75,8 @@ class SqliteDatabase(Database):
             raise LedgerError(
                 f"There is no log {self.name}.", remedy="check the path, or open it with its key"
             )
+        if write:
+            self._make_private()
         with _translated(self.name):
             address = f"file:{quote(str(self.path))}?mode={'rwc' if write else 'rw'}"
             connection = sqlite3.connect(
@@ -89,6 +91,16 @@ class SqliteDatabase(Database):
             except BaseException:
                 connection.close()
                 raise
+
+    def _make_private(self) -> None:
+        """Makes a new file that its owner alone reads; SQLite's others take after it."""
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise LedgerError(
+                f"The log {self.name} cannot be opened: {error.strerror}.",
+                remedy="check the folder's permissions and the disk's room",
+            ) from error
 
 
 class SqliteSession(Session):

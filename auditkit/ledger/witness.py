@@ -27,15 +27,14 @@ from pathlib import Path
 from typing import Final
 
 from auditkit.errors import LedgerError, VerificationError
+from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.entry import milliseconds
 from auditkit.ledger.log import Ledger
 from auditkit.ledger.note import (
-    Checkpoint,
     NoteSigner,
     NoteVerifier,
     add_signatures,
     from_base64,
-    open_checkpoint,
     open_note,
     split_note,
 )

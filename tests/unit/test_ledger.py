@@ -167,6 +167,14 @@ def test_addresses_that_are_none(url):
         Ledger.open(url, key=KEY)
 
 
+def test_its_files_are_their_owners_alone(url, tmp_path):
+    with Ledger.open(url, key=KEY) as log:
+        log.append(kind="test.entry", payload={})
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert set(modes) >= {"audit.db", "audit.db-wal", "audit.db.head"}
+    assert set(modes.values()) == {0o600}
+
+
 def test_a_missing_folder_and_another_programs_file(tmp_path):
     with pytest.raises(LedgerError, match="folder"):
         Ledger.open(f"sqlite:///{tmp_path}/no/audit.db", key=KEY)
@@ -342,6 +350,20 @@ def test_a_rollback_under_an_open_log_is_detected(url, tmp_path):
             log.append(kind="test.entry", payload={"n": n})
         tamper(tmp_path, "UPDATE head SET size = 3")
         with pytest.raises(VerificationError, match="rolled back"):
+            log.append(kind="test.entry", payload={})
+
+
+def test_another_log_of_the_same_length_under_an_open_log_is_detected(url, tmp_path):
+    (tmp_path / "other").mkdir()
+    fill(f"sqlite:///{tmp_path}/other/audit.db", 4)
+    with Ledger.open(url, key=KEY) as log:
+        for n in range(4):
+            log.append(kind="test.entry", payload={"n": n})
+        other = sqlite3.connect(tmp_path / "other" / "audit.db")
+        (note,) = other.execute("SELECT note FROM head").fetchone()
+        other.close()
+        tamper(tmp_path, f"UPDATE head SET note = '{note}'")
+        with pytest.raises(VerificationError, match="not those that were there"):
             log.append(kind="test.entry", payload={})
 
 

@@ -11,15 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditkit.errors import AuditkitError, InputError, KeyFileError, VerificationError
-from auditkit.ledger.note import (
-    Checkpoint,
-    NoteSigner,
-    NoteVerifier,
-    add_signatures,
-    open_checkpoint,
-    open_note,
-    split_note,
-)
+from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.note import NoteSigner, NoteVerifier, add_signatures, open_note, split_note
 
 VECTORS = Path("../shared/vectors")
 TESSERA = NoteVerifier.parse(

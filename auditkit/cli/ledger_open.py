@@ -1,0 +1,107 @@
+"""How the commands on a log find it and its keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.cli.keys import key_folder, open_store
+from auditkit.errors import InputError, KeyFileError, LedgerError
+
+if TYPE_CHECKING:
+    from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
+    from auditkit.signing import KeyStore
+
+Log = Annotated[str, typer.Argument(help="A SQLite file, or postgresql://user@host/name.")]
+Key = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="The log's public key: its line, or a file of lines."),
+]
+Name = Annotated[str, typer.Option("--name", help="The log's name, with --keys.")]
+Head = Annotated[
+    Path | None,
+    typer.Option("--head", help="The file that keeps the head. Default: beside the log."),
+]
+By = Annotated[str, typer.Option("--by", help="Who does it, for the record.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record; no personal data.")]
+
+
+def reading(
+    log: str, key: list[str] | None, keys: Path | None, name: str, head: Path | None = None
+) -> Ledger:
+    """The log, for reading."""
+    from auditkit.ledger import Ledger
+
+    present, *former = public_keys(key, keys, name)
+    return Ledger.open(url(log), key=present, former_keys=former, head=head)
+
+
+def writing(log: str, keys: Path | None, name: str, head: Path | None = None) -> Ledger:
+    """The log, for writing. It needs to exist: commands make none by a slip of the pen."""
+    from auditkit.ledger import Ledger
+
+    key, former = signer(keys, name)
+    if "://" not in log and not Path(log).exists():
+        raise LedgerError(f"There is no log {Path(log).name}.", remedy="check the path")
+    return Ledger.open(url(log), key=key, former_keys=former, head=head)
+
+
+def signer(keys: Path | None, name: str) -> tuple[NoteSigner, list[NoteVerifier]]:
+    """The log's key, and the public keys that signed before it."""
+    from auditkit.ledger import NoteSigner
+
+    store = _store(keys)
+    key = NoteSigner.from_pem(store.log_key_pem(), name=name)
+    return key, public_keys(None, keys, name)[1:]
+
+
+def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[NoteVerifier]:
+    """The log's public keys, the present one first."""
+    from auditkit.ledger import NoteVerifier
+
+    if key:
+        lines: list[str] = []
+        for one in key:
+            lines += [one] if one.count("+") >= 2 else text(Path(one)).split()
+        found = [NoteVerifier.parse(line) for line in lines]
+    else:
+        found = [NoteVerifier.of(name, one) for one in _store(keys).log_public_keys()]
+    if not found:
+        raise KeyFileError("There is no public key of a log.", remedy="give --key, or --keys")
+    return found
+
+
+def _store(keys: Path | None) -> KeyStore:
+    """The key store, which needs to be there: a new key opens no log that exists."""
+    folder = key_folder(keys)
+    if not folder.is_dir():
+        raise KeyFileError(
+            f"There is no key store {folder.name}.",
+            remedy="give --keys, or the log's public key with --key",
+        )
+    return open_store(folder)
+
+
+def url(log: str) -> str:
+    """A file's path as a log's address; an address as it is."""
+    return log if "://" in log else f"sqlite:///{log}"
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The file {path.name} cannot be read.", remedy="check the path"
+        ) from error
+
+
+def text(path: Path) -> str:
+    """A file's text."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"The file {path.name} is not text.") from error

@@ -1,0 +1,125 @@
+"""`auditkit ledger witness`: have a second party sign that the log only grew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.cli.console import say
+from auditkit.cli.keys import LOG_NAME, Folder
+from auditkit.cli.ledger_open import Log, Name, signer, text, writing
+
+if TYPE_CHECKING:
+    from auditkit.ledger.witness import Witness
+
+app = typer.Typer(no_args_is_help=True, help="Have a second party sign that the log only grew.")
+
+
+@app.command("serve")
+def serve(
+    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
+    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
+    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
+    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port; 0 picks one.")] = 8722,
+) -> None:
+    """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank."""
+    from auditkit.ledger.witness_http import witness_server
+
+    witness, line = _witness(keys, name, log_key, state)
+    server = witness_server(witness, host=host, port=port)
+    print(json.dumps({"port": server.server_address[1], "key": line}), flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        say("The witness stopped.")
+    finally:
+        server.server_close()
+
+
+@app.command("sign")
+def sign(
+    request: Annotated[Path, typer.Argument(help="What 'witness request' wrote.")],
+    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
+    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
+    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
+    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
+) -> None:
+    """Prints the witness's line for a request that came by file."""
+    witness, line = _witness(keys, name, log_key, state)
+    print(witness.sign(text(request)), end="")
+    say(f"The witness's public key: {line}")
+
+
+@app.command("request")
+def request(
+    log: Log,
+    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    keys: Folder = None,
+    name: Name = LOG_NAME,
+    old_size: Annotated[
+        int | None, typer.Option("--old-size", help="What it signed last, if that got lost.")
+    ] = None,
+) -> None:
+    """Prints a request to a witness over the newest checkpoint."""
+    from auditkit.ledger.note import NoteVerifier
+    from auditkit.ledger.witness import last_cosigned, request_for
+
+    witness = NoteVerifier.parse(witness_key)
+    with writing(log, keys, name) as opened:
+        known = last_cosigned(opened, witness) if old_size is None else old_size
+        print(request_for(opened, old_size=known), end="")
+
+
+@app.command("add")
+def add(
+    log: Log,
+    request: Annotated[Path, typer.Argument(help="The request.")],
+    answer: Annotated[Path, typer.Argument(help="The witness's line.")],
+    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    keys: Folder = None,
+    name: Name = LOG_NAME,
+) -> None:
+    """Keeps a witness's line with its checkpoint, and prints both."""
+    from auditkit.ledger.note import NoteVerifier
+    from auditkit.ledger.witness import keep_cosignature
+
+    witness = NoteVerifier.parse(witness_key)
+    with writing(log, keys, name) as opened:
+        print(keep_cosignature(opened, text(request), text(answer), witness), end="")
+
+
+@app.command("submit")
+def submit(
+    log: Log,
+    url: Annotated[str, typer.Argument(help="Where the witness answers.")],
+    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    keys: Folder = None,
+    name: Name = LOG_NAME,
+) -> None:
+    """Asks a witness over HTTP, keeps its line, and prints the checkpoint."""
+    from auditkit.ledger.note import NoteVerifier
+    from auditkit.ledger.witness_http import submit
+
+    with writing(log, keys, name) as opened:
+        print(submit(opened, url, NoteVerifier.parse(witness_key)), end="")
+
+
+def _witness(keys: Path, name: str, log_keys: Sequence[str], state: Path) -> tuple[Witness, str]:
+    from auditkit.ledger.note import NoteVerifier
+    from auditkit.ledger.witness import Witness
+
+    key, _ = signer(keys, name)
+    witness = Witness(
+        signer=key,
+        logs=[NoteVerifier.parse(line) for line in log_keys],
+        folder=state,
+        clock=lambda: datetime.now(UTC),
+    )
+    return witness, str(key.witness_verifier)
