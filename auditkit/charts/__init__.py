@@ -10,6 +10,7 @@ Laws:
 """
 
 from auditkit.charts.attribution import beeswarm, importance, waterfall
+from auditkit.charts.curves import calibration
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.style import Chart
@@ -18,6 +19,7 @@ __all__ = [
     "Chart",
     "Estimate",
     "beeswarm",
+    "calibration",
     "dependence",
     "forest",
     "importance",

@@ -121,7 +121,7 @@ def _rows(axes: Axes, rows: Sequence[Estimate], low: float, high: float) -> None
             )
             y += 1
         axes.axhline(y + 0.5, color=HAIRLINE, lw=0.35, zorder=0)
-        axes.text(-0.02, y, shorten(row.label), transform=beside, ha="right", va="center")
+        axes.text(-0.02, y, shorten(row.label, limit=72), transform=beside, ha="right", va="center")
         axes.text(1.13, y, row.n, transform=beside, ha="right", va="center", color=SECONDARY)
         if row.value is None:
             axes.text(

@@ -79,6 +79,7 @@ class ChartBlock:
         texts: The numbers in the drawing, noted when it is printed.
         how: How to read it, in one line.
         evidence: Id printed in the margin.
+        wide: Reaches into the margin column.
     """
 
     title: Text
@@ -86,6 +87,7 @@ class ChartBlock:
     texts: Sequence[Text] = ()
     how: Text = ""
     evidence: Printed
+    wide: bool = False
     kind: str = field(default="chart", init=False)
 
 

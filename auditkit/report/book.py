@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from auditkit.audit import Judgement
 from auditkit.evidence import Evidence, Finding, Measurement, Table
 from auditkit.report.figures import Digits, tokens, written
+from auditkit.report.glossary import MEASURES, in_words
 from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
 
@@ -220,6 +221,22 @@ class Book:
         visible = shown(text, limit=limit)
         return Printed(visible, {"source": source} if tokens(visible) else None, self)
 
+    def words(self, name: str, *, limit: int = LIMIT) -> Text:
+        """A name of a column or group: without underscores, unless it holds a number."""
+        quoted = self.quote(name, limit=limit)
+        return quoted if tokens(quoted.text) else quoted.text.replace("_", " ")
+
+    def heading(self, name: str) -> Text:
+        """A name at the head of a column."""
+        words = self.words(name)
+        return words[:1].upper() + words[1:] if isinstance(words, str) else words
+
+    def measure(self, name: str) -> Text:
+        """A measure's name in words."""
+        if name not in MEASURES and tokens(name):
+            return self.quote(name)
+        return in_words(name)
+
     def stated(self, text: str) -> Printed:
         """What the people behind the report stated."""
         return self.quote(text, source="stated")
@@ -251,19 +268,26 @@ class Book:
         return Line(sign, self.fact(*where, value=finding.threshold, digits="exact"))
 
     def group(self, pairs: Sequence[tuple[str, str]], *, limit: int = LIMIT) -> Line:
-        """A group in words: `afam yes, single no`; cut part by part if it is too long."""
+        """A group in words: `African American, single`; cut part by part if it is too long."""
         length = sum(len(name) + len(value) + 3 for name, value in pairs)
         each = LIMIT if length <= limit else max(4, limit // (2 * len(pairs)) - 2)
         return joined(
             ", ",
             (
-                Line(self.quote(name, limit=each), " ", self.quote(value, limit=each))
+                self.words(value, limit=2 * each)
+                if _speaks_for_itself(value)
+                else Line(self.words(name, limit=each), " ", self.words(value, limit=each))
                 for name, value in pairs
             ),
         )
 
     def _is_small(self, evidence: Evidence, of: Measurement) -> bool:
         return bool(of.group) and evidence.area in _OF_PEOPLE and of.n < self._small
+
+
+def _speaks_for_itself(value: str) -> bool:
+    """Whether a group's value says whom it is about without the attribute's name."""
+    return len(value) > 4 and value[0].isalpha() and value.casefold() not in {"false", "other"}
 
 
 def _breakable(text: str) -> Markup:

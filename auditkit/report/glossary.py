@@ -13,8 +13,8 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Largest absolute difference between a score and its base value plus contributions.",
     ),
     "adverse_coverage": (
-        "Denials with reasons",
-        "Share of denied cases for which at least one reason was found.",
+        "Coverage of reasons",
+        "Share of what spoke against a denied case that its listed reasons carry.",
     ),
     "allowed": ("Requests allowed", "Requests that the access policy allowed."),
     "artifact_files": ("Files of the model", "Files that make up the registered version."),
@@ -38,8 +38,15 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     "columns_examined": ("Columns examined", "Columns that were searched for identifiers."),
     "decisions": ("Requests decided", "Requests on which the access policy decided."),
     "denials": ("Denials", "Cases that the model decides unfavourably."),
+    "deletion_gain": (
+        "Deletion gain",
+        (
+            "How much faster the score falls when features are taken away in the order of their "
+            "attributions than in random order."
+        ),
+    ),
     "denials_with_reasons": (
-        "Denials with reasons (count)",
+        "Denials with reasons",
         "Denied cases for which at least one reason was found.",
     ),
     "denied": ("Requests denied", "Requests that the access policy denied."),
@@ -65,6 +72,13 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Impact ratio",
         "A group's selection rate divided by that of the group with the highest rate.",
     ),
+    "insertion_gain": (
+        "Insertion gain",
+        (
+            "How much faster the score rises when features are put in in the order of their "
+            "attributions than in random order."
+        ),
+    ),
     "ks": (
         "Kolmogorov-Smirnov statistic",
         "Largest distance between the score distributions of the two outcomes.",
@@ -78,6 +92,12 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Positive predictive value",
         "Share of favourable outcomes among favourable decisions.",
     ),
+    "proxy_auc": (
+        "Proxy strength",
+        "Area under the ROC curve of a feature alone telling members of a group from others.",
+    ),
+    "rank": ("Rank by importance", "Place of a feature when features are ordered by importance."),
+    "reference_rows": ("Reference rows", "Rows that attributions are relative to."),
     "selection_rate": ("Selection rate", "Share of cases decided favourably."),
     "selection_rate_difference": (
         "Difference in selection rates",
@@ -87,6 +107,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Conflicts of duties",
         "People who may both make a change and approve it.",
     ),
+    "top_agreement": (
+        "Agreement of the first features",
+        "Share of the most important features that stay so when the rows are resampled.",
+    ),
     "tpr": (
         "True positive rate",
         "Share of favourable decisions among cases whose true outcome is favourable.",
@@ -95,6 +119,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Difference in true positive rates",
         "A group's true positive rate less that of the group compared with.",
     ),
+    "unknown_share": ("Unknown group", "Share of cases whose group is not known."),
 }
 
 

@@ -47,7 +47,7 @@ class Area:
     """One section of evidence."""
 
     number: Printed
-    title: str
+    title: Text
     anchor: str
     parts: Sequence[Part]
 
@@ -121,18 +121,6 @@ class Page:
                 book.quote(judgement.policy.id), ", version ", book.quote(judgement.policy.version)
             ),
         )
-        yield (
-            "Frameworks",
-            joined(
-                "; ",
-                (
-                    Line(book.quote(p.title), " (as of ", book.quote(str(p.as_of)), ")")
-                    for p in judgement.packs
-                ),
-            )
-            if judgement.packs
-            else "none",
-        )
         yield "Run by", book.stated(options.ran_by) if options.ran_by else "not stated"
         reviewed = book.stated(options.reviewed_by) if options.reviewed_by else "not reviewed"
         yield "Reviewed by", reviewed
@@ -143,6 +131,18 @@ class Page:
             Line(book.fact("rows", value=judgement.rows), " rows; datasets in the method section"),
         )
         yield "Report id", self.report_id
+
+    @property
+    def frameworks(self) -> Text:
+        """The control packs, each with the day on which its citations were checked."""
+        book = self.book
+        return joined(
+            "; ",
+            (
+                Line(book.quote(p.title), ", as of ", book.quote(str(p.as_of)))
+                for p in self.judgement.packs
+            ),
+        )
 
     @property
     def counts(self) -> list[tuple[Status, Printed]]:
@@ -225,15 +225,16 @@ class Page:
     def areas(self) -> list[Area]:
         """The sections of evidence, numbered after the two sections on conditions."""
         known = dict(AREAS)
-        titles = {a: a[:1].upper() + a[1:] for a in sorted(self._areas() - set(known))} | known
+        others = sorted(self._areas() - set(known))
+        titles: dict[str, Text] = {a: self.book.words(a) for a in others} | known
         ordered = [a for a, _ in AREAS if a in self._areas()]
-        ordered += sorted(self._areas() - set(known))
+        ordered += others
         return [self._area(a, titles[a], position) for position, a in enumerate(ordered, start=3)]
 
     def _areas(self) -> set[str]:
         return {e.area for e in self.judgement.evidence}
 
-    def _area(self, area: str, title: str, position: int) -> Area:
+    def _area(self, area: str, title: Text, position: int) -> Area:
         members = [e for e in self.judgement.evidence if e.area == area]
         return Area(
             number=self.book.numbering(str(position)),
@@ -387,7 +388,7 @@ class Page:
         return [
             (
                 book.quote(d.name),
-                d.role,
+                self.book.quote(d.role),
                 book.fact("datasets", i, "rows", value=d.rows),
                 book.fact("datasets", i, "columns", value=d.columns),
                 book.digest(d.digest.short),

@@ -22,7 +22,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
     names = [m.group[0][1] for m in ranked]
-    labels = [book.quote(name, limit=30) for name in names]
+    labels = [book.words(name, limit=30) for name in names]
     eid = book.quote(evidence.id)
     unit = ranked[0].unit
     level = next((m for m in ranked if m.level is not None), None)
@@ -32,7 +32,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
     blocks: list[Block] = [
         ChartBlock(
             title=Line(
-                "Scores move most with ", _listed([book.quote(n, limit=60) for n in names[:3]]), "."
+                "Scores move most with ", _listed([book.words(n, limit=60) for n in names[:3]]), "."
             ),
             chart=importance(
                 [str(label) for label in labels],
@@ -51,14 +51,14 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         blocks.append(swarm)
     rest = [m for m in evidence.measurements if m.name != "mean_abs_shap"]
     if rest:
-        blocks.append(measurements(book, evidence, rest, caption="How far to trust them"))
+        blocks += measurements(book, evidence, rest, caption="How far to trust them")
     return blocks
 
 
 def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
     """How many denials have reasons, and one denied case in full."""
     blocks: list[Block] = [
-        measurements(book, evidence, evidence.measurements, caption="Denials and their reasons")
+        *measurements(book, evidence, evidence.measurements, caption="Denials and their reasons")
     ]
     table = next((t for t in evidence.tables if t.name == "denial_reasons"), None)
     if table is None or not table.rows:
@@ -122,7 +122,7 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
     values = next((t for t in source.tables if t.name == "feature_values"), None)
     labels: list[Text] = []
     for name in kept:
-        label: Text = book.quote(name, limit=28)
+        label: Text = book.words(name, limit=28)
         if values is not None and name in values.columns and row < len(values.rows):
             label = Line(label, " = ", book.cell(source, values, row, name))
         labels.append(label)
@@ -146,8 +146,9 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
             axis_label=f"Score ({unit})",
         ),
         texts=[base, *labels, *texts, output],
-        how="How to read it: filled bars lower the score, open bars raise it; "
-        "the steps begin at the average and end at this case.",
+        how="How to read it: filled bars lower the score, open bars raise it. The average is that "
+        "of the whole reference; reasons may be given relative to another, which the parameters "
+        "in the method section name.",
         evidence=book.quote(source.id),
     )
 
@@ -166,7 +167,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: str) -> Chart
     features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
     if len(contributions) != len(features):
         return None
-    labels = [book.quote(n, limit=30) for n in known]
+    labels = [book.words(n, limit=30) for n in known]
     return ChartBlock(
         title="Each dot is one case: how far a feature moved its score, and in which direction.",
         chart=beeswarm(

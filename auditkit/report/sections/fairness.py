@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from auditkit.charts import Estimate, forest
 from auditkit.evidence import Evidence, Measurement
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
-from auditkit.report.sections.generic import measurements, plain
+from auditkit.report.sections.generic import measurements, of_group, plain, small_print
 
 Group = tuple[tuple[str, str], ...]
+_IN_THE_TABLE: Final = ("selection_rate", "impact_ratio", "selection_rate_difference")
+_LONG_LABEL: Final = 30
 
 
 def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -60,6 +63,11 @@ def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
             "the data do not tell groups apart. ",
             eid=eid,
         ),
+        *measurements(
+            book,
+            evidence,
+            [m for m in evidence.measurements if m.name not in _IN_THE_TABLE],
+        ),
     ]
 
 
@@ -69,35 +77,41 @@ def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
     if not groups:
         return plain(book, evidence)
     rows: list[list[Cell]] = []
+    used: list[Measurement] = []
     for group in groups:
         row: list[Cell] = [book.group(group)]
         for name in ("tpr", "fpr"):
-            found = _of(evidence, name, group)
-            row += (
-                ["\u2013", "\u2013"]
-                if found is None
-                else [book.interval(evidence, found), book.n(evidence, found)]
-            )
+            rate, gap = _of(evidence, name, group), _of(evidence, f"{name}_difference", group)
+            used += [m for m in (rate, gap) if m is not None]
+            row += [
+                book.n(evidence, rate) if rate else "\u2013",
+                of_group(book, evidence, rate),
+                of_group(book, evidence, gap),
+            ]
         rows.append(row)
-    gaps = tuple(m for m in evidence.measurements if m.name.endswith("_difference"))
     blocks: list[Block] = [
         TableBlock(
             caption="Errors by group",
             columns=[
                 Column(heading="Group"),
+                Column(heading="n fav.", align="right", narrow=True),
                 Column(heading="True positive rate", align="right"),
-                Column(heading="n", align="right", narrow=True),
+                Column(heading="Difference", align="right"),
+                Column(heading="n unfav.", align="right", narrow=True),
                 Column(heading="False positive rate", align="right"),
-                Column(heading="n", align="right", narrow=True),
+                Column(heading="Difference", align="right"),
             ],
             rows=rows,
             evidence=book.quote(evidence.id),
-            note="Here n is the number of cases with the favourable, and with the unfavourable, "
-            "true outcome.",
+            note=Line(
+                "n: cases whose true outcome is favourable, and unfavourable. ",
+                small_print(book, evidence, used),
+            ),
+            wide=True,
         )
     ]
-    if gaps:
-        blocks.append(measurements(book, evidence, gaps, caption="Differences between groups"))
+    rest = [m for m in evidence.measurements if m not in used]
+    blocks += measurements(book, evidence, rest)
     return blocks
 
 
@@ -111,10 +125,7 @@ def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> T
         ]
         for name in ("impact_ratio", "selection_rate_difference"):
             found = _of(evidence, name, group)
-            if found is None or found.group == found.compared_with:
-                row.append("reference")
-            else:
-                row.append(book.interval(evidence, found))
+            row.append(of_group(book, evidence, found))
         rows.append(row)
     first = next(iter(rates.values()))
     note: Text = ""
@@ -155,11 +166,12 @@ def _forest(
     log: bool = False,
 ) -> ChartBlock:
     shown = _by_size(list(found))
+    wide = max(len(str(book.group(m.group))) for m in shown) > _LONG_LABEL
     texts: list[Text] = []
     estimates: list[Estimate] = []
     level: Measurement | None = None
     for m in shown:
-        label, n = book.group(m.group, limit=34), book.n(evidence, m)
+        label, n = book.group(m.group, limit=70 if wide else 34), book.n(evidence, m)
         texts += [label, n]
         level = level or (m if m.level is not None else None)
         reference = bool(m.group) and m.group == m.compared_with
@@ -180,7 +192,16 @@ def _forest(
         tail = ("Lines: intervals at ", book.percent(evidence, level), ".")
     return ChartBlock(
         title=title,
-        chart=forest(estimates, measure=measure, axis_label=axis_label, lines=lines, log=log),
+        chart=forest(
+            estimates,
+            measure=measure,
+            axis_label=axis_label,
+            lines=lines,
+            log=log,
+            width=453.0 if wide else 354.0,
+            label_width=210.0 if wide else 118.0,
+        ),
+        wide=wide,
         texts=texts,
         how=Line(how, *tail),
         evidence=eid,

@@ -1,4 +1,8 @@
-"""The plain form: every measurement in a table, every small table of rows below it."""
+"""The plain form: measurements in tables, then the rows behind them.
+
+A check without a form of its own is shown by it, so that nothing that was measured stays out of a
+report. Numbers about groups are laid out with one row a group.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,19 @@ from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.report.blocks import Block, Cell, Column, TableBlock
-from auditkit.report.book import Book, Line
-from auditkit.report.glossary import in_words
+from auditkit.report.book import Book, Line, Printed, Text, joined
+
+Group = tuple[tuple[str, str], ...]
 
 _MAX_ROWS: Final = 24
 _MAX_COLUMNS: Final = 7
+_ABREAST: Final = 2
+_ACROSS: Final = 4
 
 
 def plain(book: Book, evidence: Evidence) -> Sequence[Block]:
     """A section for a check that has no form of its own."""
-    blocks: list[Block] = []
-    if evidence.measurements:
-        blocks.append(measurements(book, evidence, evidence.measurements))
+    blocks: list[Block] = list(measurements(book, evidence, evidence.measurements))
     blocks += [rows(book, evidence, table) for table in evidence.tables]
     return blocks
 
@@ -28,55 +33,35 @@ def measurements(
     evidence: Evidence,
     shown: Sequence[Measurement],
     *,
-    caption: str = "What was measured",
-) -> TableBlock:
-    """Measurements with their intervals and n, at most forty; the rest is attached."""
-    grouped = any(m.group for m in shown)
-    listed = shown[:40]
-    note = Line()
-    if len(listed) < len(shown):
-        note = Line("The rest of the measurements is in the attached statement.")
-    columns = [Column(heading="Measure")]
-    if grouped:
-        columns.append(Column(heading="Of"))
-    columns += [
-        Column(heading="Value (interval)", align="right"),
-        Column(heading="n", align="right", narrow=True),
-        Column(heading="Unit"),
-    ]
-    with_method = any(m.method for m in listed)
-    if with_method:
-        columns.append(Column(heading="Method"))
-    body: list[list[Cell]] = []
-    reasons: dict[str, None] = {}
-    for m in listed:
-        row: list[Cell] = [in_words(m.name)]
-        if grouped:
-            row.append(book.group(m.group) if m.group else "all")
-        row += [book.interval(evidence, m), book.n(evidence, m), book.quote(m.unit)]
-        if with_method:
-            row.append(book.quote(m.method))
-        body.append(row)
-        if m.value is None:
-            reasons[m.reason] = None
-    if reasons:
-        told = [part for reason in reasons for part in ("; ", book.quote(reason))]
-        note = Line(note, " Not estimable: ", *told[1:], ".")
-    level = next((m for m in listed if m.level is not None), None)
-    if level is not None:
-        note = Line("Intervals at ", book.percent(evidence, level), ". ", note)
-    return TableBlock(
-        caption=caption, columns=columns, rows=body, evidence=book.quote(evidence.id), note=note
-    )
+    caption: Text = "What was measured",
+) -> list[TableBlock]:
+    """Measurements with their intervals and n.
+
+    Args:
+        book: Hands out the numbers.
+        evidence: Whose measurements they are.
+        shown: Those to show, in order.
+        caption: Of the table of numbers about everyone.
+    """
+    blocks: list[TableBlock] = []
+    overall = [m for m in shown if not m.group]
+    if overall:
+        blocks.append(_list(book, evidence, overall, caption))
+    together: dict[frozenset[Group], list[str]] = {}
+    for name in dict.fromkeys(m.name for m in shown if m.group):
+        groups = frozenset(m.group for m in shown if m.name == name)
+        together.setdefault(groups, []).append(name)
+    for names in together.values():
+        blocks += [
+            _pivot(book, evidence, shown, names[start : start + _ABREAST])
+            for start in range(0, len(names), _ABREAST)
+        ]
+    return blocks
 
 
 def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     """The first rows of a table; the whole is attached to the report."""
     kept = table.columns[:_MAX_COLUMNS]
-    numeric = {
-        name: all(isinstance(c, int | float) or c is None for c in table.column(name))
-        for name in kept
-    }
     body: list[list[Cell]] = [
         [book.cell(evidence, table, i, name) for name in kept]
         for i in range(min(len(table.rows), _MAX_ROWS))
@@ -85,8 +70,8 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
         caption=book.quote(table.title),
         columns=[
             Column(
-                heading=book.quote(name),
-                align="right" if numeric[name] else "left",
+                heading=book.heading(name),
+                align="right" if _numeric(table, name) else "left",
             )
             for name in kept
         ],
@@ -101,8 +86,7 @@ def attached(book: Book, evidence: Evidence, table: Table, *, printed: int) -> L
     """Says which file holds the whole table, where the page does not."""
     if printed == len(table.rows) and len(table.columns) <= _MAX_COLUMNS:
         return ""
-    position = evidence.tables.index(table)
-    where = ("evidence", int(evidence.id[2:]) - 1, "tables", position, "rows")
+    where = ("evidence", int(evidence.id[2:]) - 1, "tables", evidence.tables.index(table), "rows")
     return Line(
         "The attached table-",
         book.quote(table.name),
@@ -110,3 +94,143 @@ def attached(book: Book, evidence: Evidence, table: Table, *, printed: int) -> L
         book.fact(*where, value=len(table.rows)),
         " rows.",
     )
+
+
+def small_print(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Line:
+    """Level, methods, and why there is no number: what holds for a whole table."""
+    parts: list[Text] = []
+    level = next((m for m in shown if m.level is not None), None)
+    if level is not None:
+        parts.append(Line("Intervals at ", book.percent(evidence, level), "."))
+    methods: dict[str, dict[str, None]] = {}
+    for m in shown:
+        if (m.method and m.group != m.compared_with) or (m.method and not m.group):
+            methods.setdefault(m.method, {})[m.name] = None
+    if len(methods) == 1:
+        parts.append(Line("Method: ", book.quote(next(iter(methods))), "."))
+    elif methods:
+        told = (
+            Line(joined(", ", (book.measure(n) for n in names)), ": ", book.quote(method))
+            for method, names in methods.items()
+        )
+        parts.append(Line("Methods: ", joined("; ", told), "."))
+    reasons = dict.fromkeys(m.reason for m in shown if m.value is None)
+    if reasons:
+        told = (Line(book.quote(reason)) for reason in reasons)
+        parts.append(Line("Not estimable: ", joined("; ", told), "."))
+    return joined(" ", parts)
+
+
+def of_group(book: Book, evidence: Evidence, found: Measurement | None) -> Printed | Line | str:
+    """A cell about a group: the number with its interval, or that it is the reference."""
+    if found is None:
+        return "\u2013"
+    if found.group and found.group == found.compared_with:
+        return "reference"
+    return book.interval(evidence, found)
+
+
+def _list(
+    book: Book, evidence: Evidence, shown: Sequence[Measurement], caption: Text
+) -> TableBlock:
+    return TableBlock(
+        caption=caption,
+        columns=[
+            Column(heading="Measure"),
+            Column(heading="Value (interval)", align="right"),
+            Column(heading="n", align="right", narrow=True),
+            Column(heading="Unit"),
+        ],
+        rows=[
+            [book.measure(m.name), book.interval(evidence, m), book.n(evidence, m), m.unit]
+            for m in shown
+        ],
+        evidence=book.quote(evidence.id),
+        note=small_print(book, evidence, shown),
+    )
+
+
+def _pivot(
+    book: Book, evidence: Evidence, shown: Sequence[Measurement], names: Sequence[str]
+) -> TableBlock:
+    found = {(m.name, m.group): m for m in shown if m.name in names and m.group}
+    groups = list(dict.fromkeys(group for _, group in found))
+    crossed = _crossing(groups) if len(names) == 1 else None
+    if crossed is not None:
+        return _matrix(book, evidence, found, names[0], crossed)
+    attributes = {tuple(a for a, _ in group) for group in groups}
+    one = next(iter(attributes))[0] if attributes == {(groups[0][0][0],)} else None
+    columns = [Column(heading=book.heading(one) if one else "Group")]
+    for name in names:
+        columns += [
+            Column(heading=book.measure(name), align="right"),
+            Column(heading="n", align="right", narrow=True),
+        ]
+    body: list[list[Cell]] = []
+    for group in groups[:_MAX_ROWS]:
+        label = book.words(group[0][1]) if one else book.group(group)
+        row: list[Cell] = [label]
+        for name in names:
+            m = found.get((name, group))
+            row += [of_group(book, evidence, m), book.n(evidence, m) if m else "\u2013"]
+        body.append(row)
+    return TableBlock(
+        caption=joined(" and ", (book.measure(name) for name in names)),
+        columns=columns,
+        rows=body,
+        evidence=book.quote(evidence.id),
+        note=_cut(small_print(book, evidence, list(found.values())), groups),
+    )
+
+
+def _crossing(groups: Sequence[Group]) -> tuple[list[tuple[str, str]], list[Group]] | None:
+    """Rows and columns, if groups are every pair of a first and of what follows it."""
+    if any(len(group) < 2 for group in groups) or len({group[0][0] for group in groups}) > 1:
+        return None
+    down = list(dict.fromkeys(group[0] for group in groups))
+    across = list(dict.fromkeys(group[1:] for group in groups))
+    full = len(groups) == len(down) * len(across)
+    return (down, across) if full and 1 < len(across) <= _ACROSS and len(down) > 2 else None
+
+
+def _matrix(
+    book: Book,
+    evidence: Evidence,
+    found: dict[tuple[str, Group], Measurement],
+    name: str,
+    crossed: tuple[list[tuple[str, str]], list[Group]],
+) -> TableBlock:
+    down, across = crossed
+    body: list[list[Cell]] = [
+        [
+            book.words(first[1]),
+            *(of_group(book, evidence, found.get((name, (first, *rest)))) for rest in across),
+        ]
+        for first in down[:_MAX_ROWS]
+    ]
+    every = list(found.values())
+    note = small_print(book, evidence, every)
+    if len({m.n for m in every}) == 1:
+        note = Line("n = ", book.n(evidence, every[0]), ". ", note)
+    return TableBlock(
+        caption=book.measure(name),
+        columns=[
+            Column(heading=book.heading(down[0][0])),
+            *(Column(heading=book.group(rest), align="right") for rest in across),
+        ],
+        rows=body,
+        evidence=book.quote(evidence.id),
+        note=_cut(note, down),
+        wide=len(across) > 2,
+    )
+
+
+def _cut(note: Line, listed: Sequence[object]) -> Line:
+    if len(listed) <= _MAX_ROWS:
+        return note
+    return Line(note, " The rest is in the attached statement.")
+
+
+def _numeric(table: Table, name: str) -> bool:
+    cells = [c for c in table.column(name) if c is not None]
+    return bool(cells) and all(isinstance(c, int | float) for c in cells)

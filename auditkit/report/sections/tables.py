@@ -68,4 +68,4 @@ def _with_table(
         note=rest or note,
         wide=len(columns) > 5 or any(c.code for c in columns.values()),
     )
-    return [measurements(book, evidence, evidence.measurements), block]
+    return [*measurements(book, evidence, evidence.measurements), block]

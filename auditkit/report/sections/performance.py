@@ -1,0 +1,65 @@
+"""How well scores rank, and whether they are the probabilities that they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditkit.charts import calibration
+from auditkit.evidence import Evidence, Table
+from auditkit.report.blocks import Block, ChartBlock, Column, TableBlock
+from auditkit.report.book import Book
+from auditkit.report.sections.generic import attached, measurements, plain
+
+_COLUMNS = ("from", "to", "n", "mean_score", "observed", "lower", "upper")
+
+
+def ranking(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Measures of ranking, and the calibration curve with the cases behind each of its points."""
+    table = next((t for t in evidence.tables if t.name == "calibration"), None)
+    if table is None or not set(_COLUMNS) <= set(table.columns):
+        return plain(book, evidence)
+    drawn = _curve(book, evidence, table)
+    return [
+        *measurements(book, evidence, evidence.measurements),
+        *([drawn] if drawn else []),
+        TableBlock(
+            caption="Calibration by bins of the score",
+            columns=[
+                Column(heading="From", align="right"),
+                Column(heading="To", align="right"),
+                Column(heading="n", align="right"),
+                Column(heading="Mean score", align="right"),
+                Column(heading="Observed", align="right"),
+                Column(heading="Lower", align="right"),
+                Column(heading="Upper", align="right"),
+            ],
+            rows=[
+                [book.cell(evidence, table, i, name) for name in _COLUMNS]
+                for i in range(min(len(table.rows), 20))
+            ],
+            evidence=book.quote(evidence.id),
+            note=attached(book, evidence, table, printed=min(len(table.rows), 20)),
+        ),
+    ]
+
+
+def _curve(book: Book, evidence: Evidence, table: Table) -> ChartBlock | None:
+    found = zip(*(table.column(c) for c in _COLUMNS[3:]), strict=True)
+    bins = [
+        (float(x), float(y), _end(low), _end(high))
+        for x, y, low, high in found
+        if isinstance(x, int | float) and isinstance(y, int | float)
+    ]
+    if len(bins) < 2:
+        return None
+    return ChartBlock(
+        title="How often the outcome was favourable, by score.",
+        chart=calibration([("", bins)]),
+        how="How to read it: on the dashed diagonal a score is the share of favourable outcomes; "
+        "below it the model promises more than happened.",
+        evidence=book.quote(evidence.id),
+    )
+
+
+def _end(cell: object) -> float | None:
+    return float(cell) if isinstance(cell, int | float) else None
