@@ -238,8 +238,8 @@ class Book:
         return in_words(name)
 
     def stated(self, text: str) -> Printed:
-        """What the people behind the report stated."""
-        return self.quote(text, source="stated")
+        """What the people behind the report stated, at most some lines of it."""
+        return self.quote(text, source="stated", limit=180)
 
     def digest(self, text: str) -> Printed:
         """A digest, the beginning of one, or the report's id."""
@@ -274,7 +274,7 @@ class Book:
         return joined(
             ", ",
             (
-                self.words(value, limit=2 * each)
+                self.words(value, limit=min(LIMIT, 2 * each))
                 if _speaks_for_itself(value)
                 else Line(self.words(name, limit=each), " ", self.words(value, limit=each))
                 for name, value in pairs

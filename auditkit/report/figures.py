@@ -218,7 +218,7 @@ def _unfounded(
         "statement": lambda f: f["text"] in in_statement or _is_cut(f["text"], in_statement),
         "digest": lambda f: _is_digest(f["text"], hexes, digest),
         "receipt": lambda f: in_receipt is None or f["text"] in in_receipt,
-        "stated": lambda f: f["text"] in stated,
+        "stated": lambda f: f["text"] in stated or _is_cut(f["text"], stated),
         "count": in_count,
         "axis": lambda f: _is_scale(f["text"].split()),
         "number": lambda f: bool(_NUMBERED.match(f["text"])),

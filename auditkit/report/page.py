@@ -31,7 +31,6 @@ AREAS: Final = (
     ("lineage", "Lineage"),
     ("monitoring", "Monitoring"),
 )
-_ON_PAGE_ONE: Final = 5
 _ORDER_OF_COUNTS: Final = (
     Outcome.PASS,
     Outcome.FAIL,
@@ -78,11 +77,18 @@ class Page:
         judgement: The audit.
         options: What the people behind the report state.
         receipt: The log's receipt; None: the statement was not logged.
+        room: How many exceptions page one has room for.
     """
 
     def __init__(
-        self, judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None
+        self,
+        judgement: Judgement,
+        options: ReportOptions,
+        receipt: Mapping[str, Any] | None,
+        *,
+        room: int = 5,
     ) -> None:
+        self._room = room
         self.book = Book(judgement)
         self.judgement = judgement
         self.options = options
@@ -193,7 +199,17 @@ class Page:
     @property
     def first_exceptions(self) -> list[Row]:
         """Those that page one has room for."""
-        return self.exceptions[:_ON_PAGE_ONE]
+        return self.exceptions[: self._room]
+
+    @property
+    def first_uncertain(self) -> list[Row]:
+        """Those that page one has room for."""
+        return self.uncertain[: min(3, self._room)]
+
+    @property
+    def first_not_tested(self) -> list[Row]:
+        """Those that page one has room for."""
+        return self.not_tested[: min(4, self._room)]
 
     @property
     def uncertain(self) -> list[Row]:

@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from auditkit.audit import Judgement
 from auditkit.canonical import canonical_bytes, parse_json
@@ -44,20 +44,27 @@ def render(
         OutputError: If a number on the pages cannot be traced to the statement.
     """
     chosen = options or ReportOptions()
-    page, drawings = Page(judgement, chosen, receipt), Drawings()
-    html = to_html(page, drawings)
-    paper = Paper(
-        html,
-        drawings.files,
-        page_size=chosen.page_size,
-        day=judgement.as_of,
-        identifier=bytes.fromhex(judgement.digest.hex)[:16],
-    )
+    for room in _ROOM:
+        page, drawings = Page(judgement, chosen, receipt, room=room), Drawings()
+        html = to_html(page, drawings)
+        paper = Paper(
+            html,
+            drawings.files,
+            page_size=chosen.page_size,
+            day=judgement.as_of,
+            identifier=bytes.fromhex(judgement.digest.hex)[:16],
+        )
+        if paper.page_of("exceptions") == 2:
+            break
     texts = paper.texts()
     figures = _listed(page.book, chosen, texts)
     written = paper.write(_attached(judgement, figures, receipt, envelope))
     _insist(page_texts(written), figures, judgement, receipt)
     return written
+
+
+# How many exceptions page one shows: as many as leave it one page.
+_ROOM: Final = (5, 3, 1)
 
 
 def harmless_cell(value: object) -> object:

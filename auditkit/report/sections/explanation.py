@@ -8,7 +8,7 @@ from typing import Final
 from auditkit.charts import beeswarm, importance, waterfall
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.book import Book, Line, Text
+from auditkit.report.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _MOST: Final = 15
@@ -24,7 +24,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
     names = [m.group[0][1] for m in ranked]
     labels = [book.words(name, limit=30) for name in names]
     eid = book.quote(evidence.id)
-    unit = ranked[0].unit
+    unit = book.quote(ranked[0].unit, limit=24)
     level = next((m for m in ranked if m.level is not None), None)
     how: Text = "How to read it: the longer the bar, the more the scores move with the feature."
     if level is not None:
@@ -41,7 +41,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 upper=[m.upper for m in ranked],
                 axis_label=f"Mean absolute SHAP value ({unit})",
             ),
-            texts=labels,
+            texts=[*labels, unit],
             how=how,
             evidence=eid,
         )
@@ -132,7 +132,8 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
     output = book.cell(source, shap, row, "output")
     start, end = (_real(shap.rows[row][shap.columns.index(c)]) for c in ("base", "output"))
     left = ranked[_STEPS:]
-    unit = next((m.unit for m in source.named("mean_abs_shap")), "score")
+    found = (m.unit for m in source.named("mean_abs_shap"))
+    unit = book.quote(next(found, "in its own unit"), limit=24)
     return ChartBlock(
         title="How the score of this case comes about, from the average of the reference.",
         chart=waterfall(
@@ -145,7 +146,7 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
             output_label=f"this case {output}",
             axis_label=f"Score ({unit})",
         ),
-        texts=[base, *labels, *texts, output],
+        texts=[base, *labels, *texts, output, unit],
         how="How to read it: filled bars lower the score, open bars raise it. The average is that "
         "of the whole reference; reasons may be given relative to another, which the parameters "
         "in the method section name.",
@@ -153,7 +154,7 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
     )
 
 
-def _swarm(book: Book, evidence: Evidence, names: list[str], unit: str) -> ChartBlock | None:
+def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> ChartBlock | None:
     import numpy as np
 
     tables = {t.name: t for t in evidence.tables}
@@ -176,7 +177,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: str) -> Chart
             features,
             axis_label=f"SHAP value ({unit})",
         ),
-        texts=labels,
+        texts=[*labels, unit],
         how="How to read it: right of the line a feature raised the score; dark dots are cases "
         "with a high value of the feature, light ones with a low value.",
         evidence=book.quote(evidence.id),

@@ -142,7 +142,12 @@ def _list(
             Column(heading="Unit"),
         ],
         rows=[
-            [book.measure(m.name), book.interval(evidence, m), book.n(evidence, m), m.unit]
+            [
+                book.measure(m.name),
+                book.interval(evidence, m),
+                book.n(evidence, m),
+                book.quote(m.unit),
+            ]
             for m in shown
         ],
         evidence=book.quote(evidence.id),

@@ -1,0 +1,268 @@
+"""The report as a file: what is in it, what it survives, and that it is always the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pikepdf
+import pypdf
+import pytest
+
+from auditkit.canonical import parse_json
+from auditkit.errors import OutputError
+from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.report import ReportOptions, check_figures, render
+from auditkit.report.book import Printed
+from auditkit.report.pdf import Paper, page_texts
+from auditkit.report.render import harmless_cell
+from auditkit.report.text import shown
+from auditkit.subject import Subject
+from tests.fixtures import lending
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = ReportOptions(organisation="Example Bank", ran_by="M. Osei", signer="demo key")
+
+HOSTILE = {
+    "markup": "<script>alert(1)</script><img src=x onerror=y>&amp;'\" {{ 7 * 7 }}{% raw %}",
+    "attribute": '" onload="x" style="background:url(file:///x)<link rel=attachment href=y>',
+    "mathtext": r"$\frac{1}{2}$ $x^2$ \$ 100 % of 3,141.59 ../../etc/passwd",
+    "invisible": "abc\u202edef\u2066g\u2069 a\u200bb\ufeffc\u00add a\x00b\x1bc\x07d\ne\rf\tg",
+    "scripts": "\u05d0\u05d1 \u4e2d\u6587 \U0001f468\u200d\U0001f469 a" + "\u0301" * 60,
+    "digits": "9" * 90,
+    "mixed": "x1y22z333" * 20 + "supercalifragilistic_" * 12,
+    "formula": '=HYPERLINK("http://example.com","x")',
+    "empty": " ",
+}
+
+
+def small(name: str) -> list[Evidence]:
+    """One evidence of each kind of section, with a text in every place that takes one."""
+    pair = (("group", name), ("other", f"{name}!"))
+    number = Measurement(
+        name="selection_rate", value=0.5, n=40, lower=0.25, upper=0.75, level=0.95, unit=name,
+        method=name, group=pair,
+    )  # fmt: skip
+    ratio = replace(number, name="impact_ratio", compared_with=(("group", "best"),))
+    importance = replace(number, name="mean_abs_shap", group=(("feature", name),))
+    common = {"version": "1", "title": name, "n": 40, "population": name, "notes": (name,)}
+    rows = tuple((i, 0.5, 0.25, 0.125 * i) for i in range(5))
+    return [
+        Evidence(
+            check="fairness.selection_rates", area="fairness", measurements=(number, ratio),
+            parameters={name: [name, {name: 0.1}]}, **common,
+        ),
+        Evidence(
+            check="explanation.global", area="explanation", measurements=(importance,),
+            tables=(
+                Table(name="shap_values", title=name, columns=("row", "base", "output", name),
+                      rows=rows),
+                Table(name="feature_values", title=name, columns=("row", name),
+                      rows=tuple((i, 0.5 * i) for i in range(5))),
+            ), **common,
+        ),
+        Evidence(
+            check="explanation.denials", area="explanation", **common,
+            tables=(
+                Table(name="denial_reasons", title=name,
+                      columns=("row", "score", "rank", "feature", "value", "reference_value",
+                               "contribution"),
+                      rows=((0, 0.25, 1, name, name, None, -0.5),)),
+            ),
+        ),
+        Evidence(
+            check="unheard.of", area=f"area {name}", **common,
+            measurements=(replace(number, name=f"m {name}", value=None, lower=None, upper=None,
+                                  level=None, reason=name),),
+            tables=(Table(name="more", title=name, columns=(name, "b"), rows=((name, True),)),),
+        ),
+        Evidence(check="failed.check", version="1", title=name, area="privacy", reason=name,
+                 outcome=Outcome.ERROR),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+def test_foreign_text_is_shown_and_does_nothing(name):
+    judged = lending.judgement(
+        tuple(small(name)),
+        subject=Subject(
+            name=name, version=name, digest=lending.judgement().subject.digest, purpose=name,
+            owner=name,
+        ),
+    )  # fmt: skip
+    options = ReportOptions(organisation=name, ran_by=name, reviewed_by=name, period=name)
+    pdf = render(judged, receipt=lending.RECEIPT, options=options)
+    with pikepdf.open(BytesIO(pdf)) as opened:
+        names = {str(k) for o in opened.objects if isinstance(o, pikepdf.Dictionary) for k in o}
+        assert not names & {"/JS", "/JavaScript", "/Launch", "/URI", "/GoToR", "/SubmitForm"}
+        assert len(list(opened.attachments)) == 3 + 2 * 4
+    text = "".join(page_texts(pdf))
+    assert not re.search("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\x1b\x07]", text)
+    assert fonts_of(pdf) <= OURS
+
+
+OURS = {"SourceSans3", "IBMPlexMono"}
+
+
+def fonts_of(pdf: bytes) -> set[str]:
+    with pikepdf.open(BytesIO(pdf)) as opened:
+        named = [
+            str(o["/FontName"])
+            for o in opened.objects
+            if isinstance(o, pikepdf.Dictionary) and "/FontFile2" in o
+        ]
+    return {re.sub(r"-(Semi|Italic|Bold).*|[-,]", "", n.split("+")[1]) for n in named}
+
+
+def test_only_the_reports_own_fonts_are_in_it():
+    assert fonts_of(render(lending.judgement(), receipt=lending.RECEIPT)) == OURS
+
+
+def test_attachments_are_exactly_the_expected_ones():
+    judged = lending.judgement()
+    pdf = render(judged, receipt=lending.RECEIPT, envelope=b'{"payload":""}', options=OPTIONS)
+    files = pypdf.PdfReader(BytesIO(pdf)).attachments
+    tables = {f"table-{t.name}.{kind}" for t in judged.tables for kind in ("json", "csv")}
+    expected = {"statement.json", "statement.dsse.json", "receipt.json", "figures.json"}
+    if (ROOT / "report_templates" / "verify_offline.py").exists():
+        expected.add("verify_offline.py")
+    assert set(files) == expected | tables
+    assert files["statement.json"] == [judged.statement]
+    assert parse_json(files["receipt.json"][0]) == lending.RECEIPT
+    for table in judged.tables:
+        assert files[f"table-{table.name}.json"] == [table.to_bytes()]
+        rows = list(csv.reader(io.StringIO(files[f"table-{table.name}.csv"][0].decode(), "")))
+        assert len(rows) == 1 + len(table.rows)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_no_cell_is_taken_for_a_formula(cell):
+    assert harmless_cell(cell) == "'" + cell
+    assert harmless_cell(-1.5) == -1.5
+
+
+def test_the_same_arguments_give_the_same_bytes_elsewhere_and_later():
+    program = (
+        "import sys, hashlib; sys.path.insert(0, '.')\n"
+        "from tests.fixtures import lending\n"
+        "from auditkit.report import render\n"
+        "pdf = render(lending.judgement(), receipt=lending.RECEIPT)\n"
+        "print(hashlib.sha256(pdf).hexdigest())\n"
+    )
+    found = set()
+    for seed, zone, epoch in (("1", "Asia/Tokyo", "1"), ("2", "America/Lima", None)):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}
+        if epoch:
+            environment["SOURCE_DATE_EPOCH"] = epoch
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("page_size", ["A4", "Letter"])
+def test_page_one_is_one_page_however_much_went_wrong(page_size):
+    policy = lending.policy()
+    rule = policy.rules[2]
+    many = tuple(
+        rule.model_copy(update={"id": f"X-{i}", "title": "A long title of a condition " * 3})
+        for i in range(40)
+    )
+    judged = lending.judgement(policy=policy.model_copy(update={"rules": many, "waivers": ()}))
+    options = replace(OPTIONS, page_size=page_size, independence="Stated at length. " * 12)
+    texts = page_texts(render(judged, receipt=lending.RECEIPT, options=options))
+    assert "How to verify" in texts[0]
+    assert "Not tested" in texts[0]
+    assert "More exceptions" in texts[0]
+    assert "Exceptions and open points" in texts[1]
+    assert all(f"X-{i} " in "".join(texts) for i in range(40))
+
+
+def test_page_one_says_what_was_not_tested_and_counts_all_six():
+    text = page_texts(render(lending.judgement()))[0]
+    words = ("6 met", "3 exception", "1 uncertain", "1 not tested", "0 not applicable", "0 error")
+    assert " ".join(words) in " ".join(text.split())
+    assert "FL-5" in text
+    assert "not logged" in text
+    assert "not signed" in text
+
+
+def test_a_check_that_did_not_run_says_why():
+    text = "".join(page_texts(render(lending.judgement())))
+    assert "Not tested: no scores were given, only decisions." in text
+
+
+def test_an_unknown_check_is_shown_in_full():
+    measured = Measurement(name="novel_measure", value=0.123456, n=321)
+    novel = Evidence(
+        check="novel.check", version="7", title="A new thing", area="novel", n=321,
+        population="things", measurements=(measured,), notes=("Mind the gap.",),
+    )  # fmt: skip
+    text = "".join(page_texts(render(lending.judgement((*lending.evidence(), novel)))))
+    for words in ("A new thing", "Novel measure", "0.12", "321", "things", "Mind the gap."):
+        assert words in text
+
+
+def test_small_groups_are_not_printed():
+    few = Measurement(name="selection_rate", value=0.4321, n=7, group=(("race", "martian"),))
+    case = Evidence(
+        check="fairness.other", version="1", title="T", area="fairness", n=700,
+        measurements=(few,),
+    )  # fmt: skip
+    text = "".join(page_texts(render(lending.judgement((case,)))))
+    assert "0.43" not in text
+    assert "suppressed" in text
+    assert "< 11" in text
+
+
+def test_a_number_without_an_address_stops_the_report(monkeypatch):
+    monkeypatch.setattr(Printed, "note", lambda _: None)
+    with pytest.raises(OutputError, match=r"nothing says where it comes from"):
+        render(lending.judgement())
+
+
+def test_nothing_is_fetched():
+    from weasyprint.urls import FatalURLFetchingError
+
+    for source in ("file:///etc/passwd", "http://127.0.0.1/", "data:image/png;base64,", "x.svg"):
+        for html in (f"<img src='{source}'>", f"<link rel=stylesheet href='{source}'>"):
+            page = f"<html lang=en><title>t</title><body>{html}</body></html>"
+            if source == "x.svg":
+                continue  # a relative name without a base leads nowhere at all
+            with pytest.raises(FatalURLFetchingError):
+                Paper(page, {}, page_size="A4", day=None, identifier=b"0" * 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("plain", "plain"),
+        ("a\u202eb", "a\\u202eb"),
+        ("a\nb", "a\\nb"),
+        ("caf\u00e9", "caf\u00e9"),
+        ("\U0001f600", "\\U0001f600"),
+        ("a" * 20, "a" * 9 + "\u2026"),
+        ("abc 123456789", "abc\u2026"),
+    ],
+)
+def test_what_cannot_be_printed_is_shown_as_an_escape(text, seen):
+    assert shown(text, limit=10) == seen
+
+
+def test_a_report_on_the_other_paper_says_the_same():
+    judged = lending.judgement()
+    letter = render(judged, options=replace(OPTIONS, page_size="Letter"))
+    files = {n: c[0] for n, c in pypdf.PdfReader(BytesIO(letter)).attachments.items()}
+    tables = {t.name: parse_json(t.to_bytes()) for t in judged.tables}
+    figures, statement = parse_json(files["figures.json"]), parse_json(files["statement.json"])
+    assert check_figures(page_texts(letter), figures, statement, tables) == []
+    assert pypdf.PdfReader(BytesIO(letter)).pages[0].mediabox.width == 612
