@@ -235,7 +235,7 @@ class Book:
         """A measure's name in words."""
         if name not in MEASURES and tokens(name):
             return self.quote(name)
-        return in_words(name)
+        return shown(in_words(name))
 
     def stated(self, text: str) -> Printed:
         """What the people behind the report stated, at most some lines of it."""
