@@ -319,3 +319,102 @@ def test_paths_are_exact_for_every_tree(roots, rows, reference, grouped):
     np.testing.assert_allclose(paths.values(x.to_numpy()), expected, atol=1e-9)
     many = np.tile(x.to_numpy(), (17, 1))  # enough rows to go leaf by leaf
     np.testing.assert_allclose(paths.values(many)[: len(x)], expected, atol=1e-9)
+
+
+def test_categories_that_the_encoder_has_not_seen_are_refused():
+    train = applicants(200)
+    label = (train.purpose == "car").astype(int)
+    model = make_pipeline(encoder(), xgboost.XGBClassifier(n_estimators=3)).fit(train, label)
+    rows = applicants(3, 1).assign(purpose="boat")
+    with pytest.raises(InputError, match="cannot score") as refusal:
+        explain(model, rows, reference=train.tail(20))
+    assert "boat" not in str(refusal.value)  # no value of a person in an error
+
+
+def test_a_reference_of_another_schema_is_refused():
+    model = xgboost.XGBClassifier(n_estimators=3).fit(TRAIN, TWO)
+    texts = numbers(20, 2).astype({"a": str})
+    with pytest.raises(InputError, match="cannot score"):
+        explain(model, numbers(3, 1), reference=texts)
+
+
+def test_classes_must_be_named_where_there_are_several():
+    model = se.RandomForestClassifier(3).fit(TRAIN, THREE)
+    with pytest.raises(InputError, match="3 classes"):
+        explain(model, numbers(3, 1), reference=numbers(20, 2))
+    with pytest.raises(InputError, match="none of the model's"):
+        explain(model, numbers(3, 1), reference=numbers(20, 2), of="gold")
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda t: np.full(len(t), np.nan), "missing or infinite"),
+        (lambda t: np.log(np.zeros(len(t))), "missing or infinite"),
+        (lambda t: np.zeros((len(t), 3)), "one number a row"),
+        (lambda t: np.zeros(len(t) + 1), "one number for each row"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_functions_that_are_no_model_are_refused(function, message):
+    with pytest.raises(InputError, match=message):
+        explain(function, numbers(3, 1), reference=numbers(20, 2))
+
+
+def test_a_model_that_answers_differently_each_time_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="do not add up"):
+        explain(lambda t: rng.normal(size=len(t)), numbers(3, 1), reference=numbers(20, 2))
+
+
+def test_a_tree_model_that_nothing_can_read_is_explained_by_asking_it(monkeypatch):
+    """As a model of a version that the parsers do not know: they raise whatever they raise."""
+    import shap
+    import woodelf.core.trees.parse_models as parsers
+
+    def refuse(*_, **__):
+        raise KeyError("num_trees")
+
+    monkeypatch.setattr(parsers, "load_decision_tree_ensemble_model", refuse)
+    monkeypatch.setattr(shap, "TreeExplainer", refuse)
+    model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    assert e.method == sampled_attribution.ENUMERATED
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+
+
+def test_paths_that_disagree_with_shap_are_not_used(monkeypatch):
+    """A parser that reads a tree wrongly, in a way that still adds up on no row."""
+    import woodelf.core.trees.parse_models as parsers
+
+    true = parsers.load_decision_tree_ensemble_model
+
+    def skewed(*arguments, **options):
+        ensemble = true(*arguments, **options)
+        ensemble.trees[0].left, ensemble.trees[0].right = (
+            ensemble.trees[0].right,
+            ensemble.trees[0].left,
+        )
+        return ensemble
+
+    monkeypatch.setattr(parsers, "load_decision_tree_ensemble_model", skewed)
+    model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    assert e.method == tree_attribution.BY_SHAP
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+
+
+def test_infinite_values_are_numbers_to_a_tree():
+    model = se.HistGradientBoostingClassifier(max_iter=5).fit(TRAIN, TWO)
+    rows = numbers(3, 1)
+    rows.loc[0, "a"] = np.inf
+    rows.loc[1, "b"] = -np.inf
+    reference = numbers(30, 2)
+    expected = enumerated(model.decision_function, rows, reference)
+    np.testing.assert_allclose(
+        explain(model, rows, reference=reference).values, expected, atol=1e-6
+    )
