@@ -20,7 +20,7 @@ import numpy as np
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.explained_output import PROBABILITY
+from auditkit.measures.explained_output import LOG_ODDS, PROBABILITY
 from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
 
 if TYPE_CHECKING:
@@ -77,6 +77,24 @@ class Attribution:
         """Mean absolute value of each feature over the rows, shape `(features,)`, in `unit`."""
         importance: NDArray[np.float64] = np.abs(self.values).mean(axis=0)
         return importance
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The outputs as probabilities, shape `(n,)`. The values themselves do not convert.
+
+        Raises:
+            InputError: If the outputs are neither log-odds nor probabilities.
+        """
+        if self.unit == PROBABILITY:
+            return self.outputs
+        if self.unit != LOG_ODDS:
+            raise InputError(
+                f"Outputs in {self.unit} are no probabilities.",
+                remedy="explain a function that gives probabilities",
+            )
+        from scipy.special import expit
+
+        return np.asarray(expit(self.outputs), dtype=np.float64)
 
     def of_other_class(self) -> Attribution:
         """The same attribution, of the other one of two classes."""
@@ -153,6 +171,7 @@ def explain(
     *,
     reference: Any,
     of: Any = None,
+    unit: str | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     pairs: int = 64,
     seed: int = 0,
@@ -167,6 +186,8 @@ def explain(
         data: The rows to explain: any common kind of table, at least one row.
         reference: What the explanation is relative to; the same columns. All of it is used.
         of: The class to explain; default: the second of two. Needed for more than two.
+        unit: "log-odds" or "probability"; default: the scale on which the model adds up, where
+            its trees and coefficients are read exactly. On the other it is asked, not read.
         groups: Columns that are explained as one, as correlated ones may be, by the group's name.
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw, where the method has any.
@@ -186,5 +207,7 @@ def explain(
             remedy="give reference with the same columns as data",
         )
     background = background[list(rows.columns)]
-    explainer = Explainer(model, background, of=of, groups=groups, pairs=pairs, seed=seed)
+    explainer = Explainer(
+        model, background, of=of, unit=unit, groups=groups, pairs=pairs, seed=seed
+    )
     return explainer.explain(rows)

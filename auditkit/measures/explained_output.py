@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -45,6 +45,34 @@ class ExplainedOutput:
     column: int
     sign: int
     family: str
+
+    def in_unit(self, unit: str | None) -> ExplainedOutput:
+        """The same output on another scale.
+
+        Attributions do not convert with it: what adds up on one scale does not on the other. So
+        what is explained then is the converted output itself, as a function.
+
+        Args:
+            unit: "log-odds" or "probability"; None: the scale it adds up on.
+
+        Raises:
+            InputError: If the output is neither of the two.
+        """
+        if unit is None or unit == self.unit:
+            return self
+        if {unit, self.unit} != {LOG_ODDS, PROBABILITY}:
+            raise InputError(
+                f"An output in {self.unit} has no exact form in {unit!r}.",
+                remedy=f"explain it in {self.unit}: leave out unit=",
+            )
+        from scipy.special import expit, logit
+
+        convert = expit if unit == PROBABILITY else logit
+
+        def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
+            return np.asarray(convert(self.predict(rows)), dtype=np.float64)
+
+        return replace(self, predict=predict, unit=unit, family="callable")
 
 
 def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:

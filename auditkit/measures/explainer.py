@@ -41,6 +41,7 @@ class Explainer:
         model: As for `auditkit.measures.attribution.explain`.
         reference: At least one row; all of it is used.
         of: The class to explain; default: the second of two.
+        unit: "log-odds" or "probability"; default: the scale on which the model adds up.
         groups: Columns that are explained as one, by the group's name.
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
@@ -56,6 +57,7 @@ class Explainer:
         reference: Any,
         *,
         of: Any = None,
+        unit: str | None = None,
         groups: Mapping[str, Sequence[str]] | None = None,
         pairs: int = 64,
         seed: int = 0,
@@ -66,7 +68,7 @@ class Explainer:
         self._names, self._players = grouping(self._columns, groups)
         self._pairs, self._seed, self._compare = pairs, seed, compare
         self._encode, self._model = unwrapped(model)
-        self._output = explained_output(self._model, of=of)
+        self._output = explained_output(self._model, of=of).in_unit(unit)
         self._base = float(_scored(self._predict, self._reference).mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))

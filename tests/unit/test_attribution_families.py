@@ -418,3 +418,20 @@ def test_infinite_values_are_numbers_to_a_tree():
     np.testing.assert_allclose(
         explain(model, rows, reference=reference).values, expected, atol=1e-6
     )
+
+
+def test_units_convert_where_that_is_exact():
+    model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    odds = explain(model, rows, reference=reference)
+    chance = explain(model, rows, reference=reference, unit="probability")
+    assert (odds.unit, chance.unit) == ("log-odds", "probability")
+    expected = enumerated(lambda t: model.predict_proba(t)[:, 1], rows, reference)
+    np.testing.assert_allclose(chance.values, expected, atol=1e-6)
+    np.testing.assert_allclose(odds.probabilities, chance.outputs, atol=1e-6)
+    np.testing.assert_array_equal(chance.probabilities, chance.outputs)
+    regression = sl.Ridge().fit(TRAIN, SIZE)
+    with pytest.raises(InputError, match="no exact form in 'probability'"):
+        explain(regression, rows, reference=reference, unit="probability")
+    with pytest.raises(InputError, match="no probabilities"):
+        _ = explain(regression, rows, reference=reference).probabilities
