@@ -97,20 +97,13 @@ class BasicAuthenticator:
             TooManyFailuresError: If the name or the peer has failed too often lately.
             InputError: If the users' file cannot be read.
         """
-        header = shown.headers.get("authorization", "")
-        scheme, _, encoded = header.partition(" ")
-        if scheme.lower() != "basic":
+        known = read_basic(shown)
+        if known is None:
             return None
-        try:
-            decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        user, colon, password = decoded.partition(":")
-        if not colon:
-            return None
+        user, password = known
         self._refresh()
         kept = self._users.get(user)
-        token = hmac.digest(self._key, f"{kept}\0{decoded}".encode(), hashlib.sha256)
+        token = hmac.digest(self._key, f"{kept}\0{user}\0{password}".encode(), hashlib.sha256)
         now = self._clock()
         if self._known.get(token, -1.0) > now:
             return Caller(user, "basic")
@@ -148,6 +141,19 @@ class BasicAuthenticator:
         if stamp is None or stamp != self._stamp:
             self._users = read_users(self._path)
             self._stamp = stamp
+
+
+def read_basic(shown: Credentials) -> tuple[str, str] | None:
+    """The name and password of a Basic header, by RFC 7617; None if there is none."""
+    scheme, _, encoded = shown.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    user, colon, password = decoded.partition(":")
+    return (user, password) if colon else None
 
 
 class ProxyAuthenticator:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.access.authentication import Authenticator, Caller
+from auditkit.access.authentication import Authenticator, Caller, Credentials, read_basic
 from auditkit.access.folder import PolicyFolder
 from auditkit.access.log import DecisionLog, Recorder
 from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
@@ -43,7 +43,7 @@ def build(*, composed: bool) -> Any:
     flask_app = internals.flask_application()
     _refuse_unknown_changes(flask_app)
     gate = Gate(folder, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
-    ways = authenticators(settings)
+    ways = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
     if composed:
         return _composed(flask_app, gate, ways, own)
@@ -79,6 +79,16 @@ def _mlflow_user() -> Caller | None:
 
     user = getattr(g, "mlflow_authenticated_user", None)
     return Caller(str(user.username), "mlflow") if user is not None else None
+
+
+def _mlflow_password(shown: Credentials) -> Caller | None:
+    """A name and password that MLflow's own users' table knows: for native routes."""
+    from mlflow.server.auth import store
+
+    known = read_basic(shown)
+    if known is None or not store.authenticate_user(*known):
+        return None
+    return Caller(known[0], "mlflow")
 
 
 def _open_log(settings: ServerSettings) -> DecisionLog:

@@ -55,6 +55,7 @@ def guard(
             g.auditkit_caller = caller
             g.auditkit_admission = _admit(gate, planners, types, caller, endpoint)
         except RefusedError as error:
+            g.auditkit_refused = True
             return refusal_response(error)
         return None
 
@@ -63,7 +64,9 @@ def guard(
 
         admission: Admission | None = g.pop("auditkit_admission", None)
         if admission is None:
-            return response
+            if signed_in is None or response.status_code not in (401, 403):
+                return response
+            return _denied_by_mlflow(gate, response)
         if admission.plan.only and response.status_code == 200:
             _keep_visible(gate, admission, response)
         try:
@@ -77,6 +80,22 @@ def guard(
     # its authentication comes next.
     hooks.insert(1 if signed_in is None else len(hooks), before)
     flask_app.after_request_funcs.setdefault(None, []).insert(0, after)
+
+
+def _denied_by_mlflow(gate: Gate, response: Any) -> Any:
+    """Logs what MLflow's own permissions denied before the gate was asked."""
+    from flask import g, request
+
+    if g.get("auditkit_refused", False):
+        return response
+    user = getattr(g, "mlflow_authenticated_user", None)
+    try:
+        gate.denied_elsewhere(
+            str(user.username) if user is not None else "", str(request.endpoint), request.method
+        )
+    except RefusedError as error:
+        return refusal_response(error)
+    return response
 
 
 def refusal_response(error: RefusedError) -> Any:

@@ -199,6 +199,25 @@ class Gate:
         except LedgerError as error:
             raise _unlogged() from error
 
+    def denied_elsewhere(self, user: str, endpoint: str, method: str) -> None:
+        """Logs a denial by MLflow's own permissions, in composed mode."""
+        payload: dict[str, Json] = {
+            "time": self.clock().isoformat(),
+            "user": segment(user) if user else "",
+            "authenticated": "mlflow" if user else "",
+            "endpoint": endpoint,
+            "method": method,
+            "allowed": False,
+            "reason": "denied by MLflow's own permissions",
+        }
+        try:
+            if user:
+                self.recorder.now(DECISION, payload)
+            else:
+                self.recorder.soon(payload)
+        except LedgerError as error:
+            raise _unlogged() from error
+
     def visible(self, admission: Admission, name: str) -> bool:
         """Whether a list may show a model to whoever asked for it."""
         return decide_under(

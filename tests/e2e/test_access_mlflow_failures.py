@@ -1,0 +1,198 @@
+"""The guarded server when things go wrong: killed, without a log, with a changing policy."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+
+import pytest
+import requests
+from guarded_server import PASSWORD, Workplace, running
+
+from auditkit.access.verdicts import verdict_payload
+from auditkit.errors import AccessDeniedError
+from auditkit.ledger import Ledger, NoteSigner
+from auditkit.policy import parse_policy
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+API = "/api/2.0/mlflow"
+EVIDENCE = """
+id: strict
+version: "1"
+title: With evidence
+promotions:
+  - models: "*"
+    aliases: [champion]
+    approvals: 1
+    evidence: {policy: lending, max_age_days: 30}
+  - {models: "*", aliases: [canary], approvals: 0}
+"""
+POLICY = """
+id: lending
+version: "1"
+title: t
+as_of: 2026-11-22
+rules:
+  - {id: R1, title: a, check: c, measure: m, at_least: 0.7, severity: high, citation: x, why: y}
+"""
+
+
+def make_version(server, name: str) -> None:
+    body = {"name": name}
+    server.call("ann", "POST", f"{API}/registered-models/create", json=body).raise_for_status()
+    experiments = f"{API}/experiments"
+    made = server.call("ann", "POST", f"{experiments}/create", json={"name": name}).json()
+    run = server.call(
+        "ann", "POST", f"{API}/runs/create", json={"experiment_id": made["experiment_id"]}
+    ).json()["run"]["info"]
+    path = run["artifact_uri"].removeprefix("mlflow-artifacts:/")
+    url = f"/api/2.0/mlflow-artifacts/artifacts/{path}/model/w"
+    server.call("ann", "PUT", url, data=name.encode()).raise_for_status()
+    body = {"name": name, "source": f"{run['artifact_uri']}/model", "run_id": run["run_id"]}
+    server.call("ann", "POST", f"{API}/model-versions/create", json=body).raise_for_status()
+
+
+def test_without_evidence_nothing_is_promoted(tmp_path):
+    workplace = Workplace(tmp_path, access=EVIDENCE)
+    with running(workplace) as server:
+        make_version(server, "credit")
+        asked = server.client("abe").request("credit", "1", alias="champion")
+        server.client("rita").approve(asked["request"])
+        with pytest.raises(AccessDeniedError, match=r"auditkit run audit\.yaml"):
+            server.client("mia").promote("credit", "1", alias="champion")
+        signer = NoteSigner.from_pem((tmp_path / "log.pem").read_bytes(), name="auditkit.local/log")
+        for decision in ("pass", "fail", "pass"):
+            payload = verdict_payload(
+                artifact_digest=asked["artifact_digest"],
+                policy=parse_policy(POLICY),
+                decision=decision,
+                waived=(),
+                statement="sha256:0",
+            )
+            with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=signer) as log:
+                log.append(kind="gate.verdict", payload=payload)
+            if decision == "fail":
+                with pytest.raises(AccessDeniedError, match="decided: fail"):
+                    server.client("mia").promote("credit", "1", alias="champion")
+        server.client("mia").promote("credit", "1", alias="champion")
+
+
+def test_without_a_log_nothing_is_done(tmp_path):
+    workplace = Workplace(tmp_path)
+    with running(workplace) as server:
+        body = {"name": "before"}
+        create = f"{API}/registered-models/create"
+        assert server.call("ann", "POST", create, json=body).status_code == 200
+        hidden = tmp_path / "hidden"
+        hidden.mkdir()
+        for path in tmp_path.glob("ledger.db*"):
+            shutil.move(path, hidden / path.name)
+        (tmp_path / "ledger.db").mkdir()
+        assert server.call("ann", "POST", create, json={"name": "during"}).status_code == 503
+        search = f"{API}/registered-models/search"
+        assert server.call("vic", "GET", search).status_code == 503
+        (tmp_path / "ledger.db").rmdir()
+        for path in hidden.iterdir():
+            shutil.move(path, tmp_path / path.name)
+        assert server.call("ann", "POST", create, json={"name": "after"}).status_code == 200
+        names = [m["name"] for m in server.call("vic", "GET", search).json()["registered_models"]]
+        assert names == ["after", "before"]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.004, 0.01, 0.03])
+def test_killed_in_the_middle_it_happened_and_is_logged_or_it_did_not(tmp_path, delay):
+    workplace = Workplace(tmp_path, access=EVIDENCE)
+    with running(workplace) as server:
+        make_version(server, "credit")
+        thread = threading.Thread(
+            target=lambda: server.call(
+                "mia",
+                "POST",
+                f"{API}/registered-models/alias",
+                json={"name": "credit", "alias": "canary", "version": "1"},
+            )
+        )
+        server.call("mia", "GET", f"{API}/registered-models/get?name=credit")  # cached credentials
+        failed: list[BaseException] = []
+        threading.excepthook = lambda args: failed.append(args.exc_value)
+        try:
+            thread.start()
+            time.sleep(delay)
+            server.kill()
+            thread.join()
+        finally:
+            threading.excepthook = threading.__excepthook__
+    with running(workplace) as server:
+        found = server.call("vic", "GET", f"{API}/registered-models/get?name=credit").json()
+        happened = bool(found["registered_model"].get("aliases"))
+        decided = [
+            d
+            for d in workplace.decisions()
+            if d.get("endpoint") == "_set_registered_model_alias" and d["allowed"]
+        ]
+        assert not happened or decided
+
+
+def test_two_workers_follow_a_policy_and_no_request_sees_half_of_it(tmp_path):
+    workplace = Workplace(tmp_path, extra_rules="p, vic, *, models/a, model:delete, allow\n")
+    with running(workplace, workers=2) as server:
+        search = f"{server.url}{API}/registered-models/search"
+        stop, bad = threading.Event(), []
+
+        def ask() -> None:
+            with requests.Session() as session:
+                session.auth = ("vic", PASSWORD)
+                while not stop.is_set():
+                    status = session.get(search, timeout=30).status_code
+                    if status != 200:
+                        bad.append(status)
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for number in range(5):
+            old, new = ("a", "b") if number % 2 == 0 else ("b", "a")
+            workplace.edit_policy(f"models/{old}, model:delete", f"models/{new}, model:delete")
+            time.sleep(0.1)
+            workplace.seal()
+            time.sleep(0.2)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert bad == []
+        body = {"name": "b"}
+        for _ in range(8):  # whichever worker answers
+            delete = f"{API}/registered-models/delete"
+            assert server.call("vic", "DELETE", delete, json=body).status_code == 404
+            assert server.call("vic", "DELETE", delete, json={"name": "a"}).status_code == 403
+    sealed = [e for e in workplace.entries() if e.kind == "policy.activated"]
+    assert len(sealed) >= 2
+    assert {(e.payload["author"], e.payload["approver"]) for e in sealed} == {("adam", "paula")}
+
+
+def test_composed_mode_vetoes_mlflows_own_admin(tmp_path):
+    workplace = Workplace(tmp_path)
+    (tmp_path / "auth.ini").write_text(
+        "[mlflow]\ndefault_permission = READ\n"
+        f"database_uri = sqlite:///{tmp_path}/auth.db\n"
+        f"admin_username = root\nadmin_password = {PASSWORD}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    env = {
+        "MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret of the test",
+        "MLFLOW_AUTH_ADMIN_USERNAME": "root",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
+    }
+    with running(workplace, app="auditkit-composed", env=env) as server:
+        create = f"{API}/registered-models/create"
+        assert server.call(None, "POST", create, json={"name": "x"}).status_code == 401
+        # MLflow lets its admin do anything; the policy does not know him.
+        refused = server.call("root", "POST", create, json={"name": "x"})
+        assert refused.status_code == 403
+        assert "no rule allows it" in refused.text
+        for path in ("/v1/traces", "/api/3.0/mlflow/mcp-servers"):
+            assert server.call("root", "POST", path, json={}).status_code == 403
+            assert server.call(None, "POST", path, json={}).status_code == 401
+    assert [d["user"] for d in workplace.decisions() if d["user"]] == ["root"] * 3

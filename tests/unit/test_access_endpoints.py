@@ -1,0 +1,75 @@
+"""Every route of MLflow is classified; a new one is denied, or keeps the server from starting."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditkit.access import VERBS
+from auditkit.access.mlflow_app import build, endpoints, internals, native_endpoints
+from auditkit.access.mlflow_app.gate import overlap
+from auditkit.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def flask_app():
+    return internals.flask_application()
+
+
+def test_every_flask_endpoint_is_classified(flask_app):
+    found = internals.flask_endpoints(flask_app)
+    assert len(found) > 200
+    assert endpoints.unclassified(found) == ()
+    # What may be called without a name shows nothing and changes nothing.
+    assert all(found[name] <= {"GET"} for name in endpoints.PUBLIC)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_native_route_is_classified(flask_app):
+    routes = internals.native_routes(internals.fastapi_application(flask_app))
+    assert len(routes) > 70
+    assert native_endpoints.unclassified(internals.names_of(routes)) == ()
+
+
+def test_a_new_route_that_changes_something_keeps_the_server_from_starting():
+    from flask import Flask
+
+    grown = Flask("grown")
+    grown.add_url_rule("/new", "_promote_silently", lambda: "", methods=["POST"])
+    grown.add_url_rule("/look", "_look", lambda: "", methods=["GET"])
+    found = internals.flask_endpoints(grown)
+    assert endpoints.unclassified(found) == ("_look", "_promote_silently")
+    with pytest.raises(InputError, match="_promote_silently"):
+        build._refuse_unknown_changes(grown)
+    assert native_endpoints.unclassified({"health": set(), "brand_new": {"GET"}}) == ("brand_new",)
+
+
+def test_native_plans_name_verbs_that_exist():
+    values = {"name": "x", "alias": "A", "key": "k", "artifact_path": "1/r/datasets/loans/a"}
+    for endpoint, planner in native_endpoints.ENDPOINTS.items():
+        plan = planner(native_endpoints.NativeAsk(endpoint, values, {}))
+        assert plan.needs, endpoint
+        assert {need.verb for need in plan.needs} <= set(VERBS), endpoint
+    read = native_endpoints.ENDPOINTS["download_artifact"](
+        native_endpoints.NativeAsk("download_artifact", values, {})
+    )
+    assert [(n.verb, n.object) for n in read.needs] == [
+        ("artifact:read", "artifacts/1/r/datasets/loans/a"),
+        ("dataset:read", "datasets/loans"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "conflicts"),
+    [
+        ("1/r/artifacts/model/w", True),
+        ("1/r/artifacts/model", True),
+        ("1/r/artifacts", True),
+        ("1/R/Artifacts/MODEL/w", True),
+        ("", True),
+        ("1/r/artifacts/model2", False),
+        ("1/r/artifacts/mode", False),
+        ("2/r/artifacts/model", False),
+    ],
+)
+def test_files_are_pinned_with_all_above_and_below(path: str, conflicts: bool):
+    assert overlap(path, "1/r/artifacts/model") is conflicts
