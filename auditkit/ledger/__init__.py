@@ -11,6 +11,10 @@ What it shows: that an entry was logged and not changed since, that the log only
 checkpoints, and whether the database is an older one than the kept head. What it cannot show by
 itself: that its owner, who holds the key and the database, shows everyone the same log. For that,
 keep checkpoints elsewhere or let witnesses sign them.
+
+Beside the log itself: `upkeep` destroys payloads by class and on request and places legal holds,
+`export` writes a stretch that verifies alone, `rotation` seals a log and goes on in a new one,
+`witness` signs that a log only grew.
 """
 
 from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
@@ -23,16 +27,20 @@ from auditkit.ledger.receipt import (
     verify_proof_text,
     verify_receipt,
 )
+from auditkit.ledger.retention import Destruction, Hold, RetentionClass
 from auditkit.ledger.whole import LogReport
 
 __all__ = [
     "Checkpoint",
+    "Destruction",
     "Entry",
+    "Hold",
     "Ledger",
     "LogReport",
     "NoteSigner",
     "NoteVerifier",
     "Receipt",
+    "RetentionClass",
     "open_checkpoint",
     "verify_cosignatures",
     "verify_proof_text",

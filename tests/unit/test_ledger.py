@@ -268,10 +268,39 @@ def test_every_changed_row_is_found(url, tmp_path, statement):
         log.verify()
 
 
+def swapped(table):
+    return [
+        f"UPDATE {table} SET idx = {to} WHERE idx = {at}" for at, to in [(5, -1), (6, 5), (-1, 6)]
+    ]
+
+
+def test_entries_that_changed_places_are_found(url, tmp_path):
+    fill(url, 12, clock=lambda: START)  # At one time, so that only the hashes tell.
+    tamper(tmp_path, *swapped("entry"), *swapped("payload"))
+    with Ledger.open(url, key=KEY) as log, pytest.raises(VerificationError, match="not those of"):
+        log.verify()
+
+
+def test_entries_of_another_log_by_the_same_key_are_found(url, tmp_path):
+    (tmp_path / "other").mkdir()
+    fill(f"sqlite:///{tmp_path}/other/audit.db", 12, clock=lambda: START)
+    fill(url, 12)
+    both = [
+        f"INSERT INTO {table} SELECT * FROM other.{table} WHERE idx = 5"
+        for table in ("entry", "payload")
+    ]
+    gone = [f"DELETE FROM {table} WHERE idx = 5" for table in ("entry", "payload")]
+    attach = f"ATTACH '{tmp_path}/other/audit.db' AS other"
+    tamper(tmp_path, attach, *gone, *both)
+    with Ledger.open(url, key=KEY) as log, pytest.raises(VerificationError):
+        log.verify()
+
+
 @pytest.mark.parametrize(
     "statement",
     [
         "DELETE FROM entry WHERE idx = 11",
+        "INSERT INTO entry SELECT 12, time_ms, kind, retention, commitment FROM entry LIMIT 1",
         "UPDATE head SET size = 11",
         "UPDATE head SET note = (SELECT replace(note, 'audit', 'other') FROM head)",
         "DELETE FROM head",
