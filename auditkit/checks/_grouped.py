@@ -100,8 +100,16 @@ def measured_rates(found: Grouped, estimates: Estimates) -> list[Measurement]:
     ]
 
 
-def measured_comparisons(found: Grouped, estimates: Estimates) -> list[Measurement]:
-    """One measurement for every group that takes part in comparisons."""
+def measured_comparisons(
+    found: Grouped, estimates: Estimates, *, with_reference: bool = False
+) -> list[Measurement]:
+    """One measurement for every group that takes part in comparisons.
+
+    Args:
+        found: The groups.
+        estimates: Ratios or differences.
+        with_reference: Also the reference groups, compared with themselves.
+    """
     return [
         measured(
             estimates.name,
@@ -111,6 +119,7 @@ def measured_comparisons(found: Grouped, estimates: Estimates) -> list[Measureme
             compared_with=found.reference_of(i),
         )
         for i in found.compared()
+        if with_reference or found.reference[i] != i
     ]
 
 

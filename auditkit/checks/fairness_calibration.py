@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
     from auditkit.subject import Case
 
-_MEASURES = ("mean_score", "calibration_gap", "calibration_error", "auc", "brier")
+_MEASURES = ("calibration_gap", "calibration_error", "auc")
 
 
 def _run(case: Case, parameters: Parameters) -> Evidence:
@@ -91,9 +91,9 @@ CHECK = Check(
     title="Whether a score means the same for every group",
     area="fairness",
     measures=(
-        "For each group the mean score, the observed share of favourable outcomes less the mean "
-        "score (calibration gap), the calibration error over bins, the area under the ROC curve "
-        "and the Brier score; and each gap less that of the group with the highest selection rate."
+        "For each group the observed share of favourable outcomes less the mean score "
+        "(calibration gap), the calibration error over bins, and the area under the ROC curve; "
+        "and each gap less that of the group with the highest selection rate."
     ),
     misleads=(
         "Groups with different base rates cannot have equal calibration and equal error rates at "

@@ -31,6 +31,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     level, n = float(parameters["level"]), len(case.decisions)
     found = grouped(case, parameters)
     selection = rates(found.confusion, "selection_rate", level=level)
+    compared = ratios(selection, found.reference), differences(selection, found.reference)
     unknown = [
         measured(
             "unknown_share",
@@ -53,8 +54,8 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         population="decisions",
         measurements=(
             *measured_rates(found, selection),
-            *measured_comparisons(found, ratios(selection, found.reference)),
-            *measured_comparisons(found, differences(selection, found.reference)),
+            *measured_comparisons(found, compared[0], with_reference=True),
+            *measured_comparisons(found, compared[1], with_reference=True),
             *unknown,
         ),
         notes=tuple(group_notes(found, int(parameters["min_group"]))),

@@ -321,16 +321,17 @@ def area_under_curve(labels: npt.NDArray[np.bool_], scores: Array, *, level: flo
     Source: DeLong et al., Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing
     Letters 21 (2014) 1389-1393; Newcombe, Statistics in Medicine 25 (2006) 559-573.
     """
-    positives, negatives = scores[labels], scores[~labels]
+    # Sorted, so that each search starts near the last.
+    positives, negatives = np.sort(scores[labels]), np.sort(scores[~labels])
     m, n = len(positives), len(negatives)
     if m == 0 or n == 0:
         return Estimate.undefined(m + n, "only one class occurs")
-    above, tied_above = _placements(positives, np.sort(negatives))
+    above, tied_above = _placements(positives, negatives)
     theta = float(above.sum() + 0.5 * tied_above.sum()) / (m * n)
     if min(m, n) < SMALL_CLASS or theta in {0.0, 1.0}:
         interval = _newcombe_auc(theta, m, n, level)
         return Estimate.of(theta, m + n, interval, level=level, method="Newcombe 5")
-    below, tied_below = _placements(negatives, np.sort(positives))
+    below, tied_below = _placements(negatives, positives)
     one = (above + 0.5 * tied_above) / n
     other = 1 - (below + 0.5 * tied_below) / m
     error = math.sqrt(one.var(ddof=1) / m + other.var(ddof=1) / n)
