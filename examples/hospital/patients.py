@@ -13,16 +13,27 @@ AS_OF = date(2026, 11, 24)
 
 # Slots in braces are filled per patient; what fills them is what people would label.
 NOTES = (
-    "{name} is a {age}-year-old {sex} admitted on {visit} with shortness of breath. BP 142/88, HR 96. "
-    "PCP Dr. {doctor}, phone {phone}. Furosemide 40 mg IV started.",
-    "MRN {mrn}. Seen with {relation} {relative}, who lives at {street} and helps with insulin. HbA1c 8.1%.",
-    "Pt. {last} called from {phone} on {visit}; asked to fax the results to {fax}. No fever, no chills.",
-    "Follow-up of {first} after knee replacement. Implant serial {serial}. Works at {employer}; back to "
-    "work in 6 weeks. Member ID {plan}.",
+    (
+        "{name} is a {age}-year-old {sex} admitted on {visit} with shortness of breath. "
+        "BP 142/88, HR 96. PCP Dr. {doctor}, phone {phone}. Furosemide 40 mg IV started."
+    ),
+    (
+        "MRN {mrn}. Seen with {relation} {relative}, who lives at {street} and helps with "
+        "insulin. HbA1c 8.1%."
+    ),
+    (
+        "Pt. {last} called from {phone} on {visit}; asked to fax the results to {fax}. "
+        "No fever, no chills."
+    ),
+    (
+        "Follow-up of {first} after knee replacement. Implant serial {serial}. Works at "
+        "{employer}; back to work in 6 weeks. Member ID {plan}."
+    ),
     "Chest x-ray of {visit} is clear. Troponin 0.01. Discharged home in {city}. E-mail {email}.",
     "{last}, {first} (DOB {birth}) was referred by {doctor}, NPI {npi}. Lisinopril 10 mg daily.",
     "No change since the last visit. Wound is dry, sutures out. Tylenol as needed.",
 )
+DIAGNOSES = ("heart failure", "diabetes", "fracture", "asthma")
 _SLOT = re.compile(r"\{(\w+)\}")
 _KIND_OF = {
     "name": "PERSON", "first": "PERSON", "last": "PERSON", "doctor": "PERSON",

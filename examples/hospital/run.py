@@ -61,7 +61,8 @@ def main() -> int:
         (OUT / "privacy.recall.json").write_bytes(evidence.to_file())
         recall = evidence.measurement("recall")
         result.append(
-            f"{recall.value:.3f}, at least {recall.lower:.3f} with 95 % confidence, n = {recall.n:,}"
+            f"{recall.value:.3f}, at least {recall.lower:.3f} with 95 % confidence, "
+            f"n = {recall.n:,}"
         )
     for number in (0, 1, 5):
         say(f"\n  {safe.table['note'][number]}")
