@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
     from auditkit.measures.attribution import Attribution, explain
+    from auditkit.measures.fairness import Fairness, fairness
     from auditkit.report import ReportOptions
     from auditkit.signing import Signer
     from auditkit.subject import Inputs
@@ -38,6 +39,7 @@ _HOME = {
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",
     "Evidence": "auditkit.evidence",
+    "Fairness": "auditkit.measures.fairness",
     "Finding": "auditkit.evidence",
     "Inputs": "auditkit.subject",
     "Ledger": "auditkit.ledger",
@@ -47,6 +49,7 @@ _HOME = {
     "Signer": "auditkit.signing",
     "Verification": "auditkit.verification",
     "explain": "auditkit.measures.attribution",
+    "fairness": "auditkit.measures.fairness",
     "run": "auditkit.api",
     "verify": "auditkit.verification",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "Audit",
     "AuditkitError",
     "Evidence",
+    "Fairness",
     "Finding",
     "Inputs",
     "Ledger",
@@ -66,6 +70,7 @@ __all__ = [
     "Verification",
     "__version__",
     "explain",
+    "fairness",
     "run",
     "verify",
 ]
