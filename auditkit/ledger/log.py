@@ -227,7 +227,7 @@ class Ledger(LogReader):
         """
         with self.writing(sync=True) as session:
             head = session.head()
-            note = dict(session.checkpoints()).get(head.size, head.note)
+            note = session.checkpoint(head.size) or head.note
             session.put_checkpoint(head.size, note)
         return note
 
