@@ -394,7 +394,7 @@ def test_pyhanko_itself_calls_our_signature_valid(report, store):
     assert status.coverage.name == "ENTIRE_FILE"
 
 
-# Fuzzing, the short form; tests/soak/fuzz_verify.py is the long one
+# Fuzzing, the short form; tests/soak/soak_verify.py is the long one
 
 EDITS = st.lists(
     st.tuples(

@@ -1,6 +1,6 @@
 """Fuzzes `verify` for a while: edited reports and edited attack files get typed verdicts only.
 
-Usage: python tests/soak/fuzz_verify.py [seconds, default 600] [seed]
+Usage: python tests/soak/soak_verify.py [seconds, default 600] [seed]
 """
 
 from __future__ import annotations

@@ -1,0 +1,61 @@
+"""PDF/A-3a and PDF/UA-1 by veraPDF, before and after signing, with and without timestamp."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from auditkit.signing import LocalKey, Signer
+from tests.support.authority import NOW, Authority, serving
+from tests.support.whole_report import whole_report
+
+JUDGE = Path(__file__).parents[3] / "shared" / "tools" / "verapdf"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The same report unsigned, signed (B-B), and signed with an attested time (B-T)."""
+    folder = tmp_path_factory.mktemp("pdf")
+    whole = whole_report()
+    authority = Authority()
+    key, certificate = authority.issue("Example Bank")
+    with serving(authority, folder) as url:
+        timed = Signer.of([LocalKey(key)], [certificate, authority.issuer]).with_timestamps(url)
+        contents = {
+            "unsigned.pdf": whole.unsigned,
+            "signed.pdf": whole.signed,
+            "timestamped.pdf": timed.sign_pdf(whole.unsigned, at=NOW),
+        }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["PDFA-3A", "PDFUA-1"])
+def test_reports_conform_before_and_after_signing(files, profile):
+    assert JUDGE.exists(), "the judge is missing: ../shared/tools/verapdf"
+    done = subprocess.run(
+        [JUDGE, profile, *files], capture_output=True, text=True, check=False, timeout=280
+    )
+    passed = [line for line in done.stdout.splitlines() if line.startswith("PASS")]
+    assert len(passed) == len(files) == 3, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_poppler_agrees_that_the_whole_document_is_signed(files):
+    done = subprocess.run(
+        ["pdfsig", "-nocert", files[1]], capture_output=True, text=True, check=False
+    )
+    assert "Signature is Valid" in done.stdout
+    assert "Total document signed" in done.stdout
+
+
+def test_qpdf_finds_nothing_wrong(files):
+    for path in files:
+        done = subprocess.run(
+            ["qpdf", "--check", path], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
