@@ -50,8 +50,7 @@ def main() -> None:
 
     ours_ms = median_ms(ours)
     sys.stdout.write(
-        f"  auditkit.verify, every claim   {ours_ms:8.1f} ms   {ours_ms / pages:6.2f} ms a page"
-        + "\n"
+        f"  auditkit.verify, every claim   {ours_ms:8.1f} ms   {ours_ms / pages:6.2f} ms a page\n"
     )
     sys.stdout.write(
         f"  30 pages at that rate          {30 * ours_ms / pages:8.1f} ms   (at most 1,000)" + "\n"

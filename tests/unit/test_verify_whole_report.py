@@ -13,11 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from auditkit.canonical import parse_json
+from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import keys as keys_cli
 from auditkit.cli import verify as verify_cli
 from auditkit.errors import KeyFileError
 from auditkit.ledger import NoteSigner
+from auditkit.ledger.note import add_signatures, open_note
 from auditkit.signing import KeyStore
 from auditkit.signing.certificates import to_pem
 from auditkit.verification import ClaimState, verify
@@ -220,6 +221,19 @@ def test_witnesses_count_only_when_asked_and_only_if_they_signed(whole):
     )
     assert found.claim("witnesses").asked
     assert found.claim("witnesses").state is ClaimState.FALSE
+
+
+def test_a_checkpoint_that_a_witness_signed_is_true(whole):
+    witness = NoteSigner.generate("witness.example")
+    receipt = parse_json(attachment(whole, "receipt.json"))
+    body, _ = open_note(receipt["checkpoint"], [whole.log_key])
+    line = witness.cosign(body, seconds=1_800_000_000)
+    receipt["checkpoint"] = add_signatures(receipt["checkpoint"], line)
+    report = resigned(whole, **{"receipt.json": canonical_bytes(receipt)})
+    keys = [whole.log_key, witness.witness_verifier]
+    claim = verify(report, trust=whole.trust, log_keys=keys).claim("witnesses")
+    assert claim.state is ClaimState.TRUE
+    assert "witness.example" in claim.reason
 
 
 # The command line
