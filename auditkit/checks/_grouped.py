@@ -10,15 +10,18 @@ import numpy as np
 
 from auditkit.evidence import Measurement
 from auditkit.measures.disparities import Positions, references
-from auditkit.measures.groups import Group, Partition, is_unknown, partition
+from auditkit.measures.groups import (
+    SUPPRESS_BELOW,
+    Group,
+    Partition,
+    is_unknown,
+    partition,
+)
 from auditkit.measures.rates import Confusion, by_group, confusion_by_cell, rates
 from auditkit.measures.stats import Estimate, Estimates
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
-
-# Below this a printed count may point at a person (CMS cell size suppression policy).
-SUPPRESS_BELOW = 11
 
 
 @dataclass(frozen=True, kw_only=True)

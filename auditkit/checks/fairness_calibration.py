@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import (
-    SUPPRESS_BELOW,
     group_notes,
     grouped,
     measured_comparisons,
@@ -16,6 +15,7 @@ from auditkit.checks._grouped import (
 from auditkit.checks.performance_ranking import CALIBRATION_COLUMNS, calibration_row
 from auditkit.evidence import Evidence, Outcome, Table
 from auditkit.measures.disparities import differences
+from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.ranking import calibration_curve
 from auditkit.measures.scored_groups import score_estimates
 

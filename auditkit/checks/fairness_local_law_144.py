@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import SUPPRESS_BELOW, no_groups
+from auditkit.checks._grouped import no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.groups import UNKNOWN
+from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN
 from auditkit.measures.local_law_144 import local_law_144
 
 if TYPE_CHECKING:

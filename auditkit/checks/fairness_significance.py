@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import SUPPRESS_BELOW, group_notes, grouped, no_groups
+from auditkit.checks._grouped import group_notes, grouped, no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
 from auditkit.measures.disparities import ratios
+from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import rates
 from auditkit.measures.significance import significance
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import (
-    SUPPRESS_BELOW,
     everyone,
     group_notes,
     grouped,
     no_groups,
 )
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
+from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import Confusion, rates, values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
 

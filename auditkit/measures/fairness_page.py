@@ -6,14 +6,12 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
-from auditkit.measures.groups import is_unknown
+from auditkit.measures.groups import SUPPRESS_BELOW, is_unknown
 from auditkit.wording import interval, number_against
 
 if TYPE_CHECKING:
     from auditkit.measures.fairness import Fairness
 
-# Below this a printed count may point at a person (CMS cell size suppression policy).
-SUPPRESS_BELOW: Final = 11
 _MOST_ROWS: Final = 20
 _HEAD: Final = ("group", "n", "selection rate", "impact ratio")
 _FOUR_FIFTHS: Final = 0.8

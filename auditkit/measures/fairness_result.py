@@ -8,7 +8,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from auditkit.measures.bootstrap import Gap
 from auditkit.measures.fairness_page import html_of, text_of
 from auditkit.measures.group_numbers import GroupNumbers
 from auditkit.measures.groups import is_unknown
+from auditkit.measures.ranking import calibration_curve
 from auditkit.measures.rates import values
 from auditkit.measures.scored_groups import SCORE_METRICS, smallest_ratios, sweep
 from auditkit.measures.significance import holm, significance
@@ -239,6 +240,28 @@ class Fairness(GroupNumbers):
                 "smallest_ratio": smallest.ravel(),
             }
         )
+
+    def calibration(self, *, bins: int = 10) -> pd.DataFrame:
+        """Observed share against mean score, one row for each group and bin; NaN in empty bins.
+
+        Args:
+            bins: Of equal width over [0, 1].
+
+        Raises:
+            InputError: If no scores were given.
+        """
+        if self._scores is None:
+            raise InputError("Calibration needs scores.", remedy="fairness(..., scores=...)")
+        frames = []
+        for position, group in enumerate(self.groups):
+            rows = self.partition.rows_of(position)
+            curve = calibration_curve(
+                self._labels[rows], self._scores[rows], bins=bins, level=self.level
+            )
+            frame = pd.DataFrame([asdict(b) for b in curve]).astype({"mean_score": float})
+            frame.insert(0, "group", describe_group(group))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
 
     def __repr__(self) -> str:
         """The selection rates and impact ratios, with small counts hidden."""

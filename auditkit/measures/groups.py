@@ -35,6 +35,8 @@ Array = npt.NDArray[np.float64]
 Group = tuple[tuple[str, str], ...]
 
 UNKNOWN: Final = "(unknown)"
+# A printed count below this may point at a person (as CMS suppresses cells).
+SUPPRESS_BELOW: Final = 11
 MAX_LEVELS: Final = 1000
 _CHUNK: Final = 1 << 18  # rows; keeps the temporary arrays in the processor's cache
 _MAX_DENSE: Final = 1 << 22

@@ -32,15 +32,13 @@ import pandas as pd
 
 from auditkit.errors import InputError
 from auditkit.measures.columns import favourable_rows, group_columns, numbers
-from auditkit.measures.groups import UNKNOWN, Group, partition
+from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
 from auditkit.wording import number
 
 Category = tuple[str, ...]
 
 # Below it an independent auditor may leave a category out (6 RCNY 5-301).
 LEAST_SHARE: Final = 0.02
-# Below this a printed count may point at a person (CMS cell size suppression policy).
-_SUPPRESS_BELOW: Final = 11
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +108,11 @@ class LocalLaw144:
         for table in ("sex", "race", "intersectional"):
             lines.append(f"  {table}")
             lines += [f"    {_line(row)}" for row in getattr(self, table)]
-        unknown = f"{self.unknown:,}" if self.unknown >= _SUPPRESS_BELOW else "fewer than 11"
+        unknown = (
+            f"{self.unknown:,}"
+            if self.unknown >= SUPPRESS_BELOW
+            else f"fewer than {SUPPRESS_BELOW}"
+        )
         lines.append(f"  unknown category: {unknown if self.unknown else 0}")
         return "\n".join(lines)
 
@@ -220,8 +222,8 @@ def _alone(name: str, value: str) -> Group:
 
 def _line(row: CategoryRow) -> str:
     name = " / ".join(row.category)
-    if 0 < row.n < _SUPPRESS_BELOW:
-        return f"{name}: fewer than {_SUPPRESS_BELOW} applicants"
+    if 0 < row.n < SUPPRESS_BELOW:
+        return f"{name}: fewer than {SUPPRESS_BELOW} applicants"
     if row.rate is None:
         return f"{name}: no applicants"
     ratio = "left out" if row.left_out else "not estimable"

@@ -224,7 +224,7 @@ def ratio_interval(
         lower = np.where(low_top == 0, 0.0, low_top / (product + root))
         root = np.sqrt(np.maximum(product**2 - high_top * high_bottom, 0))
         upper = np.where(high_bottom > 0, (product + root) / high_bottom, np.nan)
-    return np.where(np.isnan(v1 / np.where(v0 > 0, v0, np.nan)), np.nan, lower), upper
+    return np.where((v0 > 0) & ~np.isnan(v1), lower, np.nan), upper
 
 
 def log_ratio_interval(

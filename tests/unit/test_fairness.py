@@ -11,6 +11,7 @@ from fairlearn import metrics as fl
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve as sk_curve
 
 from auditkit.errors import InputError
 from auditkit.measures.bootstrap import largest_gap, replicate_counts
@@ -366,6 +367,21 @@ def test_sweep_equals_deciding_again():
             np.testing.assert_allclose(part[metric], want.estimates(metric).value, atol=1e-12)
     with pytest.raises(InputError, match="scores"):
         fairness(labels, labels, groups=groups).sweep()
+
+
+def test_calibration_by_group():
+    labels, _, groups = sample(3, 500)
+    scores = np.random.default_rng(1).random(500)
+    found = fairness(labels, scores >= 0.5, groups=groups, scores=scores, depth=1)
+    table = found.calibration(bins=4)
+    own = groups["race"] == "b"
+    observed, predicted = sk_curve(labels[own], scores[own], n_bins=4)
+    part = table[(table["group"] == "race=b") & (table["n"] > 0)]
+    np.testing.assert_allclose(part["observed"], observed, atol=1e-12)
+    np.testing.assert_allclose(part["mean_score"], predicted, atol=1e-12)
+    assert len(table) == 5 * 4
+    with pytest.raises(InputError, match="scores"):
+        fairness(labels, labels, groups=groups).calibration()
 
 
 OK = {"y_true": [0, 1, 0, 1], "y_pred": [0, 1, 1, 1], "groups": {"g": ["a", "a", "b", "b"]}}
