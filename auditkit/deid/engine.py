@@ -28,7 +28,8 @@ from presidio_analyzer.nlp_engine import (
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
 from auditkit.deid.people import spans_of_people
-from auditkit.deid.rules import RULES, Rule, spans_of
+from auditkit.deid.rule import Rule
+from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel
 

@@ -1,0 +1,177 @@
+"""Numbers that stand for a person: of the state, of health, of banks, licences, cars and devices."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from auditkit.deid import checksums
+from auditkit.deid.rule import ANY_CASE, CODE_SPACED, LINK, Rule, cued
+
+NUMBER_RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "ssn",
+        "US_SSN",
+        re.compile(r"(?<![\w-])\d{3}([- .\u00b7]|- ?| -)\d{2}\1\d{4}(?![\w]|-\d)"),
+        0.9,
+        checksums.ssn,
+    ),
+    Rule(
+        "ssn-cued",
+        "US_SSN",
+        re.compile(
+            rf"(?<![A-Z])(?:ssns?|social(?: security)?|soc\.? sec\.?|ss ?#){LINK}"
+            r"(?P<x>(?:[\dX*][- ./]{0,2}){5}(?:\d[- ./]{0,2}){3}\d)(?!\d)",
+            ANY_CASE,
+        ),
+        0.95,
+    ),
+    Rule(
+        "ssn-last-four",
+        "US_SSN",
+        re.compile(
+            r"(?:ssn|social)[^.\n]{0,20}?(?:last (?:4|four)(?: digits)?|ending(?: in| with)?)"
+            r"[ :]{0,2}(?:of |is |are |in )?(?P<x>\d{4})\b",
+            ANY_CASE,
+        ),
+        0.8,
+    ),
+    Rule(
+        "itin",
+        "TAX_ID",
+        re.compile(r"(?<![\w-])9\d{2}([- ])\d{2}\1\d{4}(?![\w-])"),
+        0.8,
+        checksums.itin,
+    ),
+    cued(
+        "tax-id",
+        "TAX_ID",
+        r"e\.?i\.?n|t\.?i\.?n|itin|tax(?:payer)? id(?:entification)?",
+    ),
+    cued(
+        "medical-record",
+        "MEDICAL_RECORD",
+        r"m\.?r\.?n|med(?:ical)?\.? rec(?:ord)?s?|(?:chart|patient|hospital|encounter|accession|"
+        r"specimen|visit)(?: id| no| number|#| ?#| identifier)",
+    ),
+    cued(
+        "health-plan",
+        "HEALTH_PLAN",
+        r"(?:member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medicare|medicaid|"
+        r"hicn?|mbi|claim)(?: id| no| number|#| ?#| identifier| card| policy)",
+    ),
+    Rule(
+        "mbi",
+        "HEALTH_PLAN",
+        re.compile(
+            r"(?<![\w-])[1-9][A-Z][A-Z0-9]\d-?[A-Z][A-Z0-9]\d-?[A-Z]{2}\d{2}(?![\w-])", ANY_CASE
+        ),
+        0.9,
+        checksums.mbi,
+    ),
+    Rule(
+        "card",
+        "CREDIT_CARD",
+        re.compile(r"(?<![\w.-])\d(?:[ -]{0,2}\d){11,18}(?![\w]|[-.]\d)"),
+        0.95,
+        checksums.card,
+    ),
+    cued(
+        "card-cued",
+        "CREDIT_CARD",
+        r"(?:credit|debit|visa|master ?card|amex|payment|bank)(?: card)?|card",
+        code=r"(?P<x>\d(?:[ -]?\d){11,18})(?!\d)",
+    ),
+    Rule(
+        "iban",
+        "IBAN_CODE",
+        re.compile(r"(?<![\w])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![\w])", ANY_CASE),
+        0.95,
+        checksums.iban,
+    ),
+    Rule(
+        "routing",
+        "ROUTING_NUMBER",
+        re.compile(rf"(?:routing|aba|rtn)(?: transit)?{LINK}(?P<x>\d{{9}})(?!\d)", ANY_CASE),
+        0.9,
+    ),
+    cued(
+        "account",
+        "ACCOUNT",
+        r"(?:bank |savings |checking |loan |customer |brokerage )?(?:account|acct|a/c)s?|loan(?: id| no| number|#| ?#)|iban|swift",
+        code=r"(?P<x>(?=[A-Z0-9 -]{0,10}\d)[A-Z0-9]+(?:[ -](?=[A-Z]{0,3}\d)[A-Z0-9]+){0,6}(?<=\w{4}))\b",
+    ),
+    cued("passport", "PASSPORT", r"passport"),
+    cued(
+        "driver-license",
+        "DRIVER_LICENSE",
+        r"(?:driver'?s?'?|driving)[ -](?:licen[cs]e|lic|permit)\.?|d\.?l\.? ?(?:no|number|#)|\bDL",
+        code=CODE_SPACED,
+    ),
+    cued(
+        "license",
+        "LICENSE",
+        r"(?:licen[cs]e|lic|certificate|cert|credential|permit|badge|bar|board)\.?(?: id| no| number|#| ?#)",
+    ),
+    Rule(
+        "npi",
+        "NPI",
+        re.compile(rf"\bnpi{LINK}(?P<x>\d{{10}})(?!\d)", ANY_CASE),
+        0.95,
+    ),
+    Rule(
+        "dea",
+        "DEA",
+        re.compile(r"(?<![\w-])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![\w-])", ANY_CASE),
+        0.9,
+        checksums.dea,
+    ),
+    cued("dea-cued", "DEA", r"dea", code=r"(?P<x>[A-Z][A-Z9]\d{7})\b"),
+    Rule(
+        "vin",
+        "VEHICLE",
+        re.compile(r"(?<![\w-])[A-HJ-NPR-Z0-9]{17}(?![\w-])", ANY_CASE),
+        0.95,
+        checksums.vin,
+    ),
+    cued(
+        "vin-cued",
+        "VEHICLE",
+        r"vin|vehicle identification",
+        code=r"(?P<x>(?=[A-Z]*\d)[A-Z0-9]{11,17})\b",
+    ),
+    cued(
+        "plate",
+        "LICENSE_PLATE",
+        r"(?:licen[cs]e |number |vehicle |car |registration )?plates?|(?:vehicle|car) (?:tag|registration|reg)|"
+        r"plate|registration (?:no|number)",
+        code=r"(?P<x>(?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -][A-Z0-9]{1,5}(?=\b)(?<![a-z])){0,2})\b",
+    ),
+    cued(
+        "device",
+        "DEVICE",
+        r"(?:device|implant|pacemaker|pump|meter|monitor|equipment)?[ ]?(?:serial|s/n|\bsn\b)|"
+        r"(?:device|implant|pacemaker|imei|meid|udi|lot|handset|asset)(?: id| no| number|#| ?#| identifier| model)?",
+        score=0.8,
+    ),
+    Rule(
+        "udi",
+        "DEVICE",
+        re.compile(r"\(01\)\d{14}(?:\((?:1[017]|21)\)[A-Z0-9]{1,20})*", ANY_CASE),
+        0.95,
+    ),
+    Rule(
+        "imei",
+        "DEVICE",
+        re.compile(rf"\bimei{LINK}(?P<x>\d(?:[ -]?\d){{14}})(?!\d)", ANY_CASE),
+        0.95,
+    ),
+    Rule(
+        "mac",
+        "MAC_ADDRESS",
+        re.compile(
+            r"(?<![\w:-])[0-9A-F]{2}([:-])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}(?![\w:-])", ANY_CASE
+        ),
+        0.95,
+    ),
+)

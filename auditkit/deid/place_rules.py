@@ -1,0 +1,269 @@
+"""Where and when: addresses of the post and of networks, telephones, positions, dates, ages."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from auditkit.deid.rule import ANY_CASE, LINK, Rule, cued, phone
+
+_MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
+_YEAR: Final = r"(?:1[89]\d\d|20\d\d)"
+_TIME: Final = r"(?:[T ,]{1,2}(?:at )?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]\.?m\b\.?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_TENS: Final = r"ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
+
+PLACE_RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "email",
+        "EMAIL_ADDRESS",
+        re.compile(
+            r"(?<![\w.+-])[\w!#$%&'*+/=?^`{|}~-][\w.!#$%&'*+/=?^`{|}~-]{0,63}@(?:[\w-]{1,63}\.)+\w{2,24}\b"
+        ),
+        0.95,
+    ),
+    Rule(
+        "email-spelled",
+        "EMAIL_ADDRESS",
+        re.compile(
+            r"\b[\w.+-]{2,40} ?[\[({<]? ?\bat\b ?[\])}>]? ?[\w-]{2,40}(?: ?[\[({<]? ?\bdot\b ?[\])}>]? ?[a-z]{2,12}){1,3}\b",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "url",
+        "URL",
+        re.compile(r"\b(?:https?|ftp|sftp|file)://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", ANY_CASE),
+        0.95,
+    ),
+    Rule(
+        "domain",
+        "URL",
+        re.compile(
+            r"(?<![\w@.-])(?:www\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,4}"
+            r"(?:com|org|net|edu|gov|mil|int|info|biz|name|health|app|dev|io|ai|me|us|uk|ca|de|fr|it|es|nl|eu|ch|au|in|br|"
+            r"se|no|dk|fi|pl|pt|cz|sk|hu|at|be|ie|gr|cy|ru|jp|cn|mx|za|nz|co)(?:\.[a-z]{2})?\b(?:/[^\s<>\"')\]]*[^\s<>\"')\].,;:!?])?",
+            ANY_CASE,
+        ),
+        0.7,
+    ),
+    Rule(
+        "ipv4",
+        "IP_ADDRESS",
+        re.compile(
+            r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:/\d{1,2})?(?![\w]|\.\d)"
+        ),
+        0.9,
+    ),
+    Rule(
+        "ipv6",
+        "IP_ADDRESS",
+        re.compile(
+            r"(?<![\w:.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?=[0-9a-f:]*::)(?:[0-9a-f]{1,4})?(?::{1,2}[0-9a-f]{1,4}){1,7}(?:::)?)(?![\w:])",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    Rule(
+        "coordinates",
+        "COORDINATES",
+        re.compile(
+            r"(?<![\w.])-?\d{1,2}\.\d{3,}(?: ?\u00b0 ?[NS]?)?[,;/ ]{1,3}-?\d{1,3}\.\d{3,}(?: ?\u00b0 ?[EW]?)?(?![\w])"
+        ),
+        0.85,
+    ),
+    Rule(
+        "phone-us",
+        "PHONE_NUMBER",
+        re.compile(
+            r"(?<![\w/.-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\)[ .-]?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}"
+            r"(?: ?(?:x|ext\.?|extension) ?\d{1,6})?(?![\w]|-\d)",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "phone-international",
+        "PHONE_NUMBER",
+        re.compile(
+            r"(?<![\w+])(?:\+|00)[1-9]\d{0,2}[ .()/-]{0,3}(?:\(0\)[ .-]?)?\d(?:[ .()/-]{0,2}\d){5,12}(?: ?(?:x|ext\.?) ?\d{1,6})?(?![\w])",
+            ANY_CASE,
+        ),
+        0.85,
+        lambda bare: phone(bare.split("X")[0]),
+    ),
+    Rule(
+        "phone-cued",
+        "PHONE_NUMBER",
+        re.compile(
+            r"(?<![a-z])(?:phones?|tel(?:ephone)?|cell(?:phone)?|mobile|fax|facsimile|call(?:ed|ing)?|text(?:ed)?|pager|whatsapp|"
+            r"reach(?:ed)?|dial|ring|contact|callback|voicemail|sms)\b[^\d\n+(]{0,24}"
+            r"(?P<x>[+(]?\d(?:[ .()/-]{0,2}\d){6,14})(?: ?(?:x|ext\.?) ?\d{1,6})?(?![\w]|[-/.]\d)",
+            ANY_CASE,
+        ),
+        0.8,
+        phone,
+    ),
+    Rule(
+        "date-iso",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<![\w.-]){_YEAR}([-/.])(?:1[0-2]|0?[1-9])\1(?:3[01]|[12]\d|0?[1-9]){_TIME}(?![\w]|-\d)",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    Rule(
+        "date-numeric",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<![\w.$-])(?:3[01]|[12]\d|0?[1-9])([-/.])(?:3[01]|[12]\d|0?[1-9])\1(?:{_YEAR}|\d\d){_TIME}(?![\w]|[-/]\d)",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "date-slash",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<![\w./$-])(?:1[0-2]|0?[1-9])/(?:{_YEAR}|(?:3[01]|[12]\d|0[1-9]))(?![\w/%]|\.\d)"
+        ),
+        0.5,
+    ),
+    Rule(
+        "date-words",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<![\w])(?:(?:the )?{_DAY}(?: day)?(?: of)?[ -]{{0,2}}{_MONTH}(?![a-z])(?:[ ,'-]{{1,3}}(?:{_YEAR}|\d\d(?!\d)))?"
+            rf"|{_MONTH}[ -]{{0,2}}{_DAY}(?![\w])(?:[ ,'-]{{1,3}}{_YEAR})?|{_MONTH}[ ,'-]{{1,3}}(?:of )?{_YEAR}){_TIME}(?![\w])",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "age-over-89",
+        "AGE",
+        re.compile(
+            rf"(?<![\w.$-])(?P<x>9\d|1[0-2]\d|{_TENS}|(?:a |one )?hundred(?:[ -]and[ -]\w+| \w+)?)(?=[- ]{{0,2}}(?:years?|yrs?)[- ](?:old|of age)|[- ]?y[./]?o\b|[- ]year[- ]old)",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    Rule(
+        "aged-over-89",
+        "AGE",
+        re.compile(
+            rf"\b(?:aged?|age of|turn(?:s|ed|ing)|at)[ :]{{1,2}}(?P<x>9\d|1[0-2]\d|{_TENS})(?![\w%]|[.,:/-]\d)(?! (?:am|pm|percent|degrees|mg|ml|bpm))",
+            ANY_CASE,
+        ),
+        0.7,
+    ),
+    Rule(
+        "street",
+        "ADDRESS",
+        re.compile(
+            r"(?<![\w.$/-])\d{1,6}(?:-\d{1,5})?[A-Za-z]?,? (?:[NSEW]{1,2}\.? |(?:north|south|east|west) )?(?:(?:st\. )?[^\W_][\w'-]{0,24} ){1,4}?"
+            r"(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|terrace|ter|way|circle|cir|"
+            r"parkway|pkwy|highway|hwy|square|sq|trail|trl|alley|aly|loop|plaza|row|run|crescent|close|path|pike|turnpike|bypass)\b\.?"
+            r"(?: [NSEW]{1,2}\b\.?)?(?:,? (?:apt|apartment|suite|ste|unit|floor|fl|room|rm|#)\.? ?#?\w{1,6})?",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "street-european",
+        "ADDRESS",
+        re.compile(
+            r"(?<!\w)(?:\d{1,5},? )?(?:[^\W\d_][\w'.-]+ ){0,2}[^\W\d_]{3,}(?:stra(?:ss|\u00df)e|str\.|gat[ae]n?|v[\u00e4a]gen|ve[ij]en|"
+            r"vej|gade|weg|laan|straat|gasse|platz|katu|tie|kuja|all[e\u00e9]e?|stig(?:en)?|plein|damm|kade|singel|brautd?|braut) \d{1,5}[a-z]?\b"
+            r"|(?<!\w)(?:\d{1,5},? )*(?:ul\.|via|viale|rue|avenue|calle|c/|rua|plaza|piazza|chemin|boulevard|avda\.?|av\.|allee|r\.) "
+            r"(?:(?:de la|de|del|della|delle|des|du|da|do|dos|las?|les?|el|los) ){0,2}[^\W\d_][\w'.-]+(?: [^\W\d_a-z][\w'.-]+){0,3}(?:,? \d{1,5}[a-z]?)?\b",
+            ANY_CASE,
+        ),
+        0.7,
+    ),
+    Rule(
+        "corner",
+        "ADDRESS",
+        re.compile(
+            r"(?<!\w)(?i:(?:the )?(?:corner|intersection|junction) of) (?:[\w'.\u2019/-]+ ){1,6}?(?:and|&|at) (?:[A-Z0-9\u00c0-\u00de][\w'.-]*)(?: [A-Z\u00c0-\u00de][\w'.-]*){0,3}"
+        ),
+        0.7,
+    ),
+    Rule(
+        "unit",
+        "ADDRESS",
+        re.compile(
+            r"(?<![\w])(?:apt|apartment|suite|ste|unit|bldg|building|room|rm|lot)\b\.? ?#? ?(?=\w{0,5}\d)\w{1,6}\b",
+            ANY_CASE,
+        ),
+        0.6,
+    ),
+    Rule(
+        "po-box",
+        "ADDRESS",
+        re.compile(
+            r"(?<![\w])(?:p\.? ?o\.? ?box|post office box|psc \d+,? box|unit \d+,? box|box) ?#?\d{1,6}\b",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "military",
+        "ADDRESS",
+        re.compile(r"(?<![\w])(?:PSC \d+|(?:APO|FPO|DPO),? (?:AA|AE|AP)(?: \d{5}(?:-\d{4})?)?)\b"),
+        0.9,
+    ),
+    Rule(
+        "state-zip",
+        "ADDRESS",
+        re.compile(
+            r"(?<![\w])(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]),? \d{5}(?:-\d{4})?(?![\w-])"
+        ),
+        0.9,
+    ),
+    Rule(
+        "zip-cued",
+        "ZIP_CODE",
+        re.compile(
+            rf"(?<![\w])(?:zip|postal|post)(?: ?code)?{LINK}(?P<x>\d{{5}}(?:-\d{{4}})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{{1,2}}\d[A-Z\d]? ?\d[A-Z]{{2}})\b",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    Rule("zip-plus-four", "ZIP_CODE", re.compile(r"(?<![\w.-])\d{5}-\d{4}(?![\w-])"), 0.7),
+    cued(
+        "biometric",
+        "BIOMETRIC",
+        r"(?:finger|voice|palm|retina|retinal|iris|face)[ -]?(?:print|scan|id|template)s?(?: hash| id| file| template| no| number)?",
+    ),
+    Rule(
+        "photo",
+        "PHOTO",
+        re.compile(
+            r"(?<![\w/])[\w./\\-]{0,80}(?:photo|portrait|headshot|selfie|face|mugshot|dsc|img)[\w-]{0,40}\.(?:jpe?g|png|heic|tiff?|bmp|gif|webp|dcm)\b",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "uuid",
+        "ID",
+        re.compile(
+            r"(?<![\w-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    cued(
+        "code",
+        "ID",
+        r"(?:customer|client|case|ticket|order|application|applicant|employee|student|reference|ref|file|record|tracking|confirmation|user|study|subject|participant)"
+        r"(?: id| no| number|#| ?#| identifier| code)",
+        score=0.7,
+    ),
+)

@@ -1,0 +1,57 @@
+"""What a rule is, and the parts that rules are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One form of one kind of identifier.
+
+    Attributes:
+        name: Names the rule in a span's source.
+        kind: What it finds.
+        pattern: Matches it; group `x` is the identifier, if there is such a group.
+        score: Score of a match.
+        valid: Says whether the bare characters can be one; None: any match is.
+    """
+
+    name: str
+    kind: str
+    pattern: re.Pattern[str]
+    score: float
+    valid: Callable[[str], bool] | None = None
+
+
+def has_digit(bare: str) -> bool:
+    """Whether the bare characters hold a digit: a code does, a word does not."""
+    return any(c.isdigit() for c in bare)
+
+
+def phone(bare: str) -> bool:
+    """Whether there are as many digits as telephone numbers have."""
+    return 7 <= len(bare) <= 15
+
+
+ANY_CASE: Final = re.IGNORECASE
+# A cue, then "no.", "number", "#", "is" and the like, then the identifier.
+LINK: Final = r"(?:[ \t]{0,3}(?:(?:id|no|nr|num|number|code|is|was|of|ending(?: in)?)\b\.?|[:#=().-])){0,4}[ \t]{0,3}"
+CODE: Final = r"(?P<x>(?=[A-Z0-9./-]*\d)[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){2,24})\b"
+CODE_SPACED: Final = (
+    r"(?P<x>(?=[A-Z0-9 ./-]{0,12}\d)[A-Z0-9]+(?:[ ./-](?=[A-Z]{0,4}\d)[A-Z0-9]+){0,6})\b"
+)
+
+
+def cued(name: str, kind: str, cues: str, *, score: float = 0.9, code: str = CODE) -> Rule:
+    """A rule for a code that follows a cue, as `MRN: 4471023`."""
+    return Rule(
+        name,
+        kind,
+        re.compile(rf"(?<![A-Z0-9])(?:{cues}){LINK}{code}", ANY_CASE),
+        score,
+        has_digit,
+    )
