@@ -17,7 +17,7 @@ from enum import StrEnum
 from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
 from auditkit.policy import Policy, Rule
-from auditkit.wording import exact, number_against, plural
+from auditkit.wording import exact, measure_in_words, number_against, plural
 
 
 class Decision(StrEnum):
@@ -196,8 +196,8 @@ def _sentence(
     found: int,
 ) -> str:
     bound = f"{'at least' if rule.operator == '>=' else 'at most'} {exact(rule.threshold)}"
-    whom = " and ".join(f"{attribute} {value}" for attribute, value in number.group)
-    name = number.name.replace("_", " ") + (f" for {whom}" if whom else "")
+    whom = " and ".join(f"{_spaced(attribute)} {value}" for attribute, value in number.group)
+    name = measure_in_words(number.name) + (f" for {whom}" if whom else "")
     if number.value is None:
         told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
     else:
@@ -215,6 +215,10 @@ def _sentence(
     if found > len(judged):
         share += f"; {plural(found - len(judged), 'group')} below n = {rule.min_n} not judged"
     return told[0].upper() + told[1:] + share + "."
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _waiver_in_force(rule: Rule, policy: Policy, today: date | None) -> dict[str, str] | None:

@@ -235,6 +235,24 @@ class Page:
             if c.outcome is Outcome.NOT_ASSESSED
         ]
 
+    @property
+    def unmeasured(self) -> list[tuple[Text, Line]]:
+        """Checks that gave no evidence and that no condition reads, each with its reason."""
+        read = {f.evidence for f in self.judgement.findings}
+        return [
+            (
+                self.book.quote(e.id),
+                Line(self.book.quote(e.title), ": ", self.book.quote(e.reason), "."),
+            )
+            for e in self.judgement.evidence
+            if e.outcome in {Outcome.NOT_ASSESSED, Outcome.ERROR} and e.id not in read
+        ]
+
+    @property
+    def out_of_scope(self) -> list[Printed]:
+        """What the policy says is not looked at."""
+        return [self.book.quote(text) for text in self.judgement.policy.out_of_scope]
+
     # Evidence
 
     @cached_property
