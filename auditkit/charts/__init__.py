@@ -10,7 +10,7 @@ Laws:
 """
 
 from auditkit.charts.attribution import beeswarm, importance, waterfall
-from auditkit.charts.curves import calibration
+from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.style import Chart
@@ -24,5 +24,6 @@ __all__ = [
     "forest",
     "importance",
     "rank_intervals",
+    "sweep",
     "waterfall",
 ]

@@ -8,13 +8,15 @@ from typing import Final
 from auditkit.evidence import Evidence, Outcome
 from auditkit.report.blocks import Block, Prose
 from auditkit.report.book import Book, Line
-from auditkit.report.sections import explanation, fairness, generic, performance, tables
+from auditkit.report.sections import explanation, fairness, generic, performance, scores, tables
 
 Shown = Callable[[Book, Evidence], Sequence[Block]]
 
 _SHOWN: Final[dict[str, Shown]] = {
     "fairness.selection_rates": fairness.selection_rates,
     "fairness.error_rates": fairness.error_rates,
+    "fairness.calibration": scores.by_group,
+    "fairness.threshold_sweep": scores.cut_offs,
     "performance.ranking": performance.ranking,
     "explanation.global": explanation.overall,
     "explanation.denials": explanation.denials,

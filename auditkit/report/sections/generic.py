@@ -16,6 +16,7 @@ from auditkit.report.book import Book, Line, Printed, Text, joined
 Group = tuple[tuple[str, str], ...]
 
 _MAX_ROWS: Final = 24
+_FIRST_ROWS: Final = 6
 _MAX_COLUMNS: Final = 7
 _ABREAST: Final = 2
 _ACROSS: Final = 4
@@ -62,9 +63,9 @@ def measurements(
 def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     """The first rows of a table; the whole is attached to the report."""
     kept = table.columns[:_MAX_COLUMNS]
+    printed = len(table.rows) if len(table.rows) <= _MAX_ROWS else _FIRST_ROWS
     body: list[list[Cell]] = [
-        [book.cell(evidence, table, i, name) for name in kept]
-        for i in range(min(len(table.rows), _MAX_ROWS))
+        [book.cell(evidence, table, i, name) for name in kept] for i in range(printed)
     ]
     return TableBlock(
         caption=book.quote(table.title),

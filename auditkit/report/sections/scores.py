@@ -1,0 +1,121 @@
+"""Scores and groups: what a score means for each, and what other cut-offs would have decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from auditkit.charts import calibration, sweep
+from auditkit.evidence import Evidence, Table
+from auditkit.report.blocks import Block, ChartBlock
+from auditkit.report.book import Book, Line, Text
+from auditkit.report.sections.generic import attached, measurements, plain, rows
+
+_MOST: Final = 6
+_LABEL: Final = 24
+
+
+def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Calibration: a curve for each group, attribute by attribute."""
+    table = _table(evidence, "calibration_by_group", ("mean_score", "observed", "lower", "upper"))
+    if table is None:
+        return plain(book, evidence)
+    charts: list[Block] = []
+    for groups in _attributes(table).values():
+        curves: list[tuple[str, list[tuple[float, float, float | None, float | None]]]] = []
+        texts: list[Text] = []
+        for group, positions in groups.items():
+            bins = [
+                (x, y, _number(table, i, "lower"), _number(table, i, "upper"))
+                for i in positions
+                if (x := _number(table, i, "mean_score")) is not None
+                and (y := _number(table, i, "observed")) is not None
+            ]
+            label = book.words(group, limit=_LABEL)
+            if bins and len(curves) < _MOST:
+                curves.append((str(label), bins))
+                texts.append(label)
+        if not curves:
+            continue
+        charts.append(
+            ChartBlock(
+                title="How often the outcome was favourable, by score and group.",
+                chart=calibration(curves),
+                texts=texts,
+                how=Line(
+                    "How to read it: where curves lie apart, one score means different things for "
+                    "different groups. Bins of few cases are left out. ",
+                    attached(book, evidence, table, printed=0),
+                ),
+                evidence=book.quote(evidence.id),
+            )
+        )
+    return [
+        *measurements(book, evidence, evidence.measurements),
+        *charts,
+        *(rows(book, evidence, t) for t in evidence.tables if t is not table),
+    ]
+
+
+def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Selection rates over cut-offs, attribute by attribute, with the cut-off in use."""
+    table = _table(evidence, "threshold_sweep", ("threshold", "in_use", "selection_rate"))
+    if table is None:
+        return plain(book, evidence)
+    used = [c for c, u in zip(table.column("threshold"), table.column("in_use"), strict=True) if u]
+    charts: list[Block] = []
+    for groups in _attributes(table).values():
+        chosen = list(groups.items())[:_MOST]
+        labels = [book.words(group, limit=_LABEL) for group, _ in chosen]
+        lines = [
+            (
+                str(label),
+                [
+                    (x, y)
+                    for i in positions
+                    if (x := _number(table, i, "threshold")) is not None
+                    and (y := _number(table, i, "selection_rate")) is not None
+                ],
+            )
+            for label, (_, positions) in zip(labels, chosen, strict=True)
+        ]
+        in_use = float(used[0]) if used and isinstance(used[0], int | float) else None
+        charts.append(
+            ChartBlock(
+                title="Selection rate of each group, had the cut-off been another.",
+                chart=sweep(lines, in_use=in_use),
+                texts=labels,
+                how=Line(
+                    "How to read it: the dashed line is the cut-off in use; the wider the gap "
+                    "between curves, the more a cut-off there tells groups apart. ",
+                    attached(book, evidence, table, printed=0),
+                ),
+                evidence=book.quote(evidence.id),
+            )
+        )
+    return [
+        *measurements(book, evidence, evidence.measurements),
+        *charts,
+        *(rows(book, evidence, t) for t in evidence.tables if t is not table),
+    ]
+
+
+def _table(evidence: Evidence, name: str, columns: tuple[str, ...]) -> Table | None:
+    found = next((t for t in evidence.tables if t.name == name), None)
+    if found is None or not {"attribute", "group", *columns} <= set(found.columns):
+        return None
+    return found
+
+
+def _attributes(table: Table) -> Mapping[str, Mapping[str, list[int]]]:
+    """The positions of the rows of each group, by attribute, in the table's order."""
+    found: dict[str, dict[str, list[int]]] = {}
+    pairs = zip(table.column("attribute"), table.column("group"), strict=True)
+    for position, (attribute, group) in enumerate(pairs):
+        found.setdefault(str(attribute), {}).setdefault(str(group), []).append(position)
+    return found
+
+
+def _number(table: Table, row: int, column: str) -> float | None:
+    cell = table.rows[row][table.columns.index(column)]
+    return float(cell) if isinstance(cell, int | float) else None
