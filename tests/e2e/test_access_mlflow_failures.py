@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 import requests
@@ -84,17 +85,13 @@ def test_without_a_log_nothing_is_done(tmp_path):
         body = {"name": "before"}
         create = f"{API}/registered-models/create"
         assert server.call("ann", "POST", create, json=body).status_code == 200
-        hidden = tmp_path / "hidden"
-        hidden.mkdir()
-        for path in tmp_path.glob("ledger.db*"):
-            shutil.move(path, hidden / path.name)
-        (tmp_path / "ledger.db").mkdir()
-        assert server.call("ann", "POST", create, json={"name": "during"}).status_code == 503
-        search = f"{API}/registered-models/search"
-        assert server.call("vic", "GET", search).status_code == 503
-        (tmp_path / "ledger.db").rmdir()
-        for path in hidden.iterdir():
-            shutil.move(path, tmp_path / path.name)
+        # Somebody holds the log's database and does not let go.
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN EXCLUSIVE")
+            assert server.call("ann", "POST", create, json={"name": "during"}).status_code == 503
+            search = f"{API}/registered-models/search"
+            assert server.call("vic", "GET", search).status_code == 503
+            holder.execute("ROLLBACK")
         assert server.call("ann", "POST", create, json={"name": "after"}).status_code == 200
         names = [m["name"] for m in server.call("vic", "GET", search).json()["registered_models"]]
         assert names == ["after", "before"]

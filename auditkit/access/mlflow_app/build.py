@@ -24,6 +24,7 @@ from auditkit.ledger import Ledger, NoteSigner
 from auditkit.signing.keys import KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
+_LOG_SECONDS: Final = 5.0
 
 
 def build(*, composed: bool) -> Any:
@@ -103,7 +104,9 @@ def _open_log(settings: ServerSettings) -> DecisionLog:
         raise KeyFileError(
             f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys init"
         ) from error
-    return Ledger.open(settings.log.url, key=NoteSigner.from_pem(pem, name=settings.log.name))
+    signer = NoteSigner.from_pem(pem, name=settings.log.name)
+    # A request does not wait longer than this for a log that somebody holds; it is refused.
+    return Ledger.open(settings.log.url, key=signer, lock_timeout_s=_LOG_SECONDS)
 
 
 def _refuse_without_administrator(folder: PolicyFolder) -> None:

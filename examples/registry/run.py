@@ -1,0 +1,192 @@
+"""The whole promotion story against a guarded MLflow server on this machine, in one command.
+
+    python examples/registry/run.py
+
+It makes a policy, users, a log and a server in a temporary folder, and prints who asked for what,
+and what the server said. It needs the extra: pip install 'auditkit-ml[mlflow]'
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from auditkit.access import AccessControl
+from auditkit.access.folder import seal_policy, start_policy
+from auditkit.access.passwords import hash_password, write_users
+from auditkit.access.review import review
+from auditkit.errors import AuditkitError
+from auditkit.ledger import Ledger, NoteSigner
+from auditkit.registry import ModelRegistry
+from auditkit.registry.client import RegistryClient
+from auditkit.registry.models import quiet_mlflow
+from auditkit.signing import KeyStore
+
+PASSWORD = secrets.token_urlsafe(16)
+ROLES = {
+    "ann": "trainer",
+    "rita": "reviewer",
+    "mia": "release-manager",
+    "audrey": "auditor",
+    "adam": "admin",
+    "paula": "policy-approver",
+}
+LOG_NAME = "auditkit.local/log"
+
+
+def prepare(folder: Path) -> None:
+    """Everything that a guarded server needs."""
+    policy = start_policy(folder / "access") / "policy.csv"
+    grants = "".join(f"g, {user}, role:{role}, *\n" for user, role in ROLES.items())
+    policy.write_text(policy.read_text() + grants)
+    seal_policy(folder / "access", author="adam", approver="paula", now=datetime.now(UTC))
+    write_users(folder / "users.json", dict.fromkeys(ROLES, hash_password(PASSWORD)))
+    make_keys(folder / "keys")
+    (folder / "server.yaml").write_text(
+        "access: access\nlog: {url: 'sqlite:///ledger.db', key: keys}\nbasic: {users: users.json}\n"
+    )
+
+
+def make_keys(folder: Path) -> None:
+    """A key store with a key for the log, as `auditkit keys init` makes it."""
+    command = [sys.executable, "-m", "auditkit", "keys", "init", "--keys", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """The server, once it answers."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", "auditkit"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {
+        **os.environ,
+        "AUDITKIT_SERVER": str(folder / "server.yaml"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=2):
+            return process, url
+        if process.poll() is not None:
+            break
+        time.sleep(0.3)
+    raise SystemExit("The server did not start:\n" + (folder / "server.log").read_text()[-2000:])
+
+
+class Story:
+    """Runs steps as one user or another, and keeps what came of them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.rows: list[tuple[str, str, str]] = []
+
+    def client(self, user: str) -> RegistryClient:
+        """A client of the guarded server, as a user."""
+        return RegistryClient(self.url, user=user, password=PASSWORD)
+
+    def mlflow(self, user: str) -> Any:
+        """MLflow's own client, as a user."""
+        os.environ.update(MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=PASSWORD)
+        return quiet_mlflow().MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+
+    def step(self, user: str, what: str, act: Callable[[], Any]) -> Any:
+        """One row of the table."""
+        result, said = None, "done"
+        try:
+            result = act()
+        except AuditkitError as error:
+            said = error.message
+        except Exception as error:  # noqa: BLE001 - MLflow's client, whatever it raises
+            said = str(error)
+        self.rows.append((user, what, said))
+        return result
+
+
+def tell(folder: Path, url: str) -> Story:
+    """The story."""
+    story = Story(url)
+    weights = folder / "weights.txt"
+    weights.write_text("version one")
+
+    def register() -> None:
+        ModelRegistry(url).register("credit", weights)
+
+    os.environ.update(MLFLOW_TRACKING_USERNAME="ann", MLFLOW_TRACKING_PASSWORD=PASSWORD)
+    story.step("ann", "registers credit 1", register)
+    story.step(
+        "ann",
+        "sets champion with MLflow's client",
+        lambda: story.mlflow("ann").set_registered_model_alias("credit", "champion", "1"),
+    )
+    ann, rita, mia = (story.client(user) for user in ("ann", "rita", "mia"))
+    story.step("mia", "promotes credit 1", lambda: mia.promote("credit", "1", alias="champion"))
+    asked = story.step("ann", "asks for it", lambda: ann.request("credit", "1", alias="champion"))
+    story.step("ann", "approves her own request", lambda: ann.approve(asked["request"]))
+    story.step("rita", "approves it", lambda: rita.approve(asked["request"]))
+    source = story.mlflow("ann").get_model_version("credit", "1").run_id
+    story.step(
+        "ann",
+        "writes over the approved files",
+        lambda: story.mlflow("ann").log_artifact(source, str(weights), "model"),
+    )
+    story.step("mia", "promotes credit 1", lambda: mia.promote("credit", "1", alias="champion"))
+    story.step("mia", "promotes it again", lambda: mia.promote("credit", "1", alias="champion"))
+
+    def load() -> None:
+        from auditkit.canonical import Digest
+
+        version, digest = story.client("audrey").approved_digest("credit", alias="champion")
+        story.mlflow("rita")
+        (folder / "loaded").mkdir()
+        ModelRegistry(url).load("credit", version, folder / "loaded", expected=Digest.parse(digest))
+
+    story.step("rita", "loads credit@champion, checked", load)
+    return story
+
+
+def main() -> None:
+    """Prepares, starts, tells, reviews, stops."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        process, url = start(folder)
+        try:
+            story = tell(folder, url)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+        for user, what, said in story.rows:
+            print(f"{user:7} {what:36} {said.splitlines()[0][:150]}")
+        signer = NoteSigner.from_pem(KeyStore(folder / "keys").log_key_pem(), name=LOG_NAME)
+        with Ledger.open(f"sqlite:///{folder}/ledger.db", key=signer.verifier) as log:
+            log.verify()
+            access = AccessControl.load(folder / "access")
+            found = review(access, log.entries(), now=datetime.now(UTC))
+        print(f"\nThe log verifies. Decisions: {found.decisions}. Denied:")
+        for row in found.table("denied").rows:
+            print(f"  {row[1]:7} {row[3]}")
+
+
+if __name__ == "__main__":
+    main()
