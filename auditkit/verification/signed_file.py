@@ -30,6 +30,10 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 _HEX: Final = re.compile(rb"[0-9A-F]+")
 
 
+class ChangedFileError(VerificationError):
+    """The file is not as it was when it was signed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Embedded:
     """One signature value in a file.
@@ -47,26 +51,15 @@ class Embedded:
 
 @dataclass(frozen=True, kw_only=True)
 class SignedFile:
-    """A PDF with one certification signature, whose arithmetic holds.
+    """A PDF with one certification signature, which holds and covers every byte.
 
     Attributes:
-        reader: The parsed file.
         parts: The signature's certificates, value and timestamp.
-        end: Where what the signature covers ends.
         stated_time: The time that the signer states; None: none is stated.
-        size: Length of the file in bytes.
     """
 
-    reader: PdfFileReader
     parts: SignatureParts
-    end: int
     stated_time: datetime | None
-    size: int
-
-    @property
-    def covers_all(self) -> bool:
-        """Whether the signature reaches the end of the file."""
-        return self.end == self.size
 
 
 def parse(data: bytes) -> PdfFileReader:
@@ -87,8 +80,9 @@ def signed_file(data: bytes, reader: PdfFileReader) -> SignedFile:
     """Finds the signature of a PDF and checks its arithmetic.
 
     Raises:
+        ChangedFileError: If the bytes are not those that were signed, or more than those.
         VerificationError: If there is not exactly one signature, if it is not a certification
-            without changes, or if it does not fit the bytes that it says it covers.
+            without changes, or if it is damaged.
     """
     try:
         fields = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
@@ -110,16 +104,15 @@ def signed_file(data: bytes, reader: PdfFileReader) -> SignedFile:
         raise VerificationError("The file's signature cannot be read.") from error
     parts = take_apart(embedded.der)
     if parts.message_digest != embedded.digest:
-        raise VerificationError("The file was changed: its digest is not the signed one.")
+        raise ChangedFileError("The file was changed: its digest is not the signed one.")
     key = accepted(parts.certificates[0].public_key())
     check_signature(key, parts.signature, parts.signed_bytes)
-    return SignedFile(
-        reader=reader,
-        parts=parts,
-        end=embedded.end,
-        stated_time=stated,
-        size=len(data),
-    )
+    if embedded.end != len(data):
+        raise ChangedFileError(
+            f"The signature covers {embedded.end:,} bytes of {len(data):,}: something was added "
+            "after signing."
+        )
+    return SignedFile(parts=parts, stated_time=stated)
 
 
 def locate(data: bytes, value: Any) -> Embedded:

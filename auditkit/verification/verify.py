@@ -39,7 +39,7 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
-from auditkit.verification.signed_file import SignedFile, parse, signed_file
+from auditkit.verification.signed_file import ChangedFileError, SignedFile, parse, signed_file
 from auditkit.verification.timestamp import check_timestamp
 from auditkit.verification.trust import Moment, check_signer
 
@@ -188,13 +188,11 @@ def _check_signature(
             opened.files = read_attachments(reader)
         except VerificationError as error:
             opened.unread = error
-        signed = signed_file(data, reader)
-        if not signed.covers_all:
-            raise VerificationError(
-                f"The signature covers {signed.end:,} bytes of {len(data):,}: "
-                "something was added after signing."
-            )
-        opened.signed = signed
+        try:
+            opened.signed = signed_file(data, reader)
+        except ChangedFileError as error:
+            claims.add("unchanged", ClaimState.FALSE, error.message)
+            raise
         return f"It covers all {len(data):,} bytes and allows no change."
 
     if not claims.check("signature", signature):

@@ -114,6 +114,13 @@ def test_no_byte_can_be_added_or_taken(report, store, change):
     assert verify(change(report), trust=store.trusted()).exit_code == 12
 
 
+def test_what_was_added_or_changed_after_signing_is_named(report, store):
+    changed = bytearray(report)
+    changed[report.index(b"/Length")] ^= 0x20
+    for data in (report + b"%more\n", bytes(changed)):
+        assert {"signature", "unchanged"} <= set(broken(verify(data, trust=store.trusted())))
+
+
 def test_an_unsigned_report_is_not_fine(signer, store):
     unsigned = unsigned_report(attachments(signer, statement_bytes()))
     found = verify(unsigned, trust=store.trusted())
