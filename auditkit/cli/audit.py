@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.console import harmless, say, step
+from auditkit.cli.keys import PassphraseFile, signing_with
 
 if TYPE_CHECKING:
     from auditkit.api import Audit
@@ -35,6 +36,15 @@ def run(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("audit"),
     today: Today = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Sign with this PKCS#12 or PEM file. Default: the key store's key."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    timestamps: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A timestamp authority (RFC 3161) to attest the time."),
+    ] = None,
 ) -> None:
     """Run an audit and write the signed report.
 
@@ -44,9 +54,16 @@ def run(
     from auditkit.output.files import require_writable, write_whole
 
     require_writable(output)
+    store, signer = signing_with(key, passphrase_file, timestamps)
     audit, file = _audit(audit_file, today)
     with step("Log, render and sign the report") as result:
-        receipt = audit.report(output / "report.pdf", options=_options(file), at=datetime.now(UTC))
+        receipt = audit.report(
+            output / "report.pdf",
+            signer=signer,
+            keys=store,
+            options=_options(file),
+            at=datetime.now(UTC),
+        )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "statement.json", audit.statement)
     write_whole(output / "findings.csv", _findings_csv(audit))

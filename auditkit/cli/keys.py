@@ -13,7 +13,7 @@ import typer
 from auditkit.errors import KeyFileError
 
 if TYPE_CHECKING:
-    from auditkit.signing import KeyRecord, KeyStore
+    from auditkit.signing import KeyRecord, KeyStore, Signer
     from auditkit.signing.keys import Algorithm, Use
 
 FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
@@ -81,6 +81,23 @@ def open_store(
     from auditkit.signing import KeyStore
 
     return KeyStore(key_folder(folder), passphrase=passphrase(file, ask=ask))
+
+
+def signing_with(
+    key: Path | None, file: Path | None, timestamps: str | None
+) -> tuple[KeyStore, Signer]:
+    """The key store, and the signer of a report: a key file's, or the store's own.
+
+    Args:
+        key: A PKCS#12 or PEM file; None: the store's own key.
+        file: Holds the passphrase of the key file, or of the store where there is no key file.
+        timestamps: Address of a timestamp authority; None: times stay unattested.
+    """
+    from auditkit.signing import Signer
+
+    store = open_store(None, file if key is None else None)
+    signer = Signer.load(key, passphrase=passphrase(file)) if key else store.report_signer()
+    return store, signer.with_timestamps(timestamps) if timestamps else signer
 
 
 @app.command("init")

@@ -6,12 +6,15 @@ import json
 import shutil
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from typer.testing import CliRunner
 
 from auditkit.cli import app
-from auditkit.errors import InputError, VerificationError
+from auditkit.errors import InputError, KeyFileError, VerificationError
 from auditkit.reperformance import Agreement, compare_numbers, differences, open_bundle
+from auditkit.signing.certificates import to_pem
 from tests.fixtures.lending import judgement
+from tests.support.authority import Authority, serving
 
 
 def run(*arguments):
@@ -47,6 +50,35 @@ def test_a_second_run_gives_every_number_again(first):
     assert done.exit_code == 0, done.output
     assert " 0 different" in done.stdout
     assert " 0 within" in done.stdout
+
+
+def test_a_key_file_and_a_timestamp_authority_sign_on_the_command_line(
+    first, tmp_path, monkeypatch
+):
+    authority = Authority()
+    key, certificate = authority.issue("Example Bank Model Risk")
+    chain = [certificate, authority.issuer]
+    protection = BestAvailableEncryption(b"correct horse")
+    bundle = pkcs12.serialize_key_and_certificates(b"k", key, chain[0], chain[1:], protection)
+    (tmp_path / "key.p12").write_bytes(bundle)
+    (tmp_path / "secret").write_text("correct horse\n")
+    (tmp_path / "root.pem").write_bytes(to_pem(authority.root))
+    audit = ("run", first / "work" / "audit.yaml", "--output", tmp_path / "out")
+    wrong = run(*audit, "--key", tmp_path / "key.p12")
+    assert isinstance(wrong.exception, KeyFileError)
+    assert not list((tmp_path / "out").glob("*"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with serving(authority, tmp_path) as url:
+        done = run(
+            *audit, "--key", tmp_path / "key.p12", "--passphrase-file", tmp_path / "secret",
+            "--timestamps", url,
+        )  # fmt: skip
+    assert done.exit_code in {0, 10, 11}, done.output
+    report = tmp_path / "out" / "report.pdf"
+    found = run("verify", report, "--trust", tmp_path / "root.pem", "--json")
+    claims = {c["id"]: c["state"] for c in json.loads(found.stdout)["claims"]}
+    assert found.exit_code == 0, found.stdout
+    assert claims["time"] == claims["signer"] == "true"
 
 
 def test_other_data_are_noticed(first, tmp_path):
