@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from auditkit.deid.folding import plain_words
+from auditkit.deid.folding import fold, plain_words
 from auditkit.deid.generalize import read_date
 from auditkit.deid.spans import Span
 
@@ -79,20 +79,25 @@ class Text:
 @lru_cache(maxsize=4096)
 def read_text(text: str) -> Text:
     """A text made ready for `spans_of_known`."""
-    # Of plain text the words can be folded all at once, and keep their places.
-    source, fold_word = (text.lower(), str) if text.isascii() else (text, plain_words)
+    folded = fold(text)
+    plain = folded.text
     words, places = [], []
+    # Folding keeps places; what is ASCII by then can be lowered all at once.
+    source, fold_word = (plain.lower(), str) if plain.isascii() else (plain, plain_words)
     for match in _WORD.finditer(source):
         words.append(_short(fold_word(match.group())))
-        places.append(match.span())
-    numbers = any(map(str.isdigit, text))
-    runs = tuple((digits_of(m.group()), *m.span()) for m in _RUN.finditer(text)) if numbers else ()
+        places.append(folded.original(*match.span()))
+    numbers = any(map(str.isdigit, plain))
+    runs = [
+        (digits_of(match.group()), *folded.original(*match.span()))
+        for match in (_RUN.finditer(plain) if numbers else ())
+    ]
     dates = []
-    for match in _DATES.finditer(text) if numbers else ():
+    for match in _DATES.finditer(plain) if numbers else ():
         day = read_date(match.group())
         if day is not None:
-            dates.append((day.isoformat(), *match.span()))
-    return Text(text, tuple(words), tuple(places), frozenset(words), runs, tuple(dates))
+            dates.append((day.isoformat(), *folded.original(*match.span())))
+    return Text(text, tuple(words), tuple(places), frozenset(words), tuple(runs), tuple(dates))
 
 
 def spans_of_known(text: Text, values: Iterable[tuple[str, str]]) -> list[Span]:

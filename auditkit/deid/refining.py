@@ -7,6 +7,7 @@ All functions take and give spans of one text; none looks at what kind of text i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -236,10 +237,16 @@ def _again(spans: list[Span], text: str) -> Iterator[Span]:
     }
     if not words:
         return
-    covered = [(span.start, span.end) for span in spans]
+    starts = [span.start for span in spans]
     for match in _NAME_WORD.finditer(text):
-        if match.group() in words and not any(a <= match.start() < b for a, b in covered):
+        if match.group() in words and not _touched(spans, starts, match.start(), match.end()):
             yield Span(match.start(), match.end(), "PERSON", 0.6, "named before")
+
+
+def _touched(spans: list[Span], starts: list[int], start: int, end: int) -> bool:
+    """Whether a span overlaps a range. Requires spans in order, without overlap."""
+    before = bisect_left(starts, end)
+    return before > 0 and spans[before - 1].end > start
 
 
 def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
@@ -247,7 +254,8 @@ def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
     if len(spans) < 2 or text.count("\n") < 2:
         return
     lines = [(m.start(1), m.end(1)) for m in _LINE.finditer(text)]
-    held = [any(s.start < end and start < s.end for s in spans) for start, end in lines]
+    starts = [span.start for span in spans]
+    held = [_touched(spans, starts, start, end) for start, end in lines]
     for i, (start, end) in enumerate(lines):
         near = held[max(0, i - 2) : i] + held[i + 1 : i + 3]
         if not held[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.generalize import age_of, allowed_zip3, read_date, year_of, zip3_digest, zip3_of
+from auditkit.deid.known import read_text, spans_of_known
+from auditkit.deid.spans import merged, replaced
 from auditkit.errors import (
     AccessDeniedError,
     InputError,
@@ -260,3 +262,38 @@ def test_an_empty_table_and_nulls_are_read(deid):
     table.loc[1, ["patient_name", "note", "zip"]] = None
     result = Plan.propose(table).apply(table, deidentifier=deid).table
     assert result.loc[1, ["patient_name", "note", "zip"]].isna().all()
+
+
+KNOWN = (
+    ("PERSON", "José O'Brien-Núñez"),
+    ("US_SSN", "123-45-6789"),
+    ("PHONE_NUMBER", "+1 617-555-0188"),
+    ("BIRTH_DATE", "1980-04-03"),
+    ("ADDRESS", "12 North Maple Street"),
+    ("EMAIL_ADDRESS", "jose.ob@example.com"),
+)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "JOSE called", "jose o'brien-nunez", "O\u2019BRIEN-N\u00da\u00d1EZ, Jos\u00e9",
+        "Jo\u200bs\u00e9 was here",
+        "123 45 6789", "123456789", "1\u200b23.45.6789", "last four 6789", "(617) 555-0188",
+        "617.555.0188", "6175550188", "April 3, 1980", "4/3/1980", "03.04.1980",
+        "3rd of April 1980",
+        "12 n maple st", "12 NORTH MAPLE STREET", "mail JOSE.OB@EXAMPLE.COM",
+    ],
+)  # fmt: skip
+def test_known_values_are_found_in_any_usual_spelling(written):
+    text = f"He said: {written}."
+    spans = spans_of_known(read_text(text), KNOWN)
+    assert spans
+    left = replaced(text, merged(spans, text), lambda _s, _t: "")
+    kept = set(re.findall(r"[a-z0-9]+", left.lower()))
+    assert kept <= {"he", "said", "called", "was", "here", "last", "four", "mail"}
+
+
+@pytest.mark.parametrize("other", ["It may rain", "Paid 1,234 dollars", "April 4, 1980", "617-555"])
+def test_other_words_and_numbers_are_left(other):
+    assert not spans_of_known(read_text(other), (*KNOWN, ("PERSON", "May Ito")))
