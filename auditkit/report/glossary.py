@@ -12,11 +12,19 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Additivity residual",
         "Largest absolute difference between a score and its base value plus contributions.",
     ),
+    "adjusted_p_value": (
+        "Adjusted p-value",
+        "Probability of so large a difference by chance, allowing for all comparisons made (Holm).",
+    ),
     "adverse_coverage": (
         "Coverage of reasons",
         "Share of what spoke against a denied case that its listed reasons carry.",
     ),
     "allowed": ("Requests allowed", "Requests that the access policy allowed."),
+    "alternative_ratio": (
+        "Alternative ratio",
+        "Largest smallest ratio among cut-offs that cost little balanced accuracy.",
+    ),
     "artifact_files": ("Files of the model", "Files that make up the registered version."),
     "auc": (
         "Area under the ROC curve",
@@ -34,6 +42,18 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
             "Mean absolute difference between scores and observed rates over bins of scores, "
             "weighted by cases."
         ),
+    ),
+    "calibration_gap": (
+        "Calibration gap",
+        "Observed share of favourable outcomes less the mean score.",
+    ),
+    "calibration_gap_difference": (
+        "Difference in calibration gaps",
+        "The group's calibration gap less the reference group's.",
+    ),
+    "category_impact_ratio": (
+        "Impact ratio of the category",
+        "Rate of the category over the highest rate of any that is not left out.",
     ),
     "columns_examined": ("Columns examined", "Columns that were searched for identifiers."),
     "decisions": ("Requests decided", "Requests on which the access policy decided."),
@@ -88,6 +108,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Mean absolute SHAP value",
         "Mean over cases of the absolute contribution of a feature to the score.",
     ),
+    "power": ("Power", "Probability that a sample of this size would show a ratio of four fifths."),
     "ppv": (
         "Positive predictive value",
         "Share of favourable outcomes among favourable decisions.",
@@ -103,9 +124,14 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Difference in selection rates",
         "A group's selection rate less that of the group compared with.",
     ),
+    "smallest_ratio": ("Smallest ratio", "Lowest selection rate of any group over the highest."),
     "sod_conflicts": (
         "Conflicts of duties",
         "People who may both make a change and approve it.",
+    ),
+    "standard_deviations": (
+        "Standard deviations",
+        "Difference in selection rates over its standard error in the pooled sample.",
     ),
     "top_agreement": (
         "Agreement of the first features",
@@ -118,6 +144,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     "tpr_difference": (
         "Difference in true positive rates",
         "A group's true positive rate less that of the group compared with.",
+    ),
+    "unknown_category": (
+        "Unknown category",
+        "Cases whose sex, or whose race or ethnicity, is unknown.",
     ),
     "unknown_share": ("Unknown group", "Share of cases whose group is not known."),
 }
