@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ def prepared_trees(
         with quietly():
             from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
 
-            trees = load_decision_tree_ensemble_model(model, names, class_index=output.column).trees
+            trees = load_decision_tree_ensemble_model(
+                _without_idle_trees(model), names, class_index=output.column
+            ).trees
         paths = TreePaths(trees, columns=names, players=players, reference=background)
         compared = sample is None or _agrees(model, output, trees, numeric(sample), background)
     except Exception:  # noqa: BLE001, parsers refuse with errors of every kind; there is another way
@@ -106,6 +109,12 @@ def prepared_trees(
     if compared is False:
         return None
     return TreeExplanation(paths=paths, numeric=numeric, sign=output.sign, compared=bool(compared))
+
+
+def _without_idle_trees(model: Any) -> Any:
+    """An XGBoost model that stopped early without the trees that it does not use."""
+    best = getattr(model, "best_iteration", None) if hasattr(model, "get_booster") else None
+    return model if best is None else model.get_booster()[: best + 1]
 
 
 def _agrees(
@@ -144,12 +153,33 @@ def shap_values(
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Keeps the progress bars, prints and warnings of libraries from the user."""
+    """Keeps the progress bars, prints and warnings of libraries from the user.
+
+    What compiled code writes to the process's error stream is kept away too, for as long.
+    """
     sink = io.StringIO()
     with (
+        _no_error_stream(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(sink),
         contextlib.redirect_stderr(sink),
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _no_error_stream() -> Iterator[None]:
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without one has nothing to keep quiet
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

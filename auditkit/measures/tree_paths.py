@@ -175,6 +175,9 @@ class TreePaths:
 # So many rows are faster one by one than leaf by leaf.
 _FEW_ROWS: Final = 16
 
+# On paths with so many players or fewer, most pairs of patterns reach the leaf.
+_FEW_PLAYERS: Final = 8
+
 # With so many players or fewer, patterns are counted in an array of all that are possible.
 _DENSE: Final = 12
 
@@ -200,6 +203,8 @@ def _leaf_values(own: Integers, found: Integers, shares: Doubles, players: int) 
     if players == 0:
         return np.zeros((0, len(own)))
     full = 2**players - 1
+    if players > _FEW_PLAYERS:
+        return _leaf_values_of_pairs(own, found, shares, players)
     reached = (own[:, None] | found) == full
     for_it = np.bitwise_count(own[:, None] & ~found & full)
     against = np.bitwise_count(~own & full)[:, None]
@@ -211,6 +216,24 @@ def _leaf_values(own: Integers, found: Integers, shares: Doubles, players: int) 
     lacking = (found[:, None] & bits) == 0
     has = (own & bits[:, None]) != 0
     values: Doubles = np.where(has, (gains @ lacking).T, -losses)
+    return values
+
+
+def _leaf_values_of_pairs(own: Integers, found: Integers, shares: Doubles, players: int) -> Doubles:
+    """As `_leaf_values`, by pairs of patterns that reach the leaf: on long paths they are few."""
+    full = 2**players - 1
+    small = np.int32 if players < 31 else np.int64
+    which, partner = np.nonzero((own.astype(small)[:, None] | found.astype(small)) == full)
+    for_it, against = own[which] & ~found[partner], full & ~own
+    up, down = _WEIGHTS
+    a, b = np.bitwise_count(for_it), np.bitwise_count(against)[which]
+    gains = shares[partner] * up[a, b]
+    losses = np.bincount(which, shares[partner] * down[a, b], minlength=len(own))
+    values = np.empty((players, len(own)))
+    for bit in range(players):
+        lacking = (for_it >> bit) & 1
+        values[bit] = np.bincount(which, gains * lacking, minlength=len(own))
+        values[bit] -= losses * ((against >> bit) & 1)
     return values
 
 

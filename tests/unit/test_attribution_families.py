@@ -14,6 +14,7 @@ import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import shap
 import sklearn.ensemble as se
 import sklearn.linear_model as sl
 import sklearn.tree as st
@@ -28,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from auditkit.errors import InputError
-from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution
+from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution, tree_paths
 from auditkit.measures.attribution import explain
 from auditkit.measures.tree_paths import TreePaths
 
@@ -268,6 +269,21 @@ def test_what_shap_and_woodelf_cannot_read_is_explained_all_the_same():
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
 
 
+def test_deep_forests_agree_with_shap():
+    """Paths of more than twelve players, where patterns are sorted and not counted."""
+    rng = np.random.default_rng(0)
+    train = pd.DataFrame(rng.normal(size=(600, 24)), columns=[f"x{i}" for i in range(24)])
+    label = (train.to_numpy() @ rng.normal(size=24) + rng.normal(size=600) > 0).astype(int)
+    model = se.ExtraTreesClassifier(4, max_features=1, random_state=0).fit(train, label)
+    assert max(tree.get_depth() for tree in model.estimators_) > 15
+    rows, reference = train.head(40), train.tail(60)
+    e = explain(model, rows, reference=reference)
+    masker = shap.maskers.Independent(reference, max_samples=len(reference))
+    peer = shap.TreeExplainer(model, masker).shap_values(rows, check_additivity=False)[:, :, 1]
+    np.testing.assert_allclose(e.values, peer, atol=1e-7)
+    assert e.method == tree_attribution.METHOD
+
+
 class Node:
     """A tree as woodelf hands it over."""
 
@@ -303,10 +319,17 @@ VALUES = st_.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, np.nan])
 ROWS = st_.lists(st_.tuples(VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("few_players", [0, 8])
+@settings(max_examples=30, deadline=None)
 @given(st_.lists(trees(4), min_size=1, max_size=3), ROWS, ROWS, st_.booleans())
-def test_paths_are_exact_for_every_tree(roots, rows, reference, grouped):
+def test_paths_are_exact_for_every_tree(few_players, roots, rows, reference, grouped):
     """Any trees, thresholds that are hit exactly, missing values, one column twice on a path."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree_paths, "_FEW_PLAYERS", few_players)
+        check_paths(roots, rows, reference, grouped)
+
+
+def check_paths(roots, rows, reference, grouped):
     names = list("abcd")
     x, r = (pd.DataFrame(t, columns=names) for t in (rows, reference))
     players, groups = ([0, 0, 1, 2], [["a", "b"], ["c"], ["d"]]) if grouped else (range(4), None)
@@ -369,7 +392,6 @@ def test_a_model_that_answers_differently_each_time_is_refused():
 
 def test_a_tree_model_that_nothing_can_read_is_explained_by_asking_it(monkeypatch):
     """As a model of a version that the parsers do not know: they raise whatever they raise."""
-    import shap
     import woodelf.core.trees.parse_models as parsers
 
     def refuse(*_, **__):
@@ -435,3 +457,27 @@ def test_units_convert_where_that_is_exact():
         explain(regression, rows, reference=reference, unit="probability")
     with pytest.raises(InputError, match="no probabilities"):
         _ = explain(regression, rows, reference=reference).probabilities
+
+
+def test_a_model_that_stopped_early_is_read_without_its_idle_trees():
+    other = numbers(100, 5)
+    model = xgboost.XGBClassifier(n_estimators=60, max_depth=3, early_stopping_rounds=3)
+    model.fit(TRAIN, TWO, eval_set=[(other, (other.a > 0).astype(int))], verbose=False)
+    assert model.best_iteration < 59
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+    assert e.method == tree_attribution.METHOD
+
+
+def test_compiled_code_is_quiet_too(capfd):
+    """shap's C++ complains about categories on the process's own error stream."""
+    train = applicants(300)[["income", "purpose"]].astype({"purpose": "category"})
+    model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True)
+    model.fit(train, train.purpose == "car")
+    rows, reference = train.head(3), train.tail(40)
+    e = explain(model, rows, reference=reference)
+    assert capfd.readouterr() == ("", "")
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
