@@ -7,7 +7,6 @@ and for how long is said in `access.yaml`, beside the rules, and is part of the 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -87,8 +86,6 @@ class AccessSettings(Document):
         title: What it is for.
         promotions: The first that covers an alias or stage decides what it takes.
         breakglass: The way round in an emergency; None: there is none.
-        dataset_paths: Beginnings of artifact paths under which training data lies; reading there
-            is a decision about a dataset.
     """
 
     id: Text
@@ -96,7 +93,6 @@ class AccessSettings(Document):
     title: Text
     promotions: tuple[Promotion, ...] = ()
     breakglass: BreakGlass | None = None
-    dataset_paths: tuple[Annotated[str, Field(pattern=r"^[^/].*[^/]$|^[^/]$")], ...] = ("datasets",)
 
     def promotion(self, model: str, *, kind: str, name: str) -> Promotion | None:
         """What it takes to move an alias or stage; None: a rule that allows it is enough."""

@@ -12,27 +12,24 @@ _DATASET_VERBS: Final = {
     "artifact:write": "dataset:write",
     "artifact:delete": "dataset:delete",
 }
-# Set once, at start-up, from the policy; see `AccessSettings.dataset_paths`.
+# What lies below a folder of such a name, anywhere in a path, is a dataset.
 DATASET_FOLDERS: Final = ("datasets",)
 
 
-def artifact_needs(
-    verb: str, path: str, *, folders: tuple[str, ...] = DATASET_FOLDERS
-) -> tuple[Need, ...]:
+def artifact_needs(verb: str, path: str) -> tuple[Need, ...]:
     """What it takes to read, write or delete an artifact.
 
     Args:
         verb: "artifact:read", "artifact:write" or "artifact:delete".
         path: Relative to the artifact root, normalised.
-        folders: Names of folders, anywhere in a path, below which datasets lie.
     """
     needs = [Need(verb, path_object("artifacts", path))]
     parts = path.split("/")
     for position, part in enumerate(parts[:-1]):
-        if part in folders:
+        if part in DATASET_FOLDERS:
             needs.append(Need(_DATASET_VERBS[verb], dataset_object(parts[position + 1])))
             break
     # A change to a whole folder is a change to what may lie in it.
-    if parts[-1] in folders:
+    if parts[-1] in DATASET_FOLDERS:
         needs.append(Need(_DATASET_VERBS[verb], "datasets", whole=True))
     return tuple(needs)

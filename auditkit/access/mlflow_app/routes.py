@@ -32,6 +32,7 @@ from auditkit.access.mlflow_app.gate import (
     target_json,
     target_object,
 )
+from auditkit.access.mlflow_app.internals import Stores
 from auditkit.access.mlflow_app.models import promotion_of_alias
 from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.vocabulary import folded, segment
@@ -79,7 +80,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
     add("approve", "POST", _on_request, _approve)
     add("reject", "POST", _on_request, _reject)
     add("promote", "POST", _promote_plan, _promote)
-    add("rollback", "POST", _on_place("deployment:rollback"), _rollback)
+    add("rollback", "POST", _on_target("deployment:rollback"), _rollback)
     add("history", "GET", _history_plan, _history)
     add("breakglass", "POST", _breakglass_plan, lambda g, a, b: _break_glass(g, a, b, alert))
     add("breakglass/review", "POST", _fixed("breakglass:review", "breakglass"), _review)
@@ -102,10 +103,10 @@ def _text(body: dict[str, Any], name: str) -> str:
     return value.strip()
 
 
-def _target(ask: Ask, body: dict[str, Any]) -> Target:
+def _target(stores: Stores, body: dict[str, Any]) -> Target:
     kind = "stage" if "stage" in body else "alias"
     return Target(
-        model=ask.stores.model_name(_text(body, "model")),
+        model=stores.model_name(_text(body, "model")),
         version=_text(body, "version") if "version" in body else "",
         kind=kind,
         name=folded(_text(body, kind)),
@@ -116,15 +117,7 @@ def _on_target(verb: str) -> Planner:
     """About a version and where it is to go; asking is a matter of the model."""
 
     def plan(ask: Ask) -> Plan:
-        target = _target(ask, internals.parse_json_body())
-        return Plan(needs=(Need(verb, target_object(target)),), mutates=True)
-
-    return plan
-
-
-def _on_place(verb: str) -> Planner:
-    def plan(ask: Ask) -> Plan:
-        target = _target(ask, internals.parse_json_body())
+        target = _target(ask.stores, internals.parse_json_body())
         return Plan(needs=(Need(verb, target_object(target)),), mutates=True)
 
     return plan
@@ -156,7 +149,7 @@ def _history_plan(ask: Ask) -> Plan:
 
 
 def _breakglass_plan(ask: Ask) -> Plan:
-    target = _target(ask, internals.parse_json_body())
+    target = _target(ask.stores, internals.parse_json_body())
     return Plan(
         needs=(
             Need("breakglass:invoke", "breakglass"),
@@ -172,7 +165,7 @@ def _check_plan(_: Ask) -> Plan:
 
 
 def _request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    target = _target_of(gate, body)
+    target = _target(gate.stores, body)
     promotion = gate.promotion_of(admission.access, target)
     if promotion is None:
         raise RefusedError(
@@ -252,7 +245,7 @@ def _promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def _rollback(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    place = _target_of(gate, body)
+    place = _target(gate.stores, body)
     if place.kind != "alias":
         raise RefusedError(400, "INVALID_PARAMETER_VALUE", "only an alias can be rolled back")
     with gate.lock:
@@ -324,7 +317,7 @@ def _break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: 
     payload: dict[str, Json] = {
         "id": secrets.token_hex(6),
         "user": segment(admission.caller.user),
-        "object": target_object(_target_of(gate, body)),
+        "object": target_object(_target(gate.stores, body)),
         "reason": _text(body, "reason"),
         "ticket": _text(body, "ticket"),
         "valid_minutes": settings.valid_minutes,
@@ -376,13 +369,3 @@ def _check(_: Gate, admission: Admission, __: dict[str, Any]) -> Json:
         admission.domain,
     )
     return decision.to_json()
-
-
-def _target_of(gate: Gate, body: dict[str, Any]) -> Target:
-    kind = "stage" if "stage" in body else "alias"
-    return Target(
-        model=gate.stores.model_name(_text(body, "model")),
-        version=str(body.get("version", "")),
-        kind=kind,
-        name=folded(_text(body, kind)),
-    )
