@@ -23,7 +23,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError, VerificationError
-from auditkit.signing.certificates import Trusted, common_name, fingerprint, is_demonstration
+from auditkit.signing.certificates import (
+    NO_EXPIRY,
+    Trusted,
+    common_name,
+    fingerprint,
+    is_demonstration,
+)
 
 T = TypeVar("T")
 _CLOCK_TOLERANCE: Final = timedelta(days=1)
@@ -42,6 +48,11 @@ class Moment:
     proven: datetime | None = None
     stated: datetime | None = None
     now: datetime | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any time is known."""
+        return bool(self.proven or self.stated or self.now)
 
     @property
     def best(self) -> datetime:
@@ -78,13 +89,16 @@ def check_signer(
     """
     signer = certificates[0]
     who = f"{common_name(signer)} ({fingerprint(signer)})"
+    own = next((t for t in trust if t.certificate == signer), None)
+    endless = signer.not_valid_after_utc == NO_EXPIRY
+    if own is not None and own.revoked_at is None and endless and not moment.is_known:
+        return f"{who}: {_standing(signer)}"
     at = moment.best
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
         raise VerificationError(
             f"The signer's certificate was not valid on {at.date()}: it runs from "
             f"{signer.not_valid_before_utc.date()} to {signer.not_valid_after_utc.date()}."
         )
-    own = next((t for t in trust if t.certificate == signer), None)
     if own is not None:
         _check_revocation(own, moment)
     else:
@@ -93,9 +107,13 @@ def check_signer(
         _check_unproven(signer, at, moment.now)
     if own is None:
         return f"{who}, issued under a root that you trust."
+    return f"{who}: {_standing(signer)}"
+
+
+def _standing(signer: x509.Certificate) -> str:
     if is_demonstration(signer):
-        return f"{who}: a demonstration key that you trust; it vouches for no identity."
-    return f"{who}, a certificate that you trust."
+        return "a demonstration key that you trust; it vouches for no identity."
+    return "a certificate that you trust."
 
 
 def _check_revocation(own: Trusted, moment: Moment) -> None:

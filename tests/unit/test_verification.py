@@ -248,12 +248,16 @@ def test_expired_and_not_yet_valid_certificates_are_false(tmp_path):
     assert "still to come" in earlier[1]
 
 
-def test_without_any_time_the_signer_could_not_be_checked(signer, store):
-    report = signer.sign_pdf(unsigned_report(attachments(signer, statement_bytes())))
-    found, reason = state(report, store.trusted())
+def test_without_any_time_only_a_certificate_without_end_can_be_checked(signer, store, tmp_path):
+    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    assert state(signer.sign_pdf(unsigned), store.trusted())[0] is ClaimState.TRUE
+    ending = KeyStore(tmp_path / "k")
+    ending.make("report", at=SIGNED_AT, valid_until=SIGNED_AT + timedelta(days=9))
+    report = ending.report_signer().sign_pdf(unsigned)
+    found, reason = state(report, ending.trusted())
     assert found is ClaimState.UNCHECKED
     assert "no time of signing" in reason
-    assert state(report, store.trusted(), now=SIGNED_AT)[0] is ClaimState.TRUE
+    assert state(report, ending.trusted(), now=SIGNED_AT)[0] is ClaimState.TRUE
 
 
 @pytest.mark.parametrize(
