@@ -79,7 +79,7 @@ def _mlflow_user() -> Caller | None:
     from flask import g
 
     user = getattr(g, "mlflow_authenticated_user", None)
-    return Caller(str(user.username), "mlflow") if user is not None else None
+    return Caller(str(user), "mlflow") if user is not None else None
 
 
 def _mlflow_password(shown: Credentials) -> Caller | None:

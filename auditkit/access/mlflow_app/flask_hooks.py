@@ -91,7 +91,7 @@ def _denied_by_mlflow(gate: Gate, response: Any) -> Any:
     user = getattr(g, "mlflow_authenticated_user", None)
     try:
         gate.denied_elsewhere(
-            str(user.username) if user is not None else "", str(request.endpoint), request.method
+            str(user) if user is not None else "", str(request.endpoint), request.method
         )
     except RefusedError as error:
         return refusal_response(error)
