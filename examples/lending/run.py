@@ -1,7 +1,7 @@
 """One audit from start to finish: a mortgage model, from the raw table to a signed PDF.
 
-Run it with `make demo`. Everything it makes goes to out/lending/; the file data/README.md says where
-the applications come from. The people in them are invented (people.py).
+Run it with `make demo`. Everything it makes goes to out/lending/. Where the applications come from
+stands in data/README.md; the people in them are invented (people.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ FEATURES = {
 }
 
 
-def main() -> int:
+def main() -> int:  # noqa: PLR0915 - a story is read from top to bottom
     """Runs the example and gives the exit code of the verification, not of the verdict."""
     began = time.perf_counter()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def access_of_the_bank() -> AccessControl:
     return AccessControl.from_texts(texts)
 
 
-def fit(table: pd.DataFrame):
+def fit(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, Any, float]:
     """A model of approvals on half of the applications; the other half is for the audit.
 
     The cut-off is the score below which the model would deny as many of the training applications
