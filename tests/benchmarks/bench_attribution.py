@@ -28,7 +28,7 @@ from auditkit.measures.tree_attribution import quietly
 
 def tell(line: str) -> None:
     """One line of a table."""
-    print(line, flush=True)  # noqa: T201
+    print(line, flush=True)
 
 
 def table(rows: int, features: int = 20, seed: int = 0) -> pd.DataFrame:

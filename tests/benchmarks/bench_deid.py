@@ -93,12 +93,12 @@ def presidio() -> tuple[Any, Any]:
 
 def line(what: str, ours: float, theirs: float) -> None:
     """One row of the result."""
-    print(f"{what:<52} {ours:>9.3f} s {theirs:>9.3f} s {theirs / ours:>8.1f}x")  # noqa: T201
+    print(f"{what:<52} {ours:>9.3f} s {theirs:>9.3f} s {theirs / ours:>8.1f}x")
 
 
 def main() -> None:
     """Runs every comparison."""
-    print(f"{'':<52} {'auditkit':>11} {'peer':>11} {'ratio':>9}")  # noqa: T201
+    print(f"{'':<52} {'auditkit':>11} {'peer':>11} {'ratio':>9}")
     deid = Deidentifier()
     deid.redact("Warm up with Ann Lee.")
     analyzer, anonymizer = presidio()
@@ -115,7 +115,7 @@ def main() -> None:
 
     big = people(100_000, distinct_notes=0.3)
     took = seconds(lambda: plan.apply(big, deidentifier=deid), runs=1)
-    print(f"{'table, 100,000 x 6, 30 % distinct notes':<52} {took:>9.3f} s")  # noqa: T201
+    print(f"{'table, 100,000 x 6, 30 % distinct notes':<52} {took:>9.3f} s")
 
     texts = [" ".join(people(8, distinct_notes=1, seed=s)["note"]) for s in range(200)]
     line(

@@ -96,7 +96,7 @@ def main() -> None:
         )
 
     ours(1000)
-    print(f"{'what':58}{'fairlearn':>14}{'auditkit':>12}{'ratio':>10}")  # noqa: T201
+    print(f"{'what':58}{'fairlearn':>14}{'auditkit':>12}{'ratio':>10}")
     slow = median_seconds(lambda: theirs(ROWS), 3)
     fast = median_seconds(lambda: ours(ROWS).by_group, 7)
     _line(f"{ROWS:,} rows, 30 intersections, 5 metrics", f"{slow:.1f} s", fast, slow / fast)
@@ -107,7 +107,7 @@ def main() -> None:
     fast = median_seconds(lambda: _everything(ours(BOOTSTRAP_ROWS)), 7)
     what = f"{BOOTSTRAP_ROWS:,} rows, {REPLICATES:,} replicates, largest gaps and bands"
     _line(what, f"{slow:,.0f} s *", fast, slow / fast)
-    print(f"* {TIMED_REPLICATES} replicates were timed, the rest is extrapolated")  # noqa: T201
+    print(f"* {TIMED_REPLICATES} replicates were timed, the rest is extrapolated")
     command = "import bench_fairness as b; print(b.peak_mib_beyond_input())"
     peak = subprocess.run(
         [sys.executable, "-c", command],
@@ -117,11 +117,11 @@ def main() -> None:
         text=True,
         check=True,
     )
-    print(f"memory beyond the input at {MEMORY_ROWS:,} rows: {float(peak.stdout):.0f} MiB")  # noqa: T201
+    print(f"memory beyond the input at {MEMORY_ROWS:,} rows: {float(peak.stdout):.0f} MiB")
 
 
 def _line(what: str, slow: str, fast: float, ratio: float) -> None:
-    print(f"{what:58}{slow:>14}{fast * 1000:>9.0f} ms{ratio:>9,.0f}x", flush=True)  # noqa: T201
+    print(f"{what:58}{slow:>14}{fast * 1000:>9.0f} ms{ratio:>9,.0f}x", flush=True)
 
 
 if __name__ == "__main__":
