@@ -18,6 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
@@ -153,7 +154,7 @@ def describe_group(group: tuple[tuple[str, str], ...]) -> str:
 Cell = None | bool | int | float | str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """Rows behind an evidence, too many for a statement, which commits to them by digest.
 
@@ -284,7 +285,7 @@ class Evidence:
                 return table
         raise KeyError(name)
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """Commits to everything but the id, which depends on what else was audited."""
         content = self.to_json()
