@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from auditkit.audit import Judgement, Progress, examine
 from auditkit.controls import ControlPack, parse_pack
@@ -144,7 +144,6 @@ class Audit:
             KeyFileError: If a key cannot be read.
             LedgerError: If the statement cannot be logged; then no report is made.
         """
-        from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
         from auditkit.output.files import require_writable, write_whole
         from auditkit.report import ReportOptions, render
 
@@ -153,15 +152,11 @@ class Audit:
         store = keys if keys is not None else default_keys()
         signing = signer if signer is not None else store.report_signer()
         chosen = options if options is not None else ReportOptions()
-        entry = self._log_entry()
         if ledger is not None:
-            receipt = ledger.append(kind="audit.statement", payload=entry)
+            receipt = self._record(ledger)
         else:
-            log_key = NoteSigner.from_pem(store.log_key_pem(), name=LOG_NAME)
-            former = [NoteVerifier.of(LOG_NAME, one) for one in store.log_public_keys()[1:]]
-            url = f"sqlite:///{target.parent / 'audit-log.db'}"
-            with Ledger.open(url, key=log_key, former_keys=former) as log:
-                receipt = log.append(kind="audit.statement", payload=entry)
+            with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
+                receipt = self._record(log)
         unsigned = render(
             self.judgement,
             receipt=receipt.to_json(),
@@ -173,16 +168,26 @@ class Audit:
         write_whole(target, signed)
         return receipt
 
-    def _log_entry(self) -> dict[str, Any]:
-        return {
+    def _record(self, log: Ledger) -> Receipt:
+        """Logs the gate's verdict, which a promotion may require, and then the statement."""
+        from auditkit.access.verdicts import VERDICT, verdict_payload
+
+        judgement = self.judgement
+        verdict = verdict_payload(
+            artifact_digest=str(judgement.subject.digest),
+            policy=judgement.policy,
+            decision=self.verdict.decision.value,
+            waived=self.verdict.waived,
+            statement=str(self.digest),
+        )
+        log.append(kind=VERDICT, payload=verdict)
+        entry = {
             "statement": str(self.digest),
-            "report": self.judgement.report_id,
-            "subject": f"{self.judgement.subject.name}/{self.judgement.subject.version}",
-            "artifact": str(self.judgement.subject.digest),
-            "policy": str(self.judgement.policy.digest),
-            "verdict": self.verdict.decision.value,
-            "as_of": self.judgement.as_of.isoformat() if self.judgement.as_of else None,
+            "report": judgement.report_id,
+            "subject": f"{judgement.subject.name}/{judgement.subject.version}",
+            "as_of": judgement.as_of.isoformat() if judgement.as_of else None,
         }
+        return log.append(kind="audit.statement", payload=entry)
 
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""
@@ -254,6 +259,23 @@ def default_keys() -> KeyStore:
     from auditkit.signing import KeyStore
 
     return KeyStore(Path.home() / ".config" / "auditkit")
+
+
+def open_log(url: str, keys: KeyStore) -> Ledger:
+    """A log whose checkpoints are signed with the log key of a key store.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://...`.
+        keys: Its former log keys still open a log that they began.
+
+    Raises:
+        LedgerError: If it cannot be opened, or is older than the head that was kept of it.
+    """
+    from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
+
+    key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
+    former = [NoteVerifier.of(LOG_NAME, one) for one in keys.log_public_keys()[1:]]
+    return Ledger.open(url, key=key, former_keys=former)
 
 
 def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:

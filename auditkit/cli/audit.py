@@ -45,11 +45,15 @@ def run(
         str | None,
         typer.Option(metavar="URL", help="A timestamp authority (RFC 3161) to attest the time."),
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="LOG", help="A log: a path or postgresql://... Default: in DIR."),
+    ] = None,
 ) -> None:
     """Run an audit and write the signed report.
 
-    Writes report.pdf, statement.json and findings.csv to DIR, and the log audit-log.db. The exit
-    code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+    Writes report.pdf, statement.json and findings.csv to DIR, and logs verdict and statement in
+    DIR/audit-log.db. The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
     """
     from auditkit.output.files import require_writable, write_whole
 
@@ -57,13 +61,19 @@ def run(
     store, signer = signing_with(key, passphrase_file, timestamps)
     audit, file = _audit(audit_file, today)
     with step("Log, render and sign the report") as result:
-        receipt = audit.report(
-            output / "report.pdf",
-            signer=signer,
-            keys=store,
-            options=_options(file),
-            at=datetime.now(UTC),
-        )
+        from auditkit.api import open_log
+
+        place = ledger or str(output / "audit-log.db")
+        url = place if "://" in place else f"sqlite:///{place}"
+        with open_log(url, store) as log:
+            receipt = audit.report(
+                output / "report.pdf",
+                signer=signer,
+                ledger=log,
+                keys=store,
+                options=_options(file),
+                at=datetime.now(UTC),
+            )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "statement.json", audit.statement)
     write_whole(output / "findings.csv", _findings_csv(audit))

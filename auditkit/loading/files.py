@@ -6,6 +6,7 @@ is refused, whatever its name.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
+from auditkit.registry.digest import ArtifactFile, digest_of_files
 
 
 def load_table(path: Path) -> pd.DataFrame:
@@ -49,9 +51,10 @@ def load_table(path: Path) -> pd.DataFrame:
 
 
 def load_model(path: Path) -> tuple[Any, Digest]:
-    """Reads an XGBoost (JSON, UBJSON) or LightGBM (text) model, and the digest of its bytes.
+    """Reads an XGBoost (JSON, UBJSON) or LightGBM (text) model, and the digest of the file.
 
-    The bytes are read once: what is hashed is what is loaded.
+    The bytes are read once: what is hashed is what is loaded. The digest is the one that the
+    model registry gives a version of this one file, so that evidence and version meet.
 
     Raises:
         InputError: If the file is missing, a pickle, or of no known format.
@@ -59,10 +62,11 @@ def load_model(path: Path) -> tuple[Any, Digest]:
     """
     _refuse_missing(path, "model")
     data = path.read_bytes()
+    file = ArtifactFile(path.name, len(data), hashlib.sha256(data).hexdigest())
     if data[:1] == b"{":
-        return _xgboost(data, path), Digest.of(data)
+        return _xgboost(data, path), digest_of_files((file,))
     if data[:5] == b"tree\n":
-        return _lightgbm(data), Digest.of(data)
+        return _lightgbm(data), digest_of_files((file,))
     if data[:2] in (b"\x80\x03", b"\x80\x04", b"\x80\x05") or data[:2] == b"PK":
         raise InputError(
             f"{path.name} is a pickle or an archive; opening it could run code.",

@@ -20,10 +20,10 @@ import auditkit as ak
 from auditkit.access import AccessControl
 from auditkit.access import evidence as access_evidence
 from auditkit.access.control import read_texts
-from auditkit.api import LOG_NAME, default_keys
+from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.console import say, step
 from auditkit.deid import Plan
-from auditkit.ledger import Ledger, NoteSigner
+from auditkit.ledger import NoteVerifier
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest
 from auditkit.report import ReportOptions
 
@@ -47,7 +47,7 @@ FEATURES = {
 }
 
 
-def main() -> int:  # noqa: PLR0915 - a story is read from top to bottom
+def main() -> int:
     """Runs the example and gives the exit code of the verification, not of the verdict."""
     began = time.perf_counter()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -74,8 +74,7 @@ def main() -> int:  # noqa: PLR0915 - a story is read from top to bottom
         result.append(f"version {version.version}, {str(version.digest)[:23]}")
 
     keys = default_keys()
-    log_key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
-    with Ledger.open(f"sqlite:///{OUT / 'audit-log.db'}", key=log_key) as log:
+    with open_log(f"sqlite:///{OUT / 'audit-log.db'}", keys) as log:
         with step("Ask who may promote it") as result:
             access = access_of_the_bank()
             champion = "models/mortgage/aliases/champion"
@@ -110,10 +109,6 @@ def main() -> int:  # noqa: PLR0915 - a story is read from top to bottom
             result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
 
         with step("Log, render and sign the report") as result:
-            log.append(
-                kind="gate.verdict",
-                payload={"statement": str(audit.digest), **audit.verdict.to_json()},
-            )
             options = ReportOptions(
                 organisation="Example Bank (demonstration)",
                 period="1990",
@@ -121,12 +116,16 @@ def main() -> int:  # noqa: PLR0915 - a story is read from top to bottom
                 independence="run by the model's own authors; not independent",
                 status="DRAFT",
             )
-            receipt = audit.report(OUT / "report.pdf", ledger=log, keys=keys, options=options)
+            receipt = audit.report(
+                OUT / "report.pdf", ledger=log, keys=keys, options=options, at=datetime.now(UTC)
+            )
             result.append(f"log entry {receipt.index}")
 
     with step("Verify the report, offline") as result:
         checked = ak.verify(
-            (OUT / "report.pdf").read_bytes(), trust=keys.trusted(), log_keys=[log_key.verifier]
+            (OUT / "report.pdf").read_bytes(),
+            trust=keys.trusted(),
+            log_keys=[NoteVerifier.of(LOG_NAME, k) for k in keys.log_public_keys()],
         )
         result.append(f"{sum(c.state == 'true' for c in checked.claims)} claims true")
 

@@ -121,12 +121,12 @@ def test_report_and_verification(audit, tmp_path):
 
     path = tmp_path / "out" / "report.pdf"
     receipt = audit.report(path)
-    assert receipt.index == 0
+    assert receipt.index == 1  # after the gate's verdict
     keys = default_keys()
     log_key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
     found = ak.verify(path.read_bytes(), trust=keys.trusted(), log_keys=[log_key.verifier])
     assert found.exit_code == 0, found
-    assert audit.report(path).index == 1  # a second report is a second entry in the same log
+    assert audit.report(path).index == 3  # a second report is logged in the same log
 
 
 def test_an_unwritable_folder_is_refused_before_anything_is_logged(audit, tmp_path):
