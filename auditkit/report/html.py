@@ -59,8 +59,8 @@ class Drawings:
         )
 
 
-def to_html(page: Page, drawings: Drawings) -> str:
-    """The whole document."""
+def to_html(page: Page, drawings: Drawings, *, whole: bool = True) -> str:
+    """The whole document, or its first page alone."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -72,5 +72,5 @@ def to_html(page: Page, drawings: Drawings) -> str:
     )
     environment.filters["shown"] = shown
     template = environment.get_template("report.html.j2")
-    context: dict[str, Any] = {"page": page, "drawings": drawings}
+    context: dict[str, Any] = {"page": page, "drawings": drawings, "whole": whole}
     return template.render(context)

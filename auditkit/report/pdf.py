@@ -79,12 +79,6 @@ class Paper:
         """How many there are."""
         return len(self._document.pages)
 
-    def page_of(self, anchor: str) -> int | None:
-        """The number of the page, from 1, on which an anchor lies; None: on none."""
-        return next(
-            (i for i, page in enumerate(self._document.pages, 1) if anchor in page.anchors), None
-        )
-
     def texts(self) -> list[str]:
         """The text of each page as it was laid out: running heads and drawings included."""
         return [

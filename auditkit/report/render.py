@@ -44,18 +44,11 @@ def render(
         OutputError: If a number on the pages cannot be traced to the statement.
     """
     chosen = options or ReportOptions()
-    for room in _ROOM:
-        page, drawings = Page(judgement, chosen, receipt, room=room), Drawings()
-        html = to_html(page, drawings)
-        paper = Paper(
-            html,
-            drawings.files,
-            page_size=chosen.page_size,
-            day=judgement.as_of,
-            identifier=bytes.fromhex(judgement.digest.hex)[:16],
-        )
-        if paper.page_of("exceptions") == 2:
-            break
+    page, drawings = (
+        Page(judgement, chosen, receipt, room=_room(judgement, chosen, receipt)),
+        Drawings(),
+    )
+    paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
     texts = paper.texts()
     figures = _listed(page.book, chosen, texts)
     written = paper.write(_attached(judgement, figures, receipt, envelope))
@@ -65,6 +58,26 @@ def render(
 
 # How many exceptions page one shows: as many as leave it one page.
 _ROOM: Final = (5, 3, 1)
+
+
+def _room(judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None) -> int:
+    """How many exceptions leave page one a single page, tried on that page alone."""
+    for room in _ROOM[:-1]:
+        page, drawings = Page(judgement, options, receipt, room=room), Drawings()
+        html = to_html(page, drawings, whole=False)
+        if _paper(judgement, options, html, drawings).pages == 1:
+            return room
+    return _ROOM[-1]
+
+
+def _paper(judgement: Judgement, options: ReportOptions, html: str, drawings: Drawings) -> Paper:
+    return Paper(
+        html,
+        drawings.files,
+        page_size=options.page_size,
+        day=judgement.as_of,
+        identifier=bytes.fromhex(judgement.digest.hex)[:16],
+    )
 
 
 def harmless_cell(value: object) -> object:
