@@ -46,6 +46,7 @@ class Explainer:
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
         compare: Whether a sample is compared with shap; False where that was done for this model.
+        like: An explainer of the same model that has explained rows; its trees are not read again.
 
     Raises:
         InputError: If the reference is empty or the model cannot score it.
@@ -62,6 +63,7 @@ class Explainer:
         pairs: int = 64,
         seed: int = 0,
         compare: bool = True,
+        like: Explainer | None = None,
     ) -> None:
         self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
@@ -73,6 +75,8 @@ class Explainer:
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
         self._ways: list[tuple[str, Way]] | None = None
+        self._like = like
+        self._trees: trees.TreeExplanation | None = None
 
     def explain(self, data: Any) -> Attribution:
         """Explains rows.
@@ -155,13 +159,17 @@ class Explainer:
                 )
             ]
         ways: list[tuple[str, Way]] = []
-        prepared = trees.prepared_trees(
-            self._model,
-            self._output,
-            reference,
-            players,
-            sample=encoded if self._compare else None,
-        )
+        if self._like is not None and self._like._trees is not None:  # noqa: SLF001 - of its kind
+            prepared: trees.TreeExplanation | None = self._like._trees.relative_to(reference)  # noqa: SLF001
+        else:
+            prepared = trees.prepared_trees(
+                self._model,
+                self._output,
+                reference,
+                players,
+                sample=encoded if self._compare else None,
+            )
+        self._trees = prepared
         if prepared is not None:
             note = "" if prepared.compared else " (not compared with shap, which cannot read it)"
             ways.append((trees.METHOD + note, prepared.values))

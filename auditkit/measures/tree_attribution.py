@@ -17,7 +17,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -61,6 +61,10 @@ class TreeExplanation:
     def values(self, encoded: Any) -> Doubles:
         """Shapley values, shape `(rows, players)`."""
         return self.sign * self.paths.values(self.numeric(encoded))
+
+    def relative_to(self, reference: Any) -> TreeExplanation:
+        """The same ensemble, read once, with another reference."""
+        return replace(self, paths=self.paths.relative_to(self.numeric(reference)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ once: the patterns of a whole reference are kept, not its rows. That makes one r
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,7 +119,17 @@ class TreePaths:
         position = {name: i for i, name in enumerate(columns)}
         self._players = max(players) + 1
         self._trees = tuple(_read(root, position, players) for root in roots)
-        self._found: list[list[tuple[Integers, Doubles]]] = []
+        self._found = self._patterns_of(reference)
+
+    def relative_to(self, reference: Doubles) -> TreePaths:
+        """The same trees, read once, with the patterns of another reference."""
+        other = copy.copy(self)
+        other.__dict__.pop("_flat", None)
+        other._found = other._patterns_of(reference)  # noqa: SLF001 - of its own kind
+        return other
+
+    def _patterns_of(self, reference: Doubles) -> list[list[tuple[Integers, Doubles]]]:
+        every: list[list[tuple[Integers, Doubles]]] = []
         turned = np.ascontiguousarray(reference.T)
         for tree in self._trees:
             left = tree.goes_left(turned)
@@ -131,7 +142,8 @@ class TreePaths:
                     continue
                 found, counts = _distinct(tree.patterns(left, right, leaf), len(path))
                 of_leaves.append((found, counts / len(reference)))
-            self._found.append(of_leaves)
+            every.append(of_leaves)
+        return every
 
     @cached_property
     def _flat(self) -> RowPaths:

@@ -56,19 +56,14 @@ def block_values(
             remedy="give a larger reference",
         )
     order = np.random.default_rng(seed).permutation(len(reference))
-    return np.array(
-        [
-            Explainer(
-                model,
-                reference.iloc[np.sort(part)].reset_index(drop=True),
-                seed=seed + number,
-                compare=number == 0,
-            )
-            .explain(rows)
-            .values
-            for number, part in enumerate(np.array_split(order, blocks))
-        ]
-    )
+    first: Explainer | None = None
+    values: list[Doubles] = []
+    for number, part in enumerate(np.array_split(order, blocks)):
+        block = reference.iloc[np.sort(part)].reset_index(drop=True)
+        explainer = Explainer(model, block, seed=seed + number, compare=first is None, like=first)
+        values.append(explainer.explain(rows).values)
+        first = first if first is not None else explainer
+    return np.array(values)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
