@@ -1,6 +1,6 @@
 """Makes the small picture of a report's first page that the README shows.
 
-    python examples/lending/page_one.py out/lending/report.pdf page_one.png
+    python examples/lending/page_one.py out/lending/report.pdf examples/lending/page-1.png
 
 The picture is 800 pixels wide, in 32 greys and colours, so that the repository stays small.
 """
