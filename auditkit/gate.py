@@ -196,8 +196,7 @@ def _sentence(
     found: int,
 ) -> str:
     bound = f"{'at least' if rule.operator == '>=' else 'at most'} {exact(rule.threshold)}"
-    whom = " and ".join(f"{_spaced(attribute)} {value}" for attribute, value in number.group)
-    name = measure_in_words(number.name) + (f" for {whom}" if whom else "")
+    name = measure_in_words(number.name) + _whom(number)
     if number.value is None:
         told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
     else:
@@ -217,8 +216,15 @@ def _sentence(
     return told[0].upper() + told[1:] + share + "."
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+def _whom(number: Measurement) -> str:
+    """Whom a number is about: nobody in particular, the groups of attributes, or one group."""
+    attributes = [attribute.replace("_", " ") for attribute, _ in number.group]
+    if not attributes:
+        return ""
+    if all(value == "(all)" for _, value in number.group):
+        return f" across {' and '.join(attributes)}"
+    named = zip(attributes, (value for _, value in number.group), strict=True)
+    return f" for {' and '.join(f'{attribute} {value}' for attribute, value in named)}"
 
 
 def _waiver_in_force(rule: Rule, policy: Policy, today: date | None) -> dict[str, str] | None:
