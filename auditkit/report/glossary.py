@@ -150,6 +150,36 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Cases whose sex, or whose race or ethnicity, is unknown.",
     ),
     "unknown_share": ("Unknown group", "Share of cases whose group is not known."),
+    "classes": ("Sets of rows alike", "Sets of rows with the same quasi-identifiers."),
+    "classes_examined": ("Classes examined", "Classes of identifiers that were looked for."),
+    "classes_present": ("Classes present", "Classes of which an identifier was found."),
+    "classes_remaining": ("Classes remaining", "Classes of which one was left in the output."),
+    "denials_on_protected": (
+        "Denials on a protected attribute",
+        "Denied cases with a protected attribute among their principal factors.",
+    ),
+    "journalist_risk": (
+        "Journalist risk",
+        "Largest chance of finding a person who is known to be in the population.",
+    ),
+    "k": ("k", "Rows in the smallest set of rows with the same quasi-identifiers."),
+    "marketer_risk": (
+        "Marketer risk",
+        "Share of rows that guessing within their sets would name.",
+    ),
+    "prosecutor_risk": (
+        "Prosecutor risk",
+        "Largest chance of finding a person who is known to be in the table: one over k.",
+    ),
+    "rows_at_risk": ("Rows in small sets", "Share of rows in sets smaller than the wanted k."),
+    "sample_uniqueness": (
+        "Unique rows",
+        "Share of rows whose quasi-identifiers no other row of the table has.",
+    ),
+    "stable_denials": (
+        "Denials with stable reasons",
+        "Share of denied cases whose reasons are principal in nearly every resample.",
+    ),
 }
 
 
