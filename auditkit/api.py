@@ -1,9 +1,8 @@
 """What a pipeline calls: inputs and a policy in, an audit out, and from it a signed report.
 
->>> import auditkit as ak                                                  # doctest: +SKIP
->>> inputs = ak.Inputs(model=model, data=X, labels=y, groups=groups, reference=X_train)
->>> audit = ak.run(inputs, policy="policies/lending.yaml")                 # doctest: +SKIP
->>> audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=b"..."))
+inputs = ak.Inputs(model=model, data=X, labels=y, groups=groups, reference=X_train)
+audit = ak.run(inputs, policy="policies/lending.yaml")
+audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=passphrase))
 """
 
 from __future__ import annotations
