@@ -20,7 +20,7 @@ from auditkit.access.mlflow_app.routes import add_routes
 from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
 from auditkit.access.snapshot import refuse_superseded_casbin
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
-from auditkit.ledger import Ledger, NoteSigner
+from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.signing.keys import KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
@@ -94,10 +94,15 @@ def _mlflow_password(shown: Credentials) -> Caller | None:
 
 def _open_log(settings: ServerSettings) -> DecisionLog:
     path = Path(settings.log.key)
+    former: list[NoteVerifier] = []
     try:
         if path.is_dir():
             secret = os.environ.get("AUDITKIT_PASSPHRASE")
-            pem = KeyStore(path, passphrase=secret.encode() if secret else None).log_key_pem()
+            store = KeyStore(path, passphrase=secret.encode() if secret else None)
+            pem = store.log_key_pem()
+            # A log that began under a key since rotated still opens.
+            keys = store.log_public_keys()[1:]
+            former = [NoteVerifier.of(settings.log.name, key) for key in keys]
         else:
             pem = path.read_bytes()
     except OSError as error:
@@ -106,7 +111,9 @@ def _open_log(settings: ServerSettings) -> DecisionLog:
         ) from error
     signer = NoteSigner.from_pem(pem, name=settings.log.name)
     # A request does not wait longer than this for a log that somebody holds; it is refused.
-    return Ledger.open(settings.log.url, key=signer, lock_timeout_s=_LOG_SECONDS)
+    return Ledger.open(
+        settings.log.url, key=signer, former_keys=former, lock_timeout_s=_LOG_SECONDS
+    )
 
 
 def _refuse_without_administrator(folder: PolicyFolder) -> None:
