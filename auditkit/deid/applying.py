@@ -95,6 +95,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Deidentifier) -> tuple[
         texts=frozenset(e.column for e in plan.columns if e.treatment is Treatment.REDACT),
         looked_for=frozenset(class_of(k) for counts in found.values() for k in counts),
         deidentifier=reader,
+        shifted=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SHIFT),
     )
     clean = with_columns(table, changed, dropped)
     run = Run(

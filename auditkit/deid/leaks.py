@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from auditkit.deid.kinds import class_of
 from auditkit.deid.known import Text, digits_of, read_text, spans_of_known, value_words
@@ -18,6 +18,9 @@ from auditkit.deid.notes import PLACEHOLDER, Known, identifiers_in
 
 if TYPE_CHECKING:
     from auditkit.deid.detector import Deidentifier
+
+
+_DATES: Final = "C"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ def search(
     texts: frozenset[str],
     looked_for: frozenset[str],
     deidentifier: Deidentifier | None,
+    shifted: frozenset[str] = frozenset(),
 ) -> Leaks:
     """Searches output columns.
 
@@ -56,6 +60,8 @@ def search(
         texts: The columns of free text, which the detector reads again.
         looked_for: Letters of the classes that identifiers of the input belong to.
         deidentifier: Reads free text again; None if there is none.
+        shifted: Columns whose dates were moved. No date of a row stands there as it was, but
+            2025-04-03 may be where 2025-03-04 was, which reads alike with day and month swapped.
     """
     everyone = _whole_values(known)
     by_class: Counter[str] = Counter(dict.fromkeys(sorted(looked_for), 0))
@@ -70,7 +76,8 @@ def search(
             text, others = read[cell]
             if text is None:
                 continue
-            found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, values)}
+            own = tuple(v for v in values if name not in shifted or class_of(v[0]) != _DATES)
+            found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, own)}
             if found or others:
                 letters = (others | found).values()
                 by_class.update(letters)
