@@ -14,6 +14,7 @@ the output:
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Final, NoReturn
 
@@ -42,8 +43,8 @@ NOTHING_TO_AUDIT: Final = 3
 UNCHECKED: Final = 11
 FALSE: Final = 12
 
-# typer turns Ctrl-C into an exit with this code.
-_TYPER_INTERRUPTED: Final = 130
+# What typer turns Ctrl-C into; the process itself exits with BAD_INPUT.
+_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="auditkit",
@@ -99,7 +100,14 @@ app.add_typer(registry.app, name="registry")
 
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code."""
-    sys.exit(run())
+    code = _run(None)
+    if code == _INTERRUPTED:
+        # Not sys.exit: when Ctrl-C struck inside some C libraries, Python ends itself by the signal
+        # on the way out, although it was handled, and the exit code would be another one.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(BAD_INPUT)
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -108,6 +116,11 @@ def run(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; None: those of the process.
     """
+    code = _run(arguments)
+    return BAD_INPUT if code == _INTERRUPTED else code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except click.ClickException as error:
@@ -129,14 +142,14 @@ def run(arguments: list[str] | None = None) -> int:
         )
         return INTERNAL_ERROR
     # An exit code that a command raised comes back as a value.
-    if result == _TYPER_INTERRUPTED:
+    if result == _INTERRUPTED:
         return _interrupted()
     return result if isinstance(result, int) else 0
 
 
 def _interrupted() -> int:
     complain("Interrupted. Nothing half-written was left behind.", "run the command again")
-    return BAD_INPUT
+    return _INTERRUPTED
 
 
 def exit_code(error: errors.AuditkitError) -> int:
