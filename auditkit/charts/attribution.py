@@ -17,8 +17,9 @@ from auditkit.charts.style import (
     round_ticks,
     shorten,
     ticks,
+    with_minus,
 )
-from auditkit.wording import interval, number
+from auditkit.wording import interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,8 +132,8 @@ def beeswarm(
         axes.set_xlabel(axis_label)
         _key(figure, width, height)
         ranges = "; ".join(
-            f"{name} from {_minus(contributions[:, j].min())} "
-            f"to {_minus(contributions[:, j].max())}"
+            f"{name} from {with_minus(contributions[:, j].min())} "
+            f"to {with_minus(contributions[:, j].max())}"
             f"{_direction(contributions[:, j], feature_values[:, j])}"
             for j, name in enumerate(names)
         )
@@ -222,10 +223,6 @@ def waterfall(
             alt=f"{axis_label}: from {base_label}, {told}, to {output_label}.",
             axes=(scale,),
         )
-
-
-def _minus(value: float) -> str:
-    return number(float(value)).replace("-", "\u2212")
 
 
 def _offsets(x: Floats, spread: float) -> Floats:

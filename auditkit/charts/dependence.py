@@ -16,8 +16,9 @@ from auditkit.charts.style import (
     round_ticks,
     shorten,
     ticks,
+    with_minus,
 )
-from auditkit.wording import number, plural
+from auditkit.wording import plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,7 +160,7 @@ def _told(
     if categories:
         middles = [y[np.round(x) == i] for i in range(len(categories))]
         parts = [
-            f"{c}: {_minus(np.median(m))} (median of {len(m):,})"
+            f"{c}: {with_minus(np.median(m))} (median of {len(m):,})"
             for c, m in zip(categories, middles, strict=True)
         ]
         told = "; ".join(parts)
@@ -167,12 +168,9 @@ def _told(
         order = np.argsort(x, kind="stable")
         thirds = [t for t in np.array_split(order, 3) if len(t)]
         told = "; ".join(
-            f"{_minus(x[t].min())} to {_minus(x[t].max())}: {_minus(np.median(y[t]))} (median)"
+            f"{with_minus(x[t].min())} to {with_minus(x[t].max())}: "
+            f"{with_minus(np.median(y[t]))} (median)"
             for t in thirds
         )
     without = f"; {plural(missing, 'case')} without a value" if missing else ""
     return f"{axis_label} by {name}, {plural(len(y), 'case')}: {told}{without}."
-
-
-def _minus(value: float) -> str:
-    return number(float(value)).replace("-", "\u2212")

@@ -175,6 +175,11 @@ def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float]
     return [round(i * step, 12) + 0.0 for i in range(first, last + 1)], digits
 
 
+def with_minus(value: float) -> str:
+    """A number as text, with a minus sign instead of a hyphen."""
+    return number(float(value)).replace("-", "\u2212")
+
+
 def shorten(label: str, *, limit: int = 34) -> str:
     """A label that fits beside a chart."""
     return label if len(label) <= limit else label[: limit - 1] + "…"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     import numpy.typing as npt
+
+    from auditkit.loading.models import Score
 UNKNOWN = "(unknown)"
 
 
@@ -101,11 +103,11 @@ def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
     return np.asarray(column == favourable, dtype=bool), favourable
 
 
-def _scores(inputs: Inputs, features: pd.DataFrame, score: Any) -> npt.NDArray[np.float64] | None:
+def _scores(
+    inputs: Inputs, features: pd.DataFrame, score: Score | None
+) -> npt.NDArray[np.float64] | None:
     if inputs.scores is None:
-        if inputs.predictions is not None or score is None:
-            return None if score is None else _as_scores(score(features))
-        return _as_scores(score(features))
+        return score(features) if score is not None else None
     column = to_column(inputs.scores, what="scores", rows=len(features))
     try:
         scores = column.astype(np.float64)
@@ -118,10 +120,6 @@ def _scores(inputs: Inputs, features: pd.DataFrame, score: Any) -> npt.NDArray[n
             remedy="give probabilities of the favourable outcome",
         )
     return scores
-
-
-def _as_scores(values: Any) -> npt.NDArray[np.float64]:
-    return np.asarray(values, dtype=np.float64)
 
 
 def _decisions(

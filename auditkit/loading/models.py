@@ -13,7 +13,6 @@ from auditkit.canonical import Digest
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
