@@ -23,6 +23,7 @@ from auditkit.measures.reasons import typical_values
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
 from auditkit.measures.tables import table_digest, to_pandas
+from auditkit.measures.threads import OneThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +72,7 @@ class Explainer:
         self._pairs, self._seed, self._compare = pairs, seed, compare
         self._encode, self._model = unwrapped(model)
         self._output = explained_output(self._model, of=of).in_unit(unit)
+        self._threads: Final = OneThread()
         self._base = float(_scored(self._predict, self._reference).mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
@@ -191,7 +193,8 @@ class Explainer:
         return None if found is None else tuple(self._players[owner] for owner in found.owners)
 
     def _predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        return self._output.predict(rows if self._encode is None else self._encode(rows))
+        with self._threads.for_few(len(rows)):
+            return self._output.predict(rows if self._encode is None else self._encode(rows))
 
     def _same_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         if tuple(str(c) for c in rows.columns) != self._columns:

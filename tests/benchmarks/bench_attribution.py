@@ -139,7 +139,7 @@ def deep_forest() -> None:
 
 def one_decision() -> None:
     """One row with its reasons, explainer at hand, beside shap's time for the same row."""
-    model = boosted().set_params(n_jobs=1)  # one row gives threads nothing to share
+    model = boosted()
     rows, reference = table(300, seed=2), table(1_000, seed=3)
     explainer = Explainer(model, reference)
     explainer.explain(rows.head(1)).reasons(0)
