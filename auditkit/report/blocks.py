@@ -123,3 +123,32 @@ class Part:
     basis: Text
     blocks: Sequence[Block]
     notes: Sequence[Text]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Area:
+    """One section of evidence."""
+
+    number: Printed
+    title: Text
+    anchor: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """Where the statement stands in the log.
+
+    Attributes:
+        origin: The log's name.
+        size: How many entries the checkpoint covers.
+        root: Its root hash, base64.
+        index: The statement's entry.
+        checkpoint: The signed checkpoint, as the log wrote it.
+    """
+
+    origin: Printed
+    size: Printed
+    root: Printed
+    index: Printed
+    checkpoint: str

@@ -214,6 +214,28 @@ class Book:
         record = {"evidence": None, "pointer": list(pointer), "digits": digits, "threshold": None}
         return Printed(text, record if tokens(text) else None, self)
 
+    def parameter(self, value: Any, *pointer: str | int) -> Text:
+        """A parameter of a check in words: a number, a text, or a list or mapping of them.
+
+        Args:
+            value: What stands in the statement.
+            pointer: Where it stands in the predicate.
+        """
+        if value is None or isinstance(value, bool):
+            return {None: "none", True: "yes", False: "no"}[value]
+        if isinstance(value, int | float | str):
+            return self.fact(
+                *pointer, value=value, digits="exact" if isinstance(value, float) else None
+            )
+        if isinstance(value, Mapping):
+            items: list[Text] = [
+                Line(self.quote(str(k)), " ", self.parameter(v, *pointer, str(k)))
+                for k, v in sorted(value.items())
+            ]
+        else:
+            items = [self.parameter(v, *pointer, i) for i, v in enumerate(value)]
+        return joined(", ", items) if items else "none"
+
     # Fixed texts
 
     def quote(self, text: str, *, source: str = "statement", limit: int = LIMIT) -> Printed:

@@ -6,16 +6,16 @@ feeds the PDF and the HTML page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
 from auditkit.audit import Judgement
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
-from auditkit.report.blocks import Part, Status
+from auditkit.report.blocks import Area, Log, Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
+from auditkit.report.condition import Condition
 from auditkit.report.files import offline_script
 from auditkit.report.glossary import explained
 from auditkit.report.options import ReportOptions
@@ -39,35 +39,6 @@ _ORDER_OF_COUNTS: Final = (
     Outcome.NOT_APPLICABLE,
     Outcome.ERROR,
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Area:
-    """One section of evidence."""
-
-    number: Printed
-    title: Text
-    anchor: str
-    parts: Sequence[Part]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Log:
-    """Where the statement stands in the log.
-
-    Attributes:
-        origin: The log's name.
-        size: How many entries the checkpoint covers.
-        root: Its root hash, base64.
-        index: The statement's entry.
-        checkpoint: The signed checkpoint, as the log wrote it.
-    """
-
-    origin: Printed
-    size: Printed
-    root: Printed
-    index: Printed
-    checkpoint: str
 
 
 class Page:
@@ -184,45 +155,45 @@ class Page:
             Decision.INCOMPLETE: "at least one condition is uncertain, not tested or in error",
         }[verdict.decision] + waived
 
-    def _findings(self, *outcomes: Outcome) -> list[Row]:
+    def _findings(self, *outcomes: Outcome) -> list[Condition]:
         chosen = [f for f in self.judgement.findings if f.outcome in outcomes]
         return [self._row(f) for f in sorted(chosen, key=severity_order)]
 
-    def _row(self, finding: Finding) -> Row:
-        return Row(self, finding, self._position[finding.rule])
+    def _row(self, finding: Finding) -> Condition:
+        return Condition(self.book, finding, self._position[finding.rule])
 
     @property
-    def exceptions(self) -> list[Row]:
+    def exceptions(self) -> list[Condition]:
         """Conditions that are not met, or whose check crashed; worst first."""
         return self._findings(Outcome.FAIL, Outcome.ERROR)
 
     @property
-    def first_exceptions(self) -> list[Row]:
+    def first_exceptions(self) -> list[Condition]:
         """Those that page one has room for."""
         return self.exceptions[: self._room]
 
     @property
-    def first_uncertain(self) -> list[Row]:
+    def first_uncertain(self) -> list[Condition]:
         """Those that page one has room for."""
         return self.uncertain[: min(3, self._room)]
 
     @property
-    def first_not_tested(self) -> list[Row]:
+    def first_not_tested(self) -> list[Condition]:
         """Those that page one has room for."""
         return self.not_tested[: min(4, self._room)]
 
     @property
-    def uncertain(self) -> list[Row]:
+    def uncertain(self) -> list[Condition]:
         """Conditions that the data cannot decide."""
         return self._findings(Outcome.UNCERTAIN)
 
     @property
-    def not_tested(self) -> list[Row]:
+    def not_tested(self) -> list[Condition]:
         """Conditions for which there is no evidence."""
         return self._findings(Outcome.NOT_ASSESSED)
 
     @property
-    def conditions(self) -> list[Row]:
+    def conditions(self) -> list[Condition]:
         """All conditions, worst first."""
         return self._findings(*SEVEREST_FIRST)
 
@@ -372,29 +343,9 @@ class Page:
     def _parameters(self, evidence: Evidence) -> list[tuple[Text, Text]]:
         place = ("evidence", int(evidence.id[2:]) - 1, "parameters")
         return [
-            (self.book.quote(name), self._value(value, (*place, name)))
+            (self.book.quote(name), self.book.parameter(value, *place, name))
             for name, value in sorted(evidence.parameters.items())
         ]
-
-    def _value(self, value: Any, place: tuple[str | int, ...]) -> Text:
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        if value is None:
-            return "none"
-        if isinstance(value, int):
-            return self.book.fact(*place, value=value)
-        if isinstance(value, float):
-            return self.book.fact(*place, value=value, digits="exact")
-        if isinstance(value, str):
-            return self.book.fact(*place, value=value)
-        if isinstance(value, Mapping):
-            inner = [
-                Line(self.book.quote(str(k)), " ", self._value(v, (*place, str(k))))
-                for k, v in sorted(value.items())
-            ]
-            return joined(", ", inner) if inner else "none"
-        items = [self._value(v, (*place, i)) for i, v in enumerate(value)]
-        return joined(", ", items) if items else "none"
 
     @property
     def log(self) -> Log | None:
@@ -456,36 +407,3 @@ class Page:
     def glossary(self) -> list[tuple[str, str]]:
         """The measures that this report prints, each with its definition."""
         return explained(m.name for e in self.judgement.evidence for m in e.measurements)
-
-
-class Row:
-    """One condition as it is printed."""
-
-    def __init__(self, page: Page, finding: Finding, position: int) -> None:
-        book = page.book
-        rule = next(r for r in page.judgement.policy.rules if r.id == finding.rule)
-        self.id = book.quote(finding.rule)
-        self.title = book.quote(finding.title)
-        self.status = Status(outcome=finding.outcome)
-        self.severity = finding.severity
-        self.sentence = book.quote(finding.statement)
-        self.stop = "" if finding.statement.endswith((".", "!", "?")) else "."
-        again = finding.statement.startswith(finding.title)
-        self.told = Line(*(() if again else (self.title, ". ")), self.sentence, self.stop)
-        self.citation = book.quote(finding.citation)
-        self.why = book.quote(rule.why)
-        self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""
-        self.target = finding.evidence
-        self.bound = book.threshold(position, finding)
-        self.waiver: dict[str, Printed] | None = None
-        if finding.waiver is not None and finding.outcome is not Outcome.PASS:
-            self.waiver = {k: book.quote(str(v)) for k, v in finding.waiver.items()}
-        self.exceptions = len(finding.exceptions)
-        self.judged_by = "the interval" if rule.judge == "interval" else "the value"
-        evidence = next((e for e in page.judgement.evidence if e.id == finding.evidence), None)
-        self.measured: Text = "\u2013"
-        self.n: Text = "\u2013"
-        if evidence is not None and finding.key:
-            of = evidence.measurement(finding.key)
-            self.measured = book.interval(evidence, of, threshold=finding.threshold)
-            self.n = book.n(evidence, of)

@@ -1,0 +1,46 @@
+"""One condition as a report prints it."""
+
+from __future__ import annotations
+
+from auditkit.evidence import Finding, Outcome
+from auditkit.report.blocks import Status
+from auditkit.report.book import Book, Line, Printed, Text
+
+
+class Condition:
+    """One rule of the policy with its finding.
+
+    Args:
+        book: The book of the report.
+        finding: How the rule came out.
+        position: The finding's place among those of the statement.
+    """
+
+    def __init__(self, book: Book, finding: Finding, position: int) -> None:
+        judgement = book.judgement
+        rule = next(r for r in judgement.policy.rules if r.id == finding.rule)
+        self.id = book.quote(finding.rule)
+        self.title = book.quote(finding.title)
+        self.status = Status(outcome=finding.outcome)
+        self.severity = finding.severity
+        self.sentence = book.quote(finding.statement)
+        self.stop = "" if finding.statement.endswith((".", "!", "?")) else "."
+        again = finding.statement.startswith(finding.title)
+        self.told = Line(*(() if again else (self.title, ". ")), self.sentence, self.stop)
+        self.citation = book.quote(finding.citation)
+        self.why = book.quote(rule.why)
+        self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""
+        self.target = finding.evidence
+        self.bound = book.threshold(position, finding)
+        self.waiver: dict[str, Printed] | None = None
+        if finding.waiver is not None and finding.outcome is not Outcome.PASS:
+            self.waiver = {k: book.quote(str(v)) for k, v in finding.waiver.items()}
+        self.exceptions = len(finding.exceptions)
+        self.judged_by = "the interval" if rule.judge == "interval" else "the value"
+        evidence = next((e for e in judgement.evidence if e.id == finding.evidence), None)
+        self.measured: Text = "\u2013"
+        self.n: Text = "\u2013"
+        if evidence is not None and finding.key:
+            of = evidence.measurement(finding.key)
+            self.measured = book.interval(evidence, of, threshold=finding.threshold)
+            self.n = book.n(evidence, of)
