@@ -121,6 +121,7 @@ class Audit:
         keys: KeyStore | None = None,
         options: ReportOptions | None = None,
         at: datetime | None = None,
+        twin: str | Path | None = None,
     ) -> Receipt:
         """Logs the statement, renders the report with it, signs it, and writes it whole.
 
@@ -134,6 +135,8 @@ class Audit:
             options: Paper size and the texts that a report prints about people.
             at: The time to write into the signature; the signer's claim, attested by nobody.
                 Default: none is stated.
+            twin: Where the same report goes as one HTML file for a browser, which is a copy for
+                reading and not signed. Default: nowhere.
 
         Returns:
             The log's receipt for the statement, which is also attached to the PDF.
@@ -144,7 +147,7 @@ class Audit:
             LedgerError: If the statement cannot be logged; then no report is made.
         """
         from auditkit.output.files import require_writable, write_whole
-        from auditkit.report import ReportOptions, render
+        from auditkit.report import ReportOptions, render, render_twin
 
         target = Path(path)
         require_writable(target.parent)
@@ -156,15 +159,19 @@ class Audit:
         else:
             with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
                 receipt = self._record(log)
+        chosen = replace(chosen, signer=signing.name, fingerprint=signing.fingerprint)
         unsigned = render(
             self.judgement,
             receipt=receipt.to_json(),
             envelope=signing.sign_statement(self.statement),
-            options=replace(chosen, signer=signing.name, fingerprint=signing.fingerprint),
+            options=chosen,
         )
         reason = f"Evidence report {self.judgement.report_id}, as it was issued"
         signed = signing.sign_pdf(unsigned, reason=reason, at=at)
         write_whole(target, signed)
+        if twin is not None:
+            copy = render_twin(self.judgement, receipt=receipt.to_json(), options=chosen)
+            write_whole(Path(twin), copy)
         return receipt
 
     def _record(self, log: Ledger) -> Receipt:

@@ -52,8 +52,10 @@ def run(
 ) -> None:
     """Run an audit and write the signed report.
 
-    Writes report.pdf, statement.json and findings.csv to DIR, and logs verdict and statement in
-    DIR/audit-log.db. The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+    Writes report.pdf, statement.json and findings.csv to DIR, with report.html as a copy to read in
+    a browser, and logs verdict and statement in DIR/audit-log.db.
+
+    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
     """
     from auditkit.output.files import require_writable, write_whole
 
@@ -73,6 +75,7 @@ def run(
                 keys=store,
                 options=_options(file),
                 at=datetime.now(UTC),
+                twin=output / "report.html",
             )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "statement.json", audit.statement)

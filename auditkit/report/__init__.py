@@ -14,5 +14,6 @@ from __future__ import annotations
 from auditkit.report.figures import check_figures
 from auditkit.report.options import ReportOptions
 from auditkit.report.render import render
+from auditkit.report.twin import render_twin
 
-__all__ = ["ReportOptions", "check_figures", "render"]
+__all__ = ["ReportOptions", "check_figures", "render", "render_twin"]

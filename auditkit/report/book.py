@@ -28,14 +28,21 @@ _OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
 class Printed:
     """A text with an address, noted when it is printed."""
 
-    def __init__(self, text: str, record: Mapping[str, Any] | None, book: Book) -> None:
+    def __init__(
+        self, text: str, record: Mapping[str, Any] | None, book: Book, *, origin: str = ""
+    ) -> None:
         self.text = text
         self._record = record
         self._book = book
+        self._origin = origin
 
     def __html__(self) -> Markup:
-        """The text as markup; notes that it was printed."""
+        """The text as markup; notes that it was printed. On a screen it says where it is from."""
         self.note()
+        if self._origin and self._book.screen:
+            return Markup('<span class="traced" title="{}">{}</span>').format(
+                self._origin, _breakable(self.text)
+            )
         return _breakable(self.text)
 
     def __str__(self) -> str:
@@ -85,10 +92,12 @@ class Book:
 
     Args:
         judgement: What the report is about.
+        screen: Whether the numbers say on a screen where they come from.
     """
 
-    def __init__(self, judgement: Judgement) -> None:
+    def __init__(self, judgement: Judgement, *, screen: bool = False) -> None:
         self.judgement = judgement
+        self.screen = screen
         self._small = judgement.policy.small_cell
         self.figures: list[dict[str, Any]] = []
         self.fixed: list[dict[str, Any]] = []
@@ -134,6 +143,7 @@ class Book:
                 "threshold": threshold,
             },
             self,
+            origin=shown(f"{evidence.id}, {of.key}, {field}: {number!r}"),
         )
 
     def interval(

@@ -6,7 +6,7 @@ read from elsewhere is the charts, by names that exist in memory only.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
@@ -14,6 +14,9 @@ from auditkit.report.blocks import ChartBlock
 from auditkit.report.page import Page
 from auditkit.report.text import shown
 from auditkit.resources import data_path
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 class Drawings:
@@ -59,18 +62,31 @@ class Drawings:
         )
 
 
-def to_html(page: Page, drawings: Drawings, *, whole: bool = True) -> str:
-    """The whole document, or its first page alone."""
+def to_html(
+    page: Page, drawings: Drawings, *, template: str = "report.html.j2", whole: bool = True
+) -> str:
+    """A document: on paper the whole report or its first page, or what a screen shows.
+
+    Args:
+        page: The view model; printing it notes its numbers.
+        drawings: Takes the pictures.
+        template: One of report_templates/.
+        whole: Whether more than page one is wanted.
+    """
+    found = environment().get_template(template)
+    return found.render(page=page, drawings=drawings, whole=whole, screen=page.screen)
+
+
+def environment() -> jinja2.Environment:
+    """The templates, under the laws above."""
     import jinja2
 
-    environment = jinja2.Environment(
+    known = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FileSystemLoader(data_path("report_templates")),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["shown"] = shown
-    template = environment.get_template("report.html.j2")
-    context: dict[str, Any] = {"page": page, "drawings": drawings, "whole": whole}
-    return template.render(context)
+    known.filters["shown"] = shown
+    return known

@@ -49,6 +49,7 @@ class Page:
         options: What the people behind the report state.
         receipt: The log's receipt; None: the statement was not logged.
         room: How many exceptions page one has room for.
+        screen: Whether it is shown on a screen, where a number can say more of itself.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class Page:
         receipt: Mapping[str, Any] | None,
         *,
         room: int = 5,
+        screen: bool = False,
     ) -> None:
         self._room = room
-        self.book = Book(judgement)
+        self.screen = screen
+        self.book = Book(judgement, screen=screen)
         self.judgement = judgement
         self.options = options
         self._receipt = receipt

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +18,12 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.errors import OutputError
 from auditkit.report.files import font_files
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:
     from weasyprint import Document
 
-_MIME: Final = {"sans": "font/ttf", "sans-italic": "font/ttf", "mono": "font/ttf"}
 _NO_DATE: Final = date(2000, 1, 1)
 
 
@@ -137,26 +134,6 @@ def page_texts(pdf: bytes) -> list[str]:
         return [page.get_textpage().get_text_range() for page in document]
     finally:
         document.close()
-
-
-def tokens_beyond(seen: Counter[str], listed: Counter[str]) -> Counter[str]:
-    """What the pages print more often than the book noted.
-
-    Raises:
-        OutputError: If a number that was noted is not on the pages.
-    """
-    lost = listed - seen
-    if lost:
-        raise OutputError(
-            f"The pages of the report do not show {_some(lost)}, which they should.",
-            remedy="report this as a defect of auditkit",
-        )
-    return seen - listed
-
-
-def _some(found: Counter[str]) -> str:
-    names = sorted(found)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str, style: str) -> Document:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any, Final
 
 from auditkit.audit import Judgement
 from auditkit.canonical import canonical_bytes, parse_json
-from auditkit.errors import OutputError
-from auditkit.report.book import Book
-from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
 from auditkit.report.files import offline_script
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
-from auditkit.report.pdf import Attached, Paper, page_texts, tokens_beyond
-from auditkit.report.vocabulary import VOCABULARY
+from auditkit.report.pdf import Attached, Paper, page_texts
+from auditkit.report.tracing import insist, traced
 
 
 def render(
@@ -50,9 +45,9 @@ def render(
     )
     paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
     texts = paper.texts()
-    figures = _listed(page.book, chosen, texts)
+    figures = traced(page.book, chosen, texts)
     written = paper.write(_attached(judgement, figures, receipt, envelope))
-    _insist(page_texts(written), figures, judgement, receipt)
+    insist(page_texts(written), figures, judgement, receipt)
     return written
 
 
@@ -85,50 +80,6 @@ def harmless_cell(value: object) -> object:
     if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
         return "'" + value
     return value
-
-
-def _listed(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:
-    seen = Counter(t for text in texts for t in tokens(text))
-    listed = Counter(t for f in (*book.figures, *book.fixed) for t in tokens(f["text"]))
-    before = {t for f in book.fixed for t in tokens(f["text"])}
-    before |= {t for f in book.figures if "pointer" in f for t in tokens(f["text"])}
-    fixed = list(book.fixed)
-    for token, count in sorted(tokens_beyond(seen, listed).items()):
-        if token in VOCABULARY:
-            source = "template"
-        elif token in before:
-            source = "repeat"
-        elif token.isdigit() and 1 <= int(token) <= len(texts):
-            source = "page"
-        else:
-            raise OutputError(
-                f"The report prints {token} and nothing says where it comes from.",
-                remedy="report this as a defect of auditkit",
-            )
-        fixed.append({"text": token, "source": source, "count": count})
-    stated = {name: value for name, value in asdict(options).items() if name in STATED}
-    return {"format": FORMAT, "figures": book.figures, "fixed": fixed, "stated": stated}
-
-
-def _insist(
-    texts: Sequence[str],
-    figures: Mapping[str, Any],
-    judgement: Judgement,
-    receipt: Mapping[str, Any] | None,
-) -> None:
-    """Reads the finished pages as a verifier will."""
-    problems = check_figures(
-        texts,
-        parse_json(canonical_bytes(figures)),
-        parse_json(judgement.statement),
-        {t.name: parse_json(t.to_bytes()) for t in judgement.tables},
-        receipt=receipt,
-    )
-    if problems:
-        raise OutputError(
-            f"The report does not print what the statement says: {problems[0]}",
-            remedy="report this as a defect of auditkit",
-        )
 
 
 def _attached(

@@ -117,7 +117,12 @@ def main() -> int:
                 status="DRAFT",
             )
             receipt = audit.report(
-                OUT / "report.pdf", ledger=log, keys=keys, options=options, at=datetime.now(UTC)
+                OUT / "report.pdf",
+                ledger=log,
+                keys=keys,
+                options=options,
+                at=datetime.now(UTC),
+                twin=OUT / "report.html",
             )
             result.append(f"log entry {receipt.index}")
 

@@ -18,85 +18,21 @@ import pytest
 
 from auditkit.canonical import parse_json
 from auditkit.errors import OutputError
-from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.evidence import Evidence, Measurement
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
 from auditkit.report.pdf import Paper, page_texts
 from auditkit.report.render import harmless_cell
 from auditkit.report.text import shown
-from auditkit.subject import Subject
-from tests.fixtures import lending
+from tests.fixtures import hostile, lending
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = ReportOptions(organisation="Example Bank", ran_by="M. Osei", signer="demo key")
 
-HOSTILE = {
-    "markup": "<script>alert(1)</script><img src=x onerror=y>&amp;'\" {{ 7 * 7 }}{% raw %}",
-    "attribute": '" onload="x" style="background:url(file:///x)<link rel=attachment href=y>',
-    "mathtext": r"$\frac{1}{2}$ $x^2$ \$ 100 % of 3,141.59 ../../etc/passwd",
-    "invisible": "abc\u202edef\u2066g\u2069 a\u200bb\ufeffc\u00add a\x00b\x1bc\x07d\ne\rf\tg",
-    "scripts": "\u05d0\u05d1 \u4e2d\u6587 \U0001f468\u200d\U0001f469 a" + "\u0301" * 60,
-    "digits": "9" * 90,
-    "mixed": "x1y22z333" * 20 + "supercalifragilistic_" * 12,
-    "formula": '=HYPERLINK("http://example.com","x")',
-    "empty": " ",
-}
 
-
-def small(name: str) -> list[Evidence]:
-    """One evidence of each kind of section, with a text in every place that takes one."""
-    pair = (("group", name), ("other", f"{name}!"))
-    number = Measurement(
-        name="selection_rate", value=0.5, n=40, lower=0.25, upper=0.75, level=0.95, unit=name,
-        method=name, group=pair,
-    )  # fmt: skip
-    ratio = replace(number, name="impact_ratio", compared_with=(("group", "best"),))
-    importance = replace(number, name="mean_abs_shap", group=(("feature", name),))
-    common = {"version": "1", "title": name, "n": 40, "population": name, "notes": (name,)}
-    rows = tuple((i, 0.5, 0.25, 0.125 * i) for i in range(5))
-    return [
-        Evidence(
-            check="fairness.selection_rates", area="fairness", measurements=(number, ratio),
-            parameters={name: [name, {name: 0.1}]}, **common,
-        ),
-        Evidence(
-            check="explanation.global", area="explanation", measurements=(importance,),
-            tables=(
-                Table(name="shap_values", title=name, columns=("row", "base", "output", name),
-                      rows=rows),
-                Table(name="feature_values", title=name, columns=("row", name),
-                      rows=tuple((i, 0.5 * i) for i in range(5))),
-            ), **common,
-        ),
-        Evidence(
-            check="explanation.denials", area="explanation", **common,
-            tables=(
-                Table(name="denial_reasons", title=name,
-                      columns=("row", "score", "rank", "feature", "value", "reference_value",
-                               "contribution"),
-                      rows=((0, 0.25, 1, name, name, None, -0.5),)),
-            ),
-        ),
-        Evidence(
-            check="unheard.of", area=f"area {name}", **common,
-            measurements=(replace(number, name=f"m {name}", value=None, lower=None, upper=None,
-                                  level=None, reason=name),),
-            tables=(Table(name="more", title=name, columns=(name, "b"), rows=((name, True),)),),
-        ),
-        Evidence(check="failed.check", version="1", title=name, area="privacy", reason=name,
-                 outcome=Outcome.ERROR),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("name", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
 def test_foreign_text_is_shown_and_does_nothing(name):
-    judged = lending.judgement(
-        tuple(small(name)),
-        subject=Subject(
-            name=name, version=name, digest=lending.judgement().subject.digest, purpose=name,
-            owner=name,
-        ),
-    )  # fmt: skip
+    judged = hostile.judgement(name)
     options = ReportOptions(organisation=name, ran_by=name, reviewed_by=name, period=name)
     pdf = render(judged, receipt=lending.RECEIPT, options=options)
     with pikepdf.open(BytesIO(pdf)) as opened:

@@ -1,0 +1,100 @@
+"""No number without an origin: every document is read again before it is given out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from auditkit.audit import Judgement
+from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.errors import OutputError
+from auditkit.report.book import Book
+from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
+from auditkit.report.options import ReportOptions
+from auditkit.report.vocabulary import VOCABULARY
+
+
+def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:
+    """Where each number comes from: the content of figures.json.
+
+    Args:
+        book: What noted the numbers as they were printed.
+        options: What the people behind the report state.
+        texts: The text of each page.
+
+    Raises:
+        OutputError: If a number has no origin, or one that was noted is not on the pages.
+    """
+    seen = Counter(t for text in texts for t in tokens(text))
+    listed = Counter(t for f in (*book.figures, *book.fixed) for t in tokens(f["text"]))
+    before = {t for f in book.fixed for t in tokens(f["text"])}
+    before |= {t for f in book.figures if "pointer" in f for t in tokens(f["text"])}
+    fixed = list(book.fixed)
+    for token, count in sorted(_beyond(seen, listed).items()):
+        if token in VOCABULARY:
+            source = "template"
+        elif token in before:
+            source = "repeat"
+        elif token.isdigit() and 1 <= int(token) <= len(texts):
+            source = "page"
+        else:
+            raise OutputError(
+                f"The report prints {token} and nothing says where it comes from.",
+                remedy="report this as a defect of auditkit",
+            )
+        fixed.append({"text": token, "source": source, "count": count})
+    stated = {name: value for name, value in asdict(options).items() if name in STATED}
+    return {"format": FORMAT, "figures": book.figures, "fixed": fixed, "stated": stated}
+
+
+def insist(
+    texts: Sequence[str],
+    figures: Mapping[str, Any],
+    judgement: Judgement,
+    receipt: Mapping[str, Any] | None,
+) -> None:
+    """Reads the finished pages as a verifier will.
+
+    Args:
+        texts: The text of each page.
+        figures: What `traced` gave.
+        judgement: The audit.
+        receipt: The log's receipt.
+
+    Raises:
+        OutputError: If a page prints what the statement does not say.
+    """
+    problems = check_figures(
+        texts,
+        parse_json(canonical_bytes(figures)),
+        parse_json(judgement.statement),
+        {t.name: parse_json(t.to_bytes()) for t in judgement.tables},
+        receipt=receipt,
+    )
+    if problems:
+        raise OutputError(
+            f"The report does not print what the statement says: {problems[0]}",
+            remedy="report this as a defect of auditkit",
+        )
+
+
+def _beyond(seen: Counter[str], listed: Counter[str]) -> Counter[str]:
+    """What the pages print more often than the book noted.
+
+    Raises:
+        OutputError: If a number that was noted is not on the pages.
+    """
+    lost = listed - seen
+    if lost:
+        raise OutputError(
+            f"The pages of the report do not show {_some(lost)}, which they should.",
+            remedy="report this as a defect of auditkit",
+        )
+    return seen - listed
+
+
+def _some(found: Counter[str]) -> str:
+    names = sorted(found)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
