@@ -16,10 +16,8 @@ Laws:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from auditkit.access.rules import MAX_ROLE_STEPS, Rule, Rules
@@ -41,12 +39,13 @@ _Request = tuple[str, str, str, str]
 
 @dataclass(slots=True)
 class _Node:
-    """Patterns that share a literal beginning, segment by segment."""
+    """Patterns that share a beginning, segment by segment."""
 
     below: dict[str, _Node]
-    exact: Rule | None
-    patterns: list[tuple[re.Pattern[str], Rule]]
-    everything: Rule | None
+    globs: dict[tuple[str, ...], _Node]
+    any_one: _Node | None = None
+    exact: Rule | None = None
+    everything: Rule | None = None
 
 
 class Snapshot:
@@ -114,9 +113,9 @@ class Snapshot:
                     continue
                 allow, deny = trees
                 if deny is not None:
-                    denied = _first(denied, _match(deny, segments, obj))
+                    denied = _first(denied, _match(deny, segments))
                 if denied is None and allow is not None:
-                    found = _first(found, _match(allow, segments, obj))
+                    found = _first(found, _match(allow, segments))
         if denied is not None:
             return False, denied
         return found is not None, found
@@ -190,59 +189,74 @@ class Snapshot:
 def _verbs_of(pattern: str) -> list[str]:
     if "*" not in pattern:
         return [pattern]
-    matches = _pattern(pattern)
-    return [verb for verb in VERBS if matches.match(verb)]
+    pieces = tuple(pattern.split("*"))
+    return [verb for verb in VERBS if _fits(pieces, verb)]
 
 
 def _insert(root: _Node | None, rule: Rule) -> _Node:
-    root = root or _Node({}, None, [], None)
+    root = root or _Node({}, {})
     node = root
-    segments = rule.object.split("/")
-    for position, part in enumerate(segments):
+    for part in rule.object.split("/"):
         if part == "**":
             node.everything = node.everything or rule
             return root
-        if "*" in part:
-            rest = "/".join(segments[position:])
-            node.patterns.append((_pattern(rest), rule))
-            return root
-        node = node.below.setdefault(part, _Node({}, None, [], None))
+        node = _step(node, part)
     node.exact = node.exact or rule
     return root
 
 
-def _match(root: _Node, segments: list[str], obj: str) -> Rule | None:
+def _step(node: _Node, part: str) -> _Node:
+    """The node below one for a segment of a pattern."""
+    if "*" not in part:
+        return node.below.get(part) or node.below.setdefault(part, _Node({}, {}))
+    if part == "*":
+        node.any_one = node.any_one or _Node({}, {})
+        return node.any_one
+    return node.globs.setdefault(tuple(part.split("*")), _Node({}, {}))
+
+
+def _match(root: _Node, segments: list[str]) -> Rule | None:
     found: Rule | None = None
-    node = root
-    start = 0
+    nodes = [root]
     for part in segments:
-        if node.everything is not None:
-            found = _first(found, node.everything)
-        for pattern, rule in node.patterns:
-            if pattern.match(obj, start):
-                found = _first(found, rule)
-                break  # patterns stand in the order of the file
-        below = node.below.get(part)
-        if below is None:
+        reached = []
+        for node in nodes:
+            if node.everything is not None:
+                found = _first(found, node.everything)
+            below = node.below.get(part)
+            if below is not None:
+                reached.append(below)
+            if node.any_one is not None:
+                reached.append(node.any_one)
+            reached += [below for pieces, below in node.globs.items() if _fits(pieces, part)]
+        if not reached:
             return found
-        node = below
-        start += len(part) + 1
-    return _first(_first(found, node.everything), node.exact)
+        nodes = reached
+    for node in nodes:
+        found = _first(_first(found, node.everything), node.exact)
+    return found
+
+
+def _fits(pieces: tuple[str, ...], text: str) -> bool:
+    """Whether a text is made of the pieces in their order, with any characters between them."""
+    first, *middle, last = pieces
+    if len(text) < len(first) + len(last):
+        return False
+    if not (text.startswith(first) and text.endswith(last)):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for piece in middle:
+        position = text.find(piece, position, end)
+        if position < 0:
+            return False
+        position += len(piece)
+    return True
 
 
 def _first(one: Rule | None, other: Rule | None) -> Rule | None:
     if one is None or other is None:
         return one or other
     return one if one.line <= other.line else other
-
-
-@lru_cache(maxsize=65_536)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of segments as a regular expression; the only place that says what one means."""
-    below = pattern.endswith("/**")
-    text = pattern.removesuffix("/**")
-    body = re.escape(text).replace(r"\*", "[^/]*")
-    return re.compile(body + ("(?:/.*)?" if below else "") + r"\Z", re.DOTALL)
 
 
 def casbin_enforcer(model: str, rules: Rules) -> Any:
