@@ -18,11 +18,12 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from scipy import sparse
 
 from auditkit.measures.tree_row import RowPaths
 
@@ -166,19 +167,15 @@ class TreePaths:
                 if leaf and tree.mirrored[leaf - 1]:
                     continue
                 patterns = tree.patterns(left, right, leaf)
-                own, _ = _distinct(patterns, len(path))
-                table = tree.weights[leaf] * _leaf_values(own, *found[leaf], len(path))
-                if tree.mirrored[leaf]:
-                    twin = own ^ (1 << len(path) - 1)
-                    table += tree.weights[leaf + 1] * _leaf_values(
-                        twin, *found[leaf + 1], len(path)
-                    )
-                if len(path) <= _DENSE:
-                    dense = np.zeros((len(path), 2 ** len(path)))
-                    dense[:, own] = table
-                    table, which = dense, patterns
+                leaves = [leaf, leaf + 1] if tree.mirrored[leaf] else [leaf]
+                weighted = [(tree.weights[i], *found[i]) for i in leaves]
+                if len(path) <= _FEW_PLAYERS:
+                    table, which = _every_value(weighted, len(path)), patterns
                 else:
-                    which = np.searchsorted(own, patterns)
+                    own, which = np.unique(patterns, return_inverse=True)
+                    parts = np.array_split(own, 1 + len(own) * len(found[leaf][0]) // _PAIRS)
+                    tables = [_values_of(part, weighted, len(path)) for part in parts]
+                    table = np.concatenate(tables, axis=1)
                 for bit, (player, _) in enumerate(path):
                     values[player] += table[bit].take(which)
         return values.T
@@ -187,8 +184,11 @@ class TreePaths:
 # So many rows are faster one by one than leaf by leaf.
 _FEW_ROWS: Final = 16
 
-# On paths with so many players or fewer, most pairs of patterns reach the leaf.
-_FEW_PLAYERS: Final = 8
+# On paths with so many players or fewer, all patterns are computed at once, seen or not.
+_FEW_PLAYERS: Final = 10
+
+# Pairs of patterns that are held at a time.
+_PAIRS: Final = 1 << 22
 
 # With so many players or fewer, patterns are counted in an array of all that are possible.
 _DENSE: Final = 12
@@ -203,49 +203,67 @@ def _distinct(patterns: Integers, players: int) -> tuple[Integers, Integers]:
     return found, counts[found]
 
 
-def _leaf_values(own: Integers, found: Integers, shares: Doubles, players: int) -> Doubles:
-    """Shapley values of a leaf of weight 1, shape `(players, patterns of rows)`.
+# A leaf's weight, the patterns in the reference, and what share of the reference has each. Two
+# leaves are mirrored: the second's patterns have the last player's bit flipped.
+WeightedLeaf = tuple[float, "Integers", "Doubles"]
 
-    Args:
-        own: The patterns of the rows that are explained, shape `(u,)`.
-        found: The patterns in the reference, shape `(q,)`.
-        shares: What share of the reference has each, shape `(q,)`.
-        players: How many players are on the path.
-    """
+
+def _every_value(leaves: Sequence[WeightedLeaf], players: int) -> Doubles:
+    """Shapley values of every pattern at a leaf, or two mirrored ones: `(players, 2**players)`."""
     if players == 0:
-        return np.zeros((0, len(own)))
-    full = 2**players - 1
-    if players > _FEW_PLAYERS:
-        return _leaf_values_of_pairs(own, found, shares, players)
-    reached = (own[:, None] | found) == full
-    for_it = np.bitwise_count(own[:, None] & ~found & full)
-    against = np.bitwise_count(~own & full)[:, None]
-    up, down = _WEIGHTS
-    share = np.where(reached, shares, 0.0)
-    gains = share * up[for_it, against]
-    losses = (share * down[for_it, against]).sum(axis=1)
-    bits = np.int64(1) << np.arange(players)
-    lacking = (found[:, None] & bits) == 0
-    has = (own & bits[:, None]) != 0
-    values: Doubles = np.where(has, (gains @ lacking).T, -losses)
-    return values
+        return np.zeros((0, 1))
+    shares = np.zeros((2**players, len(leaves)))
+    for number, (weight, found, of_found) in enumerate(leaves):
+        shares[found, number] = weight * of_found
+    tables = (_operator(players) @ shares).reshape(players, 2, -1, len(leaves))
+    table = tables[..., 0]
+    if len(leaves) == 2:
+        table = table + tables[:, ::-1, :, 1]
+    return table.reshape(players, -1)
 
 
-def _leaf_values_of_pairs(own: Integers, found: Integers, shares: Doubles, players: int) -> Doubles:
-    """As `_leaf_values`, by pairs of patterns that reach the leaf: on long paths they are few."""
-    full = 2**players - 1
-    small = np.int32 if players < 31 else np.int64
-    which, partner = np.nonzero((own.astype(small)[:, None] | found.astype(small)) == full)
-    for_it, against = own[which] & ~found[partner], full & ~own
+@cache
+def _operator(players: int) -> sparse.csr_array:
+    """From the shares of every pattern in the reference to the values of every pattern.
+
+    Of 4**players pairs of patterns 3**players reach the leaf: both meet a player's conditions, only
+    the row does, or only the reference row does.
+    """
+    kinds = np.indices((3,) * players).reshape(players, -1)
+    bits = 1 << np.arange(players)
+    own, found = bits @ (kinds != 2), bits @ (kinds != 1)
+    a, b = (kinds == 1).sum(axis=0), (kinds == 2).sum(axis=0)
     up, down = _WEIGHTS
-    a, b = np.bitwise_count(for_it), np.bitwise_count(against)[which]
-    gains = shares[partner] * up[a, b]
-    losses = np.bincount(which, shares[partner] * down[a, b], minlength=len(own))
-    values = np.empty((players, len(own)))
-    for bit in range(players):
-        lacking = (for_it >> bit) & 1
-        values[bit] = np.bincount(which, gains * lacking, minlength=len(own))
-        values[bit] -= losses * ((against >> bit) & 1)
+    rows, columns, numbers = [], [], []
+    for bit, kind in enumerate(kinds):
+        worth = np.where(kind == 1, up[a, b], -down[a, b])
+        counts = kind != 0
+        rows.append(bit * 2**players + own[counts])
+        columns.append(found[counts])
+        numbers.append(worth[counts])
+    places = (np.concatenate(rows), np.concatenate(columns))
+    shape = (players * 2**players, 2**players)
+    return sparse.csr_array((np.concatenate(numbers), places), shape=shape)
+
+
+def _values_of(own: Integers, leaves: Sequence[WeightedLeaf], players: int) -> Doubles:
+    """As `_every_value`, of some patterns: on long paths few pairs of those seen reach the leaf."""
+    full = 2**players - 1
+    small: Any = np.int32 if players < 31 else np.int64
+    up, down = _WEIGHTS
+    values = np.zeros((players, len(own)))
+    for number, (weight, found, shares) in enumerate(leaves):
+        seen = (own ^ (number << players - 1)).astype(small)
+        which, partner = np.nonzero((seen[:, None] | found.astype(small)) == full)
+        for_it, against = seen[which] & ~found[partner], full & ~seen
+        a, b = np.bitwise_count(for_it), np.bitwise_count(against)[which]
+        weights = weight * shares[partner]
+        gains = weights * up[a, b]
+        losses = np.bincount(which, weights * down[a, b], minlength=len(own))
+        for bit in range(players):
+            lacking = (for_it >> bit) & 1
+            values[bit] += np.bincount(which, gains * lacking, minlength=len(own))
+            values[bit] -= losses * ((against >> bit) & 1)
     return values
 
 

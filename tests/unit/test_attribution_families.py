@@ -319,13 +319,14 @@ VALUES = st_.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, np.nan])
 ROWS = st_.lists(st_.tuples(VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("few_players", [0, 8])
+@pytest.mark.parametrize("few_players", [0, 10])
 @settings(max_examples=30, deadline=None)
 @given(st_.lists(trees(4), min_size=1, max_size=3), ROWS, ROWS, st_.booleans())
 def test_paths_are_exact_for_every_tree(few_players, roots, rows, reference, grouped):
     """Any trees, thresholds that are hit exactly, missing values, one column twice on a path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree_paths, "_FEW_PLAYERS", few_players)
+        patch.setattr(tree_paths, "_PAIRS", 3)
         check_paths(roots, rows, reference, grouped)
 
 
