@@ -115,7 +115,7 @@ def checks(
         str | None, typer.Argument(metavar="[ID]", help="One check, in full.")
     ] = None,
 ) -> None:
-    """List the checks, or explain one: what it measures, and when it misleads."""
+    """List the checks, or say what one measures and when it misleads."""
     from auditkit.checks import CHECKS, find_check
     from auditkit.errors import InputError
 
@@ -150,7 +150,7 @@ def init(
         "audit.yaml"
     ),
 ) -> None:
-    """Write a commented audit.yaml for a model and a table, and see that it loads."""
+    """Write a commented audit.yaml, and see that it loads."""
     from auditkit.cli.template import audit_yaml
     from auditkit.errors import OutputError
     from auditkit.loading import prepare

@@ -21,7 +21,7 @@ def explain(
     row: Annotated[int, typer.Option("--row", min=0, help="The row of the data, from 0.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
 ) -> None:
-    """Explain the score of one row, against the whole reference of the audit.
+    """Explain the score of one row, against the whole reference.
 
     Prints the features from the one that moved the score most: its value, what is usual in the
     reference, and by how much it moved the score. Below 0 spoke against the person.

@@ -47,10 +47,11 @@ def letter(
         typer.Option(formats=["%Y-%m-%d"], help="The day of the letter. Default: today."),
     ] = None,
 ) -> None:
-    """Write signed adverse-action letters, one page each, and log how the reasons came about.
+    """Write signed adverse-action letters, one page each.
 
-    Writes letter-ROW.pdf to DIR, and the log audit-log.db. A letter whose reasons do not stand, or
-    whose words nobody has reviewed, is held back; exit code 11 if any was.
+    Writes letter-ROW.pdf to DIR, and logs in audit-log.db how the reasons came about. A letter
+    whose reasons do not stand, or whose words nobody has reviewed, is held back;
+    the exit code is 11 if any was.
     """
     from auditkit.api import LOG_NAME, default_keys
     from auditkit.errors import InputError

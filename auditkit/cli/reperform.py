@@ -97,7 +97,7 @@ def diff(
     *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Show what changed between two audits, and which condition or control regressed.
+    """Show what changed between two audits, and what regressed.
 
     Exit 0: nothing regressed. 10: something did. Signatures are not checked: 'auditkit verify'
     does that.

@@ -48,7 +48,7 @@ def verify(
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
-    """Checks a signed report, offline.
+    """Check a signed report, offline.
 
     Exit 0: all that was asked is true. 12: something is false. 11: something could not be checked.
     """
