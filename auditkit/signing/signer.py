@@ -56,12 +56,15 @@ class Signer:
         key: The private key of the first certificate.
         statement_key: Signs the statement's envelope.
         timestamps: A timestamp authority that attests the time; None: the time is unattested.
+        long_term: Whether a report carries what its verification needs after the certificates
+            have expired (PAdES B-LTA). Needs `timestamps`.
     """
 
     certificates: tuple[x509.Certificate, ...]
     key: PrivateKey
     statement_key: PrivateKey
     timestamps: TimestampAuthority | None = None
+    long_term: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.key.public_key, ed25519.Ed25519PublicKey):
@@ -171,18 +174,25 @@ class Signer:
 
     @property
     def level(self) -> str:
-        """The PAdES level that this signer reaches: B-B, or B-T where the time is attested."""
-        return "B-B" if self.timestamps is None else "B-T"
+        """The PAdES level that this signer reaches: B-B, B-T (attested time), or B-LTA."""
+        if self.timestamps is None:
+            return "B-B"
+        return "B-LTA" if self.long_term else "B-T"
 
-    def with_timestamps(self, authority: TimestampAuthority | str) -> Signer:
+    def with_timestamps(
+        self, authority: TimestampAuthority | str, *, long_term: bool = False
+    ) -> Signer:
         """The same signer, with its times attested.
 
         Args:
             authority: A timestamp authority, or its address.
+            long_term: Whether to add certificates, revocation data and a document timestamp
+                (PAdES B-LTA), so that a report verifies after its certificates have expired. The
+                certificates' issuers are asked over the network.
         """
         if isinstance(authority, str):
             authority = TimestampAuthority(url=authority)
-        return replace(self, timestamps=authority)
+        return replace(self, timestamps=authority, long_term=long_term)
 
     def sign_statement(self, statement: bytes) -> bytes:
         """Wraps a statement's bytes in a signed DSSE envelope, as canonical JSON.
@@ -211,7 +221,8 @@ class Signer:
         Raises:
             InputError: If the bytes are not an unsigned PDF.
             KeyFileError: If the key cannot be used, or the certificate is not valid at `at`.
-            UnverifiableError: If the timestamp authority does not answer as it should.
+            UnverifiableError: If the timestamp authority does not answer as it should, or, for
+                long-term validation, nobody says that the certificates are not revoked.
         """
         if at is not None and not (
             self.certificate.not_valid_before_utc <= at <= self.certificate.not_valid_after_utc
@@ -222,7 +233,7 @@ class Signer:
             )
         from auditkit.signing.pdf import certify  # loads the PDF library
 
-        return certify(
+        signed = certify(
             unsigned,
             key=self.key,
             certificates=self.certificates,
@@ -231,6 +242,11 @@ class Signer:
             at=at,
             timestamps=self.timestamps,
         )
+        if self.timestamps is None or not self.long_term:
+            return signed
+        from auditkit.signing.long_term import extend
+
+        return extend(signed, self.timestamps)
 
     def __repr__(self) -> str:
         """Name, algorithm and fingerprint; never a secret."""

@@ -3,7 +3,8 @@
 Laws:
     - A token that is about something else, or that was changed in any byte, is *false*.
     - A token by an authority that the verifier does not trust proves nothing: *could not check*.
-    - The authority's certificate is judged at the token's own time; revocation is not looked up.
+    - The authority's certificate is judged at the token's own time, with what the file holds about
+      revocations; nothing is looked up.
 """
 
 from __future__ import annotations
@@ -13,26 +14,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from asn1crypto import cms, tsp, x509
+from asn1crypto import cms, tsp
 from cryptography import x509 as cx509
 
-from auditkit.errors import UnverifiableError, VerificationError
-from auditkit.signing.certificates import Trusted
-from auditkit.verification.trust import as_asn1, run_now, usable_roots
+from auditkit.errors import VerificationError
+from auditkit.signing.archive import ValidationData
+from auditkit.signing.certificates import Trusted, common_name
+from auditkit.signing.revocation import as_x509, run_now
+from auditkit.verification.trust import check_path, validation_context
 
 _HASHES: Final = {"sha256", "sha384", "sha512"}
 _CHANGED: Final = "The timestamp is not one that an authority made."
 
 
 def check_timestamp(
-    token: bytes, signature: bytes, trust: Sequence[Trusted]
+    token: bytes,
+    stamped: bytes,
+    trust: Sequence[Trusted],
+    archived: ValidationData | None = None,
 ) -> tuple[datetime, str]:
-    """Checks a timestamp token over a signature's value.
+    """Checks a timestamp token.
 
     Args:
         token: Its DER.
-        signature: The signature's value.
+        stamped: What it is to be about: a signature's value, or what a document timestamp covers.
         trust: Certificates that the verifier relies on; among them the authority's root.
+        archived: Certificates, revocation lists and answers in the file; None: it holds none.
 
     Returns:
         The attested time and the authority's name.
@@ -46,24 +53,18 @@ def check_timestamp(
         imprint = info["message_imprint"]
         algorithm = imprint["hash_algorithm"]["algorithm"].native
         told: datetime = info["gen_time"].native
+        certificates = _certificates(content)
     except VerificationError:
         raise
     except Exception as error:  # hostile tokens end in errors of any type
         raise VerificationError(_CHANGED) from error
     if algorithm not in _HASHES:
         raise VerificationError("The timestamp uses a hash that is no longer safe.")
-    if imprint["hashed_message"].native != hashlib.new(algorithm, signature).digest():
-        raise VerificationError("The timestamp is about another signature.")
-    status = _validate(content, trust, told)
-    if not (status.get("intact") and status.get("valid")):
-        raise VerificationError("The timestamp's signature does not hold.")
-    if status.get("validation_path") is None or status.get("trust_problem_indic") is not None:
-        raise UnverifiableError(
-            f"The timestamp of {told:%Y-%m-%d %H:%M} UTC is by an authority that leads to no root "
-            "that you trust.",
-            remedy="obtain the authority's root certificate and give it with --trust",
-        )
-    return told, str(status["signing_cert"].subject.human_friendly)
+    if imprint["hashed_message"].native != hashlib.new(algorithm, stamped).digest():
+        raise VerificationError("The timestamp is about something else than what it stands on.")
+    _check_signature(content, certificates[0], told)
+    check_path(certificates, trust, told, archived, purpose="time_stamping")
+    return told, common_name(certificates[0])
 
 
 def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
@@ -89,7 +90,6 @@ def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
     )
     if not sound:
         raise VerificationError(_CHANGED)
-    _check_certificates(content, signer)
     return content, info
 
 
@@ -100,50 +100,44 @@ def _plain(algorithm: Any) -> bool:
     return bool(algorithm["parameters"].dump() in (b"", b"\x05\x00"))
 
 
-def _check_certificates(content: cms.SignedData, signer: cms.SignerInfo) -> None:
-    """Every certificate is the authority's, or signed one that is; a root signed itself."""
-    certificates = [choice.chosen for choice in content["certificates"]]
-    if not all(isinstance(one, x509.Certificate) for one in certificates):
-        raise VerificationError(_CHANGED)
-    sid = signer["sid"].chosen
-    leaf = [
-        one
-        for one in certificates
-        if one.issuer == sid["issuer"] and one.serial_number == sid["serial_number"].native
-    ]
-    if len(leaf) != 1:
-        raise VerificationError(_CHANGED)
-    parsed = _certificates(content)
-    for one in parsed:
-        for issuer in (other for other in parsed if other.subject == one.issuer):
-            one.verify_directly_issued_by(issuer)
-
-
 def _certificates(content: cms.SignedData) -> list[cx509.Certificate]:
-    return [cx509.load_der_x509_certificate(c.chosen.dump()) for c in content["certificates"]]
+    """The authority's certificate, then the others; each was signed by one beside it, if any."""
+    (signer,) = content["signer_infos"]
+    sid = signer["sid"].chosen
+    wanted = (sid["issuer"], sid["serial_number"].native)
+    own: list[cx509.Certificate] = []
+    others: list[cx509.Certificate] = []
+    for choice in content["certificates"]:
+        one = choice.chosen
+        named = (one.issuer, one.serial_number) == wanted
+        (own if named else others).append(as_x509(one))
+    if len(own) != 1:
+        raise VerificationError(_CHANGED)
+    every = own + others
+    for one in every:
+        for issuer in (other for other in every if other.subject == one.issuer):
+            one.verify_directly_issued_by(issuer)
+    return every
 
 
-def _validate(content: cms.SignedData, trust: Sequence[Trusted], told: datetime) -> dict[str, Any]:
+def _check_signature(content: cms.SignedData, own: cx509.Certificate, told: datetime) -> None:
+    """Checks the token's own signature; whom the certificate belongs to is not asked here."""
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import cms_basic_validation
     from pyhanko.sign.validation.status import TimestampSignatureStatus
-    from pyhanko_certvalidator import ValidationContext
 
-    context = ValidationContext(
-        trust_roots=[as_asn1(root) for root in usable_roots(_certificates(content), trust)],
-        moment=told,
-        allow_fetching=False,
-        revocation_mode="soft-fail",
-    )
     try:
         found: dict[str, Any] = run_now(
             cms_basic_validation(
                 content,
-                validation_context=context,
+                validation_context=validation_context([], [Trusted(certificate=own)], told, None),
                 status_kwargs={},
                 key_usage_settings=TimestampSignatureStatus.default_usage_constraints(),
             )
         )
     except SignatureValidationError as error:
         raise VerificationError("The timestamp's signature cannot be validated.") from error
-    return found
+    if not (found["intact"] and found["valid"]):
+        raise VerificationError("The timestamp's signature does not hold.")
+    if found["trust_problem_indic"] is not None:
+        raise VerificationError("The timestamp's signature is by an algorithm that is not safe.")

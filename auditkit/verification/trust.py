@@ -10,19 +10,19 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError, VerificationError
+from auditkit.signing.archive import ValidationData
 from auditkit.signing.certificates import (
     NO_EXPIRY,
     Trusted,
@@ -30,8 +30,8 @@ from auditkit.signing.certificates import (
     fingerprint,
     is_demonstration,
 )
+from auditkit.signing.revocation import as_asn1, run_now
 
-T = TypeVar("T")
 _CLOCK_TOLERANCE: Final = timedelta(days=1)
 
 
@@ -70,7 +70,10 @@ class Moment:
 
 
 def check_signer(
-    certificates: Sequence[x509.Certificate], trust: Sequence[Trusted], moment: Moment
+    certificates: Sequence[x509.Certificate],
+    trust: Sequence[Trusted],
+    moment: Moment,
+    archived: ValidationData | None = None,
 ) -> str:
     """Checks that a signer's certificate was valid and leads to a trusted one.
 
@@ -78,14 +81,16 @@ def check_signer(
         certificates: The signer's first, then whatever issuers are at hand.
         trust: What the verifier relies on.
         moment: When the signature was made.
+        archived: Certificates, revocation lists and answers in the file; None: it holds none, and
+            whether an issuer revoked the certificate is not asked.
 
     Returns:
         Who the signer is and whom that rests on, in words.
 
     Raises:
         VerificationError: If the certificate was not valid or was revoked then.
-        UnverifiableError: If no path leads to a trusted certificate, or the time cannot be relied
-            on where it matters.
+        UnverifiableError: If no path leads to a trusted certificate, if the time cannot be relied
+            on where it matters, or if what is archived does not say that nothing was revoked.
     """
     signer = certificates[0]
     who = f"{common_name(signer)} ({fingerprint(signer)})"
@@ -102,11 +107,15 @@ def check_signer(
     if own is not None:
         _check_revocation(own, moment)
     else:
-        _check_path(certificates, trust, at)
+        check_path(certificates, trust, at, archived)
+        usage = _usage(signer)
+        if usage is not None and not (usage.digital_signature or usage.content_commitment):
+            raise VerificationError(f"The certificate of {common_name(signer)} is not for signing.")
     if moment.proven is None and moment.now is not None:
         _check_unproven(signer, at, moment.now)
     if own is None:
-        return f"{who}, issued under a root that you trust."
+        checked = "" if archived is None else ", not revoked then, as the file shows"
+        return f"{who}, issued under a root that you trust{checked}."
     return f"{who}: {_standing(signer)}"
 
 
@@ -143,16 +152,6 @@ def _check_unproven(signer: x509.Certificate, at: datetime, now: datetime) -> No
         )
 
 
-def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine that does no input or output, also inside a running event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
-
 def usable_roots(
     certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]
 ) -> list[x509.Certificate]:
@@ -168,6 +167,30 @@ def usable_roots(
     ]
 
 
+def _check_issued(certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]) -> None:
+    """A certificate that names a trusted one's very key as its issuer's was signed by it.
+
+    Raises:
+        VerificationError: If not: it was changed since.
+    """
+    for root in (t.certificate for t in trust):
+        for certificate in certificates:
+            if _names_key_of(certificate, root) and _is_namesake(root, certificate):
+                raise VerificationError(
+                    f"The certificate of {common_name(certificate)} was not signed by the issuer "
+                    "that it names."
+                )
+
+
+def _names_key_of(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+        own = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return named.key_identifier == own.digest
+
+
 def _is_namesake(root: x509.Certificate, certificate: x509.Certificate) -> bool:
     if root.subject != certificate.issuer or root == certificate:
         return False
@@ -178,55 +201,101 @@ def _is_namesake(root: x509.Certificate, certificate: x509.Certificate) -> bool:
     return False
 
 
-def as_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    """The same certificate for libraries that speak asn1crypto."""
-    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+def validation_context(
+    certificates: Sequence[x509.Certificate],
+    trust: Sequence[Trusted],
+    at: datetime,
+    archived: ValidationData | None,
+) -> Any:
+    """How the path library judges a chain: offline, at a moment, with what the file holds.
 
+    With archived data every certificate below a root needs an answer that it was not revoked.
+    """
+    from pyhanko_certvalidator import ValidationContext
 
-def _check_path(
-    certificates: Sequence[x509.Certificate], trust: Sequence[Trusted], at: datetime
-) -> None:
-    from pyhanko_certvalidator import CertificateValidator, ValidationContext
-    from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError
-
-    signer = certificates[0]
-    if signer.subject == signer.issuer:
-        raise _unknown(signer)
-    context = ValidationContext(
+    held = archived or ValidationData()
+    return ValidationContext(
         trust_roots=[as_asn1(root) for root in usable_roots(certificates, trust)],
+        other_certs=[asn1_x509.Certificate.load(one, strict=True) for one in held.certificates],
+        crls=[asn1_crl.CertificateList.load(one, strict=True) for one in held.crls],
+        ocsps=[asn1_ocsp.OCSPResponse.load(one, strict=True) for one in held.ocsps],
         moment=at,
         allow_fetching=False,
-        revocation_mode="soft-fail",
+        revocation_mode="soft-fail" if archived is None else "require",
+        # What was asked after the signature tells of revocations before it as well.
+        retroactive_revinfo=True,
     )
+
+
+def check_path(
+    certificates: Sequence[x509.Certificate],
+    trust: Sequence[Trusted],
+    at: datetime,
+    archived: ValidationData | None,
+    *,
+    purpose: str | None = None,
+) -> None:
+    """Checks that a chain of certificates leads to a trusted one and held at a time.
+
+    Args:
+        certificates: The one in question first, then whatever issuers are at hand.
+        trust: What the verifier relies on.
+        at: The time.
+        archived: What the file holds; None: nothing.
+        purpose: The extended key usage that the first certificate needs; None: any.
+
+    Raises:
+        VerificationError: If the chain does not hold, or a certificate was revoked then.
+        UnverifiableError: If it leads to no trusted certificate, or if what is archived does not
+            say that nothing was revoked.
+    """
+    from pyhanko_certvalidator import CertificateValidator
+    from pyhanko_certvalidator.errors import (
+        InsufficientRevinfoError,
+        PathBuildingError,
+        RevokedError,
+        ValidationError,
+    )
+
+    first = certificates[0]
+    name = common_name(first)
+    if first.subject == first.issuer and not any(t.certificate == first for t in trust):
+        raise _unknown(first)
+    _check_issued(certificates, trust)
     validator = CertificateValidator(
-        as_asn1(signer),
+        as_asn1(first),
         intermediate_certs=[as_asn1(c) for c in certificates[1:]],
-        validation_context=context,
+        validation_context=validation_context(certificates, trust, at, archived),
     )
     try:
-        run_now(_validate(validator))
+        run_now(_validate(validator, purpose))
     except PathBuildingError as error:
-        raise _unknown(signer) from error
-    except PathValidationError as error:
+        raise _unknown(first) from error
+    except RevokedError as error:
         raise VerificationError(
-            f"The chain from {common_name(signer)} to a trusted root does not hold."
+            f"The certificate of {name}, or of its issuer, was revoked before it was used."
         ) from error
-    usage = _usage(signer)
-    if usage is not None and not (usage.digital_signature or usage.content_commitment):
-        raise VerificationError(f"The certificate of {common_name(signer)} is not for signing.")
+    except InsufficientRevinfoError as error:
+        raise UnverifiableError(
+            f"Nothing in the file says whether the certificate of {name}, or of its issuer, was "
+            "revoked."
+        ) from error
+    except ValidationError as error:
+        raise VerificationError(
+            f"The chain from {name} to a trusted root does not hold."
+        ) from error
 
 
 def _unknown(signer: x509.Certificate) -> UnverifiableError:
     return UnverifiableError(
-        f"The signer, {common_name(signer)} ({fingerprint(signer)}), leads to no certificate "
-        "that you trust.",
-        remedy="obtain the signer's root or certificate through another channel, compare the "
+        f"{common_name(signer)} ({fingerprint(signer)}) leads to no certificate that you trust.",
+        remedy="obtain its root or the certificate itself through another channel, compare the "
         "fingerprint, and give it as --trust roots.pem",
     )
 
 
-async def _validate(validator: Any) -> None:
-    await validator.async_validate_usage(set())
+async def _validate(validator: Any, purpose: str | None) -> None:
+    await validator.async_validate_usage(set(), {purpose} if purpose else None)
 
 
 def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:

@@ -21,6 +21,7 @@ from auditkit.errors import AuditkitError, KeyFileError, UnverifiableError, Veri
 from auditkit.ledger import NoteVerifier, Receipt
 from auditkit.report.pdf import page_texts
 from auditkit.signing.certificates import Trusted, read_certificates
+from auditkit.verification.archive import Archived, check_archive, take_off
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.claims import Claim, ClaimState, Verification
 from auditkit.verification.contents import (
@@ -47,6 +48,7 @@ TITLES: Final = {
     "signature": "The signature is valid and covers the whole file",
     "signer": "The signer is trusted and the certificate was valid at signing",
     "time": "A timestamp authority attests the time of signing",
+    "long_term": "What verification after expiry needs is in the file, under a timestamp",
     "unchanged": "Nothing was changed after signing",
     "attachments": "The attachments are those that the statement commits to",
     "statement": "The attached statement is whole and is the one printed",
@@ -160,7 +162,7 @@ def verify(
     claims = _Claims()
     roots, keys = trusted_from(trust), as_verifiers(log_keys)
     opened = _check_signature(claims, data, roots, now)
-    statement = _check_contents(claims, data, opened)
+    statement = _check_contents(claims, opened)
     _check_log(claims, opened, keys, quorum=witness_quorum)
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
@@ -171,6 +173,7 @@ def verify(
 class _Opened:
     """What could be read of a file, for the claims that come later."""
 
+    archived: Archived
     signed: SignedFile | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     unread: VerificationError | None = None
@@ -180,33 +183,54 @@ class _Opened:
 def _check_signature(
     claims: _Claims, data: bytes, trust: Sequence[Trusted], now: datetime | None
 ) -> _Opened:
-    opened = _Opened()
+    opened = _Opened(archived=Archived(certified=data))
 
     def signature() -> str:
         reader = parse(data)
+        try:
+            opened.archived = take_off(data, reader)
+        except ChangedFileError as error:
+            claims.add("unchanged", ClaimState.FALSE, error.message)
+            raise
+        certified = opened.archived.certified
+        if opened.archived.data is not None:
+            reader = parse(certified)
         try:
             opened.files = read_attachments(reader)
         except VerificationError as error:
             opened.unread = error
         try:
-            opened.signed = signed_file(data, reader)
+            opened.signed = signed_file(certified, reader)
         except ChangedFileError as error:
             claims.add("unchanged", ClaimState.FALSE, error.message)
             raise
-        return f"It covers all {len(data):,} bytes and allows no change."
+        after = len(data) - len(certified)
+        behind = f"; {after:,} bytes of validation data follow" if after else ""
+        return f"It covers all {len(certified):,} bytes of the report and allows no change{behind}."
 
     if not claims.check("signature", signature):
-        claims.skip(_NO_SIGNATURE, "signer", "time", "unchanged")
+        claims.skip(_NO_SIGNATURE, "signer", "time", "long_term", "unchanged")
         return opened
     signed = opened.signed
     assert signed is not None
-    claims.add("unchanged", ClaimState.TRUE, "The signature reaches the last byte of the file.")
-    moment = Moment(proven=_check_time(claims, signed, trust), stated=signed.stated_time, now=now)
-    claims.check("signer", lambda: check_signer(signed.parts.certificates, trust, moment))
+    archived = opened.archived
+    claims.add("unchanged", ClaimState.TRUE, _UNCHANGED[archived.data is not None])
+    if archived.data is None:
+        reason = "The file holds nothing for verification after its certificates expire."
+        claims.add("long_term", ClaimState.UNCHECKED, reason, asked=False)
+    else:
+        claims.check("long_term", lambda: check_archive(archived, trust))
+    proven = _check_time(claims, signed, trust, archived)
+    moment = Moment(proven=proven, stated=signed.stated_time, now=now)
+    claims.check(
+        "signer", lambda: check_signer(signed.parts.certificates, trust, moment, archived.data)
+    )
     return opened
 
 
-def _check_time(claims: _Claims, signed: SignedFile, trust: Sequence[Trusted]) -> datetime | None:
+def _check_time(
+    claims: _Claims, signed: SignedFile, trust: Sequence[Trusted], archived: Archived
+) -> datetime | None:
     """The time that a trusted authority attests, if there is one."""
     stated = signed.stated_time
     said = f"The signer states {stated:%Y-%m-%d %H:%M %Z}" if stated else "No time is stated"
@@ -218,7 +242,7 @@ def _check_time(claims: _Claims, signed: SignedFile, trust: Sequence[Trusted]) -
     proven: list[datetime] = []
 
     def time() -> str:
-        told, authority = check_timestamp(token, signed.parts.signature, trust)
+        told, authority = check_timestamp(token, signed.parts.signature, trust, archived.data)
         proven.append(told)
         return f"Signed before {told:%Y-%m-%d %H:%M:%S} UTC, says {authority}. {said}."
 
@@ -226,7 +250,7 @@ def _check_time(claims: _Claims, signed: SignedFile, trust: Sequence[Trusted]) -
     return proven[0] if proven else None
 
 
-def _check_contents(claims: _Claims, data: bytes, opened: _Opened) -> Any:
+def _check_contents(claims: _Claims, opened: _Opened) -> Any:
     if opened.unread is not None:
         claims.add("attachments", ClaimState.FALSE, opened.unread.message)
     pages: list[str] = []
@@ -236,7 +260,7 @@ def _check_contents(claims: _Claims, data: bytes, opened: _Opened) -> Any:
         found.update(read_statement(opened.files))
         if opened.signed is None:
             raise UnverifiableError(_NO_SIGNATURE)
-        pages.extend(page_texts(data))
+        pages.extend(page_texts(opened.archived.certified))
         return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
 
     claims.check("statement", statement)
@@ -285,4 +309,8 @@ def _check_consistency(
         claims.check("consistency", lambda: check_consistency(receipt, kept, keys, proof))
 
 
+_UNCHANGED: Final = {
+    False: "The signature reaches the last byte of the file.",
+    True: "Behind the signature stand validation data and a timestamp, and nothing else.",
+}
 _NO_SIGNATURE: Final = "The signature does not hold, so this was not looked at."
