@@ -13,7 +13,7 @@ from auditkit.deid.frames import Column, read_columns, with_columns
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
-from auditkit.deid.notes import redact_notes
+from auditkit.deid.notes import Reader, redact_notes
 from auditkit.deid.plan import ColumnPlan, Plan, Treatment
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.errors import InputError, VerificationError
@@ -43,13 +43,15 @@ def apply_plan(
     plan: Plan, table: Any, *, keys: Keys | None = None, deidentifier: Deidentifier | None = None
 ) -> Result:
     """See `Plan.apply`."""
-    clean, run = treat(plan, table, keys=keys or Keys(), reader=deidentifier or Deidentifier())
+    clean, run = treat(
+        plan, table, keys=keys or Keys(), reader=Reader(deidentifier or Deidentifier())
+    )
     if run.leaks.total:
         raise leaked(run.leaks)
     return Result(table=clean, evidence=evidence_of(run), found=run.found)
 
 
-def treat(plan: Plan, table: Any, *, keys: Keys, reader: Deidentifier) -> tuple[Any, Run]:
+def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, Run]:
     """The treated table and what the run came to, leaks included: the caller must look at them.
 
     Raises:
@@ -94,12 +96,17 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Deidentifier) -> tuple[
         known,
         texts=frozenset(e.column for e in plan.columns if e.treatment is Treatment.REDACT),
         looked_for=frozenset(class_of(k) for counts in found.values() for k in counts),
-        deidentifier=reader,
+        reader=reader,
         shifted=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SHIFT),
     )
     clean = with_columns(table, changed, dropped)
     run = Run(
-        plan=plan, found=found, leaks=leaks, rows=rows, output=read_columns(clean), reader=reader
+        plan=plan,
+        found=found,
+        leaks=leaks,
+        rows=rows,
+        output=read_columns(clean),
+        reader=reader.deidentifier,
     )
     return clean, run
 

@@ -27,17 +27,19 @@ from auditkit.deid.applying import leaked, treat
 from auditkit.deid.detector import Deidentifier
 from auditkit.deid.frames import Column
 from auditkit.deid.leaks import Leaks
+from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
 from auditkit.deid.treating import Keys
 from auditkit.errors import InputError, NothingToAuditError, OutputError
 from auditkit.evidence import Evidence
 
 BATCH_ROWS: Final = 20_000
+_BATCH_BYTES: Final = 16_000_000
 _ENDINGS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
 def read_batches(path: Path, rows: int = BATCH_ROWS) -> Iterator[Any]:
-    """A file's table as pyarrow tables of at most some rows each.
+    """A file's table as pyarrow tables of at most some rows each, fewer where cells are long.
 
     Raises:
         InputError: If the file cannot be read as what its ending says; the row is named, and the
@@ -91,6 +93,7 @@ def apply_to_file(
     if source.resolve() == target.resolve():
         raise InputError("Source and output are the same file.", remedy="name another output")
     whole = _Whole(plan)
+    reader = Reader(deidentifier)
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         os.close(handle)
@@ -101,7 +104,7 @@ def apply_to_file(
         with ExitStack() as stack:
             write: _Writer | None = None
             for batch in read_batches(source):
-                clean, run = treat(plan, batch, keys=keys, reader=deidentifier)
+                clean, run = treat(plan, batch, keys=keys, reader=reader)
                 if run.leaks.total:
                     raise leaked(run.leaks)
                 write = write or _writer(temporary, _ending(target), stack)
@@ -169,7 +172,7 @@ def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
         reader = csv.reader(file, strict=True)
         header: list[str] | None = None
         batch: list[list[str]] = []
-        number = 0
+        number = size = 0
         try:
             for cells in reader:
                 if header is None:
@@ -185,9 +188,10 @@ def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
                         remedy="quote cells that hold commas or line breaks",
                     )
                 batch.append(cells)
-                if len(batch) == rows:
+                size += sum(map(len, cells))
+                if len(batch) == rows or size > _BATCH_BYTES:
                     yield _table(path, header, batch, number - len(batch))
-                    batch = []
+                    batch, size = [], 0
         except csv.Error as error:
             raise InputError(
                 f"{path.name}, after row {number}: not well-formed CSV.",
@@ -229,6 +233,7 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
 
     names: list[str] | None = None
     batch: list[dict[str, Any]] = []
+    size = 0
 
     def table() -> Any:
         assert names is not None
@@ -254,9 +259,10 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
                     remedy="give the first line every key, with null where there is no value",
                 )
             batch.append(row)
-            if len(batch) == rows:
+            size += len(line)
+            if len(batch) == rows or size > _BATCH_BYTES:
                 yield table()
-                batch = []
+                batch, size = [], 0
         if batch:
             yield table()
 
@@ -281,7 +287,10 @@ def _parquet_batches(path: Path, rows: int) -> Iterator[Any]:
 
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=rows):
+            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            each = sum(g.total_byte_size for g in groups) // max(1, file.metadata.num_rows)
+            fewer = max(1, min(rows, _BATCH_BYTES // max(1, each)))
+            for batch in file.iter_batches(batch_size=fewer):
                 yield pa.Table.from_batches([batch])
     except pa.ArrowInvalid as error:
         raise InputError(f"{path.name} is not a Parquet file.") from error

@@ -10,15 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from auditkit.deid.kinds import class_of
 from auditkit.deid.known import Text, digits_of, read_text, spans_of_known, value_words
-from auditkit.deid.notes import PLACEHOLDER, Known, identifiers_in
-
-if TYPE_CHECKING:
-    from auditkit.deid.detector import Deidentifier
-
+from auditkit.deid.notes import PLACEHOLDER, Known, Reader, identifiers_in
 
 _DATES: Final = "C"
 
@@ -49,7 +45,7 @@ def search(
     *,
     texts: frozenset[str],
     looked_for: frozenset[str],
-    deidentifier: Deidentifier | None,
+    reader: Reader | None,
     shifted: frozenset[str] = frozenset(),
 ) -> Leaks:
     """Searches output columns.
@@ -59,7 +55,7 @@ def search(
         known: For each row the kinds and values of its identifier columns before.
         texts: The columns of free text, which the detector reads again.
         looked_for: Letters of the classes that identifiers of the input belong to.
-        deidentifier: Reads free text again; None if there is none.
+        reader: Reads free text again; None if there is none.
         shifted: Columns whose dates were moved. No date of a row stands there as it was, but
             2025-04-03 may be where 2025-03-04 was, which reads alike with day and month swapped.
     """
@@ -82,10 +78,10 @@ def search(
                 letters = (others | found).values()
                 by_class.update(letters)
                 by_column[name] += len(letters)
-        if name in texts and deidentifier is not None:
+        if name in texts and reader is not None:
             times = Counter(cell for cell in column if cell)
             distinct = list(times)
-            for cell, spans in zip(distinct, identifiers_in(distinct, deidentifier), strict=True):
+            for cell, spans in zip(distinct, identifiers_in(distinct, reader), strict=True):
                 by_class.update({class_of(s.kind): times[cell] for s in spans})
                 by_column[name] += len(spans) * times[cell]
     return Leaks(by_class=by_class, by_column=by_column, cells=cells)

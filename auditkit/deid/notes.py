@@ -23,8 +23,33 @@ PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})>")
 # After a full stop, before a capital; not after an initial or a title.
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9>)]{3}[.!?]) +(?=[A-Z<])")
 _ROUNDS: Final = 4
+_REMEMBERED: Final = 200_000
 
 Known = tuple[tuple[str, str], ...]
+
+
+class Reader:
+    """A deidentifier that reads each distinct sentence of a run once.
+
+    The same reader says the same of the same sentence, so what the rounds of redaction have read
+    is not read anew when the output is searched, nor in the next batch of a file.
+
+    Args:
+        deidentifier: Finds identifiers.
+    """
+
+    def __init__(self, deidentifier: Deidentifier) -> None:
+        self.deidentifier = deidentifier
+        self._found: dict[str, list[Span]] = {}
+
+    def find(self, sentences: Sequence[str]) -> list[list[Span]]:
+        """The identifiers in each sentence: in order, without overlap."""
+        new = [s for s in dict.fromkeys(sentences) if s not in self._found]
+        if len(self._found) + len(new) > _REMEMBERED:
+            self._found.clear()
+            new = list(dict.fromkeys(sentences))
+        self._found.update(zip(new, self.deidentifier.find(new), strict=True))
+        return [self._found[s] for s in sentences]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +65,18 @@ class Redacted:
     found: Counter[str]
 
 
-def redact_notes(
-    texts: Sequence[str | None], known: Sequence[Known], deidentifier: Deidentifier
-) -> Redacted:
+def redact_notes(texts: Sequence[str | None], known: Sequence[Known], reader: Reader) -> Redacted:
     """Replaces every identifier in some texts by its kind, as `<PERSON>`.
 
     Args:
         texts: One per row.
         known: For each row the kinds and values of its identifier columns.
-        deidentifier: Finds what is not known.
+        reader: Finds what is not known.
     """
     found: Counter[str] = Counter()
     masked: list[str | None] = []
     distinct = list({text: None for text in texts if text})
-    forms = dict(zip(distinct, deidentifier.find_forms(distinct), strict=True))
+    forms = dict(zip(distinct, reader.deidentifier.find_forms(distinct), strict=True))
     for text, values in zip(texts, known, strict=True):
         if not text:
             masked.append(text)
@@ -65,23 +88,20 @@ def redact_notes(
         found.update(span.kind for span in spans)
         masked.append(replaced(text, spans, _placeholder) if spans else text)
     times = Counter(text for text in masked if text)
-    clean, kinds = _until_nothing(list(times), deidentifier)
+    clean, kinds = _until_nothing(list(times), reader)
     for text, counted in kinds.items():
         for kind, count in counted.items():
             found[kind] += count * times[text]
     return Redacted(texts=tuple(clean[text] if text else text for text in masked), found=found)
 
 
-def identifiers_in(texts: Sequence[str], deidentifier: Deidentifier) -> list[list[Span]]:
-    """What a detector finds in texts beside the placeholders that stand in them.
-
-    Texts are read by the sentence, each distinct sentence once.
-    """
+def identifiers_in(texts: Sequence[str], reader: Reader) -> list[list[Span]]:
+    """What a detector finds in texts, sentence by sentence, beside their placeholders."""
     parts = [_sentences(text) for text in texts]
     sentences = list(
         {text[a:b]: None for text, ends in zip(texts, parts, strict=True) for a, b in ends}
     )
-    found = dict(zip(sentences, deidentifier.find(sentences), strict=True))
+    found = dict(zip(sentences, reader.find(sentences), strict=True))
     return [
         [
             rest
@@ -100,14 +120,14 @@ def _sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _until_nothing(
-    texts: list[str], deidentifier: Deidentifier
+    texts: list[str], reader: Reader
 ) -> tuple[dict[str, str], dict[str, Counter[str]]]:
     """Redacts texts again and again: with one name gone, a model may see the next."""
     clean = {text: text for text in texts}
     kinds: dict[str, Counter[str]] = {text: Counter() for text in texts}
     open_texts = texts
     for _ in range(_ROUNDS):
-        found = identifiers_in([clean[t] for t in open_texts], deidentifier)
+        found = identifiers_in([clean[t] for t in open_texts], reader)
         still = []
         for text, spans in zip(open_texts, found, strict=True):
             if spans:

@@ -15,7 +15,7 @@ def leaks(cell, **more):
         KNOWN,
         texts=frozenset(),
         looked_for=frozenset({"A", "C"}),
-        deidentifier=None,
+        reader=None,
         **more,
     ).total
 
