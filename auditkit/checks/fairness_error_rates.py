@@ -34,7 +34,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     level = float(parameters["level"])
     found = grouped(case, parameters)
     numbers: list[Measurement] = []
-    for name in ("tpr", "fpr"):
+    for name in ("tpr", "fpr", "ppv"):
         estimates = rates(found.confusion, name, level=level)
         numbers += measured_rates(found, estimates)
         numbers += measured_comparisons(found, differences(estimates, found.reference))
@@ -45,7 +45,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         measurements=(*numbers, *_equalized_odds(found, case.seed, parameters)),
         notes=(
             *group_notes(found, int(parameters["min_group"])),
-            "n is the number of cases whose true outcome is the one that the rate is about.",
+            "n is the number of cases that the rate is a share of.",
         ),
     )
 
@@ -84,9 +84,10 @@ CHECK = Check(
     title="Errors by group",
     area="fairness",
     measures=(
-        "Each group's true and false positive rate, the differences to the group with the highest "
-        "selection rate, and for each attribute the largest difference of either rate among the "
-        "groups that reach a size (equalized odds)."
+        "Each group's true and false positive rate and its share of right approvals (predictive "
+        "parity), the differences to the group with the highest selection rate, and for each "
+        "attribute the largest difference of either of the first two among the groups that reach "
+        "a size (equalized odds)."
     ),
     misleads=(
         "Error rates take the labels for the truth. A largest difference is never negative, so a "

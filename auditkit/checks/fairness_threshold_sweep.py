@@ -92,16 +92,12 @@ def _measurements(
     *,
     in_use: int,
     loss: float,
-) -> tuple[Measurement, Measurement]:
-    """The smallest ratio at the cut-off in use, and at the best one that costs little."""
+) -> tuple[Measurement, ...]:
+    """The smallest ratio at the cut-off in use, at the best one that costs little, and the gain."""
     # Balanced, as approving everyone is accurate enough where most repay.
     accuracy = values(total, "balanced_accuracy")
     allowed = (accuracy >= accuracy[in_use] - loss) & np.isfinite(ratio)
-    shared: dict[str, Any] = {
-        "n": int(total[0].sum()),
-        "unit": "ratio",
-        "group": everyone(attributes),
-    }
+    shared: dict[str, Any] = {"n": int(total[0].sum()), "group": everyone(attributes)}
     reason = "fewer than two groups are large enough, or nobody is selected"
     now = float(ratio[in_use])
     best, how = np.nan, "no cut-off"
@@ -112,21 +108,20 @@ def _measurements(
             f"at {cuts[chosen]:.3g}, best of {int(allowed.sum())} cut-offs that lose at most "
             f"{loss:g} in balanced accuracy"
         )
-    return (
+    return tuple(
         Measurement(
-            name="smallest_ratio",
-            value=now if np.isfinite(now) else None,
-            reason="" if np.isfinite(now) else reason,
-            method="at the cut-off in use",
+            name=name,
+            value=value if np.isfinite(value) else None,
+            reason="" if np.isfinite(value) else reason,
+            method=method,
+            unit=unit,
             **shared,
-        ),
-        Measurement(
-            name="alternative_ratio",
-            value=best if np.isfinite(best) else None,
-            reason="" if np.isfinite(best) else reason,
-            method=how,
-            **shared,
-        ),
+        )
+        for name, value, method, unit in (
+            ("smallest_ratio", now, "at the cut-off in use", "ratio"),
+            ("alternative_ratio", best, how, "ratio"),
+            ("alternative_gain", best - now, "alternative ratio less smallest ratio", "difference"),
+        )
     )
 
 
@@ -190,7 +185,7 @@ CHECK = Check(
     measures=(
         "Rates by group at every cut-off on the scores; for each attribute the smallest ratio of "
         "selection rates between two groups that reach a size, at the cut-off in use and at the "
-        "best of those that cost little balanced accuracy."
+        "best of those that cost little balanced accuracy, and by how much that one is better."
     ),
     misleads=(
         "The best of many cut-offs looks better here than it will on new data. A ratio near 1 is "

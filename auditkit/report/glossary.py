@@ -21,6 +21,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Share of what spoke against a denied case that its listed reasons carry.",
     ),
     "allowed": ("Requests allowed", "Requests that the access policy allowed."),
+    "alternative_gain": (
+        "Gain of the alternative",
+        "Alternative ratio less the smallest ratio at the cut-off in use.",
+    ),
     "alternative_ratio": (
         "Alternative ratio",
         "Largest smallest ratio among cut-offs that cost little balanced accuracy.",
@@ -112,6 +116,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     "ppv": (
         "Positive predictive value",
         "Share of favourable outcomes among favourable decisions.",
+    ),
+    "ppv_difference": (
+        "Difference in positive predictive values",
+        "The group's positive predictive value less the reference group's.",
     ),
     "proxy_auc": (
         "Proxy strength",
