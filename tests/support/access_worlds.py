@@ -1,0 +1,139 @@
+"""Random access policies and requests, and a reference that judges them naively.
+
+Names and patterns are few, so that rules meet: globs, domains, denials, role chains, diamonds and
+cycles all decide something.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+from auditkit.access import Rules
+from auditkit.access.rules import Grant, Rule
+from auditkit.access.snapshot import Snapshot, casbin_enforcer
+from auditkit.canonical import Digest
+from auditkit.resources import data_path
+
+MODEL = data_path("policies", "access", "model.conf").read_text()
+USERS = [f"u{i}" for i in range(6)] + ["role", "admin", "ann@example.org"]
+ROLES = [f"role:r{i}" for i in range(5)]
+DOMAINS = ["default", "prod", "dev"]
+VERBS = ["model:read", "model:promote", "model:approve", "dataset:read", "artifact:write"]
+NAMES = ["credit", "credit-eu", "fraud", "My%20Model", "%2Ehidden", "a.b", "x"]
+PATTERNS = [
+    "**",
+    "models/**",
+    "models/*",
+    "models/credit*",
+    "models/*-eu/**",
+    "models/*/aliases/champion",
+    "models/*/aliases/*",
+    "models/credit/aliases/champion",
+    "models/credit",
+    "models/c*t/aliases/**",
+    "models/a.b",
+    "datasets/**",
+    "datasets/*/records",
+    "models/*/aliases/ch*",
+    "models/*e*i*/aliases/*",
+    "models/*r*d*/**",
+]
+
+
+class Reference:
+    """The policy as sets and reachability; knows nothing of indexes."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    def reach(self, user: str, domain: str) -> set[str]:
+        links = {(g.member, g.role) for g in self.rules.grants if g.domain == domain}
+        reached = {user}
+        for _ in range(9):
+            reached |= {role for member, role in links if member in reached}
+        return reached
+
+    def covers(self, pattern: str, text: str) -> bool:
+        expression = "/".join(
+            "[^/]+(/[^/]+)*" if part == "**" else "[^/]*".join(map(re.escape, part.split("*")))
+            for part in pattern.split("/")
+        )
+        if pattern.endswith("/**") and self.covers(pattern[:-3], text):
+            return True
+        return re.fullmatch(expression, text) is not None
+
+    def decide(self, user: str, domain: str, verb: str, obj: str) -> bool:
+        subjects = self.reach(user, domain) | self.reach(user, "*")
+        effects = {
+            rule.effect
+            for rule in self.rules.rules
+            if rule.subject in subjects
+            and rule.domain in ("*", domain)
+            and self.covers(rule.verb, verb)
+            and self.covers(rule.object, obj)
+        }
+        return effects == {"allow"}
+
+
+def world(seed: int, *, size: int) -> Rules:
+    draw = random.Random(seed)
+    rules = tuple(
+        Rule(
+            draw.choice(ROLES * 3 + USERS),
+            draw.choice(["*", "*", *DOMAINS]),
+            draw.choice(["**", "models/**", *PATTERNS]),
+            draw.choice([*VERBS, "*", "model:*", "model:p*"]),
+            draw.choice(["allow"] * 7 + ["deny"]),
+            line,
+        )
+        for line in range(1, size + 1)
+    )
+    # Members and roles at random: chains, diamonds and cycles come by themselves.
+    grants = tuple(
+        Grant(draw.choice(USERS + ROLES), draw.choice(ROLES), draw.choice(["*", *DOMAINS]))
+        for _ in range(draw.randrange(20))
+    )
+    return Rules(rules, grants)
+
+
+def request(draw: random.Random) -> tuple[str, str, str, str]:
+    name = draw.choice(NAMES)
+    obj = draw.choice(
+        [
+            f"models/{name}",
+            f"models/{name}/aliases/{draw.choice(['champion', 'staging', 'challenger'])}",
+            f"datasets/{name}",
+            f"datasets/{name}/records",
+            "models",
+            f"models/{name}/aliases/champion/deeper",
+        ]
+    )
+    return draw.choice([*USERS, "stranger"]), draw.choice(DOMAINS), draw.choice(VERBS), obj
+
+
+def compare(seed: int, *, requests: int, with_casbin: int) -> int:
+    """Judges requests of one world by the index, the reference and Casbin.
+
+    Args:
+        seed: Of the world.
+        requests: How many.
+        with_casbin: How many of them Casbin judges too.
+
+    Returns:
+        How many were allowed.
+    """
+    rules = world(seed, size=random.Random(seed).randrange(1, 40))
+    snapshot, reference = Snapshot(rules, Digest.of(b"")), Reference(rules)
+    enforcer = casbin_enforcer(MODEL, rules) if with_casbin else None
+    draw = random.Random(-seed)
+    allowed = 0
+    for number in range(requests):
+        user, domain, verb, obj = asked = request(draw)
+        ours, rule = snapshot.judge(user, domain, verb, obj)
+        assert ours == reference.decide(user, domain, verb, obj), (seed, asked)
+        assert rule is None or reference.covers(rule.object, obj), (seed, asked)
+        if enforcer is not None and number < with_casbin:
+            assert ours == enforcer.enforce(user, domain, obj, verb), (seed, asked)
+        allowed += ours
+    return allowed
