@@ -198,10 +198,10 @@ def _insert(root: _Node | None, rule: Rule) -> _Node:
     node = root
     for part in rule.object.split("/"):
         if part == "**":
-            node.everything = node.everything or rule
+            node.everything = _first(node.everything, rule)
             return root
         node = _step(node, part)
-    node.exact = node.exact or rule
+    node.exact = _first(node.exact, rule)
     return root
 
 
