@@ -29,6 +29,7 @@ APPROVED: Final = "promotion.approved"
 REJECTED: Final = "promotion.rejected"
 CLAIMED: Final = "promotion.claimed"
 DONE: Final = "promotion.done"
+FAILED: Final = "promotion.failed"
 DEMOTED: Final = "promotion.demoted"
 BROKEN: Final = "breakglass.invoked"
 REVIEWED: Final = "breakglass.reviewed"
@@ -76,6 +77,7 @@ class PromotionRequest:
         rejected_by: Who rejected it; empty if nobody did.
         claimed_by: Who used it; empty if nobody did.
         claim: Token of the claim that won.
+        outcome: What came of it: "done", "failed", or empty while that is not known.
     """
 
     id: str
@@ -90,6 +92,7 @@ class PromotionRequest:
     rejected_by: str = ""
     claimed_by: str = ""
     claim: str = ""
+    outcome: str = ""
 
     def may_approve(self, user: str) -> bool:
         """Whether somebody is another pair of eyes."""
@@ -129,11 +132,11 @@ class PromotionRequest:
         return None
 
     def state(self) -> str:
-        """Its state in a word."""
+        """Its state in a word: open, approved, rejected, begun, done or failed."""
         if self.rejected_by:
             return "rejected"
         if self.claimed_by:
-            return "used"
+            return self.outcome or "begun"
         return "approved" if self.approvals else "open"
 
 
@@ -160,6 +163,21 @@ class Emergency:
     invoked: datetime
     expires: datetime
     reviewed_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """A move that a server has begun; what came of it is not in the log yet.
+
+    Attributes:
+        target: What is moved where.
+        time: When it began.
+        move: The entry that says it is done, but for its claim.
+    """
+
+    target: Target
+    time: datetime
+    move: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,11 +208,13 @@ class Book:
         self.requests: dict[str, PromotionRequest] = {}
         self.emergencies: dict[str, Emergency] = {}
         self.moves: list[Moved] = []
+        self.begun: dict[str, Begun] = {}
         self.verdicts: list[LoggedVerdict] = []
         self.creators: dict[tuple[str, str], str] = {}
         self.run_owners: dict[str, str] = {}
         self.policy = ""
         self.next_index = 0
+        self._done: set[str] = set()
 
     def read(self, entries: Iterable[LoggedEntry]) -> None:
         """Takes up entries, in the order of the log; those read before are passed over."""
@@ -264,28 +284,21 @@ class Book:
             self.run_owners.setdefault(str(payload.get("run")), str(payload.get("user")))
         elif kind == POLICY:
             self.policy = str(payload.get("policy_digest"))
-        elif kind in (APPROVED, REJECTED, CLAIMED):
+        elif kind in (APPROVED, REJECTED):
             request = self.requests.get(str(payload.get("request")))
             user = str(payload.get("user"))
             if request is None:
                 return
-            if kind == APPROVED and request.may_approve(user) and not request.rejected_by:
-                request.approvals.setdefault(user, time)
-            elif kind == REJECTED:
+            if kind == REJECTED:
                 request.rejected_by = request.rejected_by or user
-            elif kind == CLAIMED and not request.claimed_by:
-                request.claimed_by, request.claim = user, str(payload.get("claim"))
-        elif kind in (DONE, DEMOTED):
-            self.moves.append(
-                Moved(
-                    target=target_from(payload),
-                    artifact_digest=str(payload.get("artifact_digest", "")),
-                    source=str(payload.get("source", "")),
-                    user=str(payload.get("user")),
-                    time=time,
-                    how=str(payload.get("how", "demoted")),
-                )
-            )
+            elif request.may_approve(user) and not request.rejected_by:
+                request.approvals.setdefault(user, time)
+        elif kind == CLAIMED:
+            self._claimed(payload, time)
+        elif kind in (DONE, FAILED):
+            self._ended(kind, payload, time)
+        elif kind == DEMOTED:
+            self._moved(payload, time)
         elif kind == BROKEN:
             number = str(payload.get("id"))
             minutes = timedelta(minutes=float(payload.get("valid_minutes", 0)))
@@ -306,6 +319,40 @@ class Book:
             user = str(payload.get("user"))
             if emergency is not None and user != emergency.user:
                 emergency.reviewed_by = emergency.reviewed_by or user
+
+    def _claimed(self, payload: dict[str, Any], time: datetime) -> None:
+        claim = str(payload.get("claim"))
+        number = payload.get("request")
+        if number is not None:
+            request = self.requests.get(str(number))
+            if request is None or request.claimed_by:
+                return
+            request.claimed_by, request.claim = str(payload.get("user")), claim
+        move = {name: value for name, value in payload.items() if name != "claim"}
+        self.begun[claim] = Begun(target=target_from(payload), time=time, move=move)
+
+    def _ended(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
+        """Takes up what came of a move; a worker and the one that settles may both say it."""
+        claim = str(payload.get("claim", ""))
+        begun = self.begun.pop(claim, None)
+        request = self.requests.get(str((begun.move if begun else payload).get("request")))
+        if request is not None and request.claim == claim:
+            request.outcome = kind.rpartition(".")[2]
+        if kind == DONE and claim not in self._done:
+            self._done |= {claim} - {""}
+            self._moved(payload, time)
+
+    def _moved(self, payload: dict[str, Any], time: datetime) -> None:
+        self.moves.append(
+            Moved(
+                target=target_from(payload),
+                artifact_digest=str(payload.get("artifact_digest", "")),
+                source=str(payload.get("source", "")),
+                user=str(payload.get("user")),
+                time=time,
+                how=str(payload.get("how", "demoted")),
+            )
+        )
 
     def _requested(self, payload: dict[str, Any], time: datetime) -> None:
         number = str(payload.get("id"))

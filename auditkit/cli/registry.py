@@ -27,14 +27,15 @@ app = typer.Typer(
 )
 
 Url = Annotated[str, typer.Option("--url", help="The server. Default: $MLFLOW_TRACKING_URI.")]
-Alias = Annotated[str, typer.Option("--alias", help="The alias.")]
+Alias = Annotated[str, typer.Option("--alias", help="The alias, as champion.")]
+Stage = Annotated[str, typer.Option("--stage", help="In place of an alias: a stage.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def request(model: str, version: str, alias: Alias, url: Url = "") -> None:
+def request(model: str, version: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
     """Asks for an alias to be moved to a version."""
-    asked = _client(url).request(model, version, alias=alias)
+    asked = _client(url).request(model, version, alias=alias, stage=stage)
     print(asked["request"])
     say(f"Bound to {asked['artifact_digest']}; needs {asked['approvals_needed']} approvals.")
 
@@ -55,16 +56,17 @@ def reject(
 
 
 @app.command()
-def promote(model: str, version: str, alias: Alias, url: Url = "") -> None:
+def promote(model: str, version: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
     """Moves an alias to a version, if a rule, the approvals and the evidence are there."""
-    _client(url).promote(model, version, alias=alias)
-    say(f"{model}@{alias} is version {version}.")
+    _client(url).promote(model, version, alias=alias, stage=stage)
+    say(f"{model}@{alias or stage} is version {version}.")
 
 
 @app.command()
-def rollback(model: str, alias: Alias, url: Url = "") -> None:
+def rollback(model: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
     """Moves an alias back to the version it pointed to before."""
-    say(f"{model}@{alias} is version {_client(url).rollback(model, alias=alias)['version']}.")
+    version = _client(url).rollback(model, alias=alias, stage=stage)["version"]
+    say(f"{model}@{alias or stage} is version {version}.")
 
 
 @app.command()
@@ -85,13 +87,14 @@ def history(model: str = typer.Argument(""), url: Url = "", as_json: Json = Fals
 @app.command("break-glass")
 def break_glass(
     model: str,
-    alias: Alias,
     reason: Annotated[str, typer.Option(help="Why.")],
     ticket: Annotated[str, typer.Option(help="The incident's ticket.")],
+    alias: Alias = "",
+    stage: Stage = "",
     url: Url = "",
 ) -> None:
     """Allows yourself, for a while, to move an alias without an approval; everybody will know."""
-    made = _client(url).break_glass(model, alias=alias, reason=reason, ticket=ticket)
+    made = _client(url).break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
     say(f"For {made['valid_minutes']:g} minutes. Somebody else has to review it.")
 

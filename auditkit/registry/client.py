@@ -50,8 +50,10 @@ class RegistryClient:
             shown = b64encode(f"{user}:{password or ''}".encode()).decode()
             self._headers["Authorization"] = f"Basic {shown}"
 
-    def request(self, model: str, version: str, *, alias: str) -> dict[str, Any]:
-        """Asks for an alias to be moved to a version.
+    def request(
+        self, model: str, version: str, *, alias: str | None = None, stage: str | None = None
+    ) -> dict[str, Any]:
+        """Asks for an alias, or a stage, to be moved to a version.
 
         Returns:
             The request's id, the digest it is bound to, and how many approvals it needs.
@@ -59,7 +61,7 @@ class RegistryClient:
         Raises:
             AccessDeniedError: If the server says no.
         """
-        return self._post("request", {"model": model, "version": version, "alias": alias})
+        return self._post("request", {"model": model, "version": version, **_place(alias, stage)})
 
     def approve(self, request: str) -> dict[str, Any]:
         """Approves what somebody else has asked for.
@@ -77,21 +79,25 @@ class RegistryClient:
         """
         return self._post("reject", {"request": request, "reason": reason})
 
-    def promote(self, model: str, version: str, *, alias: str) -> dict[str, Any]:
-        """Moves an alias to a version.
+    def promote(
+        self, model: str, version: str, *, alias: str | None = None, stage: str | None = None
+    ) -> dict[str, Any]:
+        """Moves an alias to a version, or a version to a stage, which others then leave.
 
         Raises:
             AccessDeniedError: If a rule, an approval or the evidence is lacking; it says which.
         """
-        return self._post("promote", {"model": model, "version": version, "alias": alias})
+        return self._post("promote", {"model": model, "version": version, **_place(alias, stage)})
 
-    def rollback(self, model: str, *, alias: str) -> dict[str, Any]:
-        """Moves an alias back to the version it pointed to before.
+    def rollback(
+        self, model: str, *, alias: str | None = None, stage: str | None = None
+    ) -> dict[str, Any]:
+        """Moves an alias, or a stage, back to the version it pointed to before.
 
         Raises:
             AccessDeniedError: If the server says no.
         """
-        return self._post("rollback", {"model": model, "alias": alias})
+        return self._post("rollback", {"model": model, **_place(alias, stage)})
 
     def history(self, model: str = "") -> dict[str, Any]:
         """Moves and requests of a model, or of all; and break-glass that awaits its review.
@@ -101,13 +107,21 @@ class RegistryClient:
         """
         return self._call("GET", "history", query={"model": model} if model else {})
 
-    def break_glass(self, model: str, *, alias: str, reason: str, ticket: str) -> dict[str, Any]:
-        """Allows oneself, for a while, to move an alias without an approval.
+    def break_glass(
+        self,
+        model: str,
+        *,
+        reason: str,
+        ticket: str,
+        alias: str | None = None,
+        stage: str | None = None,
+    ) -> dict[str, Any]:
+        """Allows oneself, for a while, to move an alias or a stage without an approval.
 
         Raises:
             AccessDeniedError: If the server says no.
         """
-        body = {"model": model, "alias": alias, "reason": reason, "ticket": ticket}
+        body = {"model": model, **_place(alias, stage), "reason": reason, "ticket": ticket}
         return self._post("breakglass", body)
 
     def review_break_glass(self, number: str, *, findings: str) -> dict[str, Any]:
@@ -166,6 +180,14 @@ class RegistryClient:
             raise InputError(
                 "The registry server cannot be reached.", remedy="check its URL, and that it runs"
             ) from error
+
+
+def _place(alias: str | None, stage: str | None) -> dict[str, str]:
+    if alias and not stage:
+        return {"alias": alias}
+    if stage and not alias:
+        return {"stage": stage}
+    raise InputError("A move has one place.", remedy="name either an alias or a stage")
 
 
 def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError | LedgerError:

@@ -6,7 +6,7 @@ import pytest
 
 from auditkit.access import VERBS
 from auditkit.access.mlflow_app import build, endpoints, internals, native_endpoints
-from auditkit.access.mlflow_app.gate import overlap
+from auditkit.access.mlflow_app.promotions import overlap
 from auditkit.errors import InputError
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from auditkit.access.approvals import Target
 from auditkit.access.mlflow_app import internals
 from auditkit.access.mlflow_app.internals import Stores
+from auditkit.access.mlflow_app.refusals import RefusedError
+from auditkit.access.vocabulary import folded
 from auditkit.errors import InputError
+
+_MAX_TEXT: Final = 500
 
 
 @dataclass
@@ -58,3 +63,32 @@ class Ask:
     def fields(self, name: str) -> list[str]:
         """A repeated field of the message as text."""
         return [str(value) for value in getattr(self.message, name, ())]
+
+
+def text_of(body: Mapping[str, Any], name: str) -> str:
+    """A text that a request to an added route must give.
+
+    Raises:
+        RefusedError: If it is not there.
+    """
+    value = body.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > _MAX_TEXT:
+        raise RefusedError(
+            400, "INVALID_PARAMETER_VALUE", f"give {name} as text of up to {_MAX_TEXT} characters"
+        )
+    return value.strip()
+
+
+def target_of(stores: Stores, body: Mapping[str, Any]) -> Target:
+    """The version and the alias or stage that a request to an added route names.
+
+    Raises:
+        RefusedError: If it names none.
+    """
+    kind = "stage" if "stage" in body else "alias"
+    return Target(
+        model=stores.model_name(text_of(body, "model")),
+        version=text_of(body, "version") if "version" in body else "",
+        kind=kind,
+        name=folded(text_of(body, kind)),
+    )

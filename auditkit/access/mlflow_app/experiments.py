@@ -50,6 +50,12 @@ def _by_experiment(verb: str, *, mutates: bool) -> Planner:
     return plan
 
 
+def _deletion(root: Callable[[Ask], str]) -> Planner:
+    """Deleting what holds files is writing to them: those of a promoted version stay."""
+    by_experiment = _by_experiment("experiment:delete", mutates=True)
+    return lambda ask: replace(by_experiment(ask), writes=(root(ask),))
+
+
 def _by_name(ask: Ask) -> Plan:
     experiment = ask.stores.experiment_named(ask.field("experiment_name"))
     return Plan(needs=(Need("experiment:read", experiment_object(experiment)),))
@@ -164,12 +170,9 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "serve_create_promptlab_run": lambda _: Plan(
         needs=(Need("experiment:edit", "experiments", whole=True),), mutates=True
     ),
-    **_planners(
-        _by_experiment("experiment:delete", mutates=True),
-        "_delete_experiment",
-        "_delete_run",
-        "_delete_logged_model",
-    ),
+    "_delete_experiment": _deletion(lambda a: a.stores.experiment_root(a.field("experiment_id"))),
+    "_delete_run": _deletion(lambda a: a.stores.run_root(a.field("run_id"))),
+    "_delete_logged_model": _deletion(lambda a: a.stores.model_root(a.field("model_id"))),
     "_download_artifact": _path("artifact:read"),
     "_get_presigned_download_url": _path("artifact:read"),
     "_upload_artifact": _path("artifact:write"),

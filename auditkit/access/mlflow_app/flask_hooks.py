@@ -10,9 +10,10 @@ from auditkit.access.authentication import Authenticator, Caller, Credentials
 from auditkit.access.mlflow_app import internals
 from auditkit.access.mlflow_app.ask import Ask
 from auditkit.access.mlflow_app.endpoints import ENDPOINTS, PUBLIC, Planner
-from auditkit.access.mlflow_app.gate import Admission, Gate, RefusedError
+from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.native import identify, unplanned
 from auditkit.access.mlflow_app.plan import Plan
+from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.canonical import Json
 
 Identify = Callable[[Credentials, str], Caller]

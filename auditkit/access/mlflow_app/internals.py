@@ -195,6 +195,10 @@ class Stores:
         """Moves an alias."""
         self._registry().set_registered_model_alias(name, alias, version)
 
+    def set_stage(self, name: str, stage: str, version: str) -> None:
+        """Moves a version to a stage; others leave it."""
+        self._registry().transition_model_version_stage(name, version, stage, True)
+
     def run_owner(self, run_id: str) -> str:
         """Whom a run says it belongs to; empty if unknown."""
         try:
@@ -236,6 +240,10 @@ class Stores:
     def run_root(self, run_id: str) -> str:
         """Where a run's files lie, relative to the artifact root; `elsewhere/...` if not on it."""
         return self.relative(self._tracking().get_run(run_id).info.artifact_uri)
+
+    def experiment_root(self, experiment_id: str) -> str:
+        """Where an experiment's files lie, as `run_root`."""
+        return self.relative(self._tracking().get_experiment(experiment_id).artifact_location)
 
     def model_root(self, model_id: str) -> str:
         """Where a logged model's files lie, as `run_root`."""

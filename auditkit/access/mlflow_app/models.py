@@ -62,9 +62,17 @@ def _delete_alias(ask: Ask) -> Plan:
     )
 
 
-def _transition(ask: Ask) -> Plan:
-    name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
-    stage = ask.field("stage")
+def promotion_to_stage(ask: Ask, name: str, version: str, stage: str, *, archives: bool) -> Plan:
+    """The plan to move a version to a stage, whichever route asks for it.
+
+    Args:
+        ask: The request.
+        name: The model's name.
+        version: The version.
+        stage: Where it is to go.
+        archives: Whether other versions leave the stage.
+    """
+    name = ask.stores.model_name(name)
     needs, promotes = [], None
     if folded(stage) in _STAGES:
         needs.append(Need("model:archive", model_object(name)))
@@ -74,9 +82,19 @@ def _transition(ask: Ask) -> Plan:
     now = str(ask.stores.version(name, version).current_stage)
     if folded(now) not in (*_STAGES, folded(stage)):
         needs.append(Need("model:demote", stage_object(name, now)))
-    if ask.message.archive_existing_versions:
+    if archives:
         needs.append(Need("model:archive", model_object(name)))
     return Plan(needs=tuple(needs), mutates=True, promotes=promotes)
+
+
+def _transition(ask: Ask) -> Plan:
+    return promotion_to_stage(
+        ask,
+        ask.field("name"),
+        ask.field("version"),
+        ask.field("stage"),
+        archives=bool(ask.message.archive_existing_versions),
+    )
 
 
 def _create_model(ask: Ask) -> Plan:

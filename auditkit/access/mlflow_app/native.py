@@ -19,9 +19,10 @@ from auditkit.access.authentication import (
     authenticate,
 )
 from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.gate import Admission, Gate, RefusedError
+from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
 from auditkit.access.mlflow_app.plan import Plan
+from auditkit.access.mlflow_app.refusals import RefusedError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

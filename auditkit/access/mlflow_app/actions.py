@@ -1,0 +1,194 @@
+"""What the added routes do once the gate has let a request through."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from auditkit.access.approvals import APPROVED, DONE, FAILED, REJECTED, REQUESTED, Target
+from auditkit.access.control import decide_under
+from auditkit.access.mlflow_app.ask import target_of, text_of
+from auditkit.access.mlflow_app.gate import Admission, Gate
+from auditkit.access.mlflow_app.internals import Stores
+from auditkit.access.mlflow_app.promotions import target_json
+from auditkit.access.mlflow_app.refusals import RefusedError, denied
+from auditkit.access.vocabulary import folded, segment
+from auditkit.canonical import Json
+
+
+def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
+    """Asks for a move; binds it to the files and the policy as they are."""
+    target = target_of(gate.stores, body)
+    promotion = gate.promotions.required(admission.access, target)
+    if promotion is None:
+        raise RefusedError(
+            400,
+            "INVALID_PARAMETER_VALUE",
+            f"the {target.kind} {target.name} is not protected: promote without a request",
+        )
+    with gate.promotions.lock:
+        gate.promotions.book()
+        facts = gate.promotions.facts(target)
+        number = secrets.token_hex(6)
+        payload: dict[str, Json] = {
+            "id": number,
+            **target_json(target),
+            **facts,
+            "user": segment(admission.caller.user),
+            "policy_digest": str(admission.access.policy_digest),
+        }
+        gate.recorder.now(REQUESTED, payload)
+    return {
+        "request": number,
+        "artifact_digest": facts["artifact_digest"],
+        "approvals_needed": promotion.approvals,
+        "valid_hours": promotion.valid_hours,
+    }
+
+
+def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
+    """Approves what somebody else has asked for."""
+    user = segment(admission.caller.user)
+    with gate.promotions.lock:
+        request = gate.promotions.book().requests[text_of(body, "request")]
+        promotion = gate.promotions.required(admission.access, request.target)
+        if not request.may_approve(user):
+            raise denied(
+                "it is approved by somebody else than who asked for it or made the version"
+            )
+        if user in request.approvals:
+            raise RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
+        if promotion is None:
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "it is not protected any more")
+        obstacle = request.obstacle(
+            promotion.model_copy(update={"approvals": 0}),
+            promoter="",
+            artifact_digest=str(gate.promotions.facts(request.target)["artifact_digest"]),
+            policy_digest=str(admission.access.policy_digest),
+            now=gate.clock(),
+        )
+        if obstacle is not None:
+            raise RefusedError(409, "INVALID_STATE", obstacle)
+        gate.recorder.now(APPROVED, {"request": request.id, "user": user})
+        request = gate.promotions.book().requests[request.id]
+        return {"request": request.id, "approvals": sorted(request.approvals)}
+
+
+def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
+    """Rejects a request for good."""
+    with gate.promotions.lock:
+        request = gate.promotions.book().requests[text_of(body, "request")]
+        gate.recorder.now(
+            REJECTED,
+            {
+                "request": request.id,
+                "user": segment(admission.caller.user),
+                "reason": text_of(body, "reason"),
+            },
+        )
+    return {"request": request.id, "state": "rejected"}
+
+
+def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
+    """Moves an alias or a stage, which the gate has held to all it takes."""
+    target = admission.plan.promotes
+    if target is not None and target.kind == "alias":
+        gate.stores.set_alias(target.model, text_of(body, "alias"), target.version)
+        return target_json(target)
+    # Archived and None are stages too, and no promotion.
+    target = target or target_of(gate.stores, body)
+    gate.stores.set_stage(target.model, target.name, target.version)
+    return target_json(target)
+
+
+def rollback(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
+    """Moves an alias or a stage back to the version before, if its files are the same."""
+    place = target_of(gate.stores, body)
+    promotions = gate.promotions
+    with promotions.lock:
+        before = promotions.book().before(place.model, place.kind, place.name)
+        if before is None:
+            raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "it pointed to nothing before")
+        facts = promotions.facts(before.target)
+        if facts["artifact_digest"] != before.artifact_digest:
+            raise RefusedError(
+                409, "INVALID_STATE", "the files of the version before have changed since"
+            )
+        move: dict[str, Json] = {
+            **target_json(before.target),
+            "user": segment(admission.caller.user),
+            "how": "rolled back",
+            "artifact_digest": before.artifact_digest,
+            "source": before.source,
+            "policy_digest": str(admission.access.policy_digest),
+        }
+        claim = promotions.begin(move)
+        try:
+            _move(gate.stores, before.target)
+        except Exception:
+            gate.recorder.now(FAILED, {"claim": claim})
+            raise
+        gate.recorder.now(DONE, {**move, "claim": claim})
+    return move
+
+
+def _move(stores: Stores, target: Target) -> None:
+    if target.kind == "stage":
+        stores.set_stage(target.model, target.name, target.version)
+        return
+    # As it is spelt already: some databases tell Champion from champion.
+    spelt = next((a for a in stores.aliases(target.model) if folded(a) == target.name), target.name)
+    stores.set_alias(target.model, spelt, target.version)
+
+
+def history(gate: Gate, _: Admission, __: dict[str, Any]) -> Json:
+    """Requests, moves, and emergencies that nobody has reviewed."""
+    from flask import request
+
+    model = request.args.get("model", "")
+    with gate.promotions.lock:
+        book = gate.promotions.book()
+        moves: list[Json] = [
+            {
+                **target_json(m.target),
+                "user": m.user,
+                "time": m.time.isoformat(),
+                "how": m.how,
+                "artifact_digest": m.artifact_digest,
+            }
+            for m in book.moves
+            if model in ("", m.target.model)
+        ]
+        requests: list[Json] = [
+            {
+                **target_json(r.target),
+                "request": r.id,
+                "user": r.requester,
+                "time": r.asked.isoformat(),
+                "state": r.state(),
+                "approvals": sorted(r.approvals),
+                "artifact_digest": r.artifact_digest,
+            }
+            for r in book.requests.values()
+            if model in ("", r.target.model)
+        ]
+        unreviewed: list[Json] = [
+            {"id": e.id, "user": e.user, "object": e.object, "ticket": e.ticket}
+            for e in book.emergencies.values()
+            if not e.reviewed_by
+        ]
+    return {"moves": moves, "requests": requests, "breakglass_unreviewed": unreviewed}
+
+
+def check(_: Gate, admission: Admission, __: dict[str, Any]) -> Json:
+    """What the caller may do, and by which rule."""
+    from flask import request
+
+    decision = decide_under(
+        admission.access.snapshot,
+        segment(admission.caller.user),
+        request.args.get("verb", ""),
+        request.args.get("object", ""),
+        admission.domain,
+    )
+    return decision.to_json()
