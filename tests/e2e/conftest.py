@@ -14,6 +14,8 @@ from guarded_server import Workplace, running
 ALERT = """#!/bin/sh
 cat >> "$(dirname "$0")/alerts.txt"
 """
+# Somebody whom no rule keeps from deleting experiments and runs.
+DELETER = "p, dex, *, experiments/**, experiment:delete, allow\n"
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "alert.sh").write_text(ALERT)
     (folder / "alert.sh").chmod(0o755)
-    workplace = Workplace(folder, settings="alert: alert.sh\n")
+    workplace = Workplace(folder, settings="alert: alert.sh\n", extra_rules=DELETER)
     with running(workplace, workers=4) as server:
         yield server, workplace

@@ -77,7 +77,7 @@ class Workplace:
             (policy / name).write_text(text)
         self.seal()
         kept = hash_password(PASSWORD)
-        write_users(folder / "users.json", dict.fromkeys([*USERS, "nobody"], kept))
+        write_users(folder / "users.json", dict.fromkeys([*USERS, "nobody", "dex"], kept))
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(
             serialization.Encoding.PEM,

@@ -89,7 +89,7 @@ def test_the_story(guarded, credit):
         d
         for d in workplace.decisions()
         if d.get("endpoint") == "_set_registered_model_alias"
-        and any(credit in n["object"] for n in d["decisions"])
+        and any(credit in n["object"] for n in d.get("decisions", ()))
     ]
     assert [(d["user"], d["allowed"]) for d in mine] == [
         ("ann", True),
@@ -150,6 +150,45 @@ def test_the_bytes_stay_the_bytes(guarded, credit):
     assert stored.read_bytes() == b"changed"
     server.client("mia").promote(credit, "1", alias="champion")
     assert server.call("ann", "PUT", url, data=b"evil").status_code == 403
+
+
+def test_a_stage_is_promoted_and_rolled_back_like_an_alias(guarded, credit):
+    server, _ = guarded
+    mia, vic = server.client("mia"), server.mlflow("vic")
+
+    def stage_of(version):
+        return vic.get_model_version(credit, version).current_stage
+
+    for version in ("1", "2"):
+        with pytest.raises(AccessDeniedError, match=r"--stage production"):
+            mia.promote(credit, version, stage="Production")
+        asked = server.client("ann").request(credit, version, stage="Production")
+        server.client("rita").approve(asked["request"])
+        mia.promote(credit, version, stage="Production")
+        assert stage_of(version) == "Production"
+    assert stage_of("1") == "Archived"
+    with pytest.raises(AccessDeniedError, match="may not deployment:rollback"):
+        server.client("ann").rollback(credit, stage="Production")
+    assert mia.rollback(credit, stage="Production")["version"] == "1"
+    assert (stage_of("1"), stage_of("2")) == ("Production", "Archived")
+    history = server.client("vic").history(credit)
+    assert [m["how"] for m in history["moves"]] == ["promoted", "promoted", "rolled back"]
+    assert [r["state"] for r in history["requests"]] == ["done", "done"]
+
+
+def test_the_lineage_of_what_was_approved_is_not_deleted(guarded, credit):
+    server, _ = guarded
+    source = server.mlflow("vic").get_model_version(credit, "1").source
+    experiment, run = source.removeprefix("mlflow-artifacts:/").split("/")[:2]
+    asked = server.client("ann").request(credit, "1", alias="champion")
+    server.client("rita").approve(asked["request"])
+    for path, body in [
+        ("runs/delete", {"run_id": run}),
+        ("experiments/delete", {"experiment_id": experiment}),
+    ]:
+        answer = server.call("dex", "POST", f"{API}/{path}", json=body)
+        assert answer.status_code == 403
+        assert "belong to a version that was approved" in answer.text
 
 
 def test_break_glass_is_loud_short_and_reviewed_by_somebody_else(guarded, credit):

@@ -27,7 +27,7 @@ promotions:
     aliases: [champion]
     approvals: 1
     evidence: {policy: lending, max_age_days: 30}
-  - {models: "*", aliases: [canary], approvals: 0}
+  - {models: "*", aliases: [canary, canary-1, canary-2], approvals: 0}
 """
 POLICY = """
 id: lending
@@ -112,6 +112,9 @@ def test_killed_in_the_middle_it_happened_and_is_logged_or_it_did_not(tmp_path):
                 for n in d["decisions"]
             }
             assert moved <= decided
+            # What the server before this one did not live to report is settled: it happened.
+            done = {m["name"] for m in server.client("mia").history("credit")["moves"]}
+            assert moved == done
             if delay is not None:
                 thread = threading.Thread(target=move, args=(server, f"canary-{number}"))
                 thread.start()
