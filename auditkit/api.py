@@ -261,10 +261,12 @@ def run(
 
 
 def default_keys() -> KeyStore:
-    """The keys in the user's configuration folder; they are made on first use."""
+    """The user's own key store, whose keys are made on first use; see `KeyStore.default`."""
+    import os
+
     from auditkit.signing import KeyStore
 
-    return KeyStore(Path.home() / ".config" / "auditkit")
+    return KeyStore.default(os.environ)
 
 
 def open_log(url: str, keys: KeyStore) -> Ledger:
@@ -272,16 +274,16 @@ def open_log(url: str, keys: KeyStore) -> Ledger:
 
     Args:
         url: `sqlite:///path` or `postgresql://...`.
-        keys: Its former log keys still open a log that they began.
+        keys: Its former log keys still open a log that they began, revoked ones as far as they
+            signed before.
 
     Raises:
         LedgerError: If it cannot be opened, or is older than the head that was kept of it.
     """
-    from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
+    from auditkit.ledger import Ledger
 
-    key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
-    former = [NoteVerifier.of(LOG_NAME, one) for one in keys.log_public_keys()[1:]]
-    return Ledger.open(url, key=key, former_keys=former)
+    key = keys.log_signer(LOG_NAME)
+    return Ledger.open(url, key=key, former_keys=keys.log_verifiers(LOG_NAME))
 
 
 def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.console import harmless, say, step
-from auditkit.cli.keys import PassphraseFile, signing_with
+from auditkit.cli.signing_options import (
+    AskPassphrase,
+    Certificate,
+    Key,
+    LongTerm,
+    PassphraseFile,
+    Timestamps,
+    signing_with,
+)
 
 if TYPE_CHECKING:
     from auditkit.api import Audit
@@ -36,15 +44,12 @@ def run(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("audit"),
     today: Today = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(help="Sign with this PKCS#12 or PEM file. Default: the key store's key."),
-    ] = None,
+    key: Key = None,
+    certificate: Certificate = None,
     passphrase_file: PassphraseFile = None,
-    timestamps: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A timestamp authority (RFC 3161) to attest the time."),
-    ] = None,
+    ask_passphrase: AskPassphrase = False,
+    timestamps: Timestamps = None,
+    long_term: LongTerm = False,
     ledger: Annotated[
         str | None,
         typer.Option(metavar="LOG", help="A log: a path or postgresql://... Default: in DIR."),
@@ -60,7 +65,14 @@ def run(
     from auditkit.output.files import require_writable, write_whole
 
     require_writable(output)
-    store, signer = signing_with(key, passphrase_file, timestamps)
+    store, signer = signing_with(
+        key,
+        certificate,
+        passphrase_file,
+        timestamps,
+        ask=ask_passphrase,
+        long_term=long_term,
+    )
     audit, file = _audit(audit_file, today)
     with step("Log, render and sign the report") as result:
         from auditkit.api import open_log

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
+from auditkit.cli.signing_options import (
+    AskPassphrase,
+    Folder,
+    PassphraseFile,
+    open_store,
+)
 from auditkit.errors import KeyFileError
 
 if TYPE_CHECKING:
-    from auditkit.signing import KeyRecord, KeyStore, Signer
-    from auditkit.signing.keys import Algorithm, Use
+    from auditkit.signing import KeyRecord
+    from auditkit.signing.key_records import Use
+    from auditkit.signing.keys import Algorithm
 
-FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
-PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
 # The name in `auditkit.api.LOG_NAME`, here so that `--help` need not load the library.
 LOG_NAME: Final = "auditkit.local/log"
 
@@ -26,78 +29,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Folder = Annotated[
-    Path | None,
-    typer.Option("--keys", help=f"The key store. Default: ${FOLDER_VARIABLE} or ~/.config."),
-]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        help=f"A file with the store's passphrase; or set ${PASSPHRASE_VARIABLE}.",
-    ),
-]
-Ask = Annotated[bool, typer.Option("--ask-passphrase", help="Ask for the store's passphrase.")]
-
-
-def key_folder(folder: Path | None = None) -> Path:
-    """The key store's folder: the one given, the environment's, or the user's own."""
-    if folder is not None:
-        return folder
-    given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given) if given else Path.home() / ".config" / "auditkit"
-
-
-def passphrase(file: Path | None = None, *, ask: bool = False) -> bytes | None:
-    """The passphrase from a file, a prompt or the environment; never from the command line.
-
-    Raises:
-        KeyFileError: If the file cannot be read or is empty.
-    """
-    if file is not None:
-        try:
-            secret = file.read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise KeyFileError(
-                "The passphrase file cannot be read.", remedy="give a file that you may read"
-            ) from error
-        if not secret:
-            raise KeyFileError(
-                "The passphrase file is empty.", remedy="write the passphrase in its first line"
-            )
-        return secret
-    if ask:
-        entered: str = typer.prompt("Passphrase", hide_input=True, err=True)
-        return entered.encode()
-    given = os.environ.get(PASSPHRASE_VARIABLE)
-    return given.encode() if given else None
-
-
-def open_store(
-    folder: Path | None = None, file: Path | None = None, *, ask: bool = False
-) -> KeyStore:
-    """The key store that a command works on."""
-    from auditkit.signing import KeyStore
-
-    return KeyStore(key_folder(folder), passphrase=passphrase(file, ask=ask))
-
-
-def signing_with(
-    key: Path | None, file: Path | None, timestamps: str | None
-) -> tuple[KeyStore, Signer]:
-    """The key store, and the signer of a report: a key file's, or the store's own.
-
-    Args:
-        key: A PKCS#12 or PEM file; None: the store's own key.
-        file: Holds the passphrase of the key file, or of the store where there is no key file.
-        timestamps: Address of a timestamp authority; None: times stay unattested.
-    """
-    from auditkit.signing import Signer
-
-    store = open_store(None, file if key is None else None)
-    signer = Signer.load(key, passphrase=passphrase(file)) if key else store.report_signer()
-    return store, signer.with_timestamps(timestamps) if timestamps else signer
 
 
 @app.command("init")
@@ -116,7 +47,7 @@ def init(
     days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
-    ask_passphrase: Ask = False,
+    ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Makes the keys that are missing: for reports, statements and the log."""
     store = open_store(folder, passphrase_file, ask=ask_passphrase)
@@ -161,7 +92,7 @@ def rotate(
     days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
-    ask_passphrase: Ask = False,
+    ask_passphrase: AskPassphrase = False,
 ) -> None:
     """Makes the next key of a use. What the former one signed stays verifiable."""
     now = _now()
@@ -184,11 +115,16 @@ def revoke(
     compromised: Annotated[
         bool, typer.Option("--compromised", help="Someone else may hold the key.")
     ] = False,
+    since: Annotated[datetime | None, typer.Option(help="From when on, UTC. Default: now.")] = None,
     folder: Folder = None,
 ) -> None:
-    """Ends a key: what it signs from now on does not verify."""
+    """Ends a key: what it signs from then on does not verify.
+
+    Publish the list of keys (auditkit keys list --json) to those who verify.
+    """
+    at = since.replace(tzinfo=UTC) if since else _now()
     store = open_store(folder)
-    _print((store.revoke(key_id, at=_now(), reason=reason, compromised=compromised),))
+    _print((store.revoke(key_id, at=at, reason=reason, compromised=compromised),))
 
 
 @app.command("export")

@@ -16,7 +16,7 @@ import typer
 
 from auditkit.cli import ledger_witness
 from auditkit.cli.console import say
-from auditkit.cli.keys import LOG_NAME, Folder
+from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.ledger_open import (
     By,
     Head,
@@ -32,6 +32,7 @@ from auditkit.cli.ledger_open import (
     url,
     writing,
 )
+from auditkit.cli.signing_options import Folder
 
 UNCHECKED: Final = 11
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.keys import key_folder, open_store
+from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError, KeyFileError, LedgerError
 
 if TYPE_CHECKING:
@@ -50,11 +50,8 @@ def writing(log: str, keys: Path | None, name: str, head: Path | None = None) ->
 
 def signer(keys: Path | None, name: str) -> tuple[NoteSigner, list[NoteVerifier]]:
     """The log's key, and the public keys that signed before it."""
-    from auditkit.ledger import NoteSigner
-
     store = _store(keys)
-    key = NoteSigner.from_pem(store.log_key_pem(), name=name)
-    return key, public_keys(None, keys, name)[1:]
+    return store.log_signer(name), list(store.log_verifiers(name))
 
 
 def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[NoteVerifier]:
@@ -67,7 +64,7 @@ def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Not
             lines += [one] if one.count("+") >= 2 else text(Path(one)).split()
         found = [NoteVerifier.parse(line) for line in lines]
     else:
-        found = [NoteVerifier.of(name, one) for one in _store(keys).log_public_keys()]
+        found = list(_store(keys).log_verifiers(name))
     if not found:
         raise KeyFileError("There is no public key of a log.", remedy="give --key, or --keys")
     return found
@@ -75,13 +72,13 @@ def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Not
 
 def _store(keys: Path | None) -> KeyStore:
     """The key store, which needs to be there: a new key opens no log that exists."""
-    folder = key_folder(keys)
-    if not folder.is_dir():
+    store = open_store(keys)
+    if not store.folder.is_dir():
         raise KeyFileError(
-            f"There is no key store {folder.name}.",
+            f"There is no key store {store.folder.name}.",
             remedy="give --keys, or the log's public key with --key",
         )
-    return open_store(folder)
+    return store
 
 
 def url(log: str) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.console import say
-from auditkit.cli.keys import LOG_NAME, Folder
+from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.ledger_open import Log, Name, signer, text, writing
+from auditkit.cli.signing_options import Folder
 
 if TYPE_CHECKING:
     from auditkit.ledger.witness import Witness

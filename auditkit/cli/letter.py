@@ -10,6 +10,15 @@ import typer
 
 from auditkit.cli.audit import AuditFileArgument
 from auditkit.cli.console import say, step
+from auditkit.cli.signing_options import (
+    AskPassphrase,
+    Certificate,
+    Key,
+    LongTerm,
+    PassphraseFile,
+    Timestamps,
+    signing_with,
+)
 
 if TYPE_CHECKING:
     from auditkit.evidence import Evidence
@@ -46,6 +55,12 @@ def letter(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The day of the letter. Default: today."),
     ] = None,
+    key: Key = None,
+    certificate: Certificate = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    timestamps: Timestamps = None,
+    long_term: LongTerm = False,
 ) -> None:
     """Write signed adverse-action letters, one page each.
 
@@ -53,9 +68,8 @@ def letter(
     whose reasons do not stand, or whose words nobody has reviewed, is held back;
     the exit code is 11 if any was.
     """
-    from auditkit.api import LOG_NAME, default_keys
+    from auditkit.api import open_log
     from auditkit.errors import InputError
-    from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.output.files import require_writable, write_whole
     from auditkit.report.letter import denied_rows, held_back, write_letter
 
@@ -69,16 +83,20 @@ def letter(
     require_writable(output)
     evidence = _denials(audit_file)
     rows = denied_rows(evidence) if everyone else (row or 0,)
-    keys = default_keys()
-    signer = keys.report_signer()
+    store, signer = signing_with(
+        key,
+        certificate,
+        passphrase_file,
+        timestamps,
+        ask=ask_passphrase,
+        long_term=long_term,
+    )
     now = datetime.now(UTC)
     day = today.date() if today else date.today()  # noqa: DTZ011 - the user's day
-    key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
-    former = [NoteVerifier.of(LOG_NAME, one) for one in keys.log_public_keys()[1:]]
     held: dict[str, int] = {}
     written = 0
     with (
-        Ledger.open(f"sqlite:///{output / 'audit-log.db'}", key=key, former_keys=former) as log,
+        open_log(f"sqlite:///{output / 'audit-log.db'}", store) as log,
         step("Write, log and sign") as result,
     ):
         for one in rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.console import harmless, say, step
-from auditkit.cli.keys import open_store
+from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError, OutputError
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.keys import LOG_NAME, key_folder
+from auditkit.cli.console import harmless
+from auditkit.cli.keys import LOG_NAME
+from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,12 +48,20 @@ def verify(
             "--own-keys/--no-own-keys", help="Also rely on the keys in this user's key store."
         ),
     ] = True,
+    key_list: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the owner published of the keys ('auditkit keys list --json'), for "
+            "what was revoked."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
 
     Exit 0: all that was asked is true. 12: something is false. 11: something could not be checked.
     """
+    from auditkit.signing.key_records import parse_records
     from auditkit.verification import verify as check
     from auditkit.verification.verify import trusted_from
 
@@ -62,11 +72,14 @@ def verify(
     roots: list[Trusted | bytes] = [_read(path) for path in trust or ()]
     trusted_from(roots)
     keys = [_log_key(text) for text in log_key or ()]
+    records = list(parse_records(_read(key_list))) if key_list is not None else []
     if own_keys:
-        own, logs = _own_keys()
-        roots += own
-        keys += logs
-        if own or logs:
+        store = open_store()
+        own = store.records()
+        roots += store.trusted()
+        keys += store.log_verifiers(LOG_NAME)
+        records += own
+        if own:
             print(
                 "Relying on the keys in your own key store as well; --no-own-keys leaves them out.",
                 file=sys.stderr,
@@ -78,6 +91,7 @@ def verify(
         checkpoint=_text(checkpoint) if checkpoint is not None else None,
         consistency_proof=_proof(consistency) if consistency is not None else (),
         now=datetime.now(UTC),
+        key_list=records,
     )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
@@ -86,33 +100,17 @@ def verify(
     raise typer.Exit(found.exit_code)
 
 
-def _own_keys() -> tuple[tuple[Trusted, ...], tuple[NoteVerifier, ...]]:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    from auditkit.ledger import NoteVerifier
-    from auditkit.signing import KeyStore
-
-    store = KeyStore(key_folder())
-    raw = (key.public_bytes(Encoding.Raw, PublicFormat.Raw) for key in store.log_public_keys())
-    return store.trusted(), tuple(NoteVerifier(name=LOG_NAME, public_key=key) for key in raw)
-
-
 def _print(found: Verification) -> None:
     for claim in found.claims:
         state = claim.state.words if claim.asked else "not asked"
         print(f"{state:<16} {claim.title}")
-        print(f"{'':<16} {_harmless(claim.reason)}")
+        print(f"{'':<16} {harmless(claim.reason)}")
     verdicts = {
         0: "Every claim that was asked is true.",
         11: "Something could not be checked.",
         12: "Something is false: " + ", ".join(claim.title.lower() for claim in found.broken) + ".",
     }
     print(f"\n{found.report_id or 'No report'}: {verdicts[found.exit_code]}")
-
-
-def _harmless(text: str) -> str:
-    """Text of a hostile file without what a terminal would obey."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _read(path: Path) -> bytes:

@@ -11,8 +11,9 @@ Example:
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from auditkit.errors import VerificationError
 from auditkit.ledger.note import NoteVerifier, from_base64, open_note
@@ -64,19 +65,43 @@ class Checkpoint:
         return cls(origin=origin, size=int(size), root=root, extensions=tuple(extensions))
 
 
-def open_checkpoint(note: str, verifiers: Sequence[NoteVerifier]) -> Checkpoint:
+def open_checkpoint(
+    note: str,
+    verifiers: Sequence[NoteVerifier],
+    *,
+    logged: Callable[[Checkpoint], datetime] | None = None,
+) -> Checkpoint:
     """The checkpoint in a note that one of a log's keys signed.
 
     A key speaks for the log of its own name, and for that log's later segments: "name/2".
 
+    Args:
+        note: The signed note.
+        verifiers: The log's keys.
+        logged: Tells when an entry that the checkpoint covers was logged: it was signed no
+            earlier. Asked only where a key was revoked; without it, a revoked key counts not at
+            all.
+
     Raises:
-        VerificationError: If no given key signed it, or one that speaks for another log.
+        VerificationError: If no given key signed it, or one that speaks for another log, or only
+            keys that were revoked before.
     """
     text, signed = open_note(note, [v for v in verifiers if not v.is_witness])
     checkpoint = Checkpoint.parse(text)
-    if not any(speaks_for(found.verifier.name, checkpoint.origin) for found in signed):
+    speaking = [s.verifier for s in signed if speaks_for(s.verifier.name, checkpoint.origin)]
+    if not speaking:
         raise VerificationError("The checkpoint is of another log than the one the key signs for.")
-    return checkpoint
+    if any(key.revoked_at is None for key in speaking):
+        return checkpoint
+    for key in speaking:
+        assert key.revoked_at is not None
+        if logged is not None and logged(checkpoint) < key.revoked_at:
+            return checkpoint
+    raise VerificationError(
+        f"The checkpoint of {checkpoint.size} entries is signed by a key of the log that was "
+        f"revoked on {speaking[0].revoked_at:%Y-%m-%d}, before what it covers was logged.",
+        remedy="ask the log's owner for a checkpoint under the present key",
+    )
 
 
 def speaks_for(name: str, origin: str) -> bool:

@@ -131,14 +131,11 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
         begin, end, note = header["begin"], header["end"], header["checkpoint"]
         origin = header["origin"]
         left, right = (_hashes(header[name]) for name in ("left", "right"))
-        checkpoint = open_checkpoint(note, verifiers)
-        if not (type(begin) is int and type(end) is int and 0 <= begin < end <= checkpoint.size):
-            raise wrong
         receipts = [
             Receipt.from_json(
                 {
                     "type": "auditkit/ledger-receipt/v1",
-                    "origin": checkpoint.origin,
+                    "origin": origin,
                     "index": line["entry"]["index"],
                     "proof": [],
                     "checkpoint": note,
@@ -152,6 +149,11 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         raise wrong from None
     entries = tuple(receipt.entry for receipt in receipts)
+    if not entries:
+        raise wrong
+    checkpoint = open_checkpoint(note, verifiers, logged=lambda _: entries[-1].time)
+    if not (type(begin) is int and type(end) is int and 0 <= begin < end <= checkpoint.size):
+        raise wrong
     if origin != checkpoint.origin:
         raise VerificationError("The export and its checkpoint name different logs.")
     if [entry.index for entry in entries] != list(range(begin, end)):

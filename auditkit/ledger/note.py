@@ -25,6 +25,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -52,11 +53,16 @@ class NoteVerifier:
         name: Whose key it is; for a log, its origin.
         public_key: The Ed25519 public key, 32 bytes.
         is_witness: Whether it checks cosignatures of a witness rather than signatures of a log.
+        revoked_at: From when on its signatures no longer count; None: it was not revoked. Not
+            part of the key's line.
+        compromised: Whether it was revoked because someone else may hold it.
     """
 
     name: str
     public_key: bytes
     is_witness: bool = False
+    revoked_at: datetime | None = None
+    compromised: bool = False
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -156,7 +162,7 @@ class NoteSigner:
         Args:
             name: Whose key it is: not empty, without white space and without "+".
         """
-        return cls._of(Ed25519PrivateKey.generate(), name)
+        return cls.of(Ed25519PrivateKey.generate(), name=name)
 
     @classmethod
     def from_pem(cls, pem: bytes, *, name: str, passphrase: bytes | None = None) -> Self:
@@ -177,10 +183,11 @@ class NoteSigner:
                 "The log's private key is not an Ed25519 key.",
                 remedy="make one with 'auditkit keys init'",
             )
-        return cls._of(key, name)
+        return cls.of(key, name=name)
 
     @classmethod
-    def _of(cls, key: Ed25519PrivateKey, name: str) -> Self:
+    def of(cls, key: Ed25519PrivateKey, *, name: str) -> Self:
+        """A key that is in memory, under its owner's name."""
         public = key.public_key().public_bytes(*_RAW)
         return cls(name=name, public_key=public, sign_bytes=key.sign, _private=key)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from auditkit.errors import LedgerError, VerificationError
@@ -128,13 +129,29 @@ def edge_of(session: Session, head: Head, verifiers: Sequence[NoteVerifier], ori
     Raises:
         VerificationError: If it is not.
     """
-    checkpoint = open_checkpoint(head.note, verifiers)
+    checkpoint = open_checkpoint(head.note, verifiers, logged=newest_of(session))
     if (checkpoint.origin, checkpoint.size) != (origin, head.size):
         raise VerificationError("The log's head is that of another log or size.")
     edge = Edge.of(head.size, session.nodes(tuple(whole_subtrees(0, head.size))))
     if edge.root != checkpoint.root:
         raise VerificationError("The log's hashes do not lead to the root that its head says.")
     return edge
+
+
+def newest_of(session: Session) -> Callable[[Checkpoint], datetime]:
+    """When the newest entry under a checkpoint was logged; long ago for an empty log."""
+
+    def logged(checkpoint: Checkpoint) -> datetime:
+        if not checkpoint.size:
+            return datetime.min.replace(tzinfo=UTC)
+        if checkpoint.size > session.head().size:
+            raise VerificationError(
+                f"The checkpoint says {checkpoint.size} entries, and the log has fewer.",
+                remedy="restore the newest database",
+            )
+        return session.entry(checkpoint.size - 1).time
+
+    return logged
 
 
 def check_prefix(
@@ -151,7 +168,7 @@ def check_prefix(
     Raises:
         VerificationError: If it is of another log, or the log was rolled back or rewritten.
     """
-    kept = open_checkpoint(note, verifiers)
+    kept = open_checkpoint(note, verifiers, logged=newest_of(session))
     if kept.origin != origin:
         raise VerificationError(f"The {what} is of another log.")
     if kept.size > size:

@@ -126,12 +126,12 @@ def verify_receipt(
             because it was destroyed.
     """
     verifiers = [verifier] if isinstance(verifier, NoteVerifier) else list(verifier)
-    checkpoint = open_checkpoint(receipt.checkpoint, verifiers)
+    entry = receipt.entry
+    checkpoint = open_checkpoint(receipt.checkpoint, verifiers, logged=lambda _: entry.time)
     if checkpoint.origin != receipt.origin:
         raise VerificationError("The receipt and its checkpoint name different logs.")
-    leaf = receipt.entry.leaf_hash()
+    leaf = entry.leaf_hash()
     verify_inclusion(leaf, receipt.index, checkpoint.size, receipt.proof, checkpoint.root)
-    entry = receipt.entry
     if entry.body is not None or entry.salt is not None:
         entry.check_payload()
     if payload is None:

@@ -15,7 +15,7 @@ from typing import Any
 from auditkit.errors import InputError, VerificationError
 from auditkit.ledger.checkpoint import open_checkpoint
 from auditkit.ledger.log import SEALED, Ledger, item
-from auditkit.ledger.opening import plausible
+from auditkit.ledger.opening import newest_of, plausible
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.retention import PERMANENT
 from auditkit.merkle import range_root
@@ -83,9 +83,11 @@ def verify_segments(older: LogReader, newer: LogReader) -> None:
     with plausible():
         if (seal["continued_in"], link["continues"]) != (newer.origin, older.origin):
             raise wrong
-        keys = (*older.verifiers, *newer.verifiers)
-        checkpoint = open_checkpoint(link["checkpoint"], keys)
+        note = link["checkpoint"]
+    keys = (*older.verifiers, *newer.verifiers)
     with older.reading() as session:
+        with plausible():
+            checkpoint = open_checkpoint(note, keys, logged=newest_of(session))
         if not sealed[0].index < checkpoint.size <= session.head().size:
             raise wrong
         if range_root(0, checkpoint.size, session.nodes) != checkpoint.root:

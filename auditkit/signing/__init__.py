@@ -6,7 +6,8 @@ attests times. Checking is `auditkit.verification`'s, which needs none of the se
 """
 
 from auditkit.signing.certificates import Trusted
-from auditkit.signing.keys import KeyRecord, KeyStore
+from auditkit.signing.key_records import KeyRecord
+from auditkit.signing.keys import KeyStore
 from auditkit.signing.private_keys import LocalKey, PrivateKey
 from auditkit.signing.signer import Signer
 from auditkit.signing.timestamps import TimestampAuthority

@@ -6,27 +6,21 @@
     log-1.key.pem, statement-1.key.pem
 
 Laws:
-    - The folder is 0700 and every file 0600, from the moment they exist. A folder or a key file
-      that others can read is refused, not repaired.
     - Each use has at most one active key. Rotation retires it and makes the next; what it signed
       stays verifiable. A revoked key's later signatures do not verify; whether its earlier ones
       still do depends on why it was revoked (see `Trusted.compromised`).
     - Keys made here vouch for no one: the report's certificate is named as a demonstration
       unless a name is given.
-    - Files appear whole or not at all; two processes that both want a first key get the same.
+    - Two processes that both want a first key get the same.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -39,8 +33,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import InputError, KeyFileError
+from auditkit.ledger.note import NoteSigner, NoteVerifier
 from auditkit.signing.certificates import (
     DEMONSTRATION_NAME,
     Trusted,
@@ -49,6 +44,8 @@ from auditkit.signing.certificates import (
     self_signed,
     to_pem,
 )
+from auditkit.signing.key_folder import KeyFolder
+from auditkit.signing.key_records import KeyRecord, Use
 from auditkit.signing.private_keys import (
     LocalKey,
     accepted_secret,
@@ -57,53 +54,11 @@ from auditkit.signing.private_keys import (
 )
 from auditkit.signing.signer import Signer
 
-Use = Literal["report", "statement", "log"]
-State = Literal["active", "retired", "revoked"]
 Algorithm = Literal["ecdsa-p256", "ecdsa-p384", "rsa-3072"]
 
+FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
+PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
 _INDEX: Final = "keys.json"
-_UNSAFE: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyRecord:
-    """One key of the store, without its secret.
-
-    Attributes:
-        id: `report-1`, `log-2`: the use and a running number.
-        use: "report" signs PDFs, "statement" envelopes, "log" checkpoints.
-        algorithm: As "Ed25519" or "ECDSA P-256".
-        fingerprint: Of the certificate for reports, of the public key for the others.
-        state: "active" signs; "retired" has signed; "revoked" no longer counts.
-        created: When it was made; None: not stated.
-        ended: When it was retired or revoked; None: it is active, or not stated.
-        compromised: Whether it was revoked because someone else may hold it.
-        reason: Why it was revoked.
-    """
-
-    id: str
-    use: Use
-    algorithm: str
-    fingerprint: str
-    state: State = "active"
-    created: datetime | None = None
-    ended: datetime | None = None
-    compromised: bool = False
-    reason: str = ""
-
-    def to_json(self) -> dict[str, Json]:
-        """As the index and `auditkit keys list --json` write it."""
-        return {
-            "id": self.id,
-            "use": self.use,
-            "algorithm": self.algorithm,
-            "fingerprint": self.fingerprint,
-            "state": self.state,
-            "created": self.created.isoformat() if self.created else None,
-            "ended": self.ended.isoformat() if self.ended else None,
-            "compromised": self.compromised,
-            "reason": self.reason,
-        }
 
 
 class KeyStore:
@@ -118,8 +73,21 @@ class KeyStore:
             not opened by the passphrase.
     """
 
+    @classmethod
+    def default(cls, environment: Mapping[str, str]) -> KeyStore:
+        """This user's own store.
+
+        Args:
+            environment: `AUDITKIT_KEYS` names the folder, else it is ~/.config/auditkit;
+                `AUDITKIT_PASSPHRASE` is its passphrase.
+        """
+        given = environment.get(FOLDER_VARIABLE)
+        folder = Path(given) if given else Path.home() / ".config" / "auditkit"
+        return cls(folder, passphrase=environment.get(PASSPHRASE_VARIABLE) or None)
+
     def __init__(self, folder: str | Path, *, passphrase: bytes | str | None = None) -> None:
         self.folder = Path(folder)
+        self._files = KeyFolder(self.folder)
         self._passphrase = passphrase.encode() if isinstance(passphrase, str) else passphrase
 
     def report_signer(self) -> Signer:
@@ -128,20 +96,31 @@ class KeyStore:
         statement = self._active("statement")
         return Signer.of([self._secret(report), self._secret(statement)], self._chain(report))
 
-    def log_key(self) -> ed25519.Ed25519PrivateKey:
-        """The active key for the log's checkpoints."""
+    def log_signer(self, name: str) -> NoteSigner:
+        """The active key for a log's checkpoints.
+
+        Args:
+            name: The log's.
+        """
         secret = self._secret(self._active("log")).secret
         assert isinstance(secret, ed25519.Ed25519PrivateKey)
-        return secret
+        return NoteSigner.of(secret, name=name)
 
-    def log_key_pem(self) -> bytes:
-        """The active log key as unencrypted PKCS #8 PEM, to be kept in memory only."""
-        return self.log_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    def log_verifiers(self, name: str) -> tuple[NoteVerifier, ...]:
+        """The public half of every log key, newest first, with those that were revoked marked.
 
-    def log_public_keys(self) -> tuple[ed25519.Ed25519PublicKey, ...]:
-        """The public halves of every log key that was not revoked, newest first."""
-        logs = [r for r in self._read_index() if r.use == "log" and r.state != "revoked"]
-        return tuple(self._public(r) for r in reversed(logs))
+        Args:
+            name: The log's.
+        """
+        logs = [r for r in self._read_index() if r.use == "log"]
+        return tuple(
+            replace(
+                NoteVerifier.of(name, self._public(record)),
+                revoked_at=record.ended if record.state == "revoked" else None,
+                compromised=record.compromised,
+            )
+            for record in reversed(logs)
+        )
 
     def trusted(self) -> tuple[Trusted, ...]:
         """The certificates of this store's report keys, with those that were revoked marked."""
@@ -183,7 +162,7 @@ class KeyStore:
             raise KeyFileError(
                 f"There are no keys for {use!r}.", remedy="use report, statement or log"
             )
-        with self._locked():
+        with self._files.locked():
             return self._make(
                 use,
                 at=at,
@@ -208,7 +187,7 @@ class KeyStore:
         Raises:
             KeyFileError: If there is no such key, or it is revoked already.
         """
-        with self._locked():
+        with self._files.locked():
             records = list(self._read_index())
             position = self._position(records, key_id)
             if records[position].state == "revoked":
@@ -237,7 +216,7 @@ class KeyStore:
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def _active(self, use: Use) -> KeyRecord:
-        with self._locked():
+        with self._files.locked():
             for record in self._read_index():
                 if record.use == use and record.state == "active":
                     return record
@@ -273,13 +252,13 @@ class KeyStore:
                 valid_until=valid_until,
             )
             named = fingerprint(certificate)
-            self._write(f"{key_id}.cert.pem", to_pem(certificate))
+            self._files.write(f"{key_id}.cert.pem", to_pem(certificate))
         else:
-            self._write(f"{key_id}.pub.pem", public)
+            self._files.write(f"{key_id}.pub.pem", public)
         protection = (
             BestAvailableEncryption(self._passphrase) if self._passphrase else NoEncryption()
         )
-        self._write(
+        self._files.write(
             f"{key_id}.key.pem",
             key.secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection),
         )
@@ -306,7 +285,7 @@ class KeyStore:
         )
 
     def _secret(self, record: KeyRecord) -> LocalKey:
-        data = self._read(f"{record.id}.key.pem")
+        data = self._files.read(f"{record.id}.key.pem")
         encrypted = b"ENCRYPTED" in data
         try:
             secret = serialization.load_pem_private_key(
@@ -321,96 +300,32 @@ class KeyStore:
 
     def _public(self, record: KeyRecord) -> ed25519.Ed25519PublicKey:
         try:
-            key = serialization.load_pem_public_key(self._read(f"{record.id}.pub.pem"))
+            key = serialization.load_pem_public_key(self._files.read(f"{record.id}.pub.pem"))
         except ValueError as error:
             raise KeyFileError(f"The public key of {record.id} is damaged.") from error
         assert isinstance(key, ed25519.Ed25519PublicKey)
         return key
 
     def _chain(self, record: KeyRecord) -> tuple[x509.Certificate, ...]:
-        return read_certificates(self._read(f"{record.id}.cert.pem"))
-
-    def _read(self, name: str) -> bytes:
-        path = self.folder / name
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                if mode & _UNSAFE:
-                    raise KeyFileError(
-                        f"The key file {name} can be read by others.",
-                        remedy=f"chmod 600 the file if only you had access, else revoke: {name}",
-                    )
-                return file.read()
-        except OSError as error:
-            raise KeyFileError(
-                f"The key file {name} cannot be read.",
-                remedy="restore the key store from its backup, or make a new one",
-            ) from error
-
-    def _write(self, name: str, data: bytes) -> None:
-        """Writes a file whole or not at all, readable by its owner alone from the start."""
-        final = self.folder / name
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(final)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            raise KeyFileError(
-                f"The key file {name} cannot be written.",
-                remedy="check that the key store's folder is yours and its disk not full",
-            ) from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._check_folder()
-            lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise KeyFileError(
-                "The key store's folder cannot be made or written.",
-                remedy="choose a folder that you own",
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
-    def _check_folder(self) -> None:
-        if self.folder.stat().st_mode & _UNSAFE:
-            raise KeyFileError(
-                "The key store's folder is open to other users.",
-                remedy="chmod 700 the folder, and revoke its keys if anyone else had access",
-            )
+        return read_certificates(self._files.read(f"{record.id}.cert.pem"))
 
     def _read_index(self) -> tuple[KeyRecord, ...]:
         if not (self.folder / _INDEX).exists():
             return ()
-        self._check_folder()
+        self._files.check()
+        data = self._files.read(_INDEX)
         try:
-            content = parse_json(self._read(_INDEX))
-            return tuple(_record(entry) for entry in content["keys"])
-        except (InputError, KeyError, TypeError, ValueError) as error:
+            content = parse_json(data)
+            return tuple(KeyRecord.of_json(entry) for entry in content["keys"])
+        except (InputError, KeyFileError, KeyError, TypeError) as error:
             raise KeyFileError(
                 f"The key store's {_INDEX} is damaged.", remedy="restore it from its backup"
             ) from error
 
     def _write_index(self, records: list[KeyRecord]) -> None:
-        self._write(_INDEX, canonical_bytes({"version": 1, "keys": [r.to_json() for r in records]}))
+        self._files.write(
+            _INDEX, canonical_bytes({"version": 1, "keys": [r.to_json() for r in records]})
+        )
 
 
 def _generate(
@@ -421,11 +336,3 @@ def _generate(
     if algorithm == "rsa-3072":
         return rsa.generate_private_key(public_exponent=65537, key_size=3072)
     return ec.generate_private_key(ec.SECP384R1() if algorithm == "ecdsa-p384" else ec.SECP256R1())
-
-
-def _record(entry: Mapping[str, Any]) -> KeyRecord:
-    times = {
-        name: datetime.fromisoformat(entry[name]) if entry[name] else None
-        for name in ("created", "ended")
-    }
-    return KeyRecord(**{**entry, **times})

@@ -16,7 +16,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import InputError
 from auditkit.signing.archive import prepare, validation_data
-from auditkit.signing.revocation import gather
+from auditkit.signing.issuers import gather
 from auditkit.signing.timestamps import TimestampAuthority
 
 _SPARE_BYTES = 512  # a token may be longer than the last one by its numbers and its accuracy

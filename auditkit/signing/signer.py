@@ -86,11 +86,13 @@ class Signer:
         passphrase: bytes | str | None = None,
         certificate: str | Path | None = None,
     ) -> Signer:
-        """Reads a key with its certificate: PKCS#12, or PEM with both.
+        """Reads a key with its certificate: PKCS#12, or PEM with both; or finds it in a token.
 
         Args:
             path: The file. A PEM file may hold an Ed25519 key beside: it then signs statements.
-            passphrase: Of the file; None if it has none.
+                Or the address of a key in a PKCS#11 token (RFC 7512), as
+                `pkcs11:token=audit;object=report?module-path=/usr/lib/softhsm/libsofthsm2.so`.
+            passphrase: Of the file, or the token's PIN; None if it has none.
             certificate: A file with the certificate and its issuers, if `path` holds only keys.
 
         Raises:
@@ -98,6 +100,11 @@ class Signer:
                 certificate, or it does not fit the key.
         """
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+        if str(path).startswith("pkcs11:"):
+            from auditkit.signing.tokens import token_signer_at  # which makes signers, too
+
+            chain = _read(certificate) if certificate is not None else None
+            return token_signer_at(str(path), pin=secret, certificate=chain)
         data = _read(path)
         if _PEM_KEY.search(data):
             keys, certificates = _from_pem(data, secret, alone=certificate is not None)

@@ -18,6 +18,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -158,6 +159,49 @@ def token_signer(
     public = accepted(chain[0].public_key())
     key = TokenKey(module=str(module), token=token, label=label, pin=pin, public=public)
     return Signer.of([key], chain)
+
+
+def token_signer_at(address: str, *, pin: bytes | None, certificate: bytes | None = None) -> Signer:
+    """A signer whose key lies in a PKCS#11 token, by its address (RFC 7512).
+
+    Args:
+        address: As `pkcs11:token=audit;object=report?module-path=/usr/lib/libsofthsm2.so`.
+        pin: The user's PIN.
+        certificate: PEM or DER of the certificate and its issuers; None: it lies in the token.
+
+    Raises:
+        KeyFileError: As `token_signer`, and if the address lacks a part, has one that is not
+            known, or carries the PIN.
+    """
+    remedy = "write pkcs11:token=LABEL;object=LABEL?module-path=/path/of/the/library.so"
+    path, _, query = address.removeprefix("pkcs11:").partition("?")
+    parts = [part.partition("=") for part in (*path.split(";"), *query.split("&")) if part]
+    given = {name: unquote(value) for name, _, value in parts}
+    if "pin-value" in given or "pin-source" in given:
+        raise KeyFileError(
+            "The token's address carries its PIN.",
+            remedy="leave it out, and give the PIN in a passphrase file, the environment or a "
+            "prompt",
+        )
+    wanted = {"token", "object", "module-path"}
+    if (
+        len(given) != len(parts)
+        or given.pop("type", "private") != "private"
+        or set(given) != wanted
+    ):
+        raise KeyFileError("The token's address is not one that is understood.", remedy=remedy)
+    if not pin:
+        raise KeyFileError(
+            "The token's PIN is missing.",
+            remedy="give it in a passphrase file, in AUDITKIT_PASSPHRASE, or at the prompt",
+        )
+    return token_signer(
+        given["module-path"],
+        token=given["token"],
+        label=given["object"],
+        pin=pin.decode("utf-8", "replace"),
+        certificate=certificate,
+    )
 
 
 def _stored_certificate(module: str, token: str, label: str, pin: str) -> bytes:

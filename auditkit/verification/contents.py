@@ -17,7 +17,7 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.report.figures import check_figures
 from auditkit.report.render import table_csv
 from auditkit.signing.dsse import open_envelope
-from auditkit.signing.private_keys import algorithm_of, fingerprint_of
+from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (
     ENVELOPE,
     FIGURES,
@@ -76,11 +76,11 @@ def check_printed_digest(files: Mapping[str, bytes], pages: Sequence[str]) -> st
     return str(digest)
 
 
-def check_envelope(files: Mapping[str, bytes]) -> str:
+def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
     """Checks the statement's own signature.
 
     Returns:
-        Who signed it, in words.
+        The keys that signed it.
 
     Raises:
         VerificationError: If the envelope is missing, its signature wrong, or its payload not the
@@ -91,8 +91,7 @@ def check_envelope(files: Mapping[str, bytes]) -> str:
     opened = open_envelope(files[ENVELOPE])
     if opened.payload != files.get(STATEMENT):
         raise VerificationError("The envelope holds another statement than the attached one.")
-    keys = ", ".join(f"{algorithm_of(k)} {fingerprint_of(k)}" for k in opened.keys)
-    return f"Signed by {keys}, a key that the signed file carries."
+    return opened.keys
 
 
 def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) -> str:

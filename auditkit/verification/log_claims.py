@@ -73,7 +73,13 @@ def check_checkpoint(receipt: Receipt, log_keys: Sequence[NoteVerifier]) -> str:
         UnverifiableError: If no known key signed it.
     """
     keys = _signing(receipt.checkpoint, [k for k in log_keys if not k.is_witness])
-    open_checkpoint(receipt.checkpoint, keys)
+    open_checkpoint(receipt.checkpoint, keys, logged=lambda _: receipt.entry.time)
+    if all(k.compromised for k in keys):
+        raise UnverifiableError(
+            "The log's key that signed the checkpoint was compromised since; whoever holds it can "
+            "make a log of any time.",
+            remedy="ask the log's owner for a receipt under the present key: auditkit ledger prove",
+        )
     return f"Signed with {keys[0]}, a key of the log that you trust."
 
 
@@ -113,8 +119,11 @@ def check_consistency(
         UnverifiableError: If a proof is needed and none was given, or no known key signed.
     """
     keys = [k for k in log_keys if not k.is_witness]
-    mine = open_checkpoint(kept, _signing(kept, keys))
-    theirs = open_checkpoint(receipt.checkpoint, _signing(receipt.checkpoint, keys))
+    logged = receipt.entry.time
+    mine = open_checkpoint(kept, _signing(kept, keys), logged=lambda _: logged)
+    theirs = open_checkpoint(
+        receipt.checkpoint, _signing(receipt.checkpoint, keys), logged=lambda _: logged
+    )
     if mine.origin != theirs.origin:
         raise VerificationError(f"The kept checkpoint is of the log {mine.origin}, not this one.")
     old, new = sorted((mine, theirs), key=lambda c: c.size)

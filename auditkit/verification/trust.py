@@ -30,7 +30,7 @@ from auditkit.signing.certificates import (
     fingerprint,
     is_demonstration,
 )
-from auditkit.signing.revocation import as_asn1, run_now
+from auditkit.signing.issuers import as_asn1, run_now
 
 _CLOCK_TOLERANCE: Final = timedelta(days=1)
 
@@ -88,7 +88,7 @@ def check_signer(
         Who the signer is and whom that rests on, in words.
 
     Raises:
-        VerificationError: If the certificate was not valid or was revoked then.
+        VerificationError: If the certificate was not valid then, or its issuer had revoked it.
         UnverifiableError: If no path leads to a trusted certificate, if the time cannot be relied
             on where it matters, or if what is archived does not say that nothing was revoked.
     """
@@ -104,9 +104,7 @@ def check_signer(
             f"The signer's certificate was not valid on {at.date()}: it runs from "
             f"{signer.not_valid_before_utc.date()} to {signer.not_valid_after_utc.date()}."
         )
-    if own is not None:
-        _check_revocation(own, moment)
-    else:
+    if own is None:
         check_path(certificates, trust, at, archived)
         usage = _usage(signer)
         if usage is not None and not (usage.digital_signature or usage.content_commitment):
@@ -123,20 +121,6 @@ def _standing(signer: x509.Certificate) -> str:
     if is_demonstration(signer):
         return "a demonstration key that you trust; it vouches for no identity."
     return "a certificate that you trust."
-
-
-def _check_revocation(own: Trusted, moment: Moment) -> None:
-    if own.revoked_at is None:
-        return
-    if moment.best >= own.revoked_at:
-        raise VerificationError(
-            f"The signer's key was revoked on {own.revoked_at.date()}, before it signed this."
-        )
-    if own.compromised and moment.proven is None:
-        raise UnverifiableError(
-            f"The signer's key was compromised by {own.revoked_at.date()}; whoever holds it can "
-            "state any time, and no timestamp proves that this was signed before."
-        )
 
 
 def _check_unproven(signer: x509.Certificate, at: datetime, now: datetime) -> None:

@@ -20,7 +20,9 @@ from auditkit.canonical import Digest
 from auditkit.errors import AuditkitError, KeyFileError, UnverifiableError, VerificationError
 from auditkit.ledger import NoteVerifier, Receipt
 from auditkit.report.pdf import page_texts
-from auditkit.signing.certificates import Trusted, read_certificates
+from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
+from auditkit.signing.key_records import KeyRecord, revoked
+from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.archive import Archived, check_archive, take_off
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.claims import Claim, ClaimState, Verification
@@ -39,6 +41,11 @@ from auditkit.verification.log_claims import (
     check_inclusion,
     check_witnesses,
     read_receipt,
+)
+from auditkit.verification.revoked_keys import (
+    check_not_revoked,
+    marked_log_keys,
+    marked_roots,
 )
 from auditkit.verification.signed_file import ChangedFileError, SignedFile, parse, signed_file
 from auditkit.verification.timestamp import check_timestamp
@@ -85,7 +92,11 @@ class _Claims:
         except Exception as error:  # noqa: BLE001 - hostile files end in errors of any type
             reason = f"The file cannot be read here ({type(error).__name__})."
             self.add(claim_id, ClaimState.FALSE, reason)
-        return self._found[claim_id].state is ClaimState.TRUE
+        return self.true(claim_id)
+
+    def true(self, claim_id: str) -> bool:
+        """Whether a claim was checked and is true."""
+        return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
 
     def skip(self, reason: str, *claim_ids: str) -> None:
         """Marks claims as unchecked that rest on one that failed."""
@@ -139,6 +150,7 @@ def verify(
     consistency_proof: Sequence[bytes] = (),
     witness_quorum: int = 1,
     now: datetime | None = None,
+    key_list: Sequence[KeyRecord] = (),
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -152,6 +164,8 @@ def verify(
         witness_quorum: How many of the witnesses among `log_keys` need to have signed.
         now: The verifier's time, with its zone. Used where the file proves no time of its own;
             None: the time that the signer states is taken as stated.
+        key_list: What the owner published about the keys: those that were revoked count only for
+            what they signed before.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -160,10 +174,13 @@ def verify(
         KeyFileError: If `trust` or `log_keys` cannot be read. Nothing in `data` raises.
     """
     claims = _Claims()
-    roots, keys = trusted_from(trust), as_verifiers(log_keys)
-    opened = _check_signature(claims, data, roots, now)
+    ended = revoked(key_list)
+    roots = marked_roots(trusted_from(trust), ended)
+    keys = marked_log_keys(as_verifiers(log_keys), ended)
+    opened = _check_signature(claims, data, roots, now, ended)
     statement = _check_contents(claims, opened)
     _check_log(claims, opened, keys, quorum=witness_quorum)
+    _check_envelope(claims, opened, ended)
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
     return Verification(claims=claims.all(), report_id=report_id(opened.files), statement=statement)
@@ -176,12 +193,17 @@ class _Opened:
     archived: Archived
     signed: SignedFile | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    moment: Moment = Moment()  # noqa: RUF009 - frozen
     unread: VerificationError | None = None
     receipt: Receipt | None = None
 
 
 def _check_signature(
-    claims: _Claims, data: bytes, trust: Sequence[Trusted], now: datetime | None
+    claims: _Claims,
+    data: bytes,
+    trust: Sequence[Trusted],
+    now: datetime | None,
+    ended: Mapping[str, KeyRecord],
 ) -> _Opened:
     opened = _Opened(archived=Archived(certified=data))
 
@@ -221,10 +243,16 @@ def _check_signature(
     else:
         claims.check("long_term", lambda: check_archive(archived, trust))
     proven = _check_time(claims, signed, trust, archived)
-    moment = Moment(proven=proven, stated=signed.stated_time, now=now)
-    claims.check(
-        "signer", lambda: check_signer(signed.parts.certificates, trust, moment, archived.data)
-    )
+    opened.moment = Moment(proven=proven, stated=signed.stated_time, now=now)
+
+    def signer() -> str:
+        certificates = signed.parts.certificates
+        told = check_signer(certificates, trust, opened.moment, archived.data)
+        own = next((t for t in trust if t.certificate == certificates[0]), None)
+        check_not_revoked("signer's", own or ended.get(fingerprint(certificates[0])), opened.moment)
+        return told
+
+    claims.check("signer", signer)
     return opened
 
 
@@ -264,7 +292,6 @@ def _check_contents(claims: _Claims, opened: _Opened) -> Any:
         return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
 
     claims.check("statement", statement)
-    claims.check("envelope", lambda: check_envelope(opened.files))
     if found:
         claims.check("attachments", lambda: check_attachments(opened.files, found))
     if pages:
@@ -291,6 +318,22 @@ def _check_log(
     claims.check("checkpoint", lambda: check_checkpoint(receipt, keys))
     if witnesses:
         claims.check("witnesses", lambda: check_witnesses(receipt, witnesses, quorum))
+
+
+def _check_envelope(claims: _Claims, opened: _Opened, ended: Mapping[str, KeyRecord]) -> None:
+    def envelope() -> str:
+        signers = check_envelope(opened.files)
+        logged = claims.true("receipt") and claims.true("checkpoint") and opened.receipt
+        known = Moment(
+            proven=logged.entry.time if logged else opened.moment.proven,
+            stated=opened.moment.stated,
+        )
+        for key in signers:
+            check_not_revoked("statement's", ended.get(fingerprint_of(key)), known)
+        names = ", ".join(f"{algorithm_of(key)} {fingerprint_of(key)}" for key in signers)
+        return f"Signed by {names}, a key that the signed file carries."
+
+    claims.check("envelope", envelope)
 
 
 def _check_consistency(

@@ -23,7 +23,6 @@ from auditkit.access.control import read_texts
 from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.console import say, step
 from auditkit.deid import Plan
-from auditkit.ledger import NoteVerifier
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest
 from auditkit.report import ReportOptions
 
@@ -130,7 +129,7 @@ def main() -> int:
         checked = ak.verify(
             (OUT / "report.pdf").read_bytes(),
             trust=keys.trusted(),
-            log_keys=[NoteVerifier.of(LOG_NAME, k) for k in keys.log_public_keys()],
+            log_keys=keys.log_verifiers(LOG_NAME),
         )
         result.append(f"{sum(c.state == 'true' for c in checked.claims)} claims true")
 

@@ -28,7 +28,7 @@ from auditkit.access.folder import seal_policy, start_policy
 from auditkit.access.passwords import hash_password, write_users
 from auditkit.access.review import review
 from auditkit.errors import AuditkitError
-from auditkit.ledger import Ledger, NoteSigner
+from auditkit.ledger import Ledger
 from auditkit.registry import ModelRegistry
 from auditkit.registry.client import RegistryClient
 from auditkit.registry.models import quiet_mlflow
@@ -178,7 +178,7 @@ def main() -> None:
             process.wait(timeout=30)
         for user, what, said in story.rows:
             print(f"{user:7} {what:36} {said.splitlines()[0][:150]}")
-        signer = NoteSigner.from_pem(KeyStore(folder / "keys").log_key_pem(), name=LOG_NAME)
+        signer = KeyStore(folder / "keys").log_signer(LOG_NAME)
         with Ledger.open(f"sqlite:///{folder}/ledger.db", key=signer.verifier) as log:
             log.verify()
             access = AccessControl.load(folder / "access")

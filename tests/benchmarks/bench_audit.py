@@ -30,7 +30,7 @@ path = Path(sys.argv[2]) / "report.pdf"
 audit.report(path)
 reported = time.perf_counter()
 keys = default_keys()
-log_key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
+log_key = keys.log_signer(LOG_NAME)
 found = ak.verify(path.read_bytes(), trust=keys.trusted(), log_keys=[log_key.verifier])
 verified = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -117,13 +117,12 @@ def test_selection_rates_equal_a_plain_group_by(audit, mortgages, mortgage_model
 
 def test_report_and_verification(audit, tmp_path):
     from auditkit.api import LOG_NAME, default_keys
-    from auditkit.ledger import NoteSigner
 
     path = tmp_path / "out" / "report.pdf"
     receipt = audit.report(path)
     assert receipt.index == 1  # after the gate's verdict
     keys = default_keys()
-    log_key = NoteSigner.from_pem(keys.log_key_pem(), name=LOG_NAME)
+    log_key = keys.log_signer(LOG_NAME)
     found = ak.verify(path.read_bytes(), trust=keys.trusted(), log_keys=[log_key.verifier])
     assert found.exit_code == 0, found
     assert audit.report(path).index == 3  # a second report is logged in the same log

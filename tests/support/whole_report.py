@@ -43,7 +43,7 @@ def whole_report() -> Whole:
     store = KeyStore(folder / "keys")
     own = store.report_signer()
     found = judgement()
-    key = NoteSigner.from_pem(store.log_key_pem(), name=LOG)
+    key = store.log_signer(LOG)
     database = f"sqlite:///{folder / 'log.db'}"
     with Ledger.open(database, key=key) as log:
         log.append(kind="access.decision", payload={"allowed": True})
@@ -61,6 +61,6 @@ def whole_report() -> Whole:
         signed=own.sign_pdf(unsigned, at=SIGNED_AT),
         trust=store.trusted(),
         log_key=key.verifier,
-        log_pem=store.log_key_pem(),
+        log_pem=key.to_pem(),
         database=database,
     )

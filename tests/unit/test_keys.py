@@ -57,7 +57,7 @@ def test_first_use_makes_a_demonstration_signer_that_says_so(store):
 
 def test_every_file_of_the_store_is_its_owners_alone(store):
     store.report_signer()
-    store.log_key_pem()
+    store.log_signer("log")
     found = modes(store.folder)
     assert found.pop("keys") == 0o700
     assert len(found) == 8
@@ -65,10 +65,10 @@ def test_every_file_of_the_store_is_its_owners_alone(store):
 
 
 def test_second_use_finds_the_same_keys(store):
-    first, log = store.report_signer(), store.log_key_pem()
+    first, log = store.report_signer(), store.log_signer("log")
     again = KeyStore(store.folder)
     assert again.report_signer().fingerprint == first.fingerprint
-    assert again.log_key_pem() == log
+    assert again.log_signer("log").verifier == log.verifier
     assert [t.certificate for t in again.trusted()] == [first.certificate]
 
 
@@ -89,7 +89,7 @@ def test_a_folder_that_others_can_enter_is_refused(store):
 
 def test_a_passphrase_encrypts_every_key_and_a_wrong_one_opens_none(tmp_path):
     KeyStore(tmp_path / "k", passphrase="right").report_signer()
-    KeyStore(tmp_path / "k", passphrase="right").log_key()
+    KeyStore(tmp_path / "k", passphrase="right").log_signer("log")
     for path in (tmp_path / "k").glob("*.key.pem"):
         assert b"ENCRYPTED" in path.read_bytes()
     for wrong in (None, "wrong"):
@@ -126,13 +126,16 @@ def test_revocation_ends_a_key_and_leaves_none_active(store):
         store.revoke("report-9", at=NOW, reason="?")
 
 
-def test_a_revoked_log_key_is_not_handed_to_verifiers(store):
-    store.log_key()
+def test_a_revoked_log_key_is_marked_for_verifiers(store):
+    first = store.log_signer("log").verifier
     store.make("log", at=NOW)
-    assert len(store.log_public_keys()) == 2
-    store.revoke("log-1", at=NOW, reason="lost")
-    (left,) = store.log_public_keys()
-    assert left == store.log_key().public_key()
+    store.revoke("log-1", at=NOW, reason="lost", compromised=True)
+    present, former = store.log_verifiers("log")
+    assert present == store.log_signer("log").verifier
+    assert (former.public_key, former.revoked_at, former.compromised) == (
+        first.public_key, NOW, True,
+    )  # fmt: skip
+    assert str(former) == str(first)
 
 
 def test_records_survive_their_index(store):
@@ -167,7 +170,7 @@ def test_two_processes_that_want_a_first_key_get_the_same(tmp_path):
 
 def test_exports_hold_no_secret(store):
     store.report_signer()
-    store.log_key()
+    store.log_signer("log")
     for record in store.records():
         public = store.export_public(record.id)
         assert b"PRIVATE" not in public

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from auditkit.cli.ledger import app
 from auditkit.errors import AuditkitError, KeyFileError, LedgerError, VerificationError
-from auditkit.ledger import Ledger, NoteSigner, Receipt, verify_receipt
+from auditkit.ledger import Ledger, Receipt, verify_receipt
 from auditkit.signing.keys import KeyStore
 
 NAME = "auditkit.local/log"
@@ -25,7 +25,7 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def place(tmp_path):
     """A folder with keys and a log of six entries, the first of them long ago."""
-    key = NoteSigner.from_pem(KeyStore(tmp_path / "keys").log_key_pem(), name=NAME)
+    key = KeyStore(tmp_path / "keys").log_signer(NAME)
     now = [LONG_AGO]
     with Ledger.open(f"sqlite:///{tmp_path}/a.db", key=key, clock=lambda: now[0]) as log:
         for n in range(6):
@@ -77,9 +77,31 @@ def test_the_log_goes_on_after_its_key_was_rotated(place):
         run(place, "verify", "@a.db", *PUBLIC)
 
 
+def test_a_revoked_key_counts_for_what_was_logged_before(place):
+    store = KeyStore(place / "keys")
+    first = store.log_signer(NAME)
+    (place / "cp.txt").write_text(run(place, "checkpoint", "@a.db", *PRIVATE))
+    store.make("log")
+    store.revoke("log-1", at=datetime(2026, 11, 2, tzinfo=UTC), reason="lost", compromised=True)
+    # Before and after the present key signs for the first time.
+    assert "size: 6" in run(place, "verify", "@a.db", *PRIVATE, "--checkpoint", "@cp.txt")
+    run(place, "hold", "place", "@a.db", "m", *PRIVATE, *BY, "--reason", "matter")
+    assert "size: 7" in run(place, "verify", "@a.db", *PRIVATE, "--checkpoint", "@cp.txt")
+    assert json.loads(run(place, "prove", "@a.db", 3, *PRIVATE))["index"] == 3
+    # Whoever found the revoked key goes on with the log.
+    with Ledger.open(
+        f"sqlite:///{place}/a.db", key=first, former_keys=store.log_verifiers(NAME)[:1]
+    ) as log:
+        forged = log.append(kind="test.entry", payload={})
+    with pytest.raises(VerificationError, match="revoked on 2026-11-02"):
+        run(place, "verify", "@a.db", *PRIVATE)
+    with pytest.raises(VerificationError, match="revoked on 2026-11-02"):
+        verify_receipt(forged, store.log_verifiers(NAME))
+
+
 def test_prove(place):
     receipt = Receipt.from_json(json.loads(run(place, "prove", "@a.db", 3, *PUBLIC)))
-    key = NoteSigner.from_pem(KeyStore(place / "keys").log_key_pem(), name=NAME).verifier
+    key = KeyStore(place / "keys").log_signer(NAME).verifier
     verify_receipt(receipt, key, payload={"n": 3, "secret": "canary-3"})
     assert run(place, "prove", "@a.db", 3, *PUBLIC, "--tlog-proof").startswith("c2sp.org/")
 
@@ -128,14 +150,10 @@ def test_rotate(place):
 
 
 def test_witness_by_file(place):
-    KeyStore(place / "wkeys").log_key_pem()
+    witness = KeyStore(place / "wkeys").log_signer("witness.example/w")
     who = ("--keys", "@wkeys", "--name", "witness.example/w", "--state", "@seen")
     line = (place / "log.pub").read_text().strip()
-    wkey = str(
-        NoteSigner.from_pem(
-            KeyStore(place / "wkeys").log_key_pem(), name="witness.example/w"
-        ).witness_verifier
-    )
+    wkey = str(witness.witness_verifier)
     request = run(place, "witness", "request", "@a.db", *PRIVATE, "--witness-key", wkey)
     (place / "request.txt").write_text(request)
     answer = run(place, "witness", "sign", "@request.txt", *who, "--log-key", line)
@@ -157,7 +175,7 @@ def test_witness_by_file(place):
 
 
 def test_witness_over_http(place):
-    KeyStore(place / "wkeys").log_key_pem()
+    KeyStore(place / "wkeys").log_signer("witness.example/w")
     line = (place / "log.pub").read_text().strip()
     server = subprocess.Popen(
         [

@@ -21,8 +21,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import InputError, UnverifiableError
 from auditkit.signing.archive import ValidationData, prepare, validation_data
+from auditkit.signing.issuers import as_asn1
 from auditkit.signing.long_term import extend
-from auditkit.signing.revocation import as_asn1
 from auditkit.verification import ClaimState, verify
 from tests.support.pki import SIGNED_AT, infrastructure
 from tests.support.small_report import attachments, statement_bytes, unsigned_report

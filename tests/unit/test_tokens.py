@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from auditkit.errors import KeyFileError
-from auditkit.signing import LocalKey
+from auditkit.cli.signing_options import signing_with
+from auditkit.errors import InputError, KeyFileError
+from auditkit.signing import LocalKey, Signer
 from auditkit.signing.certificates import self_signed, to_pem
 from auditkit.signing.tokens import service_signer, token_signer
 from auditkit.verification import ClaimState, verify
@@ -102,6 +103,51 @@ def test_what_is_wrong_with_a_token_is_said_without_the_pin(token, changes, mess
     with pytest.raises(KeyFileError, match=message) as caught:
         token_signer(options.pop("module"), **options)
     assert options["pin"] not in str(caught.value)
+
+
+ADDRESS = f"pkcs11:token=audit;object=ecdsa;type=private?module-path={MODULE}"
+
+
+def test_a_token_is_named_by_its_address_where_a_key_file_would_be(token, tmp_path):
+    assert Signer.load(ADDRESS, passphrase=PIN).certificate == token["ecdsa"]
+    (tmp_path / "c.pem").write_bytes(to_pem(token["rsa"]))
+    other = Signer.load(
+        ADDRESS.replace("ecdsa", "%72sa"), passphrase=PIN, certificate=tmp_path / "c.pem"
+    )
+    assert other.certificate == token["rsa"]
+
+
+@pytest.mark.parametrize(
+    ("address", "pin", "message"),
+    [
+        (ADDRESS, None, "PIN is missing"),
+        (f"{ADDRESS}&pin-value={PIN}", PIN, "carries its PIN"),
+        (f"{ADDRESS}&pin-source=file:/x", PIN, "carries its PIN"),
+        ("pkcs11:", PIN, "not one that is understood"),
+        ("pkcs11:token=audit?module-path=/x.so", PIN, "not one that is understood"),
+        (ADDRESS.replace("private", "cert"), PIN, "not one that is understood"),
+        (f"{ADDRESS}&token=other", PIN, "not one that is understood"),
+        (ADDRESS.replace("object", "id"), PIN, "not one that is understood"),
+    ],
+)
+def test_an_address_that_is_not_understood_says_so_without_the_pin(address, pin, message):
+    with pytest.raises(KeyFileError, match=message) as caught:
+        Signer.load(address, passphrase=pin)
+    assert caught.value.remedy
+    assert PIN not in str(caught.value)
+
+
+def test_the_command_line_signs_with_a_token(token, tmp_path, monkeypatch):
+    """As `auditkit run` and `letter` take it: the PIN from a file, or from the environment."""
+    (tmp_path / "pin").write_text(f"{PIN}\n")
+    options = {"ask": False, "long_term": False}
+    store, signer = signing_with(ADDRESS, None, tmp_path / "pin", None, **options)
+    assert signer.certificate == token["ecdsa"]
+    assert not store.folder.exists()
+    monkeypatch.setenv("AUDITKIT_PASSPHRASE", PIN)
+    assert signing_with(ADDRESS, None, None, "http://tsa.example/", **options)[1].level == "B-T"
+    with pytest.raises(InputError, match="attested time"):
+        signing_with(ADDRESS, None, None, None, ask=False, long_term=True)
 
 
 def test_a_key_that_is_not_in_the_token_is_an_error(token):

@@ -5,29 +5,33 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pikepdf
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from typer.testing import CliRunner
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import keys as keys_cli
+from auditkit.cli import signing_options
 from auditkit.cli import verify as verify_cli
 from auditkit.errors import KeyFileError
 from auditkit.ledger import NoteSigner
 from auditkit.ledger.note import add_signatures, open_note
-from auditkit.signing import KeyStore
-from auditkit.signing.certificates import to_pem
+from auditkit.signing import KeyRecord, KeyStore
+from auditkit.signing.certificates import fingerprint, to_pem
+from auditkit.signing.private_keys import fingerprint_of
 from auditkit.verification import ClaimState, verify
 from auditkit.verification.verify import TITLES
 from tests.fixtures.lending import judgement
 from tests.support.small_report import attachments, saved, statement_bytes, unsigned_report
 from tests.support.whole_report import SIGNED_AT, whole_report
 
-ASKED = [name for name in TITLES if name not in {"time", "witnesses", "consistency"}]
+NOT_ASKED = {"time", "long_term", "witnesses", "consistency"}
+ASKED = [name for name in TITLES if name not in NOT_ASKED]
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +240,70 @@ def test_a_checkpoint_that_a_witness_signed_is_true(whole):
     assert "witness.example" in claim.reason
 
 
+# Keys that their owner revoked
+
+
+def revoked_key(whole, use, *, days, compromised=False):
+    """An entry of the owner's list: the key of a use, revoked some days after it signed."""
+    public = {
+        "report": lambda: fingerprint(whole.signer.certificate),
+        "statement": lambda: fingerprint_of(whole.signer.statement_key.public_key),
+        "log": lambda: fingerprint_of(Ed25519PublicKey.from_public_bytes(whole.log_key.public_key)),
+    }[use]
+    at = SIGNED_AT if use == "report" else datetime.now(UTC)
+    return KeyRecord(
+        id=f"{use}-1",
+        use=use,
+        algorithm="Ed25519",
+        fingerprint=public(),
+        state="revoked",
+        ended=at + timedelta(days=days),
+        compromised=compromised,
+        reason="lost",
+    )
+
+
+CLAIM_OF = {"report": "signer", "statement": "envelope", "log": "checkpoint"}
+
+
+@pytest.mark.parametrize("use", CLAIM_OF)
+def test_a_revoked_key_counts_for_what_it_signed_before_and_no_more(whole, use):
+    before = check(whole, key_list=[revoked_key(whole, use, days=1)])
+    assert before.exit_code == 0, before
+    after = check(whole, key_list=[revoked_key(whole, use, days=-1)])
+    assert broken(after) == [CLAIM_OF[use]]
+    assert "revoked on" in after.claim(CLAIM_OF[use]).reason
+
+
+def test_of_a_compromised_key_only_what_the_log_proves_counts(whole):
+    """The log's time is attested by the log's key; without it, the stated time proves nothing."""
+    key = revoked_key(whole, "statement", days=1, compromised=True)
+    assert check(whole, key_list=[key]).exit_code == 0
+    without = verify(whole.signed, trust=whole.trust, key_list=[key])
+    assert without.claim("envelope").state is ClaimState.UNCHECKED
+    log = revoked_key(whole, "log", days=1, compromised=True)
+    claim = check(whole, key_list=[log]).claim("checkpoint")
+    assert claim.state is ClaimState.UNCHECKED
+    assert "auditkit ledger prove" in claim.reason
+    both = check(whole, key_list=[key, log])
+    assert both.claim("envelope").state is ClaimState.UNCHECKED
+
+
+def test_the_published_list_of_keys_is_read_by_the_command(whole, tmp_path, command):
+    (tmp_path / "report.pdf").write_bytes(whole.signed)
+    (tmp_path / "roots.pem").write_bytes(to_pem(whole.signer.certificate))
+    listed = [revoked_key(whole, "statement", days=-1).to_json()]
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps(listed))
+    words = ("verify", tmp_path / "report.pdf", "--trust", tmp_path / "roots.pem")
+    options = ("--log-key", whole.log_key, "--key-list", path)
+    assert command(*words, *options).exit_code == 12
+    for content in ("", "{}", "[1]", '[{"id": "x"}]', json.dumps([listed[0] | {"ended": None}])):
+        path.write_text(content)
+        with pytest.raises(KeyFileError):
+            raise command(*words, *options).exception
+
+
 # The command line
 
 
@@ -314,9 +382,9 @@ def test_passphrase_from_file_and_environment(tmp_path, command, monkeypatch):
     assert command("keys", "init", "--passphrase-file", secret).exit_code == 0
     assert b"ENCRYPTED" in (tmp_path / "own" / "report-1.key.pem").read_bytes()
     monkeypatch.setenv("AUDITKIT_PASSPHRASE", "correct horse")
-    assert keys_cli.open_store().report_signer()
+    assert signing_options.open_store().report_signer()
     assert "correct" not in command("keys", "list").output
     empty = tmp_path / "empty"
     empty.touch()
     with pytest.raises(KeyFileError, match="empty"):
-        keys_cli.passphrase(empty)
+        signing_options.passphrase(empty)

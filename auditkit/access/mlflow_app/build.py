@@ -21,7 +21,7 @@ from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, 
 from auditkit.access.snapshot import refuse_superseded_casbin
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
-from auditkit.signing.keys import KeyStore
+from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
 _LOG_SECONDS: Final = 5.0
@@ -94,22 +94,19 @@ def _mlflow_password(shown: Credentials) -> Caller | None:
 
 def _open_log(settings: ServerSettings) -> DecisionLog:
     path = Path(settings.log.key)
-    former: list[NoteVerifier] = []
+    former: tuple[NoteVerifier, ...] = ()
     try:
         if path.is_dir():
-            secret = os.environ.get("AUDITKIT_PASSPHRASE")
-            store = KeyStore(path, passphrase=secret.encode() if secret else None)
-            pem = store.log_key_pem()
+            store = KeyStore(path, passphrase=os.environ.get(PASSPHRASE_VARIABLE) or None)
+            signer = store.log_signer(settings.log.name)
             # A log that began under a key since rotated still opens.
-            keys = store.log_public_keys()[1:]
-            former = [NoteVerifier.of(settings.log.name, key) for key in keys]
+            former = store.log_verifiers(settings.log.name)
         else:
-            pem = path.read_bytes()
+            signer = NoteSigner.from_pem(path.read_bytes(), name=settings.log.name)
     except OSError as error:
         raise KeyFileError(
             f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys init"
         ) from error
-    signer = NoteSigner.from_pem(pem, name=settings.log.name)
     # A request does not wait longer than this for a log that somebody holds; it is refused.
     return Ledger.open(
         settings.log.url, key=signer, former_keys=former, lock_timeout_s=_LOG_SECONDS

@@ -1,0 +1,124 @@
+"""How commands are told what to sign with: key store, key file or token, and who attests times."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from auditkit.errors import InputError, KeyFileError
+
+if TYPE_CHECKING:
+    from auditkit.signing import KeyStore, Signer
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--keys", help="The key store. Default: $AUDITKIT_KEYS or ~/.config/auditkit."),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="Sign with this PKCS#12 or PEM file, or the key of a token: "
+        "pkcs11:token=T;object=O?module-path=LIB.so. Default: the key store's key. A key in a "
+        "cloud's service signs from Python: auditkit.signing.tokens.service_signer.",
+    ),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(help="The key's certificate and its issuers, if they do not lie with the key."),
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        help="A file with the passphrase of the key or store, or the token's PIN; or set "
+        "$AUDITKIT_PASSPHRASE.",
+    ),
+]
+AskPassphrase = Annotated[
+    bool, typer.Option("--ask-passphrase", help="Ask for the passphrase or PIN.")
+]
+Timestamps = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A timestamp authority (RFC 3161) to attest the time."),
+]
+LongTerm = Annotated[
+    bool,
+    typer.Option(
+        "--long-term",
+        help="Add what verification needs after the certificates expire (PAdES B-LTA). Needs "
+        "--timestamps, and asks the certificates' issuers over the network.",
+    ),
+]
+
+
+def open_store(
+    folder: Path | None = None, file: Path | None = None, *, ask: bool = False
+) -> KeyStore:
+    """The key store, at the folder given or where the environment says."""
+    return _store(folder, passphrase(file, ask=ask))
+
+
+def _store(folder: Path | None, secret: bytes | None) -> KeyStore:
+    from auditkit.signing import KeyStore
+
+    return KeyStore(folder or KeyStore.default(os.environ).folder, passphrase=secret)
+
+
+def signing_with(
+    key: str | None,
+    certificate: Path | None,
+    file: Path | None,
+    timestamps: str | None,
+    *,
+    ask: bool,
+    long_term: bool,
+) -> tuple[KeyStore, Signer]:
+    """The key store, and the signer of a report: a key file's or token's, or the store's own."""
+    from auditkit.signing import Signer
+
+    if long_term and timestamps is None:
+        raise InputError(
+            "Long-term validation needs an attested time.",
+            remedy="name a timestamp authority with --timestamps",
+        )
+    secret = passphrase(file, ask=ask)
+    if key is None:
+        store = _store(None, secret)
+        signer = store.report_signer()
+    else:
+        store = open_store()
+        signer = Signer.load(key, passphrase=secret, certificate=certificate)
+    if timestamps is not None:
+        signer = signer.with_timestamps(timestamps, long_term=long_term)
+    return store, signer
+
+
+def passphrase(file: Path | None = None, *, ask: bool = False) -> bytes | None:
+    """The passphrase from a file, a prompt or the environment; never from the command line.
+
+    Raises:
+        KeyFileError: If the file cannot be read or is empty.
+    """
+    from auditkit.signing.keys import PASSPHRASE_VARIABLE
+
+    if file is not None:
+        try:
+            secret = file.read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise KeyFileError(
+                "The passphrase file cannot be read.", remedy="give a file that you may read"
+            ) from error
+        if not secret:
+            raise KeyFileError(
+                "The passphrase file is empty.", remedy="write the passphrase in its first line"
+            )
+        return secret
+    if ask:
+        entered: str = typer.prompt("Passphrase", hide_input=True, err=True)
+        return entered.encode()
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    return given.encode() if given else None

@@ -1,0 +1,107 @@
+"""A folder of key files that nobody but their owner can read.
+
+Laws:
+    - The folder is 0700 and every file 0600, from the moment they exist. A folder or a file that
+      others can read is refused, not repaired.
+    - Files appear whole or not at all; one process at a time makes new ones.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from auditkit.errors import KeyFileError
+
+_UNSAFE: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFolder:
+    """The folder.
+
+    Attributes:
+        path: Made with mode 0700 when something is first written.
+    """
+
+    path: Path
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            KeyFileError: If it cannot be read, or others can read it.
+        """
+        path = self.path / name
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if mode & _UNSAFE:
+                    raise KeyFileError(
+                        f"The key file {name} can be read by others.",
+                        remedy=f"chmod 600 the file if only you had access, else revoke: {name}",
+                    )
+                return file.read()
+        except OSError as error:
+            raise KeyFileError(
+                f"The key file {name} cannot be read.",
+                remedy="restore the key store from its backup, or make a new one",
+            ) from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file whole or not at all, readable by its owner alone from the start."""
+        final = self.path / name
+        temporary = self.path / f".{name}.{os.getpid()}"
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(final)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            folder = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise KeyFileError(
+                f"The key file {name} cannot be written.",
+                remedy="check that the key store's folder is yours and its disk not full",
+            ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Waits until no other process writes here, and makes the folder if there is none."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.check()
+            lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise KeyFileError(
+                "The key store's folder cannot be made or written.",
+                remedy="choose a folder that you own",
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def check(self) -> None:
+        """Refuses a folder that other users may enter."""
+        if self.path.stat().st_mode & _UNSAFE:
+            raise KeyFileError(
+                "The key store's folder is open to other users.",
+                remedy="chmod 700 the folder, and revoke its keys if anyone else had access",
+            )
