@@ -1,7 +1,8 @@
-"""One guarded server for the tests that do not need one of their own."""
+"""One guarded server and one browser for the tests that do not need their own."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,3 +28,21 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
     workplace = Workplace(folder, settings="alert: alert.sh\n", extra_rules=DELETER)
     with running(workplace, workers=4) as server:
         yield server, workplace
+
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-first-run",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "Chromium is missing; 'make test' installs it"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()
