@@ -48,8 +48,11 @@ def check_statement(folder, trusted):
     claim(base64.b64decode(envelope["payload"]) == statement, "the envelope holds the statement")
     kind = envelope["payloadType"].encode()
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(statement), statement)
-    keys = {"sha256:" + sha(s).hex(): (s, base64.b64decode(e["sig"])) for e in envelope["signatures"]
-            for s in [base64.b64decode(e["publicKey"])]}
+    keys = {
+        "sha256:" + sha(s).hex(): (s, base64.b64decode(e["sig"]))
+        for e in envelope["signatures"]
+        for s in [base64.b64decode(e["publicKey"])]
+    }
     claim(trusted in keys, "the envelope is signed by " + trusted)
     check_signature(serialization.load_der_public_key(keys[trusted][0]), keys[trusted][1], message)
     return "sha256:" + sha(statement).hex()
@@ -58,7 +61,9 @@ def check_statement(folder, trusted):
 def check_receipt(receipt, digest, name, key):
     text, _, lines = receipt["checkpoint"].rpartition("\n\n")
     text, public = text + "\n", base64.b64decode(key)
-    mine = [base64.b64decode(x.split(" ")[2]) for x in lines.splitlines() if x.split(" ")[1] == name]
+    mine = [
+        base64.b64decode(x.split(" ")[2]) for x in lines.splitlines() if x.split(" ")[1] == name
+    ]
     mine = [s[4:] for s in mine if s[:4] == sha(name.encode() + b"\n" + public)[:4]]
     claim(mine and public[0] == 1, "the checkpoint is signed by " + name)
     check_signature(ed25519.Ed25519PublicKey.from_public_bytes(public[1:]), mine[0], text.encode())
@@ -76,9 +81,13 @@ def check_receipt(receipt, digest, name, key):
             node = sha(b"\1", node, sibling)
         index, last = index >> 1, last >> 1
     claim(last == 0 and node == base64.b64decode(root), "the entry is in the log")
-    payload = json.dumps(receipt["payload"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    payload = json.dumps(
+        receipt["payload"], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     salted = b"auditkit/ledger-payload/v1\0" + bytes.fromhex(receipt["salt"]) + payload.encode()
-    claim("sha256:" + sha(salted).hex() == receipt["entry"]["payload"], "the entry is the payload's")
+    claim(
+        "sha256:" + sha(salted).hex() == receipt["entry"]["payload"], "the entry is the payload's"
+    )
     claim(receipt["payload"]["statement"] == digest, "the entry is this statement's")
 
 

@@ -13,13 +13,16 @@ from auditkit.charts.attribution import beeswarm, importance, waterfall
 from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.intervals import Estimate, forest
+from auditkit.charts.privacy import before_after, class_sizes
 from auditkit.charts.style import Chart
 
 __all__ = [
     "Chart",
     "Estimate",
     "beeswarm",
+    "before_after",
     "calibration",
+    "class_sizes",
     "dependence",
     "forest",
     "importance",

@@ -7,11 +7,11 @@ from auditkit.checks._given import taken_up
 
 CHECK: Check = Check(
     id="privacy.safe_harbor_table",
-    version="1",
+    version="2",
     title="The eighteen classes of Safe Harbor",
     area="privacy",
     measures=(
-        "For each class of identifier: present, what was done, how it was found, what remains."
+        "For each class of identifier: what was found, what was done, how surely, what is left."
     ),
     misleads=(
         "None found is what a detector says; and the rule also asks for no actual knowledge."

@@ -13,6 +13,7 @@ from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.kinds import CLASSES, class_of
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.disclosure_risk import SIZES, classes_of, disclosure_risk, diversity
 
@@ -55,6 +56,7 @@ class Run:
         rows: Number of rows.
         output: The output's columns.
         reader: What read the free text.
+        recall: Evidence of privacy.recall by the same detector; None: it was not measured.
     """
 
     plan: Plan
@@ -63,6 +65,7 @@ class Run:
     rows: int
     output: Mapping[str, Column]
     reader: Deidentifier
+    recall: Evidence | None = None
 
 
 def evidence_of(run: Run) -> tuple[Evidence, ...]:
@@ -210,6 +213,7 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
         measurements=tuple(measured),
         tables=(histogram,),
         notes=(
+            f"Small sets are those of fewer than {_WANTED_K} rows.",
             "k says nothing of what is learnt without picking a row: see l and t.",
             "The rule names no number; what is a very small risk is for an expert to say.",
         ),
@@ -218,7 +222,8 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
 
 
 def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
-    """The table A to R: present, what was done, how it was found, what is left."""
+    """The table A to R: found, what was done, how it was found, how surely, what is left."""
+    recall = _recall_of(run)
     lines = []
     for letter, title in CLASSES.items():
         entries = [e for e in run.plan.columns if e.identifier_class == letter]
@@ -235,45 +240,60 @@ def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
             (
                 letter,
                 title,
-                "yes" if in_columns + in_text else "none found",
+                in_columns + in_text,
                 in_columns,
                 in_text,
                 _actions(entries, in_text),
                 "; ".join(methods) or "looked for in every column and text",
+                *recall.get(letter, ("not measured", None)),
                 run.leaks.by_class.get(letter, 0),
             )
         )
-    present = sum(line[2] == "yes" for line in lines)
     table = Table(
         name="safe_harbor_table",
         title="The eighteen classes of 45 CFR 164.514(b)(2)(i)",
         columns=(
-            *("class", "identifier", "present", "in_columns", "in_text"),
-            *("action", "method", "residual"),
+            *("class", "identifier", "found", "in_columns", "in_text"),
+            *("action", "method", "recall_in_text", "recall_at_least", "residual"),
         ),
         rows=tuple(lines),
     )
     return Evidence(
         check="privacy.safe_harbor_table",
-        version="1",
+        version="2",
         title="The eighteen classes of Safe Harbor",
         area=_AREA,
         n=run.rows,
-        parameters=parameters,
+        parameters={**parameters, "recall": str(run.recall.digest) if run.recall else None},
         measurements=(
             _count("classes_examined", len(lines), run.rows),
-            _count("classes_present", present, run.rows),
-            _count("classes_remaining", sum(line[7] > 0 for line in lines), run.rows),
+            _count("classes_present", sum(line[2] > 0 for line in lines), run.rows),
+            _count("classes_remaining", sum(line[9] > 0 for line in lines), run.rows),
         ),
         tables=(table,),
         notes=(
-            (
-                "None found means that the detector found none; the recall of each class, with its "
-                "bound, is measured on labelled texts: see privacy.recall."
-            ),
+            "None found means that the detector found none, not that there was none.",
             "Columns are treated whole; only what stands in free text depends on recall.",
         ),
     )
+
+
+def _recall_of(run: Run) -> dict[str, tuple[Any, Any]]:
+    """Recall in text and its lower bound, by class, where it was measured.
+
+    Raises:
+        InputError: If it was measured with another detector: its recall is not this one's.
+    """
+    if run.recall is None:
+        return {}
+    if run.recall.parameters.get("detector") != run.reader.describe():
+        raise InputError(
+            "The recall that was handed over was measured with another detector.",
+            remedy="measure it anew: auditkit deid evaluate labelled.jsonl --evidence DIR",
+        )
+    return {
+        m.group[0][1]: (m.value, m.lower) for m in run.recall.named("recall") if len(m.group) == 1
+    }
 
 
 def _actions(entries: list[ColumnPlan], in_text: int) -> str:

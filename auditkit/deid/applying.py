@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
@@ -40,7 +40,12 @@ class Result:
 
 
 def apply_plan(
-    plan: Plan, table: Any, *, keys: Keys | None = None, deidentifier: Deidentifier | None = None
+    plan: Plan,
+    table: Any,
+    *,
+    keys: Keys | None = None,
+    deidentifier: Deidentifier | None = None,
+    recall: Evidence | None = None,
 ) -> Result:
     """See `Plan.apply`."""
     clean, run = treat(
@@ -48,7 +53,7 @@ def apply_plan(
     )
     if run.leaks.total:
         raise leaked(run.leaks)
-    return Result(table=clean, evidence=evidence_of(run), found=run.found)
+    return Result(table=clean, evidence=evidence_of(replace(run, recall=recall)), found=run.found)
 
 
 def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, Run]:

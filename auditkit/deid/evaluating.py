@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Json, digest_of, parse_json
-from auditkit.deid.kinds import class_of, kind_named
+from auditkit.deid.kinds import CLASSES, class_of, kind_named
 from auditkit.errors import InputError, NothingToAuditError
-from auditkit.evidence import Evidence, Measurement
+from auditkit.evidence import Evidence, Measurement, Table
 
 if TYPE_CHECKING:
     from auditkit.deid.detector import Deidentifier
@@ -64,12 +64,16 @@ def read_labelled(lines: Sequence[str]) -> list[Labelled]:
     return samples
 
 
-def evaluate(samples: Sequence[Labelled], deidentifier: Deidentifier) -> Evidence:
+def evaluate(
+    samples: Sequence[Labelled], deidentifier: Deidentifier, *, about: str = ""
+) -> Evidence:
     """Recall by class, and precision, as evidence for the check privacy.recall.
 
     Args:
         samples: Labelled texts, unlike those that the detector was made with.
         deidentifier: The detector, as it will be used.
+        about: Where the texts come from, who labelled them and how they were drawn; a reader
+            cannot judge the recall without.
 
     Raises:
         NothingToAuditError: If nothing is labelled.
@@ -94,6 +98,15 @@ def evaluate(samples: Sequence[Labelled], deidentifier: Deidentifier) -> Evidenc
     if not labelled:
         raise NothingToAuditError("The sample labels no identifier.")
     total = labelled.total()
+    table = Table(
+        name="recall_by_class",
+        title="Recall in text, by class of identifier",
+        columns=("class", "identifier", "labelled", "found", "missed", "recall", "at_least"),
+        rows=tuple(
+            (c, CLASSES[c], n, found[c], n - found[c], found[c] / n, lower_bound(found[c], n))
+            for c, n in sorted(labelled.items())
+        ),
+    )
     parameters: dict[str, Json] = {
         "detector": deidentifier.describe(),
         "sample": str(digest_of("labelled-sample/v1", [_json(s) for s in samples])),
@@ -118,7 +131,8 @@ def evaluate(samples: Sequence[Labelled], deidentifier: Deidentifier) -> Evidenc
                 method="letters and digits found that are labelled",
             ),
         ),
-        notes=(_NOTE,),
+        tables=(table,),
+        notes=(_NOTE, *([f"The sample: {about}"] if about else [])),
     )
 
 

@@ -17,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
@@ -72,6 +73,7 @@ def apply_to_file(
     *,
     keys: Keys,
     deidentifier: Deidentifier,
+    recall: Evidence | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Evidence, ...]:
     """De-identifies a file into another; see `Plan.apply`.
@@ -82,6 +84,7 @@ def apply_to_file(
         target: Where the output goes, in any of the three formats; replaced if it is there.
         keys: For treatments that need any.
         deidentifier: Reads free text.
+        recall: As for `Plan.apply`.
         progress: Called with the number of rows done so far.
 
     Raises:
@@ -120,7 +123,7 @@ def apply_to_file(
         raise _unwritable(target) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return evidence_of(whole.run(deidentifier))
+    return evidence_of(replace(whole.run(deidentifier), recall=recall))
 
 
 class _Whole:

@@ -30,6 +30,7 @@ from auditkit.errors import InputError, PolicyError
 if TYPE_CHECKING:
     from auditkit.deid.applying import Result
     from auditkit.deid.detector import Deidentifier
+    from auditkit.evidence import Evidence
 
 # Never earlier than this release: a plan without a date of its own must not take people for
 # younger than they are. Plans state their date, and the command line sets today's.
@@ -222,7 +223,12 @@ class Plan:
         return replace(self, columns=entries)
 
     def apply(
-        self, table: Any, *, keys: Any = None, deidentifier: Deidentifier | None = None
+        self,
+        table: Any,
+        *,
+        keys: Any = None,
+        deidentifier: Deidentifier | None = None,
+        recall: Evidence | None = None,
     ) -> Result:
         """De-identifies a table, searches the output again, and makes the evidence.
 
@@ -230,6 +236,8 @@ class Plan:
             table: With exactly the plan's columns; pandas, polars or pyarrow. It is not changed.
             keys: A `Keys`, for the treatments that need any.
             deidentifier: Finds identifiers in free text. Default: a new one.
+            recall: What `evaluating.evaluate` measured with the same deidentifier, for the table
+                of the eighteen classes; without it that table says "not measured".
 
         Returns:
             The table, of the kind that came in, and the evidence.
@@ -240,7 +248,7 @@ class Plan:
         """
         from auditkit.deid.applying import apply_plan
 
-        return apply_plan(self, table, keys=keys, deidentifier=deidentifier)
+        return apply_plan(self, table, keys=keys, deidentifier=deidentifier, recall=recall)
 
     def to_json(self) -> dict[str, Json]:
         """As evidence and files write it."""

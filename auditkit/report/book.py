@@ -19,7 +19,7 @@ from auditkit.report.glossary import MEASURES, in_words
 from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
 
-_DIGITS: Final = {"brier": 3, "calibration_error": 3}
+_DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MOST_DIGITS: Final = 4
 _LONG_WORD: Final = 18
 _OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})

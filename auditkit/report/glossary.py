@@ -171,18 +171,31 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Largest chance of finding a person who is known to be in the population.",
     ),
     "k": ("k", "Rows in the smallest set of rows with the same quasi-identifiers."),
+    "l": ("l", "Fewest different values of an attribute in a set of rows alike."),
     "marketer_risk": (
         "Marketer risk",
         "Share of rows that guessing within their sets would name.",
+    ),
+    "precision": (
+        "Precision",
+        "Share of the letters and digits found that are part of a labelled identifier.",
     ),
     "prosecutor_risk": (
         "Prosecutor risk",
         "Largest chance of finding a person who is known to be in the table: one over k.",
     ),
+    "recall": (
+        "Recall",
+        "Share of labelled identifiers of which every letter and digit was found.",
+    ),
     "rows_at_risk": ("Rows in small sets", "Share of rows in sets smaller than the wanted k."),
     "sample_uniqueness": (
         "Unique rows",
         "Share of rows whose quasi-identifiers no other row of the table has.",
+    ),
+    "t": (
+        "t",
+        "Largest distance between an attribute's distribution in a set of rows alike and overall.",
     ),
     "stable_denials": (
         "Denials with stable reasons",

@@ -42,7 +42,7 @@ PREPARE = """
 import pickle, sys
 sys.path.insert(0, sys.argv[2])
 import pandas as pd, people, run
-table = people.with_people(pd.read_csv(run.HERE / "data" / "hmda_boston_1990.csv"))
+table, _ = people.with_people(pd.read_csv(run.HERE / "data" / "hmda_boston_1990.csv"))
 train, test, model, threshold = run.fit(table)
 features = list(run.FEATURES.values())
 pickle.dump(dict(model=model, data=test[features], labels=test["approved"],

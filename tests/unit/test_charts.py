@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditkit.charts import Estimate, beeswarm, calibration, forest, importance, waterfall
+from auditkit.charts import (
+    Estimate,
+    beeswarm,
+    before_after,
+    calibration,
+    class_sizes,
+    forest,
+    importance,
+    waterfall,
+)
 from auditkit.charts.style import round_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,6 +46,8 @@ def charts():
         base_label="average 2.00", output_label="this case 1.25", axis_label="log-odds",
     )  # fmt: skip
     yield calibration([("", [(0.1, 0.2, 0.1, 0.3), (0.8, 0.7, None, None)])])
+    yield class_sizes([("1", 30, 30), ("2", 0, 0), ("3 to 4", 1234, 4000)])
+    yield before_after([("Names", 5227, 0), ("Dates", 40, 3)])
 
 
 def drawn(chart):
@@ -67,6 +78,9 @@ def test_descriptions_hold_the_numbers():
     assert f"alpha from {low} to {SHAP[:, 0].max():.2f}" in found[2].alt
     assert "from average 2.00, alpha \u22121.00" in found[3].alt
     assert "0.10 observed 0.20 (0.10 to 0.30)" in found[4].alt
+    assert "1: 30 rows in 30 sets; 2: 0 rows in 0 sets" in found[5].alt
+    assert "3 to 4: 4,000 rows in 1,234 sets" in found[5].alt
+    assert "Names 5,227 before, 0 after; Dates 40 before, 3 after" in found[6].alt
 
 
 def test_no_chart_asks_for_anything_from_elsewhere():
@@ -87,6 +101,14 @@ def test_a_swarm_shows_high_values_darker():
     dots = re.findall(r'd="M([\d.]+) [\d.]+h0"[^>]*stroke: (#[0-9a-f]{6})', svg)
     (_, light), (_, dark) = sorted((float(x), colour) for x, colour in dots)
     assert sum(bytes.fromhex(dark[1:])) < sum(bytes.fromhex(light[1:]))
+
+
+def test_every_count_of_a_deidentification_is_drawn():
+    *_, sizes, change = charts()
+    assert {"1", "2", "3 to 4", "30", "0", "1,234", "sets"} <= set(drawn(sizes))
+    assert {"Names", "5,227", "0", "40", "3", "before", "after"} <= set(drawn(change))
+    assert before_after([("Names", 0, 0)]).axes == (("0", "1"),)
+    assert class_sizes([("1", 0, 0)]).svg
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 1e9])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from auditkit.deid import Deidentifier, Plan, Treatment
+from auditkit.deid.evaluating import Labelled, evaluate
 from auditkit.errors import InputError, PolicyError, VerificationError
 
 FIRST = ["Ann", "Bob", "Carla", "Dmitri", "Eva", "Farid", "Grace", "Hugo", "Inés", "Joon-ho"]
@@ -112,8 +113,10 @@ def test_evidence_counts_what_was_found_done_and_left(applied):
     eighteen = classes.table("safe_harbor_table")
     assert "".join(eighteen.column("class")) == "ABCDEFGHIJKLMNOPQR"
     assert set(eighteen.column("residual")) == {0}
-    present = {row[0] for row in eighteen.rows if row[2] == "yes"}
+    present = {row[0] for row in eighteen.rows if row[2]}
     assert present == set("ABCDFG")
+    assert set(eighteen.column("recall_in_text")) == {"not measured"}
+    assert set(eighteen.column("recall_at_least")) == {None}
     found = identifiers.measurement("identifiers_found").value
     assert found == identifiers.measurement("identifiers_treated").value
     assert found >= 6 * len(table) + 30
@@ -157,3 +160,28 @@ def test_a_leak_stops_the_run_and_the_message_holds_no_value():
     with pytest.raises(VerificationError, match="remain in the output, in 'branch'") as caught:
         plan.apply(table, deidentifier=Deidentifier(model=False))
     assert not [v for v in table["applicant_name"] if v in str(caught.value)]
+
+
+def test_recall_stands_beside_what_was_found_if_the_same_detector_was_measured():
+    table, deid = loans(), Deidentifier(model=False)
+    spans = ((4, 15, "US_SSN"),)
+    recall = evaluate([Labelled(text="ssn 123-45-6789", spans=spans)] * 3, deid, about="by hand")
+    assert "by hand" in recall.notes[1]
+    assert recall.table("recall_by_class").rows == (
+        ("G", "Social Security numbers", 3, 3, 0, 1.0, pytest.approx(0.05 ** (1 / 3))),
+    )
+    result = Plan.propose(table).apply(table, deidentifier=deid, recall=recall)
+    eighteen = result.evidence[3]
+    lines = dict(
+        zip(
+            eighteen.table("safe_harbor_table").column("class"),
+            eighteen.tables[0].rows,
+            strict=True,
+        )
+    )
+    assert lines["G"][7:9] == (1.0, pytest.approx(0.05 ** (1 / 3)))
+    assert lines["A"][7:9] == ("not measured", None)
+    assert eighteen.parameters["recall"] == str(recall.digest)
+    other = Deidentifier(model=False, threshold=0.6)
+    with pytest.raises(InputError, match="measured with another detector"):
+        Plan.propose(table).apply(table, deidentifier=other, recall=recall)

@@ -8,7 +8,15 @@ from typing import Final
 from auditkit.evidence import Evidence, Outcome
 from auditkit.report.blocks import Block, Prose
 from auditkit.report.book import Book, Line
-from auditkit.report.sections import explanation, fairness, generic, performance, scores, tables
+from auditkit.report.sections import (
+    explanation,
+    fairness,
+    generic,
+    performance,
+    privacy,
+    scores,
+    tables,
+)
 
 Shown = Callable[[Book, Evidence], Sequence[Block]]
 
@@ -21,6 +29,9 @@ _SHOWN: Final[dict[str, Shown]] = {
     "explanation.global": explanation.overall,
     "explanation.denials": explanation.denials,
     "privacy.identifiers": tables.identifiers,
+    "privacy.recall": privacy.recall,
+    "privacy.disclosure_risk": privacy.disclosure_risk,
+    "privacy.safe_harbor_table": privacy.eighteen_classes,
     "access.decisions": tables.decisions,
     "lineage.model": tables.artifacts,
 }

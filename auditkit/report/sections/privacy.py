@@ -1,0 +1,193 @@
+"""De-identification: what was there, what is left, how surely it is found, who stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auditkit.charts import Estimate, before_after, class_sizes, forest
+from auditkit.evidence import Evidence, Table
+from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.book import Book, Line, Text
+from auditkit.report.sections.generic import attached, measurements, plain
+
+_RECALL = ("class", "identifier", "labelled", "found", "missed", "recall", "at_least")
+_EIGHTEEN = (
+    *("class", "identifier", "found", "in_text"),
+    *("recall_in_text", "recall_at_least", "action", "residual"),
+)
+
+
+def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Recall in text by class, each with its lower bound."""
+    table = _table(evidence, "recall_by_class", _RECALL)
+    if table is None:
+        return plain(book, evidence)
+    shown = range(len(table.rows))
+    names = [book.cell(evidence, table, i, "identifier") for i in shown]
+    counts = [book.cell(evidence, table, i, "labelled") for i in shown]
+    overall = [m for m in evidence.measurements if not m.group]
+    bounded = evidence.named("recall")[0]
+    lowest = min(_floats(table, "at_least"), default=0.0)
+    return [
+        *measurements(book, evidence, overall),
+        ChartBlock(
+            title="Share of labelled identifiers that are found, by class.",
+            chart=forest(
+                [
+                    Estimate(label=str(name), value=value, lower=low, upper=1.0, n=str(n))
+                    for name, n, value, low in zip(
+                        names,
+                        counts,
+                        _floats(table, "recall"),
+                        _floats(table, "at_least"),
+                        strict=True,
+                    )
+                ],
+                measure="Recall",
+                axis_label="Share of labelled identifiers found",
+                limits=(max(0.0, min(0.9, lowest - 0.02)), 1.003),
+                label_width=196.0,
+                width=453.0,
+            ),
+            texts=[text for pair in zip(names, counts, strict=True) for text in pair],
+            how=Line(
+                "How to read it: the left end of a line is what recall is at least, with ",
+                book.percent(evidence, bounded),
+                " confidence; few labelled cases give long lines.",
+            ),
+            evidence=book.quote(evidence.id),
+            wide=True,
+        ),
+        TableBlock(
+            caption=book.quote(table.title),
+            columns=[
+                Column(heading="Class", narrow=True),
+                Column(heading="Identifier"),
+                *(
+                    Column(heading=heading, align="right", narrow=True)
+                    for heading in ("Labelled", "Found", "Missed", "Recall", "At least")
+                ),
+            ],
+            rows=[
+                [
+                    book.cell(evidence, table, i, c, digits=3 if c in _RECALL[5:] else 2)
+                    for c in _RECALL
+                ]
+                for i in shown
+            ],
+            evidence=book.quote(evidence.id),
+            note="Only what stands in free text depends on recall; columns are treated whole.",
+            wide=True,
+        ),
+    ]
+
+
+def disclosure_risk(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """How many rows share their quasi-identifiers with how many others."""
+    table = _table(evidence, "class_sizes", ("size", "classes", "rows"))
+    if table is None or not table.rows:
+        return plain(book, evidence)
+    cells = [
+        [book.cell(evidence, table, i, c) for c in ("size", "classes")]
+        for i in range(len(table.rows))
+    ]
+    chart = ChartBlock(
+        title="Rows by the number of rows that look alike.",
+        chart=class_sizes(
+            [
+                (str(size), sets, rows)
+                for (size, _), sets, rows in zip(
+                    cells, _whole(table, "classes"), _whole(table, "rows"), strict=True
+                )
+            ]
+        ),
+        texts=[text for pair in cells for text in pair],
+        how=Line(
+            "How to read it: a set is rows with the same quasi-identifiers; the shorter the upper "
+            "bars, the fewer people stand out. ",
+            attached(book, evidence, table, printed=0),
+        ),
+        evidence=book.quote(evidence.id),
+    )
+    return [*measurements(book, evidence, evidence.measurements), chart]
+
+
+def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """What was there before and after, and the table A to R."""
+    table = _table(evidence, "safe_harbor_table", _EIGHTEEN)
+    if table is None:
+        return plain(book, evidence)
+    rows = [_class_row(book, evidence, table, i) for i in range(len(table.rows))]
+    block = TableBlock(
+        caption=book.quote(table.title),
+        columns=[
+            Column(heading="Class", narrow=True),
+            Column(heading="Identifier"),
+            Column(heading="Found", align="right", narrow=True),
+            Column(heading="Of these in text", align="right", narrow=True),
+            Column(heading="Recall in text (at least)", align="right"),
+            Column(heading="Action"),
+            Column(heading="Left", align="right", narrow=True),
+        ],
+        rows=rows,
+        evidence=book.quote(evidence.id),
+        note=attached(book, evidence, table, printed=len(rows)),
+        wide=True,
+    )
+    return [
+        *measurements(book, evidence, evidence.measurements),
+        *_before_after(book, evidence, table),
+        block,
+    ]
+
+
+def _before_after(book: Book, evidence: Evidence, table: Table) -> list[ChartBlock]:
+    pairs = list(zip(_whole(table, "found"), _whole(table, "residual"), strict=True))
+    shown = [i for i, pair in enumerate(pairs) if any(pair)]
+    if not shown:
+        return []
+    cells = [
+        [book.cell(evidence, table, i, c) for c in ("identifier", "found", "residual")]
+        for i in shown
+    ]
+    return [
+        ChartBlock(
+            title="Identifiers before and after, by class.",
+            chart=before_after(
+                [(str(name), *pairs[i]) for i, (name, *_) in zip(shown, cells, strict=True)],
+                width=453.0,
+                label_width=196.0,
+            ),
+            texts=[text for row in cells for text in row],
+            how="How to read it: the ring is what was found in the raw table, the dot what the "
+            "search of the output found. Classes with neither are left out.",
+            evidence=book.quote(evidence.id),
+            wide=True,
+        )
+    ]
+
+
+def _class_row(book: Book, evidence: Evidence, table: Table, row: int) -> list[Cell]:
+    def cell(column: str, digits: int = 3) -> Text:
+        return book.cell(evidence, table, row, column, digits=digits)
+
+    found: Text = cell("recall_in_text")
+    if table.rows[row][table.columns.index("recall_at_least")] is not None:
+        found = Line(found, " (", cell("recall_at_least"), ")")
+    return [
+        cell("class"), cell("identifier"), cell("found"), cell("in_text"),
+        found, cell("action"), cell("residual"),
+    ]  # fmt: skip
+
+
+def _table(evidence: Evidence, name: str, columns: tuple[str, ...]) -> Table | None:
+    found = next((t for t in evidence.tables if t.name == name), None)
+    return found if found is not None and set(columns) <= set(found.columns) else None
+
+
+def _floats(table: Table, column: str) -> list[float]:
+    return [float(c) for c in table.column(column) if isinstance(c, int | float)]
+
+
+def _whole(table: Table, column: str) -> list[int]:
+    return [c if isinstance(c, int) else 0 for c in table.column(column)]
