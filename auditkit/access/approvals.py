@@ -213,6 +213,7 @@ class Book:
         self.creators: dict[tuple[str, str], str] = {}
         self.run_owners: dict[str, str] = {}
         self.policy = ""
+        self.policy_approved: datetime | None = None
         self.next_index = 0
         self._done: set[str] = set()
 
@@ -284,6 +285,7 @@ class Book:
             self.run_owners.setdefault(str(payload.get("run")), str(payload.get("user")))
         elif kind == POLICY:
             self.policy = str(payload.get("policy_digest"))
+            self.policy_approved = _time(payload.get("approved"))
         elif kind in (APPROVED, REJECTED):
             request = self.requests.get(str(payload.get("request")))
             user = str(payload.get("user"))
@@ -379,3 +381,12 @@ def target_from(payload: dict[str, Any]) -> Target:
         kind=str(payload.get("kind")),
         name=folded(str(payload.get("name"))),
     )
+
+
+def _time(text: Any) -> datetime | None:
+    """A time with its zone; None for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -7,74 +7,53 @@ behind everyone's back does not match the seal, and the policy before it stays i
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-import threading
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from auditkit.access.control import FILES, AccessControl, read_texts
-from auditkit.canonical import Digest, digest_of, parse_json
-from auditkit.errors import AccessDeniedError, InputError, OutputError, PolicyError
+from auditkit.access.seal import Approvers, Seal, parse_seal
+from auditkit.access.source import PolicyInForce, Sealed
+from auditkit.canonical import Digest, digest_of
+from auditkit.errors import OutputError, PolicyError
 from auditkit.resources import data_path
+from auditkit.signing.private_keys import PrivateKey
 
 SEAL: Final = "seal.json"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seal:
-    """Who put which policy into force.
-
-    Attributes:
-        digest: Of the policy's files.
-        author: Who wrote the change.
-        approver: Who approved it; somebody else.
-        approved: When, as ISO 8601.
-    """
-
-    digest: Digest
-    author: str
-    approver: str
-    approved: str
-
-    def to_json(self) -> dict[str, str]:
-        """As the file holds it."""
-        return {
-            "digest": str(self.digest),
-            "author": self.author,
-            "approver": self.approver,
-            "approved": self.approved,
-        }
-
-
-def seal_policy(folder: str | Path, *, author: str, approver: str, now: datetime) -> Seal:
+def seal_policy(
+    folder: str | Path,
+    *,
+    author: str,
+    approver: str,
+    now: datetime,
+    key: PrivateKey | None = None,
+) -> Seal:
     """Puts the draft in a folder into force.
 
     Args:
         folder: Holds the policy's files.
         author: Who wrote the change.
         approver: Who approves it.
-        now: The time.
+        now: The time, with its zone.
+        key: The approver's, to sign the seal; None: it stays unsigned.
 
     Raises:
         AccessDeniedError: If the approver is the author.
         PolicyError: If the draft is wrong.
+        KeyFileError: If the key cannot be used.
     """
-    if author.strip().casefold() == approver.strip().casefold():
-        raise AccessDeniedError(
-            "A policy is approved by somebody else than its author.",
-            remedy="ask a second person to approve it",
-        )
     texts = read_texts(folder)
-    AccessControl.from_texts(texts)
     seal = Seal(
         digest=files_digest(texts), author=author, approver=approver, approved=now.isoformat()
     )
-    write_whole(Path(folder) / SEAL, json.dumps(seal.to_json(), indent=1) + "\n")
-    return seal
+    AccessControl.from_texts(texts)
+    text = seal.to_text(key)
+    write_whole(Path(folder) / SEAL, text)
+    return parse_seal(text)
 
 
 def read_seal(folder: str | Path) -> Seal | None:
@@ -82,23 +61,14 @@ def read_seal(folder: str | Path) -> Seal | None:
 
     Raises:
         PolicyError: If it cannot be read.
+        VerificationError: If its signature does not verify.
     """
     try:
-        data = (Path(folder) / SEAL).read_bytes()
+        return parse_seal((Path(folder) / SEAL).read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise PolicyError("The policy's seal cannot be read.") from error
-    try:
-        found = parse_json(data)
-        seal = Seal(**{**found, "digest": Digest.parse(found["digest"])})
-    except (InputError, TypeError, KeyError, AttributeError) as error:
-        raise PolicyError(
-            "The policy's seal is malformed.", remedy="auditkit access approve makes it anew"
-        ) from error
-    if seal.author.strip().casefold() == seal.approver.strip().casefold():
-        raise PolicyError("The policy was approved by its own author.")
-    return seal
 
 
 def files_digest(texts: dict[str, str]) -> Digest:
@@ -106,66 +76,45 @@ def files_digest(texts: dict[str, str]) -> Digest:
     return digest_of("access-policy-files/v1", {name: texts[name] for name in FILES})
 
 
-class PolicyFolder:
-    """The policy in force, followed as it changes; safe between threads.
+def read_sealed(folder: str | Path) -> Sealed:
+    """The policy in a folder, which must be the sealed one.
+
+    Raises:
+        PolicyError: If there is no seal, the files are not the sealed ones, or are wrong.
+        VerificationError: If the seal's signature does not verify.
+    """
+    seal, texts = read_seal(folder), read_texts(folder)
+    if seal is None or files_digest(texts) != seal.digest:
+        raise PolicyError(
+            "The access policy is not sealed, or was changed since.",
+            remedy="let somebody else than its author run: auditkit access approve",
+        )
+    return AccessControl.from_texts(texts), seal
+
+
+def follow_folder(folder: str | Path, *, approvers: Approvers | None = None) -> PolicyInForce:
+    """The policy in force in a folder, followed as it changes.
 
     Args:
         folder: Holds the policy's files and their seal.
+        approvers: Whose signatures count; None: none is required.
 
     Raises:
         PolicyError: If there is no seal, or the files are not the sealed ones, or are wrong.
+        VerificationError: If the seal is not signed as required.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
-        self._lock = threading.Lock()
-        self._stamp = self._stamps()
-        loaded = self._load()
-        if loaded is None:
-            raise PolicyError(
-                "The access policy is not sealed, or was changed since.",
-                remedy="let somebody else than its author run: auditkit access approve",
-            )
-        self.in_force: tuple[AccessControl, Seal] = loaded
-        self.draft_differs = False
-
-    def current(self) -> tuple[AccessControl, Seal]:
-        """The policy in force and its seal.
-
-        A changed folder is read by one thread, while the others go on with what is in force.
-        """
-        stamp = self._stamps()
-        if stamp != self._stamp and self._lock.acquire(blocking=False):
-            try:
-                loaded = self._load()
-                self.draft_differs = loaded is None
-                if loaded is not None:
-                    self.in_force = loaded
-                self._stamp = stamp
-            finally:
-                self._lock.release()
-        return self.in_force
-
-    def _load(self) -> tuple[AccessControl, Seal] | None:
-        try:
-            seal, texts = read_seal(self._folder), read_texts(self._folder)
-            if seal is None or files_digest(texts) != seal.digest:
-                return None
-            return AccessControl.from_texts(texts), seal
-        except PolicyError:
-            if hasattr(self, "in_force"):
-                return None
-            raise
-
-    def _stamps(self) -> tuple[Any, ...]:
+    def stamp() -> tuple[Any, ...]:
         found: list[Any] = []
         for name in (*FILES, SEAL):
             try:
-                status = os.stat(self._folder / name)  # noqa: PTH116 (half the time of Path.stat)
+                status = os.stat(Path(folder) / name)  # noqa: PTH116 (half of Path.stat's time)
                 found.append((status.st_mtime_ns, status.st_size, status.st_ino))
             except OSError:
                 found.append(None)
         return tuple(found)
+
+    return PolicyInForce(stamp, lambda: read_sealed(folder), approvers=approvers or {})
 
 
 def start_policy(folder: str | Path) -> Path:

@@ -2,12 +2,15 @@
 
 Rows hold tokens, one column each, and come back through the same strict reading as a file: a name
 with a comma is refused, not split into a rule of its own, as the usual adapters do. A version's
-digest covers its rules, settings, model and the digest before it, and is checked on loading.
+digest covers its rules, settings, model and the digest before it, and is checked on loading; its
+seal is kept beside it, signed by its approver where that is asked for.
 
 Example:
+    >>> from datetime import UTC
     >>> from auditkit.access.control import read_texts
     >>> store = SqlPolicyStore("sqlite://")
-    >>> store.publish(read_texts(None), author="adam", approver="paula", now=datetime(2026, 1, 1))
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> store.publish(read_texts(None), author="adam", approver="paula", now=now)
     1
     >>> store.load().decide("eve", "model:promote", "models/x/aliases/champion").allowed
     False
@@ -27,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    func,
     insert,
     select,
 )
@@ -35,9 +39,12 @@ from sqlalchemy.pool import StaticPool
 
 from auditkit.access.control import AccessControl
 from auditkit.access.rules import Grant, Rule, Rules, grant_from, parse_rules, rule_from
+from auditkit.access.seal import Approvers, Seal, parse_seal
 from auditkit.access.settings import parse_settings
+from auditkit.access.source import PolicyInForce, Sealed
 from auditkit.canonical import Digest, digest_of
-from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
+from auditkit.errors import InputError, PolicyError, VerificationError
+from auditkit.signing.private_keys import PrivateKey
 
 _METADATA: Final = MetaData()
 _POLICIES: Final = Table(
@@ -51,6 +58,7 @@ _POLICIES: Final = Table(
     Column("approved", String(40), nullable=False),
     Column("model", Text, nullable=False),
     Column("settings", Text, nullable=False),
+    Column("seal", Text, nullable=False),
 )
 _TOKENS: Final = ("v0", "v1", "v2", "v3", "v4")
 _RULES: Final = Table(
@@ -102,14 +110,23 @@ class SqlPolicyStore:
                 "The policy's database cannot be opened.", remedy="check its URL and that it runs"
             ) from error
 
-    def publish(self, texts: dict[str, str], *, author: str, approver: str, now: datetime) -> int:
+    def publish(
+        self,
+        texts: dict[str, str],
+        *,
+        author: str,
+        approver: str,
+        now: datetime,
+        key: PrivateKey | None = None,
+    ) -> int:
         """Adds a version, whole or not at all.
 
         Args:
             texts: The policy's files, as `auditkit.access.control.read_texts` gives them.
             author: Who wrote it.
             approver: Who approves it.
-            now: The time.
+            now: The time, with its zone.
+            key: The approver's, to sign the version; None: it stays unsigned.
 
         Returns:
             The version's number.
@@ -117,9 +134,8 @@ class SqlPolicyStore:
         Raises:
             AccessDeniedError: If the approver is the author.
             PolicyError: If the policy is wrong, or somebody else published meanwhile.
+            KeyFileError: If the key cannot be used.
         """
-        if author.strip().casefold() == approver.strip().casefold():
-            raise AccessDeniedError("A policy is approved by somebody else than its author.")
         AccessControl.from_texts(texts)
         rules = parse_rules(texts["policy.csv"])
         rows = [("p", *rule.tokens) for rule in rules.rules]
@@ -141,8 +157,14 @@ class SqlPolicyStore:
                     "model": texts["model.conf"],
                     "settings": texts["access.yaml"],
                 }
-                digest = str(_digest(head, rows))
-                connection.execute(insert(_POLICIES), {**head, "digest": digest})
+                seal = Seal(
+                    digest=_digest(head, rows),
+                    author=author,
+                    approver=approver,
+                    approved=now.isoformat(),
+                )
+                kept = {"digest": str(seal.digest), "seal": seal.to_text(key)}
+                connection.execute(insert(_POLICIES), {**head, **kept})
                 connection.execute(
                     insert(_RULES),
                     [_row(version, position, row) for position, row in enumerate(rows, start=1)],
@@ -154,7 +176,33 @@ class SqlPolicyStore:
         return int(version)
 
     def load(self, version: int | None = None) -> AccessControl:
-        """A version of the policy, checked against its digest and its predecessor's.
+        """As `read`, without the seal."""
+        return self.read(version)[0]
+
+    def follow(self, *, approvers: Approvers | None = None) -> PolicyInForce:
+        """The last version, followed as others are published.
+
+        Args:
+            approvers: Whose signatures count; None: none is required.
+
+        Raises:
+            PolicyError: If there is none, or it is wrong.
+            VerificationError: If it is not what was approved, or not signed as required.
+        """
+        return PolicyInForce(self._last, self.read, approvers=approvers or {})
+
+    def _last(self) -> int | None:
+        try:
+            with self._engine.connect() as connection:
+                last: int | None = connection.execute(
+                    select(func.max(_POLICIES.c.version))
+                ).scalar()
+                return last
+        except SQLAlchemyError as error:
+            raise InputError("The policy's database cannot be read.") from error
+
+    def read(self, version: int | None = None) -> Sealed:
+        """A version of the policy and its seal, checked against its digest and its predecessor's.
 
         Args:
             version: Its number; None: the last.
@@ -186,9 +234,10 @@ class SqlPolicyStore:
                 f"Version {head['version']} of the access policy is not what was approved.",
                 remedy="find out who wrote to the database",
             )
-        return AccessControl(
+        access = AccessControl(
             _rules(rows), parse_settings(head["settings"]), model=str(head["model"])
         )
+        return access, _sealed(dict(head))
 
     def history(self) -> tuple[PolicyVersion, ...]:
         """Every version, the first first."""
@@ -219,6 +268,17 @@ def _row(version: int, position: int, row: tuple[str, ...]) -> dict[str, Any]:
         "kind": kind,
         **dict(zip(_TOKENS, padded, strict=True)),
     }
+
+
+def _sealed(head: dict[str, Any]) -> Seal:
+    seal = parse_seal(head["seal"])
+    said = (str(seal.digest), seal.author, seal.approver, seal.approved)
+    if said != tuple(head[name] for name in ("digest", "author", "approver", "approved")):
+        raise VerificationError(
+            f"The seal of version {head['version']} of the access policy is another's.",
+            remedy="find out who wrote to the database",
+        )
+    return seal
 
 
 def _digest(head: dict[str, Any], rows: list[tuple[str, ...]]) -> Digest:

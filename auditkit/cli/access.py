@@ -18,6 +18,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli.console import harmless, say
+from auditkit.cli.keys import Folder as KeyFolder
+from auditkit.cli.keys import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError
 
 FOUND: Final = 10
@@ -101,9 +103,18 @@ def approve(
     by: By,
     author: Annotated[str, typer.Option("--author", help="Who wrote the draft.")] = "",
     policy: Folder = _FOLDER,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign it with your statement key; see auditkit keys.")
+    ] = False,
+    keys: KeyFolder = None,
+    passphrase_file: PassphraseFile = None,
+    database: Annotated[
+        str, typer.Option("--database", help="Publish it in a database too; its URL.")
+    ] = "",
 ) -> None:
     """Puts a draft that somebody else wrote into force."""
     from auditkit.access import AccessControl
+    from auditkit.access.control import read_texts
     from auditkit.access.folder import read_seal, seal_policy
 
     written = author or _author(policy)
@@ -114,9 +125,59 @@ def approve(
     if read_seal(policy) is None or not draft.rules.users:
         say("This is the first seal of this policy: compare it with who should have which role.")
     draft.require(by, "policy:approve", "policy")
-    seal = seal_policy(policy, author=written, approver=by, now=datetime.now(UTC))
+    store = open_store(keys, passphrase_file) if sign else None
+    named: dict[str, Any] = {
+        "author": written,
+        "approver": by,
+        "now": datetime.now(UTC),
+        "key": store.report_signer().statement_key if store else None,
+    }
+    if database:
+        from auditkit.access.sql import SqlPolicyStore
+
+        published = SqlPolicyStore(database).publish(read_texts(policy), **named)
+        say(f"Version {published} is in the database.")
+    seal = seal_policy(policy, **named)
     (policy / _AUTHOR).unlink(missing_ok=True)
     say(f"In force: {draft.policy_digest}, by {seal.author}, approved by {seal.approver}.")
+    if seal.key:
+        say(f"Signed by {seal.key}; the server's settings name it: approvers: {{{by}: [...]}}")
+
+
+@app.command()
+def verify(
+    policy: Folder = _FOLDER,
+    approver: Annotated[
+        list[str] | None,
+        typer.Option("--approver", help="Whose key is whose, as paula=sha256:...; repeatable."),
+    ] = None,
+    database: Annotated[
+        str, typer.Option("--database", help="Verify every version in a database; its URL.")
+    ] = "",
+) -> None:
+    """Checks that a policy is what somebody else than its author approved. Exit code 12 if not."""
+    from auditkit.access.folder import read_sealed
+
+    approvers: dict[str, list[str]] = {}
+    for pair in approver or ():
+        name, equals, fingerprint = pair.partition("=")
+        if not equals:
+            raise InputError("An approver has a name and a key.", remedy="write NAME=sha256:...")
+        approvers.setdefault(name, []).append(fingerprint)
+    if database:
+        from auditkit.access.sql import SqlPolicyStore
+
+        store = SqlPolicyStore(database)
+        found = [store.read(version.version) for version in store.history()]
+    else:
+        found = [read_sealed(policy)]
+    for access, seal in found:
+        seal.require(approvers)
+        print(f"{access.policy_digest}")
+        print(f"  written by {harmless(seal.author)}, approved by {harmless(seal.approver)}")
+        print(f"  on {seal.approved}, {f'signed by {seal.key}' if seal.key else 'not signed'}")
+    if not approvers:
+        say("Whose keys these are was not checked: give --approver NAME=sha256:...")
 
 
 @app.command()

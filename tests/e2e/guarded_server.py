@@ -53,6 +53,7 @@ class Workplace:
         access: Replaces the policy's settings file.
         extra_rules: Lines to add to the policy.
         store: The backend store's URI; a SQLite file unless given.
+        policy: Where the server finds its policy; the folder unless given.
     """
 
     def __init__(
@@ -63,18 +64,18 @@ class Workplace:
         access: str | None = None,
         extra_rules: str = "",
         store: str | None = None,
+        policy: str = "access",
     ) -> None:
         self.folder = folder
         self.store = store or f"sqlite:///{folder}/mlflow.db"
-        policy = folder / "access"
-        policy.mkdir()
+        (folder / "access").mkdir()
         texts = read_texts(None)
         texts["policy.csv"] += "".join(f"g, {u}, role:{r}, *\n" for u, r in USERS.items())
         texts["policy.csv"] += extra_rules
         if access is not None:
             texts["access.yaml"] = access
         for name, text in texts.items():
-            (policy / name).write_text(text)
+            (folder / "access" / name).write_text(text)
         self.seal()
         kept = hash_password(PASSWORD)
         write_users(folder / "users.json", dict.fromkeys([*USERS, "nobody", "dex"], kept))
@@ -86,7 +87,7 @@ class Workplace:
         )
         (folder / "log.pem").write_bytes(pem)
         (folder / "server.yaml").write_text(
-            "access: access\nlog: {url: 'sqlite:///ledger.db', key: log.pem}\n"
+            f"access: {policy}\nlog: {{url: 'sqlite:///ledger.db', key: log.pem}}\n"
             "basic: {users: users.json}\n" + settings
         )
         _write_entry_points(folder / "site")

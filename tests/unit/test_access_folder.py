@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditkit.access.folder import PolicyFolder, read_seal, seal_policy, start_policy
+from auditkit.access.folder import follow_folder, read_seal, seal_policy, start_policy
 from auditkit.errors import AccessDeniedError, OutputError, PolicyError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -25,15 +25,15 @@ def seal(folder):
 
 def test_a_draft_is_not_in_force_until_it_is_sealed(folder):
     with pytest.raises(PolicyError, match="not sealed"):
-        PolicyFolder(folder)
+        follow_folder(folder)
     seal(folder)
-    followed = PolicyFolder(folder)
+    followed = follow_folder(folder)
     before, _ = followed.current()
     policy = folder / "policy.csv"
     policy.write_text(policy.read_text() + "p, eve, *, **, *, allow\n")
     access, _ = followed.current()
     assert access is before
-    assert followed.draft_differs
+    assert "changed since" in followed.refused
     assert not access.decide("eve", "model:promote", "models/x/aliases/champion")
     seal(folder)
     access, _ = followed.current()
@@ -42,7 +42,7 @@ def test_a_draft_is_not_in_force_until_it_is_sealed(folder):
 
 def test_a_broken_draft_changes_nothing(folder):
     seal(folder)
-    followed = PolicyFolder(folder)
+    followed = follow_folder(folder)
     before, _ = followed.current()
     for name, text in [("policy.csv", "nonsense"), ("seal.json", "{"), ("access.yaml", "x: [")]:
         original = (folder / name).read_text()
@@ -75,7 +75,7 @@ def test_no_request_is_judged_by_half_a_policy(folder):
     ]
     policy.write_text(texts[0])
     seal(folder)
-    followed = PolicyFolder(folder)
+    followed = follow_folder(folder)
     stop = threading.Event()
     wrong: list[tuple[bool, bool]] = []
     judged = [0]

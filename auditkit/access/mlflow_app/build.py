@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from auditkit.access.authentication import Authenticator, Caller, Credentials, read_basic
-from auditkit.access.folder import PolicyFolder
+from auditkit.access.folder import follow_folder
 from auditkit.access.log import DecisionLog, Recorder
 from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
 from auditkit.access.mlflow_app.flask_hooks import guard
@@ -19,6 +19,8 @@ from auditkit.access.mlflow_app.native import NativeGate
 from auditkit.access.mlflow_app.routes import add_routes
 from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
 from auditkit.access.snapshot import refuse_superseded_casbin
+from auditkit.access.source import PolicyInForce
+from auditkit.access.sql import SqlPolicyStore
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
@@ -39,11 +41,11 @@ def build(*, composed: bool) -> Any:
     internals.refuse_other_releases()
     refuse_superseded_casbin()
     settings = read_settings(Path(os.environ.get(SETTINGS, "auditkit-server.yaml")))
-    folder = PolicyFolder(settings.access)
-    _refuse_without_administrator(folder)
+    policy = _follow(settings)
+    _refuse_without_administrator(policy)
     flask_app = internals.flask_application()
     _refuse_unknown_changes(flask_app)
-    gate = Gate(folder, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
+    gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
     ways = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
     if composed:
@@ -92,6 +94,12 @@ def _mlflow_password(shown: Credentials) -> Caller | None:
     return Caller(known[0], "mlflow")
 
 
+def _follow(settings: ServerSettings) -> PolicyInForce:
+    if "://" in settings.access:
+        return SqlPolicyStore(settings.access).follow(approvers=settings.approvers)
+    return follow_folder(settings.access, approvers=settings.approvers)
+
+
 def _open_log(settings: ServerSettings) -> DecisionLog:
     path = Path(settings.log.key)
     former: tuple[NoteVerifier, ...] = ()
@@ -113,8 +121,8 @@ def _open_log(settings: ServerSettings) -> DecisionLog:
     )
 
 
-def _refuse_without_administrator(folder: PolicyFolder) -> None:
-    access, _ = folder.current()
+def _refuse_without_administrator(policy: PolicyInForce) -> None:
+    access, _ = policy.current()
     if not any(access.decide(user, "policy:approve", "policy") for user in access.rules.users):
         raise PolicyError(
             "Nobody may approve the access policy, so nobody could ever change it again.",

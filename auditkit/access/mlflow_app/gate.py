@@ -17,15 +17,15 @@ from typing import Final
 from auditkit.access.approvals import FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.authentication import Caller
 from auditkit.access.control import AccessControl, Decision, decide_under
-from auditkit.access.folder import PolicyFolder
 from auditkit.access.log import Recorder
 from auditkit.access.mlflow_app.internals import Stores
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.promotions import Entries, Promotions
-from auditkit.access.mlflow_app.refusals import RefusedError, denied, unlogged
+from auditkit.access.mlflow_app.refusals import RefusedError, denied, unavailable, unlogged
+from auditkit.access.source import PolicyInForce
 from auditkit.access.vocabulary import model_object, segment
 from auditkit.canonical import Json
-from auditkit.errors import LedgerError
+from auditkit.errors import AuditkitError, LedgerError
 
 DECISION: Final = "access.decision"
 
@@ -57,7 +57,7 @@ class Gate:
     """Judges requests.
 
     Args:
-        folder: The policy in force.
+        policy: The policy in force.
         recorder: Writes to the log.
         stores: What the server knows.
         clock: The time, UTC.
@@ -65,13 +65,13 @@ class Gate:
 
     def __init__(
         self,
-        folder: PolicyFolder,
+        policy: PolicyInForce,
         recorder: Recorder,
         stores: Stores,
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        self.folder = folder
+        self.policy = policy
         self.recorder = recorder
         self.stores = stores
         self.clock = clock
@@ -224,17 +224,33 @@ class Gate:
         ).allowed
 
     def _policy(self) -> AccessControl:
-        access, seal = self.folder.current()
-        digest = str(access.policy_digest)
-        if self.promotions.policy != digest:
-            try:
-                with self.promotions.lock:
-                    if self.promotions.book().policy != digest:
-                        self.recorder.now(POLICY, {"policy_digest": digest, **seal.to_json()})
-                    self.promotions.settle()
-            except LedgerError as error:
-                raise unlogged() from error
+        try:
+            access, _ = self.policy.current()
+            if self.promotions.policy != str(access.policy_digest):
+                access = self._activated()
+        except LedgerError as error:
+            raise unlogged() from error
+        except RefusedError:
+            raise
+        except AuditkitError as error:
+            raise unavailable("the access policy cannot be read") from error
         return access
+
+    def _activated(self) -> AccessControl:
+        """Logs that a policy has come into force, and settles what was left begun."""
+        with self.promotions.lock:
+            access, seal = self.policy.current(wait=True)
+            book = self.promotions.book()
+            if book.policy != str(access.policy_digest):
+                if book.policy_approved and seal.time < book.policy_approved:
+                    raise unavailable(
+                        "the access policy is older than the one that was in force; it has to be "
+                        "approved anew"
+                    )
+                payload: dict[str, Json] = {"policy_digest": str(access.policy_digest)}
+                self.recorder.now(POLICY, {**payload, **seal.to_json()})
+            self.promotions.settle()
+            return access
 
     def _refusal(
         self, access: AccessControl, user: str, plan: Plan, decisions: list[Decision]

@@ -25,8 +25,11 @@ def denied(message: str) -> RefusedError:
     return RefusedError(403, "PERMISSION_DENIED", message)
 
 
+def unavailable(message: str) -> RefusedError:
+    """A refusal because the server cannot do its part."""
+    return RefusedError(503, "TEMPORARILY_UNAVAILABLE", message)
+
+
 def unlogged() -> RefusedError:
     """A refusal because the decision could not be logged."""
-    return RefusedError(
-        503, "TEMPORARILY_UNAVAILABLE", "the decision could not be logged, so nothing was done"
-    )
+    return unavailable("the decision could not be logged, so nothing was done")

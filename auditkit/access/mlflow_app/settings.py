@@ -72,7 +72,11 @@ class ServerSettings(Document):
     """The file that AUDITKIT_SERVER names.
 
     Attributes:
-        access: Folder of the access policy, with its seal.
+        access: Folder of the access policy, with its seal; or the URL of a database that
+            `auditkit access approve --database` writes to, as `postgresql+psycopg://host/name`.
+        approvers: Names of those whose signature puts a policy into force, each with the
+            fingerprints of their statement keys, as `auditkit keys list` shows them. Empty: no
+            signature is required.
         log: Where decisions are logged.
         basic: Names and passwords.
         proxy: A trusted proxy's header.
@@ -81,6 +85,7 @@ class ServerSettings(Document):
     """
 
     access: Text
+    approvers: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
     log: LogSettings
     basic: BasicSettings | None = None
     proxy: ProxySettings | None = None
@@ -113,14 +118,15 @@ def read_settings(path: Path) -> ServerSettings:
     def below(name: str) -> str:
         return str(base / name)
 
-    prefix = "sqlite:///"
-    url = found.log.url
-    if url.startswith(prefix):
-        url = prefix + below(url.removeprefix(prefix))
+    def located(url: str) -> str:
+        prefix = "sqlite:///"
+        return prefix + below(url.removeprefix(prefix)) if url.startswith(prefix) else url
+
+    log = {"url": located(found.log.url), "key": below(found.log.key)}
     return found.model_copy(
         update={
-            "access": below(found.access),
-            "log": found.log.model_copy(update={"url": url, "key": below(found.log.key)}),
+            "access": located(found.access) if "://" in found.access else below(found.access),
+            "log": found.log.model_copy(update=log),
             "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
             "alert": below(found.alert) if found.alert else "",
         }
