@@ -18,8 +18,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli.console import harmless, say
-from auditkit.cli.keys import Folder as KeyFolder
-from auditkit.cli.keys import PassphraseFile, open_store
+from auditkit.cli.signing_options import Folder as KeyFolder
+from auditkit.cli.signing_options import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError
 
 FOUND: Final = 10
