@@ -6,21 +6,27 @@ for a hundred.
 
 Why not the percentiles of the replicated maximum: a largest gap is never negative and its
 replicates are larger still, so where groups do not differ at all the percentile interval covers
-the truth in 0 of 100 samples. Instead the replicates give the *critical value*: how many standard
-errors the most extreme of all gaps strays in `level` of the samples. Every gap gets an interval
-that wide, and as all of them hold at once, so does the one of the largest gap. It covers at least
-its level and is long where many groups are compared.
+the truth in 0 of 100 samples. Instead each end is reasoned for itself. The upper end is passed only
+if the pair with the truly largest gap passes its own, so it makes no allowance for the others. The
+lower end is passed if any pair does, so it allows for all pairs that may be the largest: the
+replicates give the *critical value*, how many standard errors the farthest of these strays. Where
+several pairs tie the upper end is hardly ever passed, so the lower end has the larger share of what
+may go wrong. It is 0 unless groups differ at all by the test of all pairs at once. The interval
+covers about its level where there is no gap or where one stands out, and more, up to 99 of 100,
+where all gaps are small but not 0.
 
 Laws: the same counts and seed give the same replicates; the seed is always given.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 6; Romano and Wolf,
-Econometrica 73 (2005) 1237-1282, on the critical value of a maximum.
+Econometrica 73 (2005) 1237-1282, on the critical value of a maximum; Romano, Shaikh and Wolf,
+Econometrica 82 (2014) 1979-2002, on selecting first what may be the largest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +44,12 @@ from auditkit.measures.stats import (
 )
 
 _BLOCK = 1 << 21  # numbers held at a time
+
+# How much of the probability that an interval of a largest gap fails lies at its lower end.
+LOWER_SHARE: Final = 0.7
+# A pair may be the one of the largest gap if so many simultaneous half-widths more would make it
+# that. With fewer, ties are left out and intervals too short; with more, they are too long.
+_REACH: Final = 0.7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,33 +169,50 @@ def largest_gap(
     usable = [np.flatnonzero(~np.isnan(f.value)) for f in found]
     if any(len(u) < 2 for u in usable):
         return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
-    critical, p_value = _critical_value(found, usable, replicated, level, ratio=ratio)
-    wide = float(2 * special.ndtr(critical) - 1)
-    gaps = []
-    for metric, use in zip(metrics, usable, strict=True):
-        estimates = estimate(metric, wide).take(use)
-        gaps.append((*_pairwise(estimates, ratio=ratio), use))
-    best = min(gaps, key=lambda g: g[0].min()) if ratio else max(gaps, key=lambda g: g[0].max())
-    value, _, _, use = best
+    scaled = [
+        _Scaled.of(estimates.take(use), replicated[:, use], ratio=ratio)
+        for estimates, use in zip(found, usable, strict=True)
+    ]
+    critical = _critical_values(scaled, level)
+
+    def pairs_at(width: float) -> list[tuple[Array, Array, Array]]:
+        wide = float(2 * special.ndtr(width) - 1)
+        return [
+            _pairwise(estimate(metric, wide).take(use), ratio=ratio)
+            for metric, use in zip(metrics, usable, strict=True)
+        ]
+
+    every, near, far = (
+        pairs_at(width) for width in (critical.every_pair, critical.near_end, critical.far_end)
+    )
+    values_of = [value for value, _, _ in every]
+    which = int(
+        np.argmin([v.min() for v in values_of])
+        if ratio
+        else np.argmax([v.max() for v in values_of])
+    )
+    value, use = values_of[which], usable[which]
     if np.isnan(value).all() or not np.isfinite(value).any():
         return Gap(estimate=Estimate.undefined(n, "no group has a rate above 0"))
     first, second = np.unravel_index(value.argmin() if ratio else value.argmax(), value.shape)
     if ratio:
-        lower = min(float(np.nanmin(g[1])) for g in gaps)
-        upper = min(1.0, *(float(np.nanmin(g[2])) for g in gaps))
+        shown = min(float(np.nanmin(high)) for _, _, high in every) < 1
+        lower = min(float(np.nanmin(low)) for _, low, _ in far)
+        upper = min(1.0, *(float(np.nanmin(high)) for _, _, high in near)) if shown else 1.0
         pair = (int(use[first]), int(use[second]))
     else:
-        lower = max(0.0, float(np.max([g[1].max() for g in gaps])))
-        upper = float(np.max([g[2].max() for g in gaps]))  # NaN where one end is unbounded
+        shown = max(float(low.max()) for _, low, _ in every) > 0
+        lower = max(0.0, *(float(low.max()) for _, low, _ in near)) if shown else 0.0
+        upper = float(np.max([high.max() for _, _, high in far]))  # NaN where an end is unbounded
         if all(f.unit == "proportion" for f in found):
             upper = float(np.minimum(upper, 1.0))
         pair = (int(use[second]), int(use[first]))
-    method = f"simultaneous, {len(replicated):,} replicates"
+    method = f"over all pairs that may be the largest, {len(replicated):,} replicates"
     extreme = float(value[first, second])
     return Gap(
         estimate=Estimate.of(extreme, n, (lower, upper), level=level, method=method),
         groups=pair if first != second else (),
-        p_value=p_value,
+        p_value=critical.p_value,
     )
 
 
@@ -205,34 +234,95 @@ def critical_value(
     return max(normal_quantile(level), float(np.quantile(extreme, level)))
 
 
-def _critical_value(
-    found: list[Estimates],
-    usable: list[npt.NDArray[np.intp]],
-    replicated: Array,
-    level: float,
-    *,
-    ratio: bool,
-) -> tuple[float, float]:
-    """The critical value of all pairs at once, and the p-value of the widest gap."""
-    extreme, observed = np.zeros(len(replicated)), 0.0
-    for estimates, use in zip(found, usable, strict=True):
-        value, error = estimates.value[use], _errors(estimates)[use]
-        drawn = values(replicated[:, use], estimates.name)
-        if ratio:  # on the log scale, where ratios are differences
-            shift = 0.5 / np.maximum(estimates.trials[use], 1.0)
+@dataclass(frozen=True, kw_only=True)
+class _Scaled:
+    """A rate by group on the scale on which groups are compared: its own, or the log for ratios.
+
+    Attributes:
+        value: Shape `(groups,)`.
+        error: Standard errors.
+        strayed: Replicates less the value, shape `(groups, replicates)`.
+    """
+
+    value: Array
+    error: Array
+    strayed: Array
+
+    @classmethod
+    def of(cls, estimates: Estimates, replicated: Array, *, ratio: bool) -> _Scaled:
+        """From a metric by group and the replicated counts."""
+        value, error = estimates.value, _errors(estimates)
+        drawn = values(replicated, estimates.name)
+        if ratio:
+            shift = 0.5 / np.maximum(estimates.trials, 1.0)
             error = error / (value + shift)
             drawn, value = np.log(drawn + shift), np.log(value + shift)
-        strayed = np.ascontiguousarray((np.where(np.isfinite(drawn), drawn, value) - value).T)
-        for i in range(len(use) - 1):
-            per_error = 1 / np.hypot(error[i], error[i + 1 :])
-            gaps = np.abs(value[i] - value[i + 1 :]) * per_error
-            observed = max(observed, float(gaps.max()))
-            pairs = strayed[i + 1 :] - strayed[i]
-            np.abs(pairs, out=pairs)
-            pairs *= per_error[:, None]
-            np.maximum(extreme, pairs.max(axis=0), out=extreme)
-    p_value = (1 + int((extreme >= observed).sum())) / (1 + len(extreme))
-    return max(normal_quantile(level), float(np.quantile(extreme, level))), p_value
+        strayed = np.where(np.isfinite(drawn), drawn, value) - value
+        return cls(value=value, error=error, strayed=np.ascontiguousarray(strayed.T))
+
+    def gaps(self) -> tuple[Array, Array]:
+        """Each group's value less each other's, and its standard error: `(groups, groups)`."""
+        gap = self.value[:, None] - self.value
+        return gap, np.hypot(self.error[:, None], self.error)
+
+    def extreme(self, pairs: npt.NDArray[np.bool_]) -> Array:
+        """How many standard errors the farthest of some gaps strays upwards, each replicate.
+
+        Args:
+            pairs: Which of `gaps` count, shape `(groups, groups)`.
+        """
+        _, errors = self.gaps()
+        farthest = np.zeros(self.strayed.shape[1])
+        for i, others in enumerate(pairs):
+            if others.any():
+                strayed = (self.strayed[i] - self.strayed[others]) / errors[i, others, None]
+                np.maximum(farthest, strayed.max(axis=0), out=farthest)
+        return farthest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Critical:
+    """How many standard errors wide the intervals of gaps are.
+
+    Attributes:
+        every_pair: So that those of all pairs hold at once.
+        near_end: So that those of the pairs that may be the largest hold at the end nearer to no
+            gap.
+        far_end: So that one pair's holds at the other end.
+        p_value: Probability of the widest gap, in standard errors, if no groups differed.
+    """
+
+    every_pair: float
+    near_end: float
+    far_end: float
+    p_value: float
+
+
+def _critical_values(scaled: list[_Scaled], level: float) -> _Critical:
+    gaps = [s.gaps() for s in scaled]
+    every = [~np.eye(len(s.value), dtype=bool) for s in scaled]
+    extreme = np.max([s.extreme(pairs) for s, pairs in zip(scaled, every, strict=True)], axis=0)
+    observed = max(
+        float((gap[pairs] / error[pairs]).max())
+        for (gap, error), pairs in zip(gaps, every, strict=True)
+    )
+    widest = float(np.quantile(extreme, level))
+    longest = max(float(gap.max()) for gap, _ in gaps)
+    contenders = [
+        pairs & (gap + _REACH * widest * error >= longest)
+        for (gap, error), pairs in zip(gaps, every, strict=True)
+    ]
+    farthest = [s.extreme(pairs) for s, pairs in zip(scaled, contenders, strict=True)]
+    may_fail = LOWER_SHARE * (1 - level)
+    return _Critical(
+        every_pair=max(normal_quantile(level), widest),
+        near_end=max(
+            float(special.ndtri(1 - may_fail)),
+            float(np.quantile(np.max(farthest, axis=0), 1 - may_fail)),
+        ),
+        far_end=float(special.ndtri(1 - (1 - level) * (1 - LOWER_SHARE))),
+        p_value=(1 + int((extreme >= observed).sum())) / (1 + len(extreme)),
+    )
 
 
 def _errors(estimates: Estimates) -> Array:

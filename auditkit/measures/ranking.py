@@ -80,7 +80,7 @@ def kolmogorov_smirnov(labels: Labels, scores: Array, *, level: float = 0.95) ->
     value = float(np.abs(above - below).max())
     width = float(special.kolmogi(1 - level)) * math.sqrt(1 / positives + 1 / (n - positives))
     interval = (max(0.0, value - width), min(1.0, value + width))
-    return Estimate.of(value, n, interval, level=level, method="Smirnov band")
+    return Estimate.of(value, n, interval, level=level, method="Smirnov band, conservative")
 
 
 def calibration_curve(
@@ -144,7 +144,8 @@ def calibration_error(
     again = (drawn[..., 1] - drawn.sum(axis=2) * typical) / n
     width = float(np.quantile(np.abs(again - gaps).sum(axis=1), level))
     interval = (max(0.0, value - width), min(1.0, value + width))
-    return Estimate.of(value, n, interval, level=level, method="band around the curve, bootstrap")
+    method = "band around the curve, bootstrap, conservative"
+    return Estimate.of(value, n, interval, level=level, method=method)
 
 
 def _bin_of(scores: Array, bins: int) -> npt.NDArray[np.intp]:
