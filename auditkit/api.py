@@ -121,6 +121,7 @@ class Audit:
         keys: KeyStore | None = None,
         options: ReportOptions | None = None,
         at: datetime | None = None,
+        retention: str = "standard",
         twin: str | Path | None = None,
     ) -> Receipt:
         """Logs the statement, renders the report with it, signs it, and writes it whole.
@@ -135,6 +136,8 @@ class Audit:
             options: Paper size and the texts that a report prints about people.
             at: The time to write into the signature; the signer's claim, attested by nobody.
                 Default: none is stated.
+            retention: How long the log keeps what it says of this audit: the name of one of
+                `auditkit.ledger.CLASSES`, as "hipaa-6y".
             twin: Where the same report goes as one HTML file for a browser, which is a copy for
                 reading and not signed. Default: nowhere.
 
@@ -155,11 +158,16 @@ class Audit:
         signing = signer if signer is not None else store.report_signer()
         chosen = options if options is not None else ReportOptions()
         if ledger is not None:
-            receipt = self._record(ledger)
+            receipt = self._record(ledger, retention)
         else:
             with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
-                receipt = self._record(log)
-        chosen = replace(chosen, signer=signing.name, fingerprint=signing.fingerprint)
+                receipt = self._record(log, retention)
+        chosen = replace(
+            chosen,
+            signer=signing.name,
+            fingerprint=signing.fingerprint,
+            signing_time=signing.time_words,
+        )
         unsigned = render(
             self.judgement,
             receipt=receipt.to_json(),
@@ -174,7 +182,7 @@ class Audit:
             write_whole(Path(twin), copy)
         return receipt
 
-    def _record(self, log: Ledger) -> Receipt:
+    def _record(self, log: Ledger, retention: str) -> Receipt:
         """Logs the gate's verdict, which a promotion may require, and then the statement."""
         from auditkit.access.verdicts import VERDICT, verdict_payload
 
@@ -186,14 +194,14 @@ class Audit:
             waived=self.verdict.waived,
             statement=str(self.digest),
         )
-        log.append(kind=VERDICT, payload=verdict)
+        log.append(kind=VERDICT, payload=verdict, retention=retention)
         entry = {
             "statement": str(self.digest),
             "report": judgement.report_id,
             "subject": f"{judgement.subject.name}/{judgement.subject.version}",
             "as_of": judgement.as_of.isoformat() if judgement.as_of else None,
         }
-        return log.append(kind="audit.statement", payload=entry)
+        return log.append(kind="audit.statement", payload=entry, retention=retention)
 
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""

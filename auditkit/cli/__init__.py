@@ -32,6 +32,7 @@ from auditkit.cli import (
     ledger,
     letter,
     registry,
+    renew,
     reperform,
     verify,
 )
@@ -86,6 +87,7 @@ app.command("run")(audit.run)
 app.command("gate")(audit.gate)
 app.command("checks")(audit.checks)
 app.command("verify")(verify.verify)
+app.command("renew")(renew.renew)
 app.command("bundle")(reperform.bundle)
 app.command("reperform")(reperform.reperform)
 app.command("diff")(reperform.diff)

@@ -54,6 +54,14 @@ def run(
         str | None,
         typer.Option(metavar="LOG", help="A log: a path or postgresql://... Default: in DIR."),
     ] = None,
+    retention: Annotated[
+        str,
+        typer.Option(
+            metavar="CLASS",
+            help="How long the log keeps what it says of the audit: standard (84 months), "
+            "hipaa-6y, ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
+        ),
+    ] = "standard",
 ) -> None:
     """Run an audit and write the signed report.
 
@@ -87,6 +95,7 @@ def run(
                 keys=store,
                 options=_options(file),
                 at=datetime.now(UTC),
+                retention=retention,
                 twin=output / "report.html",
             )
         result.append(f"log entry {receipt.index}")

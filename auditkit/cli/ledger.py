@@ -185,6 +185,16 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
 
 
 @app.command()
+def classes() -> None:
+    """Prints the retention classes: how long payloads are kept, and by which rule."""
+    from auditkit.ledger import CLASSES
+
+    for one in CLASSES:
+        kept = "for ever" if one.months is None else f"{one.months} months"
+        print(f"{one.name:<18} {kept:<10} {one.law}")
+
+
+@app.command()
 def compact(
     log: Log,
     by: By,

@@ -27,10 +27,11 @@ from auditkit.ledger.receipt import (
     verify_proof_text,
     verify_receipt,
 )
-from auditkit.ledger.retention import Destruction, Hold, RetentionClass
+from auditkit.ledger.retention import CLASSES, Destruction, Hold, RetentionClass
 from auditkit.ledger.whole import LogReport
 
 __all__ = [
+    "CLASSES",
     "Checkpoint",
     "Destruction",
     "Entry",

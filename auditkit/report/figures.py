@@ -243,6 +243,7 @@ STATED: Final = (
     "period",
     "signer",
     "fingerprint",
+    "signing_time",
 )
 
 

@@ -20,6 +20,7 @@ class ReportOptions:
         period: The period that the evidence is about; empty: the day of the audit alone.
         signer: Who signs the PDF, in words; empty: it is not signed.
         fingerprint: SHA-256 of the signer's certificate, in hexadecimal digits.
+        signing_time: Whether anyone attests the time of signing, in words; empty: not stated.
     """
 
     page_size: Literal["A4", "Letter"] = "A4"
@@ -31,3 +32,4 @@ class ReportOptions:
     period: str = ""
     signer: str = ""
     fingerprint: str = ""
+    signing_time: str = ""

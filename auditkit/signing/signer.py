@@ -186,6 +186,13 @@ class Signer:
             return "B-B"
         return "B-LTA" if self.long_term else "B-T"
 
+    @property
+    def time_words(self) -> str:
+        """Whether anyone but the signer attests the time, in words for a page."""
+        if self.timestamps is None:
+            return "unattested time (PAdES B-B)"
+        return f"time attested by a timestamp authority (PAdES {self.level})"
+
     def with_timestamps(
         self, authority: TimestampAuthority | str, *, long_term: bool = False
     ) -> Signer:

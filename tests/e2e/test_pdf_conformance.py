@@ -1,4 +1,4 @@
-"""PDF/A-3a and PDF/UA-1 by veraPDF, before and after signing, with and without timestamp."""
+"""PDF/A-3a and PDF/UA-1 by veraPDF, before and after signing, at every level of PAdES."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from auditkit.signing import LocalKey, Signer
+from auditkit.signing.long_term import extend
 from tests.support.authority import NOW, Authority, serving
+from tests.support.pki import SIGNED_AT as PKI_TIME
+from tests.support.pki import infrastructure
 from tests.support.whole_report import whole_report
 
 JUDGE = Path(__file__).parents[3] / "shared" / "tools" / "verapdf"
@@ -16,7 +19,7 @@ JUDGE = Path(__file__).parents[3] / "shared" / "tools" / "verapdf"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The same report unsigned, signed (B-B), and signed with an attested time (B-T)."""
+    """The same report unsigned, signed as B-B, B-T and B-LTA, and renewed."""
     folder = tmp_path_factory.mktemp("pdf")
     whole = whole_report()
     authority = Authority()
@@ -28,6 +31,11 @@ def files(tmp_path_factory):
             "signed.pdf": whole.signed,
             "timestamped.pdf": timed.sign_pdf(whole.unsigned, at=NOW),
         }
+    with infrastructure(tmp_path_factory.mktemp("pki")) as pki:
+        archived = pki.signer().with_timestamps(pki.url, long_term=True)
+        contents["archived.pdf"] = archived.sign_pdf(whole.unsigned, at=PKI_TIME)
+        pki.set_time(PKI_TIME.replace(year=2029))
+        contents["renewed.pdf"] = extend(contents["archived.pdf"], archived.timestamps)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]
@@ -41,7 +49,7 @@ def test_reports_conform_before_and_after_signing(files, profile):
         [JUDGE, profile, *files], capture_output=True, text=True, check=False, timeout=280
     )
     passed = [line for line in done.stdout.splitlines() if line.startswith("PASS")]
-    assert len(passed) == len(files) == 3, done.stdout + done.stderr
+    assert len(passed) == len(files) == 5, done.stdout + done.stderr
     assert done.returncode == 0
 
 

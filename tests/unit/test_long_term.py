@@ -153,6 +153,18 @@ def test_it_can_be_renewed_before_the_last_timestamp_expires(pki, report, root):
     assert len(set(again.certificates)) == len(again.certificates)
 
 
+def test_the_command_renews_in_place_and_leaves_the_file_if_it_cannot(pki, attested, tmp_path):
+    from auditkit.cli import run
+
+    path = tmp_path / "report.pdf"
+    path.write_bytes(attested)
+    assert run(["renew", str(path), "--timestamps", "http://127.0.0.1:9/"]) == 11
+    assert path.read_bytes() == attested
+    assert run(["renew", str(path), "--timestamps", pki.url]) == 0
+    assert path.read_bytes().startswith(attested)
+    assert run(["renew", str(tmp_path / "none.pdf"), "--timestamps", pki.url]) == 2
+
+
 def test_timestamps_out_of_order_are_false(pki, report, root):
     """A later revision with an earlier time: somebody's clock, or somebody's hand."""
     pki.set_time(SIGNED_AT - timedelta(days=20))

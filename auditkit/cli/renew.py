@@ -1,0 +1,42 @@
+"""`auditkit renew`: keep a signed report verifiable for longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auditkit.cli.console import say
+from auditkit.errors import InputError
+
+
+def renew(
+    report: Annotated[Path, typer.Argument(help="A report that was signed with --timestamps.")],
+    *,
+    timestamps: Annotated[
+        str, typer.Option(metavar="URL", help="A timestamp authority (RFC 3161).")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where it goes. Default: in place.")
+    ] = None,
+) -> None:
+    """Add revocation data and a document timestamp to a report (PAdES B-LTA), or add them again.
+
+    Do it while the report verifies, and before the certificate of its last timestamp expires. The
+    certificates' issuers are asked over the network. What was signed stays as it is.
+    """
+    from auditkit.output.files import write_whole
+    from auditkit.signing import TimestampAuthority
+    from auditkit.signing.long_term import extend
+
+    try:
+        data = report.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The file {report.name!r} cannot be read.", remedy="check that it exists"
+        ) from error
+    target = output or report
+    write_whole(target, extend(data, TimestampAuthority(url=timestamps)))
+    say("Renewed. Next: auditkit verify")
+    print(target)
