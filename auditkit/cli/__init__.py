@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
-import click
 import typer
 
 import auditkit
@@ -43,6 +42,11 @@ BAD_INPUT: Final = 2
 NOTHING_TO_AUDIT: Final = 3
 UNCHECKED: Final = 11
 FALSE: Final = 12
+
+# Wrong words on the command line: Click's class, which newer releases of typer bring themselves.
+_WrongUsage: Final[type[Any]] = next(
+    c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
+)
 
 # What typer turns Ctrl-C into; the process itself exits with BAD_INPUT.
 _INTERRUPTED: Final = 130
@@ -125,10 +129,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str] | None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return BAD_INPUT
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except errors.AuditkitError as error:
         complain(error.message, error.remedy)
@@ -137,6 +138,9 @@ def _run(arguments: list[str] | None) -> int:
         sys.stderr.close()
         return BAD_INPUT
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes an exit code
+        if isinstance(error, _WrongUsage):
+            error.show()
+            return BAD_INPUT
         # Not the text of the exception: it may quote the data.
         complain(
             f"Internal error: {type(error).__name__} in {_where(error)}.",

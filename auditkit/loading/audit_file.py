@@ -165,7 +165,7 @@ def _columns(table: Any, names: list[str], source: str) -> pd.DataFrame:
             remedy=f"the model wants these columns: {', '.join(names)}",
         )
     texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
-    if texts:
+    if texts and len(table):  # without rows a column has no type, and the audit says what is wrong
         raise InputError(
             f"{source}: the column {texts[0]!r} holds text, which the model cannot score.",
             remedy="write the table as it was when the model was fitted, with numbers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -236,6 +237,35 @@ def test_a_wrong_audit_file_is_refused_with_the_remedy(mortgage_files, tmp_path,
     assert message in done.stderr
     assert "To fix" in done.stderr
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_table_without_rows_is_nothing_to_audit(mortgage_files, tmp_path):
+    cli(mortgage_files, tmp_path, "init", *INIT)
+    (tmp_path / "empty.csv").write_text((mortgage_files / "test.csv").read_text().split("\n")[0])
+    text = (tmp_path / "audit.yaml").read_text()
+    (tmp_path / "audit.yaml").write_text(re.sub(r"(?m)^data: .*", "data: empty.csv", text))
+    done = cli(mortgage_files, tmp_path, "gate", "audit.yaml")
+    assert done.returncode == 3, done.stderr
+    assert "no rows" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["chekcs"], "Did you mean 'checks'?"),
+        (["run", "--outptu", "x", "audit.yaml"], "--outptu"),
+        (["verify"], "Missing argument"),
+        (["explain", "audit.yaml", "--row", "first"], "--row"),
+    ],
+)
+def test_wrong_words_are_a_usage_error(capsys, words, message):
+    """By whichever typer is installed: newer ones bring their own Click."""
+    from auditkit.cli import run
+
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Internal error" not in said
 
 
 def test_ctrl_c_leaves_nothing_half_written(mortgage_files, tmp_path):
