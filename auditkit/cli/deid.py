@@ -56,7 +56,7 @@ def scan(
     if plan is None:
         print(proposed.to_yaml(), end="")
     else:
-        plan.write_text(proposed.to_yaml(), encoding="utf-8")
+        _written(plan, proposed)
         say(
             f"Wrote {plan}. Read it, change it, then: auditkit deid apply {table} OUT --plan {plan}"
         )
@@ -74,24 +74,72 @@ def apply(
         Path | None,
         typer.Option("--secret", help=f"Secret of pseudonyms; or set ${SECRET_VARIABLE}."),
     ] = None,
+    recall: Annotated[
+        Path | None,
+        typer.Option("--recall", help="privacy.recall.json, as evaluate --evidence writes it."),
+    ] = None,
+    population: Annotated[
+        Path | None,
+        typer.Option("--population", help="Everybody a row could be, for the journalist risk."),
+    ] = None,
     evidence: EvidenceFolder = None,
     model: Model = None,
 ) -> None:
     """De-identifies a table by a plan, or by the plan that `scan` would propose."""
-    from auditkit.deid.files import apply_to_file, propose_for_file
+    from auditkit.deid.files import apply_to_file, gather, propose_for_file
+    from auditkit.deid.population import Population
 
     chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+    measured = _evidence(recall)
+    everyone = None
+    if population is not None:
+        everyone = Population.of(gather(population, chosen.quasi_identifiers))
     keys = _keys(vault, key, secret)
     try:
         made = apply_to_file(
-            chosen, table, output, keys=keys, deidentifier=_reader(model), progress=_progress()
-        )
+            chosen, table, output, keys=keys, deidentifier=_reader(model), progress=_progress(),
+            recall=measured, population=everyone,
+        )  # fmt: skip
     finally:
         if keys.vault is not None:
             keys.vault.close()
     _write_evidence(made, evidence)
     found = made[0].measurement("identifiers_found").value
     say(f"Found {found:,} identifiers in {made[0].n:,} rows; no leak was found in {output}.")
+
+
+@app.command()
+def generalize(
+    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
+    k: Annotated[int, typer.Option("--k", min=2, help="Everyone is to look like k - 1 others.")],
+    plan: PlanFile = None,
+    columns: Annotated[
+        str, typer.Option(help="Quasi-identifiers, with commas. Default: the plan's.")
+    ] = "",
+    mode: Mode = "safe-harbor",
+) -> None:
+    """Proposes the least generalization that hides everyone among k, and writes it to --plan."""
+    from dataclasses import replace
+
+    from auditkit.deid.files import gather, propose_for_file
+    from auditkit.deid.generalizing import generalized
+
+    chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+    if columns:
+        chosen = replace(chosen, quasi_identifiers=tuple(c.strip() for c in columns.split(",")))
+    found = generalized(chosen, gather(table, chosen.quasi_identifiers), wanted_k=k)
+    say(
+        f"k is {found.k_before:,} now and {found.k:,} as proposed; "
+        f"{found.information_lost:.0%} of the information in these columns goes."
+    )
+    for step in found.steps:
+        change = step.now if step.now == step.proposed else f"{step.now} -> {step.proposed}"
+        say(f"  {step.column}: {change} ({step.lost:.0%} lost)")
+    if plan is None:
+        print(found.plan.to_yaml(), end="")
+    else:
+        _written(plan, found.plan)
+        say(f"Wrote {plan}.")
 
 
 @app.command()
@@ -192,6 +240,23 @@ def _plan(path: Path | None) -> Plan | None:
         ) from error
 
 
+def _written(path: Path, plan: Plan) -> None:
+    from auditkit.output import write_whole
+
+    write_whole(path, plan.to_yaml().encode())
+
+
+def _evidence(path: Path | None) -> Evidence | None:
+    from auditkit.evidence import Evidence
+
+    if path is None:
+        return None
+    try:
+        return Evidence.from_file(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"The evidence {path.name} cannot be read.") from error
+
+
 def _keys(vault: Path | None, key: Path | None, secret: Path | None) -> Keys:
     from auditkit.deid import Keys
 
@@ -221,9 +286,10 @@ def _secret_file(path: Path) -> bytes:
 def _write_evidence(made: tuple[Evidence, ...], folder: Path | None) -> None:
     if folder is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    from auditkit.output import write_whole
+
     for one in made:
-        (folder / f"{one.check}.json").write_bytes(one.to_file())
+        write_whole(folder / f"{one.check}.json", one.to_file())
     say(f"Evidence: {', '.join(one.check for one in made)} in {folder}.")
 
 

@@ -12,10 +12,18 @@ from auditkit.deid.frames import Column
 from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.kinds import CLASSES, class_of
 from auditkit.deid.leaks import Leaks
-from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.deid.plan import Plan
+from auditkit.deid.population import Population
+from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.disclosure_risk import SIZES, classes_of, disclosure_risk, diversity
+from auditkit.measures.disclosure_risk import (
+    SIZES,
+    classes_in_population,
+    classes_of,
+    disclosure_risk,
+    diversity,
+)
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
@@ -57,6 +65,7 @@ class Run:
         output: The output's columns.
         reader: What read the free text.
         recall: Evidence of privacy.recall by the same detector; None: it was not measured.
+        population: Everybody that a row could be; None: nobody knows.
     """
 
     plan: Plan
@@ -66,6 +75,7 @@ class Run:
     output: Mapping[str, Column]
     reader: Deidentifier
     recall: Evidence | None = None
+    population: Population | None = None
 
 
 def evidence_of(run: Run) -> tuple[Evidence, ...]:
@@ -97,7 +107,7 @@ def _identifiers(run: Run, parameters: dict[str, Json]) -> Evidence:
                 ", ".join(sorted(counts)) if entry.kind == FREE_TEXT else entry.kind,
                 total,
                 0 if entry.treatment is Treatment.KEEP else total,
-                entry.treatment.words,
+                entry.action,
                 entry.reason,
             )
         )
@@ -152,6 +162,7 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
         "quasi_identifiers": names,
         "sensitive": list(run.plan.sensitive),
         "wanted_k": _WANTED_K,
+        "population": run.population.rows if run.population else None,
     }
     head: dict[str, Any] = {
         "check": "privacy.disclosure_risk",
@@ -166,8 +177,12 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
             reason="the plan names no quasi-identifiers" if run.rows else "the table has no rows",
             **head,
         )
-    classes = classes_of([_from_zero(run.output[name]) for name in names])
-    risk = disclosure_risk(classes, wanted_k=_WANTED_K)
+    columns = [_from_zero(run.output[name]) for name in names]
+    if run.population is None:
+        classes, people = classes_of(columns), None
+    else:
+        classes, people = classes_in_population(columns, run.population.codes(run.plan, run.output))
+    risk = disclosure_risk(classes, wanted_k=_WANTED_K, population=people)
     n = risk.rows
     measured = [
         _count("k", risk.k, n),
@@ -178,10 +193,12 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
         Measurement(name="marketer_risk", value=risk.marketer, n=n, unit="probability"),
         Measurement(
             name="journalist_risk",
-            value=None,
-            n=n,
+            value=risk.journalist,
+            n=run.population.rows if run.population else n,
             unit="probability",
-            reason="no population was given; it is at most the prosecutor risk",
+            reason=""
+            if run.population
+            else "no population was given; it is at most the prosecutor risk",
         ),
     ]
     for name in run.plan.sensitive:
@@ -297,9 +314,7 @@ def _recall_of(run: Run) -> dict[str, tuple[Any, Any]]:
 
 
 def _actions(entries: list[ColumnPlan], in_text: int) -> str:
-    words = {
-        e.treatment.words + (f", accepted by {e.accepted}" if e.accepted else "") for e in entries
-    }
+    words = {e.action + (f", accepted by {e.accepted}" if e.accepted else "") for e in entries}
     if in_text:
         words.add(Treatment.REDACT.words)
     return "; ".join(sorted(words)) or "none needed"

@@ -14,8 +14,10 @@ from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import Reader, redact_notes
-from auditkit.deid.plan import ColumnPlan, Plan, Treatment
+from auditkit.deid.plan import Plan
+from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys, shifted, treated_values
+from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.errors import InputError, VerificationError
 from auditkit.evidence import Evidence
 
@@ -46,6 +48,7 @@ def apply_plan(
     keys: Keys | None = None,
     deidentifier: Deidentifier | None = None,
     recall: Evidence | None = None,
+    population: Any = None,
 ) -> Result:
     """See `Plan.apply`."""
     clean, run = treat(
@@ -53,7 +56,9 @@ def apply_plan(
     )
     if run.leaks.total:
         raise leaked(run.leaks)
-    return Result(table=clean, evidence=evidence_of(replace(run, recall=recall)), found=run.found)
+    everyone = None if population is None else Population.of(read_columns(population))
+    run = replace(run, recall=recall, population=everyone)
+    return Result(table=clean, evidence=evidence_of(run), found=run.found)
 
 
 def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, Run]:

@@ -15,21 +15,21 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
-import numpy as np
-
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
 from auditkit.deid.detector import Deidentifier
-from auditkit.deid.frames import Column
+from auditkit.deid.frames import Column, read_columns
+from auditkit.deid.gathering import Gathering
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
+from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys
 from auditkit.errors import InputError, NothingToAuditError, OutputError
 from auditkit.evidence import Evidence
@@ -66,6 +66,24 @@ def propose_for_file(path: Path, **options: Any) -> Plan:
     raise NothingToAuditError(f"{path.name} has no rows.")
 
 
+def gather(path: Path, names: Sequence[str]) -> dict[str, Column]:
+    """Some columns of a file, whole.
+
+    Raises:
+        InputError: If the file lacks one of them.
+    """
+    kept = Gathering(names)
+    for batch in read_batches(path):
+        lacking = [name for name in names if name not in batch.column_names]
+        if lacking:
+            raise InputError(
+                f"{path.name} lacks {', '.join(map(repr, lacking))}.",
+                remedy="name columns of the table",
+            )
+        kept.add(read_columns(batch.select(list(names))))
+    return kept.columns()
+
+
 def apply_to_file(
     plan: Plan,
     source: Path,
@@ -74,6 +92,7 @@ def apply_to_file(
     keys: Keys,
     deidentifier: Deidentifier,
     recall: Evidence | None = None,
+    population: Population | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Evidence, ...]:
     """De-identifies a file into another; see `Plan.apply`.
@@ -85,6 +104,7 @@ def apply_to_file(
         keys: For treatments that need any.
         deidentifier: Reads free text.
         recall: As for `Plan.apply`.
+        population: As for `Plan.apply`.
         progress: Called with the number of rows done so far.
 
     Raises:
@@ -116,6 +136,7 @@ def apply_to_file(
                 progress(whole.rows)
         if write is None:
             raise NothingToAuditError(f"{source.name} has no rows.")
+        made = evidence_of(replace(whole.run(deidentifier), recall=recall, population=population))
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
@@ -123,7 +144,7 @@ def apply_to_file(
         raise _unwritable(target) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return evidence_of(replace(whole.run(deidentifier), recall=recall))
+    return made
 
 
 class _Whole:
@@ -135,8 +156,7 @@ class _Whole:
         self._found: dict[str, Counter[str]] = {}
         self._by_class: Counter[str] = Counter()
         self._cells = 0
-        self._values: dict[str, dict[str, int]] = {}
-        self._codes: dict[str, list[Any]] = {}
+        self._kept = Gathering(dict.fromkeys((*plan.quasi_identifiers, *plan.sensitive)))
 
     def add(self, run: Run) -> None:
         self.rows += run.rows
@@ -145,27 +165,13 @@ class _Whole:
             self._by_class[letter] += count
         for name, counts in run.found.items():
             self._found.setdefault(name, Counter()).update(counts)
-        for name in {*self._plan.quasi_identifiers, *self._plan.sensitive} & set(run.output):
-            column = run.output[name]
-            values = self._values.setdefault(name, {})
-            place = np.array([values.setdefault(v, len(values)) for v in column.values] + [-1])
-            self._codes.setdefault(name, []).append(place[column.codes].astype(np.int32))
+        self._kept.add(run.output)
 
     def run(self, reader: Deidentifier) -> Run:
-        output = {
-            name: Column(
-                name=name,
-                values=tuple(self._values[name]),
-                codes=np.concatenate(parts).astype(np.int64),
-                numeric=False,
-                temporal=False,
-            )
-            for name, parts in self._codes.items()
-        }
         leaks = Leaks(by_class=self._by_class, by_column={}, cells=self._cells)
         return Run(
             plan=self._plan, found=self._found, leaks=leaks,
-            rows=self.rows, output=output, reader=reader,
+            rows=self.rows, output=self._kept.columns(), reader=reader,
         )  # fmt: skip
 
 

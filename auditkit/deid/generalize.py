@@ -7,6 +7,7 @@ holds more than 20,000 people. What cannot be read is withheld, never passed thr
 from __future__ import annotations
 
 import csv
+import math
 import re
 from datetime import date
 from functools import cache
@@ -67,7 +68,7 @@ def read_date(text: str, *, latest_year: int = 2100) -> date | None:
     return None
 
 
-def year_of(text: str, *, birth: bool, as_of: date) -> str | None:
+def year_of(text: str, *, birth: bool, as_of: date, width: int = 1) -> str | None:
     """The year of a date; of a birth that makes a person 90 or older, `OLDEST`.
 
     Args:
@@ -75,9 +76,10 @@ def year_of(text: str, *, birth: bool, as_of: date) -> str | None:
         birth: Whether it is a date of birth. A year alone then hides the birthday, so everyone
             who turns 90 within that year counts as 90.
         as_of: When the table is released.
+        width: Years become bands of this many, which begin at multiples of it.
 
     Returns:
-        A year, `OLDEST`, or None if the text names no year.
+        A year or a band of years, `OLDEST`, or None if the text names no year.
     """
     day = read_date(text, latest_year=as_of.year)
     if day is None:
@@ -87,16 +89,45 @@ def year_of(text: str, *, birth: bool, as_of: date) -> str | None:
         year = int(years[0])
     else:
         year = day.year
-    return OLDEST if birth and as_of.year - year >= 90 else str(year)
+    if not birth:
+        return _band(year, width)
+    youngest_of_the_oldest = as_of.year - 90
+    # No band names a year that only people of 90 or more were born in.
+    return (
+        OLDEST
+        if year <= youngest_of_the_oldest
+        else _band(year, width, first=youngest_of_the_oldest + 1)
+    )
 
 
-def age_of(text: str) -> str | None:
-    """An age, with all over 89 as one class; None if there is no number."""
+def age_of(text: str, *, width: int = 1) -> str | None:
+    """An age, or a band of ages, with all over 89 as one class; None if there is no number."""
     match = _NUMBER.match(text)
     if match is None:
         return None
     age = int(match.group(1))
-    return OLDEST if age >= 90 else str(age)
+    return OLDEST if age >= 90 else _band(age, width, last=89)
+
+
+def band_of(text: str, *, width: float) -> str | None:
+    """The band that a number lies in, as `20 to under 40`; None if the text is no number.
+
+    Args:
+        text: A number.
+        width: Bands begin at multiples of it; > 0.
+    """
+    try:
+        place = math.floor(float(text) / width)
+    except (ValueError, OverflowError):
+        return None
+    return f"{place * width:.12g} to under {(place + 1) * width:.12g}"
+
+
+def _band(number: int, width: int, *, first: int = 0, last: int = 10**6) -> str:
+    if width == 1:
+        return str(number)
+    low = number // width * width
+    return f"{max(low, first)} to {min(low + width - 1, last)}"
 
 
 def zip3_of(text: str) -> str:

@@ -18,13 +18,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.columns import FREE_TEXT, examine, name_words
 from auditkit.deid.frames import read_columns
-from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.deid.kinds import CLASSES, KINDS
+from auditkit.deid.treatments import (
+    BANDED,
+    LIMITED_MAY_KEEP,
+    NOT_SAFE_HARBOR,
+    ONLY_FOR,
+    USUAL,
+    ColumnPlan,
+    Mode,
+    Treatment,
+)
 from auditkit.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
@@ -37,104 +46,11 @@ if TYPE_CHECKING:
 _RELEASED: Final = date(2026, 11, 24)
 
 
-class Mode(StrEnum):
-    """The rule that a plan follows."""
-
-    SAFE_HARBOR = "safe-harbor"
-    LIMITED_DATA_SET = "limited-data-set"
-    EXPERT = "expert"
-
-
-class Treatment(StrEnum):
-    """What happens to the values of a column."""
-
-    KEEP = "keep"
-    DROP = "drop"
-    REPLACE = "replace"
-    REDACT = "redact"
-    YEAR = "year"
-    AGE = "age"
-    ZIP3 = "zip3"
-    TOKEN = "token"  # noqa: S105 -- a treatment's name
-    PSEUDONYM = "pseudonym"
-    SURROGATE = "surrogate"
-    SHIFT = "shift"
-    MASK = "mask"
-
-    @property
-    def words(self) -> str:
-        """What a report prints."""
-        return _WORDS[self]
-
-
-_WORDS: Final = {
-    Treatment.KEEP: "kept",
-    Treatment.DROP: "column removed",
-    Treatment.REPLACE: "replaced by its kind",
-    Treatment.REDACT: "identifiers replaced in the text",
-    Treatment.YEAR: "reduced to the year, ages of 90 and more as one",
-    Treatment.AGE: "ages of 90 and more as one",
-    Treatment.ZIP3: "reduced to three digits, 000 where few people live",
-    Treatment.TOKEN: "replaced by random tokens, values in the vault",
-    Treatment.PSEUDONYM: "replaced by keyed pseudonyms, derived from the values",
-    Treatment.SURROGATE: "replaced by invented values",
-    Treatment.SHIFT: "moved by days, alike for one subject",
-    Treatment.MASK: "all but the last four characters masked",
-}
-
-_USUAL: Final = {
-    "BIRTH_DATE": Treatment.YEAR,
-    "DATE_TIME": Treatment.YEAR,
-    "AGE": Treatment.AGE,
-    "ZIP_CODE": Treatment.ZIP3,
-    FREE_TEXT: Treatment.REDACT,
-    "": Treatment.KEEP,
-}
-# 164.514(e)(2) leaves these in a limited data set.
-_LIMITED_MAY_KEEP: Final = frozenset(
-    {"CITY", "LOCATION", "ZIP_CODE", "BIRTH_DATE", "DATE_TIME", "AGE", ""}
-)
 _QUASI_KINDS: Final = frozenset({"BIRTH_DATE", "AGE", "ZIP_CODE", "CITY", "LOCATION"})
 _QUASI_NAMES: Final = re.compile(
     r"\b(?:sex|gender|race|ethnic(?:ity)?|marital|married|single|nationality|language|religion|"
     r"education|occupation|profession|state|region|household|children|veteran|age|afam)\b"
 )
-# A treatment reads values of these kinds and of no others.
-_ONLY_FOR: Final = {
-    Treatment.YEAR: frozenset({"BIRTH_DATE", "DATE_TIME"}),
-    Treatment.AGE: frozenset({"AGE"}),
-    Treatment.ZIP3: frozenset({"ZIP_CODE"}),
-    Treatment.REDACT: frozenset({FREE_TEXT}),
-    Treatment.SHIFT: frozenset({"BIRTH_DATE", "DATE_TIME"}),
-}
-# Derived from the value, or a part of it: 164.514(b)(2)(i)(R) and (c), and (C) for dates.
-_NOT_SAFE_HARBOR: Final = frozenset({Treatment.PSEUDONYM, Treatment.SHIFT, Treatment.MASK})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ColumnPlan:
-    """What is to be done with one column.
-
-    Attributes:
-        column: Its name.
-        kind: What it holds: one of `kinds.KINDS`, `FREE_TEXT`, or "" for no identifier.
-        treatment: What happens to its values.
-        reason: Why, in one line.
-        score: Share of the examined values that fit the kind.
-        accepted: Who accepts that an identifier stays untreated, or leaks; "" for no one.
-    """
-
-    column: str
-    kind: str
-    treatment: Treatment
-    reason: str = ""
-    score: float = 1.0
-    accepted: str = ""
-
-    @property
-    def identifier_class(self) -> str:
-        """The Safe Harbor letter; "" if the column is none, or is free text."""
-        return class_of(self.kind) if self.kind in KINDS else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +145,7 @@ class Plan:
         keys: Any = None,
         deidentifier: Deidentifier | None = None,
         recall: Evidence | None = None,
+        population: Any = None,
     ) -> Result:
         """De-identifies a table, searches the output again, and makes the evidence.
 
@@ -238,6 +155,9 @@ class Plan:
             deidentifier: Finds identifiers in free text. Default: a new one.
             recall: What `evaluating.evaluate` measured with the same deidentifier, for the table
                 of the eighteen classes; without it that table says "not measured".
+            population: A table with the quasi-identifiers, untreated, of everybody that a row
+                could be, one row a person; for the journalist risk, which is not estimable
+                without.
 
         Returns:
             The table, of the kind that came in, and the evidence.
@@ -248,7 +168,9 @@ class Plan:
         """
         from auditkit.deid.applying import apply_plan
 
-        return apply_plan(self, table, keys=keys, deidentifier=deidentifier, recall=recall)
+        return apply_plan(
+            self, table, keys=keys, deidentifier=deidentifier, recall=recall, population=population
+        )
 
     def to_json(self) -> dict[str, Json]:
         """As evidence and files write it."""
@@ -267,6 +189,7 @@ class Plan:
                     "reason": c.reason,
                     "score": c.score,
                     **({"accepted": c.accepted} if c.accepted else {}),
+                    **({"width": c.width} if c.width else {}),
                 }
                 for c in self.columns
             ],
@@ -317,14 +240,27 @@ class Plan:
                 f"Column {entry.column!r}: there is no kind {entry.kind!r}.",
                 remedy=f"use one of {', '.join(KINDS)}, {FREE_TEXT}, or nothing",
             )
-        only = _ONLY_FOR.get(entry.treatment)
+        only = ONLY_FOR.get(entry.treatment)
         if only is not None and entry.kind not in only:
             raise PolicyError(
                 f"Column {entry.column!r}: {entry.treatment.value!r} is for "
                 f"{', '.join(sorted(only))}.",
                 remedy="drop or replace the column",
             )
-        if self.mode is Mode.SAFE_HARBOR and entry.treatment in _NOT_SAFE_HARBOR:
+        if not 0 <= entry.width < float("inf") or (entry.width and entry.treatment not in BANDED):
+            raise PolicyError(
+                f"Column {entry.column!r}: a width is a positive number, for "
+                f"{', '.join(sorted(BANDED))}.",
+                remedy="remove the width, or change the treatment",
+            )
+        if entry.treatment is not Treatment.BAND and entry.width != int(entry.width):
+            raise PolicyError(f"Column {entry.column!r}: years and ages need a whole width.")
+        if entry.treatment is Treatment.BAND and not entry.width:
+            raise PolicyError(
+                f"Column {entry.column!r} is to be put in bands, and the plan names no width.",
+                remedy="name one: width: 10",
+            )
+        if self.mode is Mode.SAFE_HARBOR and entry.treatment in NOT_SAFE_HARBOR:
             raise PolicyError(
                 f"Column {entry.column!r}: {entry.treatment.value!r} leaves what is derived from "
                 "the value, which 164.514(b)(2) and (c) do not allow.",
@@ -337,7 +273,7 @@ class Plan:
             )
         if entry.treatment is not Treatment.KEEP or not entry.kind or entry.accepted:
             return
-        if self.mode is not Mode.SAFE_HARBOR and entry.kind in _LIMITED_MAY_KEEP:
+        if self.mode is not Mode.SAFE_HARBOR and entry.kind in LIMITED_MAY_KEEP:
             return
         letter = entry.identifier_class
         what = f"class {letter}, {CLASSES[letter].lower()}" if letter else "free text"
@@ -348,9 +284,9 @@ class Plan:
 
 
 def _usual(kind: str, mode: Mode) -> Treatment:
-    if mode is Mode.LIMITED_DATA_SET and kind in _LIMITED_MAY_KEEP:
+    if mode is Mode.LIMITED_DATA_SET and kind in LIMITED_MAY_KEEP:
         return Treatment.KEEP
-    return _USUAL.get(kind, Treatment.REPLACE)
+    return USUAL.get(kind, Treatment.REPLACE)
 
 
 def _is_quasi(entry: ColumnPlan) -> bool:
@@ -370,7 +306,8 @@ def _mode(text: str) -> Mode:
 
 
 def _entry(item: Mapping[str, Any]) -> ColumnPlan:
-    unknown = set(item) - {"column", "class", "kind", "treatment", "reason", "score", "accepted"}
+    unknown = set(item) - {"column", "class", "kind", "treatment", "reason", "score"}
+    unknown -= {"accepted", "width"}
     if unknown:
         raise PolicyError(
             f"The plan's column {item.get('column')!r} has an unknown key {min(unknown)!r}."
@@ -382,4 +319,5 @@ def _entry(item: Mapping[str, Any]) -> ColumnPlan:
         reason=item.get("reason", ""),
         score=float(item.get("score", 1.0)),
         accepted=str(item.get("accepted", "")),
+        width=float(item.get("width", 0)),
     )

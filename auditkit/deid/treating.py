@@ -13,12 +13,13 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 from auditkit.deid.folding import plain_words
-from auditkit.deid.generalize import age_of, read_date, year_of, zip3_of
+from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_of
 from auditkit.deid.known import value_words
-from auditkit.deid.plan import ColumnPlan, Treatment
+from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.deid.vault import Vault
 from auditkit.errors import InputError, MissingExtraError
 
@@ -66,9 +67,11 @@ def treated_values(
     one: Callable[[str], str | None]
     if entry.treatment is Treatment.YEAR:
         birth = kind == "BIRTH_DATE"
-        one = lambda value: year_of(value, birth=birth, as_of=as_of)  # noqa: E731 -- one of six
+        one = partial(year_of, birth=birth, as_of=as_of, width=int(entry.width or 1))
     elif entry.treatment is Treatment.AGE:
-        one = age_of
+        one = partial(age_of, width=int(entry.width or 1))
+    elif entry.treatment is Treatment.BAND:
+        one = partial(band_of, width=entry.width)
     elif entry.treatment is Treatment.ZIP3:
         one = zip3_of
     elif entry.treatment is Treatment.PSEUDONYM:

@@ -123,6 +123,26 @@ def classes_of(columns: Sequence[Codes]) -> Codes:
     return _dense(combined, width)
 
 
+def classes_in_population(
+    columns: Sequence[Codes], population: Sequence[Codes]
+) -> tuple[Codes, Codes]:
+    """The class of each row of a sample, and how many people of the population each class has.
+
+    Args:
+        columns: Codes of each quasi-identifier in the sample, shape `(rows,)`.
+        population: The same columns of the population, under the same codes, shape `(people,)`.
+
+    Returns:
+        Classes, shape `(rows,)`, and their sizes in the population, shape `(classes,)`: what
+        `disclosure_risk` takes.
+    """
+    rows = columns[0].size
+    both = classes_of([np.concatenate(pair) for pair in zip(columns, population, strict=True)])
+    people = np.bincount(both[rows:], minlength=int(both.max()) + 1)
+    present, classes = np.unique(both[:rows], return_inverse=True)
+    return classes.astype(np.int64), people[present]
+
+
 def disclosure_risk(
     classes: Codes, *, wanted_k: int = 2, population: Codes | None = None
 ) -> DisclosureRisk:
@@ -212,7 +232,7 @@ def least_generalization(
 
     Args:
         levels: For each column its codes at each level, from as it is to most general; each level
-            must be a function of the one before.
+            must be a function of the first.
         wanted_k: Smallest class size to reach, >= 1.
         most_suppressed: Share of rows that may be left out, in [0, 1).
 
