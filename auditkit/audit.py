@@ -18,7 +18,7 @@ from datetime import date
 from functools import cached_property
 from typing import Final
 
-from auditkit.canonical import Digest, Json, canonical_bytes
+from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.checks import CHECKS, Check
 from auditkit.controls import ControlPack, ControlStatus, assess
 from auditkit.errors import AuditkitError, PolicyError
@@ -26,9 +26,6 @@ from auditkit.evidence import Evidence, Finding, Outcome, Table
 from auditkit.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
-
-STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE: Final = "urn:auditkit:audit:v1"
 
 # Called before each check with its position, the number of checks, and its title.
 Progress = Callable[[int, int, str], None]
@@ -78,7 +75,7 @@ class Judgement:
                         "digest": {"sha256": self.subject.digest.hex},
                     }
                 ],
-                "predicateType": PREDICATE_TYPE,
+                "predicateType": AUDIT_PREDICATE,
                 "predicate": self._predicate(),
             }
         )

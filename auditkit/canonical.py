@@ -32,6 +32,10 @@ from auditkit.errors import InputError
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
+# Kinds of signed documents: in-toto statements, and what ours say.
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+AUDIT_PREDICATE: Final = "urn:auditkit:audit:v1"
+
 _MAX_SAFE_INTEGER: Final = 2**53
 _HEX64: Final = re.compile(r"[0-9a-f]{64}\Z")
 

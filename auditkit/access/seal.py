@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from auditkit.canonical import Digest, Json, canonical_bytes, parse_json
+from auditkit.canonical import STATEMENT_TYPE, Digest, Json, canonical_bytes, parse_json
 from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.dsse import seal as sign
 from auditkit.signing.private_keys import PrivateKey, fingerprint_of
 
 PREDICATE_TYPE: Final = "urn:auditkit:access-policy:v1"
-_STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 _SUBJECT: Final = "access-policy"
 
 Approvers = Mapping[str, Collection[str]]
@@ -81,7 +80,7 @@ class Seal:
         if key is None:
             return json.dumps({"digest": str(self.digest), **self._names()}, indent=1) + "\n"
         statement: dict[str, Json] = {
-            "_type": _STATEMENT_TYPE,
+            "_type": STATEMENT_TYPE,
             "subject": [{"name": _SUBJECT, "digest": {"sha256": self.digest.hex}}],
             "predicateType": PREDICATE_TYPE,
             "predicate": self._names(),

@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from auditkit.api import load_policy
-from auditkit.audit import STATEMENT_TYPE
-from auditkit.canonical import Digest, canonical_bytes, parse_json
+from auditkit.canonical import STATEMENT_TYPE, Digest, canonical_bytes, parse_json
 from auditkit.errors import InputError, VerificationError
 from auditkit.loading.audit_file import policy_path, read_audit_file
 from auditkit.resources import data_path

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
-from auditkit.audit import Judgement
 from auditkit.evidence import Evidence, Finding, Measurement, Table
 from auditkit.report.figures import Digits, tokens, written
 from auditkit.report.glossary import MEASURES, in_words
 from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
+
+if TYPE_CHECKING:
+    from auditkit.audit import Judgement
 
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MOST_DIGITS: Final = 4

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.audit import Judgement
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
 from auditkit.report.blocks import Area, Log, Part, Status
@@ -20,6 +19,9 @@ from auditkit.report.files import offline_script
 from auditkit.report.glossary import explained
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
+
+if TYPE_CHECKING:
+    from auditkit.audit import Judgement
 
 # The areas in the order of the report, with their headings.
 AREAS: Final = (

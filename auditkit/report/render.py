@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.audit import Judgement
-from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.canonical import canonical_bytes
 from auditkit.report.files import offline_script
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.pdf import Attached, Paper, page_texts
+from auditkit.report.spreadsheet import table_csv
 from auditkit.report.tracing import insist, traced
+
+if TYPE_CHECKING:
+    from auditkit.audit import Judgement
 
 
 def render(
@@ -73,13 +74,6 @@ def _paper(judgement: Judgement, options: ReportOptions, html: str, drawings: Dr
         day=judgement.as_of,
         identifier=bytes.fromhex(judgement.digest.hex)[:16],
     )
-
-
-def harmless_cell(value: object) -> object:
-    """A cell of a CSV file that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
-        return "'" + value
-    return value
 
 
 def _attached(
@@ -147,18 +141,3 @@ def _attached(
             description="Checks the attachments with Python and its cryptography package alone",
         ),
     ]
-
-
-def table_csv(table: bytes) -> bytes:
-    """A table for spreadsheets: the same cells, none of which a spreadsheet obeys.
-
-    Args:
-        table: What `Table.to_bytes` wrote, so that a verifier can write the same from the file.
-    """
-    content = parse_json(table)
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([harmless_cell(c) for c in content["columns"]])
-    for row in content["rows"]:
-        writer.writerow(["" if c is None else harmless_cell(c) for c in row])
-    return written.getvalue().encode("utf-8")

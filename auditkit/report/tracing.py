@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from auditkit.audit import Judgement
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import OutputError
 from auditkit.report.book import Book
 from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
 from auditkit.report.options import ReportOptions
 from auditkit.report.vocabulary import VOCABULARY
+
+if TYPE_CHECKING:
+    from auditkit.audit import Judgement
 
 
 def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:

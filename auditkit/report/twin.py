@@ -14,17 +14,19 @@ import io
 import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
-from auditkit.audit import Judgement
 from auditkit.report.files import font_files
 from auditkit.report.html import Drawings, environment, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.tracing import insist, traced
 from auditkit.resources import data_path
+
+if TYPE_CHECKING:
+    from auditkit.audit import Judgement
 
 _FACES: Final = {
     "sans": "Source Sans 3",

@@ -11,11 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from auditkit.audit import PREDICATE_TYPE, STATEMENT_TYPE
-from auditkit.canonical import Digest, canonical_bytes, digest_of, parse_json
+from auditkit.canonical import (
+    AUDIT_PREDICATE,
+    STATEMENT_TYPE,
+    Digest,
+    canonical_bytes,
+    digest_of,
+    parse_json,
+)
 from auditkit.errors import InputError, VerificationError
 from auditkit.report.figures import check_figures
-from auditkit.report.render import table_csv
+from auditkit.report.spreadsheet import table_csv
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (
@@ -46,7 +52,7 @@ def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
         raise VerificationError("The statement is not valid JSON.") from error
     if not canonical or not isinstance(content, dict):
         raise VerificationError("The statement is not in its canonical form.")
-    if content.get("_type") != STATEMENT_TYPE or content.get("predicateType") != PREDICATE_TYPE:
+    if content.get("_type") != STATEMENT_TYPE or content.get("predicateType") != AUDIT_PREDICATE:
         raise VerificationError("The statement is not one of an audit.")
     try:
         predicate = content["predicate"]

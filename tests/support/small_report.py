@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
-from auditkit.audit import PREDICATE_TYPE, STATEMENT_TYPE
-from auditkit.canonical import Digest, canonical_bytes
+from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, canonical_bytes
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.signing import Signer
 
@@ -36,7 +35,7 @@ def statement_bytes(**changes) -> bytes:
         {
             "_type": STATEMENT_TYPE,
             "subject": [{"name": "m/1", "digest": {"sha256": MODEL.hex}}],
-            "predicateType": PREDICATE_TYPE,
+            "predicateType": AUDIT_PREDICATE,
             "predicate": predicate | changes,
         }
     )

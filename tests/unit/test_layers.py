@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import auditkit
@@ -81,3 +83,16 @@ def test_only_the_command_line_prints_exits_or_reads_the_environment():
                 if name in {"print", "exit", "sys.exit", "os.getenv", "date.today"}:
                     found.append(f"{path.relative_to(PACKAGE)}:{node.lineno} calls {name}")
     assert not found
+
+
+def test_verifying_loads_nothing_that_an_audit_computes_with():
+    """A verifier starts in the time of its own libraries."""
+    script = (
+        "import sys, auditkit.verification\n"
+        "print([m for m in ('auditkit.checks', 'auditkit.measures', 'pandas', 'shap', 'scipy',"
+        " 'matplotlib', 'sklearn', 'weasyprint') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]", done.stdout

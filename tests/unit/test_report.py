@@ -22,7 +22,7 @@ from auditkit.evidence import Evidence, Measurement
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
 from auditkit.report.pdf import Paper, page_texts
-from auditkit.report.render import harmless_cell
+from auditkit.report.spreadsheet import harmless_cell
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
 
