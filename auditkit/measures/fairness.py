@@ -85,17 +85,13 @@ def fairness(
     Raises:
         InputError: If lengths differ, labels are not of two classes, a value is missing, scores
             lie outside [0, 1], weights are negative or all 0, an attribute has too many groups,
-            or a metric or reference group does not exist. Scores cannot be weighted.
+            or a metric or reference group does not exist.
     """
     labels = favourable_rows(y_true, what="y_true", favourable=favourable)
     rows = len(labels)
     decisions = favourable_rows(y_pred, what="y_pred", favourable=favourable, rows=rows)
     given = None if weights is None else weights_of(weights, rows=rows)
     scored = None if scores is None else probabilities(scores, what="scores", rows=rows)
-    if given is not None and scored is not None:
-        raise InputError(
-            "Score-based metrics do not take weights.", remedy="leave out scores or weights"
-        )
     if not 0 < level < 1:
         raise InputError("level lies strictly between 0 and 1.", remedy="level=0.95")
     chosen = tuple(metrics) if metrics is not None else METRICS

@@ -221,7 +221,7 @@ class Fairness(GroupNumbers):
         if self._scores is None:
             raise InputError("A threshold sweep needs scores.", remedy="fairness(..., scores=...)")
         cuts = np.round(np.arange(21) / 20, 2) if thresholds is None else np.asarray(thresholds)
-        swept = sweep(self.partition, self._labels, self._scores, cuts)
+        swept = sweep(self.partition, self._labels, self._scores, cuts, weights=self._weights)
         size = len(self.groups)
         smallest = np.empty((len(cuts), size))
         for positions in self.partition.combinations().values():
@@ -255,8 +255,16 @@ class Fairness(GroupNumbers):
         frames = []
         for position, group in enumerate(self.groups):
             rows = self.partition.rows_of(position)
+            weights = None
+            if self._weights is not None:
+                rows = rows & (self._weights > 0)
+                weights = self._weights[rows]
             curve = calibration_curve(
-                self._labels[rows], self._scores[rows], bins=bins, level=self.level
+                self._labels[rows],
+                self._scores[rows],
+                weights=weights,
+                bins=bins,
+                level=self.level,
             )
             frame = pd.DataFrame([asdict(b) for b in curve]).astype({"mean_score": float})
             frame.insert(0, "group", describe_group(group))

@@ -100,6 +100,7 @@ class GroupNumbers:
             self.partition,
             self._labels,
             self._scores,
+            weights=self._weights,
             level=self.level,
             replicates=self.replicates,
             seed=self.seed,

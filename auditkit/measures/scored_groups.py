@@ -15,7 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.measures.groups import Partition
-from auditkit.measures.ranking import brier, calibration_error, kolmogorov_smirnov
+from auditkit.measures.ranking import (
+    brier,
+    calibration_error,
+    calibration_gap,
+    kolmogorov_smirnov,
+)
 from auditkit.measures.rates import values
 from auditkit.measures.stats import Array, Estimate, Estimates, area_under_curve, gathered, mean
 
@@ -34,6 +39,7 @@ def score_estimates(
     labels: npt.NDArray[np.bool_],
     scores: Array,
     *,
+    weights: Array | None = None,
     level: float = 0.95,
     bins: int = 10,
     replicates: int = 1000,
@@ -41,13 +47,11 @@ def score_estimates(
 ) -> dict[str, Estimates]:
     """Every metric of `SCORE_METRICS` for every group.
 
-    `calibration_gap` is the observed share less the mean score: positive where the scores are too
-    low for the group.
-
     Args:
         partition: Who belongs where.
         labels: Shape `(n,)`.
         scores: In [0, 1], shape `(n,)`.
+        weights: Not negative, shape `(n,)`; None: all 1. Rows of weight 0 do not count.
         level: Nominal coverage.
         bins: Of the calibration error.
         replicates: Of the bootstrap behind the calibration error.
@@ -56,14 +60,18 @@ def score_estimates(
     found: dict[str, list[Estimate]] = {name: [] for name in SCORE_METRICS}
     for position in range(len(partition.groups)):
         rows = partition.rows_of(position)
-        y, s = labels[rows], scores[rows]
-        found["mean_score"].append(mean(s, level=level))
-        found["calibration_gap"].append(mean(y - s, level=level))
-        found["auc"].append(area_under_curve(y, s, level=level))
-        found["brier"].append(brier(y, s, level=level))
-        found["ks"].append(kolmogorov_smirnov(y, s, level=level))
+        if weights is not None:
+            rows = rows & (weights > 0)
+        y, s, w = labels[rows], scores[rows], None if weights is None else weights[rows]
+        found["mean_score"].append(mean(s, weights=w, level=level))
+        found["calibration_gap"].append(calibration_gap(y, s, weights=w, level=level))
+        found["auc"].append(area_under_curve(y, s, weights=w, level=level))
+        found["brier"].append(brier(y, s, weights=w, level=level))
+        found["ks"].append(kolmogorov_smirnov(y, s, weights=w, level=level))
         found["calibration_error"].append(
-            calibration_error(y, s, bins=bins, level=level, replicates=replicates, seed=seed)
+            calibration_error(
+                y, s, weights=w, bins=bins, level=level, replicates=replicates, seed=seed
+            )
         )
     return {
         name: gathered(name, unit, found[name], level=level) for name, unit in SCORE_METRICS.items()
@@ -75,6 +83,8 @@ def sweep(
     labels: npt.NDArray[np.bool_],
     scores: Array,
     thresholds: npt.ArrayLike,
+    *,
+    weights: Array | None = None,
 ) -> Array:
     """Label against decision at every cut-off, shape `(thresholds, groups, 4)`.
 
@@ -86,10 +96,11 @@ def sweep(
         labels: Shape `(n,)`.
         scores: Finite, shape `(n,)`.
         thresholds: Rising.
+        weights: Shape `(n,)`; None: all 1.
     """
     cuts = np.asarray(thresholds, dtype=float)
     passed = np.searchsorted(cuts, scores, side="right")  # how many cut-offs a score reaches
-    counts = partition.count(passed * 2 + labels, 2 * (len(cuts) + 1))
+    counts = partition.count(passed * 2 + labels, 2 * (len(cuts) + 1), weights=weights)
     by_label = partition.group_sums(counts).reshape(len(partition.groups), len(cuts) + 1, 2)
     total = by_label.sum(axis=1)
     below = by_label.cumsum(axis=1)[:, :-1].swapaxes(0, 1)

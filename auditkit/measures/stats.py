@@ -294,20 +294,39 @@ def ratio_of_rates(
     )
 
 
-def mean(values: Array, *, level: float = 0.95) -> Estimate:
-    """A mean with Student's interval. One value has no interval."""
+def kish(weights: Array) -> float:
+    """The effective sample size of weighted rows: (sum of weights) squared / sum of squares."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) -> Estimate:
+    """A mean with Student's interval. One value has no interval.
+
+    Args:
+        values: Shape `(n,)`.
+        weights: Positive, shape `(n,)`; None: all 1. The interval rests on Kish's effective size.
+        level: Nominal coverage.
+    """
     n = len(values)
     if n == 0:
         return Estimate.undefined(0, "no observation")
-    middle = float(values.mean())
-    if n == 1:
-        return Estimate(value=middle, n=1)
-    half = float(special.stdtrit(n - 1, 0.5 + level / 2) * values.std(ddof=1) / math.sqrt(n))
+    middle = float(np.average(values, weights=weights))
+    size = float(n) if weights is None else kish(weights)
+    if size <= 1:
+        return Estimate(value=middle, n=n)
+    spread = float(np.average((values - middle) ** 2, weights=weights)) / (size - 1)
+    half = float(special.stdtrit(size - 1, 0.5 + level / 2)) * math.sqrt(spread)
     interval = (middle - half, middle + half)
     return Estimate.of(middle, n, interval, level=level, method="Student t")
 
 
-def area_under_curve(labels: npt.NDArray[np.bool_], scores: Array, *, level: float) -> Estimate:
+def area_under_curve(
+    labels: npt.NDArray[np.bool_],
+    scores: Array,
+    *,
+    weights: Array | None = None,
+    level: float,
+) -> Estimate:
     """The probability that a positive scores above a negative, ties counting half: the ROC AUC.
 
     DeLong's variance on the logit scale where both classes hold `SMALL_CLASS` or more, else
@@ -316,39 +335,72 @@ def area_under_curve(labels: npt.NDArray[np.bool_], scores: Array, *, level: flo
     Args:
         labels: Shape `(n,)`.
         scores: Finite, shape `(n,)`.
+        weights: Positive, shape `(n,)`; None: all 1. The interval rests on Kish's effective sizes.
         level: Nominal coverage.
 
     Source: DeLong et al., Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing
     Letters 21 (2014) 1389-1393; Newcombe, Statistics in Medicine 25 (2006) 559-573.
     """
-    # Sorted, so that each search starts near the last.
-    positives, negatives = np.sort(scores[labels]), np.sort(scores[~labels])
-    m, n = len(positives), len(negatives)
-    if m == 0 or n == 0:
-        return Estimate.undefined(m + n, "only one class occurs")
-    above, tied_above = _placements(positives, negatives)
-    theta = float(above.sum() + 0.5 * tied_above.sum()) / (m * n)
-    if min(m, n) < SMALL_CLASS or theta in {0.0, 1.0}:
-        interval = _newcombe_auc(theta, m, n, level)
-        return Estimate.of(theta, m + n, interval, level=level, method="Newcombe 5")
-    below, tied_below = _placements(negatives, positives)
-    one = (above + 0.5 * tied_above) / n
-    other = 1 - (below + 0.5 * tied_below) / m
-    error = math.sqrt(one.var(ddof=1) / m + other.var(ddof=1) / n)
+    positives, negatives = _Sorted.of(scores, labels, weights), _Sorted.of(scores, ~labels, weights)
+    n = len(labels)
+    if len(positives.values) == 0 or len(negatives.values) == 0:
+        return Estimate.undefined(n, "only one class occurs")
+    one, other = negatives.share_below(positives.values), positives.share_below(negatives.values)
+    theta = positives.mean(one)
+    if min(positives.size, negatives.size) < SMALL_CLASS or theta in {0.0, 1.0}:
+        interval = _newcombe_auc(theta, positives.size, negatives.size, level)
+        return Estimate.of(theta, n, interval, level=level, method="Newcombe 5")
+    error = math.sqrt(positives.variance_of_mean(one) + negatives.variance_of_mean(other))
     centre = special.logit(theta)
     half = normal_quantile(level) * error / (theta * (1 - theta))
     interval = (float(special.expit(centre - half)), float(special.expit(centre + half)))
-    return Estimate.of(theta, m + n, interval, level=level, method="DeLong, logit")
+    return Estimate.of(theta, n, interval, level=level, method="DeLong, logit")
 
 
-def _placements(values: Array, others: Array) -> tuple[Array, Array]:
-    """For each value, how many of the sorted others lie below it and how many equal it."""
-    left = np.searchsorted(others, values, side="left")
-    right = np.searchsorted(others, values, side="right")
-    return left.astype(float), (right - left).astype(float)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sorted:
+    """The scores of one class, ascending, so that each search starts near the last.
+
+    Attributes:
+        values: The scores.
+        weights: Their weights; None: all 1.
+        size: Effective number.
+    """
+
+    values: Array
+    weights: Array | None
+    size: float
+
+    @classmethod
+    def of(cls, scores: Array, members: npt.NDArray[np.bool_], weights: Array | None) -> _Sorted:
+        if weights is None:
+            values = np.sort(scores[members])
+            return cls(values=values, weights=None, size=len(values))
+        values, own = scores[members], weights[members]
+        order = np.argsort(values, kind="stable")
+        return cls(values=values[order], weights=own[order], size=kish(own) if len(own) else 0.0)
+
+    def share_below(self, others: Array) -> Array:
+        """The share of the class below each of some sorted values, ties counting half."""
+        left = np.searchsorted(self.values, others, side="left")
+        right = np.searchsorted(self.values, others, side="right")
+        if self.weights is None:
+            return np.asarray((left + right) / (2 * len(self.values)))
+        up_to = np.concatenate([[0.0], np.cumsum(self.weights)])
+        return np.asarray((up_to[left] + up_to[right]) / (2 * up_to[-1]))
+
+    def mean(self, values: Array) -> float:
+        return float(np.average(values, weights=self.weights))
+
+    def variance_of_mean(self, values: Array) -> float:
+        squared = (values - self.mean(values)) ** 2
+        if self.weights is None:
+            return float(squared.mean() / (self.size - 1))
+        part = (self.weights / self.weights.sum()) ** 2
+        return float((part * squared).sum() * self.size / (self.size - 1))
 
 
-def _newcombe_auc(theta: float, m: int, n: int, level: float) -> tuple[float, float]:
+def _newcombe_auc(theta: float, m: float, n: float, level: float) -> tuple[float, float]:
     """Where the estimate lies z standard errors from a supposed AUC."""
     z2, half = normal_quantile(level) ** 2, (m + n) / 2 - 1
 

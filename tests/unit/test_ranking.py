@@ -13,6 +13,7 @@ from auditkit.measures.ranking import (
     brier,
     calibration_curve,
     calibration_error,
+    calibration_gap,
     kolmogorov_smirnov,
 )
 
@@ -82,6 +83,27 @@ def test_calibration_error_covers_at_least_what_it_promises(n, shift):
         return calibration_error(labels, scores, replicates=200, seed=run)
 
     assert covered(interval, shift) >= 0.92  # 0.95 less 2.7 errors
+
+
+@pytest.mark.parametrize("n", [11, 30, 300])
+@pytest.mark.parametrize(("a", "b", "shift"), [(6, 1, 0), (2, 2, 0.1), (0.3, 0.3, 0)])
+def test_calibration_gap_covers_what_it_promises(n, a, b, shift):
+    rng = np.random.default_rng(20261124)
+    many = rng.beta(a, b, 10**6)
+
+    def interval(_):
+        scores = rng.beta(a, b, n)
+        return calibration_gap(rng.random(n) < np.clip(scores + shift, 0, 1), scores)
+
+    truth = float((np.clip(many + shift, 0, 1) - many).mean())
+    # 93 % to 97.5 %, give or take what 1,000 samples may err.
+    assert 0.92 <= covered(interval, truth, runs=1000) <= 0.98
+
+
+def test_brier_has_no_interval_in_small_groups():
+    found = brier(np.arange(99) % 2 == 0, np.full(99, 0.5))
+    assert found.value == 0.25
+    assert found.lower is None
 
 
 @pytest.mark.parametrize("n", [100, 1000])
