@@ -11,7 +11,13 @@ from auditkit.access.duties import Conflict, conflicts
 from auditkit.access.evidence import evidence
 from auditkit.access.rules import Grant, Rule, Rules, parse_rules
 from auditkit.access.settings import AccessSettings, Promotion, parse_settings
-from auditkit.access.vocabulary import VERBS, alias_object, dataset_object, model_object
+from auditkit.access.vocabulary import (
+    VERBS,
+    alias_object,
+    dataset_object,
+    model_object,
+    vault_object,
+)
 
 __all__ = [
     "VERBS",
@@ -30,4 +36,5 @@ __all__ = [
     "model_object",
     "parse_rules",
     "parse_settings",
+    "vault_object",
 ]

@@ -62,6 +62,7 @@ VERBS: Final[dict[str, str]] = {
     "deployment:trigger": "start a deployment",
     "deployment:rollback": "move an alias back to the version it pointed to before",
     "webhook:manage": "create, change, delete and test webhooks",
+    "vault:reveal": "lead tokens of a vault back to the values they stand for",
     "policy:read": "read the access policy",
     "policy:propose": "change the access policy's draft",
     "policy:approve": "put a draft that somebody else wrote into force",
@@ -119,6 +120,11 @@ def tag_object(name: str, key: str) -> str:
 def dataset_object(name: str) -> str:
     """The object of a dataset."""
     return f"datasets/{segment(name)}"
+
+
+def vault_object(name: str) -> str:
+    """The object of a vault of tokens, by its file's name."""
+    return f"vaults/{segment(name)}"
 
 
 def path_object(root: str, path: str) -> str:

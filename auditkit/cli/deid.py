@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from auditkit.cli.console import say
+from auditkit.cli.ledger_open import writing
+from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError
 
 if TYPE_CHECKING:
+    from auditkit.canonical import Json
     from auditkit.deid import Deidentifier, Keys, Plan, Vault
     from auditkit.evidence import Evidence
 
@@ -185,23 +188,34 @@ def reveal(
     vault: Annotated[Path, typer.Option("--vault", help="The vault of tokens.")],
     purpose: Annotated[str, typer.Option("--purpose", help="Why; it is written down.")],
     user: Annotated[str, typer.Option("--user", help="Who asks; it is written down.")],
-    allowed: Annotated[Path, typer.Option("--allowed", help="Names of those who may, one a line.")],
+    policy: Annotated[
+        Path, typer.Option("--policy", help="The access policy's folder, sealed.")
+    ] = Path("access"),
     key: KeyFile = None,
+    log: Annotated[
+        str, typer.Option("--log", help="Write the decision to this log too, before it is used.")
+    ] = "",
+    keys: KeyFolder = None,
 ) -> None:
-    """Re-identifies tokens, for those who may. Every request is written down in the vault."""
-    try:
-        names = {n.strip() for n in allowed.read_text(encoding="utf-8").splitlines() if n.strip()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            "The list of those who may cannot be read.", remedy="name a text file you may read"
-        ) from error
+    """Re-identifies tokens for who may (vault:reveal); each request is written down before."""
+    from auditkit.access import vault_object
+    from auditkit.access.folder import read_sealed
+    from auditkit.api import LOG_NAME
+
+    access, _ = read_sealed(policy)
+    ruling = access.decide(user, "vault:reveal", vault_object(vault.name))
+    if not vault.exists():
+        raise InputError(f"There is no vault {vault.name}.", remedy="name the file of a vault")
     with _vault(vault, key) as opened:
+        if log:
+            with writing(log, keys, LOG_NAME) as ledger:
+                told: dict[str, Json] = {"purpose": purpose, "tokens": len(tokens)}
+                ledger.append(kind="access.decision", payload=ruling.to_json() | told)
         values = opened.reveal(
             tokens,
-            by=user,
             purpose=purpose,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
-            may=names.__contains__,
+            ruling=ruling,
         )
     for token, value in values.items():
         print(f"{token}\t{value}")

@@ -15,10 +15,11 @@ import hmac
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from auditkit.errors import AccessDeniedError, InputError, KeyFileError, OutputError
 
@@ -32,12 +33,53 @@ CREATE TABLE IF NOT EXISTS tokens (
 );
 CREATE TABLE IF NOT EXISTS reidentifications (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, by TEXT NOT NULL,
-    purpose TEXT NOT NULL, tokens INTEGER NOT NULL
+    purpose TEXT NOT NULL, tokens INTEGER NOT NULL, allowed INTEGER NOT NULL, ruling TEXT NOT NULL
 );
 """
 _CHECK: Final = b"auditkit vault v1"
 _KEY_BYTES: Final = 32
 _TOKEN_BYTES: Final = 10
+
+
+class Ruling(Protocol):
+    """What access control said, as `auditkit.access.Decision` does."""
+
+    @property
+    def user(self) -> str:
+        """Who asked."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether they may."""
+
+    @property
+    def reason(self) -> str:
+        """Why, or why not."""
+
+    @property
+    def policy_digest(self) -> object:
+        """The policy that was in force."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reidentification:
+    """One request, as it is written down before anything is given out.
+
+    Attributes:
+        at: When, by ISO 8601.
+        by: Who.
+        purpose: Why they asked.
+        tokens: For how many tokens.
+        allowed: Whether they were let.
+        ruling: Access control's reason and the digest of its policy.
+    """
+
+    at: str
+    by: str
+    purpose: str
+    tokens: int
+    allowed: bool
+    ruling: str
 
 
 def read_key(text: str | bytes) -> bytes:
@@ -116,36 +158,38 @@ class Vault:
         self,
         tokens: Iterable[str],
         *,
-        by: str,
         purpose: str,
         at: str,
-        may: Callable[[str], bool],
+        ruling: Ruling,
     ) -> dict[str, str]:
         """The values of tokens, after writing down who asked, when and why.
 
         Args:
             tokens: Tokens of this vault.
-            by: Who asks.
             purpose: Why; not empty.
             at: When, by ISO 8601.
-            may: Whether access control lets that person re-identify.
+            ruling: What access control says of whoever asks, for the verb `vault:reveal` on this
+                vault: `access.decide(user, "vault:reveal", vault_object(name))`.
 
         Raises:
-            AccessDeniedError: If `may` says no. The request is written down all the same.
+            AccessDeniedError: If it is a denial. The request is written down all the same.
             InputError: If a token is unknown, or no purpose is given.
         """
         wanted = list(tokens)
         if not purpose.strip():
             raise InputError("Re-identification needs a purpose.", remedy="say why, in one line")
-        allowed = may(by)
-        self._database.execute(
-            "INSERT INTO reidentifications (at, by, purpose, tokens) VALUES (?, ?, ?, ?)",
-            (at, by, purpose if allowed else f"DENIED: {purpose}", len(wanted)),
+        self._write_down(
+            "INSERT INTO reidentifications (at, by, purpose, tokens, allowed, ruling) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(at, ruling.user, purpose, len(wanted), ruling.allowed),
+                f"{ruling.reason}; policy {ruling.policy_digest}",
+            ),
         )
-        if not allowed:
+        if not ruling.allowed:
             raise AccessDeniedError(
-                "Access control does not let this person re-identify.",
-                remedy="ask for the permission; the request has been written down",
+                f"Access control does not let this person re-identify: {ruling.reason}.",
+                remedy="ask for the role privacy-officer; the request has been written down",
             )
         values = {}
         for token in wanted:
@@ -157,12 +201,17 @@ class Vault:
             values[token] = self._open(row[0], row[1], token)
         return values
 
-    def log(self) -> list[tuple[str, str, str, int]]:
-        """Every re-identification in order: when, who, why, number of tokens."""
+    def log(self) -> list[Reidentification]:
+        """Every request for re-identification, denied ones too, in order."""
         rows = self._database.execute(
-            "SELECT at, by, purpose, tokens FROM reidentifications ORDER BY number"
+            "SELECT at, by, purpose, tokens, allowed, ruling FROM reidentifications ORDER BY number"
         )
-        return [tuple(row) for row in rows]
+        return [
+            Reidentification(
+                at=at, by=by, purpose=purpose, tokens=tokens, allowed=bool(allowed), ruling=ruling
+            )
+            for at, by, purpose, tokens, allowed, ruling in rows
+        ]
 
     def rotate(self, new_key: bytes) -> int:
         """Encrypts everything under a new key; tokens stay. Returns the number of values.
@@ -191,6 +240,15 @@ class Vault:
             self._sealing, self._finding = old
             raise
         return len(plain)
+
+    def _write_down(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise OutputError(
+                "The request could not be written down, so nothing is given out.",
+                remedy="see that the vault's file can be written and the disk has room",
+            ) from error
 
     def _check_key(self) -> None:
         from cryptography.exceptions import InvalidTag

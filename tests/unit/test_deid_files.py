@@ -1,16 +1,20 @@
 """Files in, files out; bad input named by row and column; nothing half-written."""
 
 import json
+from datetime import UTC, datetime
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from auditkit import cli
+from auditkit.access.folder import seal_policy, start_policy
+from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid import files as deid_files
 from auditkit.deid.files import apply_to_file, propose_for_file, read_batches
 from auditkit.errors import InputError, NothingToAuditError, OutputError, VerificationError
+from auditkit.signing import KeyStore
 
 SECRETS = ("Ann Lee", "Lee", "617-555-0188", "4471001")
 
@@ -170,13 +174,30 @@ def test_the_command_line_from_scan_to_reveal(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "evidence" / "privacy.leaks.json").exists()
     said = capsys.readouterr()
     assert not [s for s in SECRETS if s in said.out + said.err]
-    allowed = tmp_path / "allowed.txt"
-    allowed.write_text("kim\n")
+    access = start_policy(tmp_path / "access")
+    policy = access / "policy.csv"
+    policy.write_text(policy.read_text() + "g, kim, role:privacy-officer, *\n")
     ask = ["deid", "reveal", token, "--vault", str(vault), "--purpose", "appeal"]
-    ask += ["--allowed", str(allowed), "--user"]
+    ask += ["--policy", str(access), "--user"]
+    assert cli.run([*ask, "kim"]) == 2
+    assert "not sealed" in capsys.readouterr().err
+    seal_policy(access, author="adam", approver="paula", now=datetime.now(UTC))
     assert cli.run([*ask, "eve"]) == 2
+    assert "does not let this person" in capsys.readouterr().err
     assert cli.run([*ask, "kim"]) == 0
     assert capsys.readouterr().out == f"{token}\tAnn Lee\n"
+    log, keys = tmp_path / "log.db", KeyStore(tmp_path / "keys")
+    open_log(f"sqlite:///{log}", keys).close()
+    logged = ["--log", str(log), "--keys", str(tmp_path / "keys")]
+    assert cli.run([*ask, "eve", *logged]) == 2
+    assert cli.run([*ask, "kim", *logged]) == 0
+    with open_log(f"sqlite:///{log}", keys) as ledger:
+        entries = [e.payload for e in ledger.entries() if e.kind == "access.decision"]
+    assert [(e["user"], e["allowed"], e["tokens"]) for e in entries] == [
+        *[("eve", False, 1), ("kim", True, 1)]
+    ]
+    assert token not in str(entries)
+    capsys.readouterr()
     monkeypatch.setenv("AUDITKIT_VAULT_KEY", "cd" * 32)
     assert cli.run([*ask, "kim"]) == 2
     assert "does not open this vault" in capsys.readouterr().err

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditkit.access import AccessControl, vault_object
+from auditkit.access.control import read_texts
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.generalize import age_of, allowed_zip3, read_date, year_of, zip3_digest, zip3_of
 from auditkit.deid.known import read_text, spans_of_known
@@ -47,6 +49,13 @@ def visits():
             "note": ["Ann is well.", "Saw Ms. Lee.", "B. Stone left.", "No change."],
         }
     )
+
+
+def ruling(user="kim"):
+    texts = read_texts(None)
+    texts["policy.csv"] += "g, kim, role:privacy-officer, *\n"
+    access = AccessControl.from_texts(texts)
+    return access.decide(user, "vault:reveal", vault_object("v.db"))
 
 
 def changed(plan, **treatments):
@@ -108,7 +117,7 @@ def test_tokens_are_random_stable_and_open_only_with_the_key(tmp_path, deid):
     with Vault(tmp_path / "v.db", KEY) as vault:
         again = plan.apply(visits(), keys=Keys(vault=vault), deidentifier=deid)
         assert list(again.table["patient_name"]) == list(names)
-        value = vault.reveal([names[2]], by="kim", purpose="audit", at="2026-11-24", may=bool)
+        value = vault.reveal([names[2]], purpose="audit", at="2026-11-24", ruling=ruling())
         assert value == {names[2]: "Bob Stone"}
     with Vault(tmp_path / "other.db", KEY) as other:
         third = plan.apply(visits(), keys=Keys(vault=other), deidentifier=deid)
@@ -118,18 +127,33 @@ def test_tokens_are_random_stable_and_open_only_with_the_key(tmp_path, deid):
 def test_reidentification_is_written_down_even_when_denied(tmp_path):
     with Vault(tmp_path / "v.db", KEY) as vault:
         token = vault.tokens("PERSON", ["Ann Lee"])["Ann Lee"]
-        ask = {"by": "kim", "purpose": "appeal 7", "at": "2026-11-24T00:00:00Z"}
-        with pytest.raises(AccessDeniedError):
-            vault.reveal([token], may=lambda _: False, **ask)
-        vault.reveal([token], may=lambda who: who == "kim", **ask)
+        ask = {"purpose": "appeal 7", "at": "2026-11-24T00:00:00Z"}
+        with pytest.raises(AccessDeniedError, match="no rule allows it"):
+            vault.reveal([token], ruling=ruling("eve"), **ask)
+        vault.reveal([token], ruling=ruling("kim"), **ask)
         with pytest.raises(InputError, match="needs a purpose"):
-            vault.reveal([token], by="kim", purpose=" ", at="", may=bool)
+            vault.reveal([token], purpose=" ", at="", ruling=ruling())
         with pytest.raises(InputError, match="not in this vault"):
-            vault.reveal(["PERSON-0"], may=bool, **ask)
-        assert [row[1:] for row in vault.log()][:2] == [
-            ("kim", "DENIED: appeal 7", 1),
-            ("kim", "appeal 7", 1),
-        ]
+            vault.reveal(["PERSON-0"], ruling=ruling(), **ask)
+        denied, given, _ = vault.log()
+        assert (denied.by, denied.purpose, denied.tokens, denied.allowed) == (
+            *("eve", "appeal 7", 1), False,
+        )  # fmt: skip
+        assert (given.by, given.allowed) == ("kim", True)
+        assert "role:privacy-officer; policy sha256:" in given.ruling
+
+
+def test_what_could_not_be_written_down_is_not_given_out(tmp_path):
+    """A trigger that refuses every entry stands for a full disk."""
+    with Vault(tmp_path / "v.db", KEY) as vault:
+        token = vault.tokens("PERSON", ["Ann Lee"])["Ann Lee"]
+        with sqlite3.connect(tmp_path / "v.db") as raw:
+            raw.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON reidentifications "
+                "BEGIN SELECT RAISE(FAIL, 'disk full'); END"
+            )
+        with pytest.raises(OutputError, match="written down"):
+            vault.reveal([token], purpose="p", at="t", ruling=ruling())
 
 
 def test_rotation_keeps_tokens_and_locks_out_the_old_key(tmp_path):
@@ -141,7 +165,7 @@ def test_rotation_keeps_tokens_and_locks_out_the_old_key(tmp_path):
     with pytest.raises(KeyFileError):
         Vault(path, KEY)
     with Vault(path, new) as vault:
-        assert vault.reveal(before.values(), by="k", purpose="p", at="t", may=bool) == {
+        assert vault.reveal(before.values(), purpose="p", at="t", ruling=ruling()) == {
             before["Ann"]: "Ann", before["Bob"]: "Bob"
         }  # fmt: skip
 
@@ -160,7 +184,7 @@ def test_values_that_change_places_do_not_open(tmp_path):
             (nonce, sealed, tokens["Ann"]),
         )
     with Vault(tmp_path / "v.db", KEY) as vault, pytest.raises(InvalidTag):
-        vault.reveal([tokens["Ann"]], by="k", purpose="p", at="t", may=bool)
+        vault.reveal([tokens["Ann"]], purpose="p", at="t", ruling=ruling())
 
 
 def test_keys_and_files_that_are_none_are_refused(tmp_path):
