@@ -126,6 +126,16 @@ def load(
     print(registry.load(model, version, folder, expected=Digest.parse(digest)))
 
 
+@app.command()
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="A dataset, or a file in it, as visits/a.csv.")],
+    file: Annotated[Path, typer.Argument(help="The file to make.")],
+    url: Url = "",
+) -> None:
+    """Fetches training data that the server keeps; who took what is in its log."""
+    print(_client(url).fetch_dataset(dataset, file))
+
+
 def _line(row: dict[str, Any], what: str) -> None:
     print(harmless(f"{row['time'][:19]}  {row['model']} {row['version']} > {row['name']}  {what}"))
 

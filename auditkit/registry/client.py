@@ -6,17 +6,32 @@ registry.request("credit", "7", alias="champion")
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
+import os
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
-from auditkit.errors import AccessDeniedError, InputError, LedgerError
+from auditkit.canonical import Digest
+from auditkit.errors import (
+    AccessDeniedError,
+    InputError,
+    LedgerError,
+    OutputError,
+    VerificationError,
+)
 
 _PREFIX: Final = "/api/auditkit/1.0/"
 _SECONDS: Final = 120
+_CHUNK_BYTES: Final = 1024 * 1024
 
 
 class RegistryClient:
@@ -150,6 +165,46 @@ class RegistryClient:
             )
         return moves[-1]["version"], moves[-1]["artifact_digest"]
 
+    def fetch_dataset(self, path: str, into: Path) -> Digest:
+        """Fetches training data that the server keeps, whole or not at all.
+
+        Args:
+            path: The dataset, and a file in it if it is a folder, as "visits/2026.parquet".
+            into: The file to make.
+
+        Returns:
+            Its digest, which the server has logged.
+
+        Raises:
+            AccessDeniedError: If the server says no.
+            VerificationError: If other bytes arrived than those that were logged.
+            OutputError: If the file is there already, or cannot be written.
+        """
+        if into.exists():
+            raise OutputError(f"{into.name} is there already.", remedy="name another file")
+        hashed = hashlib.sha256()
+        url = f"{self._url}{_PREFIX}datasets/{urllib.parse.quote(path)}"
+        with self._opened("GET", url) as answer:
+            logged = answer.headers.get("X-Auditkit-Digest", "")
+            try:
+                handle, partial = tempfile.mkstemp(dir=into.parent, prefix=f".{into.name}.")
+                try:
+                    with os.fdopen(handle, "wb") as file:
+                        while chunk := answer.read(_CHUNK_BYTES):
+                            hashed.update(chunk)
+                            file.write(chunk)
+                    digest = Digest(hashed.hexdigest())
+                    if str(digest) != logged:
+                        raise VerificationError(
+                            "Other bytes arrived than the server logged.", remedy="fetch it again"
+                        )
+                    Path(partial).replace(into)
+                finally:
+                    Path(partial).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"{into.name} cannot be written.") from error
+        return digest
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._call("POST", path, body=body)
 
@@ -164,19 +219,25 @@ class RegistryClient:
         url = f"{self._url}{_PREFIX}{path}"
         if query:
             url += "?" + urllib.parse.urlencode(query)
+        data = json.dumps(body).encode() if body is not None else None
+        with self._opened(method, url, data) as answer:
+            try:
+                found: dict[str, Any] = json.load(answer)
+            except ValueError as error:
+                raise InputError("That is no guarded registry server.") from error
+            return found
+
+    @contextmanager
+    def _opened(self, method: str, url: str, data: bytes | None = None) -> Iterator[Any]:
         request = urllib.request.Request(  # noqa: S310 (the scheme is checked at construction)
-            url,
-            data=json.dumps(body).encode() if body is not None else None,
-            headers=self._headers,
-            method=method,
+            url, data=data, headers=self._headers, method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
-                found: dict[str, Any] = json.load(answer)
-                return found
+                yield answer
         except urllib.error.HTTPError as error:
             raise _explained(error) from error
-        except (OSError, ValueError) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise InputError(
                 "The registry server cannot be reached.", remedy="check its URL, and that it runs"
             ) from error

@@ -25,7 +25,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "alert.sh").write_text(ALERT)
     (folder / "alert.sh").chmod(0o755)
-    workplace = Workplace(folder, settings="alert: alert.sh\n", extra_rules=DELETER)
+    (folder / "data").mkdir()
+    workplace = Workplace(folder, settings="alert: alert.sh\ndatasets: data\n", extra_rules=DELETER)
     with running(workplace, workers=4) as server:
         yield server, workplace
 

@@ -176,6 +176,28 @@ def test_a_stage_is_promoted_and_rolled_back_like_an_alias(guarded, credit):
     assert [r["state"] for r in history["requests"]] == ["done", "done"]
 
 
+def test_reading_training_data_is_a_decision(guarded, tmp_path):
+    server, workplace = guarded
+    (workplace.folder / "data" / "visits").mkdir(parents=True, exist_ok=True)
+    data = bytes(range(256)) * 10_000
+    (workplace.folder / "data" / "visits" / "may.bin").write_bytes(data)
+    (workplace.folder / "data" / "out.bin").symlink_to(workplace.folder / "users.json")
+    url = "/api/auditkit/1.0/datasets"
+    with pytest.raises(AccessDeniedError, match="may not dataset:read on datasets/visits"):
+        server.client("ann").fetch_dataset("visits/may.bin", tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+    assert server.call(None, "GET", f"{url}/visits/may.bin").status_code == 401
+    digest = server.client("dora").fetch_dataset("visits/may.bin", tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == data
+    for path in ("out.bin", "../users.json", "..%2Fusers.json", "visits/%2e%2e/out.bin", "visits"):
+        answer = server.call("dora", "GET", f"{url}/{path}")
+        assert answer.status_code in (403, 404), (path, answer.text[:100])
+    served = [e.payload for e in workplace.entries() if e.kind == "dataset.served"]
+    assert [(p["user"], p["dataset"], p["file"], p["digest"], p["bytes"]) for p in served] == [
+        ("dora", "visits", "may.bin", str(digest), len(data))
+    ]
+
+
 def test_the_lineage_of_what_was_approved_is_not_deleted(guarded, credit):
     server, _ = guarded
     source = server.mlflow("vic").get_model_version(credit, "1").source

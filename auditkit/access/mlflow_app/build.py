@@ -12,6 +12,7 @@ from auditkit.access.authentication import Authenticator, Caller, Credentials, r
 from auditkit.access.folder import follow_folder
 from auditkit.access.log import DecisionLog, Recorder
 from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
+from auditkit.access.mlflow_app.broker import add_datasets
 from auditkit.access.mlflow_app.flask_hooks import guard
 from auditkit.access.mlflow_app.gate import Gate
 from auditkit.access.mlflow_app.internals import Stores
@@ -48,6 +49,8 @@ def build(*, composed: bool) -> Any:
     gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
     ways = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
+    if settings.datasets:
+        own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
     if composed:
         return _composed(flask_app, gate, ways, own)
     guard(flask_app, gate, ways, own=own)
@@ -98,6 +101,12 @@ def _follow(settings: ServerSettings) -> PolicyInForce:
     if "://" in settings.access:
         return SqlPolicyStore(settings.access).follow(approvers=settings.approvers)
     return follow_folder(settings.access, approvers=settings.approvers)
+
+
+def _folder_of(path: str) -> Path:
+    if not Path(path).is_dir():
+        raise InputError("The folder of datasets does not exist.", remedy="make it, or take it out")
+    return Path(path)
 
 
 def _open_log(settings: ServerSettings) -> DecisionLog:

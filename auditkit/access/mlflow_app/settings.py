@@ -82,6 +82,7 @@ class ServerSettings(Document):
         proxy: A trusted proxy's header.
         oidc: An OpenID Connect issuer.
         alert: A program that is told of every break-glass, as JSON on its standard input.
+        datasets: A folder of training data to serve, each reading a decision; empty: none.
     """
 
     access: Text
@@ -91,6 +92,7 @@ class ServerSettings(Document):
     proxy: ProxySettings | None = None
     oidc: OidcSettings | None = None
     alert: str = ""
+    datasets: str = ""
 
     @model_validator(mode="after")
     def _somebody_can_come_in(self) -> Self:
@@ -129,6 +131,7 @@ def read_settings(path: Path) -> ServerSettings:
             "log": found.log.model_copy(update=log),
             "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
             "alert": below(found.alert) if found.alert else "",
+            "datasets": below(found.datasets) if found.datasets else "",
         }
     )
 
