@@ -15,8 +15,11 @@ from guarded_server import Workplace, running
 ALERT = """#!/bin/sh
 cat >> "$(dirname "$0")/alerts.txt"
 """
-# Somebody whom no rule keeps from deleting experiments and runs.
-DELETER = "p, dex, *, experiments/**, experiment:delete, allow\n"
+# Somebody whom no rule keeps from deleting runs, or from renaming models among model-...
+DELETER = (
+    "p, dex, *, experiments/**, experiment:delete, allow\n"
+    "p, dex, *, models/model-*, model:rename, allow\n"
+)
 
 
 @pytest.fixture(scope="session")

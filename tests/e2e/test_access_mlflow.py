@@ -303,57 +303,153 @@ def test_stages_tags_renames_copies_and_deletions_are_decisions_too(guarded, cre
     assert status("ann", "POST", "webhooks", {"name": "w", "url": "https://x.example"}) == 403
 
 
-def test_every_known_bypass_is_closed(guarded, credit):
-    """One row for each line of the list of published bypasses, and for each native family."""
-    server, _ = guarded
-    rows = [
-        ("POST", f"{API}/users/create", None),
-        ("GET", "/signup", None),
-        ("GET", "/get-artifact?run_id=x&path=y", "vic"),
-        ("GET", f"/model-versions/get-artifact?name={credit}&version=1&path=weights.txt", "vic"),
-        ("GET", "/api/2.0/mlflow-artifacts/artifacts?path=", "vic"),
-        ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/.", "ann"),
-        ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0", "ann"),
-        ("GET", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
-        ("PUT", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
-        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/0/x", "vic"),
-        ("POST", "/api/2.0/mlflow-artifacts/mpu/complete/0/x", "vic"),
-        ("GET", "/api/2.0/mlflow-artifacts/presigned/0/x", "vic"),
-        ("POST", "/graphql", "vic"),
-        ("GET", "/graphql?query={__typename}", "vic"),
-        ("POST", "/v1/traces", "vic"),
-        ("POST", "/ajax-api/3.0/jobs/", "ann"),
-        ("POST", "/ajax-api/3.0/jobs/search", "ann"),
-        ("PATCH", "/ajax-api/3.0/jobs/cancel/1", "ann"),
-        ("POST", "/gateway/x/mlflow/invocations", "ann"),
-        ("POST", "/gateway/proxy/x/y", "ann"),
-        ("POST", "/ajax-api/3.0/mlflow/assistant/message", "ann"),
-        ("PUT", "/ajax-api/3.0/mlflow/assistant/config", "ann"),
-        ("POST", "/api/3.0/mlflow/mcp-servers/x/aliases", "ann"),
-        ("DELETE", "/api/3.0/mlflow/mcp-servers/x/aliases/prod", "ann"),
-        ("POST", "/ajax-api/3.0/mlflow/mcp-servers", "ann"),
-        ("PUT", "/api/3.0/mlflow/scorers/online-config", "ann"),
-        ("POST", "/ajax-api/3.0/mlflow/scorer/invoke", "ann"),
-        ("POST", "/ajax-api/3.0/mlflow/demo/delete", "ann"),
-        ("POST", "/api/3.0/mlflow/gateway/secrets/create", "ann"),
-        ("POST", "/api/3.0/mlflow/datasets/create", "ann"),
-        ("POST", f"{API}/runs/delete", "ann"),
-        ("POST", f"{API}/experiments/delete", "ann"),
-        ("GET", "/ajax-api/2.0/mlflow/gateway-proxy", "ann"),
-        ("PATCH", "/api/3.0/mlflow/workspaces/default", "ann"),
-    ]
-    for method, path, user in rows:
-        anonymous = server.call(None, method, path, json={"name": "x", "alias": "y"})
-        assert anonymous.status_code in (401, 404), (method, path, anonymous.status_code)
+# One row for each line of the list of published bypasses, and for each native family.
+ROWS = [
+    ("POST", f"{API}/users/create", None),
+    ("GET", "/signup", None),
+    ("GET", "/get-artifact?run_id=x&path=y", "vic"),
+    ("GET", "/model-versions/get-artifact?name=credit&version=1&path=weights.txt", "vic"),
+    ("GET", "/api/2.0/mlflow-artifacts/artifacts?path=", "vic"),
+    ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/.", "ann"),
+    ("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0", "ann"),
+    ("GET", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
+    ("PUT", "/ajax-api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
+    ("POST", "/api/2.0/mlflow-artifacts/mpu/create/0/x", "vic"),
+    ("POST", "/api/2.0/mlflow-artifacts/mpu/complete/0/x", "vic"),
+    ("GET", "/api/2.0/mlflow-artifacts/presigned/0/x", "vic"),
+    ("POST", "/graphql", "vic"),
+    ("GET", "/graphql?query={__typename}", "vic"),
+    ("POST", "/v1/traces", "vic"),
+    ("POST", "/ajax-api/3.0/jobs/", "ann"),
+    ("POST", "/ajax-api/3.0/jobs/search", "ann"),
+    ("PATCH", "/ajax-api/3.0/jobs/cancel/1", "ann"),
+    ("POST", "/gateway/x/mlflow/invocations", "ann"),
+    ("POST", "/gateway/proxy/x/y", "ann"),
+    ("POST", "/ajax-api/3.0/mlflow/assistant/message", "ann"),
+    ("PUT", "/ajax-api/3.0/mlflow/assistant/config", "ann"),
+    ("POST", "/api/3.0/mlflow/mcp-servers/x/aliases", "ann"),
+    ("DELETE", "/api/3.0/mlflow/mcp-servers/x/aliases/prod", "ann"),
+    ("POST", "/ajax-api/3.0/mlflow/mcp-servers", "ann"),
+    ("PUT", "/api/3.0/mlflow/scorers/online-config", "ann"),
+    ("POST", "/ajax-api/3.0/mlflow/scorer/invoke", "ann"),
+    ("POST", "/ajax-api/3.0/mlflow/demo/delete", "ann"),
+    ("POST", "/api/3.0/mlflow/gateway/secrets/create", "ann"),
+    ("POST", "/api/3.0/mlflow/datasets/create", "ann"),
+    ("POST", f"{API}/runs/delete", "ann"),
+    ("POST", f"{API}/experiments/delete", "ann"),
+    ("GET", "/ajax-api/2.0/mlflow/gateway-proxy", "ann"),
+    ("PATCH", "/api/3.0/mlflow/workspaces/default", "ann"),
+    ("POST", "/api/2.0/mlflow-artifacts/mpu/abort/0/x", "vic"),
+    ("HEAD", "/get-artifact?run_id=x&path=y", "vic"),
+    ("HEAD", "/api/2.0/mlflow-artifacts/artifacts/0/x", "vic"),
+    ("POST", "/api/3.0/mlflow/traces", "vic"),
+    ("POST", "/api/3.0/mlflow/traces/x/assessments", "vic"),
+    ("DELETE", "/ajax-api/3.0/mlflow/traces/x/assessments/y", "vic"),
+    ("GET", "/ajax-api/2.0/mlflow/get-trace-artifact?request_id=x", None),
+    ("POST", f"{API}/runs/log-inputs", "vic"),
+    ("GET", f"{API}/webhooks", "vic"),
+    ("POST", f"{API}/webhooks/1/test", "vic"),
+    ("POST", f"{API}/artifacts/presigned-download-url", "vic"),
+    ("GET", "/api/3.0/mlflow/datasets/x/records", "vic"),
+    ("DELETE", "/api/3.0/mlflow/datasets/x/records", "ann"),
+    ("POST", "/api/3.0/mlflow/skills", "vic"),
+]
+
+
+def refuse_every_row(server):
+    for method, path, user in ROWS:
+        body = {"name": "x", "alias": "y", "version": "1", "url": "https://x.example"}
+        anonymous = server.call(None, method, path, json=body)
+        assert anonymous.status_code in (401, 404, 405), (method, path, anonymous.status_code)
         if user is not None:
-            known = server.call(user, method, path, json={"name": "x", "alias": "y"})
-            assert known.status_code in (400, 403, 404), (method, path, known.status_code)
+            known = server.call(user, method, path, json=body)
             # Nothing is routed, MLflow refuses to look it up, or the gate says no.
+            assert known.status_code in (400, 403, 404, 405), (method, path, known.status_code)
             assert known.status_code != 400 or "error_code" in known.text, (method, path)
+    # No user and no password comes with the server.
+    import requests
+
+    for known in [("admin", "password1234"), ("admin", "password"), ("ann", ""), ("ann", "x" * 99)]:
+        answer = requests.get(f"{server.url}{API}/registered-models/search", auth=known, timeout=30)
+        assert answer.status_code == 401, known
+
+
+def test_every_known_bypass_is_closed(guarded):
+    refuse_every_row(guarded[0])
+
+
+def test_a_version_has_no_source_outside_the_artifacts(guarded, credit):
+    """CVE-2026-2614: a source that reads the server's own files."""
+    server, workplace = guarded
+    for source in [
+        "file:///etc",
+        "/etc",
+        str(workplace.folder),
+        "mlflow-artifacts:/../users.json",
+        "mlflow-artifacts:/%2e%2e/users.json",
+        "mlflow-artifacts:/0/%252e%252e/%252e%252e",
+        "http://127.0.0.1/etc",
+        "models:/../etc/1",
+    ]:
+        body = {"name": credit, "source": source}
+        answer = server.call("ann", "POST", f"{API}/model-versions/create", json=body)
+        if answer.status_code == 200:
+            version = answer.json()["model_version"]["version"]
+            where = f"/model-versions/get-artifact?name={credit}&version={version}&path=users.json"
+            got = server.call("ann", "GET", where)
+            assert got.status_code != 200, (source, got.text[:100])
+            assert "scrypt" not in got.text
+
+
+def test_both_spellings_of_a_field_are_read(guarded, credit):
+    """Protocol buffers take camelCase too; a name in it is no way onto a trusted name."""
+    server, _ = guarded
+    for field in ("new_name", "newName"):
+        body = json.dumps({"name": credit, field: "trusted"})
+        for sent in (body, json.dumps(body)):
+            answer = server.call(
+                "dex",
+                "POST",
+                f"{API}/registered-models/rename",
+                data=sent,
+                headers={"Content-Type": "application/json"},
+            )
+            assert answer.status_code == 403, (sent, answer.text)
+            assert "models/trusted" in answer.text
+    body = {"name": credit, "new_name": f"{credit}-new"}
+    assert server.call("dex", "POST", f"{API}/registered-models/rename", json=body).ok
+
+
+@pytest.mark.slow
+def test_under_gunicorn_it_is_the_same(tmp_path):
+    """The Flask-only stack, which has no native routes."""
+    from guarded_server import Workplace, running
+    from test_access_mlflow_failures import make_version
+
+    workplace = Workplace(tmp_path)
+    with running(workplace, "--gunicorn-opts", "--threads 2", workers=2) as server:
+        make_version(server, "credit")
+        refuse_every_row(server)
+        for method, path, double in SPELLINGS:
+            body = {"name": "credit", "alias": "Champion", "version": "1"}
+            sent = json.dumps(body) if double else body
+            answer = server.call("mia", method, path, json=sent)
+            assert method == "OPTIONS" or answer.status_code >= 300, (method, path)
+        mia = server.client("mia")
+        asked = server.client("abe").request("credit", "1", alias="champion")
+        server.client("rita").approve(asked["request"])
+        mia.promote("credit", "1", alias="champion")
+        source = server.mlflow("vic").get_model_version("credit", "1").source
+        path = source.removeprefix("mlflow-artifacts:/")
+        for method in ("PUT", "DELETE"):
+            url = f"/api/2.0/mlflow-artifacts/artifacts/{path}/w"
+            assert server.call("ann", method, url, data=b"evil").status_code == 403
+        assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
 
 
 def test_lists_show_what_their_reader_may_read(tmp_path_factory):
     from guarded_server import Workplace, running
+    from test_access_mlflow_failures import make_version
 
     workplace = Workplace(
         tmp_path_factory.mktemp("lists"),
@@ -361,11 +457,12 @@ def test_lists_show_what_their_reader_may_read(tmp_path_factory):
     )
     with running(workplace, "--static-prefix", "/ml", prefix="/ml") as server:
         for name in ("open", "secret"):
-            body = {"name": name}
-            made = server.call("ann", "POST", f"{API}/registered-models/create", json=body)
-            assert made.status_code == 200, made.text
+            make_version(server, name)
         found = server.call("vic", "GET", f"{API}/registered-models/search").json()
         assert [m["name"] for m in found["registered_models"]] == ["open"]
+        for user in ("vic", "ann"):  # CVE-2026-2734
+            found = server.call(user, "GET", f"{API}/model-versions/search").json()
+            assert {v["name"] for v in found["model_versions"]} == {"open"}
         for user, path in [("vic", "get?name=secret"), ("ann", "get?name=secret")]:
             assert server.call(user, "GET", f"{API}/registered-models/{path}").status_code == 403
         assert server.call("vic", "POST", "/graphql", json={"query": "{x}"}).status_code == 403
