@@ -34,7 +34,8 @@ from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel
 
 LANGUAGE: Final = "en"
-_UNUSED: Final = ("tagger", "parser", "senter", "attribute_ruler", "lemmatizer")
+# The recognizer of entities has its own vectors: the shared ones are for the other components.
+_UNUSED: Final = ("tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer")
 _ENTITIES: Final = {
     "PERSON": "PERSON",
     "GPE": "LOCATION",
