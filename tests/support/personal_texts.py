@@ -19,7 +19,18 @@ from auditkit.deid.evaluating import Labelled
 
 NEUTRAL: Final = "NEUTRAL"  # neither an identifier by the rule nor wrong to take out
 _SLOT = re.compile(r"\{(\w+)\}")
-_LOCALES = ("en_US", "en_GB", "es_MX", "de_DE", "fr_FR", "pl_PL", "it_IT", "en_IN", "tr_TR", "sv_SE")
+_LOCALES = (
+    "en_US",
+    "en_GB",
+    "es_MX",
+    "de_DE",
+    "fr_FR",
+    "pl_PL",
+    "it_IT",
+    "en_IN",
+    "tr_TR",
+    "sv_SE",
+)
 _WORD_NAMES = (
     "Mark Hope", "April May", "Grant Long", "Rose Young", "Will Banks", "Faith Stone", "Bill Rich",
     "Summer Fields", "Dale Brook", "Joy Wise", "Chase Parker", "Dawn Winter", "Jack Frost",
@@ -132,15 +143,26 @@ class Person:
 
     def _mrn(self):
         return "MEDICAL_RECORD", self._rng.choice(
-            (self._digits(7), self._digits(8), "M" + self._digits(6), f"{self._digits(3)}-{self._digits(2)}-{self._digits(3)}")
+            (
+                self._digits(7),
+                self._digits(8),
+                "M" + self._digits(6),
+                f"{self._digits(3)}-{self._digits(2)}-{self._digits(3)}",
+            )
         )
 
     def _account(self):
-        return "ACCOUNT", self._rng.choice((self._digits(10), self._digits(4) + "-" + self._digits(6)))
+        return "ACCOUNT", self._rng.choice(
+            (self._digits(10), self._digits(4) + "-" + self._digits(6))
+        )
 
     def _plan(self):
         return "HEALTH_PLAN", self._rng.choice(
-            ("XQH" + self._digits(9), self._digits(9) + "A", f"H{self._digits(4)}-{self._digits(3)}")
+            (
+                "XQH" + self._digits(9),
+                self._digits(9) + "A",
+                f"H{self._digits(4)}-{self._digits(3)}",
+            )
         )
 
     def _phone(self):
@@ -155,7 +177,9 @@ class Person:
     def _telephone(self) -> str:
         a, b, c = self._digits(2) + "7", "555", self._digits(4)
         a = str(max(2, int(a[0]))) + a[1:]
-        return self._rng.choice((f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"{a}.{b}.{c}", f"+1 {a} {b} {c}", f"{a} {b} {c}"))
+        return self._rng.choice(
+            (f"({a}) {b}-{c}", f"{a}-{b}-{c}", f"{a}.{b}.{c}", f"+1 {a} {b} {c}", f"{a} {b} {c}")
+        )
 
     def _birth(self):
         day = self._day().replace(year=self._rng.randint(1925, 2004))
@@ -171,10 +195,21 @@ class Person:
     def _prose(self):
         day = self._day()
         ordinal = f"{day.day}{'th' if 4 <= day.day <= 20 or 24 <= day.day <= 30 else ('st', 'nd', 'rd')[day.day % 10 - 1]}"
-        return "DATE_TIME", self._rng.choice((f"the {ordinal} of {day:%B}", f"{day:%B} {ordinal}", f"{day:%B} {day.day}, {day.year}", f"{day.day} {day:%b} {day.year}"))
+        return "DATE_TIME", self._rng.choice(
+            (
+                f"the {ordinal} of {day:%B}",
+                f"{day:%B} {ordinal}",
+                f"{day:%B} {day.day}, {day.year}",
+                f"{day.day} {day:%b} {day.year}",
+            )
+        )
 
     def _written(self, day: date) -> str:
-        return day.strftime(self._rng.choice(("%m/%d/%Y", "%Y-%m-%d", "%B %d, %Y", "%d %b %Y", "%m/%d/%y", "%d.%m.%Y")))
+        return day.strftime(
+            self._rng.choice(
+                ("%m/%d/%Y", "%Y-%m-%d", "%B %d, %Y", "%d %b %Y", "%m/%d/%y", "%d.%m.%Y")
+            )
+        )
 
     def _old(self):
         return "AGE", str(self._rng.randint(90, 104))
@@ -183,7 +218,13 @@ class Person:
         return NEUTRAL, str(self._rng.randint(19, 88))
 
     def _serial(self):
-        return "DEVICE", self._rng.choice((f"SN{self._digits(7)}", f"PX-{self._digits(4)}-{self._digits(3)}", self._digits(8) + "B"))
+        return "DEVICE", self._rng.choice(
+            (
+                f"SN{self._digits(7)}",
+                f"PX-{self._digits(4)}-{self._digits(3)}",
+                self._digits(8) + "B",
+            )
+        )
 
     def _vin(self):
         return "VEHICLE", self._here.vin()
@@ -197,7 +238,10 @@ class Person:
     def _email(self):
         given, family = self.slot("first")[1], self.slot("last")[1]
         plain = re.sub(r"[^a-z.]", "", f"{given}.{family}".lower()) or "reader"
-        return "EMAIL_ADDRESS", f"{plain}{self._rng.randint(1, 99)}@{self._rng.choice(('example.com', 'example.org', 'mail.example.net'))}"
+        return (
+            "EMAIL_ADDRESS",
+            f"{plain}{self._rng.randint(1, 99)}@{self._rng.choice(('example.com', 'example.org', 'mail.example.net'))}",
+        )
 
     def _user(self):
         return "PERSON", re.sub(r"\W", "", self.slot("first")[1][0] + self.slot("last")[1]).lower()
@@ -357,7 +401,10 @@ NOTHING: Final = (
     ),
 )  # fmt: skip
 
-_TWINS = str.maketrans("aeopcyxABEKMHOPCTX", "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425")
+_TWINS = str.maketrans(
+    "aeopcyxABEKMHOPCTX",
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425",
+)
 _WIDE = {i: i + 0xFEE0 for i in range(0x21, 0x7F)}
 
 
@@ -385,12 +432,16 @@ def _disguise(value: str, how: str, rng: random.Random) -> str:
         case "line-broken":
             first, _, rest = value.partition(" ")
             cut = max(2, len(rest) // 2)
-            return f"{first}\n{rest}" if rng.random() < 0.5 else f"{first} {rest[:cut]}-\n{rest[cut:]}"
+            return (
+                f"{first}\n{rest}" if rng.random() < 0.5 else f"{first} {rest[:cut]}-\n{rest[cut:]}"
+            )
         case _:
             return value
 
 
-def _text(template: str, person: Person, slot: str | None, how: str, rng: random.Random) -> Labelled:
+def _text(
+    template: str, person: Person, slot: str | None, how: str, rng: random.Random
+) -> Labelled:
     parts: list[str] = []
     spans: list[tuple[int, int, str]] = []
     length = done = 0
@@ -423,7 +474,9 @@ def texts_of(name: str, half: int, n: int, *, seed: int = 7) -> list[Labelled]:
         fake.seed_instance(rng.randint(0, 2**31))
     if name == "nothing":
         return [Labelled(text=text, spans=()) for text in NOTHING[half][:n]]
-    templates: tuple = {"clinical": CLINICAL, "business": BUSINESS, "disguised": DISGUISED}[name][half]
+    templates: tuple = {"clinical": CLINICAL, "business": BUSINESS, "disguised": DISGUISED}[name][
+        half
+    ]
     made = []
     for i in range(n):
         chosen = templates[i % len(templates)]

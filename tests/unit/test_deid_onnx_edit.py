@@ -1,42 +1,119 @@
-"""The edit of the model's file: every 4-bit product, nothing else, and the file read whole."""
+"""The edit of the model's file: products near the exact ones, and the same texts marked."""
 
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
-from auditkit.deid.onnx_edit import with_integer_products
-from auditkit.deid.token_model import model_folder
-from auditkit.errors import InputError
+from auditkit.deid.onnx_edit import Range, with_integer_products
+from auditkit.deid.token_model import RANGES, TokenModel, model_folder
+from tests.support.personal_texts import texts_of
 
-LEVEL = b"\x2a\x15\x0a\x0eaccuracy_level\x18\x04\xa0\x01\x02"
-
-
-def field(number, content):
-    assert len(content) < 128
-    return bytes([number << 3 | 2, len(content)]) + content
+INPUTS, OUTPUTS = 64, 48
 
 
-def model(*operators):
-    nodes = b"".join(field(1, field(4, operator)) for operator in operators)
-    return b"\x08\x09" + field(7, nodes) + field(2, b"maker")
+def small_model(rng, inputs=INPUTS, outputs=OUTPUTS):
+    """A 4-bit product as the file has them, and its weights by the operator's documentation."""
+    packed = rng.integers(0, 256, (outputs, inputs // 32, 16), np.uint8)
+    scales = rng.uniform(0.01, 0.1, (outputs, inputs // 32)).astype(np.float32)
+    node = make_node(
+        "MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft",
+        K=inputs, N=outputs, bits=4, block_size=32,
+    )  # fmt: skip
+    number = onnx.TensorProto.FLOAT
+    graph = make_graph(
+        [node],
+        "small",
+        [make_tensor_value_info("x", number, [None, inputs])],
+        [make_tensor_value_info("y", number, [None, outputs])],
+        [onnx.numpy_helper.from_array(packed, "w"), onnx.numpy_helper.from_array(scales, "s")],
+    )
+    model = make_model(
+        graph, opset_imports=[make_opsetid("", 18), make_opsetid("com.microsoft", 1)], ir_version=8
+    )
+    weights = np.zeros((inputs, outputs))
+    for j in range(outputs):
+        for i in range(inputs):
+            byte = int(packed[j, i // 32, i % 32 // 2])
+            half = byte >> 4 if i % 2 else byte & 15
+            weights[i, j] = (half - 8) * scales[j, i // 32]
+    return model.SerializeToString(), weights
 
 
-def test_only_four_bit_products_get_the_attribute():
-    edited = with_integer_products(model(b"Add", b"MatMulNBits", b"MatMul"))
-    node = field(1, field(4, b"MatMulNBits") + LEVEL)
-    nodes = field(1, field(4, b"Add")) + node + field(1, field(4, b"MatMul"))
-    assert edited == b"\x08\x09" + field(7, nodes) + field(2, b"maker")
-    assert with_integer_products(model(b"Add")) == model(b"Add")
+def product(content, x):
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
 
 
-def test_the_models_37_products_are_all_there():
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([(128, -1.0), (40, -0.15)]),
+    st.sampled_from([1, INPUTS]),
+)
+def test_products_are_off_by_no_more_than_the_rounding(seed, zero_and_least, channels):
+    rng = np.random.default_rng(seed)
+    content, weights = small_model(rng)
+    zero, least = zero_and_least
+    largest = rng.uniform(0.5, 4, channels)
+    x = (rng.uniform(least, 1, (7, INPUTS)) * largest).astype(np.float32)
+    edited = with_integer_products(content, {"x": Range(zero, tuple(largest))})
+    assert "MatMulNBits" not in {n.op_type for n in onnx.load_from_string(edited).graph.node}
+    step = np.broadcast_to(largest / (255 - zero), INPUTS)
+    # Half a step of each activation, and half a step of each weight of its column.
+    by_activations = (step[:, None] / 2 * np.abs(weights)).sum(0)
+    weight_step = np.abs(weights * step[:, None]).max(0) / 63 / step[:, None]
+    by_weights = (np.abs(x)[:, :, None] + step[:, None]).max(0) * weight_step / 2
+    bound = by_activations + by_weights.sum(0) + 1e-4
+    assert (np.abs(product(edited, x) - x @ weights) <= bound).all()
+
+
+def test_a_row_is_the_same_in_any_company():
+    rng = np.random.default_rng(4)
+    content, _ = small_model(rng)
+    edited = with_integer_products(content, {"x": Range(128, (2.0,))})
+    x = rng.normal(size=(50, INPUTS)).astype(np.float32)
+    assert (product(edited, x)[:1] == product(edited, x[:1])).all()
+
+
+def test_without_a_range_nothing_changes():
+    rng = np.random.default_rng(1)
+    content, weights = small_model(rng)
+    x = rng.normal(size=(3, INPUTS)).astype(np.float32)
+    assert product(with_integer_products(content, {}), x) == pytest.approx(x @ weights, abs=1e-4)
+
+
+def test_ranges_are_of_the_products_of_the_model():
     content = (model_folder() / "onnx" / "model_q4.onnx").read_bytes()
-    edited = with_integer_products(content)
-    assert b"accuracy_level" not in content
-    assert edited.count(LEVEL) == 37
-    # Lengths of the 37 nodes and of the graph still fit: it is the same but for what was added.
-    assert 0 <= len(edited) - len(content) - 37 * len(LEVEL) <= 37 * 2 + 2
+    products = [n for n in onnx.load_from_string(content).graph.node if n.op_type == "MatMulNBits"]
+    ranges = json.loads(RANGES.read_text(encoding="utf-8"))
+    # All but the last, which says what a token is.
+    assert set(ranges) == {node.input[0] for node in products[:-1]}
+    assert all(0 < zero < 255 for zero, _ in ranges.values())
 
 
-@pytest.mark.parametrize("content", [b"\xff" * 20, b"\x3a\x7fshort", b"\x0b", model(b"Add")[:-1]])
-def test_other_bytes_are_refused(content):
-    with pytest.raises(InputError, match="no ONNX model"):
-        with_integer_products(content)
+def test_the_edited_model_marks_what_the_file_marks():
+    texts = [x.text for s in ("clinical", "business", "disguised") for x in texts_of(s, 1, 22)]
+    ours = TokenModel()
+    files = TokenModel()
+    files._session = onnxruntime.InferenceSession(
+        (model_folder() / "onnx" / "model_q4.onnx").read_bytes(),
+        providers=["CPUExecutionProvider"],
+    )
+    marked, wanted = (
+        {
+            (i, c)
+            for i, spans in enumerate(m.spans(texts))
+            for s in spans
+            for c in range(s.start, s.end)
+        }
+        for m in (ours, files)
+    )
+    assert len(wanted) > 2000
+    assert len(wanted & marked) >= 0.98 * len(wanted)
+    assert len(marked - wanted) <= 0.02 * len(wanted)
