@@ -79,25 +79,32 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         rows,
     )
     changed: dict[str, Sequence[str | None]] = {}
+    searched: dict[str, Sequence[str | None]] = {}
+    invented: dict[tuple[str, str], str] = {}
     found: dict[str, Counter[str]] = {}
-    for entry in plan.columns:
+    # Notes come last: they get the surrogates of their row's columns.
+    for entry in sorted(plan.columns, key=lambda e: e.treatment is Treatment.REDACT):
         column = columns[entry.column]
         if entry.kind in KINDS:
             found[entry.column] = Counter({entry.kind: column.present})
         if entry.treatment is Treatment.REDACT:
-            redacted = redact_notes(column.cells(), known, reader)
+            redacted = redact_notes(column.cells(), known, reader, invented)
             changed[entry.column] = redacted.texts
+            searched[entry.column] = redacted.masked
             found[entry.column] = redacted.found
         elif entry.treatment is Treatment.SHIFT:
             subjects = columns[plan.subject].cells()
             changed[entry.column] = shifted(entry, column.cells(), subjects, keys)
         elif entry.treatment not in {Treatment.KEEP, Treatment.DROP}:
             new = treated_values(entry, column.values, as_of=plan.as_of, keys=keys)
+            if entry.treatment is Treatment.SURROGATE:
+                pairs = zip(column.values, new, strict=True)
+                invented |= {(entry.kind, value): made for value, made in pairs if made}
             new.append(None)
             changed[entry.column] = [new[code] for code in column.codes.tolist()]
     dropped = [e.column for e in plan.columns if e.treatment is Treatment.DROP]
     output = {
-        name: changed.get(name) or column.cells()
+        name: searched.get(name) or changed.get(name) or column.cells()
         for name, column in columns.items()
         if name not in dropped and not _short_numbers(column) and not plan[name].accepted
     }
@@ -108,6 +115,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         looked_for=frozenset(class_of(k) for counts in found.values() for k in counts),
         reader=reader,
         shifted=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SHIFT),
+        invented=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SURROGATE),
     )
     clean = with_columns(table, changed, dropped)
     run = Run(

@@ -33,7 +33,8 @@ _TITLES_TEXT: Final = """
 mr mrs ms miss dr prof sir jr sr ii iii iv md phd dds rn esq
 """
 _TITLES: Final = frozenset(_TITLES_TEXT.split())
-_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+# A possessive's ending is no part of the name: "Lee's" is Lee, "O'Brien" is one word.
+_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019](?![sS](?![^\W_]))[^\W_]+)*")
 _RUN: Final = re.compile(r"[+(]?\d(?:[\s().\-/\u2010-\u2015_]{0,3}\d){3,}")
 _DATES: Final = re.compile(
     r"(?<!\d)(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{8}"

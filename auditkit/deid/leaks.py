@@ -47,6 +47,7 @@ def search(
     looked_for: frozenset[str],
     reader: Reader | None,
     shifted: frozenset[str] = frozenset(),
+    invented: frozenset[str] = frozenset(),
 ) -> Leaks:
     """Searches output columns.
 
@@ -58,6 +59,8 @@ def search(
         reader: Reads free text again; None if there is none.
         shifted: Columns whose dates were moved. No date of a row stands there as it was, but
             2025-04-03 may be where 2025-03-04 was, which reads alike with day and month swapped.
+        invented: Columns of surrogates, which are drawn so that they are nobody's of the column:
+            only whole identifiers are searched for there, for a street may be named like a person.
     """
     everyone = _whole_values(known)
     by_class: Counter[str] = Counter(dict.fromkeys(sorted(looked_for), 0))
@@ -72,7 +75,9 @@ def search(
             text, others = read[cell]
             if text is None:
                 continue
-            own = tuple(v for v in values if name not in shifted or class_of(v[0]) != _DATES)
+            own = () if name in invented else values
+            if name in shifted:
+                own = tuple(v for v in values if class_of(v[0]) != _DATES)
             found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, own)}
             if found or others:
                 letters = (others | found).values()

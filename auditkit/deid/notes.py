@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from auditkit.deid.kinds import KINDS
-from auditkit.deid.known import read_text, spans_of_known
+from auditkit.deid.known import read_text, spans_of_known, value_words
 from auditkit.deid.spans import Span, merged, replaced
 
 if TYPE_CHECKING:
     from auditkit.deid.detector import Deidentifier
 
-PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})>")
+# `<PERSON>`; `<PERSON:0>` where an invented value will stand.
+PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})(?::(\d+))?>")
 # After a full stop, before a capital; not after an initial or a title.
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9>)]{3}[.!?]) +(?=[A-Z<])")
 _ROUNDS: Final = 4
@@ -58,26 +60,38 @@ class Redacted:
 
     Attributes:
         texts: One per input; None where the input was None.
+        masked: The same with placeholders where invented values stand: what is searched again.
         found: Number of identifiers by kind, over all texts.
     """
 
     texts: tuple[str | None, ...]
+    masked: tuple[str | None, ...]
     found: Counter[str]
 
 
-def redact_notes(texts: Sequence[str | None], known: Sequence[Known], reader: Reader) -> Redacted:
+def redact_notes(
+    texts: Sequence[str | None],
+    known: Sequence[Known],
+    reader: Reader,
+    invented: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> Redacted:
     """Replaces every identifier in some texts by its kind, as `<PERSON>`.
 
     Args:
         texts: One per row.
         known: For each row the kinds and values of its identifier columns.
         reader: Finds what is not known.
+        invented: For kinds and values whose column gets surrogates, the surrogate: where a note
+            names a row's own value, it gets the same one, and of a name the same part.
     """
     found: Counter[str] = Counter()
     masked: list[str | None] = []
+    filled: list[list[str]] = []
     distinct = list({text: None for text in texts if text})
     forms = dict(zip(distinct, reader.deidentifier.find_forms(distinct), strict=True))
     for text, values in zip(texts, known, strict=True):
+        fills: list[str] = []
+        filled.append(fills)
         if not text:
             masked.append(text)
             continue
@@ -86,13 +100,20 @@ def redact_notes(texts: Sequence[str | None], known: Sequence[Known], reader: Re
             own = spans_of_known(read_text(text), values)
             spans = merged([*own, *spans], text) if own else spans
         found.update(span.kind for span in spans)
-        masked.append(replaced(text, spans, _placeholder) if spans else text)
+        own_invented = [value for value in values if value in invented]
+        put = _filling(text, own_invented, invented, fills) if own_invented else _placeholder
+        masked.append(replaced(text, spans, put) if spans else text)
     times = Counter(text for text in masked if text)
     clean, kinds = _until_nothing(list(times), reader)
     for text, counted in kinds.items():
         for kind, count in counted.items():
             found[kind] += count * times[text]
-    return Redacted(texts=tuple(clean[text] if text else text for text in masked), found=found)
+    searched = tuple(clean[text] if text else text for text in masked)
+    return Redacted(
+        texts=tuple(_filled(t, f) if t and f else t for t, f in zip(searched, filled, strict=True)),
+        masked=searched,
+        found=found,
+    )
 
 
 def identifiers_in(texts: Sequence[str], reader: Reader) -> list[list[Span]]:
@@ -155,6 +176,49 @@ def _beside(span: Span, text: str) -> list[Span]:
         for a, b in rest
         if a < b and any(c.isalnum() for c in text[a:b])
     ]
+
+
+def _filling(
+    text: str,
+    values: Sequence[tuple[str, str]],
+    invented: Mapping[tuple[str, str], str],
+    fills: list[str],
+) -> Callable[[Span, str], str]:
+    """Puts numbered placeholders where one of the values stands, and notes what fills them."""
+    read = read_text(text)
+    mine = [(value, span) for value in values for span in spans_of_known(read, [value])]
+
+    def put(span: Span, covered: str) -> str:
+        named = {v for v, s in mine if span.start <= s.start and s.end <= span.end}
+        if len(named) != 1:
+            return _placeholder(span, covered)
+        value = named.pop()
+        new = _same_part(value, invented[value], covered)
+        if new not in fills:
+            fills.append(new)
+        return f"<{span.kind}:{fills.index(new)}>"
+
+    return put
+
+
+def _same_part(value: tuple[str, str], surrogate: str, covered: str) -> str:
+    """The part of a surrogate name that stands where this part of the name stood."""
+    kind, name = value
+    parts, own = surrogate.split(), value_words(name)
+    words = [word for word in value_words(covered) if word in own]
+    if kind == "PERSON" and len(words) == 1 and len(own) > 1 and len(parts) > 1:
+        surrogate = parts[-1] if words[0] == own[-1] else parts[0]
+    if covered.isupper() and len(covered) > 1:
+        surrogate = surrogate.upper()
+    return surrogate + covered[-2:] if covered.endswith(("'s", "\u2019s")) else surrogate
+
+
+def _filled(text: str, fills: Sequence[str]) -> str:
+    def fill(match: re.Match[str]) -> str:
+        number = int(match[1]) if match[1] else len(fills)
+        return fills[number] if number < len(fills) else match.group()
+
+    return PLACEHOLDER.sub(fill, text)
 
 
 def _placeholder(span: Span, _: str) -> str:

@@ -3,6 +3,13 @@
 Every function maps values to values; a value that cannot be read is withheld, as None. Presidio's
 operators do the replacing and masking. What depends on the value, other than through a random
 token, is derived from it, and 45 CFR 164.514(c) does not take it for a re-identification code.
+
+Why there is no format-preserving encryption: it is derived from the value, so Safe Harbor refuses
+it, and cryptography is not for us to write. Of the packages that have FF1 of NIST SP 800-38G (as of
+2026-11), `fpe` had its last release in 2021; `fpr-ff1`, which is kept and says that it is tested by
+NIST's vectors, needs Python 3.12 where auditkit runs on 3.11. `ff3` has FF3-1 only, and `pyffx`
+neither. Tokens with a vault do what it is wanted for: they lead back, and nobody can compute them
+from the value.
 """
 
 from __future__ import annotations
@@ -16,6 +23,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
+from auditkit.deid.columns import name_words
 from auditkit.deid.folding import plain_words
 from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_of
 from auditkit.deid.known import value_words
@@ -124,7 +132,7 @@ def surrogates(entry: ColumnPlan, values: Sequence[str], keys: Keys) -> list[str
         raise MissingExtraError("faker", extra="surrogates", purpose="Inventing values") from error
     maker: Any = Faker("en_US")
     real = {plain_words(value) for value in values}
-    make = _MAKERS.get(entry.kind, lambda fake: fake.bothify("??-#######").upper())
+    make = _maker(entry)
     if keys.vault is not None:
         seeds: Mapping[str, str] = keys.vault.tokens(entry.kind, values)
     else:
@@ -144,7 +152,7 @@ def surrogates(entry: ColumnPlan, values: Sequence[str], keys: Keys) -> list[str
 
 
 _MAKERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "PERSON": lambda fake: fake.name(),
+    "PERSON": lambda fake: f"{fake.first_name()} {fake.last_name()}",
     "ORGANIZATION": lambda fake: fake.company(),
     "ADDRESS": lambda fake: fake.street_address(),
     "LOCATION": lambda fake: fake.city(),
@@ -157,6 +165,15 @@ _MAKERS: Final[dict[str, Callable[[Any], Any]]] = {
     "URL": lambda fake: f"https://example.com/{fake.slug()}",
     "IP_ADDRESS": lambda fake: f"192.0.2.{fake.random_int(1, 254)}",
 }
+
+
+def _maker(entry: ColumnPlan) -> Callable[[Any], Any]:
+    words = set(name_words(entry.column).split())
+    if entry.kind == "PERSON" and words & {"first", "given", "forename", "firstname", "middle"}:
+        return lambda fake: fake.first_name()
+    if entry.kind == "PERSON" and words & {"last", "family", "surname", "lastname", "maiden"}:
+        return lambda fake: fake.last_name()
+    return _MAKERS.get(entry.kind, lambda fake: fake.bothify("??-#######").upper())
 
 
 def _pseudonym(kind: str, secret: bytes) -> Callable[[str], str]:
