@@ -334,7 +334,7 @@ def cases():
             "address": ["12 Lee Street", "7 Oak Avenue", "9 Elm Road", "12 Lee Street"],
             "note": [
                 "Ann Lee called; Ms. Lee's number is (617) 555-0188. ANN was well.",
-                "Lives at 7 Oak Ave. Mr. Stone saw Ann Lee. <PERSON:7> is odd.",
+                "Lives at 7 OAK AVE; Mr. Stone saw Ann Lee. <PERSON:7> is odd.",
                 "Novak, Eva came with her daughter Maria.",
                 "No change.",
             ],
@@ -358,7 +358,7 @@ def test_a_note_names_the_invented_person_of_its_row(deid):
     )
     # Another row's person, and one of no row, have no surrogate here.
     assert result["note"][1] == (
-        f"Lives at {result['address'][1]}. Mr. {bob[1]} saw <PERSON>. <PERSON:7> is odd."
+        f"Lives at {result['address'][1].upper()}; Mr. {bob[1]} saw <PERSON>. <PERSON:7> is odd."
     )
     assert result["note"][2] == f"{eva[1]}, {eva[0]} came with her daughter <PERSON>."
     assert list(result["note"])[3] == "No change."
