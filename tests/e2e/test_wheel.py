@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_it_carries_policies_templates_and_types_and_nothing_of_the_tests(wheel)
     ):
         assert wanted in names
     assert not [n for n in names if n.startswith(("tests/", "examples/"))]
+
+
+def test_all_its_extras_can_be_installed_together(wheel, tmp_path):
+    """Without the overrides that this repository resolves its own environment with."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = ",".join(known["project"]["optional-dependencies"])
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    command = [UV, "pip", "install", "--dry-run", "--python", "venv", f"{wheel}[{extras}]"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_audits_and_reports_from_an_empty_folder(wheel, mortgage_files, tmp_path):
