@@ -25,6 +25,11 @@ def harmless(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
+def one_line(text: str) -> str:
+    """The same without line breaks: text of a hostile file that would pass for a line of ours."""
+    return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 @contextmanager
 def step(title: str) -> Iterator[list[str]]:
     """One line for a step: its title, its result and its time.

@@ -7,7 +7,6 @@ of such lines). Its owner reads and writes with the key store (`--keys`).
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli import ledger_witness
-from auditkit.cli.console import say
+from auditkit.cli.console import one_line, say
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.ledger_open import (
     By,
@@ -79,7 +78,8 @@ def verify(
     else:
         _lines(found)
         for one in report.destroyed:
-            say(f"Entry {one.index}: {one.count} payloads destroyed by {one.by}: {one.reason}")
+            told = one_line(f"{one.by}: {one.reason}")
+            say(f"Entry {one.index}: {one.count} payloads destroyed by {told}")
     if not report.is_anchored:
         say("Could not check: whether the database is an old copy. Give --checkpoint or --head.")
         return UNCHECKED
@@ -300,4 +300,4 @@ def hold_release(
 
 def _lines(found: dict[str, Any]) -> None:
     for name, value in found.items():
-        sys.stdout.write(f"{name}: {'-' if value is None else value}\n")
+        print(f"{name}: {'-' if value is None else one_line(str(value))}")

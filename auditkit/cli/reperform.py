@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.console import harmless, say, step
+from auditkit.cli.console import one_line, say, step
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError, OutputError
 
@@ -85,7 +85,7 @@ def reperform(
         for name in inputs_differ:
             print(f"{'different':<17} the {name}: not what was audited")
         for c in compared:
-            print(harmless(f"{c.agreement.value:<17} {c.check} {c.key} {c.before} {c.after}"))
+            print(one_line(f"{c.agreement.value:<17} {c.check} {c.key} {c.before} {c.after}"))
         told = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
         print(f"\n{len(compared):,} numbers: {told}; tolerance {tolerance:g}.")
     raise typer.Exit(12 if different else 0)
@@ -112,7 +112,7 @@ def diff(
     else:
         for c in changes:
             mark = "REGRESSED " if c.regressed else ""
-            print(harmless(f"{c.area:<10} {mark}{c.name}: {c.before} -> {c.after}"))
+            print(one_line(f"{c.area:<10} {mark}{c.name}: {c.before} -> {c.after}"))
         regressed = [c.name for c in changes if c.regressed]
         print(
             f"\n{len(changes):,} changes; "

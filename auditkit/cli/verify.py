@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.console import harmless
+from auditkit.cli.console import one_line
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError
@@ -104,7 +104,7 @@ def _print(found: Verification) -> None:
     for claim in found.claims:
         state = claim.state.words if claim.asked else "not asked"
         print(f"{state:<16} {claim.title}")
-        print(f"{'':<16} {harmless(claim.reason)}")
+        print(f"{'':<16} {one_line(claim.reason)}")
     verdicts = {
         0: "Every claim that was asked is true.",
         11: "Something could not be checked.",

@@ -98,6 +98,8 @@ def open_bundle(folder: Path) -> dict[str, bytes]:
         VerificationError: If the signature is wrong, or a file is changed, missing or extra.
     """
     try:
+        if any(p.is_symlink() for p in folder.rglob("*")):
+            raise VerificationError("The bundle holds a link to a file elsewhere.")
         names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         files = {name: (folder / name).read_bytes() for name in names}
         manifest = files.pop(MANIFEST)

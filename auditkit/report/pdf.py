@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.errors import InputError
 from auditkit.report.files import font_files
 from auditkit.resources import data_path
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from weasyprint import Document
 
 _NO_DATE: Final = date(2000, 1, 1)
+_MAX_PAGES: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,11 +128,17 @@ def _texts(box: Any, drawings: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def page_texts(pdf: bytes) -> list[str]:
-    """The text of each page of a PDF."""
+    """The text of each page of a PDF.
+
+    Raises:
+        InputError: If it has more pages than any report.
+    """
     import pypdfium2
 
     document = pypdfium2.PdfDocument(pdf)
     try:
+        if len(document) > _MAX_PAGES:
+            raise InputError("The PDF has more pages than any report.")
         return [page.get_textpage().get_text_range() for page in document]
     finally:
         document.close()

@@ -1,7 +1,8 @@
 """The files inside a report.
 
 Laws:
-    - Names are unique; sizes are bounded before anything is decompressed.
+    - Names are unique. Sizes, their sum and the number of nodes to walk are bounded before
+      anything is decompressed: this reads files whose signature has not been looked at yet.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ ENVELOPE: Final = "statement.dsse.json"
 RECEIPT: Final = "receipt.json"
 FIGURES: Final = "figures.json"
 
-_MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+_MAX_BYTES: Final = 256 * 1024 * 1024  # all attachments together
 _MAX_FILES: Final = 1000
+_MAX_NODES: Final = 4000
 _MAX_DEPTH: Final = 8
 
 
@@ -52,36 +54,49 @@ def entry(holder: Any, name: str, default: Any) -> Any:
 def _read(reader: PdfFileReader) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     tree = entry(entry(reader.root, "/Names", {}), "/EmbeddedFiles", {})
-    for specification in _leaves(tree, 0):
+    left = _MAX_BYTES
+    for specification in _leaves(tree):
         name = str(specification["/UF" if "/UF" in specification else "/F"])
         if name in files:
             raise VerificationError("Two attachments have one name.")
         if len(files) == _MAX_FILES:
             raise VerificationError("The file has more attachments than any report.")
-        files[name] = _content(specification["/EF"]["/F"])
+        files[name] = _content(specification["/EF"]["/F"], left)
+        left -= len(files[name])
     return files
 
 
-def _leaves(node: Any, depth: int) -> Iterator[Any]:
-    if depth > _MAX_DEPTH:
-        raise VerificationError("The attachments' names are nested too deeply.")
-    # By position, because iterating an array of this library hands out references.
-    pairs, children = entry(node, "/Names", ()), entry(node, "/Kids", ())
-    for position in range(1, len(pairs), 2):
-        yield pairs[position]
-    for position in range(len(children)):
-        yield from _leaves(children[position], depth + 1)
+def _leaves(tree: Any) -> Iterator[Any]:
+    """The file specifications of a name tree, in its order."""
+    waiting, visited = [(tree, 0)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        visited += 1
+        if depth > _MAX_DEPTH or visited > _MAX_NODES:
+            raise VerificationError("The attachments' names are nested too deeply.")
+        # By position, because iterating an array of this library hands out references.
+        pairs, children = entry(node, "/Names", ()), entry(node, "/Kids", ())
+        for position in range(1, len(pairs), 2):
+            yield pairs[position]
+        if len(children) > _MAX_NODES:
+            raise VerificationError("The attachments' names are nested too deeply.")
+        waiting += [(children[at], depth + 1) for at in reversed(range(len(children)))]
 
 
-def _content(stream: Any) -> bytes:
+def _content(stream: Any, most: int) -> bytes:
+    """A stream's bytes, at most so many."""
     encoded: bytes = stream.encoded_data
     filters = entry(stream, "/Filter", None)
     if filters is None:
+        if len(encoded) > most:
+            raise VerificationError("The attachments are larger than those of any report.")
         return encoded
     if filters != "/FlateDecode" and list(filters) != ["/FlateDecode"]:
         raise VerificationError("An attachment is compressed in an unknown way.")
     decompress = zlib.decompressobj()
-    content = decompress.decompress(encoded, _MAX_FILE_BYTES)
-    if decompress.unconsumed_tail or not decompress.eof:
-        raise VerificationError("An attachment is too large or cut short.")
+    content = decompress.decompress(encoded, most + 1)
+    if len(content) > most or decompress.unconsumed_tail:
+        raise VerificationError("The attachments are larger than those of any report.")
+    if not decompress.eof:
+        raise VerificationError("An attachment is cut short.")
     return content

@@ -10,13 +10,15 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from auditkit.canonical import Digest, parse_json
 from auditkit.errors import InputError, UnverifiableError, VerificationError
 from auditkit.ledger import Checkpoint, NoteVerifier, Receipt, open_checkpoint, verify_cosignatures
 from auditkit.ledger.note import split_note
 from auditkit.merkle import verify_consistency, verify_inclusion
+
+STATEMENT_KIND: Final = "audit.statement"
 
 
 def read_receipt(content: bytes | None) -> Receipt:
@@ -52,6 +54,8 @@ def check_inclusion(receipt: Receipt, statement: Digest) -> str:
     verify_inclusion(
         entry.leaf_hash(), receipt.index, checkpoint.size, receipt.proof, checkpoint.root
     )
+    if entry.kind != STATEMENT_KIND:
+        raise VerificationError("The receipt is for an entry that records something else.")
     payload = entry.payload
     if payload is None:
         raise UnverifiableError("The log destroyed what the entry said; only its place is left.")

@@ -20,6 +20,7 @@ from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.signing.archive import ValidationData
@@ -32,7 +33,16 @@ from auditkit.signing.certificates import (
 )
 from auditkit.signing.issuers import as_asn1, run_now
 
-_CLOCK_TOLERANCE: Final = timedelta(days=1)
+CLOCK_TOLERANCE: Final = timedelta(days=1)
+# What readers of PDFs accept: RFC 9336, e-mail and code signing, any, and Adobe's and Microsoft's.
+_DOCUMENT_PURPOSES: Final = {
+    ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
+    ObjectIdentifier("1.2.840.113583.1.1.5"),
+    ObjectIdentifier("1.3.6.1.4.1.311.10.3.12"),
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.CODE_SIGNING,
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,8 +116,7 @@ def check_signer(
         )
     if own is None:
         check_path(certificates, trust, at, archived)
-        usage = _usage(signer)
-        if usage is not None and not (usage.digital_signature or usage.content_commitment):
+        if not _is_for_documents(signer):
             raise VerificationError(f"The certificate of {common_name(signer)} is not for signing.")
     if moment.proven is None and moment.now is not None:
         _check_unproven(signer, at, moment.now)
@@ -129,7 +138,7 @@ def _check_unproven(signer: x509.Certificate, at: datetime, now: datetime) -> No
             "The signer's certificate has expired since, and no timestamp proves that it signed "
             "before."
         )
-    if at > now + _CLOCK_TOLERANCE:
+    if at > now + CLOCK_TOLERANCE:
         raise UnverifiableError(
             f"The signer states {at:%Y-%m-%d}, which by the verifier's clock is still to come.",
             remedy="check the clock of this machine",
@@ -282,8 +291,16 @@ async def _validate(validator: Any, purpose: str | None) -> None:
     await validator.async_validate_usage(set(), {purpose} if purpose else None)
 
 
-def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+def _is_for_documents(certificate: x509.Certificate) -> bool:
+    """Whether an issuer meant the key to sign documents, not to run a server, say."""
     try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        if not (usage.digital_signature or usage.content_commitment):
+            return False
     except x509.ExtensionNotFound:
-        return None
+        pass
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return any(purpose in _DOCUMENT_PURPOSES for purpose in purposes)

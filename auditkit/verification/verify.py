@@ -49,7 +49,7 @@ from auditkit.verification.revoked_keys import (
 )
 from auditkit.verification.signed_file import ChangedFileError, SignedFile, parse, signed_file
 from auditkit.verification.timestamp import check_timestamp
-from auditkit.verification.trust import Moment, check_signer
+from auditkit.verification.trust import CLOCK_TOLERANCE, Moment, check_signer
 
 TITLES: Final = {
     "signature": "The signature is valid and covers the whole file",
@@ -180,6 +180,7 @@ def verify(
     opened = _check_signature(claims, data, roots, now, ended)
     statement = _check_contents(claims, opened)
     _check_log(claims, opened, keys, quorum=witness_quorum)
+    _check_time_against_log(claims, opened)
     _check_envelope(claims, opened, ended)
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
@@ -318,6 +319,21 @@ def _check_log(
     claims.check("checkpoint", lambda: check_checkpoint(receipt, keys))
     if witnesses:
         claims.check("witnesses", lambda: check_witnesses(receipt, witnesses, quorum))
+
+
+def _check_time_against_log(claims: _Claims, opened: _Opened) -> None:
+    """A file that carries an entry of the log was not signed before that entry was made."""
+    moment = opened.moment
+    signed = moment.proven or moment.stated
+    if signed is None or opened.receipt is None or not claims.true("checkpoint"):
+        return
+    logged = opened.receipt.entry.time
+    if claims.true("receipt") and signed + CLOCK_TOLERANCE < logged:
+        reason = (
+            f"The file says that it was signed on {signed:%Y-%m-%d}, and carries what was logged "
+            f"on {logged:%Y-%m-%d}."
+        )
+        claims.add("time", ClaimState.FALSE, reason)
 
 
 def _check_envelope(claims: _Claims, opened: _Opened, ended: Mapping[str, KeyRecord]) -> None:

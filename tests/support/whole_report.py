@@ -45,7 +45,7 @@ def whole_report() -> Whole:
     found = judgement()
     key = store.log_signer(LOG)
     database = f"sqlite:///{folder / 'log.db'}"
-    with Ledger.open(database, key=key) as log:
+    with Ledger.open(database, key=key, clock=lambda: SIGNED_AT) as log:
         log.append(kind="access.decision", payload={"allowed": True})
         receipt = log.append(kind="audit.statement", payload={"statement": str(found.digest)})
     unsigned = render(

@@ -250,14 +250,13 @@ def revoked_key(whole, use, *, days, compromised=False):
         "statement": lambda: fingerprint_of(whole.signer.statement_key.public_key),
         "log": lambda: fingerprint_of(Ed25519PublicKey.from_public_bytes(whole.log_key.public_key)),
     }[use]
-    at = SIGNED_AT if use == "report" else datetime.now(UTC)
     return KeyRecord(
         id=f"{use}-1",
         use=use,
         algorithm="Ed25519",
         fingerprint=public(),
         state="revoked",
-        ended=at + timedelta(days=days),
+        ended=SIGNED_AT + timedelta(days=days),
         compromised=compromised,
         reason="lost",
     )

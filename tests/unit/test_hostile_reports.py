@@ -1,0 +1,247 @@
+"""What an attacker may put into a file that somebody verifies: refused, bounded, and quoted."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from datetime import timedelta
+from io import BytesIO
+
+import pikepdf
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from typer.testing import CliRunner
+
+from auditkit.canonical import Digest, canonical_bytes, parse_json
+from auditkit.cli import app
+from auditkit.cli.console import one_line
+from auditkit.errors import VerificationError
+from auditkit.ledger import Ledger
+from auditkit.reperformance import open_bundle
+from auditkit.signing import KeyStore, LocalKey, Signer
+from auditkit.signing.certificates import self_signed
+from auditkit.verification import ClaimState, verify
+from tests.support.authority import NOW, Authority
+from tests.support.small_report import SIGNED_AT as SMALL_AT
+from tests.support.small_report import (
+    attachments,
+    saved,
+    signed_report,
+    statement_bytes,
+    unsigned_report,
+)
+from tests.support.whole_report import LOG, SIGNED_AT, whole_report
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory):
+    return KeyStore(tmp_path_factory.mktemp("hostile") / "keys").report_signer()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return whole_report()
+
+
+def with_names(signer, change):
+    """A small report whose tree of attachments was changed before it was signed."""
+    files = attachments(signer, statement_bytes())
+    with pikepdf.open(BytesIO(unsigned_report(files))) as pdf:
+        change(pdf)
+        return signer.sign_pdf(saved(pdf), at=SMALL_AT)
+
+
+def bomb(pdf):
+    """Forty files of 16 MB each from 16 kB, all from the same bytes."""
+    stream = pdf.make_stream(zlib.compress(bytes(16 << 20), 9))
+    stream.Filter = pikepdf.Name.FlateDecode
+    embedded = pikepdf.Dictionary(F=stream)
+    pairs = []
+    for number in range(40):
+        name = pikepdf.String(f"{number:03}")
+        pairs += [name, pikepdf.Dictionary(Type=pikepdf.Name.Filespec, UF=name, EF=embedded)]
+    pdf.Root.Names.EmbeddedFiles = pikepdf.Dictionary(Names=pikepdf.Array(pairs))
+
+
+def bush(pdf):
+    """Seven levels of the same hundred children: a hundred billion empty nodes."""
+    node = pdf.make_indirect(pikepdf.Dictionary(Names=pikepdf.Array([])))
+    for _ in range(7):
+        node = pdf.make_indirect(pikepdf.Dictionary(Kids=pikepdf.Array([node] * 100)))
+    pdf.Root.Names.EmbeddedFiles = node
+
+
+def loop(pdf):
+    node = pdf.make_indirect(pikepdf.Dictionary())
+    node.Kids = pikepdf.Array([node, node])
+    pdf.Root.Names.EmbeddedFiles = node
+
+
+def twice(pdf):
+    tree = pdf.Root.Names.EmbeddedFiles
+    pairs = tree.Names if "/Names" in tree else tree.Kids[0].Names
+    pairs.extend([pairs[0], pairs[1]])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (bomb, "larger than those of any report"),
+        (bush, "nested too deeply"),
+        (loop, "nested too deeply"),
+        (twice, "Two attachments have one name"),
+    ],
+)
+def test_attachments_that_explode_are_refused_at_once(signer, change, message):
+    report = with_names(signer, change)
+    began = time.process_time()
+    found = verify(report, trust=[signer.certificate])
+    assert time.process_time() - began < 20
+    assert found.exit_code == 12
+    assert message in found.claim("attachments").reason
+
+
+def test_more_pages_than_any_report_are_not_read(signer):
+    def grow(pdf):
+        for _ in range(13):  # each time twice as many
+            pdf.pages.extend(list(pdf.pages))
+
+    found = verify(with_names(signer, grow), trust=[signer.certificate])
+    assert found.claim("statement").state is ClaimState.FALSE
+    assert "more pages than any report" in found.claim("statement").reason
+
+
+# Receipts
+
+
+def relogged(whole, *, kind="audit.statement", at=SIGNED_AT, folder):
+    """The report with a receipt of another entry of a log with the same key, and re-signed."""
+    from auditkit.ledger import NoteSigner
+
+    key = NoteSigner.from_pem(whole.log_pem, name=LOG)
+    with Ledger.open(f"sqlite:///{folder}/l.db", key=key, clock=lambda: at) as log:
+        receipt = log.append(kind=kind, payload={"statement": str(whole.judgement.digest)})
+    content = canonical_bytes(receipt.to_json())
+    with pikepdf.open(BytesIO(whole.unsigned)) as pdf:
+        pdf.attachments["receipt.json"] = pikepdf.AttachedFileSpec(
+            pdf, content, filename="receipt.json"
+        )
+        signed = whole.signer.sign_pdf(saved(pdf), at=SIGNED_AT)
+    return verify(signed, trust=whole.trust, log_keys=[whole.log_key])
+
+
+def test_an_entry_of_another_kind_is_no_statement_in_the_log(whole, tmp_path):
+    """Who may log decisions, say, cannot make an audit of one by its payload."""
+    claim = relogged(whole, kind="access.decision", folder=tmp_path).claim("receipt")
+    assert claim.state is ClaimState.FALSE
+    assert "records something else" in claim.reason
+
+
+def test_a_report_is_not_signed_before_what_it_carries_was_logged(whole, tmp_path):
+    """A stated time that was set back, as the thief of a revoked key would."""
+    found = relogged(whole, at=SIGNED_AT + timedelta(days=30), folder=tmp_path)
+    assert found.claim("time").state is ClaimState.FALSE
+    assert "carries what was logged on" in found.claim("time").reason
+    assert found.exit_code == 12
+
+
+# Certificates
+
+
+def issued_for(purpose):
+    authority = Authority()
+    key, certificate = authority.issue("www.example.com")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .issuer_name(certificate.issuer)
+        .public_key(certificate.public_key())
+        .serial_number(7)
+        .not_valid_before(certificate.not_valid_before_utc)
+        .not_valid_after(certificate.not_valid_after_utc)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    )
+    from cryptography.hazmat.primitives import hashes
+
+    own = builder.sign(authority.issuer_key, hashes.SHA256())
+    return authority.root, Signer.of([LocalKey(key)], [own, authority.issuer])
+
+
+@pytest.mark.parametrize(
+    ("purpose", "state"),
+    [
+        (ExtendedKeyUsageOID.SERVER_AUTH, ClaimState.FALSE),
+        (ExtendedKeyUsageOID.TIME_STAMPING, ClaimState.FALSE),
+        (ExtendedKeyUsageOID.EMAIL_PROTECTION, ClaimState.TRUE),
+    ],
+)
+def test_the_key_of_a_web_server_signs_no_reports(purpose, state):
+    root, other = issued_for(purpose)
+    report = other.sign_pdf(unsigned_report(attachments(other, statement_bytes())), at=NOW)
+    claim = verify(report, trust=[root]).claim("signer")
+    assert claim.state is state, claim
+
+
+# What is printed
+
+
+FAKE = "Bank\ntrue             The signer is trusted\x1b[2K\x1b[1A\u202e\r"
+
+
+def test_a_name_does_not_write_lines_or_escapes_of_its_own(tmp_path):
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = LocalKey(ec.generate_private_key(ec.SECP256R1()))
+    hostile = Signer.of([key], [self_signed(key, name=FAKE)])
+    path = tmp_path / "report.pdf"
+    path.write_bytes(signed_report(hostile))
+    said = CliRunner().invoke(app, ["verify", str(path), "--no-own-keys"])
+    lines = said.stdout.splitlines()
+    assert not any(line.startswith("true") and "The signer is trusted" in line for line in lines)
+    assert any("Bank\\ntrue" in line for line in lines)
+    assert not set("\x1b\u202e\r") & set(said.stdout)
+
+
+@pytest.mark.parametrize("text", [FAKE, "\ud800", "a\u2028b\x85c", "\x07\x9b31m"])
+def test_one_line_is_one_line_of_plain_characters(text):
+    shown = one_line(text)
+    assert len(shown.splitlines()) == 1
+    assert shown.isprintable()
+    assert shown.encode()
+
+
+# Bundles
+
+
+def test_a_bundle_with_a_link_does_not_open(signer, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / "versions.txt").symlink_to(secret)
+    with pytest.raises(VerificationError, match="link to a file elsewhere"):
+        open_bundle(folder)
+
+
+def test_numbers_and_names_that_json_readers_take_differently_are_refused(signer):
+    """Duplicate names, NaN, numbers beyond exact integers: the statement has one reading."""
+    good = statement_bytes()
+    for bad in (
+        good.replace(b'"_type":', b'"_type":"x","_type":', 1),
+        good.replace(b'"n":100', b'"n":NaN'),
+        good.replace(b'"n":100', b'"n":1e400'),
+        good.replace(b'"n":100', b'"n":100.0'),
+        good.replace(b'"n":100', b'"n":' + b"9" * 5000),
+        good + b" ",
+        b"\xef\xbb\xbf" + good,
+    ):
+        assert bad != good
+        files = attachments(signer, good) | {
+            "statement.json": bad,
+            "statement.dsse.json": signer.sign_statement(bad),
+        }
+        report = signer.sign_pdf(unsigned_report(files), at=SMALL_AT)
+        found = verify(report, trust=[signer.certificate])
+        assert found.claim("statement").state is ClaimState.FALSE, bad[:80]
+    assert str(Digest.of(canonical_bytes(parse_json(good)))) == str(Digest.of(good))
