@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -52,11 +53,14 @@ def reperform(
 
     Exit 0: every number is equal or within the tolerance. 12: one is different, or the inputs are.
     """
-    from auditkit.canonical import parse_json
+    from auditkit.canonical import Digest, parse_json
     from auditkit.reperformance import Agreement, compare_numbers, open_bundle
+    from auditkit.reperformance.bundle import sealed_by
 
-    before = parse_json(open_bundle(bundle_folder)["statement.json"])
-    audit = _again(bundle_folder, data, before)
+    files = open_bundle(bundle_folder)
+    say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
+    before = parse_json(files["statement.json"])
+    audit = _again(bundle_folder, files, data, before)
     after = parse_json(audit.statement)
     compared = compare_numbers(before, after, tolerance=tolerance)
     inputs_differ = [
@@ -73,6 +77,7 @@ def reperform(
     if as_json:
         document = {
             "inputs_that_differ": inputs_differ,
+            "sealed_by": sealed_by(files),
             "counts": {state.value: count for state, count in counts.items()},
             "numbers": [
                 {"check": c.check, "key": c.key, "before": c.before, "after": c.after,
@@ -84,10 +89,17 @@ def reperform(
     else:
         for name in inputs_differ:
             print(f"{'different':<17} the {name}: not what was audited")
-        for c in compared:
-            print(one_line(f"{c.agreement.value:<17} {c.check} {c.key} {c.before} {c.after}"))
+        for c in sorted(compared, key=lambda c: _ORDER.index(c.agreement.value)):
+            again = "" if c.agreement is Agreement.EQUAL else f" -> {_number(c.after)}"
+            told = f"{c.check} {c.key}: {_number(c.before)}{again}"
+            print(one_line(f"{c.agreement.value:<17} {told}"))
         told = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
         print(f"\n{len(compared):,} numbers: {told}; tolerance {tolerance:g}.")
+        same = audit.statement == files["statement.json"]
+        print(
+            f"The statement is {'the same, byte for byte' if same else 'not the same'}: "
+            f"{Digest.of(files['statement.json'])}."
+        )
     raise typer.Exit(12 if different else 0)
 
 
@@ -112,7 +124,8 @@ def diff(
     else:
         for c in changes:
             mark = "REGRESSED " if c.regressed else ""
-            print(one_line(f"{c.area:<10} {mark}{c.name}: {c.before} -> {c.after}"))
+            name = f"{c.name} {c.title}".rstrip()
+            print(one_line(f"{c.area:<10} {mark}{name}: {_short(c.before)} -> {_short(c.after)}"))
         regressed = [c.name for c in changes if c.regressed]
         print(
             f"\n{len(changes):,} changes; "
@@ -121,14 +134,25 @@ def diff(
     raise typer.Exit(10 if any(c.regressed for c in changes) else 0)
 
 
-def _again(bundle_folder: Path, data: Path, before: Any) -> Audit:
+_ORDER: Final = ("different", "within tolerance", "equal")
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else repr(value)
+
+
+def _short(text: str) -> str:
+    """A digest by its beginning, which is enough for the eye; --json prints all of it."""
+    return re.sub(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text)
+
+
+def _again(bundle_folder: Path, files: dict[str, bytes], data: Path, before: Any) -> Audit:
     from datetime import date
 
     from auditkit.api import run
     from auditkit.loading.audit_file import inputs_of, read_audit_file
-    from auditkit.reperformance.bundle import evidence_names, open_bundle
+    from auditkit.reperformance.bundle import evidence_names
 
-    files = open_bundle(bundle_folder)
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [str((bundle_folder / name).resolve()) for name in evidence_names(files)]
     audit = audit.model_copy(update={"evidence": tuple(kept)})

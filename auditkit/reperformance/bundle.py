@@ -27,6 +27,7 @@ from auditkit.loading.audit_file import policy_path, read_audit_file
 from auditkit.resources import data_path
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
+from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.signed_file import parse
 
@@ -91,7 +92,7 @@ def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str,
 def open_bundle(folder: Path) -> dict[str, bytes]:
     """Reads a bundle's files and checks them against its manifest.
 
-    Who signed the manifest is in it; whether to trust them is the reader's question.
+    Who signed the manifest `sealed_by` says; whether to trust them is the reader's question.
 
     Raises:
         InputError: If it is not a bundle.
@@ -102,22 +103,29 @@ def open_bundle(folder: Path) -> dict[str, bytes]:
             raise VerificationError("The bundle holds a link to a file elsewhere.")
         names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         files = {name: (folder / name).read_bytes() for name in names}
-        manifest = files.pop(MANIFEST)
+        manifest = files[MANIFEST]
     except (OSError, KeyError) as error:
         raise InputError(
             f"{folder.name} is not a bundle: it has no {MANIFEST}.",
             remedy="make one with 'auditkit bundle'",
         ) from error
-    if open_envelope(manifest).payload != _manifest(files):
+    sealed = {name: content for name, content in files.items() if name != MANIFEST}
+    if open_envelope(manifest).payload != _manifest(sealed):
         listed = {
             entry["name"]: f"sha256:{entry['digest']['sha256']}"
             for entry in parse_json(open_envelope(manifest).payload)["subject"]
         }
-        present = {name: str(Digest.of(content)) for name, content in files.items()}
+        present = {name: str(Digest.of(content)) for name, content in sealed.items()}
         odd = sorted(n for n in listed.keys() | present.keys() if listed.get(n) != present.get(n))
         told = odd[0] if odd else "the manifest"
         raise VerificationError(f"The bundle is not as it was sealed: {told} differs.")
     return files
+
+
+def sealed_by(files: Mapping[str, bytes]) -> str:
+    """The keys that sealed an opened bundle, by algorithm and fingerprint."""
+    keys = open_envelope(files[MANIFEST]).keys
+    return ", ".join(f"{algorithm_of(key)} {fingerprint_of(key)}" for key in keys)
 
 
 def evidence_names(files: Mapping[str, bytes]) -> list[str]:

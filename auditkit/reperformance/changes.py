@@ -28,6 +28,7 @@ class Change:
         before: How it was.
         after: How it is.
         regressed: Whether a condition or control is worse than before.
+        title: What the name stands for, where it is an id.
     """
 
     area: str
@@ -35,6 +36,7 @@ class Change:
     before: str
     after: str
     regressed: bool = False
+    title: str = ""
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -49,8 +51,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Ch
         *_subject(old, new),
         *_data(old, new),
         *_policy(old, new),
-        *_outcomes("condition", _findings(old), _findings(new)),
-        *_outcomes("control", _controls(old), _controls(new)),
+        *_conditions(old, new),
+        *_controls(old, new),
         *_numbers(before, after),
     )
 
@@ -80,30 +82,49 @@ def _policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
             f"{f[rule]['operator']} {f[rule]['threshold']:.12g}" if rule in f else _ABSENT
             for f in findings
         )
-        yield from _changed("threshold", rule, a, b)
+        title = (rules[1].get(rule) or rules[0][rule])["title"]
+        yield from _changed("threshold", rule, a, b, title=title)
     for pack in dict.fromkeys(p["id"] for side in (old, new) for p in side["packs"]):
         digests = [{p["id"]: p["digest"] for p in side["packs"]} for side in (old, new)]
         yield from _changed("policy", f"pack {pack}", *(d.get(pack, _ABSENT) for d in digests))
 
 
-def _findings(predicate: Mapping[str, Any]) -> dict[str, str]:
-    return {f["rule"]: f["outcome"] for f in predicate["findings"]}
-
-
-def _controls(predicate: Mapping[str, Any]) -> dict[str, str]:
-    return {f"{c['pack']} {c['control']}": c["outcome"] for c in predicate["controls"]}
-
-
-def _outcomes(area: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
-    for name in dict.fromkeys([*old, *new]):
-        a, b = old.get(name), new.get(name)
-        if a != b:
+def _conditions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    sides = [{f["rule"]: f for f in p["findings"]} for p in (old, new)]
+    for rule in dict.fromkeys([*sides[0], *sides[1]]):
+        a, b = (side.get(rule) for side in sides)
+        outcomes = [f["outcome"] if f else None for f in (a, b)]
+        if outcomes[0] != outcomes[1]:
             yield Change(
-                area=area,
+                area="condition",
+                name=rule,
+                title=(b or a or {}).get("title", ""),
+                before=_finding(a),
+                after=_finding(b),
+                regressed=_regressed(*outcomes),
+            )
+
+
+def _finding(finding: Mapping[str, Any] | None) -> str:
+    if finding is None:
+        return _ABSENT
+    words = Outcome(finding["outcome"]).words
+    return words if finding["value"] is None else f"{words}, {_measured(finding)}"
+
+
+def _controls(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    a, b = (
+        {f"{c['pack']} {c['control']}": c["outcome"] for c in p["controls"]} for p in (old, new)
+    )
+    for name in dict.fromkeys([*a, *b]):
+        before, after = a.get(name), b.get(name)
+        if before != after:
+            yield Change(
+                area="control",
                 name=name,
-                before=Outcome(a).words if a else _ABSENT,
-                after=Outcome(b).words if b else _ABSENT,
-                regressed=_regressed(a, b),
+                before=Outcome(before).words if before else _ABSENT,
+                after=Outcome(after).words if after else _ABSENT,
+                regressed=_regressed(before, after),
             )
 
 
@@ -116,18 +137,31 @@ def _regressed(before: str | None, after: str | None) -> bool:
 
 
 def _numbers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
-    for one in compare_numbers(before, after):
-        if one.agreement is not Agreement.EQUAL:
-            name = f"{one.check} {one.key}"
-            yield Change(
-                area="number", name=name, before=_written(one.before), after=_written(one.after)
-            )
+    """One change for each measurement of which any number is not equal."""
+    sides = [
+        {
+            (evidence["check"], measurement["key"]): measurement
+            for evidence in statement["predicate"]["evidence"]
+            for measurement in evidence["measurements"]
+        }
+        for statement in (before, after)
+    ]
+    unequal = (c for c in compare_numbers(before, after) if c.agreement is not Agreement.EQUAL)
+    for check, key in dict.fromkeys((c.check, c.key.rpartition(".")[0]) for c in unequal):
+        a, b = (_measured(side.get((check, key))) for side in sides)
+        yield Change(area="number", name=f"{check} {key}", before=a, after=b)
 
 
-def _written(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
+def _measured(number: Mapping[str, Any] | None) -> str:
+    """A number with its interval and n, to six digits, so that small differences show."""
+    if number is None:
+        return _ABSENT
+    value = "undefined" if number["value"] is None else f"{number['value']:.6g}"
+    if number["lower"] is not None and number["upper"] is not None:
+        value += f" ({number['lower']:.6g} to {number['upper']:.6g})"
+    return value if number.get("n") is None else f"{value}, n = {number['n']:,}"
 
 
-def _changed(area: str, name: str, before: Any, after: Any) -> Iterator[Change]:
+def _changed(area: str, name: str, before: Any, after: Any, *, title: str = "") -> Iterator[Change]:
     if before != after:
-        yield Change(area=area, name=name, before=str(before), after=str(after))
+        yield Change(area=area, name=name, before=str(before), after=str(after), title=title)

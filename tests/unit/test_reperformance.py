@@ -49,6 +49,8 @@ def test_a_second_run_gives_every_number_again(first):
     done = run("reperform", first / "bundle", "--data", first / "work", "--tolerance", "0")
     assert done.exit_code == 0, done.output
     assert " 0 different" in done.stdout
+    assert "The statement is the same, byte for byte: sha256:" in done.stdout
+    assert "sealed by Ed25519 sha256:" in done.stderr
     assert " 0 within" in done.stdout
 
 
@@ -210,4 +212,6 @@ def test_diff_on_the_command_line(first, tmp_path):
     (tmp_path / "new.json").write_text(json.dumps(changed))
     worse = run("diff", report, tmp_path / "new.json")
     assert worse.exit_code == 10
-    assert f"REGRESSED {met['rule']}: met -> exception" in worse.stdout
+    line = next(x for x in worse.stdout.splitlines() if "REGRESSED" in x)
+    assert line.startswith(f"condition  REGRESSED {met['rule']} {met['title']}: met, ")
+    assert " -> exception, " in line
