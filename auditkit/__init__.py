@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
+    from auditkit.measures.alternatives import Alternatives, alternatives
     from auditkit.measures.attribution import Attribution, explain
     from auditkit.measures.fairness import Fairness, fairness
     from auditkit.report import ReportOptions
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Alternatives": "auditkit.measures.alternatives",
     "Attribution": "auditkit.measures.attribution",
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",
@@ -48,6 +50,7 @@ _HOME = {
     "ReportOptions": "auditkit.report",
     "Signer": "auditkit.signing",
     "Verification": "auditkit.verification",
+    "alternatives": "auditkit.measures.alternatives",
     "explain": "auditkit.measures.attribution",
     "fairness": "auditkit.measures.fairness",
     "run": "auditkit.api",
@@ -55,6 +58,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Alternatives",
     "Attribution",
     "Audit",
     "AuditkitError",
@@ -69,6 +73,7 @@ __all__ = [
     "Signer",
     "Verification",
     "__version__",
+    "alternatives",
     "explain",
     "fairness",
     "run",

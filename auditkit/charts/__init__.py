@@ -12,6 +12,7 @@ Laws:
 from auditkit.charts.attribution import beeswarm, importance, waterfall
 from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
+from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.privacy import before_after, class_sizes
 from auditkit.charts.style import Chart
@@ -25,6 +26,7 @@ __all__ = [
     "class_sizes",
     "dependence",
     "forest",
+    "frontier",
     "importance",
     "rank_intervals",
     "sweep",

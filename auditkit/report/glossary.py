@@ -21,6 +21,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Share of what spoke against a denied case that its listed reasons carry.",
     ),
     "allowed": ("Requests allowed", "Requests that the access policy allowed."),
+    "alternative_balanced_accuracy": (
+        "Balanced accuracy of the best alternative",
+        "Balanced accuracy of the alternative with the highest smallest ratio.",
+    ),
     "alternative_gain": (
         "Gain of the alternative",
         "Alternative ratio less the smallest ratio at the cut-off in use.",
@@ -108,6 +112,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Largest distance between the score distributions of the two outcomes.",
     ),
     "leaks": ("Identifiers that remain", "Identifiers recognised in the output."),
+    "less_disparate_alternatives": (
+        "Less disparate alternatives",
+        "Candidates that lose little balanced accuracy and raise the smallest ratio.",
+    ),
     "mean_abs_shap": (
         "Mean absolute SHAP value",
         "Mean over cases of the absolute contribution of a feature to the score.",

@@ -25,6 +25,7 @@ _SHOWN: Final[dict[str, Shown]] = {
     "fairness.error_rates": fairness.error_rates,
     "fairness.calibration": scores.by_group,
     "fairness.threshold_sweep": scores.cut_offs,
+    "fairness.alternatives": scores.alternatives,
     "performance.ranking": performance.ranking,
     "explanation.global": explanation.overall,
     "explanation.denials": explanation.denials,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from auditkit.charts import calibration, sweep
+from auditkit.charts import calibration, frontier, sweep
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, ChartBlock
 from auditkit.report.book import Book, Line, Text
@@ -97,6 +97,46 @@ def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
         *measurements(book, evidence, evidence.measurements),
         *charts,
         *(rows(book, evidence, t) for t in evidence.tables if t is not table),
+    ]
+
+
+def alternatives(book: Book, evidence: Evidence) -> Sequence[Block]:
+    """Every candidate by what it gets right and how evenly it treats groups."""
+    table = next((t for t in evidence.tables if t.name == "alternatives"), None)
+    if table is None:
+        return plain(book, evidence)
+    points = [
+        (str(name), x, y, bool(on), bool(by))
+        for i, (name, on, by) in enumerate(
+            zip(
+                table.column("candidate"),
+                table.column("frontier"),
+                table.column("uses_group"),
+                strict=True,
+            )
+        )
+        if (x := _number(table, i, "balanced_accuracy")) is not None
+        and (y := _number(table, i, "smallest_ratio")) is not None
+    ]
+    return [
+        *measurements(book, evidence, evidence.measurements),
+        *(
+            [
+                ChartBlock(
+                    title="Every candidate: what it gets right, and how evenly it treats groups.",
+                    chart=frontier(points),
+                    how=Line(
+                        "How to read it: further right is better decided, further up more even; "
+                        "the line joins those that nothing beats in both, the dashed one is the "
+                        "four-fifths rule of thumb. ",
+                        attached(book, evidence, table, printed=0),
+                    ),
+                    evidence=book.quote(evidence.id),
+                )
+            ]
+            if points
+            else []
+        ),
     ]
 
 

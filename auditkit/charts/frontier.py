@@ -1,0 +1,87 @@
+"""Ways to decide, by what they get right and by how evenly they treat groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from auditkit.charts.style import (
+    ACCENT,
+    GROUP_COLOURS,
+    MUTED,
+    SECONDARY,
+    Chart,
+    drawing,
+    finish,
+    place,
+    round_ticks,
+    ticks,
+)
+from auditkit.wording import number
+
+
+def frontier(
+    points: Sequence[tuple[str, float, float, bool, bool]],
+    *,
+    axis_label: str = "Balanced accuracy",
+    value_label: str = "Smallest ratio of selection rates",
+    width: float = 354.0,
+) -> Chart:
+    """Smallest ratio against balanced accuracy; the upper right is better in both.
+
+    Args:
+        points: What is in use, then all others: name, balanced accuracy, smallest ratio, whether
+            nothing is better in both, and whether it decides by group. At least one.
+        axis_label: Of the balanced accuracy.
+        value_label: Of the ratio.
+        width: Of the whole chart, in points.
+    """
+    high, left, bottom = 170.0, 60.0, 34.0
+    across = width - left - 120
+    (_, now_x, now_y, _, _), *others = points
+    best = sorted((x, y) for _, x, y, on, _ in points if on)
+    with drawing(width, high + bottom + 10) as figure:
+        axes = place(figure, left, bottom, across, high)
+        xs, ys = [x for _, x, _, _, _ in points], [y for _, _, y, _, _ in points]
+        room = max(max(xs) - min(xs), 0.02) * 0.06
+        axes.set_xlim(min(xs) - room, max(xs) + room)
+        axes.set_ylim(min(*ys, 0.78) - 0.03, 1.03)
+        axes.axhline(0.8, color=SECONDARY, lw=0.6, ls=(0, (3, 2)))
+        axes.plot([x for x, _ in best], [y for _, y in best], color=MUTED, lw=0.8, zorder=1)
+        kinds = (
+            ("in use", "s", ACCENT, ACCENT, [(now_x, now_y)]),
+            ("alternative", "o", ACCENT, "white", [(x, y) for _, x, y, _, u in others if not u]),
+            (
+                "decides by group",
+                "^",
+                GROUP_COLOURS[1],
+                "white",
+                [(x, y) for _, x, y, _, u in others if u],
+            ),
+        )
+        for row, (name, marker, edge, fill, places) in enumerate(kinds):
+            style: dict[str, Any] = {
+                "marker": marker,
+                "ms": 5.0,
+                "mec": edge,
+                "mfc": fill,
+                "mew": 0.9,
+                "ls": "",
+            }
+            axes.plot([x for x, _ in places], [y for _, y in places], zorder=3 - row, **style)
+            top = (high + bottom - 8 - 13 * row) / (high + bottom + 10)
+            beside = (left + across + 14) / width
+            axes.plot([beside], [top], transform=figure.transFigure, clip_on=False, **style)
+            figure.text(beside + 8 / width, top, name, va="center")
+        positions, digits = round_ticks(*axes.get_xlim(), count=4)
+        below = ticks(axes.xaxis, positions, digits=digits)
+        positions, digits = round_ticks(*axes.get_ylim())
+        beside_labels = ticks(axes.yaxis, positions, digits=digits)
+        axes.set_xlabel(axis_label)
+        axes.set_ylabel(value_label)
+        told = "; ".join(
+            f"{name} {number(float(y))} at {number(float(x))}{' (decides by group)' if by else ''}"
+            for name, x, y, _, by in points
+        )
+        alt = f"{value_label} at {axis_label.lower()}. {told}."
+        return finish(figure, alt=alt, axes=(below, beside_labels))

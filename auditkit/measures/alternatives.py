@@ -1,0 +1,470 @@
+"""Looks for models that decide nearly as well and treat the least favoured group better.
+
+    found = alternatives(model, train=..., train_labels=..., train_groups=..., data=..., ...)
+    found.to_frame(); found.plot(); found.evidence()
+
+Candidates: other cut-offs on the same scores; the same kind of model fitted anew to weights that
+trade accuracy for even rates (fairlearn's GridSearch); and a cut-off of its own for each group
+(fairlearn's ThresholdOptimizer). All are made from training rows and measured on others.
+
+Laws:
+    - Every candidate is listed, not only the best: a search that shows its winner alone looks
+      better than it is. Intervals are of each candidate by itself.
+    - A candidate that needs to know a person's group when it decides is marked, and is never
+      counted as an alternative: to treat people by group is what the law on credit forbids first.
+    - Which group a person belongs to is used in training by GridSearch too. Whether that is
+      allowed is for counsel to say.
+
+Source: Agarwal et al., ICML 2018 (GridSearch); Hardt, Price and Srebro, NeurIPS 2016
+(ThresholdOptimizer); both as fairlearn implements them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.errors import InputError
+from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.measures.columns import favourable_rows, group_columns
+from auditkit.measures.fairness import Fairness, fairness
+from auditkit.measures.groups import UNKNOWN, partition
+from auditkit.measures.rates import Confusion, rates
+from auditkit.measures.stats import Estimate
+from auditkit.measures.tables import to_pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from auditkit.charts import Chart
+
+    Decisions = npt.NDArray[np.bool_]
+
+CHECK_ID: Final = "fairness.alternatives"
+CHECK_VERSION: Final = "1"
+CHECK_TITLE: Final = "Less disparate alternatives"
+IN_USE: Final = "as it is"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """One way to decide, measured on rows that it was not made from.
+
+    Attributes:
+        name: What it is, as "cut-off 0.65".
+        uses_group: Whether it must know a person's group when it decides.
+        balanced_accuracy: Over everyone.
+        selection_rate: Over everyone.
+        ratio: The lowest selection rate over the highest, among groups that are large enough.
+        frontier: Whether no other candidate is at least as good in both balanced accuracy and
+            ratio, and better in one; among those that do not use the group.
+    """
+
+    name: str
+    uses_group: bool
+    balanced_accuracy: Estimate
+    selection_rate: Estimate
+    ratio: Estimate
+    frontier: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alternatives:
+    """What else could decide.
+
+    Attributes:
+        candidates: The model as it is, then all others.
+        attribute: The attribute whose groups are compared.
+        loss: How much balanced accuracy an alternative may lose.
+        least_gain: By how much its ratio must be higher.
+        parameters: What else the numbers depend on.
+        n: Rows that everything was measured on.
+    """
+
+    candidates: tuple[Candidate, ...]
+    attribute: str
+    loss: float
+    least_gain: float
+    parameters: dict[str, Any]
+    n: int
+
+    @property
+    def less_disparate(self) -> tuple[Candidate, ...]:
+        """Those that lose at most `loss`, gain at least `least_gain`, and do not use the group."""
+        now, *others = self.candidates
+        if now.ratio.value is None or now.balanced_accuracy.value is None:
+            return ()
+        return tuple(
+            c
+            for c in others
+            if not c.uses_group
+            and c.ratio.value is not None
+            and c.balanced_accuracy.value is not None
+            and c.balanced_accuracy.value >= now.balanced_accuracy.value - self.loss
+            and c.ratio.value >= now.ratio.value + self.least_gain
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a candidate."""
+        import pandas as pd
+
+        return pd.DataFrame(self._rows(), columns=list(_COLUMNS))
+
+    def plot(self) -> Chart:
+        """Smallest ratio against balanced accuracy, with the frontier."""
+        from auditkit.charts import frontier
+
+        return frontier(
+            [
+                (c.name, c.balanced_accuracy.value, c.ratio.value, c.frontier, c.uses_group)
+                for c in self.candidates
+                if c.balanced_accuracy.value is not None and c.ratio.value is not None
+            ]
+        )
+
+    def evidence(self) -> Evidence:
+        """For `Inputs(evidence=[...])`: the check fairness.alternatives takes it up."""
+        now, better = self.candidates[0], self.less_disparate
+        group = ((self.attribute, "(all)"),)
+        best = max(better, key=lambda c: c.ratio.value or 0.0, default=None)
+        measurements = [
+            Measurement(
+                name="less_disparate_alternatives",
+                value=None if now.ratio.value is None else len(better),
+                n=self.n,
+                unit="count",
+                group=group,
+                method=(
+                    f"of {len(self.candidates) - 1} candidates, those that lose at most "
+                    f"{self.loss:g} in balanced accuracy and gain at least {self.least_gain:g}"
+                ),
+                reason="" if now.ratio.value is not None else now.ratio.reason,
+            )
+        ]
+        if best is not None:
+            measurements += [
+                _measured("alternative_ratio", best.ratio, group, "ratio", best.name),
+                _measured(
+                    "alternative_balanced_accuracy",
+                    best.balanced_accuracy,
+                    group,
+                    "proportion",
+                    best.name,
+                ),
+            ]
+        return Evidence(
+            check=CHECK_ID,
+            version=CHECK_VERSION,
+            title=CHECK_TITLE,
+            area="fairness",
+            n=self.n,
+            population="decisions",
+            parameters={
+                "attribute": self.attribute,
+                "loss": self.loss,
+                "least_gain": self.least_gain,
+                **self.parameters,
+            },
+            measurements=tuple(measurements),
+            tables=(
+                Table(
+                    name="alternatives",
+                    title="Every candidate, measured on rows that it was not made from",
+                    columns=_COLUMNS,
+                    rows=tuple(self._rows()),
+                ),
+            ),
+            notes=(
+                "The best of many looks better here than it will on new data.",
+                (
+                    "A candidate that uses the group decides people differently by it, which may "
+                    "be unlawful; it is listed, and never counted as an alternative."
+                ),
+            ),
+        )
+
+    def _rows(self) -> list[tuple[Any, ...]]:
+        return [
+            (
+                c.name,
+                c.uses_group,
+                c.frontier,
+                c.balanced_accuracy.value,
+                c.ratio.value,
+                c.ratio.lower,
+                c.ratio.upper,
+                c.selection_rate.value,
+            )
+            for c in self.candidates
+        ]
+
+
+_COLUMNS: Final = (
+    "candidate",
+    "uses_group",
+    "frontier",
+    "balanced_accuracy",
+    "smallest_ratio",
+    "lower",
+    "upper",
+    "selection_rate",
+)
+
+
+def alternatives(
+    model: Any,
+    *,
+    train: Any,
+    train_labels: Any,
+    train_groups: Any,
+    data: Any,
+    labels: Any,
+    groups: Any,
+    threshold: float = 0.5,
+    favourable: Any = None,
+    loss: float = 0.01,
+    least_gain: float = 0.05,
+    grid_size: int = 15,
+    min_group: int = 30,
+    weight_name: str = "sample_weight",
+    seed: int = 0,
+) -> Alternatives:
+    """Searches for less disparate alternatives to a classifier.
+
+    Args:
+        model: A fitted scikit-learn classifier with `predict_proba`; it is copied, not changed.
+        train: The rows to make candidates from, any common kind of table.
+        train_labels: Their outcomes, of two classes.
+        train_groups: Their groups: a table or mapping of one column.
+        data: The rows to measure on, with the same columns; others than those of `train`.
+        labels: Their outcomes.
+        groups: Their groups.
+        threshold: Decided favourably is who scores at least this.
+        favourable: The class that is good for the person. Default: True, or 1.
+        loss: How much balanced accuracy an alternative may lose.
+        least_gain: By how much its smallest ratio must be higher.
+        grid_size: Models to fit anew.
+        min_group: Rows that a group needs to count in a ratio.
+        weight_name: What the model's `fit` calls weights; for a Pipeline "step__sample_weight".
+        seed: Seeds the draws of ThresholdOptimizer and of the intervals.
+
+    Raises:
+        InputError: If lengths differ, a group is unknown in training, there is more than one
+            attribute, or the model cannot be fitted anew.
+    """
+    rows, known = to_pandas(data, what="data"), to_pandas(train, what="train")
+    outcome = favourable_rows(labels, what="labels", favourable=favourable, rows=len(rows))
+    attribute, belongs = _one_column(groups, "groups", len(rows))
+    training = _Training(
+        table=known,
+        labels=favourable_rows(
+            train_labels, what="train_labels", favourable=favourable, rows=len(known)
+        ),
+        groups=_one_column(train_groups, "train_groups", len(known))[1],
+    )
+    if (training.groups == UNKNOWN).any():
+        raise InputError(
+            "A group is unknown in train_groups.", remedy="leave those rows out of training"
+        )
+    scores = _favourable_scores(model, rows, favourable)
+
+    def candidates() -> Iterator[tuple[str, bool, Decisions]]:
+        yield IN_USE, False, scores >= threshold
+        for cut in np.round(np.arange(1, 20) / 20, 2):
+            yield f"cut-off {cut:g}", False, scores >= cut
+        fitted = _fitted_anew(model, training, grid_size, weight_name)
+        for number, one in enumerate(fitted, start=1):
+            yield (
+                f"fitted anew {number}, cut-off {threshold:.3g}",
+                False,
+                _favourable_scores(one, rows, 1) >= threshold,
+            )
+        decide = _cut_offs_by_group(model, training, favourable, seed)
+        yield "a cut-off for each group", True, decide(rows, belongs)
+
+    found = [
+        _measured_candidate(
+            name,
+            decided,
+            outcome,
+            uses_group=uses,
+            compared=fairness(
+                outcome,
+                decided,
+                groups={attribute: belongs},
+                metrics=("selection_rate",),
+                min_group=min_group,
+                seed=seed,
+            ),
+        )
+        for name, uses, decided in candidates()
+    ]
+    return Alternatives(
+        candidates=tuple(_with_frontier(found)),
+        attribute=attribute,
+        loss=loss,
+        least_gain=least_gain,
+        parameters={
+            "threshold": threshold,
+            "grid_size": grid_size,
+            "min_group": min_group,
+            "seed": seed,
+            "training_rows": len(known),
+        },
+        n=len(rows),
+    )
+
+
+def _one_column(groups: Any, what: str, rows: int) -> tuple[str, npt.NDArray[np.str_]]:
+    columns = group_columns(groups, rows=rows)
+    if len(columns) != 1:
+        raise InputError(
+            f"{what} has {len(columns)} columns.", remedy="search for one attribute at a time"
+        )
+    found = partition(columns, depth=1)
+    texts = np.full(rows, UNKNOWN, dtype=object)
+    for position, group in enumerate(found.groups):
+        texts[found.rows_of(position)] = group[0][1]
+    return next(iter(columns)), texts.astype(str)
+
+
+def _favourable_scores(model: Any, rows: pd.DataFrame, favourable: Any) -> npt.NDArray[np.float64]:
+    if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+        raise InputError(
+            "Alternatives are searched for among classifiers with predict_proba.",
+            remedy="give a fitted scikit-learn classifier",
+        )
+    classes = list(model.classes_)
+    wanted = 1 if favourable is None else favourable
+    if wanted not in classes:  # it has seen the other class alone
+        return np.zeros(len(rows))
+    return np.asarray(model.predict_proba(rows)[:, classes.index(wanted)], dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    """What candidates are made from."""
+
+    table: pd.DataFrame
+    labels: Decisions
+    groups: npt.NDArray[np.str_]
+
+
+def _fitted_anew(model: Any, training: _Training, grid_size: int, weight_name: str) -> list[Any]:
+    from fairlearn.reductions import DemographicParity, GridSearch
+    from sklearn.base import clone
+
+    try:
+        search = GridSearch(
+            clone(model),
+            DemographicParity(),
+            grid_size=grid_size,
+            sample_weight_name=weight_name,
+        )
+        with warnings.catch_warnings():  # fairlearn's use of pandas is no concern of the user's
+            warnings.simplefilter("ignore")
+            search.fit(
+                training.table, training.labels.astype(int), sensitive_features=training.groups
+            )
+    except Exception as error:
+        raise InputError(
+            f"The model could not be fitted anew: {type(error).__name__}.",
+            remedy="it must be a scikit-learn classifier whose fit takes weights; see weight_name",
+        ) from error
+    return list(search.predictors_)
+
+
+def _cut_offs_by_group(
+    model: Any, training: _Training, favourable: Any, seed: int
+) -> Callable[[pd.DataFrame, npt.NDArray[np.str_]], Decisions]:
+    """Decides with a cut-off for each group; unfavourably for groups that training lacks."""
+    from fairlearn.postprocessing import ThresholdOptimizer
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    class Scored(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+        """The model's scores of the favourable outcome, as fairlearn asks for them."""
+
+        def fit(self, *_: Any) -> Scored:
+            return self
+
+        def __sklearn_is_fitted__(self) -> bool:
+            return True
+
+        def predict(self, table: pd.DataFrame) -> npt.NDArray[np.float64]:
+            return _favourable_scores(model, table, favourable)
+
+    optimizer = ThresholdOptimizer(
+        estimator=Scored(),
+        constraints="demographic_parity",
+        objective="balanced_accuracy_score",
+        prefit=True,
+        predict_method="predict",
+    )
+    optimizer.fit(training.table, training.labels.astype(int), sensitive_features=training.groups)
+
+    def decide(rows: pd.DataFrame, groups: npt.NDArray[np.str_]) -> Decisions:
+        seen = np.isin(groups, training.groups)
+        decided = np.zeros(len(rows), dtype=bool)
+        found = optimizer.predict(rows[seen], sensitive_features=groups[seen], random_state=seed)
+        decided[seen] = np.asarray(found) == 1
+        return decided
+
+    return decide
+
+
+def _measured_candidate(
+    name: str, decided: Decisions, labels: Decisions, *, uses_group: bool, compared: Fairness
+) -> Candidate:
+    gap = compared.disparities.iloc[0]
+    counts = np.bincount(labels * 2 + decided, minlength=4)[None, :].astype(np.float64)
+    whole = Confusion.of_counts(counts)
+    n = int(gap["n"])
+    ratio = Estimate.undefined(n, "fewer than two groups are large enough, or nobody is selected")
+    if gap["smallest_ratio"] is not None and np.isfinite(gap["smallest_ratio"]):
+        ends = (float(gap["ratio_lower"]), float(gap["ratio_upper"]))
+        ratio = Estimate.of(
+            float(gap["smallest_ratio"]), n, ends, level=compared.level, method="all pairs"
+        )
+    return Candidate(
+        name=name,
+        uses_group=uses_group,
+        balanced_accuracy=rates(whole, "balanced_accuracy").at(0),
+        selection_rate=rates(whole, "selection_rate").at(0),
+        ratio=ratio,
+    )
+
+
+def _with_frontier(candidates: list[Candidate]) -> Iterator[Candidate]:
+    places = {
+        i: (c.balanced_accuracy.value, c.ratio.value)
+        for i, c in enumerate(candidates)
+        if not c.uses_group and None not in (c.balanced_accuracy.value, c.ratio.value)
+    }
+    for i, c in enumerate(candidates):
+        own = places.get(i)
+        beaten = own is not None and any(
+            other != own and all(a >= b for a, b in zip(other, own, strict=True))  # type: ignore[operator]
+            for other in places.values()
+        )
+        yield replace(c, frontier=own is not None and not beaten)
+
+
+def _measured(
+    name: str, estimate: Estimate, group: tuple[tuple[str, str], ...], unit: str, how: str
+) -> Measurement:
+    return Measurement(
+        name=name,
+        value=estimate.value,
+        n=estimate.n,
+        unit=unit,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        level=estimate.level,
+        method=how,
+        group=group,
+    )
