@@ -37,6 +37,14 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.8,
     ),
     Rule(
+        "ssn-masked",
+        "US_SSN",
+        re.compile(
+            r"(?<![\w*-])(?:[X*]{3}|[X*\d]{3})[- ]?[X*]{2}[- ]?(?P<x>\d{4})(?![\w-])", ANY_CASE
+        ),
+        0.8,
+    ),
+    Rule(
         "itin",
         "TAX_ID",
         re.compile(r"(?<![\w-])9\d{2}([- ])\d{2}\1\d{4}(?![\w-])"),
@@ -145,7 +153,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "LICENSE_PLATE",
         r"(?:licen[cs]e |number |vehicle |car |registration )?plates?|(?:vehicle|car) (?:tag|registration|reg)|"
         r"plate|registration (?:no|number)",
-        code=r"(?P<x>(?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -][A-Z0-9]{1,5}(?=\b)(?<![a-z])){0,2})\b",
+        code=r"(?P<x>(?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -](?-i:[A-Z0-9]{1,5})\b){0,2})\b",
     ),
     cued(
         "device",

@@ -16,6 +16,11 @@ _YEAR: Final = r"(?:1[89]\d\d|20\d\d)"
 _TIME: Final = r"(?:[T ,]{1,2}(?:at )?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]\.?m\b\.?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 _TENS: Final = r"ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
 
+_ORDINAL: Final = (
+    r"(?:(?:twenty|thirty)[- ])?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|"
+    r"twelfth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth)"
+)
+
 PLACE_RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "email",
@@ -29,7 +34,17 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         "email-spelled",
         "EMAIL_ADDRESS",
         re.compile(
-            r"\b[\w.+-]{2,40} ?[\[({<]? ?\bat\b ?[\])}>]? ?[\w-]{2,40}(?: ?[\[({<]? ?\bdot\b ?[\])}>]? ?[a-z]{2,12}){1,3}\b",
+            r"\b[\w+-]{1,40}(?:(?:\.| ?[\[({<]? ?\bdot\b ?[\])}>]? ?)[\w+-]{1,40}){0,3} ?[\[({<]? ?\bat\b ?[\])}>]? ?"
+            r"[\w-]{2,40}(?: ?[\[({<]? ?\bdot\b ?[\])}>]? ?[a-z]{2,12}){1,3}\b",
+            ANY_CASE,
+        ),
+        0.85,
+    ),
+    Rule(
+        "email-spaced",
+        "EMAIL_ADDRESS",
+        re.compile(
+            r"\b[\w.+-]{1,64}(?: ?[\[({<] ?at ?[\])}>] ?| ?@ ?)[\w-]{1,40}(?:(?: ?\. ?| ?[\[({<] ?(?:dot|\.) ?[\])}>] ?)[a-z]{2,12}){1,3}\b",
             ANY_CASE,
         ),
         0.85,
@@ -109,6 +124,13 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         phone,
     ),
     Rule(
+        "digits-apart",
+        "PHONE_NUMBER",
+        re.compile(r"(?<![\w.,])[+(]?\d(?:[ .()/-]{1,3}\d){6,15}(?![\w]|[.,]\d)"),
+        0.6,
+        lambda bare: len(set(bare)) >= 4,
+    ),
+    Rule(
         "date-iso",
         "DATE_TIME",
         re.compile(
@@ -135,6 +157,35 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.5,
     ),
     Rule(
+        "date-slash-cued",
+        "DATE_TIME",
+        re.compile(
+            r"\b(?:on|since|from|by|until|till|til|through|before|after|dated?|seen|admitted|discharged|born|dob|"
+            r"visit|week of|as of|starting|effective)[ :]{1,2}(?P<x>(?:1[0-2]|0?[1-9])[/-](?:3[01]|[12]\d|0?[1-9]))(?![\w/%-]|\.\d)",
+            ANY_CASE,
+        ),
+        0.7,
+    ),
+    Rule(
+        "date-compact",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<!\w){_DAY}-?{_MONTH}-?(?:{_YEAR}|\d\d)(?!\w)"
+            rf"|(?:dob|date|born|birth)[ :=#]{{1,3}}(?P<x>{_YEAR}(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9]))(?!\d)",
+            ANY_CASE,
+        ),
+        0.8,
+    ),
+    Rule(
+        "date-spelled",
+        "DATE_TIME",
+        re.compile(
+            rf"(?<!\w)(?:(?:the )?{_ORDINAL}(?: day)? of {_MONTH}|{_MONTH} (?:the )?{_ORDINAL})(?:,? {_YEAR})?(?!\w)",
+            ANY_CASE,
+        ),
+        0.8,
+    ),
+    Rule(
         "date-words",
         "DATE_TIME",
         re.compile(
@@ -148,10 +199,19 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         "age-over-89",
         "AGE",
         re.compile(
-            rf"(?<![\w.$-])(?P<x>9\d|1[0-2]\d|{_TENS}|(?:a |one )?hundred(?:[ -]and[ -]\w+| \w+)?)(?=[- ]{{0,2}}(?:years?|yrs?)[- ](?:old|of age)|[- ]?y[./]?o\b|[- ]year[- ]old)",
+            rf"(?<![\w.$-])(?P<x>9\d|1[0-2]\d|{_TENS}|(?:a |one )?hundred(?:[ -]and[ -]\w+| \w+)?)(?=[- ]{{0,2}}(?:years?|yrs?)[- ](?:old|of age)|[- ]?y[./]?o\b|[- ]year[- ]old| ?(?-i:[MF])\b| (?:male|female|man|woman|lady|gentleman)\b)",
             ANY_CASE,
         ),
         0.9,
+    ),
+    Rule(
+        "age-in-words",
+        "AGE",
+        re.compile(
+            r"\b(?:(?:in|into) (?:his|her|their) (?:early |mid[- ]?|late )?(?P<x>nineties|90'?s|hundreds)|nonagenarian|centenarian)\b",
+            ANY_CASE,
+        ),
+        0.7,
     ),
     Rule(
         "aged-over-89",
@@ -239,7 +299,17 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
     cued(
         "biometric",
         "BIOMETRIC",
-        r"(?:finger|voice|palm|retina|retinal|iris|face)[ -]?(?:print|scan|id|template)s?(?: hash| id| file| template| no| number)?",
+        r"(?:finger|thumb|voice|palm|retinal?|iris|face|facial|dna|gait|hand|vein)[ -]?(?:print|scan|id|template|sample|profile|geometry)s?"
+        r"(?: hash| id| file| template| no| number)?",
+    ),
+    Rule(
+        "biometric-file",
+        "BIOMETRIC",
+        re.compile(
+            r"(?<![\w/])[\w./\\-]{0,80}(?:finger|thumb|voice|palm|retina|iris)[\w-]{0,40}\.(?:wav|mp3|flac|m4a|ogg|wsq|bmp|png|jpe?g|tiff?|dat|bin)\b",
+            ANY_CASE,
+        ),
+        0.85,
     ),
     Rule(
         "photo",
@@ -258,6 +328,23 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.9,
+    ),
+    Rule(
+        "user",
+        "ID",
+        re.compile(
+            r"\b(?:user(?:[ _-]?(?:name|id))?|login|uid|logname)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?(?P<x>(?!(?:true|false|none|null|ok|yes|no|failed|"
+            r"unknown|anonymous|root|admin|guest)\b)[\w.@\\-]{3,40})",
+            ANY_CASE,
+        ),
+        0.7,
+    ),
+    cued(
+        "code-bare",
+        "ID",
+        r"order|ticket|case|claim|invoice|reference|ref|accession|confirmation|tracking|file|contract|booking|reservation|specimen|pathology",
+        score=0.6,
+        code=r"(?P<x>(?=(?:[A-Z./-]{0,4}\d){5})[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){4,24})\b",
     ),
     cued(
         "code",

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final
 
 from auditkit.deid.kinds import class_of
+from auditkit.deid.rule import CAPITALS
 from auditkit.deid.spans import Span, merged
 from auditkit.resources import data_path
 
@@ -57,9 +58,19 @@ _DIGITS_AFTER: Final = re.compile(r"(?:[ .()/-]{1,2}\d{2,5}){1,4}(?![\w%])")
 _NUMBERS: Final = frozenset(
     {"PHONE_NUMBER", "FAX_NUMBER", "ACCOUNT", "ID", "CREDIT_CARD", "TAX_ID"}
 )
+_NAMES: Final = frozenset({"PERSON", "ORGANIZATION"})
+_NUMBERED: Final = _NUMBERS | {"DRIVER_LICENSE", "PASSPORT", "ROUTING_NUMBER", "ZIP_CODE"}
+_NAMED: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
+_DIGIT: Final = re.compile(r"\d")
+_STREET_NAME: Final = re.compile(r"[^\W\d_]{2,}")
+# A code of diseases or a setting, which a general model takes for a name: `I10`, `lr=3e-4`.
+_CODE: Final = re.compile(r"[A-Z]\d{1,2}(?:\.\w{1,4})?|[\w.]+=[\w.+-]+")
 _CERTAIN: Final = 0.6
-_NAME_WORD: Final = re.compile(r"(?<![\w'])[A-Z\u00c0-\u00de][\w\u2019-]{2,}(?![\w])")
-_SURNAME: Final = re.compile(r" ([A-Z\u00c0-\u00de][a-z\u00df-\u00ff]{2,})(?![\w])")
+_NAME_WORD: Final = re.compile(rf"(?<![\w'])[{CAPITALS}][\w\u2019-]{{2,}}(?![\w])")
+# With the rest of it on the next line, if a hyphen says so.
+_SMALL: Final = rf"[^\W\d_{CAPITALS}]"
+_SURNAME: Final = re.compile(rf" ([{CAPITALS}](?:{_SMALL}{{2,}}|{_SMALL}*-\n{_SMALL}+))(?![\w])")
+_REST_OF_WORD: Final = re.compile(rf"-\n{_SMALL}+")
 _LINE: Final = re.compile(r"^[ \t>?*#|-]*([^\n]+?)[ \t]*$", re.MULTILINE)
 _TITLE_LINE: Final = re.compile(
     r"[^\W_a-z][\w'&.\u2019-]*"
@@ -75,11 +86,17 @@ def refined(spans: Iterable[Span], text: str) -> list[Span]:
     grown = (_whole_words(span, text) for span in clean)
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
     joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
+    joined = [span for span in joined if not _number_alone(span, text)]
     return merged([*joined, *_again(joined, text), *_letterhead(joined, text)], text)
 
 
 def _cleaned(span: Span, text: str) -> Iterator[Span]:
-    """Without durations, field names and line breaks inside names."""
+    """Without durations, codes, field names and line breaks inside names."""
+    written = text[span.start : span.end]
+    if span.source.startswith("model:") and span.kind in _NUMBERED and not _DIGIT.search(written):
+        return
+    if span.source == _GENERAL and span.kind in _NAMED and _CODE.fullmatch(written):
+        return
     if span.source == _GENERAL and span.kind == "DATE_TIME":
         words = text[span.start : span.end]
         if not _DAY_OR_YEAR.search(words) or _AGE.search(words):
@@ -101,6 +118,13 @@ def _no_zip(span: Span, text: str) -> bool:
     """Whether a model takes a longer number, as an amount, for a ZIP code."""
     written = text[span.start : span.end]
     return span.source == "model: zip code" and written.isdigit() and len(written) > 5
+
+
+def _number_alone(span: Span, text: str) -> bool:
+    """Whether a model takes a bare number for a house's, with no street beside it."""
+    if span.source != "model: building number":
+        return False
+    return not_names().issuperset(_STREET_NAME.findall(text[span.start : span.end].lower()))
 
 
 def _is_field_name(span: Span, text: str) -> bool:
@@ -141,6 +165,8 @@ def _whole_words(span: Span, text: str) -> Span:
         start -= 1
     while end < len(text) and _WORD.match(text[end]) and _WORD.match(text[end - 1]):
         end += 1
+    broken = _REST_OF_WORD.match(text, end) if span.kind in _NAMES else None
+    end = broken.end() if broken else end
     if span.kind in _NUMBERS and text[start:end].replace(" ", "").isdigit():
         before = _DIGITS_BEFORE.search(text, max(0, start - 20), start)
         after = _DIGITS_AFTER.match(text, end)
@@ -259,4 +285,7 @@ def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
     for i, (start, end) in enumerate(lines):
         near = held[max(0, i - 2) : i] + held[i + 1 : i + 3]
         if not held[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):
+            words = re.findall(r"\w+", text[start:end].lower())
+            if not_names().issuperset(words):
+                continue
             yield Span(start, end, "ORGANIZATION", 0.5, "letterhead")

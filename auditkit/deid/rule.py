@@ -38,6 +38,10 @@ def phone(bare: str) -> bool:
 
 
 ANY_CASE: Final = re.IGNORECASE
+# Capital letters of scripts in which names are written with them, as the inside of a class.
+CAPITALS: Final = "A-Z" + "".join(
+    chr(c) for c in (*range(0xC0, 0x530), *range(0x1E00, 0x1F00)) if chr(c).isupper()
+)
 # A cue, then "no.", "number", "#", "is" and the like, then the identifier.
 LINK: Final = r"(?:[ \t]{0,3}(?:(?:id|no|nr|num|number|code|is|was|of|ending(?: in)?)\b\.?|[:#=().-])){0,4}[ \t]{0,3}"
 CODE: Final = r"(?P<x>(?=[A-Z0-9./-]*\d)[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){2,24})\b"

@@ -25,6 +25,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "ssn": (9, ()),
     "ssn-cued": (4, ("ss", "soc")),
     "ssn-last-four": (4, ("ssn", "social")),
+    "ssn-masked": (4, ("xx", "**")),
     "itin": (9, ("9",)),
     "tax-id": (1, ("tin", "ein", "t.i", "e.i", "tax")),
     "medical-record": (
@@ -96,6 +97,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "mac": (1, (":", "-")),
     "email": (0, ("@",)),
     "email-spelled": (0, (" at", "[at", "(at", "{at", "<at")),
+    "email-spaced": (0, ("@", "at]", "at)", "at}", "at>", "at ")),
     "url": (0, ("://",)),
     "ipv4": (4, (".",)),
     "ipv6": (1, ("::", ":")),
@@ -103,10 +105,15 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "phone-us": (10, ()),
     "phone-international": (8, ("+", "00")),
     "phone-cued": (7, ()),
+    "digits-apart": (7, ()),
     "date-iso": (6, ()),
     "date-numeric": (4, ("/", "-", ".")),
     "date-slash": (3, ("/",)),
-    "age-over-89": (0, ("y",)),
+    "date-slash-cued": (2, ("/", "-")),
+    "date-compact": (3, ()),
+    "date-spelled": (0, ("th", "first", "second", "third")),
+    "age-over-89": (0, ("y", "m", "f", "lady")),
+    "age-in-words": (0, ("nineties", "90", "hundreds", "arian")),
     "aged-over-89": (0, ("age", "turn", "at")),
     "street": (1, ()),
     "street-european": (1, ()),
@@ -116,7 +123,24 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "state-zip": (5, ()),
     "zip-cued": (1, ("zip", "post")),
     "zip-plus-four": (9, ("-",)),
-    "biometric": (1, ("finger", "voice", "palm", "retina", "iris", "face")),
+    "biometric": (
+        1,
+        (
+            "finger",
+            "thumb",
+            "voice",
+            "palm",
+            "retina",
+            "iris",
+            "fac",
+            "dna",
+            "gait",
+            "hand",
+            "vein",
+        ),
+    ),
+    "biometric-file": (0, ("finger", "thumb", "voice", "palm", "retina", "iris")),
+    "user": (0, ("user", "login", "uid", "logname")),
     "photo": (0, (".",)),
     "uuid": (1, ("-",)),
     "code": (1, (" id", "no", "num", "#", "code", "ident")),
@@ -125,7 +149,9 @@ _NO_NEEDS: Final[tuple[int, tuple[str, ...]]] = (0, ())
 
 # One glance tells that a text holds nothing with a form: most texts, most of the time.
 _NOTHING: Final = re.compile(
-    r"[\d@]|\b(?:www\.|ninety|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://", ANY_CASE
+    r"[\d@=]|\b(?:www\.|ninet|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://|arian\b|user|login"
+    r"|[\[({<] ?(?:at|dot)\b|(?:first|second|third|th)\b",
+    ANY_CASE,
 )
 _FAX: Final = re.compile(r"(?:fax|facsimile)\W{0,12}(?:no|number|is|to)?\W{0,4}\Z", ANY_CASE)
 _FAX_AFTER: Final = re.compile(r"[ \t]{0,2}[-(,]?[ \t]{0,2}fax\b", ANY_CASE)
