@@ -253,7 +253,7 @@ def check_path(
     first = certificates[0]
     name = common_name(first)
     if first.subject == first.issuer and not any(t.certificate == first for t in trust):
-        raise _unknown(first)
+        raise _unknown(first, "")
     _check_issued(certificates, trust)
     validator = CertificateValidator(
         as_asn1(first),
@@ -263,7 +263,7 @@ def check_path(
     try:
         run_now(_validate(validator, purpose))
     except PathBuildingError as error:
-        raise _unknown(first) from error
+        raise _unknown(first, _strangers(certificates, trust)) from error
     except RevokedError as error:
         raise VerificationError(
             f"The certificate of {name}, or of its issuer, was revoked before it was used."
@@ -279,12 +279,25 @@ def check_path(
         ) from error
 
 
-def _unknown(signer: x509.Certificate) -> UnverifiableError:
+def _unknown(signer: x509.Certificate, strangers: str) -> UnverifiableError:
     return UnverifiableError(
-        f"{common_name(signer)} ({fingerprint(signer)}) leads to no certificate that you trust.",
+        f"{common_name(signer)} ({fingerprint(signer)}) leads to no certificate that you trust."
+        f"{strangers}",
         remedy="obtain its root or the certificate itself through another channel, compare the "
         "fingerprint, and give it as --trust roots.pem",
     )
+
+
+def _strangers(certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]) -> str:
+    """Says of a certificate that a trusted one has its issuer's name and did not sign it."""
+    for root in (t.certificate for t in trust):
+        for certificate in certificates:
+            if _is_namesake(root, certificate):
+                return (
+                    f" The {common_name(root)} that you trust did not sign the certificate of "
+                    f"{common_name(certificate)}: either that was changed, or another has the name."
+                )
+    return ""
 
 
 async def _validate(validator: Any, purpose: str | None) -> None:

@@ -83,6 +83,10 @@ class Authority:
                 critical=True,
             )
         )
+        signing = (issuer_key or key).public_key()
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        ).add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing), critical=False)
         if stamping:
             builder = builder.add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True

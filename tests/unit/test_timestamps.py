@@ -8,6 +8,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError
 from auditkit.signing import LocalKey, Signer, TimestampAuthority, Trusted
@@ -136,11 +137,43 @@ def test_a_stale_token_is_false(report, signer, authority):
     assert claims.exit_code == 12
 
 
-def test_no_byte_of_the_token_can_change(report, authority):
-    """But for an issuer's own certificate, no byte changes without a claim that is false."""
+def token_of(report):
     from auditkit.verification.signed_file import parse, signed_file
 
-    token = signed_file(report, parse(report)).parts.timestamp
+    return signed_file(report, parse(report)).parts.timestamp
+
+
+def test_no_byte_of_the_issuers_certificate_in_the_token_can_change(report, authority):
+    """Nothing in the token vouches for it; the root that the verifier trusts does."""
+    token, issuer = token_of(report), authority.issuer.public_bytes(Encoding.DER)
+    start = report.index(token.hex().upper().encode()) + 2 * token.index(issuer)
+    for place in random.Random(3).sample(range(len(issuer)), 60):
+        changed = bytearray(report)
+        at = start + 2 * place
+        changed[at : at + 2] = b"%02X" % (int(report[at : at + 2], 16) ^ 1)
+        claim = verify(bytes(changed), trust=[authority.root]).claim("time")
+        if claim.state is not ClaimState.FALSE:  # its issuer's name or key identifier
+            assert claim.state is ClaimState.UNCHECKED, (place, claim)
+            assert "leads to no certificate that you trust" in claim.reason
+
+
+def test_a_changed_issuer_is_told_from_an_unknown_one(report, authority):
+    token, issuer = token_of(report), authority.issuer.public_bytes(Encoding.DER)
+    start = report.index(token.hex().upper().encode()) + 2 * token.index(issuer)
+    changed = bytearray(report)
+    last = start + 2 * (len(issuer) - 1)
+    changed[last : last + 2] = b"%02X" % (int(report[last : last + 2], 16) ^ 1)
+    claim = verify(bytes(changed), trust=[authority.root]).claim("time")
+    assert claim.state is ClaimState.FALSE
+    assert "not signed by the issuer that it names" in claim.reason
+    namesake = verify(report, trust=[Authority().root]).claim("time")
+    assert namesake.state is ClaimState.UNCHECKED
+    assert "did not sign the certificate of Test Issuer" in namesake.reason
+
+
+def test_no_byte_of_the_token_can_change(report, authority):
+    """No byte changes without a claim that is not true."""
+    token = token_of(report)
     start = report.index(token.hex().upper().encode())
     places = random.Random(5).sample(range(0, 2 * len(token), 2), 120)
     accepted = []
