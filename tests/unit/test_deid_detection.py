@@ -2,12 +2,15 @@
 
 import random
 import re
+import shutil
 import string
 from itertools import pairwise
 
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from presidio_analyzer.nlp_engine import NlpEngineProvider
 
 from auditkit.deid import Deidentifier, checksums
 from auditkit.deid.detector import cuts
@@ -15,6 +18,7 @@ from auditkit.deid.folding import fold
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.refining import refined
 from auditkit.deid.rules import RULES, spans_of
+from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
 from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import OVERLAP, WINDOW, TokenModel, model_folder, windows
 from auditkit.errors import InputError, VerificationError
@@ -212,8 +216,40 @@ def test_altered_weights_are_refused_and_the_digest_is_named(tmp_path):
         TokenModel(tmp_path)
 
 
+def test_an_altered_or_missing_pipeline_is_refused_and_the_digest_is_named(tmp_path):
+    folder = tmp_path / "pipeline"
+    shutil.copytree(pipeline_folder(), folder)
+    weights = folder / "ner" / "model"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(VerificationError, match=r"ner/model has the SHA-256 digest [0-9a-f]{64}"):
+        load_pipeline(folder)
+    weights.unlink()
+    with pytest.raises(InputError, match=r"ner/model \(SHA-256 cd93e9ca[0-9a-f]{56}\) cannot"):
+        load_pipeline(folder)
+
+
+def test_any_engine_of_presidio_can_be_set(tmp_path):
+    """One that Presidio makes from a configuration, here of a pipeline that knows no names."""
+    path = tmp_path / "blank"
+    spacy.blank("en").to_disk(path)
+    engine = NlpEngineProvider(
+        nlp_configuration={
+            "nlp_engine_name": "spacy",
+            "models": [{"lang_code": "en", "model_name": str(path)}],
+        }
+    ).create_engine()
+    deid = Deidentifier(engine=engine, model=False)
+    # A blank pipeline knows no names; the rules and lists find what has a form.
+    assert deid.redact("Zqxv: 617-555-0188") == "Zqxv: <PHONE_NUMBER>"
+    assert deid.describe()["engine"] == "SpacyNlpEngine"
+    both = Deidentifier(engine=engine, model=True)
+    assert "Okonkwo" not in both.redact("My name is Adaeze Okonkwo and I live in Lagos.")
+
+
 def test_the_default_says_what_it_found_with(deid):
     said = deid.describe()
     assert "CC BY 4.0" in said["token_model"]
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["token_model_digest"])
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["engine_digest"])
+    assert "en_core_web_sm" in said["engine"]
     assert "not used" in Deidentifier(model=False).describe()["token_model"]
