@@ -17,7 +17,7 @@ from auditkit.access.control import FILES, AccessControl, read_texts
 from auditkit.access.seal import Approvers, Seal, parse_seal
 from auditkit.access.source import PolicyInForce, Sealed
 from auditkit.canonical import Digest, digest_of
-from auditkit.errors import OutputError, PolicyError
+from auditkit.errors import OutputError, PolicyError, VerificationError
 from auditkit.resources import data_path
 from auditkit.signing.private_keys import PrivateKey
 
@@ -80,15 +80,16 @@ def read_sealed(folder: str | Path) -> Sealed:
     """The policy in a folder, which must be the sealed one.
 
     Raises:
-        PolicyError: If there is no seal, the files are not the sealed ones, or are wrong.
-        VerificationError: If the seal's signature does not verify.
+        PolicyError: If there is no seal, or the files are wrong.
+        VerificationError: If the files are not the sealed ones, or the seal's signature does not
+            verify.
     """
     seal, texts = read_seal(folder), read_texts(folder)
-    if seal is None or files_digest(texts) != seal.digest:
-        raise PolicyError(
-            "The access policy is not sealed, or was changed since.",
-            remedy="let somebody else than its author run: auditkit access approve",
-        )
+    remedy = "let somebody else than its author run: auditkit access approve"
+    if seal is None:
+        raise PolicyError("The access policy is not sealed.", remedy=remedy)
+    if files_digest(texts) != seal.digest:
+        raise VerificationError("The access policy was changed since it was sealed.", remedy=remedy)
     return AccessControl.from_texts(texts), seal
 
 
@@ -100,8 +101,8 @@ def follow_folder(folder: str | Path, *, approvers: Approvers | None = None) -> 
         approvers: Whose signatures count; None: none is required.
 
     Raises:
-        PolicyError: If there is no seal, or the files are not the sealed ones, or are wrong.
-        VerificationError: If the seal is not signed as required.
+        PolicyError: If there is no seal, or the files are wrong.
+        VerificationError: If the files are not the sealed ones, or not signed as required.
     """
 
     def stamp() -> tuple[Any, ...]:

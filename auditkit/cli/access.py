@@ -141,7 +141,7 @@ def approve(
     (policy / _AUTHOR).unlink(missing_ok=True)
     say(f"In force: {draft.policy_digest}, by {seal.author}, approved by {seal.approver}.")
     if seal.key:
-        say(f"Signed by {seal.key}; the server's settings name it: approvers: {{{by}: [...]}}")
+        say(f"Signed. For the server's settings: approvers: {{{by}: ['{seal.key}']}}")
 
 
 @app.command()

@@ -73,3 +73,15 @@ def test_native_plans_name_verbs_that_exist():
 )
 def test_files_are_pinned_with_all_above_and_below(path: str, conflicts: bool):
     assert overlap(path, "1/r/artifacts/model") is conflicts
+
+
+@pytest.mark.parametrize("settings", [None, "access: nowhere\n", "access: [\n"])
+def test_a_server_that_may_not_start_says_why_in_a_line(tmp_path, monkeypatch, settings):
+    from auditkit.access.mlflow_app import create_app
+
+    path = tmp_path / "server.yaml"
+    if settings is not None:
+        path.write_text(settings)
+    monkeypatch.setenv("AUDITKIT_SERVER", str(path))
+    with pytest.raises(SystemExit, match=r"auditkit refuses to start: .*server\.yaml"):
+        create_app()

@@ -18,24 +18,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from auditkit.errors import AuditkitError
+
 
 def create_app() -> Any:
     """Makes the standalone application; MLflow's server calls it in each worker.
 
     Raises:
-        AuditkitError: If it may not start; the message says what to do.
+        SystemExit: If it may not start; the message says what to do.
     """
-    from auditkit.access.mlflow_app.build import build
-
-    return build(composed=False)
+    return _built(composed=False)
 
 
 def create_composed_app() -> Any:
     """Makes the application on top of MLflow's own basic authentication.
 
     Raises:
-        AuditkitError: If it may not start; the message says what to do.
+        SystemExit: If it may not start; the message says what to do.
     """
+    return _built(composed=True)
+
+
+def _built(*, composed: bool) -> Any:
     from auditkit.access.mlflow_app.build import build
 
-    return build(composed=True)
+    try:
+        return build(composed=composed)
+    except AuditkitError as error:
+        # The worker ends here; whoever runs the server reads this line, not a traceback.
+        raise SystemExit(f"auditkit refuses to start: {error}") from None
