@@ -172,7 +172,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "imei",
         "DEVICE",
         re.compile(rf"\bimei{LINK}(?P<x>\d(?:[ -]?\d){{14}})(?!\d)", ANY_CASE),
-        0.95,
+        0.97,  # it passes Luhn, as a card does
     ),
     Rule(
         "mac",

@@ -173,7 +173,7 @@ def spans_of(text: str, rules: tuple[Rule, ...] = RULES) -> Iterator[Span]:
         if digits < fewest or (parts and not any(part in low for part in parts)):
             continue
         for match in rule.pattern.finditer(text):
-            start, end = match.span("x") if "x" in rule.pattern.groupindex else match.span()
+            start, end = match.span("x") if match.groupdict().get("x") else match.span()
             if rule.valid is not None and not rule.valid(checksums.bare(text[start:end])):
                 continue
             kind = rule.kind
