@@ -26,6 +26,7 @@ from auditkit.signing.certificates import Trusted
 from auditkit.verification.attachments import entry
 from auditkit.verification.signed_file import ChangedFileError, locate
 from auditkit.verification.timestamp import check_timestamp
+from auditkit.wording import plural
 
 _MAX_REVISIONS: Final = 50
 _ADDED: Final = "Something was added after signing that is not validation data with a timestamp."
@@ -148,7 +149,7 @@ def check_archive(archived: Archived, trust: Sequence[Trusted]) -> str:
             raise VerificationError("A document timestamp is older than the one before it.")
         told.append(time)
     holds = (
-        f"{len(held.certificates)} certificates, {len(held.crls)} revocation lists and "
-        f"{len(held.ocsps)} OCSP answers"
+        f"{plural(len(held.certificates), 'certificate')}, "
+        f"{plural(len(held.crls), 'revocation list')} and {plural(len(held.ocsps), 'OCSP answer')}"
     )
     return f"{holds}, under {authority}'s timestamp of {told[-1]:%Y-%m-%d %H:%M:%S} UTC."
