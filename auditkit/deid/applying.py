@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
+from auditkit.deid.columns import examine, name_words
 from auditkit.deid.detector import Deidentifier
 from auditkit.deid.frames import Column, read_columns, with_columns
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows
-from auditkit.deid.leaks import Leaks, search
-from auditkit.deid.notes import Reader, redact_notes
+from auditkit.deid.leaks import Leaks, in_names, search
+from auditkit.deid.notes import Known, Reader, redact_notes
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.deid.treatments import ColumnPlan, Treatment
-from auditkit.errors import InputError, VerificationError
+from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.evidence import Evidence
 
 # Too coarse to look for in a note: every note holds such numbers and such words.
 _SHORTEST: Final = 7
+_SURE_IN_NAMES: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})
 _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
 
 
@@ -65,10 +67,12 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
     """The treated table and what the run came to, leaks included: the caller must look at them.
 
     Raises:
-        InputError: If the columns are not the plan's.
+        InputError: If the columns are not the plan's, or a column's name holds an identifier.
+        PolicyError: If values that the plan keeps as no identifiers are some.
     """
     columns = read_columns(table)
     _same_columns(plan, columns)
+    _nothing_untreated(plan, columns)
     rows = len(next(iter(columns.values())).codes) if columns else 0
     known = known_of_rows(
         {
@@ -78,6 +82,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         },
         rows,
     )
+    _nobody_in_names(columns, known, reader.deidentifier)
     changed: dict[str, Sequence[str | None]] = {}
     searched: dict[str, Sequence[str | None]] = {}
     invented: dict[tuple[str, str], str] = {}
@@ -142,6 +147,35 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
             f"The plan was made for other columns: {'; '.join(parts)}.",
             remedy="rename the columns back, or propose a new plan",
         )
+
+
+def _nothing_untreated(plan: Plan, columns: Mapping[str, Column]) -> None:
+    """What a plan keeps is looked at again: it may have been edited, or the table have changed."""
+    for entry in plan.columns:
+        if entry.kind or entry.accepted or entry.treatment is Treatment.DROP:
+            continue
+        found = examine(columns[entry.column])
+        if found.kind in KINDS:
+            letter = class_of(found.kind)
+            raise PolicyError(
+                f"Column {entry.column!r} holds identifiers (class {letter}, "
+                f"{CLASSES[letter].lower()}: {found.reason}) and the plan keeps them as none.",
+                remedy="choose a treatment, or name who accepts it: accepted: NAME, REASON",
+            )
+
+
+def _nobody_in_names(
+    columns: Mapping[str, Column], known: Sequence[Known], reader: Deidentifier
+) -> None:
+    """Names of columns are handed over too, and printed in evidence."""
+    spoken = [name_words(name) if "@" not in name else name for name in columns]
+    listed = in_names(spoken, known)
+    for position, spans in enumerate(reader.find_forms(spoken), 1):
+        if position in listed or any(s.kind in _SURE_IN_NAMES for s in spans):
+            raise InputError(
+                f"The name of column {position} holds an identifier.",
+                remedy="rename the column, in the table and in the plan",
+            )
 
 
 def _short_numbers(column: Column) -> bool:

@@ -36,6 +36,7 @@ from auditkit.evidence import Evidence
 
 BATCH_ROWS: Final = 20_000
 _BATCH_BYTES: Final = 16_000_000
+_LONGEST_CELL: Final = 2**31 - 1
 _ENDINGS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
@@ -177,6 +178,8 @@ class _Whole:
 
 def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
     # Bytes that are not UTF-8 come through as lone surrogates, to be found by row and column.
+    # The module's limit of 131,072 characters a cell is for the whole process; notes are longer.
+    csv.field_size_limit(_LONGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
         header: list[str] | None = None
@@ -254,13 +257,19 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
                 continue
             try:
                 item = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(
                     f"{path.name}, line {number}: not JSON in UTF-8.", remedy="one object a line"
                 ) from error
             if not isinstance(item, dict):
                 raise InputError(f"{path.name}, line {number}: not an object.")
-            row = dict(_flat(item))
+            cells = list(_flat(item))
+            row = dict(cells)
+            if len(row) < len(cells):
+                raise InputError(
+                    f"{path.name}, line {number}: two keys come to the same column.",
+                    remedy="a nested key is named a.b: rename the key that has a dot",
+                )
             names = names or list(row)
             if new := set(row) - set(names):
                 raise InputError(

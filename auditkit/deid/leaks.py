@@ -92,6 +92,12 @@ def search(
     return Leaks(by_class=by_class, by_column=by_column, cells=cells)
 
 
+def in_names(names: Sequence[str], known: Sequence[Known]) -> frozenset[int]:
+    """Positions, from 1, of the texts that hold a whole identifier of any row."""
+    everyone = _whole_values(known)
+    return frozenset(i for i, name in enumerate(names, 1) if _readable(name, everyone)[1])
+
+
 def _readable(
     cell: str, everyone: Mapping[tuple[str, ...], str]
 ) -> tuple[Text | None, dict[tuple[int, int], str]]:

@@ -13,7 +13,13 @@ from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid import files as deid_files
 from auditkit.deid.files import apply_to_file, propose_for_file, read_batches
-from auditkit.errors import InputError, NothingToAuditError, OutputError, VerificationError
+from auditkit.errors import (
+    InputError,
+    NothingToAuditError,
+    OutputError,
+    PolicyError,
+    VerificationError,
+)
 from auditkit.signing import KeyStore
 
 SECRETS = ("Ann Lee", "Lee", "617-555-0188", "4471001")
@@ -82,6 +88,11 @@ def test_every_format_becomes_every_other(tmp_path, come, go, deid, monkeypatch)
         ("a.csv", b"name,city\nAnn,Boston\nBob\n", "row 2: 1 cells, expected 2"),
         ("a.csv", b'name,city\nAnn,"Bos\n', "after row 0: not well-formed CSV"),
         ("a.csv", b"name,name\nAnn,Lee\n", "two columns alike"),
+        ("a.csv", b"name,ci\xe9ty\nAnn,Boston\n", "the first line is not UTF-8"),
+        ("a.csv", b"name,city\nAnn,Boston,Lee\n", "row 1: 3 cells, expected 2"),
+        ("a.jsonl", b'{"name": "Ann \xe9"}\n', "line 1: not JSON in UTF-8"),
+        ("a.jsonl", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "line 1: not JSON"),
+        ("a.jsonl", b'{"a": {"b": "Ann"}, "a.b": "Bo"}\n', "two keys come to the same column"),
         ("a.jsonl", b'{"name": "Ann"}\n{"name": \n', "line 2: not JSON"),
         ("a.jsonl", b'{"name": "Ann"}\n{"city": "Boston"}\n', "line 2: 1 keys"),
         ("a.jsonl", b"[1, 2]\n", "line 1: not an object"),
@@ -116,10 +127,62 @@ def test_nested_json_becomes_columns(tmp_path, deid):
     assert "example.com" not in (tmp_path / "out.jsonl").read_text()
 
 
-def test_an_empty_file_is_nothing_to_audit(tmp_path):
-    (tmp_path / "a.csv").write_text("name,city\n")
+@pytest.mark.parametrize("content", ["", "name,city\n"])
+def test_an_empty_file_is_nothing_to_audit(tmp_path, deid, content):
+    source = tmp_path / "a.csv"
+    source.write_text(content)
     with pytest.raises(NothingToAuditError):
-        propose_for_file(tmp_path / "a.csv")
+        propose_for_file(source)
+    with pytest.raises(NothingToAuditError):
+        apply(source, tmp_path / "out.csv", deid, Plan.propose(patients()))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_nulls_stay_nulls_in_every_format(tmp_path, deid):
+    table = patients(4)
+    table.loc[1, ["patient_name", "zip", "note"]] = None
+    for ending in (".csv", ".jsonl", ".parquet"):
+        target = tmp_path / f"out{ending}"
+        apply(written(tmp_path, ending, table), target, deid, Plan.propose(patients()))
+        rows = next(read_batches(target)).to_pandas()
+        assert rows.loc[1, ["patient_name", "zip", "note"]].isna().all(), ending
+        assert rows["note"].notna().sum() == 3
+
+
+@pytest.mark.slow
+def test_a_cell_of_ten_megabytes_is_read_whole(tmp_path, deid):
+    """One sentence again and again is read once; the name stands at its far end."""
+    long = "No change since the last visit. Wound is dry. " * 220_000 + "Seen with Lee."
+    table = pd.DataFrame({"patient_name": ["Ann Lee"], "mrn": ["4471001"], "note": [long]})
+    source = written(tmp_path, ".csv", table)
+    assert source.stat().st_size > 10_000_000
+    plan = Plan.propose(table).with_column("note", kind="FREE_TEXT", treatment="redact")
+    target = tmp_path / "out.csv"
+    apply(source, target, deid, plan)
+    assert target.read_text().rstrip().endswith("Seen with <PERSON>.")
+
+
+def test_long_cells_make_short_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(deid_files, "_BATCH_BYTES", 1000)
+    for ending in (".csv", ".jsonl", ".parquet"):
+        sizes = [batch.num_rows for batch in read_batches(written(tmp_path, ending))]
+        assert sum(sizes) == 60
+        assert max(sizes) < 40, ending
+
+
+def test_identifiers_that_only_later_rows_hold_are_refused(tmp_path, deid, monkeypatch):
+    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (20,))
+    table = patients()
+    table["contact"] = ["by letter"] * 40 + [f"a{i}@example.com" for i in range(20)]
+    source = written(tmp_path, ".csv", table)
+    plan = propose_for_file(source)
+    assert plan["contact"].kind == ""
+    with pytest.raises(PolicyError, match="'contact' holds identifiers") as caught:
+        apply(source, tmp_path / "out.csv", deid, plan)
+    assert "example.com" not in str(caught.value)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
+    accepted = plan.with_column("contact", accepted="K. Roe, public addresses")
+    assert apply(source, tmp_path / "out.csv", deid, accepted)
 
 
 @pytest.mark.parametrize("how", ["error", "interrupt", "leak", "no folder"])

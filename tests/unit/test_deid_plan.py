@@ -140,6 +140,23 @@ def test_a_plan_that_keeps_an_identifier_is_refused_unless_someone_accepts_it():
     assert accepted["ssn"].accepted
 
 
+def test_calling_an_identifier_none_needs_a_name_too():
+    table, deid = loans(), Deidentifier(model=False)
+    plan = Plan.propose(table).with_column("email", kind="", treatment="keep")
+    with pytest.raises(PolicyError, match=r"'email' holds identifiers \(class F, e-mail"):
+        plan.apply(table, deidentifier=deid)
+    accepted = plan.with_column("email", accepted="J. Doe, public addresses")
+    assert list(accepted.apply(table, deidentifier=deid).table["email"]) == list(table["email"])
+
+
+@pytest.mark.parametrize("name", ["ann.lee@example.com", "paid by Ann Lee", "paidByAnnLee"])
+def test_a_column_may_not_be_named_after_somebody(name):
+    table = loans().assign(**{name: 1})
+    with pytest.raises(InputError, match="The name of column 12 holds an identifier") as caught:
+        Plan.propose(table).apply(table, deidentifier=Deidentifier(model=False))
+    assert "Lee" not in str(caught.value)
+
+
 def test_a_renamed_column_is_named():
     table = loans()
     with pytest.raises(InputError, match="lacks 'ssn'; the plan lacks 'social'"):
