@@ -125,6 +125,7 @@ def parse_json(data: bytes | str) -> Any:
             object_pairs_hook=_no_duplicates,
             parse_constant=_no_constants,
             parse_int=_whole_number,
+            parse_float=_finite,
         )
     except (ValueError, OverflowError, RecursionError) as error:
         raise InputError("The bytes are not valid JSON.") from error
@@ -140,6 +141,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _whole_number(text: str) -> int | float:
     value = int(text)
     return value if abs(value) <= _MAX_SAFE_INTEGER else float(value)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("too large for a number")
+    return value
 
 
 def _no_constants(name: str) -> None:
