@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +29,7 @@ _INVISIBLE: Final = frozenset(
 _DASHES: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 _QUOTES: Final = frozenset("\u2018\u2019\u201b\u02bc\uff07")
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _LATIN: Final = re.compile(r"[A-Za-z]")
 
 
@@ -36,13 +39,13 @@ class Folded:
 
     Attributes:
         text: The plain spelling.
-        offsets: For each character of `text`, and one past its end, the offset in the original;
-            None if the two are equal in length and place.
+        offsets: For each character of `text` the offset in the original; None if the two are equal
+            in length and place.
         length: Length of the original.
     """
 
     text: str
-    offsets: tuple[int, ...] | None
+    offsets: Sequence[int] | None
     length: int
 
     def original(self, start: int, end: int) -> tuple[int, int]:
@@ -56,19 +59,26 @@ def fold(text: str) -> Folded:
     """The plain spelling of a text, with the way back."""
     if text.isascii():
         return Folded(text, None, len(text))
-    letters: list[str] = []
-    offsets: list[int] = []
+    parts: list[str] = []
+    offsets = array("L")
     moved = False
-    for position, character in enumerate(text):
-        plain = _plain(character)
-        if len(plain) != 1:
-            moved = True
-        letters.append(plain)
-        offsets.extend([position] * len(plain))
-    result = "".join(letters)
+    done = 0
+    for match in _NOT_ASCII.finditer(text):
+        start, end = match.span()
+        parts.append(text[done:start])
+        offsets.extend(range(done, start))
+        for position in range(start, end):
+            plain = _plain(text[position])
+            moved = moved or len(plain) != 1
+            parts.append(plain)
+            offsets.extend([position] * len(plain))
+        done = end
+    parts.append(text[done:])
+    offsets.extend(range(done, len(text)))
+    result = "".join(parts)
     if not result.isascii():
         result = _WORD.sub(_undisguised, result)
-    return Folded(result, tuple(offsets) if moved else None, len(text))
+    return Folded(result, offsets if moved else None, len(text))
 
 
 def plain_words(text: str) -> str:

@@ -238,10 +238,10 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         "street-european",
         "ADDRESS",
         re.compile(
-            r"(?<!\w)(?:\d{1,5},? )?(?:[^\W\d_][\w'.-]+ ){0,2}[^\W\d_]{3,}(?:stra(?:ss|\u00df)e|str\.|gat[ae]n?|v[\u00e4a]gen|ve[ij]en|"
+            r"(?<!\w)(?:\d{1,5},? )?(?:[^\W\d_][\w'.-]{1,40} ){0,2}[^\W\d_]{3,40}(?:stra(?:ss|\u00df)e|str\.|gat[ae]n?|v[\u00e4a]gen|ve[ij]en|"
             r"vej|gade|weg|laan|straat|gasse|platz|katu|tie|kuja|all[e\u00e9]e?|stig(?:en)?|plein|damm|kade|singel|brautd?|braut) \d{1,5}[a-z]?\b"
-            r"|(?<!\w)(?:\d{1,5},? )*(?:ul\.|via|viale|rue|avenue|calle|c/|rua|plaza|piazza|chemin|boulevard|avda\.?|av\.|allee|r\.) "
-            r"(?:(?:de la|de|del|della|delle|des|du|da|do|dos|las?|les?|el|los) ){0,2}[^\W\d_][\w'.-]+(?: [^\W\d_a-z][\w'.-]+){0,3}(?:,? \d{1,5}[a-z]?)?\b",
+            r"|(?<!\w)(?:\d{1,5},? ){0,3}(?:ul\.|via|viale|rue|avenue|calle|c/|rua|plaza|piazza|chemin|boulevard|avda\.?|av\.|allee|r\.) "
+            r"(?:(?:de la|de|del|della|delle|des|du|da|do|dos|las?|les?|el|los) ){0,2}[^\W\d_][\w'.-]{1,40}(?: [^\W\d_a-z][\w'.-]{1,40}){0,3}(?:,? \d{1,5}[a-z]?)?\b",
             ANY_CASE,
         ),
         0.7,

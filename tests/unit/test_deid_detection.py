@@ -4,6 +4,8 @@ import random
 import re
 import shutil
 import string
+import time
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -16,6 +18,7 @@ from auditkit.deid import Deidentifier, checksums
 from auditkit.deid.detector import cuts
 from auditkit.deid.folding import fold
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.deid.people import spans_of_people
 from auditkit.deid.refining import refined
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
@@ -136,6 +139,29 @@ def test_folding_leads_back_into_the_text(text):
     assert fold(folded.text).text == folded.text or not text.isascii()
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_what_has_a_form_is_found_where_it_stands_among_any_characters(before, after):
+    number = "617-555-0188"
+    text = f"{before} | {number} | {after}"
+    start = len(before) + 3
+    spans = Deidentifier(model=False).find_forms([text])[0]
+    assert all(0 <= s.start < s.end <= len(text) for s in spans)
+    (span,) = (s for s in spans if s.start <= start < s.end)
+    assert span.end >= start + len(number)
+
+
+def test_folding_a_long_text_takes_little_memory():
+    text = "na\u00efve \u200bcaf\u00e9 and plain words beside it " * 25_000
+    tracemalloc.start()
+    folded = fold(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert folded.offsets is not None
+    # Four bytes a character of each text, eight for where it came from, and as much to build them.
+    assert peak <= 40 * len(text)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.text(alphabet="ab .,-\nZ9", max_size=60),
@@ -192,6 +218,16 @@ def test_a_ten_megabyte_cell_is_read_by_its_parts():
     start, last = pieces[-1]
     (span,) = (s for s in spans_of(last) if s.source == "ssn")
     assert text[start + span.start : start + span.end] == "123-45-6789"
+
+
+@pytest.mark.parametrize("unit", ["1 ", "a.", "Ab ", "Ab\n", "A. ", "at ", "1-", "Ab, ", "x", "1"])
+def test_rules_take_time_in_proportion_to_the_text(unit):
+    """A pattern that tries each end from each start takes minutes here, not a second."""
+    text = (unit * 60_000)[:60_000]
+    start = time.process_time()
+    list(spans_of(text))
+    list(spans_of_people(text))
+    assert time.process_time() - start < 10
 
 
 def test_what_is_not_text_is_refused(deid):
