@@ -117,10 +117,17 @@ def band_of(text: str, *, width: float) -> str | None:
         width: Bands begin at multiples of it; > 0.
     """
     try:
-        place = math.floor(float(text) / width)
+        number = float(text)
+        place = math.floor(number / width)
     except (ValueError, OverflowError):
         return None
-    return f"{place * width:.12g} to under {(place + 1) * width:.12g}"
+    low, high = (f"{(place + i) * width:.12g}" for i in (0, 1))
+    # The quotient was rounded, and so are the ends: 0.3 / 0.1 is under 3.
+    if number >= float(high):
+        low, high = high, f"{(place + 2) * width:.12g}"
+    elif number < float(low):
+        low, high = f"{(place - 1) * width:.12g}", low
+    return f"{low} to under {high}"
 
 
 def _band(number: int, width: int, *, first: int = 0, last: int = 10**6) -> str:

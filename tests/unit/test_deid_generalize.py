@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditkit import cli
@@ -131,7 +131,9 @@ def test_a_band_of_ages_ends_at_89(age, width):
         assert low <= age <= high <= 89
 
 
-@given(st.floats(-1e9, 1e9), st.sampled_from([0.5, 1, 10, 250]))
+@example(-5e-324, 10)
+@example(0.3, 0.1)
+@given(st.floats(-1e9, 1e9), st.sampled_from([0.1, 0.5, 1, 10, 250]))
 def test_a_band_holds_its_number(number, width):
     low, high = map(float, band_of(repr(number), width=width).split(" to under "))
     assert low <= number < high
