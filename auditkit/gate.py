@@ -16,8 +16,9 @@ from enum import StrEnum
 
 from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
+from auditkit.glossary import in_words
 from auditkit.policy import Policy, Rule
-from auditkit.wording import exact, measure_in_words, number_against, plural
+from auditkit.wording import exact, number_against, plural, typeset
 
 
 class Decision(StrEnum):
@@ -195,16 +196,19 @@ def _sentence(
     judged: Sequence[tuple[Outcome, Measurement]],
     found: int,
 ) -> str:
-    bound = f"{'at least' if rule.operator == '>=' else 'at most'} {exact(rule.threshold)}"
-    name = measure_in_words(number.name) + _whom(number)
+    def against(value: float) -> str:
+        return typeset(number_against(value, rule.threshold))
+
+    least = "at least" if rule.operator == ">=" else "at most"
+    bound = f"{least} {typeset(exact(rule.threshold))}"
+    name = _name(number) + _whom(number)
     if number.value is None:
         told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
     else:
-        value = number_against(number.value, rule.threshold)
+        value = against(number.value)
         interval = ""
         if number.lower is not None and number.upper is not None and number.level is not None:
-            low = number_against(number.lower, rule.threshold)
-            high = number_against(number.upper, rule.threshold)
+            low, high = against(number.lower), against(number.upper)
             interval = f" ({number.level:.0%} interval {low} to {high})"
         told = f"{name} is {value}{interval}, n = {number.n:,}; the condition is {bound}"
     failed = sum(o is Outcome.FAIL for o, _ in judged)
@@ -213,7 +217,14 @@ def _sentence(
         share = f"; exception in {failed} of {len(judged)} tested"
     if found > len(judged):
         share += f"; {plural(found - len(judged), 'group')} below n = {rule.min_n} not judged"
-    return told[0].upper() + told[1:] + share + "."
+    return told + share + "."
+
+
+def _name(number: Measurement) -> str:
+    name = in_words(number.name)
+    if number.unit == "count" and len(name) > 1:
+        return f"Number of {name[0].lower()}{name[1:]}"
+    return name
 
 
 def _whom(number: Measurement) -> str:
@@ -223,8 +234,14 @@ def _whom(number: Measurement) -> str:
         return ""
     if all(value == "(all)" for _, value in number.group):
         return f" across {' and '.join(attributes)}"
-    named = zip(attributes, (value for _, value in number.group), strict=True)
-    return f" for {' and '.join(f'{attribute} {value}' for attribute, value in named)}"
+    return f" for {' and '.join(map(_member, number.group))}"
+
+
+def _member(pair: tuple[str, str]) -> str:
+    attribute, value = pair
+    if attribute == "feature":
+        return value.replace("_", " ")
+    return f"{attribute.replace('_', ' ')} {value}"
 
 
 def _waiver_in_force(rule: Rule, policy: Policy, today: date | None) -> dict[str, str] | None:

@@ -14,18 +14,6 @@ from __future__ import annotations
 import math
 
 _MAX_DIGITS = 12
-_ABBREVIATED = {
-    "auc": "area under the ROC curve",
-    "fnr": "false negative rate",
-    "fpr": "false positive rate",
-    "ks": "Kolmogorov-Smirnov statistic",
-    "npv": "negative predictive value",
-    "ppv": "positive predictive value",
-    "shap": "SHAP value",
-    "sod": "separation-of-duties",
-    "tnr": "true negative rate",
-    "tpr": "true positive rate",
-}
 
 
 def number(value: float, *, digits: int = 2) -> str:
@@ -66,14 +54,9 @@ def exact(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.12g}"
 
 
-def measure_in_words(name: str) -> str:
-    """A measurement's name inside a sentence.
-
-    Example:
-        >>> measure_in_words("tpr_difference"), measure_in_words("impact_ratio")
-        ('true positive rate difference', 'impact ratio')
-    """
-    return " ".join(_ABBREVIATED.get(word, word) for word in name.split("_"))
+def typeset(text: str) -> str:
+    """A number's text with a minus sign where a keyboard has a hyphen."""
+    return text.replace("-", "\u2212")
 
 
 def plural(count: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.wording import number
+from auditkit.wording import number, typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,7 +177,7 @@ def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float]
 
 def with_minus(value: float) -> str:
     """A number as text, with a minus sign instead of a hyphen."""
-    return number(float(value)).replace("-", "\u2212")
+    return typeset(number(float(value)))
 
 
 def shorten(label: str, *, limit: int = 34) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from auditkit.evidence import Evidence, Finding, Measurement, Table
+from auditkit.glossary import MEASURES, in_words
 from auditkit.report.figures import Digits, tokens, written
-from auditkit.report.glossary import MEASURES, in_words
 from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
 

@@ -30,7 +30,7 @@ from auditkit.canonical import Digest, canonical_bytes
 from auditkit.evidence import SEVEREST_FIRST, Outcome
 from auditkit.report.text import shown
 from auditkit.report.vocabulary import VOCABULARY
-from auditkit.wording import number, number_against
+from auditkit.wording import number, number_against, typeset
 
 FORMAT: Final = 1
 Digits = int | str | None
@@ -63,7 +63,7 @@ def written(value: float | str, *, digits: Digits, threshold: float | None = Non
         text = number_against(float(value), threshold, digits=int(digits))
     else:
         text = number(float(value), digits=int(digits))
-    return text.replace("-", "\u2212")
+    return typeset(text)
 
 
 def check_figures(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
+from auditkit.glossary import explained
 from auditkit.report.blocks import Area, Log, Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
 from auditkit.report.condition import Condition
 from auditkit.report.files import offline_script
-from auditkit.report.glossary import explained
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
 

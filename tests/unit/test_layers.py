@@ -16,7 +16,16 @@ PACKAGE = Path(auditkit.__file__).parent
 LAYERS = (
     (
         "vocabulary",
-        {"errors", "canonical", "subject", "evidence", "merkle", "wording", "resources"},
+        {
+            "errors",
+            "canonical",
+            "subject",
+            "evidence",
+            "merkle",
+            "wording",
+            "glossary",
+            "resources",
+        },
     ),
     ("charts", {"charts"}),
     ("measures", {"measures"}),

@@ -1,4 +1,4 @@
-"""Every measure that a report may print: its name in words, and how it is computed."""
+"""What measures are called, in sentences and in tables, and how each is computed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         ),
     ),
     "denials_with_reasons": (
-        "Denials with reasons",
+        "Share of denials with reasons",
         "Denied cases for which at least one reason was found.",
     ),
     "denied": ("Requests denied", "Requests that the access policy denied."),
@@ -196,9 +196,12 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Recall",
         "Share of labelled identifiers of which every letter and digit was found.",
     ),
-    "rows_at_risk": ("Rows in small sets", "Share of rows in sets smaller than the wanted k."),
+    "rows_at_risk": (
+        "Share of rows in small sets",
+        "Share of rows in sets smaller than the wanted k.",
+    ),
     "sample_uniqueness": (
-        "Unique rows",
+        "Share of unique rows",
         "Share of rows whose quasi-identifiers no other row of the table has.",
     ),
     "t": (
@@ -206,17 +209,54 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Largest distance between an attribute's distribution in a set of rows alike and overall.",
     ),
     "stable_denials": (
-        "Denials with stable reasons",
+        "Share of denials with stable reasons",
         "Share of denied cases whose reasons are principal in nearly every resample.",
     ),
+    "breakglass_unreviewed": (
+        "Uses of break-glass not reviewed",
+        "Emergencies in which a rule was passed by, and that nobody else has reviewed yet.",
+    ),
+    "breakglass_uses": ("Uses of break-glass", "Emergencies in which a rule was passed by."),
+    "policy_changes": ("Policy changes", "Versions of the access policy that came into force."),
+    "promoters": ("Promoters", "Users whom the access policy lets promote a model."),
+    "promotions": ("Promotions", "Moves of a protected alias or stage."),
+    "self_approved_policy_changes": (
+        "Self-approved policy changes",
+        "Policy changes whose author and approver are one person.",
+    ),
+    "unused_grants": (
+        "Unused grants",
+        "Roles that somebody holds and through which nothing was allowed for long.",
+    ),
+    "users": ("Users", "Users to whom the access policy gives a role."),
+}
+
+
+# Of names that are not listed, as a check of one's own may have.
+_ABBREVIATED: Final = {
+    "auc": "area under the ROC curve",
+    "fnr": "false negative rate",
+    "fpr": "false positive rate",
+    "ks": "Kolmogorov-Smirnov statistic",
+    "npv": "negative predictive value",
+    "ppv": "positive predictive value",
+    "shap": "SHAP value",
+    "tnr": "true negative rate",
+    "tpr": "true positive rate",
 }
 
 
 def in_words(name: str) -> str:
-    """A measure's name for people."""
+    """A measure's name for people.
+
+    Example:
+        >>> in_words("tpr_difference"), in_words("worst_tpr")
+        ('Difference in true positive rates', 'Worst true positive rate')
+    """
     if name in MEASURES:
         return MEASURES[name][0]
-    words = name.replace("_", " ").replace(".", " ")
+    parts = name.replace(".", "_").split("_")
+    words = " ".join(_ABBREVIATED.get(part, part) for part in parts)
     return words[:1].upper() + words[1:]
 
 
