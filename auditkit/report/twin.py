@@ -146,12 +146,12 @@ def _letters_of(name: str, letters: set[str]) -> bytes:
         notdef_outline=True,
         drop_tables=["meta"],
     )
-    font = load_font(str(font_files()[name]), options)
     subsetter = Subsetter(options)
     subsetter.populate(text="".join(sorted(letters)))
-    subsetter.subset(font)
     slim = io.BytesIO()
-    font.save(slim)
+    with load_font(str(font_files()[name]), options) as font:
+        subsetter.subset(font)
+        font.save(slim)
     return slim.getvalue()
 
 
