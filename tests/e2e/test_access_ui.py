@@ -10,26 +10,25 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-MODEL = "seen-in-the-browser"
 
 
-@pytest.fixture(scope="module")
-def version(guarded, tmp_path_factory):
-    """A model of ann's with one version, and the address of its page."""
+@pytest.fixture
+def credit(guarded, tmp_path):
+    """The name of a model of ann's with one version."""
     server, _ = guarded
     client = server.mlflow("ann")
-    client.create_registered_model(MODEL)
-    run = client.create_run(client.create_experiment(MODEL))
-    file = tmp_path_factory.mktemp("model") / "weights.txt"
-    file.write_text("one")
-    client.log_artifact(run.info.run_id, str(file), "model")
+    name = f"model-{tmp_path.name}"
+    client.create_registered_model(name)
+    run = client.create_run(client.create_experiment(name))
+    (tmp_path / "weights.txt").write_text("one")
+    client.log_artifact(run.info.run_id, str(tmp_path / "weights.txt"), "model")
     client.create_model_version(
-        MODEL,
+        name,
         source=f"{run.info.artifact_uri}/model",
         run_id=run.info.run_id,
         await_creation_for=0,
     )
-    return f"{server.url}/#/models/{MODEL}/versions/1"
+    return name
 
 
 def page_of(browser, user):
@@ -37,9 +36,9 @@ def page_of(browser, user):
     return browser.new_context(http_credentials=known).new_page()
 
 
-def give_alias(page, address, alias):
-    """Gives the version an alias by hand, and leaves the dialog as it then is."""
-    page.goto(address)
+def give_alias(page, server, name, alias):
+    """Gives version 1 an alias by hand, and leaves the dialog as it then is."""
+    page.goto(f"{server.url}/#/models/{name}/versions/1")
     page.get_by_role("button", name="Add").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox").click()
@@ -49,16 +48,16 @@ def give_alias(page, address, alias):
     return dialog
 
 
-def test_what_she_may_do_works_as_before(guarded, browser, version):
+def test_what_she_may_do_works_as_before(guarded, browser, credit):
     server, _ = guarded
-    dialog = give_alias(page_of(browser, "ann"), version, "staging")
+    dialog = give_alias(page_of(browser, "ann"), server, credit, "staging")
     dialog.wait_for(state="detached")
-    assert server.mlflow("ann").get_model_version_by_alias(MODEL, "staging").version == "1"
+    assert server.mlflow("ann").get_model_version_by_alias(credit, "staging").version == "1"
 
 
-def test_what_she_may_not_do_is_refused_in_words_on_the_page(guarded, browser, version):
+def test_what_she_may_not_do_is_refused_in_words_on_the_page(guarded, browser, credit):
     server, _ = guarded
-    dialog = give_alias(page_of(browser, "ann"), version, "champion")
-    refusal = f"ann may not model:promote on models/{MODEL}/aliases/champion: no rule allows it"
+    dialog = give_alias(page_of(browser, "ann"), server, credit, "champion")
+    refusal = f"ann may not model:promote on models/{credit}/aliases/champion: no rule allows it"
     dialog.get_by_text(refusal).wait_for()
-    assert "champion" not in server.mlflow("ann").get_registered_model(MODEL).aliases
+    assert "champion" not in server.mlflow("ann").get_registered_model(credit).aliases
