@@ -59,7 +59,7 @@ def test_it_needs_nothing_but_the_standard_library_and_cryptography():
     }
     assert found - {"cryptography"} <= sys.stdlib_module_names
     code = SCRIPT.read_text().split('"""')[2]
-    assert len([line for line in code.splitlines() if line.strip()]) <= 70
+    assert len([line for line in code.splitlines() if line.strip()]) <= 65
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,10 @@ def test_a_changed_file_fails(folder, whole, name):
         ("origin", "example.com/other"),
         ("payload", {"statement": "sha256:" + "0" * 64}),
         ("checkpoint", ""),
+        ("checkpoint", "example.com/log\n2\nAAAA\n\nnothing\n"),
+        ("proof", ["00" * 31]),
+        ("proof", ["00" * 33]),
+        ("entry", None),
     ],
 )
 def test_a_changed_receipt_fails(folder, whole, field, value):
@@ -123,6 +127,39 @@ def test_names_from_the_files_write_no_escapes(folder, whole):
     done = run(folder, whole)
     assert done.returncode == 12
     assert "\x1b" not in done.stdout
+
+
+def test_every_proof_of_a_growing_log_leads_to_its_root(tmp_path):
+    """Its short way to compute a root, against the one that the log itself uses."""
+    from auditkit import merkle
+
+    code = SCRIPT.read_text().split("def check_statement")[0]
+    space: dict = {}
+    exec(compile(code, "verify_offline.py", "exec"), space)
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(40)]
+    for size in range(1, 41):
+        root = merkle.root(leaves[:size])
+        for index in range(size):
+            proof = [value.hex() for value in merkle.inclusion_proof(leaves[:size], index)]
+            assert space["root_of"](leaves[index], index, size, proof) == root
+            assert led(space, leaves[index], index, size, [*proof, "00" * 32]) != root
+            assert not proof or led(space, leaves[index], index, size, proof[1:]) != root
+
+
+def led(space, *arguments):
+    """Where a proof leads; None where it cannot be followed."""
+    try:
+        return space["root_of"](*arguments)
+    except ValueError:
+        return None
+
+
+def test_it_says_how_it_is_called():
+    done = subprocess.run(
+        [sys.executable, "-I", SCRIPT], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "verify_offline.py FOLDER LOG_KEY STATEMENT_KEY" in done.stderr
 
 
 def test_a_missing_file_fails(folder, whole):
