@@ -6,6 +6,7 @@ of such lines). Its owner reads and writes with the key store (`--keys`).
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +108,28 @@ def prove(
         print(receipt.to_proof_text(), end="")
     else:
         print(json.dumps(receipt.to_json(), indent=2, ensure_ascii=True))
+
+
+@app.command()
+def consistency(
+    log: Log,
+    old: Annotated[int, typer.Argument(help="The older checkpoint's size: its second line.")],
+    new: Annotated[
+        int | None, typer.Argument(help="The newer one's size. Default: the log's.")
+    ] = None,
+    key: Key = None,
+    keys: Folder = None,
+    name: Name = LOG_NAME,
+) -> None:
+    """Prints the proof that the log only grew from one checkpoint to another.
+
+    An auditor whose checkpoint has another size than the report's asks for it, keeps it in a file,
+    and gives that to 'auditkit verify --checkpoint kept.txt --consistency FILE'.
+    """
+    with reading(log, key, keys, name) as opened:
+        proof = opened.prove_consistency(old, new)
+    for value in proof:
+        print(base64.b64encode(value).decode())
 
 
 @app.command()

@@ -40,8 +40,17 @@ def verify(
     ] = None,
     consistency: Annotated[
         Path | None,
-        typer.Option(help="The log's proof between the two checkpoints, one base64 hash a line."),
+        typer.Option(
+            help="The proof that the log only grew between that checkpoint and the report's: what "
+            "'auditkit ledger consistency' prints. Needed where their sizes differ."
+        ),
     ] = None,
+    quorum: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many of the witnesses given with --log-key need to have signed."
+        ),
+    ] = 1,
     own_keys: Annotated[
         bool,
         typer.Option(
@@ -90,6 +99,7 @@ def verify(
         log_keys=keys,
         checkpoint=_text(checkpoint) if checkpoint is not None else None,
         consistency_proof=_proof(consistency) if consistency is not None else (),
+        witness_quorum=quorum,
         now=datetime.now(UTC),
         key_list=records,
     )
@@ -142,5 +152,5 @@ def _proof(path: Path) -> tuple[bytes, ...]:
     except binascii.Error as error:
         raise InputError(
             f"The file {path.name!r} is not a consistency proof.",
-            remedy="give one base64 hash a line, as 'auditkit ledger prove' writes them",
+            remedy="give what 'auditkit ledger consistency' printed: one base64 hash a line",
         ) from error

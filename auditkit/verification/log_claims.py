@@ -135,8 +135,8 @@ def check_consistency(
         raise UnverifiableError(
             f"The kept checkpoint has {mine.size} entries and the report's {theirs.size}; a proof "
             "is needed to compare them.",
-            remedy=f"ask the log's owner for the consistency proof from {old.size} to {new.size} "
-            "and give it as --consistency",
+            remedy=f"ask the log's owner for what 'auditkit ledger consistency LOG {old.size} "
+            f"{new.size}' prints, and give that file as --consistency",
         )
     verify_consistency(old.size, new.size, proof, old.root, new.root)
     return f"The log of {old.size} entries is the beginning of the one of {new.size}."

@@ -17,7 +17,13 @@ from typing import Any, Final
 from cryptography import x509
 
 from auditkit.canonical import Digest
-from auditkit.errors import AuditkitError, KeyFileError, UnverifiableError, VerificationError
+from auditkit.errors import (
+    AuditkitError,
+    InputError,
+    KeyFileError,
+    UnverifiableError,
+    VerificationError,
+)
 from auditkit.ledger import NoteVerifier, Receipt
 from auditkit.report.pdf import page_texts
 from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
@@ -172,11 +178,13 @@ def verify(
 
     Raises:
         KeyFileError: If `trust` or `log_keys` cannot be read. Nothing in `data` raises.
+        InputError: If `now` has no zone, or there are fewer witnesses than the quorum.
     """
     claims = _Claims()
     ended = revoked(key_list)
     roots = marked_roots(trusted_from(trust), ended)
     keys = marked_log_keys(as_verifiers(log_keys), ended)
+    _check_asked(keys, witness_quorum, now)
     opened = _check_signature(claims, data, roots, now, ended)
     statement = _check_contents(claims, opened)
     _check_log(claims, opened, keys, quorum=witness_quorum)
@@ -185,6 +193,20 @@ def verify(
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
     return Verification(claims=claims.all(), report_id=report_id(opened.files), statement=statement)
+
+
+def _check_asked(keys: Sequence[NoteVerifier], quorum: int, now: datetime | None) -> None:
+    """What the verifier asks can be answered: else the fault would look like the file's."""
+    witnesses = len({key.public_key for key in keys if key.is_witness})
+    if not 1 <= quorum <= max(1, witnesses):
+        raise InputError(
+            f"A quorum of {quorum} among {witnesses} witnesses cannot be asked for.",
+            remedy="give the public key of each witness among the log's keys",
+        )
+    if now is not None and now.tzinfo is None:
+        raise InputError(
+            "The verifier's time has no time zone.", remedy="give now=datetime.now(UTC)"
+        )
 
 
 @dataclass(kw_only=True)

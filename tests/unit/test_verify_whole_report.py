@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import keys as keys_cli
+from auditkit.cli import ledger as ledger_cli
 from auditkit.cli import signing_options
 from auditkit.cli import verify as verify_cli
-from auditkit.errors import KeyFileError
+from auditkit.errors import InputError, KeyFileError
 from auditkit.ledger import NoteSigner
 from auditkit.ledger.note import add_signatures, open_note
 from auditkit.signing import KeyRecord, KeyStore
@@ -192,7 +193,7 @@ def test_a_later_checkpoint_needs_a_proof_and_agrees_with_it(whole):
         proof = log.prove_consistency(2, size)
     without = check(whole, checkpoint=note)
     assert without.claim("consistency").state is ClaimState.UNCHECKED
-    assert f"from 2 to {size}" in without.claim("consistency").reason
+    assert f"auditkit ledger consistency LOG 2 {size}" in without.claim("consistency").reason
     assert check(whole, checkpoint=note, consistency_proof=proof).exit_code == 0
     wrong = [bytes(32), *proof[1:]]
     assert broken(check(whole, checkpoint=note, consistency_proof=wrong)) == ["consistency"]
@@ -333,6 +334,35 @@ def test_command_line_prints_every_claim_and_its_exit_code(whole, tmp_path, comm
     changed = command("verify", path, "--trust", roots, "--log-key", whole.log_key)
     assert changed.exit_code == 12
     assert "Something is false: the signature is valid and covers the whole file" in changed.stdout
+
+
+def test_an_auditor_with_a_later_checkpoint_gets_the_proof_from_the_log(whole, tmp_path, command):
+    """What the log's owner prints is what the auditor's command takes."""
+    database = whole.database.removeprefix("sqlite:///")
+    with whole.log() as log:
+        log.append(kind="access.decision", payload={"allowed": False})
+        (tmp_path / "kept.txt").write_text(log.checkpoint())
+    asked = ["consistency", database, "2", "--key", str(whole.log_key)]
+    printed = CliRunner().invoke(ledger_cli.app, asked).stdout
+    (tmp_path / "proof.txt").write_text(printed)
+    (tmp_path / "report.pdf").write_bytes(whole.signed)
+    (tmp_path / "roots.pem").write_bytes(to_pem(whole.signer.certificate))
+    words = ["verify", tmp_path / "report.pdf", "--trust", tmp_path / "roots.pem"]
+    words += ["--log-key", whole.log_key, "--checkpoint", tmp_path / "kept.txt"]
+    assert command(*words).exit_code == 11
+    assert command(*words, "--consistency", tmp_path / "proof.txt").exit_code == 0
+    (tmp_path / "proof.txt").write_text(printed.splitlines()[0] + "\n" + "A" * 43 + "=\n")
+    assert command(*words, "--consistency", tmp_path / "proof.txt").exit_code == 12
+    (tmp_path / "proof.txt").write_text("no proof")
+    with pytest.raises(InputError, match="not a consistency proof"):
+        raise command(*words, "--consistency", tmp_path / "proof.txt").exception
+
+
+def test_what_cannot_be_asked_is_not_blamed_on_the_file(whole):
+    with pytest.raises(InputError, match="A quorum of 2 among 0 witnesses"):
+        check(whole, witness_quorum=2)
+    with pytest.raises(InputError, match="no time zone"):
+        check(whole, now=datetime(2026, 12, 1))  # noqa: DTZ001
 
 
 def test_own_keys_are_trusted_and_the_command_says_so(tmp_path, command):
