@@ -133,9 +133,21 @@ def consistency(
 
 
 @app.command()
-def checkpoint(log: Log, keys: Folder = None, name: Name = LOG_NAME, head: Head = None) -> None:
+def checkpoint(
+    log: Log,
+    keys: Folder = None,
+    name: Name = LOG_NAME,
+    head: Head = None,
+    accept_missing_head: Annotated[
+        bool,
+        typer.Option(
+            "--accept-missing-head",
+            help="Make the file that keeps the head anew, after 'verify --checkpoint'.",
+        ),
+    ] = False,
+) -> None:
     """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later."""
-    with writing(log, keys, name, head) as opened:
+    with writing(log, keys, name, head, accept_missing_head=accept_missing_head) as opened:
         print(opened.checkpoint(), end="")
 
 

@@ -38,14 +38,27 @@ def reading(
     return Ledger.open(url(log), key=present, former_keys=former, head=head)
 
 
-def writing(log: str, keys: Path | None, name: str, head: Path | None = None) -> Ledger:
+def writing(
+    log: str,
+    keys: Path | None,
+    name: str,
+    head: Path | None = None,
+    *,
+    accept_missing_head: bool = False,
+) -> Ledger:
     """The log, for writing. It needs to exist: commands make none by a slip of the pen."""
     from auditkit.ledger import Ledger
 
     key, former = signer(keys, name)
     if "://" not in log and not Path(log).exists():
         raise LedgerError(f"There is no log {Path(log).name}.", remedy="check the path")
-    return Ledger.open(url(log), key=key, former_keys=former, head=head)
+    return Ledger.open(
+        url(log),
+        key=key,
+        former_keys=former,
+        head=head,
+        accept_missing_head=accept_missing_head,
+    )
 
 
 def signer(keys: Path | None, name: str) -> tuple[NoteSigner, list[NoteVerifier]]:

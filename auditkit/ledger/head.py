@@ -102,8 +102,9 @@ class HeadFile:
         if not found:
             raise LedgerError(
                 f"The file {self.path.name} beside the log is damaged.",
-                remedy="check the log against a checkpoint kept elsewhere ('auditkit ledger "
-                "verify --checkpoint'), then remove the file and open with accept_missing_head",
+                remedy="remove it, check the log against a checkpoint kept elsewhere ('auditkit "
+                "ledger verify LOG --checkpoint FILE'), then make it anew ('auditkit ledger "
+                "checkpoint LOG --accept-missing-head')",
             )
         return max(found, key=_size)
 

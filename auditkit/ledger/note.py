@@ -300,7 +300,10 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[
             seconds = verifier.check(text, signature[4:])
             signed[verifier] = Signed(verifier=verifier, seconds=seconds)
     if not signed:
-        raise VerificationError("The note is signed by none of the keys that are trusted.")
+        raise VerificationError(
+            "The note is signed by none of the keys that are trusted.",
+            remedy="give the public key of the log or witness, as its owner published it",
+        )
     return text, tuple(signed.values())
 
 

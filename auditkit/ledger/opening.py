@@ -117,8 +117,9 @@ def _checked_edge(
         raise LedgerError(
             "The log has entries, and the file that keeps its head outside the database is "
             "missing: whether the database is an old one cannot be told.",
-            remedy="check it against a checkpoint kept elsewhere ('auditkit ledger verify "
-            "--checkpoint'), then open it once with accept_missing_head",
+            remedy="give the file's place with head (--head); if it is lost, check the log against "
+            "a checkpoint kept elsewhere ('auditkit ledger verify LOG --checkpoint FILE'), then "
+            "make it anew ('auditkit ledger checkpoint LOG --accept-missing-head')",
         )
     return meta["origin"], edge
 

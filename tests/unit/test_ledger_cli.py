@@ -65,6 +65,15 @@ def test_verify(place):
         run(place, "verify", "@a.db", *PUBLIC, "--checkpoint", "@cp.txt")
 
 
+def test_a_lost_head_is_made_anew_where_somebody_says_so(place):
+    (place / "a.db.head").unlink()
+    with pytest.raises(LedgerError, match="checkpoint LOG --accept-missing-head"):
+        run(place, "checkpoint", "@a.db", *PRIVATE)
+    run(place, "checkpoint", "@a.db", *PRIVATE, "--accept-missing-head")
+    assert "kept_head_size: 6" in run(place, "verify", "@a.db", *PUBLIC)
+    run(place, "checkpoint", "@a.db", *PRIVATE)
+
+
 def test_the_log_goes_on_after_its_key_was_rotated(place):
     before = run(place, "checkpoint", "@a.db", *PRIVATE)
     (place / "cp.txt").write_text(before)
