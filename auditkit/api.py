@@ -8,7 +8,7 @@ audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=passphras
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence, Finding
     from auditkit.gate import Verdict
     from auditkit.ledger import Ledger, Receipt
+    from auditkit.ledger.witness_http import RemoteWitness
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Inputs
@@ -123,6 +124,7 @@ class Audit:
         at: datetime | None = None,
         retention: str = "standard",
         twin: str | Path | None = None,
+        witnesses: Sequence[RemoteWitness] = (),
     ) -> Receipt:
         """Logs the statement, renders the report with it, signs it, and writes it whole.
 
@@ -140,6 +142,8 @@ class Audit:
                 `auditkit.ledger.CLASSES`, as "hipaa-6y".
             twin: Where the same report goes as one HTML file for a browser, which is a copy for
                 reading and not signed. Default: nowhere.
+            witnesses: Who signs the log's checkpoint before it is printed, so that a reader who
+                knows their keys sees the log that everyone sees. Default: nobody.
 
         Returns:
             The log's receipt for the statement, which is also attached to the PDF.
@@ -147,7 +151,9 @@ class Audit:
         Raises:
             OutputError: If the report cannot be written.
             KeyFileError: If a key cannot be read.
-            LedgerError: If the statement cannot be logged; then no report is made.
+            LedgerError: If the statement cannot be logged, or a witness cannot be reached; then
+                no report is made.
+            VerificationError: If a witness refuses to sign the log.
         """
         from auditkit.output.files import require_writable, write_whole
         from auditkit.report import ReportOptions, render, render_twin
@@ -158,10 +164,10 @@ class Audit:
         signing = signer if signer is not None else store.report_signer()
         chosen = options if options is not None else ReportOptions()
         if ledger is not None:
-            receipt = self._record(ledger, retention)
+            receipt = self._record(ledger, retention, witnesses)
         else:
             with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
-                receipt = self._record(log, retention)
+                receipt = self._record(log, retention, witnesses)
         chosen = replace(
             chosen,
             signer=signing.name,
@@ -182,7 +188,7 @@ class Audit:
             write_whole(Path(twin), copy)
         return receipt
 
-    def _record(self, log: Ledger, retention: str) -> Receipt:
+    def _record(self, log: Ledger, retention: str, witnesses: Sequence[RemoteWitness]) -> Receipt:
         """Logs the gate's verdict, which a promotion may require, and then the statement."""
         from auditkit.access.verdicts import VERDICT, verdict_payload
 
@@ -201,7 +207,12 @@ class Audit:
             "subject": f"{judgement.subject.name}/{judgement.subject.version}",
             "as_of": judgement.as_of.isoformat() if judgement.as_of else None,
         }
-        return log.append(kind="audit.statement", payload=entry, retention=retention)
+        receipt = log.append(kind="audit.statement", payload=entry, retention=retention)
+        if not witnesses:
+            return receipt
+        from auditkit.ledger.witness_http import submit_to_all
+
+        return log.prove(receipt.index, size=submit_to_all(log, witnesses))
 
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""

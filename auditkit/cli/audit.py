@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,10 +21,12 @@ from auditkit.cli.signing_options import (
     Timestamps,
     signing_with,
 )
+from auditkit.errors import InputError
 
 if TYPE_CHECKING:
     from auditkit.api import Audit
     from auditkit.checks import Check
+    from auditkit.ledger.witness_http import RemoteWitness
     from auditkit.loading.audit_file import AuditFile
     from auditkit.report import ReportOptions
 
@@ -62,6 +65,17 @@ def run(
             "hipaa-6y, ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
         ),
     ] = "standard",
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="A witness that signs the log's checkpoint before it is printed; repeatable.",
+        ),
+    ] = None,
+    witness_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LINE", help="The public key of each --witness, in their order."),
+    ] = None,
 ) -> None:
     """Run an audit and write the signed report.
 
@@ -81,6 +95,7 @@ def run(
         ask=ask_passphrase,
         long_term=long_term,
     )
+    witnesses = _witnesses(witness or (), witness_key or ())
     audit, file = _audit(audit_file, today)
     with step("Log, render and sign the report") as result:
         from auditkit.api import open_log
@@ -97,6 +112,7 @@ def run(
                 at=datetime.now(UTC),
                 retention=retention,
                 twin=output / "report.html",
+                witnesses=witnesses,
             )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "statement.json", audit.statement)
@@ -104,6 +120,22 @@ def run(
     _tell(audit)
     print(output / "report.pdf")
     raise typer.Exit(_EXIT[audit.verdict.decision.value])
+
+
+def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
+    from auditkit.ledger import NoteVerifier
+    from auditkit.ledger.witness_http import RemoteWitness
+
+    if len(urls) != len(keys):
+        raise InputError(
+            f"There are {len(urls)} witnesses and {len(keys)} keys of witnesses.",
+            remedy="give a --witness-key, as 'auditkit ledger witness serve' prints it, for each "
+            "--witness",
+        )
+    return [
+        RemoteWitness(url=url, key=NoteVerifier.parse(key))
+        for url, key in zip(urls, keys, strict=True)
+    ]
 
 
 def gate(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from auditkit.errors import AuditkitError, InputError, LedgerError, VerificationError
+from auditkit.ledger.checkpoint import open_checkpoint
 from auditkit.ledger.log import Ledger
 from auditkit.ledger.note import NoteVerifier
 from auditkit.ledger.witness import (
@@ -21,6 +24,20 @@ from auditkit.ledger.witness import (
 
 _MAX_REQUEST: Final = 1 << 17
 _SIZE_TYPE: Final = "text/x.tlog.size"
+_ROUNDS: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteWitness:
+    """A witness that is asked over HTTP.
+
+    Attributes:
+        url: Where it answers, without `/add-checkpoint`.
+        key: Its public key.
+    """
+
+    url: str
+    key: NoteVerifier
 
 
 def witness_server(witness: Witness, *, host: str, port: int) -> ThreadingHTTPServer:
@@ -113,6 +130,33 @@ def submit(log: Ledger, url: str, witness: NoteVerifier, *, timeout_s: float = 1
     if status != 200:
         raise VerificationError(f"The witness refuses (status {status}).")
     return keep_cosignature(log, request, answer, witness)
+
+
+def submit_to_all(log: Ledger, witnesses: Sequence[RemoteWitness]) -> int:
+    """Has every witness sign one checkpoint.
+
+    Others may add to the log meanwhile; then the witnesses are asked again for the newer one.
+
+    Args:
+        log: The log, open for writing.
+        witnesses: At least one.
+
+    Returns:
+        The checkpoint's size: `log.prove(index, size=...)` gives receipts with all their lines.
+
+    Raises:
+        VerificationError: If a witness refuses, or its line does not verify.
+        LedgerError: If one cannot be reached, or the log grows faster than they sign.
+    """
+    for _ in range(_ROUNDS):
+        notes = [submit(log, witness.url, witness.key) for witness in witnesses]
+        sizes = {open_checkpoint(note, log.verifiers).size for note in notes}
+        if len(sizes) == 1:
+            return sizes.pop()
+    raise LedgerError(
+        "The log grows faster than its witnesses sign.",
+        remedy="try again, or give the report a log of its own",
+    )
 
 
 def _post(url: str, request: str, timeout_s: float) -> tuple[int, str, str]:

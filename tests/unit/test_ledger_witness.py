@@ -23,7 +23,12 @@ from auditkit.ledger.witness import (
     request_for,
     request_text,
 )
-from auditkit.ledger.witness_http import submit, witness_server
+from auditkit.ledger.witness_http import (
+    RemoteWitness,
+    submit,
+    submit_to_all,
+    witness_server,
+)
 
 KEY = NoteSigner.generate("example.com/audit")
 W1 = NoteSigner.generate("witness.example/w1")
@@ -217,6 +222,59 @@ def test_over_http_a_log_restored_from_a_backup_gets_no_line(server, tmp_path, l
             old.append(kind="test.entry", payload={"other": n})
         with pytest.raises(VerificationError, match="refuses"):
             submit(old, server, W1.witness_verifier)
+
+
+def test_all_witnesses_sign_one_checkpoint_even_while_the_log_grows(server, tmp_path, log):
+    other = Witness(signer=W2, logs=[KEY.verifier], folder=tmp_path / "w2", clock=lambda: NOON)
+    running = witness_server(other, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        second = f"http://127.0.0.1:{running.server_address[1]}"
+        witnesses = [
+            RemoteWitness(url=server, key=W1.witness_verifier),
+            RemoteWitness(url=second, key=W2.witness_verifier),
+        ]
+        receipt = log.append(kind="test.entry", payload={})
+        asked_twice = log.checkpoint
+
+        def checkpoint_then_grow():
+            note = asked_twice()
+            if log.size < 4:
+                log.append(kind="test.entry", payload={})
+            return note
+
+        log.checkpoint = checkpoint_then_grow
+        size = submit_to_all(log, witnesses)
+        assert size == 4
+        note = log.prove(receipt.index, size=size).checkpoint
+        keys = [w.key for w in witnesses]
+        assert len(verify_cosignatures(note, keys, quorum=2)) == 2
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+def test_a_report_carries_its_witnesses_lines(server, tmp_path, log):
+    from auditkit.api import Audit
+    from auditkit.signing import KeyStore
+    from auditkit.verification import verify
+    from tests.fixtures.lending import judgement
+
+    store = KeyStore(tmp_path / "keys")
+    witness = RemoteWitness(url=server, key=W1.witness_verifier)
+    path = tmp_path / "report.pdf"
+    audit = Audit(judgement())
+    audit.report(path, signer=store.report_signer(), ledger=log, keys=store, witnesses=[witness])
+    keys = [KEY.verifier, W1.witness_verifier]
+    found = verify(path.read_bytes(), trust=store.trusted(), log_keys=keys)
+    assert found.exit_code == 0
+    assert found.claim("witnesses").reason == "Seen and signed by witness.example/w1."
+    gone = RemoteWitness(url="http://127.0.0.1:1", key=W1.witness_verifier)
+    with pytest.raises(LedgerError, match="cannot be reached"):
+        audit.report(tmp_path / "no.pdf", ledger=log, keys=store, witnesses=[gone])
+    assert not (tmp_path / "no.pdf").exists()
 
 
 def test_a_witness_that_is_not_there(log):

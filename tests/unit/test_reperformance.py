@@ -83,6 +83,16 @@ def test_a_key_file_and_a_timestamp_authority_sign_on_the_command_line(
     assert claims["time"] == claims["signer"] == "true"
 
 
+def test_a_witness_without_its_key_is_refused_before_anything_runs(first, tmp_path):
+    done = run(
+        "run", first / "work" / "audit.yaml", "--output", tmp_path / "out",
+        "--witness", "http://127.0.0.1:1",
+    )  # fmt: skip
+    assert isinstance(done.exception, InputError)
+    assert "1 witnesses and 0 keys" in done.exception.message
+    assert not list((tmp_path / "out").glob("*"))
+
+
 def test_other_data_are_noticed(first, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(first / "work", data)
