@@ -97,7 +97,7 @@ def signed_file(data: bytes, reader: PdfFileReader) -> SignedFile:
     try:
         embedded = locate(data, value)
         _check_certification(reader, value, reference)
-        stated = parse_pdf_date(value["/M"], strict=True) if "/M" in value else None
+        stated = _stated_time(value)
     except VerificationError:
         raise
     except Exception as error:  # hostile files end in errors of any type
@@ -159,6 +159,16 @@ def _check_certification(reader: PdfFileReader, value: Any, reference: Reference
         raise VerificationError("The signature does not certify the file.")
     if rules[0]["/TransformParams"]["/P"] != 1:
         raise VerificationError("The certification allows changes; a report's allows none.")
+
+
+def _stated_time(value: Any) -> datetime | None:
+    """The time that the signer states, which is a moment only with its zone."""
+    if "/M" not in value:
+        return None
+    stated: datetime = parse_pdf_date(value["/M"], strict=True)
+    if stated.tzinfo is None:
+        raise VerificationError("The time that the signer states has no time zone.")
+    return stated
 
 
 def _der_length(raw: bytes) -> int:

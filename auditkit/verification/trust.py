@@ -138,7 +138,7 @@ def _check_unproven(signer: x509.Certificate, at: datetime, now: datetime) -> No
             "The signer's certificate has expired since, and no timestamp proves that it signed "
             "before."
         )
-    if at > now + CLOCK_TOLERANCE:
+    if at - now > CLOCK_TOLERANCE:
         raise UnverifiableError(
             f"The signer states {at:%Y-%m-%d}, which by the verifier's clock is still to come.",
             remedy="check the clock of this machine",

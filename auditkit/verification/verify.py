@@ -350,7 +350,7 @@ def _check_time_against_log(claims: _Claims, opened: _Opened) -> None:
     if signed is None or opened.receipt is None or not claims.true("checkpoint"):
         return
     logged = opened.receipt.entry.time
-    if claims.true("receipt") and signed + CLOCK_TOLERANCE < logged:
+    if claims.true("receipt") and logged - signed > CLOCK_TOLERANCE:
         reason = (
             f"The file says that it was signed on {signed:%Y-%m-%d}, and carries what was logged "
             f"on {logged:%Y-%m-%d}."

@@ -358,6 +358,39 @@ def test_an_auditor_with_a_later_checkpoint_gets_the_proof_from_the_log(whole, t
         raise command(*words, "--consistency", tmp_path / "proof.txt").exception
 
 
+@pytest.mark.parametrize(
+    ("stated", "state"),
+    [
+        ("D:99991231235959Z", "true"),
+        ("D:99991231235959-14'00'", "true"),
+        ("D:00010101000000+14'00'", "false"),
+        ("D:20261124120000", "false"),
+        ("D:2026", "false"),
+        ("garbage", "false"),
+    ],
+)
+def test_a_stranger_may_state_any_time_under_a_real_receipt(
+    whole, stated, state, tmp_path, monkeypatch
+):
+    """Whoever has a report can sign its pages again: with a key of their own, at any time."""
+    from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+
+    from auditkit.signing import pdf as signing_pdf
+
+    class Stated(signing_pdf.SignatureObject):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self[pdf_name("/M")] = pdf_string(stated)
+
+    monkeypatch.setattr(signing_pdf, "SignatureObject", Stated)
+    store = KeyStore(tmp_path / "stranger")
+    signed = store.report_signer().sign_pdf(whole.unsigned)
+    for trust, code in ((whole.trust, 11), (store.trusted(), 0)):
+        for now in (None, SIGNED_AT):
+            found = verify(signed, trust=trust, log_keys=[whole.log_key], now=now)
+            assert found.exit_code >= (code if state == "true" else 12)
+
+
 def test_what_cannot_be_asked_is_not_blamed_on_the_file(whole):
     with pytest.raises(InputError, match="A quorum of 2 among 0 witnesses"):
         check(whole, witness_quorum=2)
