@@ -75,6 +75,16 @@ class ExplainedOutput:
         return replace(self, predict=predict, unit=unit, family="callable")
 
 
+def adds_up(values: NDArray[np.float64], outputs: NDArray[np.float64], base: float) -> bool:
+    """Whether every row's values and the base add up to the model's own output.
+
+    Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
+    """
+    residual = np.abs(values.sum(axis=1) + base - outputs)
+    scale = max(1.0, float(np.abs(outputs).max(initial=0.0)), abs(base))
+    return bool(np.isfinite(values).all() and residual.max(initial=0.0) <= 1e-4 * scale)
+
+
 def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
     """The output of a model that is explained.
 
@@ -137,13 +147,15 @@ def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
         table = DMatrix(rows) if booster is model else rows
         return model.predict(table, output_margin=True)
 
+    is_linear = settings["learner"]["gradient_booster"]["name"] == "gblinear"
+    family = "linear" if is_linear else "xgboost"
     if objective.startswith("multi:"):
-        return _one_of_many(margins, column, "xgboost")
+        return _one_of_many(margins, column, family)
     if objective in {"binary:logistic", "reg:logistic", "binary:logitraw"}:
-        return _shared(margins, column, LOG_ODDS, "xgboost")
+        return _shared(margins, column, LOG_ODDS, family)
     if classes:
-        return _shared(margins, column, MARGIN, "xgboost")
-    return _single(margins, "xgboost")
+        return _shared(margins, column, MARGIN, family)
+    return _single(margins, family)
 
 
 def _lightgbm(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:

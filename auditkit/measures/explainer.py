@@ -18,7 +18,7 @@ from auditkit.errors import InputError
 from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
-from auditkit.measures.explained_output import explained_output
+from auditkit.measures.explained_output import adds_up, explained_output
 from auditkit.measures.reasons import typical_values
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
@@ -173,7 +173,7 @@ class Explainer:
             )
         self._trees = prepared
         if prepared is not None:
-            note = "" if prepared.compared else " (not compared with shap, which cannot read it)"
+            note = "" if prepared.compared else " (not compared with shap, which misreads it)"
             ways.append((trees.METHOD + note, prepared.values))
         if self._encode is None and len(self._names) == len(self._columns):
             ways.append(
@@ -203,16 +203,6 @@ class Explainer:
                 remedy="give both with the same columns in the same order",
             )
         return rows
-
-
-def adds_up(values: NDArray[np.float64], outputs: NDArray[np.float64], base: float) -> bool:
-    """Whether every row's values and the base add up to the model's own output.
-
-    Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
-    """
-    residual = np.abs(values.sum(axis=1) + base - outputs)
-    scale = max(1.0, float(np.abs(outputs).max(initial=0.0)), abs(base))
-    return bool(np.isfinite(values).all() and residual.max(initial=0.0) <= 1e-4 * scale)
 
 
 def _some_rows(table: pd.DataFrame, what: str) -> pd.DataFrame:

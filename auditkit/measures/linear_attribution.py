@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,15 +29,28 @@ def linear_attribution(
     They are additive, so those of columns that switch together are summed.
 
     Args:
-        model: With `coef_`, shape `(columns,)` or `(outputs, columns)`.
+        model: With `coef_`, shape `(columns,)` or `(outputs, columns)`; or XGBoost's gblinear.
         output: The output that is explained.
         rows: Shape `(rows, columns)`.
         reference: Every row counts alike, shape `(reference rows, columns)`.
         players: For each column the number of its player.
     """
-    coefficients = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))[output.column]
+    coefficients = _coefficients(model)[output.column]
+    if type(model).__module__.startswith("xgboost"):  # what is missing adds nothing to it
+        rows, reference = np.nan_to_num(rows), np.nan_to_num(reference)
     shares = output.sign * coefficients * (rows - reference.mean(axis=0))
     values = np.zeros((len(rows), max(players) + 1))
     for column, player in enumerate(players):
         values[:, player] += shares[:, column]
     return values
+
+
+def _coefficients(model: Any) -> NDArray[np.float64]:
+    """Shape `(outputs, columns)`."""
+    if not type(model).__module__.startswith("xgboost"):
+        return np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
+    saved = json.loads(bytes(booster.save_raw("json")))
+    weights = np.array(saved["learner"]["gradient_booster"]["model"]["weights"], dtype=np.float64)
+    # Column by column, the biases last.
+    return weights.reshape(booster.num_features() + 1, -1)[:-1].T

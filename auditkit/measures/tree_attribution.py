@@ -6,14 +6,16 @@ the mean output over the reference rows with the coalition's features set to tho
 
 Why two ways: `tree_paths` needs time in rows plus reference, explains grouped columns, and reads
 what woodelf reads. shap's own explainer needs rows times reference. A result of the first is used
-only if a sample of rows agrees with shap, where shap can read the model, and every row adds up to
-the model's own output; else the second is tried.
+only if every row adds up to the model's own output, so do rows mixed at random from those and the
+reference, as coalitions mix them, and a sample agrees with shap, where shap's own values add up;
+else the second is tried.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.measures.source_columns import dense
+from auditkit.measures.catboost_trees import catboost_trees, several_outputs
+from auditkit.measures.explained_output import adds_up
+from auditkit.measures.source_columns import dense, mixed
 from auditkit.measures.tree_paths import TreePaths
 
 if TYPE_CHECKING:
@@ -50,7 +54,8 @@ class TreeExplanation:
         paths: The patterns of the whole reference.
         numeric: Turns what the model takes into numbers as the model compares them.
         sign: Of the explained output.
-        compared: Whether a sample agreed with shap; False: shap cannot read the model.
+        compared: Whether a sample agreed with shap; False: shap cannot read the model, or reads it
+            so that its values do not add up to the model's output.
     """
 
     paths: TreePaths
@@ -69,15 +74,23 @@ class TreeExplanation:
 
 @dataclass(frozen=True, slots=True)
 class _Numeric:
-    """Numbers as a model compares them: in single precision, if that is how it was fitted."""
+    """Numbers as a model compares them.
+
+    Attributes:
+        single: In single precision, if that is how it was fitted.
+        missing: The number that stands for a missing value, beside NaN.
+    """
 
     single: bool
+    missing: float
 
     def __call__(self, encoded: Any) -> Doubles:
         if hasattr(encoded, "dtypes"):
             numbers = encoded.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             numbers = dense(encoded).astype(np.float64)
+        if not math.isnan(self.missing):
+            numbers = np.where(numbers == self.missing, np.nan, numbers)
         if self.single:
             numbers = numbers.astype(np.float32).astype(np.float64)
         return np.asarray(numbers, dtype=np.float64)
@@ -96,18 +109,16 @@ def prepared_trees(
         sample: Rows, of which a few are compared with shap; None: that was done before.
     """
     single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
-    numeric = _Numeric(single)
+    missing = getattr(model, "missing", None) if output.family == "xgboost" else None
+    numeric = _Numeric(single, math.nan if missing is None else float(missing))
     names = [f"c{i}" for i in range(len(players))]
     try:
         background = numeric(reference)
-        with quietly():
-            from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
-
-            trees = load_decision_tree_ensemble_model(
-                _without_idle_trees(model), names, class_index=output.column
-            ).trees
+        trees = _trees_of(model, output, names)
         paths = TreePaths(trees, columns=names, players=players, reference=background)
-        compared = sample is None or _agrees(model, output, trees, numeric(sample), background)
+        compared = sample is None or _agrees(
+            model, output, trees, numeric, rows=sample, reference=reference
+        )
     except Exception:  # noqa: BLE001, parsers refuse with errors of every kind; there is another way
         return None
     if compared is False:
@@ -121,19 +132,61 @@ def _without_idle_trees(model: Any) -> Any:
     return model if best is None else model.get_booster()[: best + 1]
 
 
+def _trees_of(model: Any, output: ExplainedOutput, names: Sequence[str]) -> Sequence[Any]:
+    """The roots of the trees that make one output."""
+    if output.family == "catboost":
+        return catboost_trees(model, names, output=output.column)
+    with quietly():
+        from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
+
+        trees: Sequence[Any] = load_decision_tree_ensemble_model(
+            _without_idle_trees(model), names, class_index=output.column
+        ).trees
+    return trees
+
+
 def _agrees(
-    model: Any, output: ExplainedOutput, trees: Sequence[Any], rows: Doubles, reference: Doubles
+    model: Any,
+    output: ExplainedOutput,
+    trees: Sequence[Any],
+    numeric: _Numeric,
+    *,
+    rows: Any,
+    reference: Any,
 ) -> bool | None:
-    """Whether a few rows have the values that shap gives them; None: shap cannot read the model."""
-    few = rows[:: max(1, len(rows) // _SAMPLE_ROWS)][:_SAMPLE_ROWS]
-    some = reference[:: max(1, len(reference) // _SAMPLE_REFERENCE)][:_SAMPLE_REFERENCE]
-    peer = shap_values(model, output, few, some)
-    if peer is None:
+    """Whether a few rows have the values that shap gives them; None: shap misreads the model.
+
+    False also where trees and model differ on rows that are mixed as coalitions mix them.
+    """
+    few, some = _spread(rows, _SAMPLE_ROWS), _spread(reference, _SAMPLE_REFERENCE)
+    names = [f"c{i}" for i in range(numeric(few).shape[1])]
+    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=numeric(some))
+    base = float(output.predict(some).mean())
+    mixture = _mixture(few, some)
+    values = output.sign * alone.values(numeric(mixture))
+    if not adds_up(values, output.predict(mixture), base):
+        return False
+    peer = shap_values(model, output, numeric(few), numeric(some))
+    if peer is None or not adds_up(peer, output.predict(few), base):
         return None
-    names = [f"c{i}" for i in range(rows.shape[1])]
-    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=some)
-    apart = np.abs(output.sign * alone.values(few) - peer).max(initial=0.0)
+    apart = np.abs(output.sign * alone.values(numeric(few)) - peer).max(initial=0.0)
     return bool(apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)))
+
+
+def _spread(table: Any, count: int) -> Any:
+    """A few rows, spread over a table."""
+    rows = table.shape[0]
+    few = np.arange(rows)[:: max(1, rows // count)][:count]
+    return table.iloc[few] if hasattr(table, "iloc") else table[few]
+
+
+def _mixture(ours: Any, theirs: Any) -> Any:
+    """As many rows as `theirs`, each value from one of the two tables at random."""
+    rows = np.arange(theirs.shape[0])
+    taken = np.random.default_rng(0).random(theirs.shape) < 0.5
+    if hasattr(ours, "iloc"):
+        return mixed(ours.iloc[rows % len(ours)], theirs, taken)
+    return np.where(taken, dense(ours)[rows % ours.shape[0]], dense(theirs))
 
 
 def shap_values(
@@ -142,6 +195,8 @@ def shap_values(
     """The values by shap's own explainer, with the whole reference; None where it cannot."""
     import shap
 
+    if output.family == "catboost" and several_outputs(model):
+        return None  # reading it would end the process
     try:
         with quietly():
             # Without max_samples shap would silently keep 100 rows of the reference.

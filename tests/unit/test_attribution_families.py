@@ -73,6 +73,7 @@ THREE = TWO + (TRAIN.d > 0.5).astype(int)
 SIZE = TRAIN.a * 3 - TRAIN.b * TRAIN.c
 
 MARGIN = "decision_function"
+EXACT = (tree_attribution.METHOD, linear_attribution.METHOD)
 MODELS = {
     "xgboost": (xgboost.XGBClassifier(n_estimators=9, max_depth=3), TWO, None, "xgb"),
     "xgboost of three": (xgboost.XGBClassifier(n_estimators=5, max_depth=3), THREE, 2, "xgb"),
@@ -90,8 +91,45 @@ MODELS = {
         None,
         "cat",
     ),
+    # shap ends the process with this one, which has several outputs.
+    "catboost of three": (
+        catboost.CatBoostClassifier(
+            iterations=5, depth=3, verbose=0, thread_count=1, allow_writing_files=False
+        ),
+        THREE,
+        2,
+        "cat",
+    ),
+    "catboost, leaf by leaf": (
+        catboost.CatBoostRegressor(
+            iterations=9,
+            grow_policy="Lossguide",
+            verbose=0,
+            thread_count=1,
+            allow_writing_files=False,
+        ),
+        SIZE,
+        None,
+        "cat",
+    ),
+    # shap forgets how much each of these trees counts.
+    "xgboost with dropout": (
+        xgboost.XGBClassifier(n_estimators=9, max_depth=3, booster="dart", rate_drop=0.5),
+        TWO,
+        None,
+        "xgb",
+    ),
+    "xgboost, linear": (
+        xgboost.XGBClassifier(n_estimators=9, booster="gblinear", updater="coord_descent"),
+        THREE,
+        2,
+        "xgb",
+    ),
 }
 WITHOUT_HOLES = {
+    # shap's values of these do not add up to their output.
+    "histogram boosting": (se.HistGradientBoostingClassifier(max_iter=9), TWO, None, MARGIN),
+    "histogram of three": (se.HistGradientBoostingClassifier(max_iter=5), THREE, 2, MARGIN),
     "gradient boosting": (se.GradientBoostingClassifier(n_estimators=9), TWO, None, MARGIN),
     "boosting of three": (se.GradientBoostingClassifier(n_estimators=5), THREE, 0, MARGIN),
     "forest": (se.RandomForestClassifier(9, random_state=0), TWO, None, "proba"),
@@ -132,7 +170,7 @@ def test_families_that_take_missing_values(name):
     e = explain(model, rows, reference=reference, of=of)
     expected = enumerated(own_output(model, how, of), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=2e-5)
-    assert e.method.startswith(tree_attribution.METHOD)
+    assert e.method.startswith(EXACT)
 
 
 @pytest.mark.parametrize("name", WITHOUT_HOLES)
@@ -143,9 +181,37 @@ def test_families_that_do_not(name):
     e = explain(model, rows, reference=reference, of=of)
     expected = enumerated(own_output(model, how, of), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-6)
-    methods = (tree_attribution.METHOD, linear_attribution.METHOD)
-    assert e.method.startswith(methods)
+    assert e.method.startswith(EXACT)
     assert e.standard_errors is None
+
+
+def test_a_number_that_stands_for_a_missing_value():
+    model = xgboost.XGBClassifier(n_estimators=9, max_depth=3, missing=-1.0)
+    model.fit(HOLES.fillna(-1.0), TWO)
+    rows, reference = (numbers(n, n, missing=0.2).fillna(-1.0) for n in (4, 30))
+    e = explain(model, rows, reference=reference)
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=2e-5)
+    assert e.method == tree_attribution.METHOD
+
+
+def test_trees_that_are_misread_are_not_used(monkeypatch):
+    """Rows mixed as coalitions mix them show the mistake."""
+    model = se.HistGradientBoostingClassifier(max_iter=9).fit(TRAIN, TWO)
+    right = tree_attribution._trees_of
+
+    def wrong(*given):
+        trees = right(*given)
+        for tree in trees:
+            tree.left.value += 1.0
+        return trees
+
+    monkeypatch.setattr(tree_attribution, "_trees_of", wrong)
+    rows, reference = numbers(4, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    assert not e.method.startswith(tree_attribution.METHOD)
+    expected = enumerated(own_output(model, MARGIN, None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-6)
 
 
 def applicants(rows: int, seed: int = 0) -> pd.DataFrame:
