@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
-from auditkit.glossary import in_words
+from auditkit.glossary import in_sentence, in_words
 from auditkit.policy import Policy, Rule
 from auditkit.wording import exact, number_against, plural, typeset
 
@@ -223,7 +223,7 @@ def _sentence(
 def _name(number: Measurement) -> str:
     name = in_words(number.name)
     if number.unit == "count" and len(name) > 1:
-        return f"Number of {name[0].lower()}{name[1:]}"
+        return f"Number of {in_sentence(name)}"
     return name
 
 

@@ -263,3 +263,19 @@ def in_words(name: str) -> str:
 def explained(names: Iterable[str]) -> list[tuple[str, str]]:
     """The entries of the glossary for some measures, in alphabetical order."""
     return sorted(MEASURES[name] for name in set(names) if name in MEASURES)
+
+
+# Begin with a person's name, so they keep their capital.
+_PROPER: Final = ("Brier", "Kolmogorov-Smirnov")
+
+
+def in_sentence(words: str) -> str:
+    """A measure's name where a sentence has begun.
+
+    Example:
+        >>> in_sentence("Adjusted p-value"), in_sentence("Brier score")
+        ('adjusted p-value', 'Brier score')
+    """
+    if words.startswith(_PROPER) or words[1:2].isupper():
+        return words
+    return words[:1].lower() + words[1:]

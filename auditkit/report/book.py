@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from auditkit.evidence import Evidence, Finding, Measurement, Table
-from auditkit.glossary import MEASURES, in_words
+from auditkit.glossary import MEASURES, in_sentence, in_words
 from auditkit.report.figures import Digits, tokens, written
 from auditkit.report.text import LIMIT, shown
 from auditkit.wording import exact
@@ -270,6 +270,12 @@ class Book:
         if name not in MEASURES and tokens(name):
             return self.quote(name)
         return shown(in_words(name))
+
+    def measures(self, names: Sequence[str]) -> Line:
+        """Names of measures in a row: `Smallest ratio and alternative ratio`."""
+        words = [self.measure(name) for name in names]
+        rest = (in_sentence(w) if isinstance(w, str) else w for w in words[1:])
+        return joined(" and ", [*words[:1], *rest])
 
     def stated(self, text: str) -> Printed:
         """What the people behind the report stated, at most some lines of it."""

@@ -18,7 +18,7 @@ import pytest
 
 from auditkit.canonical import parse_json
 from auditkit.errors import OutputError
-from auditkit.evidence import Evidence, Measurement
+from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
 from auditkit.report.pdf import Paper, page_texts
@@ -147,6 +147,30 @@ def test_an_unknown_check_is_shown_in_full():
     text = "".join(page_texts(render(lending.judgement((*lending.evidence(), novel)))))
     for words in ("A new thing", "Novel measure", "0.12", "321", "things", "Mind the gap."):
         assert words in text
+
+
+def test_a_plain_table_names_groups_and_measures_in_words_and_gives_one_n_once():
+    group = (("race", "not African American"), ("marital_status", "single"))
+    measured = tuple(
+        Measurement(name=name, value=value, n=8765, group=group)
+        for name, value in (("smallest_ratio", 0.71), ("brier", 0.072))
+    )
+    rows = Table(
+        name="sweep", title="What else", columns=("group", measured[0].key),
+        rows=(("race=not African American,marital_status=single", 0.71),),
+    )  # fmt: skip
+    case = Evidence(
+        check="fairness.other", version="1", title="T", area="fairness", n=700,
+        measurements=measured, tables=(rows,),
+    )  # fmt: skip
+    text = "".join(page_texts(render(lending.judgement((case,)))))
+    told = " ".join(text[text.index("Smallest ratio and Brier score") :].split())
+    assert told.startswith(
+        "Smallest ratio and Brier score Group Smallest ratio Brier score n "
+        "not African American, single 0.71 0.072 8,765"
+    )
+    assert "Group Smallest ratio, not African American, single" in told
+    assert "marital_status" not in told[: told.index("Control matrix")]
 
 
 def test_small_groups_are_not_printed():

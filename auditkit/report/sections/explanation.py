@@ -72,10 +72,15 @@ def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
 
 def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     cases, chosen = table.column("row"), _nearest(table)
+    features = table.column("feature")
     rows: list[list[Cell]] = [
         [
-            book.cell(evidence, table, i, name)
-            for name in ("rank", "feature", "value", "reference_value", "contribution")
+            book.cell(evidence, table, i, "rank"),
+            book.words(str(features[i])),
+            *(
+                book.cell(evidence, table, i, c)
+                for c in ("value", "reference_value", "contribution")
+            ),
         ]
         for i in range(len(table.rows))
         if cases[i] == chosen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.evidence import Evidence, Measurement, Table, describe_group
 from auditkit.report.blocks import Block, Cell, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text, joined
 
@@ -61,19 +61,30 @@ def measurements(
 
 
 def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
-    """The first rows of a table; the whole is attached to the report."""
+    """The first rows of a table; the whole is attached to the report.
+
+    Where a cell or a heading is the address of a group or a measurement, it is shown in words.
+    """
     kept = table.columns[:_MAX_COLUMNS]
     printed = len(table.rows) if len(table.rows) <= _MAX_ROWS else _FIRST_ROWS
-    body: list[list[Cell]] = [
-        [book.cell(evidence, table, i, name) for name in kept] for i in range(printed)
-    ]
+    groups = {describe_group(m.group): m.group for m in evidence.measurements if m.group}
+    measured = {m.key: m for m in evidence.measurements if m.group}
+
+    def heading(name: str) -> Text:
+        of = measured.get(name)
+        if of is None:
+            return book.heading(name)
+        return Line(book.measure(of.name), ", ", book.group(of.group))
+
+    def cell(row: int, name: str) -> Cell:
+        group = groups.get(str(table.rows[row][table.columns.index(name)]))
+        return book.cell(evidence, table, row, name) if group is None else book.group(group)
+
+    body = [[cell(i, name) for name in kept] for i in range(printed)]
     return TableBlock(
         caption=book.quote(table.title),
         columns=[
-            Column(
-                heading=book.heading(name),
-                align="right" if _numeric(table, name) else "left",
-            )
+            Column(heading=heading(name), align="right" if _numeric(table, name) else "left")
             for name in kept
         ],
         rows=body,
@@ -166,22 +177,23 @@ def _pivot(
         return _matrix(book, evidence, found, names[0], crossed)
     attributes = {tuple(a for a, _ in group) for group in groups}
     one = next(iter(attributes))[0] if attributes == {(groups[0][0][0],)} else None
+    once = all(len({found[name, g].n for name in names}) == 1 for g in groups)
+    counts = Column(heading="n", align="right", narrow=True)
     columns = [Column(heading=book.heading(one) if one else "Group")]
     for name in names:
-        columns += [
-            Column(heading=book.measure(name), align="right"),
-            Column(heading="n", align="right", narrow=True),
-        ]
+        columns.append(Column(heading=book.measure(name), align="right"))
+        if not once or name == names[-1]:
+            columns.append(counts)
     body: list[list[Cell]] = []
     for group in groups[:_MAX_ROWS]:
-        label = book.words(group[0][1]) if one else book.group(group)
-        row: list[Cell] = [label]
+        row: list[Cell] = [book.words(group[0][1]) if one else book.group(group)]
         for name in names:
-            m = found.get((name, group))
-            row += [of_group(book, evidence, m), book.n(evidence, m) if m else "\u2013"]
+            row.append(of_group(book, evidence, found[name, group]))
+            if not once or name == names[-1]:
+                row.append(book.n(evidence, found[name, group]))
         body.append(row)
     return TableBlock(
-        caption=joined(" and ", (book.measure(name) for name in names)),
+        caption=book.measures(names),
         columns=columns,
         rows=body,
         evidence=book.quote(evidence.id),
