@@ -56,10 +56,12 @@ def reperform(
     from auditkit.canonical import Digest, parse_json
     from auditkit.reperformance import Agreement, compare_numbers, open_bundle
     from auditkit.reperformance.bundle import sealed_by
+    from auditkit.reperformance.changes import version_changes
+    from auditkit.verification.contents import read_statement
 
     files = open_bundle(bundle_folder)
     say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
-    before = parse_json(files["statement.json"])
+    before = read_statement(files)
     audit = _again(bundle_folder, files, data, before)
     after = parse_json(audit.statement)
     compared = compare_numbers(before, after, tolerance=tolerance)
@@ -69,14 +71,17 @@ def reperform(
             ("model", before["predicate"]["subject"], after["predicate"]["subject"]),
             ("data", before["predicate"]["datasets"], after["predicate"]["datasets"]),
             ("policy", before["predicate"]["policy"], after["predicate"]["policy"]),
+            ("seed", before["predicate"]["seed"], after["predicate"]["seed"]),
         )
         if old != new
     ]
+    versions = [*version_changes(before["predicate"]["versions"], after["predicate"]["versions"])]
     counts = {state: sum(c.agreement is state for c in compared) for state in Agreement}
     different = counts[Agreement.DIFFERENT] > 0 or bool(inputs_differ)
     if as_json:
         document = {
             "inputs_that_differ": inputs_differ,
+            "versions_that_differ": {c.name: [c.before, c.after] for c in versions},
             "sealed_by": sealed_by(files),
             "counts": {state.value: count for state, count in counts.items()},
             "numbers": [
@@ -89,6 +94,9 @@ def reperform(
     else:
         for name in inputs_differ:
             print(f"{'different':<17} the {name}: not what was audited")
+        for change in versions:
+            told = f"{change.name} {change.before}, here {change.after}"
+            print(one_line(f"{'other version':<17} {told}"))
         for c in sorted(compared, key=lambda c: _ORDER.index(c.agreement.value)):
             again = "" if c.agreement is Agreement.EQUAL else f" -> {_number(c.after)}"
             told = f"{c.check} {c.key}: {_number(c.before)}{again}"
@@ -152,17 +160,16 @@ def _again(bundle_folder: Path, files: dict[str, bytes], data: Path, before: Any
     from auditkit.api import run
     from auditkit.loading.audit_file import inputs_of, read_audit_file
     from auditkit.reperformance.bundle import evidence_names
+    from auditkit.reperformance.compare import whole_statements
 
+    with whole_statements():
+        as_of = before["predicate"]["as_of"]
+        today = date.fromisoformat(as_of) if as_of else None
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [str((bundle_folder / name).resolve()) for name in evidence_names(files)]
     audit = audit.model_copy(update={"evidence": tuple(kept)})
-    as_of = before["predicate"]["as_of"]
     with step("Run the checks again"):
-        return run(
-            inputs_of(audit, data),
-            policy=bundle_folder / "policy.yaml",
-            today=date.fromisoformat(as_of) if as_of else None,
-        )
+        return run(inputs_of(audit, data), policy=bundle_folder / "policy.yaml", today=today)
 
 
 def _statement(path: Path) -> Any:
@@ -170,7 +177,7 @@ def _statement(path: Path) -> Any:
     from auditkit.reperformance.bundle import statement_of
 
     found = parse_json(statement_of(_read(path)))
-    if not isinstance(found, dict) or "evidence" not in found.get("predicate", {}):
+    if not isinstance(found, dict) or not isinstance(found.get("predicate"), dict):
         raise InputError(
             f"{path.name} is neither a report nor its statement.",
             remedy="give a report of auditkit",

@@ -1,4 +1,4 @@
-"""What changed between two audits: model, data, policy, thresholds, conditions, controls, numbers.
+"""What changed between two audits: model, data, policy, seed, versions, conditions, numbers.
 
 Laws:
     - A condition or control regressed if its outcome is worse than before, or if it was met and
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.evidence import SEVEREST_FIRST, Outcome
-from auditkit.reperformance.compare import Agreement, compare_numbers
+from auditkit.reperformance.compare import Agreement, compare_numbers, whole_statements
 
 _ABSENT: Final = "absent"
 
@@ -23,7 +23,8 @@ class Change:
     """One thing that is not as it was.
 
     Attributes:
-        area: "subject", "data", "policy", "threshold", "condition", "control" or "number".
+        area: "subject", "data", "policy", "threshold", "run" (seed, parameters and versions of
+            checks), "version" (packages), "condition", "control" or "number".
         name: What changed.
         before: How it was.
         after: How it is.
@@ -45,16 +46,21 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Ch
     Args:
         before: The parsed statement of the older audit.
         after: The parsed statement of the newer one.
+
+    Raises:
+        InputError: If one of them is not the statement of an audit.
     """
-    old, new = before["predicate"], after["predicate"]
-    return (
-        *_subject(old, new),
-        *_data(old, new),
-        *_policy(old, new),
-        *_conditions(old, new),
-        *_controls(old, new),
-        *_numbers(before, after),
-    )
+    with whole_statements():
+        old, new = before["predicate"], after["predicate"]
+        return (
+            *_subject(old, new),
+            *_data(old, new),
+            *_policy(old, new),
+            *_run(old, new),
+            *_conditions(old, new),
+            *_controls(old, new),
+            *_numbers(before, after),
+        )
 
 
 def _subject(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
@@ -89,6 +95,26 @@ def _policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         yield from _changed("policy", f"pack {pack}", *(d.get(pack, _ABSENT) for d in digests))
 
 
+def _run(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """What may move a number though model, data and policy are the same."""
+    yield from _changed("run", "seed", old["seed"], new["seed"])
+    yield from version_changes(old["versions"], new["versions"])
+    checks = [{e["check"]: e for e in p["evidence"]} for p in (old, new)]
+    for check in dict.fromkeys(c for c in checks[0] if c in checks[1]):
+        a, b = (side[check] for side in checks)
+        yield from _changed("run", f"version of {check}", a["version"], b["version"])
+        for name in dict.fromkeys([*a["parameters"], *b["parameters"]]):
+            values = (side["parameters"].get(name, _ABSENT) for side in (a, b))
+            yield from _changed("run", f"{name} of {check}", *values)
+
+
+def version_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+    """The packages that compute numbers and are of another version."""
+    for package in dict.fromkeys([*old, *new]):
+        versions = (side.get(package, _ABSENT) for side in (old, new))
+        yield from _changed("version", package, *versions)
+
+
 def _conditions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     sides = [{f["rule"]: f for f in p["findings"]} for p in (old, new)]
     for rule in dict.fromkeys([*sides[0], *sides[1]]):
@@ -97,7 +123,7 @@ def _conditions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Chan
         if outcomes[0] != outcomes[1]:
             yield Change(
                 area="condition",
-                name=rule,
+                name=str(rule),
                 title=(b or a or {}).get("title", ""),
                 before=_finding(a),
                 after=_finding(b),
@@ -164,4 +190,6 @@ def _measured(number: Mapping[str, Any] | None) -> str:
 
 def _changed(area: str, name: str, before: Any, after: Any, *, title: str = "") -> Iterator[Change]:
     if before != after:
-        yield Change(area=area, name=name, before=str(before), after=str(after), title=title)
+        yield Change(
+            area=area, name=str(name), before=str(before), after=str(after), title=str(title)
+        )

@@ -8,10 +8,13 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+
+from auditkit.errors import InputError
 
 FIELDS: Final = ("value", "lower", "upper", "n")
 
@@ -56,18 +59,38 @@ def compare_numbers(
 
     Returns:
         One for each number, in the order of the first statement, then what only the second has.
+
+    Raises:
+        InputError: If one of them is not the statement of an audit.
     """
-    old, new = _numbers(before), _numbers(after)
-    return tuple(
-        Compared(
-            check=check,
-            key=key,
-            before=old.get((check, key)),
-            after=new.get((check, key)),
-            agreement=_agreement((check, key), old, new, tolerance),
+    with whole_statements():
+        old, new = _numbers(before), _numbers(after)
+        return tuple(
+            Compared(
+                check=check,
+                key=key,
+                before=old.get((check, key)),
+                after=new.get((check, key)),
+                agreement=_agreement((check, key), old, new, tolerance),
+            )
+            for check, key in dict.fromkeys([*old, *new])
         )
-        for check, key in dict.fromkeys([*old, *new])
-    )
+
+
+@contextmanager
+def whole_statements() -> Iterator[None]:
+    """A statement that lacks what every audit's has is bad input, not a crash.
+
+    Raises:
+        InputError: If the block stumbled over one.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise InputError(
+            "A statement lacks parts that every audit has.",
+            remedy="give a report of auditkit, or its statement.json as it was written",
+        ) from None
 
 
 def _numbers(statement: Mapping[str, Any]) -> dict[tuple[str, str], float | None]:

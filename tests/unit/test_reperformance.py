@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from auditkit import api
 from auditkit.cli import app
 from auditkit.errors import InputError, KeyFileError, VerificationError
 from auditkit.reperformance import Agreement, compare_numbers, differences, open_bundle
 from auditkit.signing.certificates import to_pem
+from tests.conftest import FEATURES
 from tests.fixtures.lending import judgement
 from tests.support.authority import Authority, serving
 
@@ -201,6 +207,73 @@ def test_regressions_are_named_and_improvements_are_not():
     assert {c.area for c in found} == {"subject", "threshold", "condition", "control"}
     back = differences(after, before)
     assert {c.name for c in back if c.regressed} == {failed["rule"]}
+
+
+def test_seed_parameters_and_versions_are_changes():
+    before, after = statement(), statement()
+    after["predicate"]["seed"] = 99
+    after["predicate"]["versions"]["numpy"] = "9.9"
+    checked = next(e for e in after["predicate"]["evidence"] if e["parameters"])
+    name = next(iter(checked["parameters"]))
+    checked["parameters"][name] = "other"
+    checked["version"] = "99"
+    found = {c.name: (c.area, c.after) for c in differences(before, after)}
+    assert found == {
+        "seed": ("run", "99"),
+        "numpy": ("version", "9.9"),
+        f"version of {checked['check']}": ("run", "99"),
+        f"{name} of {checked['check']}": ("run", "other"),
+    }
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+WHOLE = statement()
+PLACES = [path for path in places(WHOLE) if path]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    path=st.sampled_from(PLACES[:60]) | st.sampled_from(PLACES),
+    value=st.sampled_from([None, True, -1, "", "x", [], {}, [1], {"a": 1}, [[]]]),
+)
+def test_a_damaged_statement_is_compared_or_refused(path, value):
+    damaged = json.loads(json.dumps(WHOLE))
+    holder = damaged
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    for pair in ((WHOLE, damaged), (damaged, WHOLE)):
+        with contextlib.suppress(InputError):
+            assert all(isinstance(c.name, str) for c in differences(*pair))
+
+
+@pytest.mark.parametrize("what", ["model", "version"])
+def test_another_model_or_library_is_named(first, tmp_path, what, monkeypatch, mortgages):
+    data = tmp_path / "data"
+    shutil.copytree(first / "work", data)
+    if what == "model":
+        from xgboost import XGBClassifier
+
+        features = mortgages[FEATURES]
+        model = XGBClassifier(n_estimators=5, max_depth=2, random_state=1, n_jobs=1)
+        model.fit(features, mortgages["approved"]).save_model(data / "model.json")
+    else:
+        here = api.computing_versions()
+        monkeypatch.setattr(api, "computing_versions", lambda: here | {"numpy": "9.9"})
+    done = run("reperform", first / "bundle", "--data", data)
+    if what == "model":
+        assert done.exit_code == 12
+        assert "different         the model: not what was audited" in done.stdout
+    else:
+        assert done.exit_code == 0, done.output
+        assert re.search(r"other version     numpy [0-9.]+, here 9\.9", done.stdout)
+        assert "The statement is not the same" in done.stdout
 
 
 def test_a_condition_that_was_met_and_is_gone_regressed():
