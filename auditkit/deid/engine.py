@@ -27,12 +27,14 @@ from presidio_analyzer.nlp_engine import (
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 from thinc.api import NumpyOps
 
+from auditkit.deid.kinds import kind_named
 from auditkit.deid.people import spans_of_people
 from auditkit.deid.rule import Rule
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spacy_model import load_pipeline
 from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel, products_session
+from auditkit.deid.weeding import weeded
 
 LANGUAGE: Final = "en"
 _ENTITIES: Final = {
@@ -181,7 +183,11 @@ def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 class ContextWhereAsked(LemmaContextAwareEnhancer):
-    """Presidio's context words, spent only where a recognizer has any: ours read their own."""
+    """What stands around a finding: it raises scores where a recognizer asks, and refutes guesses.
+
+    Presidio drops a finding inside another of its kind next; a guess that is none must be gone by
+    then, or it takes what a rule rightly found with it.
+    """
 
     def enhance_using_context(
         self,
@@ -191,13 +197,26 @@ class ContextWhereAsked(LemmaContextAwareEnhancer):
         recognizers: list[EntityRecognizer],
         context: list[str] | None = None,
     ) -> list[RecognizerResult]:
-        """The results, their scores raised by context where a recognizer names context words."""
-        if not any(recognizer.context for recognizer in recognizers):
-            return raw_results
-        enhanced: list[RecognizerResult] = super().enhance_using_context(
-            text, raw_results, nlp_artifacts, recognizers, context
-        )
-        return enhanced
+        """The results that stand, their scores raised where a recognizer names context words."""
+        results = raw_results
+        if any(recognizer.context for recognizer in recognizers):
+            results = super().enhance_using_context(
+                text, raw_results, nlp_artifacts, recognizers, context
+            )
+        return [kept for result in results for kept in _standing(result, text)]
+
+
+def _standing(result: RecognizerResult, text: str) -> Iterator[RecognizerResult]:
+    known = result.recognition_metadata or {}
+    name = known.get(RecognizerResult.RECOGNIZER_NAME_KEY, "")
+    whole = Span(result.start, result.end, kind_named(result.entity_type), result.score, name)
+    for part in weeded(whole, text):
+        if part == whole:
+            yield result
+        else:
+            yield RecognizerResult(
+                result.entity_type, part.start, part.end, result.score, recognition_metadata=known
+            )
 
 
 class RuleRecognizer(LocalRecognizer):

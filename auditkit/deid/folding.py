@@ -1,14 +1,16 @@
 """One spelling for texts that look alike: what recognizers read instead of the text itself.
 
-Zero-width characters vanish, full-width and mathematical letters, digits of any script and the
-common look-alike letters of other scripts become their plain forms. Whole words of another script
-stay as they are: only a word that mixes scripts is a disguise.
+Escapes of mark-up and of web addresses are read as what they stand for, zero-width characters
+vanish, full-width and mathematical letters, digits of any script and the common look-alike letters
+of other scripts become their plain forms. Whole words of another script stay as they are: only a
+word that mixes scripts is a disguise.
 
 Law: `fold(text)` gives offsets, one per character of its result, that lead back into the text.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from array import array
@@ -28,6 +30,11 @@ _INVISIBLE: Final = frozenset(
 )
 _DASHES: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 _QUOTES: Final = frozenset("\u2018\u2019\u201b\u02bc\uff07")
+# Characters as mark-up and addresses of the web write them; after a digit, `%` is per cent.
+_ESCAPED: Final = re.compile(
+    r"&#\d{2,6};|&#[xX][0-9a-fA-F]{2,5};|&[A-Za-z]{2,8};|(?<![\d\s])%[2-7][0-9A-Fa-f]"
+)
+_ESCAPES: Final = 4  # escapes of escapes are followed so deep
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _LATIN: Final = re.compile(r"[A-Za-z]")
@@ -52,11 +59,45 @@ class Folded:
         """The range of the original that a range of `text` stands for. Requires start < end."""
         if self.offsets is None:
             return start, end
-        return self.offsets[start], self.offsets[end - 1] + 1
+        after = self.offsets[end] if end < len(self.offsets) else self.length
+        return self.offsets[start], max(self.offsets[end - 1] + 1, after)
 
 
 def fold(text: str) -> Folded:
     """The plain spelling of a text, with the way back."""
+    escapes = ("&" in text or "%" in text) and _ESCAPED.search(text)
+    return _through_escapes(text, _ESCAPES) if escapes else _folded(text)
+
+
+def _through_escapes(text: str, deep: int) -> Folded:
+    """A text with `&nbsp;`, `&#45;` and `%40` read as the characters that they stand for."""
+    parts: list[str] = []
+    offsets = array("L")
+    done = 0
+    for match in _ESCAPED.finditer(text):
+        stands_for = _unescaped(match.group())
+        parts += [text[done : match.start()], stands_for]
+        offsets.extend(range(done, match.start()))
+        offsets.extend([match.start()] * len(stands_for))
+        done = match.end()
+    parts.append(text[done:])
+    offsets.extend(range(done, len(text)))
+    plain = "".join(parts)
+    if deep > 1 and plain != text and _ESCAPED.search(plain):
+        inner = _through_escapes(plain, deep - 1)
+    else:
+        inner = _folded(plain)
+    if inner.offsets is not None:
+        offsets = array("L", (offsets[o] for o in inner.offsets))
+    return Folded(inner.text, offsets, len(text))
+
+
+def _unescaped(escape: str) -> str:
+    plain = chr(int(escape[1:], 16)) if escape[0] == "%" else html.unescape(escape)
+    return plain if plain.isprintable() or plain.isspace() else escape
+
+
+def _folded(text: str) -> Folded:
     if text.isascii():
         return Folded(text, None, len(text))
     parts: list[str] = []

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from auditkit.deid import checksums
-from auditkit.deid.rule import ANY_CASE, CODE_SPACED, LINK, Rule, cued
+from auditkit.deid.rule import ANY_CASE, CODE_GROUPED, CODE_SPACED, LINK, Rule, cued, has_digit
 
 NUMBER_RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -30,8 +30,9 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "ssn-last-four",
         "US_SSN",
         re.compile(
-            r"(?:ssn|social)[^.\n]{0,20}?(?:last (?:4|four)(?: digits)?|ending(?: in| with)?)"
-            r"[ :]{0,2}(?:of |is |are |in )?(?P<x>\d{4})\b",
+            r"(?:(?:ssn|social)[^.\n]{0,20}?(?:last (?:4|four)(?: digits)?|ending(?: in| with)?)"
+            r"|\blast (?:4|four)(?: digits)?(?: of (?:the |his |her |their )?(?:ssn?|social))?)"
+            r"[ :#]{0,2}(?:of |is |are |in |were )?(?P<x>\d{4})\b",
             ANY_CASE,
         ),
         0.8,
@@ -59,14 +60,19 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
     cued(
         "medical-record",
         "MEDICAL_RECORD",
-        r"m\.?r\.?n|med(?:ical)?\.? rec(?:ord)?s?|(?:chart|patient|hospital|encounter|accession|"
-        r"specimen|visit)(?: id| no| number|#| ?#| identifier)",
+        r"m\.?r\.?n|med(?:ical)?\.? rec(?:ord)?s?|(?:chart|patient|hospital|encounter|acc(?:ession)?|"
+        r"specimen|visit|nhs)(?: id| no| number|#| ?#| identifier)",
+        code=CODE_GROUPED,
+    ),
+    Rule(
+        "hl7-record", "MEDICAL_RECORD", re.compile(r"(?<![\w^])\w{4,20}(?=\^\^\^)"), 0.7, has_digit
     ),
     cued(
         "health-plan",
         "HEALTH_PLAN",
         r"(?:member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medicare|medicaid|"
-        r"hicn?|mbi|claim)(?: id| no| number|#| ?#| identifier| card| policy)",
+        r"hicn?|mbi|claim|nhs)(?: id| no| number|#| ?#| identifier| card| policy)|\bhicn?(?=[:# ])",
+        code=CODE_GROUPED,
     ),
     Rule(
         "mbi",
@@ -80,7 +86,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "card",
         "CREDIT_CARD",
-        re.compile(r"(?<![\w.-])\d(?:[ -]{0,2}\d){11,18}(?![\w]|[-.]\d)"),
+        re.compile(r"(?<![\w.-])\d(?:(?:[ -]{0,2}| - )\d){11,18}(?![\w]|[-.]\d)"),
         0.95,
         checksums.card,
     ),
@@ -96,6 +102,33 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![\w])", ANY_CASE),
         0.95,
         checksums.iban,
+    ),
+    Rule(
+        "iban-cued",
+        "IBAN_CODE",
+        re.compile(
+            rf"\biban{LINK}(?P<x>[A-Z]{{2}}\d{{2}}(?:[ -]?(?=[A-Z]{{0,4}}\d|[A-Z]{{4}} ?\d)[A-Z0-9]{{1,4}}){{3,8}})(?![\w])",
+            ANY_CASE,
+        ),
+        0.9,
+    ),
+    Rule(
+        "crypto",
+        "CRYPTO",
+        re.compile(
+            r"(?<!\w)(?:0x[0-9a-fA-F]{40}|(?:bc1|ltc1)[ac-hj-np-z02-9]{25,60}|[13][1-9A-HJ-NP-Za-km-z]{25,34})(?!\w)"
+        ),
+        0.8,
+        has_digit,
+    ),
+    Rule(
+        "card-last-four",
+        "CREDIT_CARD",
+        re.compile(
+            r"\b(?:card|account|acct|visa|mastercard|amex)\b[^.\n\d]{0,20}?\bending (?:in |with )?(?P<x>\d{4})\b",
+            ANY_CASE,
+        ),
+        0.8,
     ),
     Rule(
         "routing",
@@ -119,7 +152,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
     cued(
         "license",
         "LICENSE",
-        r"(?:licen[cs]e|lic|certificate|cert|credential|permit|badge|bar|board)\.?(?: id| no| number|#| ?#)",
+        r"(?:licen[cs]e|lic|certificate|cert|credential|permit|badge|bar|board)\.?(?: id| no| number|#| ?#)|\blic\b\.?|nmls(?: id)?",
     ),
     Rule(
         "npi",
@@ -146,13 +179,13 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "vin-cued",
         "VEHICLE",
         r"vin|vehicle identification",
-        code=r"(?P<x>(?=[A-Z]*\d)[A-Z0-9]{11,17})\b",
+        code=r"(?P<x>(?=[A-Z]*\d)[A-Z0-9](?:[ -]?[A-Z0-9]){10,16})\b",
     ),
     cued(
         "plate",
         "LICENSE_PLATE",
         r"(?:licen[cs]e |number |vehicle |car |registration )?plates?|(?:vehicle|car) (?:tag|registration|reg)|"
-        r"plate|registration (?:no|number)",
+        r"plate|registration (?:no|number)|\btags?(?= ?[#:]?[ ]?[A-Z]{0,3}-?\d)|\breg(?= ?[#:]?[ ][A-Z]{2}\d)",
         code=r"(?P<x>(?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -](?-i:[A-Z0-9]{1,5})\b){0,2})\b",
     ),
     cued(
@@ -181,5 +214,15 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             r"(?<![\w:-])[0-9A-F]{2}([:-])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}(?![\w:-])", ANY_CASE
         ),
         0.95,
+    ),
+    Rule(
+        "national-id",
+        "ID",
+        re.compile(
+            # The United Kingdom's NINO, India's PAN, Canada's SIN, India's Aadhaar.
+            r"(?<![\w-])(?:(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d{2}){3} ?[A-D]"
+            r"|[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]|(?:sin|aadhaar)(?: no\.?| number|:|#)? ?\d{3,4}[ -]?\d{3,4}[ -]?\d{3,4})(?![\w-])"
+        ),
+        0.8,
     ),
 )

@@ -10,31 +10,19 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
 from auditkit.deid.kinds import class_of
 from auditkit.deid.rule import CAPITALS
 from auditkit.deid.spans import Span, merged
-from auditkit.resources import data_path
+from auditkit.deid.weeding import weeded
+from auditkit.deid.word_lists import not_names
 
-# The general model's names for things; the rules and the token model are more particular.
-_GENERAL: Final = "SpacyRecognizer"
-
-_DAY_OR_YEAR: Final = re.compile(
-    r"(?<!\d)(?:1[89]|20)\d\d(?![\d+])(?!s\b)|\d{1,2}[/.-]\d{1,2}|\d{1,2}:\d\d"
-    r"|\b(?:jan(?:uary)?|feb(?:ruary)?|march|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
-    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b",
-    re.IGNORECASE,
-)
-_AGE: Final = re.compile(r"\b(?:years?|yrs?|months?|weeks?|days?)[- ]old\b|\bage\b", re.IGNORECASE)
 _COMMON_TEXT: Final = """
 The And Will May Mark Grant Bill Rose Long Young April June August Patient Doctor Street Hospital
 Bank City New Old North South East West Dr Mr Mrs Ms This That His Her She Our Your My
 """
 _COMMON: Final = frozenset(_COMMON_TEXT.split())
-_LABEL: Final = re.compile(r"[ \t]*:")
 _WORD: Final = re.compile(r"\w")
 _NUMBER_BEFORE: Final = re.compile(r"(?<![\w.,$-])(?:\d{1,6}[A-Za-z]?(?:[-/]\d{1,4})?,? ){1,2}\Z")
 _PREFIX: Final = re.compile(
@@ -60,11 +48,8 @@ _NUMBERS: Final = frozenset(
 )
 _NAMES: Final = frozenset({"PERSON", "ORGANIZATION"})
 _NUMBERED: Final = _NUMBERS | {"DRIVER_LICENSE", "PASSPORT", "ROUTING_NUMBER", "ZIP_CODE"}
-_NAMED: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
 _DIGIT: Final = re.compile(r"\d")
 _STREET_NAME: Final = re.compile(r"[^\W\d_]{2,}")
-# A code of diseases or a setting, which a general model takes for a name: `I10`, `lr=3e-4`.
-_CODE: Final = re.compile(r"[A-Z]\d{1,2}(?:\.\w{1,4})?|[\w.]+=[\w.+-]+")
 _CERTAIN: Final = 0.6
 _NAME_WORD: Final = re.compile(rf"(?<![\w'])[{CAPITALS}][\w\u2019-]{{2,}}(?![\w])")
 # With the rest of it on the next line, if a hyphen says so.
@@ -75,6 +60,20 @@ _LINE: Final = re.compile(r"^[ \t>?*#|-]*([^\n]+?)[ \t]*$", re.MULTILINE)
 _TITLE_LINE: Final = re.compile(
     r"[^\W_a-z][\w'&.\u2019-]*"
     r"(?:,? (?:(?:and|of|de|del|la|di|da|&) )?[^\W_a-z][\w'&.\u2019()-]*){0,4}[,.]?"
+)
+# Words that begin or end a heading or a greeting, which is no letterhead.
+_HEADS_TEXT: Final = """
+notice application agreement form record records report summary statement manifest memorandum list
+log note notes plan history exam examination results instructions request order orders invoice
+receipt letter certificate contract policy transcript minutes agenda authorization requisition
+benefits explanation transfer intake consult evaluation assessment confirmation page section part
+education experience skills references information details r\u00e9sum\u00e9 resume
+thanks regards sincerely cheers hello dear
+"""
+_HEADS: Final = frozenset(_HEADS_TEXT.split())
+_AGE_AFTER: Final = re.compile(
+    r"(?: ?,| ?\(| is| was| turned) ?(9\d|1[01]\d)"
+    r"(?=\)|[,;]? (?:of|from|and|who|is|was|has)\b|, [a-z]|[.;]?$|\. )"
 )
 _AND: Final = re.compile(r" (?:and|&|at) \Z")
 _CORNER: Final = re.compile(r"(?:\b(?:the )?(?:corner|intersection|junction) of )\Z", re.IGNORECASE)
@@ -87,7 +86,9 @@ def refined(spans: Iterable[Span], text: str) -> list[Span]:
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
     joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
     joined = [span for span in joined if not _number_alone(span, text)]
-    return merged([*joined, *_again(joined, text), *_letterhead(joined, text)], text)
+    return merged(
+        [*joined, *_again(joined, text), *_letterhead(joined, text), *_ages(joined, text)], text
+    )
 
 
 def _cleaned(span: Span, text: str) -> Iterator[Span]:
@@ -95,23 +96,7 @@ def _cleaned(span: Span, text: str) -> Iterator[Span]:
     written = text[span.start : span.end]
     if span.source.startswith("model:") and span.kind in _NUMBERED and not _DIGIT.search(written):
         return
-    if span.source == _GENERAL and span.kind in _NAMED and _CODE.fullmatch(written):
-        return
-    if span.source == _GENERAL and span.kind == "DATE_TIME":
-        words = text[span.start : span.end]
-        if not _DAY_OR_YEAR.search(words) or _AGE.search(words):
-            return
-    if span.kind not in {"PERSON", "ORGANIZATION", "CITY"}:
-        yield span
-        return
-    start = span.start
-    for line in text[span.start : span.end].splitlines(keepends=True):
-        end = start + len(line.rstrip())
-        part = _trimmed(replace(span, start=start, end=max(end, start + 1)), text)
-        start += len(line)
-        if part is None or _is_field_name(part, text):
-            continue
-        yield part
+    yield from weeded(span, text)
 
 
 def _no_zip(span: Span, text: str) -> bool:
@@ -125,37 +110,6 @@ def _number_alone(span: Span, text: str) -> bool:
     if span.source != "model: building number":
         return False
     return not_names().issuperset(_STREET_NAME.findall(text[span.start : span.end].lower()))
-
-
-def _is_field_name(span: Span, text: str) -> bool:
-    words = text[span.start : span.end].lower()
-    known = not_names()
-    if words in known or (span.source == _GENERAL and words.split()[0] in known):
-        return True
-    return (
-        span.start > 0
-        and text[span.start - 1] in "\n>"
-        and span.kind != "ORGANIZATION"
-        and bool(_LABEL.match(text, span.end))
-        and words.split()[-1] in known
-    )
-
-
-@cache
-def not_names() -> frozenset[str]:
-    """Words of records that are no names, lower-case: abbreviations, medicines, eponyms."""
-    text = data_path("policies", "deid", "not_names.txt").read_text(encoding="utf-8")
-    return frozenset(re.sub(r"(?m)^#.*$", "", text).split())
-
-
-def _trimmed(span: Span, text: str) -> Span | None:
-    """Without white space and stray punctuation at the ends; None if nothing is left."""
-    start, end = span.start, span.end
-    while start < end and not text[start].isalnum() and text[start] not in "+(@#<":
-        start += 1
-    while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
-        end -= 1
-    return replace(span, start=start, end=end) if start < end else None
 
 
 def _whole_words(span: Span, text: str) -> Span:
@@ -269,6 +223,13 @@ def _again(spans: list[Span], text: str) -> Iterator[Span]:
             yield Span(match.start(), match.end(), "PERSON", 0.6, "named before")
 
 
+def _ages(spans: list[Span], text: str) -> Iterator[Span]:
+    """An age over 89 beside a name: `Irma (94)`, `Irma Stone, 94, of Racine`."""
+    for span in spans:
+        if span.kind == "PERSON" and (match := _AGE_AFTER.match(text, span.end)):
+            yield Span(match.start(1), match.end(1), "AGE", 0.6, "age beside a name")
+
+
 def _touched(spans: list[Span], starts: list[int], start: int, end: int) -> bool:
     """Whether a span overlaps a range. Requires spans in order, without overlap."""
     before = bisect_left(starts, end)
@@ -283,9 +244,11 @@ def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
     starts = [span.start for span in spans]
     held = [_touched(spans, starts, start, end) for start, end in lines]
     for i, (start, end) in enumerate(lines):
+        if i == 0 and text[start:end].isupper():
+            continue  # a heading; a firm's name shows by its form
         near = held[max(0, i - 2) : i] + held[i + 1 : i + 3]
         if not held[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):
             words = re.findall(r"\w+", text[start:end].lower())
-            if not_names().issuperset(words):
+            if not_names().issuperset(words) or words[-1] in _HEADS or words[0] in _HEADS:
                 continue
             yield Span(start, end, "ORGANIZATION", 0.5, "letterhead")

@@ -45,6 +45,11 @@ CAPITALS: Final = "A-Z" + "".join(
 # A cue, then "no.", "number", "#", "is" and the like, then the identifier.
 LINK: Final = r"(?:[ \t]{0,3}(?:(?:id|no|nr|num|number|code|is|was|of|ending(?: in)?)\b\.?|[:#=().-])){0,4}[ \t]{0,3}"
 CODE: Final = r"(?P<x>(?=[A-Z0-9./-]*\d)[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){2,24})\b"
+# The same, or groups of digits after single blanks: `943 476 5919`, `QQ 12 34 56 C`.
+CODE_GROUPED: Final = (
+    r"(?P<x>[A-Z0-9]{1,3}(?: \d{2,6}){2,4}(?: [A-Z])?"
+    r"|(?=[A-Z0-9./-]*\d)[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){2,24}(?: \d{3,6}){0,3})(?!\w)"
+)
 CODE_SPACED: Final = (
     r"(?P<x>(?=[A-Z0-9 ./-]{0,12}\d)[A-Z0-9]+(?:[ ./-](?=[A-Z]{0,4}\d)[A-Z0-9]+){0,6})\b"
 )

@@ -8,7 +8,7 @@ where there is one, is the identifier; the rest of a match is its cue and stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from auditkit.deid import checksums
@@ -24,7 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (*NUMBER_RULES, *PLACE_RULES)
 _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "ssn": (9, ()),
     "ssn-cued": (4, ("ss", "soc")),
-    "ssn-last-four": (4, ("ssn", "social")),
+    "ssn-last-four": (4, ("ssn", "social", "last")),
     "ssn-masked": (4, ("xx", "**")),
     "itin": (9, ("9",)),
     "tax-id": (1, ("tin", "ein", "t.i", "e.i", "tax")),
@@ -41,6 +41,8 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             "accession",
             "specimen",
             "visit",
+            "acc",
+            "nhs",
         ),
     ),
     "health-plan": (
@@ -58,17 +60,22 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
             "hic",
             "mbi",
             "claim",
+            "nhs",
         ),
     ),
     "mbi": (5, ()),
     "card": (12, ()),
     "card-cued": (12, ("card", "visa", "amex", "credit", "debit", "payment", "bank")),
     "iban": (10, ()),
+    "iban-cued": (8, ("iban",)),
+    "crypto": (1, ()),
+    "card-last-four": (4, ("ending",)),
+    "national-id": (4, ()),
     "routing": (9, ("routing", "aba", "rtn")),
     "account": (1, ("acc", "a/c", "loan", "iban", "swift")),
     "passport": (1, ("passport",)),
     "driver-license": (1, ("driv", "dl", "d.l")),
-    "license": (1, ("lic", "cert", "cred", "permit", "badge", "bar", "board")),
+    "license": (1, ("lic", "nmls", "cert", "cred", "permit", "badge", "bar", "board")),
     "npi": (10, ("npi",)),
     "dea": (7, ()),
     "dea-cued": (7, ("dea",)),
@@ -97,24 +104,29 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "mac": (1, (":", "-")),
     "email": (0, ("@",)),
     "email-spelled": (0, (" at", "[at", "(at", "{at", "<at")),
+    "email-underscored": (0, ("_at_",)),
+    "email-apart": (0, ("@",)),
     "email-spaced": (0, ("@", "at]", "at)", "at}", "at>", "at ")),
-    "url": (0, ("://",)),
+    "url": (0, ("://", "www.", "]//")),
     "ipv4": (4, (".",)),
     "ipv6": (1, ("::", ":")),
     "coordinates": (7, (".",)),
     "phone-us": (10, ()),
     "phone-international": (8, ("+", "00")),
     "phone-cued": (7, ()),
+    "extension": (3, ("pag", "beep", "bpr", "pgr", "ext", "x")),
+    "digits-spelled": (0, ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")),
     "digits-apart": (7, ()),
     "date-iso": (6, ()),
     "date-numeric": (4, ("/", "-", ".")),
+    "date-range": (4, ("/",)),
     "date-slash": (3, ("/",)),
     "date-slash-cued": (2, ("/", "-")),
     "date-compact": (3, ()),
     "date-spelled": (0, ("th", "first", "second", "third")),
     "age-over-89": (0, ("y", "m", "f", "lady")),
     "age-in-words": (0, ("nineties", "90", "hundreds", "arian")),
-    "aged-over-89": (0, ("age", "turn", "at")),
+    "aged-over-89": (0, ("age", "turn", "at", "ninety")),
     "street": (1, ()),
     "street-european": (1, ()),
     "unit": (1, ()),
@@ -122,6 +134,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "military": (1, ("psc", "apo", "fpo", "dpo")),
     "state-zip": (5, ()),
     "zip-cued": (1, ("zip", "post")),
+    "postcode": (2, ()),
     "zip-plus-four": (9, ("-",)),
     "biometric": (
         1,
@@ -144,15 +157,24 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "photo": (0, (".",)),
     "uuid": (1, ("-",)),
     "code": (1, (" id", "no", "num", "#", "code", "ident")),
+    "numbered": (4, ("no", "num", "#", "nr", "id")),
+    "code-dated": (5, ("-",)),
+    "json-id": (1, ('":', "':", '" :')),
+    "hl7-record": (1, ("^^^",)),
+    "phone-trunk": (9, ("0",)),
+    "age-told": (2, ("9", "10", "11")),
 }
 _NO_NEEDS: Final[tuple[int, tuple[str, ...]]] = (0, ())
 
 # One glance tells that a text holds nothing with a form: most texts, most of the time.
 _NOTHING: Final = re.compile(
-    r"[\d@=]|\b(?:www\.|ninet|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://|arian\b|user|login"
+    r"[\d@=]|\b(?:www\.|ninet|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://|arian\b|user|login|_at_"
+    r"|\b(?:Street|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Highway|Hwy|Parkway|Pkwy)|(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)[ ,-]"
     r"|[\[({<] ?(?:at|dot)\b|(?:first|second|third|th)\b",
     ANY_CASE,
 )
+# Groups that are cut off a number until its check digits agree.
+_MOST_GROUPS: Final = 9
 _FAX: Final = re.compile(r"(?:fax|facsimile)\W{0,12}(?:no|number|is|to)?\W{0,4}\Z", ANY_CASE)
 _FAX_AFTER: Final = re.compile(r"[ \t]{0,2}[-(,]?[ \t]{0,2}fax\b", ANY_CASE)
 
@@ -174,11 +196,28 @@ def spans_of(text: str, rules: tuple[Rule, ...] = RULES) -> Iterator[Span]:
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("x") if match.groupdict().get("x") else match.span()
-            if rule.valid is not None and not rule.valid(checksums.bare(text[start:end])):
-                continue
+            if rule.valid is not None:
+                end = _valid_end(text, start, end, rule.valid)
+                if end == start:
+                    continue
             kind = rule.kind
             if kind == "PHONE_NUMBER" and (
                 _FAX.search(text, max(0, start - 24), start) or _FAX_AFTER.match(text, end)
             ):
                 kind = "FAX_NUMBER"
             yield Span(start, end, kind, rule.score, rule.name)
+
+
+def _valid_end(text: str, start: int, end: int, valid: Callable[[str], bool]) -> int:
+    """Where the longest run of whole groups from `start` that is valid ends; `start` if none is.
+
+    What stands after a number with check digits may look like more of it: `... 1111 12/27`.
+    """
+    for _ in range(_MOST_GROUPS):
+        if valid(checksums.bare(text[start:end])):
+            return end
+        gap = max(text.rfind(" ", start, end), text.rfind("-", start, end))
+        if gap <= start:
+            break
+        end = gap
+    return start

@@ -6,6 +6,7 @@ Half 1 of each set had no part in mending the rules. Floors are a point under wh
 import pytest
 
 from auditkit.deid import Deidentifier
+from tests.support.marked_texts import marked_texts
 from tests.support.personal_texts import NEUTRAL, NOTHING, texts_of
 
 
@@ -36,17 +37,44 @@ def measured(samples, deid):
 @pytest.mark.parametrize(
     ("name", "half", "floors"),
     [
-        ("clinical", 0, (0.98, 0.92, 0.98)),
-        ("clinical", 1, (0.98, 0.86, 0.97)),
-        ("business", 0, (0.98, 0.88, 0.98)),
-        ("business", 1, (0.98, 0.93, 0.97)),
+        ("clinical", 0, (0.98, 0.96, 0.98)),
+        ("clinical", 1, (0.98, 0.93, 0.97)),
+        ("business", 0, (0.98, 0.90, 0.98)),
+        ("business", 1, (0.98, 0.95, 0.97)),
         ("disguised", 0, (0.98, 0.93, 0.98)),
-        ("disguised", 1, (0.93, 0.94, 0.92)),
+        ("disguised", 1, (0.98, 0.95, 0.98)),
     ],
 )
 def test_texts_of_other_styles(deid, name, half, floors):
     reached = measured(texts_of(name, half, 88), deid)
     assert all(r >= floor for r, floor in zip(reached, floors, strict=True)), reached
+
+
+@pytest.mark.parametrize(
+    ("name", "style", "texts", "floors"),
+    [
+        ("mended_on", "clinical", 54, (0.97, 0.89, 0.96)),
+        ("mended_on", "business", 59, (0.95, 0.92, 0.94)),
+        ("mended_on", "disguised", 50, (0.97, 0.95, 0.95)),
+        ("never_mended_on", "clinical", 10, (0.97, 0.84, 0.94)),
+        ("never_mended_on", "business", 10, (0.96, 0.91, 0.94)),
+        ("never_mended_on", "disguised", 8, (0.98, 0.96, 0.98)),
+    ],
+)
+def test_texts_written_one_by_one(deid, name, style, texts, floors):
+    samples = marked_texts(name)[style]
+    assert len(samples) == texts
+    reached = measured(samples, deid)
+    assert all(r >= floor for r, floor in zip(reached, floors, strict=True)), reached
+
+
+@pytest.mark.parametrize(("name", "texts"), [("mended_on", 58), ("never_mended_on", 8)])
+def test_texts_written_one_by_one_with_nothing_to_find(deid, name, texts):
+    samples = marked_texts(name)["nothing"]
+    assert len(samples) == texts
+    found = deid.find([s.text for s in samples])
+    marked = sum(s.end - s.start for spans in found for s in spans)
+    assert marked <= 0.09 * sum(len(s.text) for s in samples)
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -57,7 +85,7 @@ def test_texts_with_nothing_to_find(deid, half):
     for sample, found in zip(samples, deid.find([s.text for s in samples]), strict=True):
         marked += sum(s.end - s.start for s in found)
         total += len(sample.text)
-    assert marked <= 0.08 * total
+    assert marked <= 0.06 * total
 
 
 def test_labels_stand_where_they_say():

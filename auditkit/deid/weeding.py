@@ -1,0 +1,198 @@
+"""What a model takes for a name and is none: medicines, measurements, scales, headings, fields.
+
+A model sees a capitalised word and guesses. What stands around the word says more: a dose after it,
+the word "syndrome", a colon at the end of a field's name. What a rule found is left as it is, but
+for line breaks and stray punctuation.
+
+Law: the parts of a span lie inside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from auditkit.deid.spans import Span
+from auditkit.deid.word_lists import eponyms, given_names, not_names, surnames
+
+# The general model's names for things; the rules and the token model are more particular.
+GENERAL: Final = "SpacyRecognizer"
+_MODELS: Final = (GENERAL, "model:")
+
+_MONTHS: Final = (
+    r"jan(?:uary)?|feb(?:ruary)?|march|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+_DAY_OR_YEAR: Final = re.compile(
+    r"(?<!\d)(?:1[89]|20)\d\d(?![\d+])(?!s\b)|(?<![\d./-])\d{1,2}([/.-])\d{1,2}\1\d{2,4}(?!\d)"
+    r"|(?<![\d./$-])(?:1[0-2]|0?[1-9])[/-](?:3[01]|[12]\d|0?[1-9])(?![\d%]|\.\d)|\d{1,2}:\d\d"
+    rf"|\b(?:{_MONTHS}|(?:mon|tues|wednes|thurs|fri|satur|sun)day)s?\b|\d(?:{_MONTHS})\d",
+    re.IGNORECASE,
+)
+_AGE: Final = re.compile(r"\b(?:years?|yrs?|months?|weeks?|days?)[- ]old\b|\bage\b", re.IGNORECASE)
+_SPAN_OF_TIME: Final = re.compile(
+    r"\d{1,3}(?:-| to )\d{1,3} (?:second|minute|hour|day|week|month|year)s?", re.IGNORECASE
+)
+# Without line breaks, columns and separators of fields inside.
+_PARTS: Final = re.compile(r"(?:(?! {2}|[\n\r\t|]).)+")
+_WORDS: Final = re.compile(r"[^\W_](?:[\w'\u2019.-]*[^\W_])?")
+_LABEL: Final = re.compile(r"[ \t]*(?::|\.{3})")
+# A code of diseases or a setting: `I10`, `lr=3e-4`; a call: `train(model`.
+_CODE: Final = re.compile(r"[A-Z]\d{1,2}(?:\.\w{1,4})?|[\w.]+=[\w.+-]+|[a-z_]+\([\w, ]*\)?")
+# An abbreviation: `DNR`, `PET-CT`, `HER2`, `x3`, `4B`.
+_ABBREVIATION: Final = re.compile(r"[A-Z0-9]{1,4}s?(?:[-/&][A-Z0-9]{1,4}){0,2}|[a-z]\d+")
+_ABBREVIATED: Final = re.compile(r"[A-Z0-9&/+-]{2,10}")
+_LETTERS: Final = re.compile(r"[^\W\d_]{2}")
+# A grade after a scale's name: `Killip II`, `Fuhrman 2`.
+_COUNTED: Final = re.compile(r"(?: [IVX]{1,4}| \d[\d.+=/-]*)\Z")
+_SMALL_WORDS: Final = frozenset(
+    {"the", "of", "and", "a", "an", "in", "for", "at", "on", "to", "with"}
+)
+# Medicines: what is said before them, and how their generic names end.
+_TAKEN: Final = re.compile(
+    r"(?:\b(?:continue|start(?:ed)?|stop(?:ped)?|gave|take[sn]?|taking|resume|hold|held|tried|prescribed|"
+    r"increased?|decreased?|titrate|switch(?:ed)? (?:to|from)|refill|mg of|dose of|allergic to)|\ballergies:) \Z",
+    re.IGNORECASE,
+)
+_MEDICINE: Final = re.compile(
+    r"\w{2,12}(?:mab|nib|pril|sartan|olol|statin|azole|cillin|mycin|floxacin|triptan|gliptin|gliflozin|glutide|"
+    r"parin|xaban|setron|azepam|oxetine|tidine|prazole|dronate|cycline|sporin)",
+    re.IGNORECASE,
+)
+# What is measured, dosed or counted, not named: `Coreg 12.5 BID`, `Wells 4.5`, `Killip II`.
+_AMOUNT: Final = re.compile(
+    r"[ \t]{1,2}(?:[=<>~]{0,2} ?\d|[IVX]{1,4}\b(?!\.)|[xX]\d|negative\b|positive\b|patent\b)"
+)
+_EPONYM: Final = re.compile(
+    r"(?:'s|\u2019s)?(?:[ -](?:exact|sinus|type|node|lymph|bone|peak|functional))?[ -](?:disease|syndrome|sign|signs|"
+    r"test|tests|scale|scales|score|scores|class|classification|grade|grading|level|levels|stage|index|criteria|criterion|"
+    r"fracture|fractures|triad|triangle|reflex|phenomenon|palsy|chorea|ataxia|sarcoma|lymphoma|tumou?r|cyst|nodes?|"
+    r"thyroiditis|esophagus|oesophagus|contracture|hernia|ulcer|gangrene|anemia|dystrophy|atrophy|arthritis|"
+    r"catheter|drain|tube|clamp|clamps|forceps|retractor|retractors|needle|splint|dressing|bag|lift|mask|collar|stain|"
+    r"maneuver|manoeuvre|procedure|operation|repair|incision|technique|method|methods|curve|curves|model|models|"
+    r"correction|distribution|process|chain|sampling|sampler|transform|regression|coefficient|equation|law|"
+    r"theorem|kappa|indices|virus|injury|injuries|lesion|foot|ring|tear|diverticulum|fontanelle|u\b|t-test|t\b|line|lines|point|position|space|duct|canal|circuit|cells?|bodies|formula|diet)\b",
+    re.IGNORECASE,
+)
+
+
+def weeded(span: Span, text: str) -> Iterator[Span]:
+    """The parts of a span that may be identifiers: itself, less of it, or nothing.
+
+    Args:
+        span: What a recognizer reported.
+        text: What it read, folded.
+    """
+    guessed = span.source.startswith(_MODELS)
+    written = text[span.start : span.end]
+    if span.source == GENERAL and span.kind == "DATE_TIME":
+        if not _DAY_OR_YEAR.search(written) or _AGE.search(written):
+            return
+        if _SPAN_OF_TIME.fullmatch(written):
+            return
+    if span.kind not in {"PERSON", "ORGANIZATION", "CITY", "LOCATION"}:
+        yield span
+        return
+    for match in _PARTS.finditer(text, span.start, span.end):
+        part = _trimmed(replace(span, start=match.start(), end=match.end()), text)
+        if part is not None and guessed:
+            part = _without_roles(part, text)
+        if part is None or _is_field_name(part, text):
+            continue
+        if guessed and span.kind != "CITY" and _is_no_name(part, text):
+            continue
+        yield part
+
+
+def _is_no_name(span: Span, text: str) -> bool:
+    written = text[span.start : span.end]
+    general = span.source == GENERAL
+    if general and (_CODE.fullmatch(written) or not _LETTERS.search(written)):
+        return True
+    words = _WORDS.findall(_COUNTED.sub("", written).lower())
+    if general and (not words or (len(words) == 1 and words[0] in eponyms())):
+        return True
+    one = len(words) == 1 or ("-" in written and " " not in written)
+    if any(word in given_names() for word in words):
+        return general and one and bool(_EPONYM.match(text, span.end))
+    if general and written.islower() and not any(w in surnames() for w in words):
+        return _in_running_text(span, text)
+    if general and _ABBREVIATION.fullmatch(written):
+        if span.kind == "LOCATION":
+            return len(written) == 2 and written in {"EF", "IV", "RA", "CV", "GU"}
+        return len(written) <= 3 or words[0] not in surnames()
+    if _EPONYM.match(text, span.end) and len(words) <= 2:
+        return True
+    if not general:
+        return False
+    if _TAKEN.search(text, max(0, span.start - 24), span.start) or _MEDICINE.fullmatch(written):
+        return True
+    if span.kind == "PERSON" and any(c.isdigit() for c in written):
+        return True
+    return one and bool(_AMOUNT.match(text, span.end))
+
+
+def _in_running_text(span: Span, text: str) -> bool:
+    """Whether capitals stand nearby, so that a small letter says that a word is no name."""
+    return any(c.isupper() for c in text[max(0, span.start - 80) : span.end + 80])
+
+
+def _is_field_name(span: Span, text: str) -> bool:
+    words = text[span.start : span.end].lower()
+    known = not_names()
+    general = span.source == GENERAL
+    if words in known:
+        return True
+    if general and all(word in known or word in _SMALL_WORDS for word in _WORDS.findall(words)):
+        return True
+    if words in eponyms() and span.source.startswith(_MODELS):
+        return True
+    opens_line = span.start == 0 or text[span.start - 1] in "\n>"
+    if not opens_line or span.kind == "ORGANIZATION" or not _LABEL.match(text, span.end):
+        return False
+    if general:
+        return not any(word in given_names() for word in words.split())
+    return words.split()[-1] in known
+
+
+def _without_roles(span: Span, text: str) -> Span | None:
+    """Without what its bearer is or may do: `Niece Ann Lee, RN` is `Ann Lee`."""
+    words = [
+        (span.start + m.start(), span.start + m.end())
+        for m in _WORDS.finditer(text[span.start : span.end])
+    ]
+    known = not_names()
+    while len(words) > 1 and _is_role(text[slice(*words[0])], known):
+        words.pop(0)
+    while len(words) > 1 and _is_degree(text[slice(*words[-1])], known):
+        words.pop()
+    if not words:
+        return span
+    start = span.start if words[0][0] == span.start else words[0][0]
+    ends_with = text[words[-1][1] : span.end]
+    end = span.end if not any(map(str.isalnum, ends_with)) else words[-1][1]
+    return _trimmed(replace(span, start=start, end=end), text)
+
+
+def _is_role(word: str, known: frozenset[str]) -> bool:
+    low = word.lower()
+    return low in known and low not in given_names()
+
+
+def _is_degree(word: str, known: frozenset[str]) -> bool:
+    """An abbreviation in capitals, known, as `MD`; or one with a digit, as `PGY-2`."""
+    if not _ABBREVIATED.fullmatch(word):
+        return False
+    return word.lower() in known or any(c.isdigit() for c in word)
+
+
+def _trimmed(span: Span, text: str) -> Span | None:
+    """Without white space and stray punctuation at the ends; None if nothing is left."""
+    start, end = span.start, span.end
+    while start < end and not text[start].isalnum() and text[start] not in "+(@#<":
+        start += 1
+    while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
+        end -= 1
+    return replace(span, start=start, end=end) if start < end else None
