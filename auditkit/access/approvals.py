@@ -9,20 +9,31 @@ Laws:
     - Approvers are distinct, and none is the requester, the version's creator, the run's owner or
       the one who promotes. An entry that says otherwise is not counted, whoever wrote it.
     - A request is used once: of several claims the first in the log wins.
-    - What is rejected or expired stays so.
+    - What is rejected or expired stays so; what was used is not rejected any more.
+    - Nothing is approved or moved while somebody writes to its files. Both are in the log, so of
+      an approval and a write that cross, the one that stands later in it does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.log import LoggedEntry
+from auditkit.access.log import READS, LoggedEntry
+from auditkit.access.moves import (
+    Begun,
+    Emergency,
+    Moved,
+    PromotionRequest,
+    Target,
+    Writing,
+    overlap,
+    target_from,
+)
 from auditkit.access.settings import Promotion
 from auditkit.access.verdicts import VERDICT, LoggedVerdict, verdict_from
-from auditkit.access.vocabulary import folded
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded, person
 
 REQUESTED: Final = "promotion.requested"
 APPROVED: Final = "promotion.approved"
@@ -35,170 +46,12 @@ BROKEN: Final = "breakglass.invoked"
 REVIEWED: Final = "breakglass.reviewed"
 VERSION_MADE: Final = "version.created"
 RUN_MADE: Final = "run.created"
+RENAMED: Final = "model.renamed"
+DECISION: Final = "access.decision"
 POLICY: Final = "policy.activated"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
-    """What is to be moved where.
-
-    Attributes:
-        model: The model's name as the registry has it.
-        version: The version, as text.
-        kind: "alias" or "stage".
-        name: The alias or stage, folded.
-    """
-
-    model: str
-    version: str
-    kind: str
-    name: str
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """The alias or stage, whatever version it points to."""
-        return (self.model, self.kind, self.name)
-
-
-@dataclass(kw_only=True, slots=True)
-class PromotionRequest:
-    """A request, and what became of it.
-
-    Attributes:
-        id: Its id.
-        target: What is to be moved where.
-        artifact_digest: Of the files when it was asked for, `sha256:...`.
-        policy_digest: The access policy then in force.
-        source: Where the files lie, relative to the artifact root; empty if not on the server.
-        requester: Who asked.
-        made_by: Who created the version or owns its run; they cannot approve.
-        asked: When.
-        approvals: Who approved, and when.
-        rejected_by: Who rejected it; empty if nobody did.
-        claimed_by: Who used it; empty if nobody did.
-        claim: Token of the claim that won.
-        outcome: What came of it: "done", "failed", or empty while that is not known.
-    """
-
-    id: str
-    target: Target
-    artifact_digest: str
-    policy_digest: str
-    source: str
-    requester: str
-    made_by: frozenset[str]
-    asked: datetime
-    approvals: dict[str, datetime] = field(default_factory=dict)
-    rejected_by: str = ""
-    claimed_by: str = ""
-    claim: str = ""
-    outcome: str = ""
-
-    def may_approve(self, user: str) -> bool:
-        """Whether somebody is another pair of eyes."""
-        return user != self.requester and user not in self.made_by
-
-    def obstacle(
-        self,
-        promotion: Promotion,
-        *,
-        promoter: str,
-        artifact_digest: str,
-        policy_digest: str,
-        now: datetime,
-    ) -> str | None:
-        """Why it may not be used now; None if it may.
-
-        Args:
-            promotion: What the policy asks for.
-            promoter: Who wants to use it.
-            artifact_digest: Of the files as they are now.
-            policy_digest: The access policy now in force.
-            now: The time.
-        """
-        if self.rejected_by:
-            return f"it was rejected by {self.rejected_by}"
-        if self.claimed_by:
-            return "it was used before"
-        if self.artifact_digest != artifact_digest:
-            return "the version's files have changed since it was asked for"
-        if self.policy_digest != policy_digest:
-            return "the access policy has changed since it was asked for"
-        if now - self.asked > timedelta(hours=promotion.valid_hours):
-            return "it has expired"
-        others = [user for user in self.approvals if user != promoter and self.may_approve(user)]
-        if len(others) < promotion.approvals:
-            return f"it has {len(others)} of {promotion.approvals} approvals by others"
-        return None
-
-    def state(self) -> str:
-        """Its state in a word: open, approved, rejected, begun, done or failed."""
-        if self.rejected_by:
-            return "rejected"
-        if self.claimed_by:
-            return self.outcome or "begun"
-        return "approved" if self.approvals else "open"
-
-
-@dataclass(kw_only=True, slots=True)
-class Emergency:
-    """One invocation of break-glass.
-
-    Attributes:
-        id: Its id.
-        user: Who invoked it.
-        object: The object it is for.
-        reason: Why.
-        ticket: The incident's ticket.
-        invoked: When.
-        expires: Until when it holds.
-        reviewed_by: Who else has reviewed it; empty if nobody has.
-    """
-
-    id: str
-    user: str
-    object: str
-    reason: str
-    ticket: str
-    invoked: datetime
-    expires: datetime
-    reviewed_by: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Begun:
-    """A move that a server has begun; what came of it is not in the log yet.
-
-    Attributes:
-        target: What is moved where.
-        time: When it began.
-        move: The entry that says it is done, but for its claim.
-    """
-
-    target: Target
-    time: datetime
-    move: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
-    """A move of a protected alias or stage that was carried out.
-
-    Attributes:
-        target: What was moved where.
-        artifact_digest: Of the files.
-        source: Where they lie, relative to the artifact root.
-        user: Who moved it.
-        time: When.
-        how: "promoted", "rolled back", "break-glass" or "demoted".
-    """
-
-    target: Target
-    artifact_digest: str
-    source: str
-    user: str
-    time: datetime
-    how: str
+# A write whose last byte has not come after an hour is cut off; after two it has ended for sure.
+WRITE_LASTS: Final = timedelta(hours=1)
+WRITE_ENDS: Final = timedelta(hours=2)
 
 
 class Book:
@@ -210,8 +63,9 @@ class Book:
         self.moves: list[Moved] = []
         self.begun: dict[str, Begun] = {}
         self.verdicts: list[LoggedVerdict] = []
-        self.creators: dict[tuple[str, str], str] = {}
         self.run_owners: dict[str, str] = {}
+        self._creators: dict[tuple[str, str, str], set[str]] = {}
+        self._writing: dict[str, Writing] = {}
         self.policy = ""
         self.policy_approved: datetime | None = None
         self.next_index = 0
@@ -246,21 +100,41 @@ class Book:
             obstacles.append(f"request {request.id}: {obstacle}")
         return obstacles[0] if obstacles else "nobody has asked for it"
 
-    def emergency(self, user: str, obj: str, now: datetime) -> Emergency | None:
+    def creators(self, target: Target) -> frozenset[str]:
+        """Who created a version; more than one where a model was deleted and made anew."""
+        return frozenset(self._creators.get((target.domain, target.model, target.version), ()))
+
+    def writing(self, source: str, now: datetime) -> Writing | None:
+        """A write to files that was let through and has not ended yet."""
+        return next(
+            (
+                writing
+                for writing in self._writing.values()
+                if now <= writing.ends and any(overlap(path, source) for path in writing.paths)
+            ),
+            None,
+        )
+
+    def emergency(
+        self, user: str, obj: str, now: datetime, *, domain: str = DEFAULT_DOMAIN
+    ) -> Emergency | None:
         """Somebody's break-glass for an object, while it holds and nobody has closed it."""
         for emergency in self.emergencies.values():
             if (
                 emergency.user == user
                 and emergency.object == obj
+                and emergency.domain == domain
                 and now <= emergency.expires
                 and not emergency.reviewed_by
             ):
                 return emergency
         return None
 
-    def before(self, model: str, kind: str, name: str) -> Moved | None:
+    def before(
+        self, model: str, kind: str, name: str, *, domain: str = DEFAULT_DOMAIN
+    ) -> Moved | None:
         """The move that a rollback returns to: the last one to another version than now's."""
-        place = (model, kind, folded(name))
+        place = (domain, model, kind, folded(name))
         moves = [m for m in self.moves if m.target.place == place and m.how != "demoted"]
         if not moves:
             return None
@@ -268,33 +142,35 @@ class Book:
         return next((m for m in reversed(moves) if m.target.version != now), None)
 
     def pinned_sources(self) -> set[str]:
-        """Where the files of everything lie that was ever moved, or is approved to be."""
+        """Where the files of everything lie that was ever moved, or is being or approved to be."""
         moved = {move.source for move in self.moves}
+        moved |= {str(begun.move.get("source", "")) for begun in self.begun.values()}
         approved = {r.source for r in self.requests.values() if r.approvals and not r.rejected_by}
         return (moved | approved) - {""}
 
     def _apply(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
-        if kind == REQUESTED:
+        if kind == DECISION:
+            self._decided(payload, time)
+        elif kind == READS:
+            for outcome in payload.get("decisions", ()):
+                self._writing.pop(str(outcome.get("outcome_of")), None)
+        elif kind == REQUESTED:
             self._requested(payload, time)
         elif kind == VERDICT:
             self.verdicts.append(verdict_from(payload, time))
         elif kind == VERSION_MADE:
-            version = (str(payload.get("model")), str(payload.get("version")))
-            self.creators.setdefault(version, str(payload.get("user")))
+            domain = str(payload.get("domain", DEFAULT_DOMAIN))
+            version = (domain, str(payload.get("model")), str(payload.get("version")))
+            self._creators.setdefault(version, set()).add(str(payload.get("user")))
+        elif kind == RENAMED:
+            self._renamed(payload)
         elif kind == RUN_MADE:
             self.run_owners.setdefault(str(payload.get("run")), str(payload.get("user")))
         elif kind == POLICY:
             self.policy = str(payload.get("policy_digest"))
             self.policy_approved = _time(payload.get("approved"))
         elif kind in (APPROVED, REJECTED):
-            request = self.requests.get(str(payload.get("request")))
-            user = str(payload.get("user"))
-            if request is None:
-                return
-            if kind == REJECTED:
-                request.rejected_by = request.rejected_by or user
-            elif request.may_approve(user) and not request.rejected_by:
-                request.approvals.setdefault(user, time)
+            self._answered(kind, payload, time)
         elif kind == CLAIMED:
             self._claimed(payload, time)
         elif kind in (DONE, FAILED):
@@ -302,32 +178,64 @@ class Book:
         elif kind == DEMOTED:
             self._moved(payload, time)
         elif kind == BROKEN:
-            number = str(payload.get("id"))
-            minutes = timedelta(minutes=float(payload.get("valid_minutes", 0)))
-            self.emergencies.setdefault(
-                number,
-                Emergency(
-                    id=number,
-                    user=str(payload.get("user")),
-                    object=str(payload.get("object")),
-                    reason=str(payload.get("reason")),
-                    ticket=str(payload.get("ticket")),
-                    invoked=time,
-                    expires=time + minutes,
-                ),
-            )
+            self._broken(payload, time)
         elif kind == REVIEWED:
             emergency = self.emergencies.get(str(payload.get("id")))
             user = str(payload.get("user"))
-            if emergency is not None and user != emergency.user:
+            if emergency is not None and person(user) != person(emergency.user):
                 emergency.reviewed_by = emergency.reviewed_by or user
+
+    def _decided(self, payload: dict[str, Any], time: datetime) -> None:
+        if payload.get("allowed") and payload.get("writes"):
+            self._writing[str(payload.get("request"))] = Writing(
+                user=str(payload.get("user")),
+                paths=tuple(str(path) for path in payload["writes"]),
+                ends=time + WRITE_ENDS,
+            )
+
+    def _renamed(self, payload: dict[str, Any]) -> None:
+        """Versions keep their creators under the model's new name."""
+        place = (str(payload.get("domain", DEFAULT_DOMAIN)), str(payload.get("model")))
+        for (*where, version), users in list(self._creators.items()):
+            if tuple(where) == place:
+                new = (place[0], str(payload.get("new_name")), version)
+                self._creators.setdefault(new, set()).update(users)
+
+    def _answered(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
+        request = self.requests.get(str(payload.get("request")))
+        user = str(payload.get("user"))
+        if request is None or request.claimed_by or request.rejected_by:
+            return
+        if kind == REJECTED:
+            request.rejected_by = user
+        elif request.may_approve(user) and not self.writing(request.source, time):
+            request.approvals.setdefault(user, time)
+
+    def _broken(self, payload: dict[str, Any], time: datetime) -> None:
+        number = str(payload.get("id"))
+        self.emergencies.setdefault(
+            number,
+            Emergency(
+                id=number,
+                user=str(payload.get("user")),
+                object=str(payload.get("object")),
+                reason=str(payload.get("reason")),
+                ticket=str(payload.get("ticket")),
+                invoked=time,
+                expires=time + timedelta(minutes=float(payload.get("valid_minutes", 0))),
+                review_by=time + timedelta(hours=float(payload.get("review_hours", 0))),
+                domain=str(payload.get("domain", DEFAULT_DOMAIN)),
+            ),
+        )
 
     def _claimed(self, payload: dict[str, Any], time: datetime) -> None:
         claim = str(payload.get("claim"))
+        if self.writing(str(payload.get("source", "")), time):
+            return
         number = payload.get("request")
         if number is not None:
             request = self.requests.get(str(number))
-            if request is None or request.claimed_by:
+            if request is None or request.claimed_by or request.rejected_by:
                 return
             request.claimed_by, request.claim = str(payload.get("user")), claim
         move = {name: value for name, value in payload.items() if name != "claim"}
@@ -371,16 +279,6 @@ class Book:
                 asked=time,
             ),
         )
-
-
-def target_from(payload: dict[str, Any]) -> Target:
-    """The target that an entry is about."""
-    return Target(
-        model=str(payload.get("model")),
-        version=str(payload.get("version")),
-        kind=str(payload.get("kind")),
-        name=folded(str(payload.get("name"))),
-    )
 
 
 def _time(text: Any) -> datetime | None:

@@ -17,9 +17,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from auditkit.access.passwords import matches, read_users
 from auditkit.errors import InputError, MissingExtraError
@@ -51,10 +53,13 @@ class Credentials:
     Attributes:
         headers: Its headers, names in lower case; a header that came twice is not here.
         peer: The address at the other end of the connection; empty if unknown.
+        forwarded: What X-Forwarded-For says, whoever wrote it; uvicorn takes the peer from it when
+            the connection comes from the same machine.
     """
 
     headers: Mapping[str, str]
     peer: str
+    forwarded: str = ""
 
 
 class TooManyFailuresError(InputError):
@@ -86,6 +91,7 @@ class BasicAuthenticator:
         self._known: dict[bytes, float] = {}
         self._failures: dict[str, list[float]] = {}
         self._lock = threading.Lock()
+        self._hashing = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._users: dict[str, str] = {}
         self._refresh()
@@ -104,20 +110,31 @@ class BasicAuthenticator:
         self._refresh()
         kept = self._users.get(user)
         token = hmac.digest(self._key, f"{kept}\0{user}\0{password}".encode(), hashlib.sha256)
+        if self._known.get(token, -1.0) > self._clock():
+            return Caller(user, "basic")
+        # One at a time: guesses in parallel are counted too, and take the memory of one.
+        with self._hashing:
+            right = self._check(user, password, shown.peer, token=token, kept=kept)
+        return Caller(user, "basic") if right else None
+
+    def _check(
+        self, user: str, password: str, peer: str, *, token: bytes, kept: str | None
+    ) -> bool:
         now = self._clock()
         if self._known.get(token, -1.0) > now:
-            return Caller(user, "basic")
-        self._refuse_guessing((f"user:{user}", f"peer:{shown.peer}"), now)
-        if not matches(password, kept):
-            with self._lock:
-                for name in (f"user:{user}", f"peer:{shown.peer}"):
-                    self._failures.setdefault(name, []).append(now)
-            return None
+            return True
+        names = (f"user:{user}", f"peer:{peer}")
+        self._refuse_guessing(names, now)
+        right = matches(password, kept)
         with self._lock:
-            if len(self._known) >= _MAX_CACHED:
-                self._known.clear()
-            self._known[token] = now + _CACHE_SECONDS
-        return Caller(user, "basic")
+            if right:
+                if len(self._known) >= _MAX_CACHED:
+                    self._known.clear()
+                self._known[token] = now + _CACHE_SECONDS
+            else:
+                for name in names:
+                    self._failures.setdefault(name, []).append(now)
+        return right
 
     def _refuse_guessing(self, names: Sequence[str], now: float) -> None:
         with self._lock:
@@ -189,7 +206,20 @@ class ProxyAuthenticator:
             return None
         if not any(peer in network for network in self._peers):
             return None
+        if peer in _addresses(shown.forwarded):
+            return None  # an address that the request itself gave is nobody's
         return Caller(user, "proxy")
+
+
+def _addresses(forwarded: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Every address in a list of them, with ports or without."""
+    found = set()
+    for part in forwarded.split(","):
+        text = part.strip()
+        for candidate in (text, text.rpartition(":")[0], text[1:].partition("]")[0]):
+            with suppress(ValueError):
+                found.add(ipaddress.ip_address(candidate))
+    return found
 
 
 class OidcAuthenticator:
@@ -264,7 +294,7 @@ def _discover(issuer: str) -> str:
     import json
     import urllib.request
 
-    if not issuer.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if not _is_private(issuer):
         raise ValueError("an issuer is reached by https")
     address = issuer.rstrip("/") + "/.well-known/openid-configuration"
     with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310 (scheme checked)
@@ -272,9 +302,16 @@ def _discover(issuer: str) -> str:
     if document["issuer"] != issuer:
         raise ValueError("the issuer calls itself otherwise")
     url: str = document["jwks_uri"]
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    if not _is_private(url):
         raise ValueError("an issuer's keys are reached by https")
     return url
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can change what an address answers."""
+    found = urlsplit(url)
+    here = found.scheme == "http" and found.hostname in ("127.0.0.1", "::1", "localhost")
+    return found.scheme == "https" or here
 
 
 def authenticate(ways: Sequence[Authenticator], shown: Credentials) -> Caller | None:

@@ -2,7 +2,8 @@
 
 `auditkit.ledger.Ledger` is such a log. Denials and changes are durable before they take effect.
 Allowed reads, and failed log-ins, are handed to a thread that writes them within a second; a crash
-may lose those, and only those. While the log cannot be written, nothing is allowed.
+may lose those, and only those. While the log cannot be written, nothing is allowed; what was
+waiting is kept, and written when it can be.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Recorder:
         self._log: DecisionLog | None = open_log()
         self._opening = threading.Lock()
         self._waiting: queue.SimpleQueue[Mapping[str, Json]] = queue.SimpleQueue()
+        self._unwritten: list[Mapping[str, Json]] = []
         self._stopped = threading.Event()
         self._healthy = True
         self._thread = threading.Thread(target=self._run, name="auditkit-log", daemon=True)
@@ -136,7 +138,7 @@ class Recorder:
             self._drain()
 
     def _drain(self) -> None:
-        batch: list[Mapping[str, Json]] = []
+        batch = self._unwritten
         while len(batch) < _MAX_WAITING:
             try:
                 batch.append(self._waiting.get_nowait())
@@ -145,7 +147,8 @@ class Recorder:
         if not batch:
             return
         try:
-            self.now(READS, {"decisions": batch})
+            self.now(READS, {"decisions": list(batch)})
+            self._unwritten = []
         except LedgerError:
             _logger.exception("reads could not be logged; nothing more is allowed until they can")
 

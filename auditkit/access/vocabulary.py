@@ -22,8 +22,9 @@ Example:
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 VERBS: Final[dict[str, str]] = {
     "model:read": "see a model, its versions, aliases and tags",
@@ -95,6 +96,15 @@ def segment(name: str) -> str:
 def folded(name: str) -> str:
     """A name of an alias or a stage as it is compared: lower case."""
     return name.casefold()
+
+
+def person(user: str) -> str:
+    """A user's name as people are told apart: by four eyes, not by the rules.
+
+    `Ann`, `ann` and `ann` in fullwidth letters are one pair of eyes: some identity providers do
+    not tell them apart, so one person may come in under each of them.
+    """
+    return unicodedata.normalize("NFKC", unquote(user)).strip().casefold()
 
 
 def model_object(name: str, *, kind: str = "models") -> str:

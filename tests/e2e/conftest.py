@@ -19,6 +19,11 @@ cat >> "$(dirname "$0")/alerts.txt"
 DELETER = (
     "p, dex, *, experiments/**, experiment:delete, allow\n"
     "p, dex, *, models/model-*, model:rename, allow\n"
+    # And somebody who may do both halves of what takes two, and is held to four eyes all the same.
+    "g, rio, role:trainer, *\n"
+    "g, rio, role:reviewer, *\n"
+    "g, roy, role:trainer, *\n"
+    "g, roy, role:reviewer, *\n"
 )
 
 

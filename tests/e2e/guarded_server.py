@@ -78,7 +78,9 @@ class Workplace:
             (folder / "access" / name).write_text(text)
         self.seal()
         kept = hash_password(PASSWORD)
-        write_users(folder / "users.json", dict.fromkeys([*USERS, "nobody", "dex"], kept))
+        write_users(
+            folder / "users.json", dict.fromkeys([*USERS, "nobody", "dex", "rio", "roy"], kept)
+        )
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(
             serialization.Encoding.PEM,

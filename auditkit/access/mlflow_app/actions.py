@@ -5,20 +5,21 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from auditkit.access.approvals import APPROVED, DONE, FAILED, REJECTED, REQUESTED, Target
+from auditkit.access.approvals import APPROVED, DONE, FAILED, REJECTED, REQUESTED
 from auditkit.access.control import decide_under
 from auditkit.access.mlflow_app.ask import target_of, text_of
 from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.internals import Stores
 from auditkit.access.mlflow_app.promotions import target_json
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
-from auditkit.access.vocabulary import folded, segment
+from auditkit.access.mlflow_app.stores import Stores
+from auditkit.access.moves import PromotionRequest, Target
+from auditkit.access.vocabulary import folded, person, segment
 from auditkit.canonical import Json
 
 
 def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     """Asks for a move; binds it to the files and the policy as they are."""
-    target = target_of(gate.stores, body)
+    target = target_of(gate.stores, body, admission.domain)
     promotion = gate.promotions.required(admission.access, target)
     if promotion is None:
         raise RefusedError(
@@ -26,18 +27,16 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
             "INVALID_PARAMETER_VALUE",
             f"the {target.kind} {target.name} is not protected: promote without a request",
         )
-    with gate.promotions.lock:
-        gate.promotions.book()
-        facts = gate.promotions.facts(target)
-        number = secrets.token_hex(6)
-        payload: dict[str, Json] = {
-            "id": number,
-            **target_json(target),
-            **facts,
-            "user": segment(admission.caller.user),
-            "policy_digest": str(admission.access.policy_digest),
-        }
-        gate.recorder.now(REQUESTED, payload)
+    facts = gate.promotions.facts(target)
+    number = secrets.token_hex(6)
+    payload: dict[str, Json] = {
+        "id": number,
+        **target_json(target),
+        **facts,
+        "user": segment(admission.caller.user),
+        "policy_digest": str(admission.access.policy_digest),
+    }
+    gate.recorder.now(REQUESTED, payload)
     return {
         "request": number,
         "artifact_digest": facts["artifact_digest"],
@@ -49,35 +48,52 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     """Approves what somebody else has asked for."""
     user = segment(admission.caller.user)
+    number = text_of(body, "request")
     with gate.promotions.lock:
-        request = gate.promotions.book().requests[text_of(body, "request")]
-        promotion = gate.promotions.required(admission.access, request.target)
-        if not request.may_approve(user):
-            raise denied(
-                "it is approved by somebody else than who asked for it or made the version"
-            )
-        if user in request.approvals:
-            raise RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
-        if promotion is None:
-            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "it is not protected any more")
-        obstacle = request.obstacle(
-            promotion.model_copy(update={"approvals": 0}),
-            promoter="",
-            artifact_digest=str(gate.promotions.facts(request.target)["artifact_digest"]),
-            policy_digest=str(admission.access.policy_digest),
-            now=gate.clock(),
-        )
-        if obstacle is not None:
-            raise RefusedError(409, "INVALID_STATE", obstacle)
+        request = gate.promotions.book().requests[number]
+    # Files may be large: they are read before the lock is taken.
+    facts = gate.promotions.facts(request.target)
+    with gate.promotions.lock:
+        gate.promotions.book()
+        _refuse_approval(gate, admission, request, facts)
         gate.recorder.now(APPROVED, {"request": request.id, "user": user})
-        request = gate.promotions.book().requests[request.id]
+        gate.promotions.book()
+        if user not in request.approvals:
+            raise RefusedError(
+                409, "INVALID_STATE", "it was answered, or its files written to, meanwhile"
+            )
         return {"request": request.id, "approvals": sorted(request.approvals)}
 
 
+def _refuse_approval(
+    gate: Gate, admission: Admission, request: PromotionRequest, facts: dict[str, Any]
+) -> None:
+    """Raises if an approval by the caller would not count, or could not be used."""
+    user = segment(admission.caller.user)
+    promotion = gate.promotions.required(admission.access, request.target)
+    if not request.may_approve(user) or person(user) in {person(u) for u in facts["made_by"]}:
+        raise denied("it is approved by somebody else than who asked for it or made the version")
+    if user in request.approvals:
+        raise RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
+    if promotion is None:
+        raise RefusedError(400, "INVALID_PARAMETER_VALUE", "it is not protected any more")
+    obstacle = request.obstacle(
+        promotion.model_copy(update={"approvals": 0}),
+        promoter="",
+        artifact_digest=str(facts["artifact_digest"]),
+        policy_digest=str(admission.access.policy_digest),
+        now=gate.clock(),
+    )
+    if obstacle is not None:
+        raise RefusedError(409, "INVALID_STATE", obstacle)
+
+
 def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Rejects a request for good."""
+    """Rejects a request for good, unless it was answered or used before."""
     with gate.promotions.lock:
         request = gate.promotions.book().requests[text_of(body, "request")]
+        if request.claimed_by or request.rejected_by:
+            raise RefusedError(409, "INVALID_STATE", f"it is {request.state()} already")
         gate.recorder.now(
             REJECTED,
             {
@@ -96,20 +112,23 @@ def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
         gate.stores.set_alias(target.model, text_of(body, "alias"), target.version)
         return target_json(target)
     # Archived and None are stages too, and no promotion.
-    target = target or target_of(gate.stores, body)
+    target = target or target_of(gate.stores, body, admission.domain)
     gate.stores.set_stage(target.model, target.name, target.version)
     return target_json(target)
 
 
 def rollback(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     """Moves an alias or a stage back to the version before, if its files are the same."""
-    place = target_of(gate.stores, body)
+    place = target_of(gate.stores, body, admission.domain)
     promotions = gate.promotions
     with promotions.lock:
-        before = promotions.book().before(place.model, place.kind, place.name)
-        if before is None:
-            raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "it pointed to nothing before")
-        facts = promotions.facts(before.target)
+        before = promotions.book().before(place.model, place.kind, place.name, domain=place.domain)
+    if before is None:
+        raise RefusedError(
+            404, "RESOURCE_DOES_NOT_EXIST", f"{place.name} pointed to no other version before"
+        )
+    facts = promotions.facts(before.target)
+    with promotions.lock:
         if facts["artifact_digest"] != before.artifact_digest:
             raise RefusedError(
                 409, "INVALID_STATE", "the files of the version before have changed since"
@@ -141,7 +160,7 @@ def _move(stores: Stores, target: Target) -> None:
     stores.set_alias(target.model, spelt, target.version)
 
 
-def history(gate: Gate, _: Admission, __: dict[str, Any]) -> Json:
+def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
     """Requests, moves, and emergencies that nobody has reviewed."""
     from flask import request
 
@@ -157,7 +176,7 @@ def history(gate: Gate, _: Admission, __: dict[str, Any]) -> Json:
                 "artifact_digest": m.artifact_digest,
             }
             for m in book.moves
-            if model in ("", m.target.model)
+            if model in ("", m.target.model) and m.target.domain == admission.domain
         ]
         requests: list[Json] = [
             {
@@ -170,12 +189,19 @@ def history(gate: Gate, _: Admission, __: dict[str, Any]) -> Json:
                 "artifact_digest": r.artifact_digest,
             }
             for r in book.requests.values()
-            if model in ("", r.target.model)
+            if model in ("", r.target.model) and r.target.domain == admission.domain
         ]
         unreviewed: list[Json] = [
-            {"id": e.id, "user": e.user, "object": e.object, "ticket": e.ticket}
+            {
+                "id": e.id,
+                "user": e.user,
+                "object": e.object,
+                "ticket": e.ticket,
+                "review_by": e.review_by.isoformat(),
+                "overdue": gate.clock() > e.review_by,
+            }
             for e in book.emergencies.values()
-            if not e.reviewed_by
+            if not e.reviewed_by and e.domain == admission.domain
         ]
     return {"moves": moves, "requests": requests, "breakglass_unreviewed": unreviewed}
 

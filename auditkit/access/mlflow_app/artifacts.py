@@ -23,7 +23,17 @@ def artifact_needs(verb: str, path: str) -> tuple[Need, ...]:
         verb: "artifact:read", "artifact:write" or "artifact:delete".
         path: Relative to the artifact root, normalised.
     """
-    needs = [Need(verb, path_object("artifacts", path))]
+    return (Need(verb, path_object("artifacts", path)), *dataset_needs(verb, path))
+
+
+def dataset_needs(verb: str, path: str) -> tuple[Need, ...]:
+    """What it takes besides, where a dataset lies in the path.
+
+    Args:
+        verb: As in `artifact_needs`.
+        path: As in `artifact_needs`.
+    """
+    needs = []
     parts = path.split("/")
     for position, part in enumerate(parts[:-1]):
         if part in DATASET_FOLDERS:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from auditkit.access.approvals import Target
 from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.internals import Stores
 from auditkit.access.mlflow_app.refusals import RefusedError
-from auditkit.access.vocabulary import folded
+from auditkit.access.mlflow_app.stores import Stores
+from auditkit.access.moves import Target
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded
 from auditkit.errors import InputError
 
 _MAX_TEXT: Final = 500
+_NUMBERS: Final = frozenset({"version", "experiment_id", "experiment_ids"})
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Ask:
         query: Query parameters; of one that came twice the first, as the handlers read them.
         stores: What the server knows.
         types: Protocol buffers that the endpoint's handler reads.
+        domain: The workspace.
     """
 
     endpoint: str
@@ -35,6 +37,7 @@ class Ask:
     query: Mapping[str, str]
     stores: Stores
     types: list[type]
+    domain: str = DEFAULT_DOMAIN
     _message: Any = field(default=None, repr=False)
 
     @property
@@ -54,15 +57,38 @@ class Ask:
     def field(self, name: str) -> str:
         """A field of the message as text; empty if it is not set.
 
-        A field that is in the message and in the route is the route's.
+        A field that is in the message and in the route is the route's. A number is written in one
+        way only: stores take `01` and `+1` for 1, and a rule or an approval would not.
+
+        Raises:
+            RefusedError: If a version or an experiment is a number in another spelling.
         """
         if name in self.path_values:
             return self.path_values[name]
-        return str(getattr(self.message, name, ""))
+        value = str(getattr(self.message, name, ""))
+        return plain_number(value) if name in _NUMBERS else value
 
     def fields(self, name: str) -> list[str]:
-        """A repeated field of the message as text."""
-        return [str(value) for value in getattr(self.message, name, ())]
+        """A field of the message as a list of texts: one that is repeated, or a single one."""
+        found = getattr(self.message, name, "")
+        values = [found] if isinstance(found, str) else list(found)
+        texts = [str(value) for value in values]
+        return [plain_number(text) for text in texts] if name in _NUMBERS else texts
+
+
+def plain_number(text: str) -> str:
+    """A number as it is written plainly; what is no number at all is left to its handler.
+
+    Raises:
+        RefusedError: If it is a number in another spelling, as `01` or `1_0`.
+    """
+    try:
+        number = str(int(text))
+    except ValueError:
+        return text
+    if number != text:
+        raise RefusedError(400, "INVALID_PARAMETER_VALUE", f"write the number as {number}")
+    return text
 
 
 def text_of(body: Mapping[str, Any], name: str) -> str:
@@ -79,8 +105,13 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
     return value.strip()
 
 
-def target_of(stores: Stores, body: Mapping[str, Any]) -> Target:
+def target_of(stores: Stores, body: Mapping[str, Any], domain: str) -> Target:
     """The version and the alias or stage that a request to an added route names.
+
+    Args:
+        stores: What the server knows.
+        body: The request's.
+        domain: The workspace.
 
     Raises:
         RefusedError: If it names none.
@@ -88,7 +119,8 @@ def target_of(stores: Stores, body: Mapping[str, Any]) -> Target:
     kind = "stage" if "stage" in body else "alias"
     return Target(
         model=stores.model_name(text_of(body, "model")),
-        version=text_of(body, "version") if "version" in body else "",
+        version=plain_number(text_of(body, "version")) if "version" in body else "",
         kind=kind,
         name=folded(text_of(body, kind)),
+        domain=domain,
     )

@@ -15,10 +15,10 @@ from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
 from auditkit.access.mlflow_app.broker import add_datasets
 from auditkit.access.mlflow_app.flask_hooks import guard
 from auditkit.access.mlflow_app.gate import Gate
-from auditkit.access.mlflow_app.internals import Stores
 from auditkit.access.mlflow_app.native import NativeGate
 from auditkit.access.mlflow_app.routes import add_routes
 from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
+from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.snapshot import refuse_superseded_casbin
 from auditkit.access.source import PolicyInForce
 from auditkit.access.sql import SqlPolicyStore

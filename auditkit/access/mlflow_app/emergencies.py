@@ -12,7 +12,7 @@ from auditkit.access.mlflow_app.ask import target_of, text_of
 from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.promotions import target_object
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
-from auditkit.access.vocabulary import segment
+from auditkit.access.vocabulary import person, segment
 from auditkit.canonical import Json
 
 _ALERT_SECONDS: Final = 10
@@ -33,11 +33,12 @@ def break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: s
     payload: dict[str, Json] = {
         "id": secrets.token_hex(6),
         "user": segment(admission.caller.user),
-        "object": target_object(target_of(gate.stores, body)),
+        "object": target_object(target_of(gate.stores, body, admission.domain)),
         "reason": text_of(body, "reason"),
         "ticket": text_of(body, "ticket"),
         "valid_minutes": settings.valid_minutes,
         "review_hours": settings.review_hours,
+        "domain": admission.domain,
     }
     gate.recorder.now(BROKEN, payload)
     told = _tell(alert, payload) if alert else False
@@ -65,9 +66,9 @@ def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -
     user = segment(admission.caller.user)
     with gate.promotions.lock:
         emergency = gate.promotions.book().emergencies.get(text_of(body, "id"))
-        if emergency is None:
+        if emergency is None or emergency.domain != admission.domain:
             raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such break-glass")
-        if emergency.user == user:
+        if person(emergency.user) == person(user):
             raise denied("it is reviewed by somebody else")
         gate.recorder.now(
             REVIEWED, {"id": emergency.id, "user": user, "findings": text_of(body, "findings")}

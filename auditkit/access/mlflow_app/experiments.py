@@ -9,7 +9,7 @@ from typing import Final
 
 from auditkit.access.mlflow_app.artifacts import artifact_needs
 from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.internals import safe_path
+from auditkit.access.mlflow_app.internals import is_ours, safe_path
 from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.vocabulary import path_object
 
@@ -23,17 +23,10 @@ def experiment_object(experiment_id: str) -> str:
 
 def _experiments(ask: Ask) -> list[str]:
     """Every experiment that a request names, directly or through a run or a logged model."""
-    found = []
-    message = ask.message
-    for name in ("experiment_id", "experiment_ids"):
-        value = getattr(message, name, "")
-        found += [str(value)] if isinstance(value, str) else [str(v) for v in value]
-    runs = []
-    for name in ("run_id", "run_uuid", "run_ids"):
-        value = getattr(message, name, "")
-        runs += [str(value)] if isinstance(value, str) else [str(v) for v in value]
+    found = [e for name in ("experiment_id", "experiment_ids") for e in ask.fields(name)]
+    runs = [run for name in ("run_id", "run_uuid", "run_ids") for run in ask.fields(name)]
     found += [ask.stores.experiment_of_run(run) for run in dict.fromkeys(runs) if run]
-    model_id = ask.path_values.get("model_id") or str(getattr(message, "model_id", "") or "")
+    model_id = ask.field("model_id")
     if model_id:
         found.append(ask.stores.experiment_of_model(model_id))
     return [experiment for experiment in dict.fromkeys(found) if experiment]
@@ -48,6 +41,28 @@ def _by_experiment(verb: str, *, mutates: bool) -> Planner:
         return Plan(needs=tuple(needs), mutates=mutates)
 
     return plan
+
+
+def _made_in(ask: Ask) -> Plan:
+    """Made in an experiment; in MLflow's default one, if none is named."""
+    experiment = ask.field("experiment_id") or "0"
+    return Plan(needs=(Need("experiment:edit", experiment_object(experiment)),), mutates=True)
+
+
+def _create_experiment(ask: Ask) -> Plan:
+    """An experiment at a place of one's choosing is a right to write to that place."""
+    needs, place = [Need("experiment:edit", "experiments")], ask.field("artifact_location")
+    if not place:
+        return Plan(needs=tuple(needs), mutates=True)
+    path = ask.stores.relative(place)
+    needs += artifact_needs("artifact:write", path)
+    elsewhere = not is_ours(place)
+    return Plan(
+        needs=tuple(needs),
+        mutates=True,
+        writes=(path,),
+        refusal="an experiment's files do not lie on another server" if elsewhere else "",
+    )
 
 
 def _deletion(root: Callable[[Ask], str]) -> Planner:
@@ -145,12 +160,10 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_get_experiment_by_name": _by_name,
     **_planners(
         _by_experiment("experiment:edit", mutates=True),
-        "_create_experiment",
         "_update_experiment",
         "_restore_experiment",
         "_set_experiment_tag",
         "_delete_experiment_tag",
-        "_create_run",
         "_update_run",
         "_restore_run",
         "_log_batch",
@@ -161,12 +174,14 @@ PLANNERS: Final[Mapping[str, Planner]] = {
         "_log_param",
         "_set_tag",
         "_delete_tag",
-        "_create_logged_model",
         "_finalize_logged_model",
         "_set_logged_model_tags",
         "_delete_logged_model_tag",
         "_log_logged_model_params",
     ),
+    "_create_experiment": _create_experiment,
+    "_create_run": _made_in,
+    "_create_logged_model": _made_in,
     "serve_create_promptlab_run": lambda _: Plan(
         needs=(Need("experiment:edit", "experiments", whole=True),), mutates=True
     ),

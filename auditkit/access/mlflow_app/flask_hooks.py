@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from auditkit.access.approvals import WRITE_LASTS
 from auditkit.access.authentication import Authenticator, Caller, Credentials
 from auditkit.access.mlflow_app import internals
 from auditkit.access.mlflow_app.ask import Ask
@@ -123,6 +125,7 @@ def _admit(
     from flask import request
 
     method = "GET" if request.method == "HEAD" else request.method
+    domain = internals.workspace()
     ask = Ask(
         endpoint=endpoint,
         method=method,
@@ -130,21 +133,50 @@ def _admit(
         query=request.args.to_dict(),
         stores=gate.stores,
         types=types.get(endpoint, []),
+        domain=domain,
     )
     planner = planners.get(endpoint)
     try:
         plan = planner(ask) if planner is not None else Plan(needs=())
-        domain = internals.workspace()
-    except RefusedError:
-        raise
     except Exception as error:
-        raise unplanned(error) from error
-    return gate.admit(caller, plan, endpoint=endpoint, domain=domain, method=request.method)
+        raise gate.refuse_unjudged(
+            caller, unplanned(error), endpoint=endpoint, domain=domain, method=request.method
+        ) from error
+    admission = gate.admit(caller, plan, endpoint=endpoint, domain=domain, method=request.method)
+    if plan.writes:
+        request.environ["wsgi.input"] = _Timed(request.environ["wsgi.input"])
+    return admission
+
+
+class _Timed:
+    """A body that ends after `WRITE_LASTS`: whoever writes slower has not written."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._ends = time.monotonic() + WRITE_LASTS.total_seconds()
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads as the stream does, in time."""
+        found: bytes = self._stream.read(size)
+        return self._in_time(found)
+
+    def readline(self, size: int = -1) -> bytes:
+        """Reads a line as the stream does, in time."""
+        found: bytes = self._stream.readline(size)
+        return self._in_time(found)
+
+    def _in_time(self, found: bytes) -> bytes:
+        from werkzeug.exceptions import RequestTimeout
+
+        if time.monotonic() > self._ends:
+            raise RequestTimeout
+        return found
 
 
 def _shown(request: Any) -> Credentials:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Credentials(headers, request.remote_addr or "")
+    forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
+    return Credentials(headers, request.remote_addr or "", forwarded)
 
 
 def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:

@@ -12,22 +12,19 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from auditkit.access.approvals import FAILED, POLICY, RUN_MADE, VERSION_MADE
+from auditkit.access.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.authentication import Caller
 from auditkit.access.control import AccessControl, Decision, decide_under
-from auditkit.access.log import Recorder
-from auditkit.access.mlflow_app.internals import Stores
+from auditkit.access.log import READS, Recorder
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.promotions import Entries, Promotions
 from auditkit.access.mlflow_app.refusals import RefusedError, denied, unavailable, unlogged
+from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.source import PolicyInForce
 from auditkit.access.vocabulary import model_object, segment
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
-
-DECISION: Final = "access.decision"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +91,9 @@ class Gate:
         refusal = self._refusal(access, user, plan, decisions)
         then: Entries = ()
         claim = ""
-        if refusal is None and (plan.promotes or plan.demotes or plan.brings or plan.writes):
+        if refusal is None and plan.is_held:
             try:
-                then, claim = self.promotions.hold(user, access, plan)
+                then, claim = self.promotions.hold(user, access, plan, domain)
             except RefusedError as error:
                 refusal = error
             except LedgerError as error:
@@ -123,6 +120,8 @@ class Gate:
                 for d in decisions
             ],
         }
+        if plan.writes:
+            entry["writes"] = list(plan.writes)
         try:
             if refusal or plan.mutates:
                 self.recorder.now(DECISION, entry)
@@ -132,6 +131,9 @@ class Gate:
             raise unlogged() from error
         if refusal is not None:
             raise refusal
+        # An approval in another worker may have come between: of the two, the later is refused.
+        if plan.writes:
+            self._refuse_overtaken(access, plan, domain, number)
         return Admission(
             id=number,
             caller=caller,
@@ -160,7 +162,7 @@ class Gate:
                     self.recorder.now(kind, payload)
                 if made is not None:
                     kind = VERSION_MADE if "version" in made else RUN_MADE
-                    self.recorder.now(kind, {**made, "user": user})
+                    self.recorder.now(kind, {**made, "user": user, "domain": admission.domain})
             elif admission.claim:
                 self.recorder.now(FAILED, {"claim": admission.claim, "status": status})
             if admission.plan.mutates:
@@ -168,7 +170,32 @@ class Gate:
         except LedgerError as error:
             raise unlogged() from error
 
-    def failed_login(self, endpoint: str) -> None:
+    def refuse_unjudged(
+        self, caller: Caller, error: RefusedError, *, endpoint: str, domain: str, method: str
+    ) -> RefusedError:
+        """Logs the refusal of a request of which it cannot be told what it would do.
+
+        Returns:
+            What to raise: the refusal, or that it could not be logged.
+        """
+        entry: dict[str, Json] = {
+            "request": secrets.token_hex(8),
+            "time": self.clock().isoformat(),
+            "user": segment(caller.user),
+            "authenticated": caller.method,
+            "endpoint": endpoint,
+            "method": method,
+            "domain": domain,
+            "allowed": False,
+            "reason": error.message,
+        }
+        try:
+            self.recorder.now(DECISION, entry)
+        except LedgerError:
+            return unlogged()
+        return error
+
+    def failed_login(self, endpoint: str, reason: str = "nobody was named") -> None:
         """Logs a request without a user, within a second: floods of them are not durable."""
         try:
             self.recorder.soon(
@@ -177,7 +204,7 @@ class Gate:
                     "user": "",
                     "endpoint": endpoint,
                     "allowed": False,
-                    "reason": "nobody was named",
+                    "reason": reason,
                 }
             )
         except LedgerError as error:
@@ -251,6 +278,20 @@ class Gate:
                 self.recorder.now(POLICY, {**payload, **seal.to_json()})
             self.promotions.settle()
             return access
+
+    def _refuse_overtaken(
+        self, access: AccessControl, plan: Plan, domain: str, number: str
+    ) -> None:
+        """Takes a write back, before its first byte, if its files were approved meanwhile."""
+        try:
+            try:
+                self.promotions.refuse_pinned(access, plan, domain)
+            except RefusedError as error:
+                outcome: dict[str, Json] = {"outcome_of": number, "status": error.status}
+                self.recorder.now(READS, {"decisions": [outcome]})
+                raise
+        except LedgerError as error:
+            raise unlogged() from error
 
     def _refusal(
         self, access: AccessControl, user: str, plan: Plan, decisions: list[Decision]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import unquote
 
-from auditkit.access.approvals import Target
-from auditkit.access.mlflow_app.artifacts import artifact_needs
+from auditkit.access.mlflow_app import internals
+from auditkit.access.mlflow_app.artifacts import artifact_needs, dataset_needs
 from auditkit.access.mlflow_app.ask import Ask
+from auditkit.access.mlflow_app.internals import safe_path
 from auditkit.access.mlflow_app.plan import Need, Plan
+from auditkit.access.moves import Target
 from auditkit.access.vocabulary import (
     alias_object,
     folded,
@@ -37,7 +38,9 @@ def promotion_of_alias(ask: Ask, name: str, alias: str, version: str) -> Plan:
     return Plan(
         needs=(Need("model:promote", alias_object(name, alias)),),
         mutates=True,
-        promotes=Target(model=name, version=version, kind="alias", name=folded(alias)),
+        promotes=Target(
+            model=name, version=version, kind="alias", name=folded(alias), domain=ask.domain
+        ),
     )
 
 
@@ -58,7 +61,7 @@ def _delete_alias(ask: Ask) -> Plan:
     return Plan(
         needs=(Need("model:demote", alias_object(name, alias)),),
         mutates=True,
-        demotes=(_points_nowhere(name, alias),),
+        demotes=(_points_nowhere(ask, name, alias),),
     )
 
 
@@ -78,13 +81,19 @@ def promotion_to_stage(ask: Ask, name: str, version: str, stage: str, *, archive
         needs.append(Need("model:archive", model_object(name)))
     else:
         needs.append(Need("model:promote", stage_object(name, stage)))
-        promotes = Target(model=name, version=version, kind="stage", name=folded(stage))
+        promotes = Target(
+            model=name, version=version, kind="stage", name=folded(stage), domain=ask.domain
+        )
     now = str(ask.stores.version(name, version).current_stage)
+    demotes: tuple[Target, ...] = ()
     if folded(now) not in (*_STAGES, folded(stage)):
         needs.append(Need("model:demote", stage_object(name, now)))
+        demotes = (
+            Target(model=name, version=version, kind="stage", name=folded(now), domain=ask.domain),
+        )
     if archives:
         needs.append(Need("model:archive", model_object(name)))
-    return Plan(needs=tuple(needs), mutates=True, promotes=promotes)
+    return Plan(needs=tuple(needs), mutates=True, promotes=promotes, demotes=demotes)
 
 
 def _transition(ask: Ask) -> Plan:
@@ -105,22 +114,25 @@ def _create_model(ask: Ask) -> Plan:
 def _create_version(ask: Ask) -> Plan:
     name, source = ask.stores.model_name(ask.field("name")), ask.field("source")
     needs = [Need("model:register", model_object(name)), *_tags(name, ask)]
-    if source.startswith("models:"):
-        # Copying a version is reading its source, in whatever environment that lies.
-        where = unquote(source.partition(":")[2]).strip("/")
-        copied = re.split(r"[/@]", where)[0]
-        if copied and "/" not in where and copied.startswith("m-"):
-            root = ask.stores.model_root(copied)
-            needs += artifact_needs("artifact:read", root)
+    # Making a version of files is reading them, in whatever environment they lie.
+    if internals.is_models_uri(source):
+        model_id, copied = internals.copied_model(source)
+        if model_id:
+            needs += artifact_needs("artifact:read", ask.stores.model_root(model_id))
         else:
             needs.append(Need("model:download", model_object(ask.stores.model_name(copied))))
-    elif source.startswith(("mlflow-artifacts:", "http:", "https:")):
+    elif source not in internals.PROMPT_SOURCES:
         needs += artifact_needs("artifact:read", ask.stores.relative(source))
     run_id = ask.field("run_id")
     if run_id:
         experiment = ask.stores.experiment_of_run(run_id)
         needs.append(Need("experiment:read", path_object("experiments", experiment)))
-    return Plan(needs=tuple(needs), mutates=True)
+    elsewhere = not internals.is_ours(source)
+    return Plan(
+        needs=tuple(needs),
+        mutates=True,
+        refusal="a version's files do not lie on another server" if elsewhere else "",
+    )
 
 
 def _tags(name: str, ask: Ask) -> list[Need]:
@@ -132,7 +144,7 @@ def _tag(ask: Ask) -> Plan:
     name, key = ask.stores.model_name(ask.field("name")), ask.field("key")
     # A prompt's text is a tag; a tag that holds what was approved is not written any more.
     writes: tuple[str, ...] = ()
-    if key.startswith("mlflow.prompt"):
+    if key.startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
     return Plan(needs=(Need("model:tag", tag_object(name, key)),), mutates=True, writes=writes)
@@ -148,36 +160,36 @@ def _rename(ask: Ask) -> Plan:
     needs += [Need("model:promote", alias_object(new, alias)) for alias in aliases]
     needs += [Need("model:promote", stage_object(new, stage)) for stage in stages]
     brought = tuple(
-        Target(model=new, version="", kind=kind, name=folded(name))
+        Target(model=new, version="", kind=kind, name=folded(name), domain=ask.domain)
         for kind, names in (("alias", aliases), ("stage", stages))
         for name in names
     )
-    return Plan(needs=tuple(needs), mutates=True, brings=brought)
+    return Plan(needs=tuple(needs), mutates=True, brings=brought, renames=(old, new))
 
 
 def _delete_version(ask: Ask) -> Plan:
     name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
-    return _deletion(name, ask.stores.aliases(name, version))
+    return _deletion(ask, name, ask.stores.aliases(name, version))
 
 
 def _delete_model(ask: Ask) -> Plan:
     name = ask.stores.model_name(ask.field("name"))
-    return _deletion(name, ask.stores.aliases(name))
+    return _deletion(ask, name, ask.stores.aliases(name))
 
 
-def _deletion(name: str, aliases: list[str]) -> Plan:
+def _deletion(ask: Ask, name: str, aliases: list[str]) -> Plan:
     """Deleting what an alias points to takes the alias away too."""
     needs = [Need("model:delete", model_object(name))]
     needs += [Need("model:demote", alias_object(name, alias)) for alias in aliases]
     return Plan(
         needs=tuple(needs),
         mutates=True,
-        demotes=tuple(_points_nowhere(name, alias) for alias in aliases),
+        demotes=tuple(_points_nowhere(ask, name, alias) for alias in aliases),
     )
 
 
-def _points_nowhere(name: str, alias: str) -> Target:
-    return Target(model=name, version="", kind="alias", name=folded(alias))
+def _points_nowhere(ask: Ask, name: str, alias: str) -> Target:
+    return Target(model=name, version="", kind="alias", name=folded(alias), domain=ask.domain)
 
 
 def _search(kind: str) -> Callable[[Ask], Plan]:
@@ -185,8 +197,12 @@ def _search(kind: str) -> Callable[[Ask], Plan]:
 
 
 def _version_artifact(ask: Ask) -> Plan:
-    name = ask.stores.model_name(ask.query.get("name", ""))
-    return Plan(needs=(Need("model:download", model_object(name)),))
+    name, version = ask.stores.model_name(ask.query.get("name", "")), ask.query.get("version", "")
+    needs = [Need("model:download", model_object(name))]
+    # A dataset that was registered as a model stays a dataset.
+    path = f"{ask.stores.version_source(name, version)}/{safe_path(ask.query.get('path', ''))}"
+    needs += dataset_needs("artifact:read", path)
+    return Plan(needs=tuple(needs))
 
 
 PLANNERS: Final[Mapping[str, Callable[[Ask], Plan]]] = {

@@ -8,9 +8,11 @@ with another method than its own is Flask's, as it is for the server. Websockets
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
+from auditkit.access.approvals import WRITE_LASTS
 from auditkit.access.authentication import (
     Authenticator,
     Caller,
@@ -28,7 +30,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+_MAX_BODY_BYTES: Final = 1024 * 1024
 # Routes whose object is named in the body.
 _NAMED_IN_BODY: Final = ("create_mcp_server", "create_skill")
 
@@ -59,28 +61,51 @@ class NativeGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # WSGI takes X_Forwarded_User for X-Forwarded-User; a proxy that sets the one may let the
+        # other through.
+        scope = {**scope, "headers": [h for h in scope["headers"] if b"_" not in h[0]]}
         matched = self._match(scope)
         if matched is None or matched[0] in PUBLIC:
             await self._app(scope, receive, send)
             return
         name, values = matched
         try:
+            caller = await _in_thread(self._identify, scope, name)
             receive, body = await _body(name, receive)
-            admission = await _in_thread(self._admit, scope, NativeAsk(name, values, body))
+            admission = await _in_thread(self._admit, scope, caller, NativeAsk(name, values, body))
         except RefusedError as error:
             await _answer(send, error)
             return
-        status = 500
+        if admission.plan.writes:
+            receive = _timed(receive)
+        await self._serve(admission, scope, receive, send)
+
+    async def _serve(
+        self, admission: Admission, scope: Message, receive: Receive, send: Send
+    ) -> None:
+        """Serves an admitted request; how it ended is handed to the log before its answer goes."""
+        ended = refused = False
 
         async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = int(message["status"])
-            await send(message)
+            nonlocal ended, refused
+            if message["type"] == "http.response.start" and not ended:
+                ended = True
+                try:
+                    await self._finish(admission, int(message["status"]))
+                except RefusedError as error:
+                    refused = True
+                    await _answer(send, error)
+            if not refused:
+                await send(message)
 
         try:
             await self._app(scope, receive, watch)
         finally:
+            if not ended:
+                await self._finish(admission, 500)
+
+    async def _finish(self, admission: Admission, status: int) -> None:
+        if admission.plan.mutates:
             await _in_thread(self._gate.finish, admission, status)
 
     def _match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
@@ -93,23 +118,25 @@ class NativeGate:
                 return str(getattr(route.endpoint, "__name__", "?")), values
         return None
 
-    def _admit(self, scope: Message, ask: NativeAsk) -> Admission:
-        headers = _headers(scope)
+    def _identify(self, scope: Message, endpoint: str) -> Caller:
         peer = scope.get("client")
-        caller = identify(
-            self._gate, self._ways, Credentials(headers, peer[0] if peer else ""), ask.endpoint
-        )
+        forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
+        shown = Credentials(_headers(scope), peer[0] if peer else "", ",".join(forwarded))
+        return identify(self._gate, self._ways, shown, endpoint)
+
+    def _admit(self, scope: Message, caller: Caller, ask: NativeAsk) -> Admission:
+        request = {"endpoint": f"native:{ask.endpoint}", "method": str(scope["method"])}
+        domain = ""
         try:
+            header = _headers(scope).get("x-mlflow-workspace")
+            domain = internals.workspace_of(header, str(scope["path"]))
             planner = ENDPOINTS.get(ask.endpoint)
             plan = planner(ask) if planner is not None else Plan(needs=())
-            domain = internals.set_workspace(headers.get("x-mlflow-workspace"), str(scope["path"]))
-        except RefusedError:
-            raise
         except Exception as error:
-            raise unplanned(error) from error
-        return self._gate.admit(
-            caller, plan, endpoint=f"native:{ask.endpoint}", domain=domain, method=scope["method"]
-        )
+            raise self._gate.refuse_unjudged(
+                caller, unplanned(error), domain=domain, **request
+            ) from error
+        return self._gate.admit(caller, plan, domain=domain, **request)
 
 
 def identify(
@@ -123,6 +150,7 @@ def identify(
     try:
         caller = authenticate(ways, shown)
     except TooManyFailuresError as error:
+        gate.failed_login(endpoint, "too many wrong passwords")
         raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", error.message) from error
     except Exception as error:
         raise RefusedError(
@@ -136,6 +164,8 @@ def identify(
 
 def unplanned(error: Exception) -> RefusedError:
     """A request whose object cannot be told: as MLflow answers it, or a refusal."""
+    if isinstance(error, RefusedError):
+        return error
     if internals.is_mlflow_error(error):
         mlflow_error: Any = error
         return RefusedError(
@@ -162,11 +192,11 @@ async def _body(name: str, receive: Receive) -> tuple[Receive, dict[str, Any]]:
     """The body's JSON object, where the object is named in it, and a `receive` that replays it."""
     if not (name.startswith("set_") or name in _NAMED_IN_BODY):
         return receive, {}
-    messages, data, more = [], b"", True
+    messages, data, more = [], bytearray(), True
     while more:
         message = await receive()
         messages.append(message)
-        data += message.get("body", b"")
+        data.extend(message.get("body", b""))
         more = bool(message.get("more_body", False))
         if len(data) > _MAX_BODY_BYTES:
             raise RefusedError(413, "INVALID_PARAMETER_VALUE", "the body is too large")
@@ -181,6 +211,17 @@ async def _body(name: str, receive: Receive) -> tuple[Receive, dict[str, Any]]:
         return message if message is not None else await receive()
 
     return replay, found if isinstance(found, dict) else {}
+
+
+def _timed(receive: Receive) -> Receive:
+    """A body that ends after `WRITE_LASTS`: whoever writes slower has not written."""
+    ends = time.monotonic() + WRITE_LASTS.total_seconds()
+
+    async def in_time() -> Message:
+        message = await receive()
+        return message if time.monotonic() <= ends else {"type": "http.disconnect"}
+
+    return in_time
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditkit.access.approvals import Target
+from auditkit.access.moves import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Plan:
         demotes: Aliases or stages that would point nowhere afterwards.
         brings: Aliases or stages that a rename would bring to the new name; none of them may be
             protected there.
+        renames: A model's old name and its new one; None: it renames nothing.
         writes: Paths below the artifact root that it would write or delete.
         refusal: Why it is refused whatever the policy says; empty: it is not.
         only: What to keep of a list, "registered_models" or "model_versions"; empty: everything.
@@ -42,6 +43,13 @@ class Plan:
     promotes: Target | None = None
     demotes: tuple[Target, ...] = ()
     brings: tuple[Target, ...] = ()
+    renames: tuple[str, str] | None = None
     writes: tuple[str, ...] = ()
     refusal: str = ""
     only: str = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a rule that allows it may not be enough."""
+        touched = (self.promotes, self.renames)
+        return bool(self.demotes or self.brings or self.writes or touched != (None, None))

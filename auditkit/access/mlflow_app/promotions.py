@@ -12,23 +12,31 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.approvals import CLAIMED, DEMOTED, DONE, FAILED, Book, Target
+from auditkit.access.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, Book
 from auditkit.access.control import AccessControl
 from auditkit.access.log import Recorder
-from auditkit.access.mlflow_app.internals import Stores
+from auditkit.access.mlflow_app.internals import in_workspace
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
+from auditkit.access.mlflow_app.stores import Stores
+from auditkit.access.moves import Target, overlap
 from auditkit.access.settings import Promotion
 from auditkit.access.verdicts import missing_evidence
 from auditkit.access.vocabulary import alias_object, folded, segment, stage_object
 from auditkit.canonical import Json
+from auditkit.errors import InputError, LedgerError
 
 # No request takes so long from its claim to its effect.
 _MOVE_SECONDS: Final = timedelta(seconds=60)
+# How often, and how long apart, it is looked whether a write has ended.
+_WRITE_CHECKS: Final = 10
+_WRITE_PAUSE_SECONDS: Final = 0.2
 
 Entries = tuple[tuple[str, dict[str, Json]], ...]
 
@@ -53,7 +61,7 @@ class Promotions:
         self.stores = stores
         self.clock = clock
         self._book = Book()
-        self._adopted: set[str] | None = None
+        self._adopted: dict[tuple[str, str], set[str]] = {}
 
     @property
     def policy(self) -> str:
@@ -73,33 +81,48 @@ class Promotions:
         """What an approval of a move is bound to, as it is now.
 
         Raises:
-            RefusedError: If there is no such version, or its files cannot be read.
+            RefusedError: If there is no such version, its files cannot be read, or somebody writes
+                to them.
+            LedgerError: If the log cannot be read.
         """
         try:
-            version = self.stores.version(target.model, target.version)
-            run = str(version.run_id or "")
-            made_by = {
-                self._book.creators.get((target.model, target.version), ""),
-                self._book.run_owners.get(run, ""),
-                segment(self.stores.run_owner(run)) if run else "",
-            } - {"", "%empty"}
+            runs, versions = self.stores.lineage(target.model, target.version)
+            with self.lock:
+                book = self.book()
+                made_by = {
+                    user
+                    for model, version in versions
+                    for user in book.creators(replace(target, model=model, version=version))
+                }
+                made_by |= {book.run_owners.get(run, "") for run in runs}
+            made_by |= {segment(self.stores.run_owner(run)) for run in runs}
+            made_by -= {"", "%empty"}
+            source = self.stores.version_source(target.model, target.version)
+            self._wait_for_writes(source)
             return {
                 "artifact_digest": str(self.stores.version_digest(target.model, target.version)),
-                "source": self.stores.version_source(target.model, target.version),
+                "source": source,
                 "made_by": sorted(made_by),
             }
+        except (LedgerError, RefusedError):
+            raise
+        except InputError as error:
+            raise RefusedError(409, "INVALID_STATE", error.message.rstrip(".")) from error
         except Exception as error:
             raise RefusedError(
                 404, "RESOURCE_DOES_NOT_EXIST", "the version or its files cannot be found"
             ) from error
 
-    def hold(self, user: str, access: AccessControl, plan: Plan) -> tuple[Entries, str]:
+    def hold(
+        self, user: str, access: AccessControl, plan: Plan, domain: str
+    ) -> tuple[Entries, str]:
         """Holds a request that the rules allow to what else it takes.
 
         Args:
             user: Who asks.
             access: The policy it is judged by.
             plan: What it would do.
+            domain: The workspace.
 
         Returns:
             What to log when it has succeeded, and the claim that it began; empty: none.
@@ -108,6 +131,9 @@ class Promotions:
             RefusedError: If something is missing.
             LedgerError: If the log cannot be read or written.
         """
+        promotion = self.required(access, plan.promotes) if plan.promotes else None
+        # Files may be large: they are read before the lock is taken.
+        facts = self.facts(plan.promotes) if plan.promotes and promotion else {}
         with self.lock:
             for target in plan.brings:
                 if self.required(access, target) is not None:
@@ -115,20 +141,22 @@ class Promotions:
                         f"the {target.kind} {target.name} is protected under the new name; take "
                         "it off first, rename, and have it approved there"
                     )
-            book = self.book()
-            for path in plan.writes:
-                self._refuse_pinned(book, access, path)
+            self.refuse_pinned(access, plan, domain)
             then: list[tuple[str, dict[str, Json]]] = [
                 (DEMOTED, {**target_json(target), "user": user, "how": "demoted"})
                 for target in plan.demotes
                 if self.required(access, target) is not None
             ]
-            promotion = self.required(access, plan.promotes) if plan.promotes else None
+            if plan.renames is not None:
+                old, new = plan.renames
+                then.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
                 return tuple(then), ""
-            move = self._move(user, access, plan.promotes, promotion)
+            move = self._move(user, access, plan.promotes, promotion, facts)
             claim = self.begin(move)
-            return (*then, (DONE, {**move, "claim": claim})), claim
+        if "request" not in move:
+            self._refuse_changed(plan.promotes, move, claim)
+        return (*then, (DONE, {**move, "claim": claim})), claim
 
     def begin(self, move: dict[str, Json]) -> str:
         """Claims a move, durably, before it takes effect.
@@ -142,8 +170,18 @@ class Promotions:
         claim = secrets.token_hex(16)
         self.recorder.now(CLAIMED, {**move, "claim": claim})
         if claim not in self.book().begun:
-            raise RefusedError(409, "RESOURCE_CONFLICT", "the approval was used meanwhile")
+            raise RefusedError(
+                409,
+                "RESOURCE_CONFLICT",
+                "the approval was used meanwhile, or the files are being written to",
+            )
         return claim
+
+    def _refuse_changed(self, target: Target, move: dict[str, Json], claim: str) -> None:
+        """Reads the files once more: those of an approved request were pinned, these only now."""
+        if self.facts(target)["artifact_digest"] != move["artifact_digest"]:
+            self.recorder.now(FAILED, {"claim": claim})
+            raise RefusedError(409, "INVALID_STATE", "the version's files have changed meanwhile")
 
     def settle(self) -> None:
         """Says of each move that was begun and not reported whether it happened.
@@ -154,7 +192,9 @@ class Promotions:
         with self.lock:
             for claim, begun in list(self.book().begun.items()):
                 settled: dict[str, Json] = {**begun.move, "claim": claim, "settled": True}
-                if self._points_to(begun.target):
+                with in_workspace(begun.target.domain):
+                    happened = self._points_to(begun.target)
+                if happened:
                     self.recorder.now(DONE, settled)
                 elif self.clock() - begun.time > _MOVE_SECONDS:
                     self.recorder.now(FAILED, settled)
@@ -171,10 +211,14 @@ class Promotions:
         return target.name in {folded(alias) for alias in aliases}
 
     def _move(
-        self, user: str, access: AccessControl, target: Target, promotion: Promotion
+        self,
+        user: str,
+        access: AccessControl,
+        target: Target,
+        promotion: Promotion,
+        facts: dict[str, Any],
     ) -> dict[str, Json]:
         book, now = self.book(), self.clock()
-        facts = self.facts(target)
         policy_digest = str(access.policy_digest)
         move: dict[str, Json] = {
             **target_json(target),
@@ -184,7 +228,7 @@ class Promotions:
             "source": facts["source"],
             "policy_digest": policy_digest,
         }
-        emergency = book.emergency(user, target_object(target), now)
+        emergency = book.emergency(user, target_object(target), now, domain=target.domain)
         if emergency is not None:
             return {**move, "how": "break-glass", "breakglass": emergency.id}
         if promotion.evidence is not None:
@@ -205,6 +249,7 @@ class Promotions:
             artifact_digest=facts["artifact_digest"],
             policy_digest=policy_digest,
             now=now,
+            made_by=facts["made_by"],
         )
         if isinstance(usable, str):
             raise denied(
@@ -213,28 +258,51 @@ class Promotions:
             )
         return {**move, "request": usable.id}
 
-    def _refuse_pinned(self, book: Book, access: AccessControl, path: str) -> None:
-        if self._adopted is None:
-            self._adopted = self.stores.protected_sources(
-                lambda model, alias: (
-                    access.settings.promotion(model, kind="alias", name=folded(alias)) is not None
-                )
+    def refuse_pinned(self, access: AccessControl, plan: Plan, domain: str) -> None:
+        """Refuses to write to the files of what was approved, is being moved or was promoted.
+
+        Raises:
+            RefusedError: If the plan does.
+            LedgerError: If the log cannot be read.
+        """
+        if not plan.writes:
+            return
+        with self.lock:
+            pinned = self.book().pinned_sources() | self._adopted_sources(access, domain)
+        if any(overlap(path, source) for path in plan.writes for source in pinned):
+            raise denied(
+                "these files belong to a version that was approved or promoted; register a "
+                "new version instead"
             )
-        for source in book.pinned_sources() | self._adopted:
-            if overlap(path, source):
-                raise denied(
-                    "these files belong to a version that was approved or promoted; register a "
-                    "new version instead"
+
+    def _adopted_sources(self, access: AccessControl, domain: str) -> set[str]:
+        """Files that protected aliases pointed to before auditkit stood in front."""
+        place = (str(access.policy_digest), domain)
+        if place not in self._adopted:
+            with in_workspace(domain):
+                self._adopted[place] = self.stores.protected_sources(
+                    lambda model, alias: (
+                        access.settings.promotion(model, kind="alias", name=folded(alias))
+                        is not None
+                    )
                 )
+        return self._adopted[place]
 
-
-def overlap(path: str, source: str) -> bool:
-    """Whether one of two normalised paths is the other or lies above it, in any case of letters.
-
-    Some artifact stores lie on file systems that do not tell cases apart.
-    """
-    one, other = f"{path.casefold().strip('/')}/", f"{source.casefold().strip('/')}/"
-    return path in ("", ".") or one.startswith(other) or other.startswith(one)
+    def _wait_for_writes(self, source: str) -> None:
+        """Waits a moment for writes to end: that they have is logged within a second."""
+        for _ in range(_WRITE_CHECKS):
+            with self.lock:
+                writing = self.book().writing(source, self.clock())
+            if writing is None:
+                return
+            time.sleep(_WRITE_PAUSE_SECONDS)
+        assert writing is not None
+        raise RefusedError(
+            409,
+            "INVALID_STATE",
+            f"{writing.user} is writing to the version's files; try again when that has ended, at "
+            f"{writing.ends.isoformat(timespec='minutes')} at the latest",
+        )
 
 
 def target_object(target: Target) -> str:
@@ -251,4 +319,5 @@ def target_json(target: Target) -> dict[str, Json]:
         "version": target.version,
         "kind": target.kind,
         "name": target.name,
+        "domain": target.domain,
     }

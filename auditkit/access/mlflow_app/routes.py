@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from auditkit.access.mlflow_app import actions, internals
-from auditkit.access.mlflow_app.ask import Ask, target_of, text_of
+from auditkit.access.mlflow_app.ask import Ask, plain_number, target_of, text_of
 from auditkit.access.mlflow_app.emergencies import break_glass, review_break_glass
 from auditkit.access.mlflow_app.endpoints import Planner
 from auditkit.access.mlflow_app.flask_hooks import refusal_response
@@ -73,7 +73,7 @@ def _on_target(verb: str) -> Planner:
     """About a version and where it is to go; asking is a matter of the model."""
 
     def plan(ask: Ask) -> Plan:
-        target = target_of(ask.stores, internals.parse_json_body())
+        target = target_of(ask.stores, internals.parse_json_body(), ask.domain)
         return Plan(needs=(Need(verb, target_object(target)),), mutates=True)
 
     return plan
@@ -82,11 +82,11 @@ def _on_target(verb: str) -> Planner:
 def _on_request(gate: Gate) -> Planner:
     """About a request, which the book knows."""
 
-    def plan(_: Ask) -> Plan:
+    def plan(ask: Ask) -> Plan:
         number = text_of(internals.parse_json_body(), "request")
         with gate.promotions.lock:
             request = gate.promotions.book().requests.get(number)
-        if request is None:
+        if request is None or request.target.domain != ask.domain:
             raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such request")
         return Plan(needs=(Need("model:approve", target_object(request.target)),), mutates=True)
 
@@ -95,7 +95,7 @@ def _on_request(gate: Gate) -> Planner:
 
 def _promotion(ask: Ask) -> Plan:
     body = internals.parse_json_body()
-    model, version = text_of(body, "model"), text_of(body, "version")
+    model, version = text_of(body, "model"), plain_number(text_of(body, "version"))
     if "stage" in body:
         return promotion_to_stage(ask, model, version, text_of(body, "stage"), archives=True)
     return promotion_of_alias(ask, model, text_of(body, "alias"), version)
@@ -114,7 +114,7 @@ def _check(_: Ask) -> Plan:
 
 
 def _break_glass(ask: Ask) -> Plan:
-    target = target_of(ask.stores, internals.parse_json_body())
+    target = target_of(ask.stores, internals.parse_json_body(), ask.domain)
     return Plan(
         needs=(
             Need("breakglass:invoke", "breakglass"),

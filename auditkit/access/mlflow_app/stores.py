@@ -1,0 +1,266 @@
+"""What MLflow's stores know, as far as a decision needs it.
+
+With `internals` this is all contact with MLflow's insides.
+"""
+
+# ruff: noqa: SLF001 - reaching into MLflow is what this module is for
+
+from __future__ import annotations
+
+import importlib
+import os
+import posixpath
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from auditkit.access.mlflow_app import internals
+from auditkit.canonical import Digest, digest_of
+from auditkit.errors import InputError
+from auditkit.registry.digest import artifact_digest
+
+_RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
+_MAX_COPIES: Final = 20
+
+
+class Stores:
+    """What the server's stores know, as far as a decision needs it."""
+
+    def model_name(self, name: str) -> str:
+        """A model's name as the store has it; the name itself if there is no such model.
+
+        SQLite and PostgreSQL tell `Fraud` from `fraud`, so there the name is the store's own.
+        """
+        if self._tells_case():
+            return name
+        try:
+            return str(self._registry().get_registered_model(name).name)
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return name
+            raise
+
+    def aliases(self, name: str, version: str | None = None) -> list[str]:
+        """Aliases of a model, or those that point to one version; empty if there is no model."""
+        try:
+            found = self._registry().get_registered_model(name).aliases
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return []
+            raise
+        return [str(a) for a, v in dict(found).items() if version in (None, str(v))]
+
+    def version_at(self, name: str, alias: str) -> str:
+        """The version that an alias points to; empty if it points to none."""
+        try:
+            return str(self._registry().get_model_version_by_alias(name, alias).version)
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return ""
+            raise
+
+    def version(self, name: str, version: str) -> Any:
+        """A model version as MLflow has it.
+
+        Raises:
+            MlflowException: If there is none.
+        """
+        return self._registry().get_model_version(name, version)
+
+    def stages(self, name: str) -> list[str]:
+        """Stages, but None, that a model's versions are in."""
+        found = self._registry().search_model_versions(
+            f"name = '{name.replace(chr(39), chr(39) * 2)}'"
+        )
+        return sorted(
+            {str(v.current_stage) for v in found if v.current_stage not in (None, "None")}
+        )
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Moves an alias."""
+        self._registry().set_registered_model_alias(name, alias, version)
+
+    def set_stage(self, name: str, stage: str, version: str) -> None:
+        """Moves a version to a stage; others leave it."""
+        self._registry().transition_model_version_stage(name, version, stage, True)
+
+    def run_owner(self, run_id: str) -> str:
+        """Whom a run says it belongs to; empty if unknown."""
+        try:
+            return str(self._tracking().get_run(run_id).info.user_id or "")
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return ""
+            raise
+
+    def experiment_of_run(self, run_id: str) -> str:
+        """The experiment of a run.
+
+        Raises:
+            MlflowException: If there is no such run.
+        """
+        return str(self._tracking().get_run(run_id).info.experiment_id)
+
+    def experiment_named(self, name: str) -> str:
+        """The id of an experiment of a name; empty if there is none."""
+        found = self._tracking().get_experiment_by_name(name)
+        return str(found.experiment_id) if found is not None else ""
+
+    def experiment_of_model(self, model_id: str) -> str:
+        """The experiment of a logged model.
+
+        Raises:
+            MlflowException: If there is no such model.
+        """
+        return str(self._tracking().get_logged_model(model_id).experiment_id)
+
+    def dataset_name(self, dataset_id: str) -> str:
+        """The name of an evaluation dataset.
+
+        Raises:
+            MlflowException: If there is no such dataset.
+        """
+        return str(self._tracking().get_dataset(dataset_id).name)
+
+    def run_root(self, run_id: str) -> str:
+        """Where a run's files lie, relative to the artifact root; `elsewhere/...` if not on it."""
+        return self.relative(self._tracking().get_run(run_id).info.artifact_uri)
+
+    def experiment_root(self, experiment_id: str) -> str:
+        """Where an experiment's files lie, as `run_root`."""
+        return self.relative(self._tracking().get_experiment(experiment_id).artifact_location)
+
+    def model_root(self, model_id: str) -> str:
+        """Where a logged model's files lie, as `run_root`."""
+        return self.relative(self._tracking().get_logged_model(model_id).artifact_location)
+
+    def version_source(self, name: str, version: str) -> str:
+        """Where a version's files lie, as `run_root`; `prompts/...` for a prompt."""
+        if self.version(name, version).source in internals.PROMPT_SOURCES:
+            return f"prompts/{name}/{version}"
+        return self.relative(self._registry().get_model_version_download_uri(name, version))
+
+    def lineage(self, name: str, version: str) -> tuple[set[str], list[tuple[str, str]]]:
+        """The runs that a version's files come from, and the versions: itself, and what it copies.
+
+        A version need not name the run that made its files; where they lie tells it too.
+
+        Raises:
+            MlflowException: If there is no such version.
+        """
+        runs: set[str] = set()
+        versions: list[tuple[str, str]] = []
+        while len(versions) < _MAX_COPIES:
+            found = self.version(name, version)
+            versions.append((name, version))
+            runs |= {str(found.run_id or ""), self._run_of_logged_model(str(found.model_id or ""))}
+            for part in self.version_source(name, version).split("/"):
+                runs |= {part} if _RUN_ID.match(part) else {self._run_of_logged_model(part)}
+            copied = re.fullmatch(r"models:/+([^/]+)/([0-9]+)", str(found.source))
+            if copied is None:
+                break
+            name, version = copied[1], copied[2]
+        return runs - {""}, versions
+
+    def _run_of_logged_model(self, model_id: str) -> str:
+        if not model_id.startswith("m-"):
+            return ""
+        try:
+            return str(self._tracking().get_logged_model(model_id).source_run_id or "")
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return ""
+            raise
+
+    def relative(self, uri: str) -> str:
+        """A storage location relative to the artifact root that this server serves.
+
+        One place has one spelling: `runs:` is resolved, and local paths are, links included.
+
+        Raises:
+            MlflowException: If it is below a run that does not exist.
+        """
+        handlers, uris = internals.handlers(), importlib.import_module("mlflow.utils.uri")
+        if urlsplit(uri).scheme == "runs":
+            runs: Any = importlib.import_module("mlflow.store.artifact.runs_artifact_repo")
+            run_id, path = runs.RunsArtifactRepository.parse_runs_uri(uri)
+            return posixpath.normpath(f"{self.run_root(run_id)}/{path}")
+        if handlers._is_servable_proxied_run_artifact_root(uri) and not _is_foreign_page(uri):
+            return posixpath.normpath(str(handlers._get_proxied_run_artifact_destination_path(uri)))
+        if uris.is_local_uri(uri):
+            files = importlib.import_module("mlflow.utils.file_utils")
+            return "elsewhere" + str(os.path.realpath(files.local_file_uri_to_path(uri)))
+        return "elsewhere/" + posixpath.normpath(uri.partition(":")[2].lstrip("/") or uri)
+
+    def version_digest(self, name: str, version: str) -> Digest:
+        """The digest of a version's files as they are now; of a prompt's text, for a prompt.
+
+        Raises:
+            MlflowException: If there is no such version.
+            InputError: If its files cannot be read.
+        """
+        found = self.version(name, version)
+        if found.source in internals.PROMPT_SOURCES:
+            tags = {k: str(v) for k, v in found.tags.items() if k.startswith(internals.PROMPT_TAGS)}
+            return digest_of("prompt/v1", dict(tags))
+        uri = self._registry().get_model_version_download_uri(name, version)
+        if not internals.is_ours(uri):
+            raise InputError("The version's files lie on another server, which may change them.")
+        with tempfile.TemporaryDirectory() as folder:
+            return artifact_digest(self._fetch(uri, folder))
+
+    def protected_sources(self, protected: Callable[[str, str], bool]) -> set[str]:
+        """Where the files lie of every version that a protected alias points to now.
+
+        Args:
+            protected: Whether an alias of a model is protected.
+        """
+        found = set()
+        token = None
+        while True:
+            page = self._registry().search_registered_models(page_token=token)
+            for model in page:
+                for alias, version in dict(model.aliases).items():
+                    if protected(model.name, alias):
+                        found.add(self.version_source(model.name, str(version)))
+            token = page.token
+            if not token:
+                return found
+
+    def _fetch(self, uri: str, folder: str) -> Path:
+        handlers = internals.handlers()
+        try:
+            if handlers._is_servable_proxied_run_artifact_root(uri):
+                path = handlers._get_proxied_run_artifact_destination_path(uri)
+                path = handlers._get_workspace_scoped_repo_path_if_enabled(path)
+                repository = handlers._get_artifact_repo_mlflow_artifacts()
+            else:
+                path, repository = "", handlers._get_artifact_repository_for_uri(uri)
+            return Path(repository.download_artifacts(path, folder))
+        except Exception as error:
+            raise InputError(
+                "The version's files cannot be read by the server.",
+                remedy="check the artifact store and the version's source",
+            ) from error
+
+    def _tells_case(self) -> bool:
+        engine = getattr(self._registry(), "engine", None)
+        return engine is not None and engine.dialect.name in ("sqlite", "postgresql")
+
+    def _registry(self) -> Any:
+        return internals.handlers()._get_model_registry_store()
+
+    def _tracking(self) -> Any:
+        return internals.handlers()._get_tracking_store()
+
+
+def _is_foreign_page(uri: str) -> bool:
+    """Whether a URL is no address of artifacts at all; MLflow's handlers fail on it."""
+    found = urlsplit(uri)
+    return (
+        found.scheme in ("http", "https")
+        and "/api/2.0/mlflow-artifacts/artifacts/" not in found.path
+    )

@@ -1,0 +1,224 @@
+"""What moves: targets, requests for a move, moves begun and done, and emergencies.
+
+They are values that `auditkit.access.approvals.Book` makes of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from auditkit.access.settings import Promotion
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded, person
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What is to be moved where.
+
+    Attributes:
+        model: The model's name as the registry has it.
+        version: The version, as text.
+        kind: "alias" or "stage".
+        name: The alias or stage, folded.
+        domain: The workspace that the model is in.
+    """
+
+    model: str
+    version: str
+    kind: str
+    name: str
+    domain: str = DEFAULT_DOMAIN
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """The alias or stage, whatever version it points to."""
+        return (self.domain, self.model, self.kind, self.name)
+
+
+@dataclass(kw_only=True, slots=True)
+class PromotionRequest:
+    """A request, and what became of it.
+
+    Attributes:
+        id: Its id.
+        target: What is to be moved where.
+        artifact_digest: Of the files when it was asked for, `sha256:...`.
+        policy_digest: The access policy then in force.
+        source: Where the files lie, relative to the artifact root; empty if not on the server.
+        requester: Who asked.
+        made_by: Who created the version or owns its run; they cannot approve.
+        asked: When.
+        approvals: Who approved, and when.
+        rejected_by: Who rejected it; empty if nobody did.
+        claimed_by: Who used it; empty if nobody did.
+        claim: Token of the claim that won.
+        outcome: What came of it: "done", "failed", or empty while that is not known.
+    """
+
+    id: str
+    target: Target
+    artifact_digest: str
+    policy_digest: str
+    source: str
+    requester: str
+    made_by: frozenset[str]
+    asked: datetime
+    approvals: dict[str, datetime] = field(default_factory=dict)
+    rejected_by: str = ""
+    claimed_by: str = ""
+    claim: str = ""
+    outcome: str = ""
+
+    def may_approve(self, user: str) -> bool:
+        """Whether somebody is another pair of eyes, however their name is spelt."""
+        return person(user) not in {person(name) for name in (self.requester, *self.made_by)}
+
+    def obstacle(
+        self,
+        promotion: Promotion,
+        *,
+        promoter: str,
+        artifact_digest: str,
+        policy_digest: str,
+        now: datetime,
+        made_by: Collection[str] = (),
+    ) -> str | None:
+        """Why it may not be used now; None if it may.
+
+        Args:
+            promotion: What the policy asks for.
+            promoter: Who wants to use it.
+            artifact_digest: Of the files as they are now.
+            policy_digest: The access policy now in force.
+            now: The time.
+            made_by: Who is known by now to have made the version; they do not count either.
+        """
+        if self.rejected_by:
+            return f"it was rejected by {self.rejected_by}"
+        if self.claimed_by:
+            return "it was used before"
+        if self.artifact_digest != artifact_digest:
+            return "the version's files have changed since it was asked for"
+        if self.policy_digest != policy_digest:
+            return "the access policy has changed since it was asked for"
+        if now - self.asked > timedelta(hours=promotion.valid_hours):
+            return "it has expired"
+        hands = {person(name) for name in (promoter, *made_by)}
+        others = {person(user) for user in self.approvals if self.may_approve(user)} - hands
+        if len(others) < promotion.approvals:
+            return f"it has {len(others)} of {promotion.approvals} approvals by others"
+        return None
+
+    def state(self) -> str:
+        """Its state in a word: open, approved, rejected, begun, done or failed."""
+        if self.rejected_by:
+            return "rejected"
+        if self.claimed_by:
+            return self.outcome or "begun"
+        return "approved" if self.approvals else "open"
+
+
+@dataclass(kw_only=True, slots=True)
+class Emergency:
+    """One invocation of break-glass.
+
+    Attributes:
+        id: Its id.
+        user: Who invoked it.
+        object: The object it is for.
+        reason: Why.
+        ticket: The incident's ticket.
+        invoked: When.
+        expires: Until when it holds.
+        review_by: Until when somebody else has to have reviewed it.
+        domain: The workspace that the object is in.
+        reviewed_by: Who else has reviewed it; empty if nobody has.
+    """
+
+    id: str
+    user: str
+    object: str
+    reason: str
+    ticket: str
+    invoked: datetime
+    expires: datetime
+    review_by: datetime
+    domain: str = DEFAULT_DOMAIN
+    reviewed_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """A move that a server has begun; what came of it is not in the log yet.
+
+    Attributes:
+        target: What is moved where.
+        time: When it began.
+        move: The entry that says it is done, but for its claim.
+    """
+
+    target: Target
+    time: datetime
+    move: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """A move of a protected alias or stage that was carried out.
+
+    Attributes:
+        target: What was moved where.
+        artifact_digest: Of the files.
+        source: Where they lie, relative to the artifact root.
+        user: Who moved it.
+        time: When.
+        how: "promoted", "rolled back", "break-glass" or "demoted".
+    """
+
+    target: Target
+    artifact_digest: str
+    source: str
+    user: str
+    time: datetime
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Writing:
+    """A write to files that was let through, until its outcome is in the log.
+
+    Attributes:
+        user: Who writes.
+        paths: What is written, relative to the artifact root.
+        ends: When it has ended for sure, whatever became of the server.
+    """
+
+    user: str
+    paths: tuple[str, ...]
+    ends: datetime
+
+
+def overlap(path: str, source: str) -> bool:
+    """Whether one of two normalised paths is the other or lies above it, in any case of letters.
+
+    Some artifact stores lie on file systems that do not tell cases apart. No source overlaps with
+    nothing; an empty path is everything.
+    """
+    if not source:
+        return False
+    one, other = f"{path.casefold().strip('/')}/", f"{source.casefold().strip('/')}/"
+    return path in ("", ".") or one.startswith(other) or other.startswith(one)
+
+
+def target_from(payload: dict[str, Any]) -> Target:
+    """The target that an entry is about."""
+    return Target(
+        model=str(payload.get("model")),
+        version=str(payload.get("version")),
+        kind=str(payload.get("kind")),
+        name=folded(str(payload.get("name"))),
+        domain=str(payload.get("domain", DEFAULT_DOMAIN)),
+    )
