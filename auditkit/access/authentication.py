@@ -216,7 +216,8 @@ def _addresses(forwarded: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Addr
     found = set()
     for part in forwarded.split(","):
         text = part.strip()
-        for candidate in (text, text.rpartition(":")[0], text[1:].partition("]")[0]):
+        bracketed = text.removeprefix("[").partition("]")[0]
+        for candidate in (text, text.rpartition(":")[0], bracketed):
             with suppress(ValueError):
                 found.add(ipaddress.ip_address(candidate))
     return found

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from auditkit.access.duties import conflicts
 from auditkit.access.rules import MAX_ROLE_STEPS, Rules
 from auditkit.access.snapshot import Snapshot
-from auditkit.access.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, person
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
 
@@ -33,7 +33,12 @@ class LintFinding:
 
 def lint(rules: Rules) -> tuple[LintFinding, ...]:
     """Everything to look at in a policy, errors first."""
-    return (*lost_links(rules), *_conflicts(rules), *_leads_nowhere(rules))
+    return (
+        *lost_links(rules),
+        *_conflicts(rules),
+        *_leads_nowhere(rules),
+        *_look_alikes(rules),
+    )
 
 
 def refuse_lost_links(rules: Rules) -> None:
@@ -87,6 +92,17 @@ def _depth(member: str, links: dict[str, list[str]]) -> int:
 def _conflicts(rules: Rules) -> list[LintFinding]:
     found = conflicts(Snapshot(rules, _UNJUDGED))
     return [LintFinding("duties", "conflict", str(conflict)) for conflict in found]
+
+
+def _look_alikes(rules: Rules) -> list[LintFinding]:
+    """Users whose names differ in case or width only: to four eyes they are one person."""
+    found, seen = [], dict[str, str]()
+    for user in rules.users:
+        first = seen.setdefault(person(user), user)
+        if first != user:
+            text = f"{first} and {user} count as one person where two are needed"
+            found.append(LintFinding("look-alike", "warning", text))
+    return found
 
 
 def _leads_nowhere(rules: Rules) -> list[LintFinding]:

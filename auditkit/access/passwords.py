@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from auditkit.errors import InputError
+from auditkit.errors import InputError, OutputError
 
 MIN_CHARACTERS: Final = 12
 _COST, _BLOCK, _LANES = 2**15, 8, 1
@@ -68,17 +68,27 @@ def read_users(path: Path) -> dict[str, str]:
 
 
 def write_users(path: Path, users: dict[str, str]) -> None:
-    """Writes users and their hashes, whole or not at all, for the owner's eyes only."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Writes users and their hashes, whole or not at all, for the owner's eyes only.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as opened:
-            json.dump(dict(sorted(users.items())), opened, indent=1)
-            opened.flush()
-            os.fsync(opened.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as opened:
+                json.dump(dict(sorted(users.items())), opened, indent=1)
+                opened.flush()
+                os.fsync(opened.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"The users' file {path.name!r} cannot be written.",
+            remedy="make its folder, or name another file with --users",
+        ) from error
 
 
 def _scrypt(password: str, salt: bytes, cost: int) -> bytes:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from auditkit.access.vocabulary import person
 from auditkit.canonical import STATEMENT_TYPE, Digest, Json, canonical_bytes, parse_json
 from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
 from auditkit.signing.dsse import open_envelope
@@ -50,7 +51,7 @@ class Seal:
     key: str = ""
 
     def __post_init__(self) -> None:
-        if self.author.strip().casefold() == self.approver.strip().casefold():
+        if person(self.author) == person(self.approver):
             raise AccessDeniedError(
                 "A policy is approved by somebody else than its author.",
                 remedy="ask a second person to approve it",

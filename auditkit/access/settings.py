@@ -6,12 +6,17 @@ and for how long is said in `access.yaml`, beside the rules, and is part of the 
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
+from typing import Final
 
 from pydantic import Field, field_validator
 
 from auditkit.access.vocabulary import folded, segment
 from auditkit.policy import Document, Text, parse_document
+
+_MODELS: Final = re.compile(r"[A-Za-z0-9_.@%+=*-]+\Z")
+_ALIAS: Final = re.compile(r"[a-z0-9_*-]+\Z")
 
 
 class EvidenceRequirement(Document):
@@ -30,9 +35,9 @@ class Promotion(Document):
     """What it takes to move certain aliases or stages of certain models.
 
     Attributes:
-        models: Pattern of model names, `*` for any run of characters.
-        aliases: Aliases that are protected, in any case of letters; `*` protects all.
-        stages: Stages that are protected.
+        models: Pattern of model names, written as in rules, `*` for any run of characters.
+        aliases: Aliases that are protected, in any case of letters; `*` for any run of characters.
+        stages: Stages that are protected: staging, production, or `*` for both.
         approvals: How many distinct people must have approved, none of them the requester, the
             version's creator or the run's owner. 0 asks for none.
         valid_hours: How long an approved request may be used.
@@ -51,6 +56,28 @@ class Promotion(Document):
     def _fold(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(folded(name) for name in names)
 
+    # What covers nothing would protect nothing, in silence.
+    @field_validator("models")
+    @classmethod
+    def _is_pattern(cls, pattern: str) -> str:
+        if not _MODELS.match(pattern):
+            raise ValueError("write models as in rules, a space as %20, and no wildcard but *")
+        return pattern
+
+    @field_validator("aliases")
+    @classmethod
+    def _are_aliases(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ALIAS.match(name) for name in names):
+            raise ValueError("an alias is made of letters, digits, _ and -, or * for any of them")
+        return names
+
+    @field_validator("stages")
+    @classmethod
+    def _are_stages(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(names) <= {"staging", "production", "*"}:
+            raise ValueError("a stage is staging or production, or * for both")
+        return names
+
     def covers(self, model: str, *, kind: str, name: str) -> bool:
         """Whether it speaks of an alias or stage of a model.
 
@@ -61,7 +88,7 @@ class Promotion(Document):
         """
         names = self.aliases if kind == "alias" else self.stages
         return fnmatchcase(segment(model).casefold(), self.models.casefold()) and any(
-            pattern in ("*", folded(name)) for pattern in names
+            fnmatchcase(folded(name), pattern) for pattern in names
         )
 
 

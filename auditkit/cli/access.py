@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import unquote
 
 import typer
 
@@ -21,6 +23,9 @@ from auditkit.cli.console import harmless, say
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.cli.signing_options import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError
+
+if TYPE_CHECKING:
+    from auditkit.access import AccessControl
 
 FOUND: Final = 10
 _LOG_NAME: Final = "auditkit.local/log"
@@ -38,6 +43,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 By = Annotated[str, typer.Option("--by", help="Who does it.")]
 Domain = Annotated[str, typer.Option("--domain", help="The workspace or environment.")]
 _FOLDER: Final = Path("access")
+_USER_NAME: Final = re.compile(r"[^:\x00-\x1f]+\Z")
 
 
 @app.command("init")
@@ -61,7 +67,8 @@ def check(
     """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied."""
     from auditkit.access import AccessControl
 
-    decision = AccessControl.load(policy).decide(user, verb, obj, domain=domain)
+    access = AccessControl.load(policy)
+    decision = access.decide(user, verb, obj, domain=domain)
     if as_json:
         print(json.dumps(decision.to_json(), indent=1))
     else:
@@ -69,8 +76,26 @@ def check(
         print(f"  because: {harmless(decision.reason)}")
         if decision.rule:
             print(f"  rule:    {harmless(decision.rule)}")
+        for line in _needed(access, verb, obj) if decision.allowed else ():
+            print(f"  needs:   {line}")
         print(f"  policy:  {decision.policy_digest}")
     return 0 if decision.allowed else FOUND
+
+
+def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
+    """What a promotion needs beyond a rule that allows it."""
+    parts = obj.split("/")
+    if verb != "model:promote" or len(parts) != 4 or parts[0] != "models":
+        return []
+    kind = {"aliases": "alias", "stages": "stage"}.get(parts[2], "")
+    found = access.settings.promotion(unquote(parts[1]), kind=kind, name=unquote(parts[3]))
+    if found is None:
+        return []
+    lines = [f"{found.approvals} approvals by others, used within {found.valid_hours:g} hours"]
+    if found.evidence is not None:
+        days = found.evidence.max_age_days
+        lines.append(f"a gate passed under {found.evidence.policy} on these files, {days} days old")
+    return lines
 
 
 @app.command()
@@ -203,7 +228,7 @@ def lint(policy: Folder = _FOLDER, as_json: Json = False) -> int:
         print(json.dumps(rows, indent=1))
     for finding in () if as_json else found:
         print(f"{finding.level}: {finding.code}: {harmless(finding.text)}")
-    say(f"{len(found)} findings.")
+    say(f"{_counted(len(found), 'finding')}.")
     return FOUND if any(f.level != "warning" for f in found) else 0
 
 
@@ -221,7 +246,7 @@ def diff(old: Path, new: Path, as_json: Json = False) -> int:
 @app.command()
 def simulate(
     draft: Path,
-    log: Annotated[Path, typer.Option("--log", help="The ledger's SQLite file.")],
+    log: Annotated[str, typer.Option("--log", help="The ledger's SQLite file, or its URL.")],
     key: Annotated[list[str], typer.Option("--key", help="The log's public key, or its file.")],
     as_json: Json = False,
 ) -> int:
@@ -237,7 +262,7 @@ def simulate(
 
 @app.command()
 def review(
-    log: Annotated[Path, typer.Option("--log", help="The ledger's SQLite file.")],
+    log: Annotated[str, typer.Option("--log", help="The ledger's SQLite file, or its URL.")],
     key: Annotated[list[str], typer.Option("--key", help="The log's public key, or its file.")],
     policy: Folder = _FOLDER,
     since: Annotated[str, typer.Option("--since", help="A date, as 2026-01-31.")] = "",
@@ -284,13 +309,20 @@ def add_user(
     """Adds a user, or changes a password; it is asked for, or read from standard input."""
     from auditkit.access.passwords import hash_password, read_users, write_users
 
+    if not _USER_NAME.match(name):
+        raise InputError(
+            "A user's name with a colon cannot be told from the password after it.",
+            remedy="use letters, digits and _ . @ + = -",
+        )
     known = read_users(users) if users.exists() else {}
     if sys.stdin.isatty():
         password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")
     write_users(users, {**known, name: hash_password(password)})
-    say(f"{users.name} has {len({**known, name: ''})} users.")
+    done = "has another password" if name in known else "is added"
+    say(f"{name} {done}; {users.name} has {_counted(len({*known, name}), 'user')}.")
+    say("What they may do is a rule: auditkit access grant NAME ROLE --by YOU")
 
 
 @user_app.command("remove")
@@ -305,6 +337,8 @@ def remove_user(
     if known.pop(name, None) is None:
         raise InputError("There is no such user.", remedy=f"see {users.name}")
     write_users(users, known)
+    say(f"{name} is removed; {users.name} has {_counted(len(known), 'user')}.")
+    say("Their roles stay in the policy: auditkit access revoke NAME ROLE --by YOU")
 
 
 _AUTHOR: Final = ".draft-author"
@@ -340,16 +374,24 @@ def _author(policy: Path) -> str:
         return ""
 
 
-def _log(path: Path, keys: Sequence[str]) -> Any:
+def _log(where: str, keys: Sequence[str]) -> Any:
     from auditkit.ledger import Ledger, NoteVerifier
 
-    if not path.exists():
-        raise InputError(f"There is no log {path.name}.", remedy="give the ledger's SQLite file")
+    if "://" not in where and not Path(where).exists():
+        raise InputError(
+            f"There is no log {Path(where).name}.",
+            remedy="give the ledger's SQLite file, or its URL as server.yaml has it",
+        )
+    url = where if "://" in where else f"sqlite:///{where}"
     lines = [
         line for k in keys for line in (Path(k).read_text() if Path(k).exists() else k).split()
     ]
     present, *former = [NoteVerifier.parse(line) for line in lines]
-    return Ledger.open(f"sqlite:///{path}", key=present, former_keys=former)
+    return Ledger.open(url, key=present, former_keys=former)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _date(text: str) -> date:

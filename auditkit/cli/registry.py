@@ -37,7 +37,9 @@ def request(model: str, version: str, alias: Alias = "", stage: Stage = "", url:
     """Asks for an alias to be moved to a version."""
     asked = _client(url).request(model, version, alias=alias, stage=stage)
     print(asked["request"])
-    say(f"Bound to {asked['artifact_digest']}; needs {asked['approvals_needed']} approvals.")
+    needed = asked["approvals_needed"]
+    say(f"Bound to {asked['artifact_digest']}; needs {needed} approval{'s' * (needed != 1)}.")
+    say(f"Within {asked['valid_hours']:g} hours: auditkit registry approve {asked['request']}")
 
 
 @app.command()
@@ -53,6 +55,7 @@ def reject(
 ) -> None:
     """Rejects a request."""
     _client(url).reject(request_id, reason=reason)
+    say(f"Rejected: {request_id} cannot be used any more.")
 
 
 @app.command()
@@ -81,7 +84,9 @@ def history(model: str = typer.Argument(""), url: Url = "", as_json: Json = Fals
     for row in found["moves"]:
         _line(row, f"{row['how']:9} by {row['user']}")
     for row in found["breakglass_unreviewed"]:
-        print(harmless(f"break-glass {row['id']} by {row['user']} ({row['ticket']}) awaits review"))
+        waits = "is overdue for" if row["overdue"] else "awaits"
+        by = f"break-glass {row['id']} by {row['user']} ({row['ticket']})"
+        print(harmless(f"{by} {waits} review, due {row['review_by'][:16]}"))
 
 
 @app.command("break-glass")
@@ -96,7 +101,10 @@ def break_glass(
     """Allows yourself, for a while, to move an alias without an approval; everybody will know."""
     made = _client(url).break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
-    say(f"For {made['valid_minutes']:g} minutes. Somebody else has to review it.")
+    say(f"For {made['valid_minutes']:g} minutes. Next: auditkit registry promote, as usual.")
+    say(f"Somebody else has to review it: auditkit registry review-break-glass {made['id']}")
+    if not made["alerted"]:
+        say("Nobody was alerted: the server has no alerting program, or it failed.")
 
 
 @app.command("review-break-glass")
@@ -105,6 +113,7 @@ def review_break_glass(
 ) -> None:
     """Reviews somebody else's break-glass, and so ends it."""
     _client(url).review_break_glass(number, findings=findings)
+    say(f"Reviewed: {number} has ended.")
 
 
 @app.command()

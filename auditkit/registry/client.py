@@ -256,7 +256,14 @@ def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError 
         message = str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):
         message = f"the server answered {error.code}"
-    if error.code in (401, 403, 409, 429):
+        if error.code == 404:
+            message += "; it is not guarded by auditkit, or serves no datasets"
+    if error.code == 401:
+        return AccessDeniedError(
+            "Denied: the server does not know this name with this password, or this token.",
+            remedy="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or _TOKEN",
+        )
+    if error.code in (403, 409, 429):
         return AccessDeniedError(f"Denied: {message}.")
     if error.code == 503:
         return LedgerError(f"The server refused: {message}.")

@@ -14,13 +14,17 @@ from auditkit.access.approvals import (
     APPROVED,
     BROKEN,
     CLAIMED,
+    DECISION,
     DONE,
     REJECTED,
+    RENAMED,
     REQUESTED,
     REVIEWED,
+    VERSION_MADE,
     Book,
-    Target,
 )
+from auditkit.access.log import READS
+from auditkit.access.moves import Target
 from auditkit.access.settings import EvidenceRequirement, Promotion
 from auditkit.access.verdicts import missing_evidence, verdict_from, verdict_payload
 from auditkit.policy import parse_policy
@@ -109,6 +113,54 @@ def test_an_approval_is_bound_to_everything_it_was_given_for(changes: dict[str, 
 @pytest.mark.parametrize("user", ["ann", "eve"])
 def test_who_asked_or_made_it_does_not_count(user: str):
     assert "0 of 1" in usable(book_of(requested(), approved(user)))
+
+
+def test_one_person_under_two_spellings_is_one_pair_of_eyes():
+    for user in ("Ann", "ANN", "%EF%BD%81nn", "Eve"):  # the third: a fullwidth letter
+        assert "0 of 1" in usable(book_of(requested(), approved(user))), user
+    twice = [requested(), approved("rita"), approved("Rita")]
+    assert "1 of 2" in usable(book_of(*twice), approvals=2)
+    assert "0 of 1" in usable(book_of(*twice[:2]), promoter="RITA")
+    assert "0 of 1" in usable(book_of(*twice[:2]), made_by=("rita",))
+
+
+def test_nothing_is_approved_while_somebody_writes_to_its_files():
+    source = "1/run/artifacts/model"
+    asked = requested(source=source)
+    writes = (DECISION, {"request": "w", "user": "ann", "allowed": True, "writes": [source]})
+    ended = (READS, {"decisions": [{"outcome_of": "w", "status": 200}]})
+    assert "0 of 1" in usable(book_of(asked, writes, approved("rita")))
+    assert usable(book_of(asked, writes, ended, approved("rita"))) == "r1"
+    assert usable(book_of(asked, approved("rita"), writes)) == "r1"  # the server refuses this write
+    elsewhere = (DECISION, {**writes[1], "writes": ["1/other/artifacts"]})
+    assert usable(book_of(asked, elsewhere, approved("rita"))) == "r1"
+    denied = (DECISION, {**writes[1], "allowed": False})
+    assert usable(book_of(asked, denied, approved("rita"))) == "r1"
+    claim = (CLAIMED, {"user": "mia", "claim": "one", "source": source, "model": "credit"})
+    assert book_of(writes, claim).begun == {}
+    assert set(book_of(writes, ended, claim).begun) == {"one"}
+
+
+def test_a_workspace_has_approvals_and_emergencies_of_its_own():
+    elsewhere = requested(domain="emea")
+    assert usable(book_of(elsewhere, approved("rita"))) == "nobody has asked for it"
+    invoked = {"id": "b1", "user": "mia", "object": "o", "valid_minutes": 60, "domain": "emea"}
+    book = book_of((BROKEN, invoked))
+    assert book.emergency("mia", "o", START) is None
+    assert book.emergency("mia", "o", START, domain="emea") is not None
+
+
+def test_who_made_a_version_made_it_under_every_name():
+    def made(model: str, user: str) -> tuple[str, dict[str, Any]]:
+        return VERSION_MADE, {"model": model, "version": "7", "user": user}
+
+    renamed = (RENAMED, {"model": "old", "new_name": "credit", "domain": "default"})
+    assert book_of(made("old", "ann"), renamed).creators(TARGET) == {"ann"}
+    # Deleted and made anew: the number is the same, and both made it.
+    assert book_of(made("credit", "ann"), made("credit", "rita")).creators(TARGET) == {
+        "ann",
+        "rita",
+    }
 
 
 def test_approvals_of_one_person_are_one_and_of_another_target_none():

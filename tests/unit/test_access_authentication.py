@@ -7,6 +7,7 @@ import http.server
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -90,12 +91,32 @@ def test_guessing_is_stopped_by_name_and_by_peer(users):
         way(basic("somebody", "wrong password", "10.0.3.3"))
 
 
+def test_guesses_in_parallel_are_counted_too(users):
+    way = BasicAuthenticator(users)
+
+    def guess(number: int) -> str:
+        try:
+            return str(way(basic("ann", f"wrong password {number}", "10.0.9.9")))
+        except TooManyFailuresError:
+            return "refused"
+
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(guess, range(30)))
+    assert (answers.count("None"), answers.count("refused")) == (10, 20)
+
+
 def test_a_proxys_header_counts_from_named_peers_only():
     way = ProxyAuthenticator("X-Forwarded-User", ["127.0.0.1", "10.1.0.0/16"])
     for peer, user in [("127.0.0.1", "ann"), ("10.1.2.3", "ann"), ("10.2.0.1", None), ("", None)]:
         found = way(Credentials({"x-forwarded-user": "ann"}, peer))
         assert (found.user if found else None) == user
     assert way(Credentials({}, "127.0.0.1")) is None
+    # uvicorn takes the peer from X-Forwarded-For when the connection is from this machine; an
+    # address that stands there is one that the request gave itself.
+    for forwarded in ("10.1.2.3", "9.9.9.9, 10.1.2.3:80", "[::ffff:1]:80, 10.1.2.3"):
+        shown = Credentials({"x-forwarded-user": "ann"}, "10.1.2.3", forwarded)
+        assert way(shown) is None, forwarded
+    assert way(Credentials({"x-forwarded-user": "ann"}, "10.1.2.3", "110.1.2.3, 10.1.2.33"))
     with pytest.raises(InputError):
         ProxyAuthenticator("X-User", [])
     with pytest.raises(InputError):

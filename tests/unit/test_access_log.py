@@ -1,10 +1,50 @@
-"""The guarded server's log outlives the rotation of its key."""
+"""The guarded server's log outlives the rotation of its key, and a time without a disk."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from auditkit.access.log import READS, Recorder
 from auditkit.access.mlflow_app.build import _open_log
 from auditkit.access.mlflow_app.settings import ServerSettings
+from auditkit.errors import LedgerError
 from auditkit.signing import KeyStore
+
+
+class Failing:
+    """A log that can be made to fail."""
+
+    def __init__(self) -> None:
+        self.works = True
+        self.kept: list[dict[str, Any]] = []
+
+    def append(self, *, kind: str, payload: Any) -> None:
+        if not self.works:
+            raise OSError
+        assert kind == READS
+        self.kept += payload["decisions"]
+
+    def entries(self, *, begin: int = 0) -> list[Any]:
+        return self.kept[begin:]
+
+    def close(self) -> None:
+        pass
+
+
+def test_reads_that_could_not_be_written_are_kept_and_written_later():
+    log = Failing()
+    recorder = Recorder(lambda: log)
+    log.works = False
+    recorder.soon({"number": 1})  # nobody knows yet that the log is gone
+    recorder._drain()
+    with pytest.raises(LedgerError):
+        recorder.soon({"number": 2})  # refused, and so not done
+    log.works = True
+    recorder.soon({"number": 3})
+    recorder.close()
+    assert sorted(entry["number"] for entry in log.kept) == [1, 3]
 
 
 def test_a_log_that_began_under_a_rotated_key_still_opens(tmp_path):

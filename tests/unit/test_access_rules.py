@@ -6,6 +6,7 @@ import pytest
 
 from auditkit.access import AccessControl, conflicts, evidence, parse_rules
 from auditkit.access.control import read_texts
+from auditkit.access.settings import parse_settings
 from auditkit.access.vocabulary import alias_object, path_object, segment
 from auditkit.errors import AccessDeniedError, NothingToAuditError, PolicyError
 
@@ -138,3 +139,30 @@ def test_decisions_become_evidence():
         evidence([])
     with pytest.raises(AccessDeniedError, match="no rule allows it"):
         access.require("ann", "model:promote", champion)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("models: My Model, aliases: [champion]", "a space as %20"),
+        ("models: 'credit-[ab]', aliases: [champion]", "no wildcard but"),
+        ("aliases: ['champ?']", "letters, digits"),
+        ("stages: [prod]", "staging or production"),
+    ],
+)
+def test_a_promotion_that_would_protect_nothing_is_refused(setting: str, says: str):
+    with pytest.raises(PolicyError, match=says):
+        parse_settings(f"id: x\nversion: '1'\ntitle: x\npromotions: [{{{setting}}}]\n")
+
+
+def test_patterns_of_aliases_protect_in_any_case():
+    text = "id: x\nversion: '1'\ntitle: x\npromotions: [{models: 'credit*', aliases: [Prod*]}]\n"
+    settings = parse_settings(text)
+    for model, alias, protected in [
+        ("Credit-eu", "PROD-eu", True),
+        ("credit", "prod", True),
+        ("fraud", "prod", False),
+        ("credit", "preprod", False),
+    ]:
+        found = settings.promotion(model, kind="alias", name=alias)
+        assert (found is not None) == protected, (model, alias)

@@ -16,6 +16,9 @@ that load a version by its number instead of the alias.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from typing import Any
 
 from auditkit.errors import AuditkitError
@@ -45,5 +48,18 @@ def _built(*, composed: bool) -> Any:
     try:
         return build(composed=composed)
     except AuditkitError as error:
+        _stop_supervisor()
         # The worker ends here; whoever runs the server reads this line, not a traceback.
         raise SystemExit(f"auditkit refuses to start: {error}") from None
+
+
+def _stop_supervisor() -> None:
+    """Ends uvicorn's supervisor, which would start workers that refuse again and again.
+
+    Its first worker speaks for the server's start. A worker that it starts later, in the place of
+    one that died, refuses for itself alone: the others go on.
+    """
+    if multiprocessing.parent_process() is None:
+        return
+    if multiprocessing.current_process().name.endswith("Process-1"):
+        os.kill(os.getppid(), signal.SIGTERM)
