@@ -223,7 +223,7 @@ class Book:
                 ticket=str(payload.get("ticket")),
                 invoked=time,
                 expires=time + timedelta(minutes=float(payload.get("valid_minutes", 0))),
-                review_by=time + timedelta(hours=float(payload.get("review_hours", 0))),
+                review_by=time + timedelta(hours=float(payload.get("review_hours", 72))),
                 domain=str(payload.get("domain", DEFAULT_DOMAIN)),
             ),
         )
@@ -261,6 +261,7 @@ class Book:
                 user=str(payload.get("user")),
                 time=time,
                 how=str(payload.get("how", "demoted")),
+                request=str(payload.get("request", "")),
             )
         )
 

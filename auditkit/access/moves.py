@@ -176,6 +176,7 @@ class Moved:
         user: Who moved it.
         time: When.
         how: "promoted", "rolled back", "break-glass" or "demoted".
+        request: Id of the approved request that it used; empty: none.
     """
 
     target: Target
@@ -184,6 +185,7 @@ class Moved:
     user: str
     time: datetime
     how: str
+    request: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

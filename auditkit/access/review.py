@@ -15,6 +15,7 @@ from auditkit.access.approvals import POLICY, Book
 from auditkit.access.control import AccessControl
 from auditkit.access.duties import conflicts
 from auditkit.access.log import READS, LoggedEntry
+from auditkit.access.moves import Emergency, Moved
 from auditkit.access.vocabulary import DEFAULT_DOMAIN
 from auditkit.checks import find_check
 from auditkit.evidence import Cell, Evidence, Measurement, Table
@@ -41,6 +42,8 @@ class Review:
         users: Users that the policy names.
         policy_digest: The policy in force.
         unused_days: From how many days on a grant counts as unused.
+        failed_logins: Requests in the period that named nobody, or whose password was wrong.
+        logged_policy: The policy that came into force last, by the log; empty if none did.
     """
 
     since: datetime | None
@@ -50,6 +53,23 @@ class Review:
     users: int
     policy_digest: str
     unused_days: int
+    failed_logins: int
+    logged_policy: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the tables do not say by themselves."""
+        unnamed = (
+            f"{self.failed_logins} requests in the period named nobody or showed a wrong password; "
+            "the log does not keep the name that was tried."
+        )
+        notes = [_LIMITS, unnamed]
+        if self.logged_policy and self.logged_policy != self.policy_digest:
+            notes.append(
+                f"By the log the policy {self.logged_policy} is in force, not the one that was "
+                "handed over: who may, here, is not who may on the server."
+            )
+        return tuple(notes)
 
     def table(self, name: str) -> Table:
         """A table by its name, without the prefix `access_`."""
@@ -106,7 +126,7 @@ class Review:
                 count("self_approved_policy_changes", same, decisions, counted),
             ),
             tables=self.tables,
-            notes=(_LIMITS,),
+            notes=self.notes,
         )
 
 
@@ -131,7 +151,7 @@ def review(
     denied: list[tuple[Cell, ...]] = []
     changes: list[tuple[Cell, ...]] = []
     used: dict[tuple[str, str], datetime] = {}
-    decisions = 0
+    decisions = failed_logins = 0
     for entry in entries:
         book.read([entry])
         if entry.payload is None:
@@ -141,9 +161,11 @@ def review(
             changes.append(
                 (
                     _day(entry.time),
-                    *(str(p.get(k, "")) for k in ("policy_digest", "author", "approver")),
+                    *(str(p.get(k, "")) for k in ("policy_digest", "author", "approver", "key")),
                 )
             )
+        if entry.kind == READS and _within(entry.time, since):
+            failed_logins += sum(d.get("user") == "" for d in entry.payload["decisions"])
         for decision in _decisions(entry):
             inside = _within(entry.time, since)
             decisions += inside
@@ -159,20 +181,19 @@ def review(
         _table(
             "moves",
             "Who moved a protected alias or stage",
-            ("time", "user", "how", "model", "version", "alias_or_stage", "artifact_digest"),
-            tuple(
-                (
-                    _day(m.time),
-                    m.user,
-                    m.how,
-                    m.target.model,
-                    m.target.version,
-                    m.target.name,
-                    m.artifact_digest,
-                )
-                for m in book.moves
-                if _within(m.time, since)
+            (
+                "time",
+                "user",
+                "how",
+                "domain",
+                "model",
+                "version",
+                "alias_or_stage",
+                "asked_by",
+                "approved_by",
+                "artifact_digest",
             ),
+            tuple(_move(m, book) for m in book.moves if _within(m.time, since)),
         ),
         _table(
             "denied",
@@ -190,9 +211,17 @@ def review(
         _table(
             "breakglass",
             "Emergencies",
-            ("time", "user", "object", "ticket", "reason", "reviewed_by"),
+            ("time", "user", "object", "ticket", "reason", "review_due", "reviewed_by"),
             tuple(
-                (_day(e.invoked), e.user, e.object, e.ticket, e.reason, e.reviewed_by)
+                (
+                    _day(e.invoked),
+                    e.user,
+                    e.object,
+                    e.ticket,
+                    e.reason,
+                    _due(e, now),
+                    e.reviewed_by,
+                )
                 for e in book.emergencies.values()
                 if _within(e.invoked, since)
             ),
@@ -200,7 +229,7 @@ def review(
         _table(
             "policy_changes",
             "Policies that came into force",
-            ("time", "policy_digest", "author", "approver"),
+            ("time", "policy_digest", "author", "approver", "signed_by_key"),
             tuple(changes),
         ),
     )
@@ -212,6 +241,8 @@ def review(
         users=len(access.rules.users),
         policy_digest=str(access.policy_digest),
         unused_days=unused_days,
+        failed_logins=failed_logins,
+        logged_policy=book.policy,
     )
 
 
@@ -293,6 +324,28 @@ def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
         str(decision.get("endpoint", "")),
         str(decision.get("reason", "")),
     )
+
+
+def _move(move: Moved, book: Book) -> tuple[Cell, ...]:
+    """A move, with who asked for it and who approved it, where it needed an approval."""
+    request = book.requests.get(move.request)
+    return (
+        _day(move.time),
+        move.user,
+        move.how,
+        move.target.domain,
+        move.target.model,
+        move.target.version,
+        move.target.name,
+        request.requester if request else "",
+        ", ".join(sorted(request.approvals)) if request else "",
+        move.artifact_digest,
+    )
+
+
+def _due(emergency: Emergency, now: datetime) -> str:
+    late = not emergency.reviewed_by and now > emergency.review_by
+    return _day(emergency.review_by) + (" (overdue)" if late else "")
 
 
 def _domains(access: AccessControl) -> list[str]:

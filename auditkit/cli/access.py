@@ -296,9 +296,19 @@ def review(
     if as_json:
         print(json.dumps(found.to_evidence().to_json(), indent=1))
     elif output is None:
+        began = found.since.date().isoformat() if found.since else "the log's beginning"
+        print(f"Access review from {began} to {found.until.isoformat(timespec='seconds')}")
+        print(f"Policy: {found.policy_digest}, {_counted(found.users, 'user')}")
+        print(
+            f"Log: {_counted(found.decisions, 'decision')}, "
+            f"{_counted(found.failed_logins, 'failed log-in')}"
+        )
         for table in found.tables:
             print(f"\n{table.title} ({len(table.rows)})")
             _show(table, as_json=False)
+        print()
+    for note in () if as_json else found.notes:
+        say(note)
 
 
 @user_app.command("add")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auditkit.access import AccessControl, Rules
-from auditkit.access.approvals import BROKEN, DONE, POLICY
+from auditkit.access.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
 from auditkit.access.control import read_texts
 from auditkit.access.lint import lint
 from auditkit.access.review import review
@@ -63,9 +63,15 @@ def logged(tmp_path, access):
         log.append(kind="access.decision", payload=decision("ann", "model:promote", champion))
         log.append(kind="access.decision", payload=decision("mia", "model:promote", champion))
         reads = {"decisions": [decision("ann", "model:register", "models/m"), {"outcome_of": "x"}]}
+        reads["decisions"].append({"user": "", "allowed": False, "reason": "nobody was named"})
         log.append(kind="access.reads", payload=reads)
         place = {"model": "m", "version": "1", "kind": "alias", "name": "champion"}
-        log.append(kind=DONE, payload={**place, "user": "mia", "how": "promoted"})
+        log.append(kind=REQUESTED, payload={**place, "id": "r1", "user": "ann"})
+        for user in ("rob", "rita"):
+            log.append(kind=APPROVED, payload={"request": "r1", "user": user})
+        claimed = {**place, "user": "mia", "how": "promoted", "request": "r1", "claim": "c"}
+        log.append(kind=CLAIMED, payload=claimed)
+        log.append(kind=DONE, payload=claimed)
         broken = {"id": "b", "user": "mia", "object": champion, "valid_minutes": 60}
         log.append(kind=BROKEN, payload={**broken, "reason": "outage", "ticket": "=INC"})
         entries = list(log.entries())
@@ -99,6 +105,14 @@ def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
         "policy_changes": 1,
         "self_approved_policy_changes": 0,
     }
+    moved = dict(zip(found.table("moves").columns, found.table("moves").rows[0], strict=True))
+    assert (moved["user"], moved["asked_by"], moved["approved_by"]) == ("mia", "ann", "rita, rob")
+    (broken,) = found.table("breakglass").rows
+    assert str(broken[5]).endswith("+00:00")  # when somebody else must have reviewed it
+    late = review(access, logged[2], now=NOW + timedelta(days=3)).table("breakglass").rows[0]
+    assert str(late[5]).endswith("(overdue)")
+    assert any("sha256:p is in force" in note for note in found.notes)
+    assert any(note.startswith("1 requests in the period named nobody") for note in found.notes)
     recent = review(access, logged[2], now=NOW, since=NOW - timedelta(days=2))
     assert (recent.decisions, len(recent.table("policy_changes").rows)) == (3, 0)
 
