@@ -63,7 +63,8 @@ def check_inclusion(receipt: Receipt, statement: Digest) -> str:
     if payload.get("statement") != str(statement):
         raise VerificationError("The receipt is for another statement than the attached one.")
     logged = f"{entry.time:%Y-%m-%d %H:%M} UTC by the log's clock"
-    return f"Entry {receipt.index} of {checkpoint.size} in {receipt.origin}, logged {logged}."
+    place = f"Entry {receipt.index}, counted from zero, in {receipt.origin}"
+    return f"{place}, a log of {checkpoint.size}; logged {logged}."
 
 
 def check_checkpoint(receipt: Receipt, log_keys: Sequence[NoteVerifier]) -> str:
