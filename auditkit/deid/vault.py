@@ -118,11 +118,13 @@ class Vault:
     def __init__(self, path: str | Path, key: bytes) -> None:
         self._sealing, self._finding = _derived(key)
         try:
+            # Made for its owner alone; its journals take the file's mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = DELETE")
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.executescript(_TABLES)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise OutputError(
                 f"The vault {Path(path).name} cannot be opened.",
                 remedy="name a file that is a vault, or none, in a folder that can be written",

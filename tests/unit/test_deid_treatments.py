@@ -187,6 +187,12 @@ def test_values_that_change_places_do_not_open(tmp_path):
         vault.reveal([tokens["Ann"]], purpose="p", at="t", ruling=ruling())
 
 
+def test_a_vault_is_its_owners_alone(tmp_path):
+    with Vault(tmp_path / "vault.db", bytes(32)) as vault:
+        vault.tokens("PERSON", ["Ann Lee"])
+    assert (tmp_path / "vault.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_keys_and_files_that_are_none_are_refused(tmp_path):
     assert read_key(KEY.hex() + "\n") == KEY
     for bad in ("", "ab", "z" * 64, b"\xff" * 31):
