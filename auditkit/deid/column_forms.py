@@ -8,11 +8,16 @@ from typing import Final
 
 from auditkit.deid import checksums
 from auditkit.deid.generalize import read_date
+from auditkit.deid.rule import CAPITALS
+from auditkit.deid.word_lists import given_names, surnames
 
 
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
 
+
+# A name that may be a person's or a category's: the values must hold common names.
+SOMEBODY: Final = "SOMEBODY"
 
 # Read top down; the first that fits proposes. Names arrive as lower-case words.
 NAMES: Final = tuple(
@@ -42,10 +47,11 @@ NAMES: Final = tuple(
         (r"url|web ?site|web page|home ?page|link|profile url", "URL"),
         (r"(?:photo|picture|portrait|image|headshot|avatar)(?: url| file| path)?", "PHOTO"),
         (r"fingerprint|voice ?print|iris|retina|biometric|face ?(?:id|print|template)", "BIOMETRIC"),
-        (r"(?:date of birth|birth ?date|birth ?day|dob|born)", "BIRTH_DATE"),
+        (r"(?:date of birth|birth ?date|birth ?day|dob|born|birth ?year|year of birth|yob)", "BIRTH_DATE"),
         (r"age(?: years| yrs| at \w+)?|\w+ age", "AGE"),
         (r"zip(?: ?code)?|postal ?code|post ?code|postcode|zip ?5|zip ?4", "ZIP_CODE"),
         (r"(?:street|home|mailing|postal|billing|residence|residential|property|work)? ?(?:address|addr)(?: line)?(?: \d)?|street(?: name)?|house (?:no|number)", "ADDRESS"),
+        (r"(?<!state )fips|county (?:code|fips)|census (?:tract|block)|tract|block ?group|geo ?id", "LOCATION"),
         (r"city|town|county|municipality|precinct|borough|village|suburb|neighbou?rhood|place of (?:birth|residence)|birth ?place", "CITY"),
         (r"lat|latitude|lon|lng|longitude|geo ?code|geo ?hash|coordinates", "COORDINATES"),
         (r"(?:\w+ )?(?:date|datetime|timestamp|day)(?: of \w+)?|(?:admitted|discharged|created|updated|visited|opened|closed|signed)(?: at| on)?|dod|death date", "DATE_TIME"),
@@ -53,6 +59,10 @@ NAMES: Final = tuple(
         (r"(?:first|last|middle|full|given|family|maiden|sur|applicant|patient|customer|client|borrower|co ?borrower|employee|"
          r"physician|doctor|provider|nurse|officer|spouse|mother|father|parent|guardian|relative|emergency contact|contact|user|person|member|next of kin|insured|account holder|subject)s? ?names?"
          r"|surname|forename|lastname|firstname|fullname|name|spouse|mother|father|guardian|next of kin|emergency contact|physician|doctor", "PERSON"),
+        (r"(?:pt|patient|emp|cust|f|l|m) ?(?:nm|name)|nm|first|last|middle|attending|surgeon|prescriber|provider|referring(?: \w+)?|"
+         r"(?:co ?)?(?:applicant|borrower|signer)|manager|supervisor|agent|owner|author|caregiver|witness|attorney|counsel|adjuster|"
+         r"underwriter|(?:loan )?officer|patient|customer|client|employee|tenant|landlord|assigned to|reported by|created by", SOMEBODY),
+        (r"badge|(?:emp|staff|worker|loyalty|membership|ticket|claim|order|invoice|tracking|accession|specimen) ?(?:id|no|num|nbr|number|code)", "ID"),
         (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
     )
 )  # fmt: skip
@@ -65,6 +75,37 @@ _PERSONLIKE: Final = re.compile(
     re.IGNORECASE,
 )
 _DIGITS: Final = re.compile(r"\D+")
+# Two to four capitalised words: as names are, in any country, and some categories.
+_TITLE_CASE: Final = re.compile(rf"[{CAPITALS}][\w'.-]*(?: [{CAPITALS}][\w'.-]*){{1,3}}")
+_TITLED: Final = re.compile(r"(?:mr|mrs|ms|miss|dr|prof)\b\.? ", re.IGNORECASE)
+_CODE: Final = re.compile(
+    r"(?=.*[A-Za-z]|0)(?=(?:.*\d){3})[A-Za-z0-9]{1,12}(?:[-/_.][A-Za-z0-9]{1,12}){0,4}"
+)
+
+
+def names_someone(text: str) -> bool:
+    """Whether a value is written as a name is, and holds a common one, or a title."""
+    name = text.strip()
+    if not _PERSONLIKE.match(name):
+        return False
+    words = [word.strip(".,").lower() for word in name.split()]
+    return bool(
+        _TITLED.match(name)
+        or words[0] in given_names()
+        or (len(words) == 1 and words[0] in surnames())
+        or ("," in name and words[0] in surnames())
+        or (len(words) > 1 and words[-1] in surnames() and words[1] in given_names())
+    )
+
+
+def is_code(text: str) -> bool:
+    """Whether a value is a code: letters and digits without blanks, or digits with leading zeros."""
+    return bool(_CODE.fullmatch(text.strip()))
+
+
+def has_digit(text: str) -> bool:
+    """Whether a value can be a number of somebody."""
+    return any(c.isdigit() for c in text)
 
 
 def _us_phone(text: str) -> bool:
@@ -114,4 +155,10 @@ MUST_FIT: Final[dict[str, Callable[[str], bool]]] = {
     "ADDRESS": lambda t: any(c.isalpha() for c in t),
     "PHOTO": lambda t: any(c.isalpha() for c in t),
     "URL": lambda t: "." in t,
+    SOMEBODY: lambda t: names_someone(t) or bool(_TITLE_CASE.fullmatch(t.strip())),
+    **dict.fromkeys(
+        ("PHONE_NUMBER", "FAX_NUMBER", "US_SSN", "MEDICAL_RECORD", "HEALTH_PLAN", "ACCOUNT", "CREDIT_CARD", "ROUTING_NUMBER",
+         "NPI", "DEA", "LICENSE", "DRIVER_LICENSE", "PASSPORT", "VEHICLE", "LICENSE_PLATE", "DEVICE", "TAX_ID"),
+        has_digit,
+    ),
 }  # fmt: skip

@@ -13,9 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auditkit.deid.column_forms import BY_VALUE, FULL, MUST_FIT, NAMES, NOTES
+from auditkit.deid.column_forms import (
+    BY_VALUE,
+    FULL,
+    MUST_FIT,
+    NAMES,
+    NOTES,
+    SOMEBODY,
+    is_code,
+    names_someone,
+)
 from auditkit.deid.folding import fold
-from auditkit.deid.kinds import describe
+from auditkit.deid.kinds import KINDS, describe
 
 if TYPE_CHECKING:
     from auditkit.deid.frames import Column
@@ -25,6 +34,9 @@ _SAMPLE: Final = 200
 _MOST: Final = 0.8
 _SOME: Final = 0.5
 _SHORTEST_NUMBER: Final = 4
+_FEWEST: Final = 5
+_FEW: Final = 10
+_NEARLY: Final = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +65,9 @@ def examine(column: Column) -> Verdict:
     sample = _sample(column.values)
     proposed = _proposed(column.name)
     if not sample:
-        reason = "the name says so; there is no value" if proposed else "there is no value"
-        return Verdict(kind=proposed, score=1.0 if proposed else 0.0, reason=reason)
+        kind = "PERSON" if proposed == SOMEBODY else proposed
+        reason = "the name says so; there is no value" if kind else "there is no value"
+        return Verdict(kind=kind, score=1.0 if kind else 0.0, reason=reason)
     if column.temporal:
         kind = proposed if proposed == "BIRTH_DATE" else "DATE_TIME"
         return Verdict(kind=kind, score=1.0, reason="the column holds dates or times")
@@ -65,17 +78,42 @@ def examine(column: Column) -> Verdict:
     by_value = _by_value(sample, proposed)
     if by_value is not None:
         return by_value
-    if proposed:
-        fits = MUST_FIT.get(proposed)
-        share = _share(fits, sample) if fits else 1.0
-        if share >= _SOME:
-            reason = "the name says so" + (f", and {share:.0%} of the values fit" if fits else "")
-            return Verdict(kind=proposed, score=share, reason=reason)
+    by_name = _by_name(sample, proposed)
+    if by_name is not None:
+        return by_name
+    share = _share(names_someone, sample)
+    enough = _SOME if len(sample) >= _FEW else _MOST
+    if share >= enough and proposed not in {"CITY", "ORGANIZATION"} and len(sample) >= _FEWEST:
+        return Verdict(
+            kind="PERSON", score=share, reason=f"{share:.0%} of the values are written as names are"
+        )
+    if _is_unique_code(column, sample):
+        return Verdict(kind="ID", score=1.0, reason="codes, a different one in nearly every row")
     if _has_words(sample):
         return Verdict(
             kind=FREE_TEXT, score=0.5, reason="text that may name someone: each value is searched"
         )
-    return Verdict(kind="", score=1.0, reason="no identifier by name or by value")
+    reason = "no identifier by name or by value"
+    if proposed in KINDS:
+        reason = f"the name suggests {describe(proposed)}, the values do not"
+    return Verdict(kind="", score=1.0, reason=reason)
+
+
+def _by_name(sample: Sequence[str], proposed: str) -> Verdict | None:
+    """What the name says, if the values do not speak against it."""
+    fits = MUST_FIT.get(proposed)
+    share = _share(fits, sample) if fits else 1.0
+    if not proposed or share < _SOME:
+        return None
+    reason = "the name says so" + (f", and {share:.0%} of the values fit" if fits else "")
+    return Verdict(kind="PERSON" if proposed == SOMEBODY else proposed, score=share, reason=reason)
+
+
+def _is_unique_code(column: Column, sample: Sequence[str]) -> bool:
+    """Whether a row is told from the others by a code, as 45 CFR 164.514(b)(2)(i)(R) means."""
+    if column.present < _FEW or len(column.values) < _NEARLY * column.present:
+        return False
+    return _share(is_code, sample) >= _MOST
 
 
 def name_words(name: str) -> str:
@@ -102,7 +140,7 @@ def _share(fits: Callable[[str], bool], sample: Sequence[str]) -> float:
 def _numeric(proposed: str, sample: Sequence[str]) -> Verdict:
     """Numbers are identifiers only if the name says so, and then only if they fit."""
     fits = {**FULL, **MUST_FIT}.get(proposed)
-    if proposed in {"PERSON", "ORGANIZATION", "CITY", "ADDRESS", "URL", "PHOTO", ""}:
+    if proposed in {"PERSON", "ORGANIZATION", "CITY", "ADDRESS", "URL", "PHOTO", SOMEBODY, ""}:
         return Verdict(kind="", score=1.0, reason="numbers, and the name names no identifier")
     if proposed in {"US_SSN", "DATE_TIME", "BIRTH_DATE", "AGE", "ZIP_CODE", "COORDINATES"} and fits:
         padded = [v.zfill(9) for v in sample] if proposed == "US_SSN" else sample
@@ -130,7 +168,10 @@ def _numeric(proposed: str, sample: Sequence[str]) -> Verdict:
 
 def _is_free_text(name: str, sample: Sequence[str], proposed: str) -> bool:
     words = sum(len(t.split()) for t in sample) / len(sample)
-    if proposed in {"ADDRESS", "PERSON", "DATE_TIME", "ORGANIZATION", "CITY"} and words < 8:
+    if (
+        proposed in {"ADDRESS", "PERSON", SOMEBODY, "DATE_TIME", "ORGANIZATION", "CITY"}
+        and words < 8
+    ):
         return False
     return words >= 5 or (words >= 2 and bool(NOTES.search(name_words(name))))
 

@@ -53,6 +53,45 @@ def applied():
     return table, plan, plan.apply(table, deidentifier=Deidentifier(model=False))
 
 
+# Name of a column, 12 values, the class that it must get ("" for none).
+COLUMNS = [
+    ("pt_nm", [f"{f} {n}" for f, n in zip(FIRST, LAST, strict=True)] * 2, "A"),
+    ("attending", [f"Dr. {n}" for n in LAST], "A"),
+    (
+        "applicant",
+        ["Nguy\u1ec5n V\u0103n H\u00f9ng", "Zhang Wei", "Thandiwe Mbeki", "Ngozi Okafor"],
+        "A",
+    ),
+    ("agent", ["web", "call center", "branch"], ""),
+    ("first", FIRST, "A"),
+    ("who", ["Mary Smith", "James Garcia", "Linda Chen", "Peter Novak", "Susan Hall"] * 2, "A"),
+    ("county_fips", [f"{n:05}" for n in range(1001, 1041)], "B"),
+    ("census_tract", [f"{n:011}" for n in range(25025000100, 25025000120)], "B"),
+    ("state_fips", ["25", "36", "06"], ""),
+    ("birth_year", [1931, 1975, 2001], "C"),
+    ("income_year", [2021, 2022, 2023], ""),
+    ("income", [20240101, 52000, 61000], ""),
+    ("emp_no", [f"{n:05}" for n in range(20)], "R"),
+    ("reference", [f"TCK-{n * 7919 % 90000 + 10000}" for n in range(40)], "R"),
+    ("icd10", ["E11.9", "I10", "J44.1"], ""),
+    ("phone", ["iPhone", "Android"], ""),
+    ("account", ["free", "pro"], ""),
+    ("zip", [1607, 2139, 1033], "B"),
+    ("insurance", ["Medicare", "Aetna", "Self"], ""),
+    ("readmitted", [True, False], ""),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "letter"), COLUMNS)
+@pytest.mark.parametrize("rows", [6, 120])
+def test_columns_of_other_tables_are_judged_by_name_and_values(name, values, letter, rows):
+    distinct = len(values) if name in {"reference", "emp_no"} else rows
+    table = pd.DataFrame({name: [values[i % len(values)] for i in range(distinct)]})
+    (column,) = Plan.propose(table).columns
+    assert column.identifier_class == letter, column
+    assert column.reason
+
+
 def test_columns_are_judged_by_what_they_hold():
     plan = Plan.propose(loans())
     kinds = {c.column: (c.identifier_class, c.treatment) for c in plan.columns}
@@ -170,9 +209,18 @@ def test_a_plan_survives_its_file():
         Plan.from_yaml("columns: 3")
 
 
-def test_a_leak_stops_the_run_and_the_message_holds_no_value():
+def test_a_name_that_the_plan_keeps_as_none_is_refused_before_anything_is_done():
     table = loans()
     table["branch"] = table["applicant_name"]
+    plan = Plan.propose(table).with_column("branch", kind="", treatment="keep")
+    with pytest.raises(PolicyError, match="'branch' holds identifiers") as caught:
+        plan.apply(table, deidentifier=Deidentifier(model=False))
+    assert not [v for v in table["applicant_name"] if v in str(caught.value)]
+
+
+def test_a_leak_stops_the_run_and_the_message_holds_no_value():
+    table = loans()
+    table["branch"] = [f"{i} / {name}" for i, name in enumerate(table["applicant_name"])]
     plan = Plan.propose(table).with_column("branch", kind="", treatment="keep")
     with pytest.raises(VerificationError, match="remain in the output, in 'branch'") as caught:
         plan.apply(table, deidentifier=Deidentifier(model=False))
