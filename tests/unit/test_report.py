@@ -152,12 +152,15 @@ def test_an_unknown_check_is_shown_in_full():
 def test_a_plain_table_names_groups_and_measures_in_words_and_gives_one_n_once():
     group = (("race", "not African American"), ("marital_status", "single"))
     measured = tuple(
-        Measurement(name=name, value=value, n=8765, group=group)
+        Measurement(name=name, value=value, n=8765, group=group, compared_with=(group[1],))
         for name, value in (("smallest_ratio", 0.71), ("brier", 0.072))
     )
     rows = Table(
         name="sweep", title="What else", columns=("group", measured[0].key),
-        rows=(("race=not African American,marital_status=single", 0.71),),
+        rows=(
+            ("race=not African American,marital_status=single", 0.71),
+            ("marital_status=single", 1),
+        ),
     )  # fmt: skip
     case = Evidence(
         check="fairness.other", version="1", title="T", area="fairness", n=700,

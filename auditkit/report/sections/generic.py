@@ -67,7 +67,8 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     """
     kept = table.columns[:_MAX_COLUMNS]
     printed = len(table.rows) if len(table.rows) <= _MAX_ROWS else _FIRST_ROWS
-    groups = {describe_group(m.group): m.group for m in evidence.measurements if m.group}
+    named = (g for m in evidence.measurements for g in (m.group, m.compared_with) if g)
+    groups = {describe_group(group): group for group in named}
     measured = {m.key: m for m in evidence.measurements if m.group}
 
     def heading(name: str) -> Text:
