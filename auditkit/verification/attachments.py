@@ -61,7 +61,7 @@ def _read(reader: PdfFileReader) -> dict[str, bytes]:
             raise VerificationError("Two attachments have one name.")
         if len(files) == _MAX_FILES:
             raise VerificationError("The file has more attachments than any report.")
-        files[name] = _content(specification["/EF"]["/F"], left)
+        files[name] = content_of(specification["/EF"]["/F"], left, what="attachments")
         left -= len(files[name])
     return files
 
@@ -83,20 +83,30 @@ def _leaves(tree: Any) -> Iterator[Any]:
         waiting += [(children[at], depth + 1) for at in reversed(range(len(children)))]
 
 
-def _content(stream: Any, most: int) -> bytes:
-    """A stream's bytes, at most so many."""
+def content_of(stream: Any, most: int, *, what: str) -> bytes:
+    """A stream's bytes, at most so many.
+
+    Args:
+        stream: The stream, of which nothing was decompressed yet.
+        most: How many bytes it may hold.
+        what: What it is one of, for messages.
+
+    Raises:
+        VerificationError: If it holds more, is cut short, or is compressed in an unknown way.
+    """
+    larger = VerificationError(f"The {what} are larger than those of any report.")
     encoded: bytes = stream.encoded_data
     filters = entry(stream, "/Filter", None)
     if filters is None:
         if len(encoded) > most:
-            raise VerificationError("The attachments are larger than those of any report.")
+            raise larger
         return encoded
     if filters != "/FlateDecode" and list(filters) != ["/FlateDecode"]:
-        raise VerificationError("An attachment is compressed in an unknown way.")
+        raise VerificationError(f"The {what} are compressed in an unknown way.")
     decompress = zlib.decompressobj()
     content = decompress.decompress(encoded, most + 1)
     if len(content) > most or decompress.unconsumed_tail:
-        raise VerificationError("The attachments are larger than those of any report.")
+        raise larger
     if not decompress.eof:
-        raise VerificationError("An attachment is cut short.")
+        raise VerificationError(f"The {what} are cut short.")
     return content

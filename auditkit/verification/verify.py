@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.canonical import Digest
 from auditkit.errors import (
@@ -48,6 +49,7 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
+from auditkit.verification.page_limits import check_page_limits
 from auditkit.verification.revoked_keys import (
     check_not_revoked,
     marked_log_keys,
@@ -215,6 +217,7 @@ class _Opened:
 
     archived: Archived
     signed: SignedFile | None = None
+    reader: PdfFileReader | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     moment: Moment = Moment()  # noqa: RUF009 - frozen
     unread: VerificationError | None = None
@@ -240,6 +243,7 @@ def _check_signature(
         certified = opened.archived.certified
         if opened.archived.data is not None:
             reader = parse(certified)
+        opened.reader = reader
         try:
             opened.files = read_attachments(reader)
         except VerificationError as error:
@@ -309,9 +313,11 @@ def _check_contents(claims: _Claims, opened: _Opened) -> Any:
 
     def statement() -> str:
         found.update(read_statement(opened.files))
-        if opened.signed is None:
+        if opened.signed is None or opened.reader is None:
             raise UnverifiableError(_NO_SIGNATURE)
-        pages.extend(page_texts(opened.archived.certified))
+        certified = opened.archived.certified
+        check_page_limits(certified, opened.reader)
+        pages.extend(page_texts(certified))
         return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
 
     claims.check("statement", statement)

@@ -112,6 +112,100 @@ def test_more_pages_than_any_report_are_not_read(signer):
     assert "more pages than any report" in found.claim("statement").reason
 
 
+def form(pdf, content, **forms):
+    drawing = pdf.make_stream(content)
+    drawing.Type, drawing.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
+    drawing.BBox = pikepdf.Array([0, 0, 9, 9])
+    drawing.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(forms))
+    return drawing
+
+
+def drawing(pdf, content, **forms):
+    """Puts it on the first page, in the place of what is there."""
+    page = pdf.pages[0].obj
+    page.Contents = pdf.make_stream(content)
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(forms))
+
+
+def draws_itself(pdf):
+    twice = form(pdf, b"/X Do /X Do")
+    twice.Resources.XObject["/X"] = twice
+    drawing(pdf, b"/X Do", **{"/X": twice})
+
+
+def doubles(count):
+    def change(pdf):
+        last = form(pdf, b"q Q")
+        for _ in range(count):
+            last = form(pdf, b"/X Do /X Do", **{"/X": last})
+        drawing(pdf, b"/X Do", **{"/X": last})
+
+    return change
+
+
+def hides_the_name(pdf):
+    """Of a large form, drawn often: `#58` is another way to write `X`; `/Y` is a small one."""
+    large, small = form(pdf, b"(a) Tj " * 100_000), form(pdf, b"q Q")
+    drawing(pdf, b"/#58 Do /Y Do " * 1000, **{"/X": large, "/Y": small})
+
+
+def draws_by_the_pages_resources(pdf):
+    last = form(pdf, b"/X Do /X Do")
+    del last.Resources
+    drawing(pdf, b"/X Do", **{"/X": last})
+
+
+def draws_a_large_form_often(pdf):
+    drawing(pdf, b"/X Do " * 1000, **{"/X": form(pdf, b"(a) Tj " * 100_000)})
+
+
+def holds_blanks(pdf):
+    drawing(pdf, b" " * (49 << 20))
+
+
+def has_drawn_letters(pdf, name="/Type3"):
+    font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name(name))
+    pdf.pages[0].obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary({"/F": font}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        draws_itself,
+        doubles(40),
+        hides_the_name,
+        draws_by_the_pages_resources,
+        draws_a_large_form_often,
+        holds_blanks,
+        has_drawn_letters,
+    ],
+)
+def test_pages_that_take_for_ever_to_draw_are_not_drawn(signer, change):
+    """By whoever has any key: a few hundred bytes that keep a PDF library busy for years."""
+    data = with_names(signer, change)
+    began = time.process_time()
+    found = verify(data, trust=[signer.certificate])
+    assert time.process_time() - began < 5
+    assert found.claim("signature").state is ClaimState.TRUE
+    assert found.claim("statement").state is ClaimState.FALSE
+    assert "printed on no page" not in found.claim("statement").reason  # nobody looked
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_drawn_letters_are_found_however_they_are_written(signer, packed):
+    """With numbers for letters, or in a compressed stream of objects."""
+    mode = pikepdf.ObjectStreamMode.generate if packed else pikepdf.ObjectStreamMode.disable
+    out = BytesIO()
+    with pikepdf.open(BytesIO(unsigned_report(attachments(signer, statement_bytes())))) as pdf:
+        has_drawn_letters(pdf)
+        pdf.save(out, object_stream_mode=mode)
+    plain, escaped = b"/Subtype /Type3 /Type", b"/Subtype/#54ype3/Type"
+    written = out.getvalue() if packed else out.getvalue().replace(plain, escaped)
+    assert b"/Type3" not in written
+    found = verify(signer.sign_pdf(written, at=SMALL_AT), trust=[signer.certificate])
+    assert "draws its letters" in found.claim("statement").reason
+
+
 # Receipts
 
 
