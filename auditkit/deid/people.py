@@ -19,7 +19,7 @@ _INITIAL: Final = rf"[{CAPITALS}]\."
 _PARTICLE: Final = r"(?:(?:van|von|de|del|da|di|la|le|bin|al|el|of) )?"
 # What stands before a name: a title, a relative or another person of somebody, a phrase.
 _TITLES: Final = (
-    r"(?:Mr|Mrs|Ms|Miss|Dr|Drs|Prof|Sr|Sra|Rev|Hon|Capt|Sgt|Lt|Cpl|Pvt|Maj|Col|Det|Ofc|Ptl|Atty|Fr|Nurse|"
+    r"Pt\.|(?:Mr|Mrs|Ms|Miss|Dr|Drs|Prof|Sr|Sra|Rev|Hon|Capt|Sgt|Lt|Cpl|Pvt|Maj|Col|Det|Ofc|Ptl|Atty|Fr|Nurse|"
     r"CRNA|CNM|LPN|CNA|PA-C|APRN|ARNP|Judge|Officer|Rabbi|Imam|Pastor|Deacon|Mme|Mlle|Herr|Frau|Hr|Se\u00f1ora?)\.?|MR|MRS|MS|DR"
 )
 _SOMEBODY: Final = (
@@ -126,6 +126,8 @@ August September October November December Patient Pt Doctor Nurse Sir Madam Tea
 Sorry Glad Happy Going Calling Writing Looking Unable Sure Not Just So Very Also Then Still Now
 """
 _NOT_NAMES: Final = frozenset(_NOT_NAMES_TEXT.split())
+# `Phelps, Kayla`: a listed surname before a listed given name.
+_LAST_FIRST: Final = re.compile(rf"(?<![\w'-])({_NAME}), ({_NAME})(?![\w'-])")
 # `Holloway, Alexander and Bell`: surnames in a series.
 _SERIES: Final = re.compile(rf"(?<![\w-])({_NAME}), ({_NAME}),? (?:and|&) ({_NAME})(?![\w-])")
 _PAIR: Final = re.compile(r"(?<![\w'-])([^\W\d_]{3,})( (?:[a-zA-Z]\.? )?)([^\W\d_]{3,})(?![\w'])")
@@ -164,6 +166,9 @@ def spans_of_people(text: str) -> Iterator[Span]:
             start += len(opening) + 1
         yield Span(start, match.end(), "ORGANIZATION", 0.9, "firm")
     given, family = given_names(), surnames()
+    for match in _LAST_FIRST.finditer(text):
+        if match[1].lower() in family and match[2].lower() in given:
+            yield Span(match.start(), match.end(), "PERSON", 0.7, "listed name")
     for match in _SERIES.finditer(text):
         if sum(word.lower() in family for word in match.groups()) >= 2:
             yield Span(match.start(), match.end(), "ORGANIZATION", 0.6, "surnames in series")

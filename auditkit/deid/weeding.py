@@ -47,6 +47,7 @@ _ABBREVIATED: Final = re.compile(r"[A-Z0-9&/+-]{2,10}")
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}")
 # A grade after a scale's name: `Killip II`, `Fuhrman 2`.
 _COUNTED: Final = re.compile(r"(?: [IVX]{1,4}| \d[\d.+=/-]*)\Z")
+_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "rev"})
 _SMALL_WORDS: Final = frozenset(
     {"the", "of", "and", "a", "an", "in", "for", "at", "on", "to", "with"}
 )
@@ -178,7 +179,7 @@ def _without_roles(span: Span, text: str) -> Span | None:
 
 def _is_role(word: str, known: frozenset[str]) -> bool:
     low = word.lower()
-    return low in known and low not in given_names()
+    return low in known and low not in given_names() and low not in _TITLES
 
 
 def _is_degree(word: str, known: frozenset[str]) -> bool:
