@@ -201,7 +201,7 @@ def running(
 
 
 def _wait(server: Server, workplace: Workplace) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         if server.process.poll() is not None:
             break

@@ -447,15 +447,32 @@ def test_under_gunicorn_it_is_the_same(tmp_path):
         assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
 
 
+def refuse_unnamed_peers(server):
+    """A proxy's header counts from named peers, and nobody names themselves one."""
+    path = f"{API}/registered-models/search"
+    for headers, status in [
+        ({"X-Forwarded-User": "vic"}, 200),
+        ({"X-Forwarded-User": "vic", "X-Forwarded-For": "9.9.9.9"}, 401),
+        ({"X-Forwarded-User": "vic", "X-Forwarded-For": "10.1.1.1"}, 401),
+        ({"X-Forwarded-User": "vic", "X-Forwarded-For": "9.9.9.9, 10.1.1.1:80"}, 401),
+        ({"X_Forwarded_User": "vic"}, 401),
+        ({"X-Forwarded_User": "vic"}, 401),
+    ]:
+        found = server.call(None, "GET", path, headers=headers)
+        assert found.status_code == status, (headers, found.status_code)
+
+
 def test_lists_show_what_their_reader_may_read(tmp_path_factory):
     from guarded_server import Workplace, running
     from test_access_mlflow_failures import make_version
 
     workplace = Workplace(
         tmp_path_factory.mktemp("lists"),
+        settings="proxy: {header: X-Forwarded-User, peers: [127.0.0.1, 10.1.1.1]}\n",
         extra_rules="p, role:viewer, *, models/secret, model:read, deny\n",
     )
     with running(workplace, "--static-prefix", "/ml", prefix="/ml") as server:
+        refuse_unnamed_peers(server)
         for name in ("open", "secret"):
             make_version(server, name)
         found = server.call("vic", "GET", f"{API}/registered-models/search").json()

@@ -238,7 +238,8 @@ class Promotions:
             if lack is not None:
                 raise denied(
                     f"{lack}. To produce the evidence: auditkit run audit.yaml --ledger LOG "
-                    f"(policy {promotion.evidence.policy}, files {facts['artifact_digest']})"
+                    f"(policy {promotion.evidence.policy}, files {facts['artifact_digest']}; "
+                    "the keys of the log in AUDITKIT_KEYS)"
                 )
         if promotion.approvals == 0:
             return move
