@@ -231,8 +231,9 @@ class OidcAuthenticator:
         audience: The audience that the token must name.
         claim: The claim that names the user.
         leeway_seconds: How far clocks may differ.
-        refresh_seconds: How long after its keys were fetched the issuer is asked again for one
-            that is not among them: a flood of made-up keys is no flood of requests to it.
+        refresh_seconds: How long after its keys were fetched, or could not be, the issuer is asked
+            again: a flood of made-up keys is no flood of requests to it, and no request waits for
+            an issuer that did not answer the one before.
 
     Raises:
         MissingExtraError: If PyJWT is not installed.
@@ -256,6 +257,7 @@ class OidcAuthenticator:
         self._leeway = leeway_seconds
         self._refresh = refresh_seconds
         self._keys: Any = None
+        self._not_before = 0.0
         self._lock = threading.Lock()
 
     def __call__(self, shown: Credentials) -> Caller | None:
@@ -282,6 +284,9 @@ class OidcAuthenticator:
     def _key_client(self) -> Any:
         with self._lock:
             if self._keys is None:
+                if time.monotonic() < self._not_before:
+                    raise ValueError("the issuer did not answer a moment ago")
+                self._not_before = time.monotonic() + self._refresh
                 url = _discover(self._issuer)
                 # A key that is not known is looked for at the issuer: that is key rotation.
                 self._keys = self._jwt.PyJWKClient(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import http.server
 import json
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from auditkit.access.authentication import (
@@ -216,7 +219,49 @@ def test_a_token_is_checked_for_everything(issuer: Issuer):
         headers={"kid": "one"},
     )
     assert way(bearer(shared)) is None
+    pem = (
+        issuer.keys["one"]
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert way(bearer(by_hand(claims, {"alg": "HS256", "kid": "one"}, pem))) is None
+    for header in ({"alg": "none", "kid": "one"}, {"alg": "RS256"}, {"alg": "RS256", "kid": "no"}):
+        assert way(bearer(by_hand(claims, header, b""))) is None
+    # A key of the issuer's, but not the one that the token says.
+    issuer.add_key("other")
+    swapped = jwt.encode(
+        jwt.decode(good, options={"verify_signature": False}),
+        issuer.keys["other"],
+        algorithm="RS256",
+        headers={"kid": "one"},
+    )
+    assert way(bearer(swapped)) is None
+    assert way(bearer(issuer.token("one", aud=["other", "mlflow"]))) is not None
+    assert way(bearer(issuer.token("one", aud=["other"]))) is None
+    assert way(bearer(issuer.token("one", iat=int(time.time()) + 600))) is None
     assert way(bearer("garbage")) is None
+
+
+def by_hand(claims: str, header: dict[str, str], secret: bytes) -> str:
+    """A token with an HMAC, as no library would make it: with a public key for the secret."""
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+    mac = hmac.digest(secret, f"{head}.{claims}".encode(), "sha256")
+    return f"{head}.{claims}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
+def test_nobody_waits_for_an_issuer_that_did_not_answer():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # takes connections and never answers
+        silent.listen(16)
+        way = OidcAuthenticator(f"http://127.0.0.1:{silent.getsockname()[1]}", "mlflow")
+        begun = time.monotonic()
+        assert way(bearer("a.b.c")) is None
+        first = time.monotonic() - begun
+        for _ in range(20):
+            assert way(bearer("a.b.c")) is None
+        assert time.monotonic() - begun < first + 2
+    # A host that only begins like this machine is not this machine.
+    assert OidcAuthenticator("http://localhost.example", "m")(bearer("x")) is None
 
 
 def test_keys_rotate_and_another_issuers_keys_do_not_count(issuer: Issuer):
