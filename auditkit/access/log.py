@@ -93,8 +93,11 @@ class Recorder:
                 self._log = self._open()
             return self._log
 
-    def now(self, kind: str, payload: Mapping[str, Json]) -> None:
+    def now(self, kind: str, payload: Mapping[str, Json]) -> int | None:
         """Appends an entry; when this returns, it is durable.
+
+        Returns:
+            Its index; None if the log does not say.
 
         Raises:
             LedgerError: If it could not be written. Then nothing may take effect.
@@ -105,7 +108,7 @@ class Recorder:
             self._healthy = False
             raise _unlogged() from error
         try:
-            log.append(kind=kind, payload=payload)
+            index: int | None = getattr(log.append(kind=kind, payload=payload), "index", None)
         except Exception as error:
             self._healthy = False
             with self._opening:
@@ -114,6 +117,7 @@ class Recorder:
                     log.close()
             raise _unlogged() from error
         self._healthy = True
+        return index
 
     def soon(self, payload: Mapping[str, Json]) -> None:
         """Logs an allowed read, or a failed log-in, within a second, in one entry with others.

@@ -18,7 +18,7 @@ from auditkit.access.authentication import Caller
 from auditkit.access.control import AccessControl, Decision, decide_under
 from auditkit.access.log import READS, Recorder
 from auditkit.access.mlflow_app.plan import Plan
-from auditkit.access.mlflow_app.promotions import Entries, Promotions
+from auditkit.access.mlflow_app.promotions import Entries, Held, Promotions
 from auditkit.access.mlflow_app.refusals import RefusedError, denied, unavailable, unlogged
 from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.source import PolicyInForce
@@ -89,11 +89,10 @@ class Gate:
             for n in plan.needs
         ]
         refusal = self._refusal(access, user, plan, decisions)
-        then: Entries = ()
-        claim = ""
+        held = Held()
         if refusal is None and plan.is_held:
             try:
-                then, claim = self.promotions.hold(user, access, plan, domain)
+                held = self.promotions.hold(user, access, plan, domain)
             except RefusedError as error:
                 refusal = error
             except LedgerError as error:
@@ -122,9 +121,10 @@ class Gate:
         }
         if plan.writes:
             entry["writes"] = list(plan.writes)
+        index = None
         try:
             if refusal or plan.mutates:
-                self.recorder.now(DECISION, entry)
+                index = self.recorder.now(DECISION, entry)
             else:
                 self.recorder.soon(entry)
         except LedgerError as error:
@@ -132,7 +132,7 @@ class Gate:
         if refusal is not None:
             raise refusal
         # An approval in another worker may have come between: of the two, the later is refused.
-        if plan.writes:
+        if plan.writes and index != held.read:
             self._refuse_overtaken(access, plan, domain, number)
         return Admission(
             id=number,
@@ -140,8 +140,8 @@ class Gate:
             plan=plan,
             access=access,
             domain=domain,
-            then=then,
-            claim=claim,
+            then=held.then,
+            claim=held.claim,
         )
 
     def finish(

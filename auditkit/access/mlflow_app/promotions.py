@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -39,6 +39,21 @@ _WRITE_CHECKS: Final = 10
 _WRITE_PAUSE_SECONDS: Final = 0.2
 
 Entries = tuple[tuple[str, dict[str, Json]], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A request that has what it takes.
+
+    Attributes:
+        then: What to log when it has succeeded: kinds and payloads.
+        claim: The move that it began, in the log; empty: none.
+        read: Up to which entry, excluded, the log was read to say so.
+    """
+
+    then: Entries = ()
+    claim: str = ""
+    read: int | None = None
 
 
 class Promotions:
@@ -113,9 +128,7 @@ class Promotions:
                 404, "RESOURCE_DOES_NOT_EXIST", "the version or its files cannot be found"
             ) from error
 
-    def hold(
-        self, user: str, access: AccessControl, plan: Plan, domain: str
-    ) -> tuple[Entries, str]:
+    def hold(self, user: str, access: AccessControl, plan: Plan, domain: str) -> Held:
         """Holds a request that the rules allow to what else it takes.
 
         Args:
@@ -123,9 +136,6 @@ class Promotions:
             access: The policy it is judged by.
             plan: What it would do.
             domain: The workspace.
-
-        Returns:
-            What to log when it has succeeded, and the claim that it began; empty: none.
 
         Raises:
             RefusedError: If something is missing.
@@ -142,6 +152,7 @@ class Promotions:
                         "it off first, rename, and have it approved there"
                     )
             self.refuse_pinned(access, plan, domain)
+            read = self._book.next_index
             then: list[tuple[str, dict[str, Json]]] = [
                 (DEMOTED, {**target_json(target), "user": user, "how": "demoted"})
                 for target in plan.demotes
@@ -151,12 +162,12 @@ class Promotions:
                 old, new = plan.renames
                 then.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
-                return tuple(then), ""
+                return Held(then=tuple(then), read=read)
             move = self._move(user, access, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
-        return (*then, (DONE, {**move, "claim": claim})), claim
+        return Held(then=(*then, (DONE, {**move, "claim": claim})), claim=claim, read=read)
 
     def begin(self, move: dict[str, Json]) -> str:
         """Claims a move, durably, before it takes effect.
