@@ -50,6 +50,8 @@ LOWER_SHARE: Final = 0.7
 # A pair may be the one of the largest gap if so many simultaneous half-widths more would make it
 # that. With fewer, ties are left out and intervals too short; with more, they are too long.
 _REACH: Final = 0.7
+# The normal tail is not to be trusted beyond.
+_LEAST_P_VALUE: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +62,8 @@ class Gap:
         estimate: The gap with its interval.
         groups: Positions of the two groups, the lower rate first; empty if there is no gap.
         p_value: Probability of so large a gap, in standard errors, if no groups differed; None
-            where not estimable. At least 1 / (replicates + 1).
+            where not estimable. Where no replicate strays as far, Bonferroni's bound over all
+            pairs from the normal tail, if that is less than 1 / (replicates + 1); at least 1e-12.
     """
 
     estimate: Estimate
@@ -312,6 +315,10 @@ def _critical_values(scaled: list[_Scaled], level: float) -> _Critical:
         pairs & (gap + _REACH * widest * error >= longest)
         for (gap, error), pairs in zip(gaps, every, strict=True)
     ]
+    p_value = (1 + int((extreme >= observed).sum())) / (1 + len(extreme))
+    if not (extreme >= observed).any():  # else no adjusted p-value of many could be small
+        number = sum(int(pairs.sum()) for pairs in every)
+        p_value = min(p_value, max(number * float(special.ndtr(-observed)), _LEAST_P_VALUE))
     farthest = [s.extreme(pairs) for s, pairs in zip(scaled, contenders, strict=True)]
     may_fail = LOWER_SHARE * (1 - level)
     return _Critical(
@@ -321,7 +328,7 @@ def _critical_values(scaled: list[_Scaled], level: float) -> _Critical:
             float(np.quantile(np.max(farthest, axis=0), 1 - may_fail)),
         ),
         far_end=float(special.ndtri(1 - (1 - level) * (1 - LOWER_SHARE))),
-        p_value=(1 + int((extreme >= observed).sum())) / (1 + len(extreme)),
+        p_value=p_value,
     )
 
 

@@ -7,7 +7,7 @@ dropped, filled or clipped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from auditkit.errors import InputError
 from auditkit.measures.tables import to_pandas
 
 Array = npt.NDArray[np.float64]
+
+_SQUARABLE: Final = (1e-90, 1e90)
+_DECIDE: Final = "decide about these rows, then leave them out"
 
 
 def vector(values: Any, *, what: str, rows: int | None = None) -> npt.NDArray[Any]:
@@ -42,11 +45,23 @@ def vector(values: Any, *, what: str, rows: int | None = None) -> npt.NDArray[An
         )
     if not len(array):
         raise InputError(f"{what} has no rows.", remedy="give at least one row")
-    if array.dtype.kind == "O" and pd.isna(array).any():
-        raise InputError(
-            f"{what} has missing values.", remedy="decide about these rows, then leave them out"
-        )
+    if array.dtype.kind == "O":
+        refuse(pd.isna(array), f"{what} has missing values")
     return array
+
+
+def refuse(wrong: npt.NDArray[np.bool_], what: str, *, remedy: str = _DECIDE) -> None:
+    """Stops at rows that are wrong, and says how many they are and where the first is.
+
+    Raises:
+        InputError: If any is.
+    """
+    if wrong.any():
+        places = f"in {int(wrong.sum()):,} of {len(wrong):,} rows"
+        raise InputError(
+            f"{what} {places}, the first in row {int(wrong.argmax()):,} (counted from 0).",
+            remedy=remedy,
+        )
 
 
 def numbers(values: Any, *, what: str, rows: int | None = None) -> Array:
@@ -59,9 +74,10 @@ def numbers(values: Any, *, what: str, rows: int | None = None) -> Array:
     try:
         found = array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} holds what is not a number.") from error
-    if not np.isfinite(found).all():
-        raise InputError(f"{what} holds NaN or infinities.", remedy="decide about these rows first")
+        raise InputError(
+            f"{what} holds what is not a number.", remedy=f"give {what} as numbers"
+        ) from error
+    refuse(~np.isfinite(found), f"{what} holds NaN or infinities")
     return found
 
 
@@ -72,11 +88,11 @@ def probabilities(values: Any, *, what: str, rows: int) -> Array:
         InputError: As `numbers`, or if a value lies outside.
     """
     found = numbers(values, what=what, rows=rows)
-    if found.min() < 0 or found.max() > 1:
-        raise InputError(
-            f"{what} holds values outside [0, 1].",
-            remedy="give probabilities: predict_proba, not decision_function or log-odds",
-        )
+    refuse(
+        (found < 0) | (found > 1),
+        f"{what} holds values outside [0, 1]",
+        remedy="give probabilities: predict_proba, not decision_function or log-odds",
+    )
     return found
 
 
@@ -87,11 +103,12 @@ def weights_of(values: Any, *, rows: int) -> Array:
         InputError: As `numbers`, or if a weight is negative, or all are 0.
     """
     found = numbers(values, what="weights", rows=rows)
-    if found.min() < 0:
-        raise InputError("A weight is negative.", remedy="weights are 0 or more")
+    refuse(found < 0, "weights are negative", remedy="weights are 0 or more")
     if not found.any():
         raise InputError("All weights are 0.", remedy="give weights that count something")
-    return found
+    largest = float(found.max())
+    # Only their proportions count; squares of very large or small ones are not finite, or 0.
+    return found if _SQUARABLE[0] < largest < _SQUARABLE[1] else found / largest
 
 
 def favourable_rows(
@@ -113,8 +130,8 @@ def favourable_rows(
         return np.ascontiguousarray(array)
     wanted = 1 if favourable is None else favourable
     is_favourable = np.asarray(array == wanted, dtype=bool)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InputError(f"{what} holds NaN or infinities.", remedy="decide about these rows first")
+    if array.dtype.kind == "f":
+        refuse(~np.isfinite(array), f"{what} holds NaN or infinities")
     rest = array[~is_favourable]
     if favourable is None:
         try:
@@ -127,6 +144,11 @@ def favourable_rows(
                 remedy="name the good value: favourable=...; for more classes use by_class()",
             )
     elif len(rest) and len(pd.unique(rest)) > 1:
+        if not is_favourable.any():
+            raise InputError(
+                f"{what} nowhere holds the value that favourable= names.",
+                remedy="name a value as the column holds it: mind its type and its spelling",
+            )
         raise InputError(
             f"{what} has more than two classes.", remedy="for more than two classes use by_class()"
         )
@@ -137,15 +159,19 @@ def group_columns(groups: Any, *, rows: int) -> Mapping[str, Any]:
     """The columns of a table of groups, or one column alone, by name.
 
     Args:
-        groups: A table of any common kind, a mapping of columns, a series, or an array.
+        groups: A table of any common kind, a mapping of columns, a list of rows, or one column.
         rows: How many rows it must have.
 
     Raises:
         InputError: If it is none of these, is empty, or has another number of rows.
     """
+    if isinstance(groups, pd.MultiIndex):
+        groups = groups.to_frame()
+    if isinstance(groups, list | tuple):
+        groups = _listed(groups)
     if isinstance(groups, np.ndarray) and groups.ndim == 1:
         groups = {"group": groups}
-    elif type(groups).__name__ in {"Series", "ChunkedArray"} or isinstance(groups, list | tuple):
+    elif type(groups).__name__ in {"Series", "ChunkedArray"} or isinstance(groups, pd.Index):
         name = getattr(groups, "name", None)
         values = groups if isinstance(groups, pd.Series) else _plain(groups)
         groups = {str(name) if name else "group": values}
@@ -163,6 +189,14 @@ def group_columns(groups: Any, *, rows: int) -> Mapping[str, Any]:
                 remedy="give the same rows, in the same order",
             )
     return table
+
+
+def _listed(groups: Any) -> Any:
+    """A list of values as a column, a list of rows as a table."""
+    if groups and all(isinstance(row, Mapping | list | tuple) for row in groups):
+        frame = pd.DataFrame(groups)
+        return frame.set_axis([c if isinstance(c, str) else f"x{c}" for c in frame], axis=1)
+    return _plain(groups)
 
 
 def _plain(column: Any) -> Any:

@@ -89,6 +89,7 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
     """Each group's rate divided by that of its reference.
 
     Katz's log interval, or MOVER-R where a cell is small and for metrics that are no proportion.
+    A gap, which may be negative, has no ratio.
 
     Args:
         rates: A metric by group.
@@ -107,6 +108,10 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
         else:
             lower, upper = ratio_interval(rates.ends, other)
             method = np.full(value.shape, "MOVER-R")
+    reason = _reasons(rates, value, reference, other[0])
+    if rates.unit == "difference":
+        reason = np.full(value.shape, "a difference has no ratio")
+        value, lower, upper = (np.full(value.shape, np.nan) for _ in range(3))
     is_self = (reference == np.arange(len(reference))) & ~np.isnan(value)
     return Estimates(
         name="impact_ratio" if rates.name == "selection_rate" else f"{rates.name}_ratio",
@@ -118,7 +123,7 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
         trials=rates.trials,
         level=rates.level,
         method=np.where(is_self, "reference group", method),
-        reason=_reasons(rates, value, reference, other[0]),
+        reason=reason,
     )
 
 
@@ -143,6 +148,17 @@ def _named(
     known: list[int],
     chosen: Mapping[str, str],
 ) -> int:
+    if not isinstance(chosen, Mapping):
+        raise InputError(
+            "The reference groups are not given by attribute.",
+            remedy='reference={"sex": "male", ...}, one value for every attribute',
+        )
+    strange = [a for a in chosen if a not in partition.names]
+    if strange:
+        raise InputError(
+            f"The reference names {strange[0]!r}, which is no attribute of groups.",
+            remedy=f"the attributes: {', '.join(partition.names)}",
+        )
     lacking = [a for a in attributes if a not in chosen]
     if lacking:
         raise InputError(

@@ -22,8 +22,9 @@ What it leaves to others: metrics of one's own and mitigations are fairlearn's.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ from auditkit.measures.columns import (
     favourable_rows,
     group_columns,
     probabilities,
+    refuse,
     vector,
     weights_of,
 )
@@ -41,6 +43,9 @@ from auditkit.measures.disparities import references
 from auditkit.measures.fairness_result import Fairness
 from auditkit.measures.groups import Group, partition
 from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
+from auditkit.measures.scored_groups import SCORE_METRICS
+
+_LEAST_REPLICATES: Final = 20
 
 __all__ = ["Fairness", "by_class", "fairness", "within"]
 
@@ -77,10 +82,13 @@ def fairness(
         reference: The value of each attribute to compare with, as {"sex": "male"}. Default: the
             group with the highest selection rate that reaches `min_group`.
         min_group: Rows that a group needs to be the reference, or to decide a largest gap.
-        metrics: Names out of `auditkit.measures.rates.METRICS`. Default: all.
+        metrics: Names out of `auditkit.measures.rates.METRICS`, and with scores out of
+            `auditkit.measures.scored_groups.SCORE_METRICS`. Default: all.
         level: Nominal coverage of every interval, in (0, 1).
-        replicates: Of every bootstrap.
+        replicates: Of every bootstrap, at least 20.
         seed: Of every draw.
+
+    Rows go by their position; the index of a series or table says nothing here.
 
     Raises:
         InputError: If lengths differ, labels are not of two classes, a value is missing, scores
@@ -94,12 +102,12 @@ def fairness(
     scored = None if scores is None else probabilities(scores, what="scores", rows=rows)
     if not 0 < level < 1:
         raise InputError("level lies strictly between 0 and 1.", remedy="level=0.95")
-    chosen = tuple(metrics) if metrics is not None else METRICS
-    for metric in chosen:
-        if metric not in METRICS:
-            raise InputError(
-                f"There is no metric {metric!r}.", remedy=f"one of {', '.join(METRICS)}"
-            )
+    if operator.index(replicates) < _LEAST_REPLICATES:
+        raise InputError(
+            f"{replicates:,} replicates are too few for an interval.",
+            remedy=f"replicates={_LEAST_REPLICATES} or more; 1,000 is the default",
+        )
+    chosen = _chosen(metrics, scored=scored is not None)
     found = partition(group_columns(groups, rows=rows), depth=depth)
     cells = confusion_by_cell(found, labels, decisions, weights=given)
     counts = by_group(found, cells)
@@ -125,6 +133,20 @@ def fairness(
         _weights=given,
         _clusters=_numbered(clusters, rows) if clusters is not None else None,
     )
+
+
+def _chosen(metrics: Sequence[str] | None, *, scored: bool) -> tuple[str, ...]:
+    known = (*METRICS, *SCORE_METRICS) if scored else METRICS
+    chosen = known if metrics is None else (metrics,) if isinstance(metrics, str) else (*metrics,)
+    for metric in chosen:
+        if metric not in known:
+            lacking = "; it needs scores=" if metric in SCORE_METRICS else ""
+            raise InputError(
+                f"There is no metric {metric!r}{lacking}.", remedy=f"one of {', '.join(known)}"
+            )
+    if not chosen:
+        raise InputError("No metric is asked for.", remedy=f"some of {', '.join(known)}")
+    return chosen
 
 
 def by_class(
@@ -201,6 +223,7 @@ def within(
 
 def _numbered(clusters: Any, rows: int) -> npt.NDArray[np.intp]:
     codes, names = pd.factorize(vector(clusters, what="clusters", rows=rows))
+    refuse(codes < 0, "clusters has missing values")
     if len(names) < 2:
         raise InputError("There is only one cluster.", remedy="intervals need two or more")
     return codes.astype(np.intp)

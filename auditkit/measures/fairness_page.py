@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
 from auditkit.measures.groups import SUPPRESS_BELOW, is_unknown
-from auditkit.wording import interval, number_against
+from auditkit.wording import interval, number_against, plural
 
 if TYPE_CHECKING:
     from auditkit.measures.fairness import Fairness
@@ -45,7 +45,8 @@ def html_of(result: Fairness) -> str:
 
 def _title(result: Fairness) -> str:
     names = ", ".join(result.partition.names)
-    return f"Fairness of {result.n:,} decisions, {len(result.groups)} groups by {names}"
+    decisions, groups = plural(result.n, "decision"), plural(len(result.groups), "group")
+    return f"Fairness of {decisions}, {groups} by {names}"
 
 
 def _rest(result: Fairness) -> list[str]:
@@ -74,5 +75,7 @@ def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
             if other.lower is not None and other.upper is not None:
                 low, high = (number_against(e, _FOUR_FIFTHS) for e in (other.lower, other.upper))
                 told = f"{told} ({low} to {high})"
+        if result.is_small(i):
+            told += ", small group"
         shown.append((name, f"{n:,}", interval(one.value, one.lower, one.upper), told))
     return shown

@@ -23,8 +23,8 @@ from auditkit.measures.fairness_page import html_of, text_of
 from auditkit.measures.group_numbers import GroupNumbers
 from auditkit.measures.groups import is_unknown
 from auditkit.measures.ranking import calibration_curve
-from auditkit.measures.rates import values
-from auditkit.measures.scored_groups import SCORE_METRICS, smallest_ratios, sweep
+from auditkit.measures.rates import METRICS, values
+from auditkit.measures.scored_groups import smallest_ratios, sweep
 from auditkit.measures.significance import holm, significance
 from auditkit.measures.stats import Array, Estimates
 
@@ -52,11 +52,11 @@ class Fairness(GroupNumbers):
             "n": self.partition.rows,
             "status": self._status,
         }
-        for metric in self._shown:
+        for metric in self.metrics:
             found = self.estimates(metric)
             columns |= _columns(metric, found)
-            if metric == "selection_rate":
-                columns |= _columns("impact_ratio", self.ratios(metric))
+            named = "impact_ratio" if metric == "selection_rate" else f"{metric}_ratio"
+            columns |= _columns(named, self.ratios(metric))
             columns |= _columns(f"{metric}_difference", self.differences(metric))
         return pd.DataFrame(columns)
 
@@ -71,9 +71,7 @@ class Fairness(GroupNumbers):
             compared = self._comparable(positions)
             for metric, parts in self._criteria().items():
                 gap = self._gap(parts, compared, metric=metric, ratio=False)
-                ratio = None
-                if len(parts) == 1:
-                    ratio = self._gap(parts, compared, metric=metric, ratio=True)
+                ratio = self._gap(parts, compared, metric=metric, ratio=True)
                 rows.append(
                     {
                         "attributes": ",".join(attributes),
@@ -87,12 +85,13 @@ class Fairness(GroupNumbers):
         adjusted = holm(np.array([row["p_value"] for row in rows], dtype=float))
         for row, p_value in zip(rows, adjusted, strict=True):
             row["adjusted_p_value"] = float(p_value)
-        return pd.DataFrame(rows, columns=_DISPARITY_COLUMNS)
+        table = pd.DataFrame(rows, columns=_DISPARITY_COLUMNS)
+        return table.astype({c: float for c in _DISPARITY_COLUMNS if c in _DISPARITY_NUMBERS})
 
     def to_frame(self) -> pd.DataFrame:
         """Tidy: one row for each group and metric."""
         frames = []
-        for metric in self._shown:
+        for metric in self.metrics:
             found, gap, ratio = (
                 self.estimates(metric),
                 self.differences(metric),
@@ -127,7 +126,7 @@ class Fairness(GroupNumbers):
         Args:
             metrics: Which; None: those that were asked for.
         """
-        chosen = tuple(metrics or self.metrics)
+        chosen = tuple(metrics or (m for m in self.metrics if m in METRICS))
         frames = [
             pd.DataFrame(
                 {
@@ -155,7 +154,10 @@ class Fairness(GroupNumbers):
             InputError: If there is no such measure, or not exactly one bound.
         """
         if (at_least is None) == (at_most is None):
-            raise InputError("Give exactly one of at_least and at_most.")
+            raise InputError(
+                "A number is laid against one bound.",
+                remedy="give exactly one of at_least= and at_most=",
+            )
         found = self._measure(measure)
         compared = measure == "impact_ratio" or measure.endswith(("_ratio", "_difference"))
         outcomes = []
@@ -278,10 +280,6 @@ class Fairness(GroupNumbers):
     def _repr_html_(self) -> str:
         return html_of(self)
 
-    @property
-    def _shown(self) -> tuple[str, ...]:
-        return (*self.metrics, *SCORE_METRICS) if self._scores is not None else self.metrics
-
     @cached_property
     def _status(self) -> npt.NDArray[np.str_]:
         """For each group: reference, compared, small, or unknown membership."""
@@ -290,12 +288,12 @@ class Fairness(GroupNumbers):
         return np.where([is_unknown(g) for g in self.groups], "unknown", status)
 
     def _criteria(self) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {m: (m,) for m in self.metrics}
+        found: dict[str, tuple[str, ...]] = {m: (m,) for m in self.metrics if m in METRICS}
         if {"tpr", "fpr"} <= set(self.metrics):
             found["equalized_odds"] = ("tpr", "fpr")
         return found
 
-    def _disparity(self, gap: Gap, ratio: Gap | None, compared: list[int]) -> dict[str, Any]:
+    def _disparity(self, gap: Gap, ratio: Gap, compared: list[int]) -> dict[str, Any]:
         names = [describe_group(self.groups[compared[g]]) for g in gap.groups] or ["", ""]
         return {
             "largest_difference": gap.estimate.value,
@@ -303,12 +301,12 @@ class Fairness(GroupNumbers):
             "difference_upper": gap.estimate.upper,
             "lowest": names[0],
             "highest": names[1],
-            "smallest_ratio": ratio.estimate.value if ratio else None,
-            "ratio_lower": ratio.estimate.lower if ratio else None,
-            "ratio_upper": ratio.estimate.upper if ratio else None,
+            "smallest_ratio": ratio.estimate.value,
+            "ratio_lower": ratio.estimate.lower,
+            "ratio_upper": ratio.estimate.upper,
             "p_value": gap.p_value,
             "n": gap.estimate.n,
-            "status": gap.estimate.reason and f"not estimable: {gap.estimate.reason}",
+            "status": _disparity_status(gap, ratio),
         }
 
 
@@ -331,6 +329,15 @@ _DISPARITY_COLUMNS: Final = [
     "groups_left_out",
     "status",
 ]
+
+
+_DISPARITY_NUMBERS: Final = frozenset(_DISPARITY_COLUMNS[3:6] + _DISPARITY_COLUMNS[8:13])
+
+
+def _disparity_status(gap: Gap, ratio: Gap) -> str:
+    if gap.estimate.reason:
+        return f"not estimable: {gap.estimate.reason}"
+    return ratio.estimate.reason and f"ratio not estimable: {ratio.estimate.reason}"
 
 
 def _columns(

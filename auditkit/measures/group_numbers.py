@@ -37,7 +37,7 @@ class GroupNumbers:
         partition: Who belongs where.
         counts: Label against decision, by group.
         reference: For each group the position of the one that it is compared with; -1: none.
-        metrics: The count-based metrics that were asked for.
+        metrics: The metrics that were asked for.
         level: Nominal coverage of every interval.
         min_group: Rows that a group needs to be the reference, or to decide a largest gap.
         replicates: Of every bootstrap.
@@ -174,10 +174,11 @@ class GroupNumbers:
         critical = critical_value(found, drawn, level=self.level)
         return [self._rates(m, float(2 * special.ndtr(critical) - 1)) for m in metrics]
 
+    def is_small(self, position: int) -> bool:
+        """Whether a group's membership is known, and of fewer rows than `min_group`."""
+        known = not is_unknown(self.groups[position])
+        return known and bool(self.partition.rows[position] < self.min_group)
+
     def _comparable(self, positions: list[int]) -> list[int]:
         """Those of some groups that may decide a largest gap: known, and large enough."""
-        return [
-            p
-            for p in positions
-            if not is_unknown(self.groups[p]) and self.partition.rows[p] >= self.min_group
-        ]
+        return [p for p in positions if not is_unknown(self.groups[p]) and not self.is_small(p)]

@@ -121,8 +121,10 @@ def partition(groups: Mapping[str, Any], *, depth: int = 2) -> Partition:
     """
     if not groups:
         raise InputError("No group attribute is given.", remedy="give at least one column")
-    if depth < 1:
-        raise InputError("The depth of intersections is at least 1.", remedy="depth=1 or more")
+    if not isinstance(depth, int) or depth < 1:
+        raise InputError(
+            "The depth of intersections is a whole number of at least 1.", remedy="depth=2"
+        )
     lengths = {name: len(column) for name, column in groups.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(

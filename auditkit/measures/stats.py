@@ -296,7 +296,7 @@ def ratio_of_rates(
 
 def kish(weights: Array) -> float:
     """The effective sample size of weighted rows: (sum of weights) squared / sum of squares."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
+    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) -> Estimate:

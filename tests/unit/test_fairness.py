@@ -91,7 +91,7 @@ def test_largest_gaps_equal_fairlearn(seed, n):
         features = groups[attribute]
         of = {
             "selection_rate": (fl.demographic_parity_difference, fl.demographic_parity_ratio),
-            "equalized_odds": (fl.equalized_odds_difference, None),
+            "equalized_odds": (fl.equalized_odds_difference, fl.equalized_odds_ratio),
             "tpr": (fl.equal_opportunity_difference, fl.equal_opportunity_ratio),
         }
         for metric, (difference, ratio) in of.items():
@@ -100,9 +100,8 @@ def test_largest_gaps_equal_fairlearn(seed, n):
             assert row["largest_difference"] == pytest.approx(want, abs=1e-12)
             assert row["difference_lower"] <= want + 1e-12
             assert want <= row["difference_upper"] + 1e-12
-            if ratio is not None:
-                want = ratio(labels, decisions, sensitive_features=features)
-                assert row["smallest_ratio"] == pytest.approx(want, abs=1e-12)
+            want = ratio(labels, decisions, sensitive_features=features)
+            assert row["smallest_ratio"] == pytest.approx(want, abs=1e-12)
 
 
 @settings(max_examples=8, deadline=None)
@@ -483,12 +482,72 @@ OK = {"y_true": [0, 1, 0, 1], "y_pred": [0, 1, 1, 1], "groups": {"g": ["a", "a",
         ({"depth": 0}, "depth"),
         ({"level": 1.0}, "level"),
         ({"metrics": ["recall"]}, "no metric"),
+        ({"metrics": ["auc"]}, "needs scores="),
+        ({"metrics": []}, "No metric"),
+        ({"depth": 1.5}, "whole number"),
+        ({"replicates": 0}, "too few"),
+        ({"reference": "a"}, "not given by attribute"),
+        ({"reference": {"g": "a", "h": "b"}}, "'h', which is no attribute"),
+        ({"clusters": [1, 2, np.nan, 4]}, r"missing values in 1 of 4 rows, the first in row 2"),
+        ({"scores": [0.1, 0.2, 1.2, 7]}, r"in 2 of 4 rows, the first in row 2"),
+        ({"favourable": "yes", "y_true": list("abab")}, "nowhere holds"),
     ],
     ids=str,
 )
 def test_bad_input_says_what_to_do(change, message):
     with pytest.raises(InputError, match=message):
         fairness(**{**OK, **change})
+
+
+def test_weights_count_by_their_proportions_however_large_or_small():
+    labels, decisions, groups = sample(0, 200)
+    weights = np.random.default_rng(1).random(200) + 0.1
+    plain = fairness(labels, decisions, groups=groups, weights=weights).to_frame()
+    for scale in (1e-250, 1e250):
+        scaled = fairness(labels, decisions, groups=groups, weights=weights * scale).to_frame()
+        pd.testing.assert_frame_equal(scaled, plain, rtol=1e-9)
+
+
+def test_metrics_are_chosen_by_name():
+    labels, decisions, groups = sample(0, 300)
+    scores = np.random.default_rng(1).random(300)
+    chosen = {"groups": groups, "scores": scores, "metrics": ["auc", "tpr"]}
+    found = fairness(labels, decisions, **chosen)
+    assert set(found.to_frame().metric) == {"auc", "tpr"}
+    assert {"auc_ratio", "tpr_ratio", "tpr_ratio_lower"} <= set(found.by_group)
+    assert set(fairness(labels, decisions, groups=groups, metrics="tpr").to_frame().metric) == {
+        "tpr"
+    }
+
+
+def test_a_difference_has_no_ratio():
+    labels, decisions, groups = sample(0, 300)
+    found = fairness(labels, decisions, groups=groups, scores=decisions * 0.9)
+    gap = found.ratios("calibration_gap")
+    assert np.isnan(gap.value).all()
+    assert set(gap.reason) == {"a difference has no ratio"}
+
+
+def test_a_gap_beyond_all_replicates_has_a_p_value_that_survives_adjustment():
+    n = 2000
+    groups = pd.DataFrame({c: np.arange(n) // k % 2 for c, k in (("a", 1), ("b", 2), ("c", 4))})
+    decisions = groups["a"] == 1
+    table = fairness(np.arange(n) % 3 == 0, decisions, groups=groups).disparities
+    row = table[(table.attributes == "a") & (table.metric == "selection_rate")].iloc[0]
+    assert len(table) > 50
+    assert 0 < row.p_value < row.adjusted_p_value < 0.001
+    other = table[(table.attributes == "b") & (table.metric == "base_rate")].iloc[0]
+    assert other.adjusted_p_value > 0.05
+
+
+def test_what_is_printed_labels_small_groups_and_hides_smaller_ones():
+    groups = {"g": ["a"] * 40 + ["b"] * 20 + ["c"] * 10}
+    text = repr(fairness([1, 0] * 35, [1, 1, 0, 1, 0] * 14, groups=groups))
+    lines = {line.split()[0]: line for line in text.splitlines()[2:]}
+    assert "small group" in lines["g=b"]
+    assert "suppressed" in lines["g=c"]
+    assert "small" not in lines["g=a"]
+    assert repr(fairness([1], [1], groups=["a"])).startswith("Fairness of 1 decision, 1 group by")
 
 
 def test_identifiers_are_no_group():
