@@ -19,6 +19,7 @@ from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
 from auditkit.measures.explained_output import adds_up, explained_output
+from auditkit.measures.fitted_columns import no_name_warnings, refuse_other_columns, suspects
 from auditkit.measures.reasons import typical_values
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from auditkit.measures.explained_output import ExplainedOutput
 
     # Encoded rows to values; None where this way does not work.
     Way = Callable[[Any], NDArray[np.float64] | None]
@@ -71,9 +74,11 @@ class Explainer:
         self._names, self._players = grouping(self._columns, groups)
         self._pairs, self._seed, self._compare = pairs, seed, compare
         self._encode, self._model = unwrapped(model)
-        self._output = explained_output(self._model, of=of).in_unit(unit)
+        if self._encode is None:
+            refuse_other_columns(self._model, self._columns)
+        self._output = _output_of(self._model, of).in_unit(unit)
         self._threads: Final = OneThread()
-        self._base = float(_scored(self._predict, self._reference).mean())
+        self._base = float(self.predict(self._reference).mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
         self._ways: list[tuple[str, Way]] | None = None
@@ -91,8 +96,9 @@ class Explainer:
         """
         rows = _some_rows(to_pandas(data, what="data"), "data")
         rows = self._same_columns(rows)
-        outputs = _scored(self._predict, rows)
-        estimate = self._estimate(rows, outputs)
+        outputs = self.predict(rows)
+        with no_name_warnings():
+            estimate = self._estimate(rows, outputs)
         return Attribution(
             values=estimate.values,
             base=self._base,
@@ -136,7 +142,8 @@ class Explainer:
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """The output that is explained, of rows with the reference's columns."""
-        return _scored(self._predict, rows)
+        with no_name_warnings():
+            return _scored(self._predict, rows, self._reference)
 
     def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[tuple[str, Way]]:
         """The ways that read the model itself, the fastest first; none for a mere function."""
@@ -156,7 +163,12 @@ class Explainer:
                 (
                     linear.METHOD,
                     lambda e: linear.linear_attribution(
-                        self._model, self._output, dense(e).astype(np.float64), background, players
+                        self._model,
+                        self._output,
+                        dense(e).astype(np.float64),
+                        background,
+                        players,
+                        count=len(self._names),
                     ),
                 )
             ]
@@ -169,6 +181,7 @@ class Explainer:
                 self._output,
                 reference,
                 players,
+                count=len(self._names),
                 sample=encoded if self._compare else None,
             )
         self._trees = prepared
@@ -211,14 +224,29 @@ def _some_rows(table: pd.DataFrame, what: str) -> pd.DataFrame:
     return table
 
 
-def _scored(predict: Callable[[pd.DataFrame], Any], rows: pd.DataFrame) -> NDArray[np.float64]:
+def _output_of(model: Any, of: Any) -> ExplainedOutput:
+    try:
+        return explained_output(model, of=of)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"The {type(model).__name__} cannot be read: {type(error).__name__}.",
+            remedy="give a fitted model, read with the version of its library that saved it",
+        ) from error
+
+
+def _scored(
+    predict: Callable[[pd.DataFrame], Any], rows: pd.DataFrame, reference: pd.DataFrame
+) -> NDArray[np.float64]:
     try:
         outputs: NDArray[np.float64] = predict(rows)
     except InputError:
         raise
     except Exception as error:
+        found = " ".join([f"{type(error).__name__}.", *suspects(rows, reference)])
         raise InputError(
-            f"The model cannot score the data: {type(error).__name__}.",
+            f"The model cannot score the data: {found}",
             remedy="data must have the columns, order and kinds that the model was fitted on",
         ) from error
     if outputs.shape != (len(rows),):

@@ -23,6 +23,8 @@ def linear_attribution(
     rows: NDArray[np.float64],
     reference: NDArray[np.float64],
     players: Sequence[int],
+    *,
+    count: int,
 ) -> NDArray[np.float64]:
     """Shapley values, shape `(rows, players)`.
 
@@ -34,12 +36,13 @@ def linear_attribution(
         rows: Shape `(rows, columns)`.
         reference: Every row counts alike, shape `(reference rows, columns)`.
         players: For each column the number of its player.
+        count: How many players there are; a feature selection may leave some without a column.
     """
     coefficients = _coefficients(model)[output.column]
     if type(model).__module__.startswith("xgboost"):  # what is missing adds nothing to it
         rows, reference = np.nan_to_num(rows), np.nan_to_num(reference)
     shares = output.sign * coefficients * (rows - reference.mean(axis=0))
-    values = np.zeros((len(rows), max(players) + 1))
+    values = np.zeros((len(rows), count))
     for column, player in enumerate(players):
         values[:, player] += shares[:, column]
     return values

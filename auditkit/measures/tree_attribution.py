@@ -97,7 +97,13 @@ class _Numeric:
 
 
 def prepared_trees(
-    model: Any, output: ExplainedOutput, reference: Any, players: Sequence[int], *, sample: Any
+    model: Any,
+    output: ExplainedOutput,
+    reference: Any,
+    players: Sequence[int],
+    *,
+    count: int,
+    sample: Any,
 ) -> TreeExplanation | None:
     """A tree ensemble ready to explain; None where its paths cannot be read or disagree with shap.
 
@@ -106,6 +112,7 @@ def prepared_trees(
         output: The output that is explained.
         reference: What the model takes, every row counts alike.
         players: For each of its columns the number of its player.
+        count: How many players there are; a feature selection may leave some without a column.
         sample: Rows, of which a few are compared with shap; None: that was done before.
     """
     single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
@@ -115,7 +122,7 @@ def prepared_trees(
     try:
         background = numeric(reference)
         trees = _trees_of(model, output, names)
-        paths = TreePaths(trees, columns=names, players=players, reference=background)
+        paths = TreePaths(trees, columns=names, players=players, reference=background, count=count)
         compared = sample is None or _agrees(
             model, output, trees, numeric, rows=sample, reference=reference
         )
@@ -170,7 +177,12 @@ def _agrees(
     if peer is None or not adds_up(peer, output.predict(few), base):
         return None
     apart = np.abs(output.sign * alone.values(numeric(few)) - peer).max(initial=0.0)
-    return bool(apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)))
+    if apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
+        return True
+    # Values next to a threshold may be misread only where rows are mixed; the model is the judge.
+    again = shap_values(model, output, numeric(mixture), numeric(some))
+    misread = again is None or not adds_up(again, output.predict(mixture), base)
+    return None if misread else False
 
 
 def _spread(table: Any, count: int) -> Any:
@@ -193,12 +205,12 @@ def shap_values(
     model: Any, output: ExplainedOutput, encoded: Any, reference: Any
 ) -> Doubles | None:
     """The values by shap's own explainer, with the whole reference; None where it cannot."""
-    import shap
-
     if output.family == "catboost" and several_outputs(model):
         return None  # reading it would end the process
     try:
         with quietly():
+            import shap
+
             # Without max_samples shap would silently keep 100 rows of the reference.
             masker = shap.maskers.Independent(reference, max_samples=len(reference))
             explainer = shap.TreeExplainer(model, masker)

@@ -107,6 +107,8 @@ class TreePaths:
         columns: The columns' names, in the order of the tables' columns.
         players: For each column the number of the player it belongs to, counted from 0.
         reference: Every row counts alike, shape `(rows, columns)`; NaN is missing.
+        count: How many players there are, where some may have no column; default: as many as the
+            columns name.
     """
 
     def __init__(
@@ -116,9 +118,10 @@ class TreePaths:
         columns: Sequence[str],
         players: Sequence[int],
         reference: Doubles,
+        count: int | None = None,
     ) -> None:
         position = {name: i for i, name in enumerate(columns)}
-        self._players = max(players) + 1
+        self._players = max(players) + 1 if count is None else count
         self._trees = tuple(_read(root, position, players) for root in roots)
         self._found = self._patterns_of(reference)
 

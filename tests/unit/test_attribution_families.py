@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st_
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -267,6 +268,71 @@ def test_pipelines_are_explained_in_source_columns(end, method):
     assert e.feature_names == ("income", "purpose", "owner", "since")
     assert e.data.purpose.tolist() == rows.purpose.tolist()
     assert e.method.startswith(method)
+
+
+@pytest.mark.parametrize(
+    "end", [xgboost.XGBClassifier(n_estimators=9), sl.LogisticRegression()], ids=["trees", "linear"]
+)
+def test_columns_that_a_selection_leaves_out_have_no_share(end):
+    model = make_pipeline(SelectKBest(k=2), end).fit(TRAIN[["b", "a", "d", "c"]], TRAIN.a > 0)
+    rows, reference = numbers(4, 1)[["b", "a", "d", "c"]], numbers(30, 2)[["b", "a", "d", "c"]]
+    kept = model[0].get_support()
+    assert not kept[-1]
+    e = explain(model, rows, reference=reference)
+    assert e.values.shape == rows.shape
+    assert e.method in EXACT
+    assert (e.values[:, ~kept] == 0).all()
+    assert (e.values[:, 1] != 0).all()
+
+
+def test_columns_in_another_order_are_refused_where_the_model_would_not():
+    """LightGBM takes columns by their position, and CatBoost by their name."""
+    models = [
+        lightgbm.LGBMClassifier(n_estimators=3, verbose=-1),
+        catboost.CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False),
+        xgboost.XGBClassifier(n_estimators=3),
+        sl.LogisticRegression(),
+    ]
+    rows, reference = numbers(4, 1), numbers(30, 2)
+    for model in models:
+        model.fit(TRAIN, TWO)
+        with pytest.raises(InputError, match="have 'b' where the model was fitted on 'a'"):
+            explain(model, rows[list("bacd")], reference=reference)
+        with pytest.raises(InputError, match="lack the column 'd'"):
+            explain(model, rows[list("abc")], reference=reference)
+        with pytest.raises(InputError, match="have the column 'e'"):
+            explain(model, rows.assign(e=1.0), reference=reference.assign(e=1.0))
+    booster = models[0].booster_
+    with pytest.raises(InputError, match="have 'b' where"):
+        explain(booster, rows[list("bacd")], reference=reference)
+    nameless = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(TRAIN.to_numpy(), TWO)
+    assert explain(nameless, rows, reference=reference).values.shape == (4, 4)
+
+
+def test_what_a_model_cannot_score_is_located():
+    model = make_pipeline(encoder(), sl.LogisticRegression(max_iter=500))
+    train, rows = applicants(200), applicants(4, 1)
+    model.fit(train, train.owner)
+    rows.loc[2, "purpose"] = "boat"
+    with pytest.raises(InputError, match="'purpose' holds values in 1 rows that the reference"):
+        explain(model, rows, reference=applicants(30, 2))
+    plain = sl.LogisticRegression().fit(TRAIN, TWO)
+    holes = numbers(4, 1).mask(numbers(4, 1) > 1)
+    holes.loc[0, "b"] = np.inf
+    with pytest.raises(InputError, match="'b' is infinite in 1 rows"):
+        explain(plain, holes, reference=TRAIN)
+    gone = numbers(30, 2)
+    gone.loc[0, "a"] = np.nan
+    with pytest.raises(InputError, match=r"'a' is missing in 1 of 30 rows"):
+        explain(plain, TRAIN.head(2), reference=gone)
+    with pytest.raises(InputError, match="cannot be read: NotFittedError"):
+        explain(xgboost.XGBClassifier(), TRAIN.head(2), reference=TRAIN)
+
+
+def test_models_without_names_are_quiet(recwarn):
+    model = se.GradientBoostingClassifier(n_estimators=3).fit(TRAIN.to_numpy(), TWO)
+    explain(model, TRAIN.head(3).to_numpy(), reference=TRAIN.tail(20).to_numpy())
+    assert not recwarn.list
 
 
 def test_an_encoder_that_mixes_columns_is_explained_as_one_function():
