@@ -60,7 +60,8 @@ class Review:
     def notes(self) -> tuple[str, ...]:
         """What the tables do not say by themselves."""
         unnamed = (
-            f"{self.failed_logins} requests in the period named nobody or showed a wrong password; "
+            f"Requests in the period that named nobody or showed a wrong password: "
+            f"{self.failed_logins}; "
             "the log does not keep the name that was tried."
         )
         notes = [_LIMITS, unnamed]

@@ -91,10 +91,12 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
     found = access.settings.promotion(unquote(parts[1]), kind=kind, name=unquote(parts[3]))
     if found is None:
         return []
-    lines = [f"{found.approvals} approvals by others, used within {found.valid_hours:g} hours"]
+    count = _counted(found.approvals, "approval")
+    lines = [f"{count} by others, used within {found.valid_hours:g} hours"]
     if found.evidence is not None:
-        days = found.evidence.max_age_days
-        lines.append(f"a gate passed under {found.evidence.policy} on these files, {days} days old")
+        evidence = found.evidence
+        age = f"in the last {evidence.max_age_days} days"
+        lines.append(f"a gate passed under {evidence.policy} on these files {age}")
     return lines
 
 

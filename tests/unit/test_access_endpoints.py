@@ -6,7 +6,9 @@ import pytest
 
 from auditkit.access import VERBS
 from auditkit.access.mlflow_app import build, endpoints, internals, native_endpoints
-from auditkit.access.mlflow_app.promotions import overlap
+from auditkit.access.mlflow_app.ask import plain_number
+from auditkit.access.mlflow_app.refusals import RefusedError
+from auditkit.access.moves import overlap
 from auditkit.errors import InputError
 
 
@@ -85,3 +87,43 @@ def test_a_server_that_may_not_start_says_why_in_a_line(tmp_path, monkeypatch, s
     monkeypatch.setenv("AUDITKIT_SERVER", str(path))
     with pytest.raises(SystemExit, match=r"auditkit refuses to start: .*server\.yaml"):
         create_app()
+
+
+@pytest.mark.parametrize(
+    ("uri", "ours"),
+    [
+        ("mlflow-artifacts:/1/r/artifacts/model", True),
+        ("mlflow-artifacts://registry.example:5000/1/r", True),
+        ("mlflow-artifacts://evil.example/1/r", False),
+        ("MLFLOW-ARTIFACTS://evil.example/1/r", False),
+        ("http://evil.example/api/2.0/mlflow-artifacts/artifacts/1/r", False),
+        ("s3://bucket/1/r", True),
+        ("/var/artifacts/1/r", True),
+    ],
+)
+def test_files_on_another_mlflow_server_are_not_ours(monkeypatch, uri: str, ours: bool):
+    root = "mlflow-artifacts://registry.example:5000/"
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", root)
+    assert internals.is_ours(uri) == ours
+
+
+def test_a_copied_model_is_the_one_that_mlflow_reads():
+    for uri, model_id, name in [
+        ("models:/secret/1", "", "secret"),
+        ("MODELS:/secret/1", "", "secret"),
+        ("models:/secret@champion", "", "secret"),
+        ("models:/a%2Fb/1", "", "a%2Fb"),  # MLflow decodes nothing here
+        ("models:/m-1", "m-1", ""),
+    ]:
+        assert internals.is_models_uri(uri), uri
+        assert internals.copied_model(uri) == (model_id, name), uri
+    assert not internals.is_models_uri("mlflow-artifacts:/models:/x")
+
+
+@pytest.mark.parametrize("text", ["01", "+1", " 1", "1 ", "1_0", "\uff11", "-0"])
+def test_a_number_has_one_spelling(text: str):
+    with pytest.raises(RefusedError, match="write the number as"):
+        plain_number(text)
+    assert [plain_number(t) for t in ("0", "17", "", "m-1", "latest")] == [
+        "0", "17", "", "m-1", "latest",
+    ]  # fmt: skip

@@ -112,7 +112,7 @@ def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
     late = review(access, logged[2], now=NOW + timedelta(days=3)).table("breakglass").rows[0]
     assert str(late[5]).endswith("(overdue)")
     assert any("sha256:p is in force" in note for note in found.notes)
-    assert any(note.startswith("1 requests in the period named nobody") for note in found.notes)
+    assert any("named nobody or showed a wrong password: 1;" in note for note in found.notes)
     recent = review(access, logged[2], now=NOW, since=NOW - timedelta(days=2))
     assert (recent.decisions, len(recent.table("policy_changes").rows)) == (3, 0)
 
