@@ -13,9 +13,9 @@ from auditkit.charts.style import (
     Chart,
     drawing,
     finish,
+    fitted,
     place,
     round_ticks,
-    shorten,
     ticks,
     with_minus,
 )
@@ -69,7 +69,7 @@ def importance(
                 axes.plot([a, b], [y, y], color="#e08a1e", lw=1.2, solid_capstyle="butt")
                 axes.plot([a, b], [y, y], ls="", marker="|", ms=4, mew=0.9, color="#e08a1e")
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), [shorten(n) for n in names], color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
         positions, digits = round_ticks(0, top)
         labels = ticks(axes.xaxis, positions, digits=digits)
         axes.set_xlabel(axis_label)
@@ -125,7 +125,7 @@ def beeswarm(
             colour = _SCALE[k] if k < len(_SCALE) else "#8a8f98"
             _dots(axes, np.concatenate(groups), colour)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), [shorten(n) for n in names], color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim())
         labels = ticks(axes.xaxis, positions, digits=digits)
@@ -181,7 +181,7 @@ def waterfall(
     for value in contributions:
         stops.append(stops[-1] + value)
     low, high = min(stops), max(stops)
-    margin = 0.16 * ((high - low) or 1.0)
+    margin = 0.24 * ((high - low) or 1.0)  # for the numbers beside the bars
     with drawing(width, (rows + 2) * _ROW + 38) as figure:
         axes = place(figure, label_width, 32, width - label_width - 8, (rows + 2) * _ROW)
         axes.set_xlim(low - margin, high + margin)
@@ -211,7 +211,11 @@ def waterfall(
         axes.plot([base, base], [0, 1.28], color=SECONDARY, lw=0.5)
         axes.plot([stops[-1]], [rows + 1], "o", ms=4.6, color=ACCENT)
         axes.tick_params(axis="y", length=0)
-        labels = [base_label, *(shorten(n, limit=44) for n in names), output_label]
+        labels = [
+            base_label,
+            *fitted(names, label_width),
+            output_label,
+        ]
         axes.set_yticks(range(rows + 2), labels, color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim())

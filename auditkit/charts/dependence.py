@@ -12,6 +12,7 @@ from auditkit.charts.style import (
     Chart,
     drawing,
     finish,
+    fitted,
     place,
     round_ticks,
     shorten,
@@ -122,7 +123,7 @@ def rank_intervals(
             axes.plot([low, high], [y, y], ls="", marker="|", ms=5, mew=1.0, color=ACCENT)
         axes.plot(ranks, range(rows), ls="", marker="o", ms=4.2, color=ACCENT)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), [shorten(n) for n in names], color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         step = max(1, -(-last // 10))
         positions = [float(p) for p in range(1, last + 1, step)]

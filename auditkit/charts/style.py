@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -100,6 +100,10 @@ class Chart:
         return self.svg
 
 
+# Points a letter of a wide sans serif takes on average.
+_LETTER: Final = 4.6
+
+
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure in the common style.
@@ -181,8 +185,18 @@ def with_minus(value: float) -> str:
 
 
 def shorten(label: str, *, limit: int = 34) -> str:
-    """A label that fits beside a chart."""
-    return label if len(label) <= limit else label[: limit - 1] + "…"
+    """A label that fits beside a chart; of "name = value" the name is shortened."""
+    if len(label) <= limit:
+        return label
+    name, given, value = label.rpartition(" = ")
+    if given and len(value) < limit // 2:
+        return f"{name[: limit - len(value) - 4]}… = {value}"
+    return label[: limit - 1] + "…"
+
+
+def fitted(labels: Iterable[str], width: float) -> list[str]:
+    """Labels that fit a column of a width in points, also where a viewer takes a wider font."""
+    return [shorten(label, limit=int(width / _LETTER)) for label in labels]
 
 
 @cache

@@ -21,7 +21,7 @@ from auditkit.charts import (
     importance,
     waterfall,
 )
-from auditkit.charts.style import round_ticks
+from auditkit.charts.style import fitted, round_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 RNG = np.random.default_rng(3)
@@ -125,3 +125,14 @@ def test_ticks_are_round_rising_and_inside(low, width):
     assert all(low - 1e-6 * width <= p <= high + 1e-6 * width for p in positions)
     assert all(b > a for a, b in pairwise(positions))
     assert len({f"{p:.{digits}f}" for p in positions}) == len(positions)
+
+
+def test_long_names_are_shortened_to_their_column_and_keep_their_value():
+    long = "debt_to_income_ratio_of_the_household"
+    name, with_value = fitted([long, f"{long} = 0.10"], 118.0)
+    assert len(name) <= 118 / 4.6
+    assert name.endswith("…")
+    assert len(with_value) <= 118 / 4.6
+    assert with_value.startswith("debt_to_income")
+    assert with_value.endswith("… = 0.10")
+    assert fitted(["income = 3.05"], 118.0) == ["income = 3.05"]
