@@ -94,19 +94,18 @@ def content_of(stream: Any, most: int, *, what: str) -> bytes:
     Raises:
         VerificationError: If it holds more, is cut short, or is compressed in an unknown way.
     """
-    larger = VerificationError(f"The {what} are larger than those of any report.")
     encoded: bytes = stream.encoded_data
     filters = entry(stream, "/Filter", None)
     if filters is None:
         if len(encoded) > most:
-            raise larger
+            raise VerificationError(f"The {what} are larger than those of any report.")
         return encoded
     if filters != "/FlateDecode" and list(filters) != ["/FlateDecode"]:
         raise VerificationError(f"The {what} are compressed in an unknown way.")
     decompress = zlib.decompressobj()
     content = decompress.decompress(encoded, most + 1)
     if len(content) > most or decompress.unconsumed_tail:
-        raise larger
+        raise VerificationError(f"The {what} are larger than those of any report.")
     if not decompress.eof:
         raise VerificationError(f"The {what} are cut short.")
     return content

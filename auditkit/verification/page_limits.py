@@ -19,12 +19,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import VerificationError
 from auditkit.verification.attachments import content_of, entry
+from auditkit.verification.index_limits import packed_objects, unescaped
 
 _MOST: Final = 48 * 1024 * 1024  # bytes to draw, on all pages; a page of a report takes 50 kB
 _MAX_PAGES: Final = 4000
 _MAX_DEPTH: Final = 12
 _DRAW: Final = re.compile(rb"(?<![A-Za-z])Do(?![A-Za-z])")
-_ESCAPED: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 _DRAWN_FONT: Final = re.compile(rb"/Type3(?![A-Za-z0-9])")
 _Costs: TypeAlias = dict[Reference, int | None]
 _DRAW_NAMED: Final = re.compile(rb"/([A-Za-z0-9]+)\s+Do(?![A-Za-z])")
@@ -122,17 +122,8 @@ def _refuse_drawn_fonts(data: bytes, reader: PdfFileReader) -> None:
     Looked for in the bytes of all objects, not from page to page: a report's hundreds of drawings
     name their fonts one by one.
     """
-    index: Any = reader.xrefs
-    packed = {
-        stream
-        for revision in range(index.total_revisions)
-        for stream in index.object_streams_used_in(revision)
-    }
-    unpacked = (content_of(stream.get_object(), _MOST, what="objects") for stream in packed)
-    for place in (data, *unpacked):
-        # A name may be written with numbers for its letters: /#54ype3.
-        plain = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), place)
-        if _DRAWN_FONT.search(plain):
+    for place in (data, *packed_objects(reader)):
+        if _DRAWN_FONT.search(unescaped(place)):
             raise VerificationError("A font of the file draws its letters; none of a report does.")
 
 

@@ -24,6 +24,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from auditkit.errors import VerificationError
 from auditkit.signing.private_keys import accepted, check_signature
 from auditkit.verification.attachments import entry
+from auditkit.verification.index_limits import check_index, packed_objects
 from auditkit.verification.signature_parts import SignatureParts, take_apart
 
 MAX_BYTES: Final = 512 * 1024 * 1024
@@ -71,7 +72,12 @@ def parse(data: bytes) -> PdfFileReader:
     if len(data) > MAX_BYTES:
         raise VerificationError(f"The file is larger than {MAX_BYTES:,} bytes.")
     try:
-        return PdfFileReader(BytesIO(data), strict=True)
+        check_index(data)
+        reader = PdfFileReader(BytesIO(data), strict=True)
+        packed_objects(reader)
+        return reader  # noqa: TRY300
+    except VerificationError:
+        raise
     except Exception as error:  # hostile files end in errors of any type
         raise VerificationError("The file is not a PDF that can be read.") from error
 

@@ -206,6 +206,52 @@ def test_drawn_letters_are_found_however_they_are_written(signer, packed):
     assert "draws its letters" in found.claim("statement").reason
 
 
+def with_index(index, *, width=b"[1 2 1]", size=1 << 22, before=b"", prefix=b""):
+    head = b"%PDF-1.7\n1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n" + before
+    entries = b"3 0 obj\n<<%b/Type /XRef /W %b /Size %d /Root 1 0 R %b>>\nstream\n%b\n" % (
+        prefix,
+        width,
+        size,
+        b"/Length %d" % len(index) if before else b"/Filter /FlateDecode /Length %d" % len(index),
+        index,
+    )
+    return head + entries + b"endstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(head)
+
+
+def folded(megabytes):
+    return zlib.compress(bytes(megabytes << 20), 9)
+
+
+def with_packed_objects():
+    blanks = folded(256)
+    packed = b"5 0 obj\n<</Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d>>\n" % len(
+        blanks
+    )
+    packed += b"stream\n%b\nendstream\nendobj\n" % blanks
+    place = len(b"%PDF-1.7\n1 0 obj\n<</Type /Catalog /Pages 2 0 R>>\nendobj\n")
+    entries = bytes(6) + b"\2\0\0\0\5\0" + bytes(18) + b"\1" + place.to_bytes(4) + b"\0"
+    return with_index(entries, width=b"[1 4 1]", size=6, before=packed)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_index(folded(16)),
+        with_index(folded(16), prefix=b"/A (" + b" " * 9000 + b"stream\n) "),
+        with_index(folded(16)).replace(b"startxref\n", b"startxref%c\n"),
+        with_index(folded(16)) + b" ",
+        with_packed_objects(),
+    ],
+    ids=["index", "decoy", "comment", "blank", "objects"],
+)
+def test_an_index_that_explodes_is_refused_before_it_is_read(data):
+    """16 kB that nobody signed kept the PDF library busy for 43 s."""
+    began = time.process_time()
+    found = verify(data)
+    assert time.process_time() - began < 3
+    assert found.exit_code == 12
+
+
 # Receipts
 
 
