@@ -82,7 +82,7 @@ class KeyStore:
                 `AUDITKIT_PASSPHRASE` is its passphrase.
         """
         given = environment.get(FOLDER_VARIABLE)
-        folder = Path(given) if given else Path.home() / ".config" / "auditkit"
+        folder = Path(given).expanduser() if given else Path.home() / ".config" / "auditkit"
         return cls(folder, passphrase=environment.get(PASSPHRASE_VARIABLE) or None)
 
     def __init__(self, folder: str | Path, *, passphrase: bytes | str | None = None) -> None:

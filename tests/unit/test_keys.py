@@ -285,3 +285,25 @@ def test_a_certificate_outside_its_validity_does_not_sign(store):
     signer = store.report_signer()
     with pytest.raises(KeyFileError, match="not valid at the time"):
         signer.sign_pdf(b"", at=NOW + timedelta(days=2))
+
+
+def test_the_library_and_the_commands_use_one_store(tmp_path, monkeypatch):
+    from auditkit.api import default_keys
+    from auditkit.cli.signing_options import open_store, signing_with
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for given, folder in (
+        (None, tmp_path / ".config" / "auditkit"),
+        ("", tmp_path / ".config" / "auditkit"),
+        (str(tmp_path / "own"), tmp_path / "own"),
+        ("~/mine", tmp_path / "mine"),
+    ):
+        if given is None:
+            monkeypatch.delenv("AUDITKIT_KEYS", raising=False)
+        else:
+            monkeypatch.setenv("AUDITKIT_KEYS", given)
+        monkeypatch.setenv("AUDITKIT_PASSPHRASE", "one for both")
+        signer = default_keys().report_signer()
+        assert default_keys().folder == open_store().folder == folder
+        _, commands = signing_with(None, None, None, None, ask=False, long_term=False)
+        assert commands.fingerprint == signer.fingerprint

@@ -91,6 +91,19 @@ def test_it_verifies_offline_when_every_certificate_has_expired(report, root, mo
     assert "1 OCSP answer" in claims.claim("long_term").reason
 
 
+def test_all_of_it_works_where_a_loop_is_running_already(pki, root):
+    """In a notebook or a web server: what needs a loop asks for one of its own."""
+
+    async def cell():
+        made = signed(pki, long_term=True)
+        renewed = extend(made, pki.signer().timestamps)
+        return verify(renewed, trust=[root], now=SIGNED_AT)
+
+    found = asyncio.run(cell())
+    told = {c: found.claim(c).state for c in ("signature", "signer", "time", "long_term")}
+    assert told == dict.fromkeys(told, ClaimState.TRUE)
+
+
 def test_nothing_before_the_appended_revision_changes(report, attested):
     """Both were signed at one second; only the timestamp's number differs between them."""
     reader = PdfFileReader(BytesIO(report))
