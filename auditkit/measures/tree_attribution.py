@@ -43,6 +43,8 @@ TREE_FAMILIES: Final = frozenset({"xgboost", "lightgbm", "catboost", "sklearn-tr
 # Rows that are computed a second time by shap, and reference rows that it is given for it.
 _SAMPLE_ROWS: Final = 8
 _SAMPLE_REFERENCE: Final = 64
+# Rows that are mixed where shap's values are others.
+_DISPUTED: Final = 4096
 _SINGLE_PRECISION: Final = frozenset({"xgboost", "catboost", "sklearn-trees"})
 
 
@@ -169,9 +171,13 @@ def _agrees(
     names = [f"c{i}" for i in range(numeric(few).shape[1])]
     alone = TreePaths(trees, columns=names, players=range(len(names)), reference=numeric(some))
     base = float(output.predict(some).mean())
-    mixture = _mixture(few, some)
-    values = output.sign * alone.values(numeric(mixture))
-    if not adds_up(values, output.predict(mixture), base):
+
+    def as_the_model(rows: int) -> bool:
+        mixture = _mixture(few, some, rows)
+        values = output.sign * alone.values(numeric(mixture))
+        return adds_up(values, output.predict(mixture), base)
+
+    if not as_the_model(_SAMPLE_REFERENCE):
         return False
     peer = shap_values(model, output, numeric(few), numeric(some))
     if peer is None or not adds_up(peer, output.predict(few), base):
@@ -179,10 +185,8 @@ def _agrees(
     apart = np.abs(output.sign * alone.values(numeric(few)) - peer).max(initial=0.0)
     if apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
         return True
-    # Values next to a threshold may be misread only where rows are mixed; the model is the judge.
-    again = shap_values(model, output, numeric(mixture), numeric(some))
-    misread = again is None or not adds_up(again, output.predict(mixture), base)
-    return None if misread else False
+    # shap misreads values next to a threshold, and what is mixed shows it alone: the model judges.
+    return None if as_the_model(_DISPUTED) else False
 
 
 def _spread(table: Any, count: int) -> Any:
@@ -192,13 +196,14 @@ def _spread(table: Any, count: int) -> Any:
     return table.iloc[few] if hasattr(table, "iloc") else table[few]
 
 
-def _mixture(ours: Any, theirs: Any) -> Any:
-    """As many rows as `theirs`, each value from one of the two tables at random."""
-    rows = np.arange(theirs.shape[0])
-    taken = np.random.default_rng(0).random(theirs.shape) < 0.5
+def _mixture(ours: Any, theirs: Any, count: int) -> Any:
+    """Rows that take each value from one of two tables at random."""
+    rng, columns = np.random.default_rng(0), theirs.shape[1]
+    one, other = (rng.integers(0, table.shape[0], count) for table in (ours, theirs))
+    taken = rng.random((count, columns)) < 0.5
     if hasattr(ours, "iloc"):
-        return mixed(ours.iloc[rows % len(ours)], theirs, taken)
-    return np.where(taken, dense(ours)[rows % ours.shape[0]], dense(theirs))
+        return mixed(ours.iloc[one], theirs.iloc[other], taken)
+    return np.where(taken, dense(ours)[one], dense(theirs)[other])
 
 
 def shap_values(

@@ -563,6 +563,25 @@ def test_paths_that_disagree_with_shap_are_not_used(monkeypatch):
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
 
 
+def test_where_shap_differs_the_model_judges(monkeypatch):
+    """shap takes values next to a threshold for others only where rows are mixed."""
+    right = tree_attribution.shap_values
+
+    def shifted(*given):  # adds up all the same
+        values = right(*given)
+        values[:, 0] += 0.1
+        values[:, 1] -= 0.1
+        return values
+
+    monkeypatch.setattr(tree_attribution, "shap_values", shifted)
+    model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
+    rows, reference = numbers(3, 1), numbers(30, 2)
+    e = explain(model, rows, reference=reference)
+    assert e.method.startswith(tree_attribution.METHOD + " (not compared")
+    expected = enumerated(own_output(model, "xgb", None), rows, reference)
+    np.testing.assert_allclose(e.values, expected, atol=1e-5)
+
+
 def test_infinite_values_are_numbers_to_a_tree():
     model = se.HistGradientBoostingClassifier(max_iter=5).fit(TRAIN, TWO)
     rows = numbers(3, 1)
