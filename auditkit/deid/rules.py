@@ -21,6 +21,20 @@ from auditkit.deid.spans import Span
 
 RULES: Final[tuple[Rule, ...]] = (*NUMBER_RULES, *PLACE_RULES, *DATE_RULES, *CODE_RULES)
 
+_MONTHS: Final = (
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+)
 # What a text with a match must hold: a number of digits, and one of some lower-case parts. Looking
 # for these first is ten times as fast as trying every pattern.
 _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -125,13 +139,33 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "date-slash": (3, ("/",)),
     "date-slash-cued": (2, ("/", "-")),
     "date-compact": (3, ()),
-    "date-spelled": (0, ("th", "first", "second", "third")),
+    "date-spelled": (0, _MONTHS),
+    "date-words": (1, _MONTHS),
     "age-over-89": (0, ("y", "m", "f", "lady")),
     "age-in-words": (0, ("nineties", "90", "hundreds", "arian")),
-    "aged-over-89": (0, ("age", "turn", "at", "ninety")),
+    "aged-over-89": (0, ("aged", "age ", "age:", "turn", " at ", "ninety")),
     "street": (1, ()),
     "street-european": (1, ()),
     "unit": (1, ()),
+    "street-unnumbered": (
+        0,
+        (
+            "street",
+            "ave",
+            "road",
+            " rd",
+            "boulevard",
+            "blvd",
+            " lane",
+            " ln",
+            "highway",
+            "hwy",
+            "parkway",
+            "pkwy",
+        ),
+    ),
+    "corner": (0, ("corner of", "intersection of", "junction of")),
+    "domain": (0, (".",)),
     "po-box": (1, ("box",)),
     "military": (1, ("psc", "apo", "fpo", "dpo")),
     "state-zip": (5, ()),
@@ -156,8 +190,9 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     ),
     "biometric-file": (0, ("finger", "thumb", "voice", "palm", "retina", "iris")),
     "user": (0, ("user", "login", "uid", "logname")),
-    "photo": (0, (".",)),
+    "photo": (0, (".jp", ".png", ".heic", ".tif", ".dcm", ".bmp", ".gif", ".webp")),
     "uuid": (1, ("-",)),
+    "code-bare": (5, ()),
     "code": (1, (" id", "no", "num", "#", "code", "ident")),
     "numbered": (4, ("no", "num", "#", "nr", "id")),
     "code-dated": (5, ("-",)),
@@ -171,7 +206,7 @@ _NO_NEEDS: Final[tuple[int, tuple[str, ...]]] = (0, ())
 # One glance tells that a text holds nothing with a form: most texts, most of the time.
 _NOTHING: Final = re.compile(
     r"[\d@=]|\b(?:www\.|ninet|hundred|at .{1,40} dot )|[a-z]\.[a-z]{2}|://|arian\b|user|login|_at_"
-    r"|\b(?:Street|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Highway|Hwy|Parkway|Pkwy)|(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)[ ,-]"
+    r"|\b(?:Street|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Highway|Hwy|Parkway|Pkwy)|\b(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)[ ,.()-]{1,2}(?:oh|zero|one|two|three|four|five|six|seven|eight|nine)\b"
     r"|[\[({<] ?(?:at|dot)\b|(?:first|second|third|th)\b",
     ANY_CASE,
 )
