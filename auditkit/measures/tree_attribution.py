@@ -6,9 +6,10 @@ the mean output over the reference rows with the coalition's features set to tho
 
 Why two ways: `tree_paths` needs time in rows plus reference, explains grouped columns, and reads
 what woodelf reads. shap's own explainer needs rows times reference. A result of the first is used
-only if every row adds up to the model's own output, so do rows mixed at random from those and the
-reference, as coalitions mix them, and a sample agrees with shap, where shap's own values add up;
-else the second is tried.
+only if every row adds up to the model's own output, and so do rows mixed at random from those and
+the reference, as coalitions mix them; else the second is tried. A sample is compared with shap.
+Where shap differs, which takes values next to a threshold for others and does not know every kind
+of tree, the model itself judges, on more such rows.
 """
 
 from __future__ import annotations
