@@ -12,6 +12,8 @@ Laws:
     - An empty tree proves nothing: a size of 0 is refused. RFC 9162 leaves it open, and taking it
       for proven is how a verifier comes to accept any root.
     - Every hash is 32 bytes long, or it is refused.
+    - A proof does not fix the size: a tree of another size whose path has the same shape gives the
+      same hashes. Size and root are taken together, from one signed checkpoint.
 
 Coordinates: node `(level, position)` covers the leaves `[position << level, position + 1 << level)`
 and exists when all of them do. Nodes are numbered in the order in which they come to exist, so
@@ -206,7 +208,7 @@ def inclusion_ranges(index: int, size: int) -> tuple[tuple[int, int], ...]:
 
     Requires 0 <= index < size.
     """
-    if not 0 <= index < size:
+    if type(index) is not int or not 0 <= index < size:
         raise InputError(f"Index {index} is not in a log of {size} entries.")
     begin, end = 0, size
     found: list[tuple[int, int]] = []
@@ -226,7 +228,7 @@ def consistency_ranges(size1: int, size2: int) -> tuple[tuple[int, int], ...]:
 
     Requires 0 < size1 <= size2.
     """
-    if not 0 < size1 <= size2:
+    if type(size1) is not int or type(size2) is not int or not 0 < size1 <= size2:
         raise InputError(f"A tree of {size1} entries is no beginning of one of {size2}.")
     begin, end = 0, size2
     found: list[tuple[int, int]] = []

@@ -289,3 +289,11 @@ def test_proofs_are_not_made_for_what_is_not_there():
     for size1, size2 in [(0, 3), (3, 2), (-1, 3), (1, 4)]:
         with pytest.raises(InputError):
             merkle.consistency_proof(LEAVES[:3], size1, size2)
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", None, -1, 2**70])
+def test_what_is_no_index_or_size_is_refused_by_type(wrong):
+    with pytest.raises(InputError):
+        merkle.inclusion_proof(LEAVES[:5], wrong)
+    with pytest.raises(InputError):
+        merkle.consistency_proof(LEAVES[:5], wrong)
