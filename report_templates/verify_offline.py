@@ -6,9 +6,8 @@
 LOG_KEY (name+hash+key) and STATEMENT_KEY (sha256:...) come from the report's maker through another
 channel. Exit 0: all true; 12: not. The PDF's own signature is for readers and `auditkit verify`.
 """
-import hashlib, json, sys
+import hashlib, json, pathlib, sys
 from base64 import b64decode
-from pathlib import Path
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
@@ -20,8 +19,7 @@ def canonical(value):
 
 def claim(holds, title):
     print("true " if holds else "FALSE", ascii(title)[1:-1])
-    if not holds:
-        sys.exit(12)
+    holds or sys.exit(12)
 
 def claim_signed(key, signature, message, title):
     rsa, ecdsa = (padding.PKCS1v15(), hashes.SHA256()), (ec.ECDSA(hashes.SHA256()),)
@@ -60,20 +58,18 @@ def check_receipt(receipt, digest, name, key_id, key):
     public = ed25519.Ed25519PublicKey.from_public_bytes(key[1:])
     claim_signed(public, mine[0], text.encode() + b"\n", "that key signed the checkpoint")
     (origin, size, root), entry = text.splitlines()[:3], receipt["entry"]
-    ours = name in (origin, origin.rpartition("/")[0])  # or a later segment of the same log
-    claim(ours and origin == receipt["origin"], "the checkpoint is this log's")
+    names = {origin, origin.rpartition("/")[0]}  # the log's own, or that of its first segment
+    claim(name in names and origin == receipt["origin"], "the checkpoint is this log's")
     found = root_of(sha(b"\0", canonical(entry)), entry["index"], int(size), receipt["proof"])
     claim(found == b64decode(root), "the entry is in the log")
     payload, salt = receipt["payload"], bytes.fromhex(receipt["salt"])
-    salted = sha(b"auditkit/ledger-payload/v1\0", salt, canonical(payload)).hex()
-    claim(entry["payload"] == "sha256:" + salted, "the entry is the payload's")
-    said = (entry["kind"], payload["statement"])
-    claim(said == ("audit.statement", digest), "the entry is this statement's")
+    salted = "sha256:" + sha(b"auditkit/ledger-payload/v1\0", salt, canonical(payload)).hex()
+    claim((entry["kind"], entry["payload"]) == ("audit.statement", salted), "it holds a statement")
+    claim(payload["statement"] == digest, "the payload is this statement's")
 
-if len(sys.argv) != 4:
-    sys.exit(__doc__)
+len(sys.argv) == 4 or sys.exit(__doc__)
 try:
-    folder, (name, key_id, key) = Path(sys.argv[1]), sys.argv[2].split("+", 2)
+    folder, (name, key_id, key) = pathlib.Path(sys.argv[1]), sys.argv[2].split("+", 2)
     digest, receipt = check_statement(folder, sys.argv[3]), (folder / "receipt.json").read_bytes()
     check_receipt(json.loads(receipt), digest, name, key_id, b64decode(key))
 except Exception as error:  # whatever is wrong with the files, the answer is no
