@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,10 +17,12 @@ from urllib.parse import unquote
 
 import typer
 
+from auditkit.cli import access_user
 from auditkit.cli.console import harmless, say
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.cli.signing_options import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError
+from auditkit.wording import plural
 
 if TYPE_CHECKING:
     from auditkit.access import AccessControl
@@ -35,19 +35,29 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Who may do what to which model: ask, grant, approve, review.",
 )
-user_app = typer.Typer(no_args_is_help=True, help="Users with passwords, for the guarded server.")
-app.add_typer(user_app, name="user")
+app.add_typer(access_user.app, name="user")
 
-Folder = Annotated[Path, typer.Option("--policy", help="The policy's folder.")]
+Folder = Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-By = Annotated[str, typer.Option("--by", help="Who does it.")]
-Domain = Annotated[str, typer.Option("--domain", help="The workspace or environment.")]
+User = Annotated[
+    str, typer.Argument(metavar="USER", help="The user's name on the server, as alice.")
+]
+Role = Annotated[
+    str, typer.Argument(metavar="ROLE", help="A role of the policy, as trainer or reviewer.")
+]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it, as adam.")]
+Domain = Annotated[
+    str, typer.Option("--domain", metavar="NAME", help="The workspace or environment, as prod.")
+]
 _FOLDER: Final = Path("access")
-_USER_NAME: Final = re.compile(r"[^:\x00-\x1f]+\Z")
 
 
 @app.command("init")
-def init(folder: Annotated[Path, typer.Argument(help="A folder to make.")] = _FOLDER) -> None:
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder to make, as access.")
+    ] = _FOLDER,
+) -> None:
     """Copies the packaged policy into a folder, as a draft to edit."""
     from auditkit.access.folder import start_policy
 
@@ -57,9 +67,14 @@ def init(folder: Annotated[Path, typer.Argument(help="A folder to make.")] = _FO
 
 @app.command()
 def check(
-    user: str,
-    verb: str,
-    obj: Annotated[str, typer.Argument(metavar="OBJECT")],
+    user: User,
+    verb: Annotated[
+        str, typer.Argument(metavar="VERB", help="What they want to do, as model:promote.")
+    ],
+    obj: Annotated[
+        str,
+        typer.Argument(metavar="OBJECT", help="With what, as models/credit/aliases/champion."),
+    ],
     policy: Folder = _FOLDER,
     domain: Domain = "default",
     as_json: Json = False,
@@ -91,7 +106,7 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
     found = access.settings.promotion(unquote(parts[1]), kind=kind, name=unquote(parts[3]))
     if found is None:
         return []
-    count = _counted(found.approvals, "approval")
+    count = plural(found.approvals, "approval")
     lines = [f"{count} by others, used within {found.valid_hours:g} hours"]
     if found.evidence is not None:
         evidence = found.evidence
@@ -101,14 +116,14 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
 
 
 @app.command()
-def grant(user: str, role: str, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
+def grant(user: User, role: Role, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
     """Gives a role to a user, in the draft."""
     _change(policy, by, lambda text, line: f"{text.rstrip()}\n{line}\n", user, role, domain)
     say(f"{user} has {role} in the draft. To put it into force: auditkit access approve --by OTHER")
 
 
 @app.command()
-def revoke(user: str, role: str, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
+def revoke(user: User, role: Role, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
     """Takes a role from a user, in the draft."""
     from auditkit.access import parse_rules
 
@@ -128,7 +143,9 @@ def revoke(user: str, role: str, by: By, policy: Folder = _FOLDER, domain: Domai
 @app.command()
 def approve(
     by: By,
-    author: Annotated[str, typer.Option("--author", help="Who wrote the draft.")] = "",
+    author: Annotated[
+        str, typer.Option("--author", metavar="NAME", help="Who wrote the draft.")
+    ] = "",
     policy: Folder = _FOLDER,
     sign: Annotated[
         bool, typer.Option("--sign", help="Sign it with your statement key; see auditkit keys.")
@@ -136,7 +153,8 @@ def approve(
     keys: KeyFolder = None,
     passphrase_file: PassphraseFile = None,
     database: Annotated[
-        str, typer.Option("--database", help="Publish it in a database too; its URL.")
+        str,
+        typer.Option("--database", metavar="URL", help="Publish it in a database too; its URL."),
     ] = "",
 ) -> None:
     """Puts a draft that somebody else wrote into force."""
@@ -176,10 +194,17 @@ def verify(
     policy: Folder = _FOLDER,
     approver: Annotated[
         list[str] | None,
-        typer.Option("--approver", help="Whose key is whose, as paula=sha256:...; repeatable."),
+        typer.Option(
+            "--approver",
+            metavar="NAME=KEY",
+            help="Whose key is whose, as paula=sha256:...; repeatable.",
+        ),
     ] = None,
     database: Annotated[
-        str, typer.Option("--database", help="Verify every version in a database; its URL.")
+        str,
+        typer.Option(
+            "--database", metavar="URL", help="Verify every version in a database; its URL."
+        ),
     ] = "",
 ) -> None:
     """Checks that a policy is what somebody else than its author approved. Exit code 12 if not."""
@@ -230,12 +255,18 @@ def lint(policy: Folder = _FOLDER, as_json: Json = False) -> int:
         print(json.dumps(rows, indent=1))
     for finding in () if as_json else found:
         print(f"{finding.level}: {finding.code}: {harmless(finding.text)}")
-    say(f"{_counted(len(found), 'finding')}.")
+    say(f"{plural(len(found), 'finding')}.")
     return FOUND if any(f.level != "warning" for f in found) else 0
 
 
 @app.command()
-def diff(old: Path, new: Path, as_json: Json = False) -> int:
+def diff(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD", help="The policy's folder before, as access.")
+    ],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder after, as draft.")],
+    as_json: Json = False,
+) -> int:
     """What a change of policy gives and takes, user by user. Exit code 10 if anything."""
     from auditkit.access import AccessControl
     from auditkit.access.effects import differences
@@ -247,9 +278,15 @@ def diff(old: Path, new: Path, as_json: Json = False) -> int:
 
 @app.command()
 def simulate(
-    draft: Path,
-    log: Annotated[str, typer.Option("--log", help="The ledger's SQLite file, or its URL.")],
-    key: Annotated[list[str], typer.Option("--key", help="The log's public key, or its file.")],
+    draft: Annotated[
+        Path, typer.Argument(metavar="DRAFT", help="A policy's folder, sealed or not, as draft.")
+    ],
+    log: Annotated[
+        str, typer.Option("--log", metavar="LOG", help="The ledger's SQLite file, or its URL.")
+    ],
+    key: Annotated[
+        list[str], typer.Option("--key", metavar="LINE", help="The log's public key, or its file.")
+    ],
     as_json: Json = False,
 ) -> int:
     """Decides what was logged once more, under a draft. Exit code 10 if anything changes."""
@@ -264,13 +301,22 @@ def simulate(
 
 @app.command()
 def review(
-    log: Annotated[str, typer.Option("--log", help="The ledger's SQLite file, or its URL.")],
-    key: Annotated[list[str], typer.Option("--key", help="The log's public key, or its file.")],
+    log: Annotated[
+        str, typer.Option("--log", metavar="LOG", help="The ledger's SQLite file, or its URL.")
+    ],
+    key: Annotated[
+        list[str], typer.Option("--key", metavar="LINE", help="The log's public key, or its file.")
+    ],
     policy: Folder = _FOLDER,
-    since: Annotated[str, typer.Option("--since", help="A date, as 2026-01-31.")] = "",
-    unused_days: Annotated[int, typer.Option(min=1, help="When a grant is unused.")] = 90,
+    since: Annotated[
+        str, typer.Option("--since", metavar="YYYY-MM-DD", help="A date, as 2026-01-31.")
+    ] = "",
+    unused_days: Annotated[
+        int, typer.Option(min=1, metavar="DAYS", help="When a grant is unused.")
+    ] = 90,
     output: Annotated[
-        Path | None, typer.Option("--csv", help="A folder for one CSV file a table.")
+        Path | None,
+        typer.Option("--csv", metavar="DIR", help="A folder for one CSV file a table."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -300,10 +346,10 @@ def review(
     elif output is None:
         began = found.since.date().isoformat() if found.since else "the log's beginning"
         print(f"Access review from {began} to {found.until.isoformat(timespec='seconds')}")
-        print(f"Policy: {found.policy_digest}, {_counted(found.users, 'user')}")
+        print(f"Policy: {found.policy_digest}, {plural(found.users, 'user')}")
         print(
-            f"Log: {_counted(found.decisions, 'decision')}, "
-            f"{_counted(found.failed_logins, 'failed log-in')}"
+            f"Log: {plural(found.decisions, 'decision')}, "
+            f"{plural(found.failed_logins, 'failed log-in')}"
         )
         for table in found.tables:
             print(f"\n{table.title} ({len(table.rows)})")
@@ -311,46 +357,6 @@ def review(
         print()
     for note in () if as_json else found.notes:
         say(note)
-
-
-@user_app.command("add")
-def add_user(
-    name: str,
-    users: Annotated[Path, typer.Option("--users", help="The users' file.")] = Path("users.json"),
-) -> None:
-    """Adds a user, or changes a password; it is asked for, or read from standard input."""
-    from auditkit.access.passwords import hash_password, read_users, write_users
-
-    if not _USER_NAME.match(name):
-        raise InputError(
-            "A user's name with a colon cannot be told from the password after it.",
-            remedy="use letters, digits and _ . @ + = -",
-        )
-    known = read_users(users) if users.exists() else {}
-    if sys.stdin.isatty():
-        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    write_users(users, {**known, name: hash_password(password)})
-    done = "has another password" if name in known else "is added"
-    say(f"{name} {done}; {users.name} has {_counted(len({*known, name}), 'user')}.")
-    say("What they may do is a rule: auditkit access grant NAME ROLE --by YOU")
-
-
-@user_app.command("remove")
-def remove_user(
-    name: str,
-    users: Annotated[Path, typer.Option("--users", help="The users' file.")] = Path("users.json"),
-) -> None:
-    """Removes a user; running servers follow at the next request."""
-    from auditkit.access.passwords import read_users, write_users
-
-    known = read_users(users)
-    if known.pop(name, None) is None:
-        raise InputError("There is no such user.", remedy=f"see {users.name}")
-    write_users(users, known)
-    say(f"{name} is removed; {users.name} has {_counted(len(known), 'user')}.")
-    say("Their roles stay in the policy: auditkit access revoke NAME ROLE --by YOU")
 
 
 _AUTHOR: Final = ".draft-author"
@@ -400,10 +406,6 @@ def _log(where: str, keys: Sequence[str]) -> Any:
     ]
     present, *former = [NoteVerifier.parse(line) for line in lines]
     return Ledger.open(url, key=present, former_keys=former)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _date(text: str) -> date:

@@ -37,7 +37,11 @@ AuditFileArgument = Annotated[
 ]
 Today = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="The day of the audit. Default: as_of, else today."),
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        metavar="YYYY-MM-DD",
+        help="The day of the audit. Default: as_of, else today.",
+    ),
 ]
 
 
@@ -165,7 +169,7 @@ def gate(
 
 def checks(
     check_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One check, in full.")
+        str | None, typer.Argument(metavar="ID", help="One check, in full.")
     ] = None,
 ) -> None:
     """List the checks, or say what one measures and when it misleads."""
@@ -184,24 +188,34 @@ def checks(
 
 
 def init(
-    data: Annotated[Path, typer.Option(help="The rows to evaluate: .csv, .parquet or .jsonl.")],
-    label: Annotated[str, typer.Option(help="The column with the true outcome.")],
+    data: Annotated[
+        Path, typer.Option(metavar="FILE", help="The rows to evaluate: .csv, .parquet or .jsonl.")
+    ],
+    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column with the true outcome.")],
     model: Annotated[
-        Path, typer.Option(help="An XGBoost .json or .ubj, or a LightGBM .txt model.")
+        Path,
+        typer.Option(metavar="FILE", help="An XGBoost .json or .ubj, or a LightGBM .txt model."),
     ],
     groups: Annotated[
-        str, typer.Option(help="The columns to compare groups by, separated by commas.")
+        str,
+        typer.Option(
+            metavar="COLUMNS", help="The columns to compare groups by, separated by commas."
+        ),
     ] = "",
     favourable: Annotated[
-        str | None, typer.Option(help="The label value that is good for the person.")
+        str | None,
+        typer.Option(metavar="VALUE", help="The label value that is good for the person."),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="The training data, which explanations are relative to.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The training data, which explanations are relative to."),
     ] = None,
-    policy: Annotated[str, typer.Option(help="A policy file, or: starter, lending.")] = "starter",
-    output: Annotated[Path, typer.Option("--output", "-o", help="The audit file to write.")] = Path(
-        "audit.yaml"
-    ),
+    policy: Annotated[
+        str, typer.Option(metavar="POLICY", help="A policy file, or: starter, lending.")
+    ] = "starter",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The audit file to write.")
+    ] = Path("audit.yaml"),
 ) -> None:
     """Write a commented audit.yaml, and see that it loads."""
     from auditkit.cli.template import audit_yaml

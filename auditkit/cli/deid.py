@@ -31,24 +31,32 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Mode = Annotated[str, typer.Option("--mode", help="safe-harbor, limited-data-set or expert.")]
+Mode = Annotated[
+    str, typer.Option("--mode", metavar="MODE", help="safe-harbor, limited-data-set or expert.")
+]
 Model = Annotated[
     bool | None,
     typer.Option("--model/--no-model", help="Use the token model. Default: if it is installed."),
 ]
-PlanFile = Annotated[Path | None, typer.Option("--plan", help="The plan, a YAML file.")]
-VaultFile = Annotated[Path | None, typer.Option("--vault", help="The vault of tokens.")]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", metavar="FILE", help="The plan, a YAML file.")
+]
+VaultFile = Annotated[
+    Path | None, typer.Option("--vault", metavar="FILE", help="The vault of tokens.")
+]
 KeyFile = Annotated[
-    Path | None, typer.Option("--key", help=f"The vault's key; or set ${KEY_VARIABLE}.")
+    Path | None,
+    typer.Option("--key", metavar="FILE", help=f"The vault's key; or set ${KEY_VARIABLE}."),
 ]
 EvidenceFolder = Annotated[
-    Path | None, typer.Option("--evidence", help="A folder for the evidence, one file a check.")
+    Path | None,
+    typer.Option("--evidence", metavar="DIR", help="A folder for the evidence, one file a check."),
 ]
 
 
 @app.command()
 def scan(
-    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, JSON Lines or Parquet.")],
     mode: Mode = "safe-harbor",
     plan: PlanFile = None,
 ) -> None:
@@ -67,23 +75,35 @@ def scan(
 
 @app.command()
 def apply(
-    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
-    output: Annotated[Path, typer.Argument(help="Where the output goes; format by its ending.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, JSON Lines or Parquet.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="Where the output goes; format by its ending.")
+    ],
     plan: PlanFile = None,
     mode: Mode = "safe-harbor",
     vault: VaultFile = None,
     key: KeyFile = None,
     secret: Annotated[
         Path | None,
-        typer.Option("--secret", help=f"Secret of pseudonyms; or set ${SECRET_VARIABLE}."),
+        typer.Option(
+            "--secret", metavar="FILE", help=f"Secret of pseudonyms; or set ${SECRET_VARIABLE}."
+        ),
     ] = None,
     recall: Annotated[
         Path | None,
-        typer.Option("--recall", help="privacy.recall.json, as evaluate --evidence writes it."),
+        typer.Option(
+            "--recall",
+            metavar="FILE",
+            help="privacy.recall.json, as evaluate --evidence writes it.",
+        ),
     ] = None,
     population: Annotated[
         Path | None,
-        typer.Option("--population", help="Everybody a row could be, for the journalist risk."),
+        typer.Option(
+            "--population",
+            metavar="FILE",
+            help="Everybody a row could be, for the journalist risk.",
+        ),
     ] = None,
     evidence: EvidenceFolder = None,
     model: Model = None,
@@ -113,11 +133,16 @@ def apply(
 
 @app.command()
 def generalize(
-    table: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet.")],
-    k: Annotated[int, typer.Option("--k", min=2, help="Everyone is to look like k - 1 others.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, JSON Lines or Parquet.")],
+    k: Annotated[
+        int, typer.Option("--k", min=2, metavar="K", help="Everyone is to look like k - 1 others.")
+    ],
     plan: PlanFile = None,
     columns: Annotated[
-        str, typer.Option(help="Quasi-identifiers, with commas. Default: the plan's.")
+        str,
+        typer.Option(
+            metavar="COLUMNS", help="Quasi-identifiers, with commas. Default: the plan's."
+        ),
     ] = "",
     mode: Mode = "safe-harbor",
 ) -> None:
@@ -159,7 +184,9 @@ def text(model: Model = None) -> None:
 
 @app.command()
 def evaluate(
-    labelled: Annotated[Path, typer.Argument(help="JSON Lines with text and spans.")],
+    labelled: Annotated[
+        Path, typer.Argument(metavar="LABELLED", help="JSON Lines with text and spans.")
+    ],
     evidence: EvidenceFolder = None,
     model: Model = None,
 ) -> None:
@@ -185,15 +212,22 @@ def evaluate(
 @app.command()
 def reveal(
     tokens: Annotated[list[str], typer.Argument(help="Tokens to re-identify.")],
-    vault: Annotated[Path, typer.Option("--vault", help="The vault of tokens.")],
-    purpose: Annotated[str, typer.Option("--purpose", help="Why; it is written down.")],
-    user: Annotated[str, typer.Option("--user", help="Who asks; it is written down.")],
+    vault: Annotated[Path, typer.Option("--vault", metavar="FILE", help="The vault of tokens.")],
+    purpose: Annotated[
+        str, typer.Option("--purpose", metavar="WHY", help="Why; it is written down.")
+    ],
+    user: Annotated[
+        str, typer.Option("--user", metavar="NAME", help="Who asks; it is written down.")
+    ],
     policy: Annotated[
-        Path, typer.Option("--policy", help="The access policy's folder, sealed.")
+        Path, typer.Option("--policy", metavar="DIR", help="The access policy's folder, sealed.")
     ] = Path("access"),
     key: KeyFile = None,
     log: Annotated[
-        str, typer.Option("--log", help="Write the decision to this log too, before it is used.")
+        str,
+        typer.Option(
+            "--log", metavar="LOG", help="Write the decision to this log too, before it is used."
+        ),
     ] = "",
     keys: KeyFolder = None,
 ) -> None:
@@ -223,8 +257,10 @@ def reveal(
 
 @app.command()
 def rotate(
-    vault: Annotated[Path, typer.Option("--vault", help="The vault of tokens.")],
-    new_key: Annotated[Path, typer.Option("--new-key", help="The key to change to.")],
+    vault: Annotated[Path, typer.Option("--vault", metavar="FILE", help="The vault of tokens.")],
+    new_key: Annotated[
+        Path, typer.Option("--new-key", metavar="FILE", help="The key to change to.")
+    ],
     key: KeyFile = None,
 ) -> None:
     """Encrypts a vault under a new key; its tokens stay."""

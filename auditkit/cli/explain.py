@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def explain(
     audit_file: AuditFileArgument,
-    row: Annotated[int, typer.Option("--row", min=0, help="The row of the data, from 0.")],
+    row: Annotated[
+        int, typer.Option("--row", min=0, metavar="N", help="The row of the data, from 0.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
 ) -> None:
     """Explain the score of one row, against the whole reference.

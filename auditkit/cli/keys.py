@@ -37,14 +37,20 @@ def init(
     name: Annotated[
         str,
         typer.Option(
-            help="Who signs: the common name in the certificate. Default: a demonstration key."
+            metavar="NAME",
+            help="Who signs: the common name in the certificate. Default: a demonstration key.",
         ),
     ] = "",
-    organisation: Annotated[str, typer.Option(help="The signer's organisation.")] = "",
+    organisation: Annotated[
+        str, typer.Option(metavar="NAME", help="The signer's organisation.")
+    ] = "",
     algorithm: Annotated[
-        str, typer.Option(help="ecdsa-p256, ecdsa-p384 or rsa-3072, for reports.")
+        str,
+        typer.Option(metavar="ALGORITHM", help="ecdsa-p256, ecdsa-p384 or rsa-3072, for reports."),
     ] = "ecdsa-p256",
-    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
+    days: Annotated[
+        int, typer.Option(min=1, metavar="DAYS", help="How long the certificate is valid.")
+    ] = 1825,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
@@ -84,12 +90,20 @@ def list_keys(
 
 @app.command("rotate")
 def rotate(
-    use: Annotated[str, typer.Argument(help="report, statement or log.")],
+    use: Annotated[str, typer.Argument(metavar="USE", help="report, statement or log.")],
     *,
-    name: Annotated[str, typer.Option(help="The common name in the certificate.")] = "",
-    organisation: Annotated[str, typer.Option(help="The signer's organisation.")] = "",
-    algorithm: Annotated[str, typer.Option(help="Of a report key.")] = "ecdsa-p256",
-    days: Annotated[int, typer.Option(min=1, help="How long the certificate is valid.")] = 1825,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="The common name in the certificate.")
+    ] = "",
+    organisation: Annotated[
+        str, typer.Option(metavar="NAME", help="The signer's organisation.")
+    ] = "",
+    algorithm: Annotated[
+        str, typer.Option(metavar="ALGORITHM", help="Of a report key.")
+    ] = "ecdsa-p256",
+    days: Annotated[
+        int, typer.Option(min=1, metavar="DAYS", help="How long the certificate is valid.")
+    ] = 1825,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
@@ -109,13 +123,21 @@ def rotate(
 
 @app.command("revoke")
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="As 'auditkit keys list' shows it: report-1.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="KEY_ID", help="As 'auditkit keys list' shows it: report-1.")
+    ],
     *,
-    reason: Annotated[str, typer.Option(help="Why, in one line.")],
+    reason: Annotated[str, typer.Option(metavar="WHY", help="Why, in one line.")],
     compromised: Annotated[
         bool, typer.Option("--compromised", help="Someone else may hold the key.")
     ] = False,
-    since: Annotated[datetime | None, typer.Option(help="From when on, UTC. Default: now.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            help="From when on, UTC, as 2026-01-31 or 2026-01-31T08:00:00. Default: now.",
+        ),
+    ] = None,
     folder: Folder = None,
 ) -> None:
     """Ends a key: what it signs from then on does not verify.
@@ -129,10 +151,14 @@ def revoke(
 
 @app.command("export")
 def export(
-    key_id: Annotated[str, typer.Argument(help="As 'auditkit keys list' shows it: report-1.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="KEY_ID", help="As 'auditkit keys list' shows it: report-1.")
+    ],
     *,
     folder: Folder = None,
-    log_name: Annotated[str, typer.Option(help="The log's name, for its key.")] = LOG_NAME,
+    log_name: Annotated[
+        str, typer.Option(metavar="NAME", help="The log's name, for its key.")
+    ] = LOG_NAME,
 ) -> None:
     """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key."""
     store = open_store(folder)

@@ -41,7 +41,7 @@ hold_app = typer.Typer(no_args_is_help=True, help="Keep payloads from being dest
 app.add_typer(ledger_witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 
 
 @app.command()
@@ -52,7 +52,8 @@ def verify(
     name: Name = LOG_NAME,
     head: Head = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="A checkpoint that you kept.")
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint that you kept."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
@@ -90,12 +91,15 @@ def verify(
 @app.command()
 def prove(
     log: Log,
-    index: Annotated[int, typer.Argument(help="The entry's place in the log, from 0.")],
+    index: Annotated[
+        int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.")
+    ],
     key: Key = None,
     keys: Folder = None,
     name: Name = LOG_NAME,
     size: Annotated[
-        int | None, typer.Option("--size", help="Lead to the kept checkpoint of this size.")
+        int | None,
+        typer.Option("--size", metavar="N", help="Lead to the kept checkpoint of this size."),
     ] = None,
     tlog_proof: Annotated[
         bool, typer.Option("--tlog-proof", help="Print a C2SP tlog-proof, without the payload.")
@@ -113,9 +117,11 @@ def prove(
 @app.command()
 def consistency(
     log: Log,
-    old: Annotated[int, typer.Argument(help="The older checkpoint's size: its second line.")],
+    old: Annotated[
+        int, typer.Argument(metavar="OLD", help="The older checkpoint's size: its second line.")
+    ],
     new: Annotated[
-        int | None, typer.Argument(help="The newer one's size. Default: the log's.")
+        int | None, typer.Argument(metavar="NEW", help="The newer one's size. Default: the log's.")
     ] = None,
     key: Key = None,
     keys: Folder = None,
@@ -159,10 +165,16 @@ def export(
     keys: Folder = None,
     name: Name = LOG_NAME,
     since: Annotated[
-        datetime | None, typer.Option("--since", help="From this time on, UTC.")
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="From this time on, UTC, as 2026-01-31 or 2026-01-31T08:00:00.",
+        ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", help="To before this time, UTC.")
+        datetime | None,
+        typer.Option("--until", metavar="TIME", help="To before this time, UTC, in the same way."),
     ] = None,
 ) -> None:
     """Writes a period of the log as one file that verifies alone."""
@@ -179,7 +191,7 @@ def export(
 
 @app.command("verify-export")
 def verify_export(
-    file: Annotated[Path, typer.Argument(help="What 'export' wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'export' wrote.")],
     key: Key = None,
 ) -> None:
     """Checks an export against the log's public key, without the log."""
@@ -277,7 +289,7 @@ def destroy(
 @app.command()
 def rotate(
     log: Log,
-    new: Annotated[str, typer.Argument(help="Where the next segment is to lie.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Where the next segment is to lie.")],
     by: By,
     keys: Folder = None,
     name: Name = LOG_NAME,
@@ -297,16 +309,20 @@ def rotate(
 @hold_app.command("place")
 def hold_place(
     log: Log,
-    title: Annotated[str, typer.Argument(help="The hold's name, as that of the matter.")],
+    title: Annotated[
+        str, typer.Argument(metavar="TITLE", help="The hold's name, as that of the matter.")
+    ],
     by: By,
     reason: Reason,
     keys: Folder = None,
     name: Name = LOG_NAME,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="Only entries of a kind.")
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only entries of a kind.")
     ] = None,
-    begin: Annotated[int, typer.Option("--begin", help="From this index on.")] = 0,
-    end: Annotated[int | None, typer.Option("--end", help="To before this index.")] = None,
+    begin: Annotated[int, typer.Option("--begin", metavar="INDEX", help="From this index on.")] = 0,
+    end: Annotated[
+        int | None, typer.Option("--end", metavar="INDEX", help="To before this index.")
+    ] = None,
 ) -> None:
     """Places a legal hold. Without --end it covers what is still to come."""
     from auditkit.ledger.retention import Hold
@@ -320,7 +336,7 @@ def hold_place(
 @hold_app.command("release")
 def hold_release(
     log: Log,
-    title: Annotated[str, typer.Argument(help="The hold's name.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="The hold's name.")],
     by: By,
     reason: Reason,
     keys: Folder = None,

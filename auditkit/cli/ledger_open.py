@@ -14,18 +14,26 @@ if TYPE_CHECKING:
     from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.signing import KeyStore
 
-Log = Annotated[str, typer.Argument(help="A SQLite file, or postgresql://user@host/name.")]
+Log = Annotated[
+    str, typer.Argument(metavar="LOG", help="A SQLite file, or postgresql://user@host/name.")
+]
 Key = Annotated[
     list[str] | None,
-    typer.Option("--key", help="The log's public key: its line, or a file of lines."),
+    typer.Option(
+        "--key", metavar="LINE", help="The log's public key: its line, or a file of lines."
+    ),
 ]
-Name = Annotated[str, typer.Option("--name", help="The log's name, with --keys.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The log's name, with --keys.")]
 Head = Annotated[
     Path | None,
-    typer.Option("--head", help="The file that keeps the head. Default: beside the log."),
+    typer.Option(
+        "--head", metavar="FILE", help="The file that keeps the head. Default: beside the log."
+    ),
 ]
-By = Annotated[str, typer.Option("--by", help="Who does it, for the record.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record; no personal data.")]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it, for the record.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="WHY", help="Why, for the record; no personal data.")
+]
 
 
 def reading(

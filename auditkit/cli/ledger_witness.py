@@ -23,12 +23,22 @@ app = typer.Typer(no_args_is_help=True, help="Have a second party sign that the 
 
 @app.command("serve")
 def serve(
-    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
-    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
-    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
-    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="The port; 0 picks one.")] = 8722,
+    keys: Annotated[
+        Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
+    ],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")],
+    log_key: Annotated[
+        list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
+    ],
+    state: Annotated[
+        Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
+    ],
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", help="The port; 0 picks one.")
+    ] = 8722,
 ) -> None:
     """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank."""
     from auditkit.ledger.witness_http import witness_server
@@ -46,11 +56,19 @@ def serve(
 
 @app.command("sign")
 def sign(
-    request: Annotated[Path, typer.Argument(help="What 'witness request' wrote.")],
-    keys: Annotated[Path, typer.Option("--keys", help="The witness's folder of keys.")],
-    name: Annotated[str, typer.Option("--name", help="The witness's name.")],
-    log_key: Annotated[list[str], typer.Option("--log-key", help="A log's public key line.")],
-    state: Annotated[Path, typer.Option("--state", help="Where it remembers what it signed.")],
+    request: Annotated[
+        Path, typer.Argument(metavar="REQUEST", help="What 'witness request' wrote.")
+    ],
+    keys: Annotated[
+        Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
+    ],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")],
+    log_key: Annotated[
+        list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
+    ],
+    state: Annotated[
+        Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
+    ],
 ) -> None:
     """Prints the witness's line for a request that came by file."""
     witness, line = _witness(keys, name, log_key, state)
@@ -61,11 +79,14 @@ def sign(
 @app.command("request")
 def request(
     log: Log,
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    witness_key: Annotated[
+        str, typer.Option("--witness-key", metavar="LINE", help="The witness's key line.")
+    ],
     keys: Folder = None,
     name: Name = LOG_NAME,
     old_size: Annotated[
-        int | None, typer.Option("--old-size", help="What it signed last, if that got lost.")
+        int | None,
+        typer.Option("--old-size", metavar="N", help="What it signed last, if that got lost."),
     ] = None,
 ) -> None:
     """Prints a request to a witness over the newest checkpoint."""
@@ -81,9 +102,11 @@ def request(
 @app.command("add")
 def add(
     log: Log,
-    request: Annotated[Path, typer.Argument(help="The request.")],
-    answer: Annotated[Path, typer.Argument(help="The witness's line.")],
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The request.")],
+    answer: Annotated[Path, typer.Argument(metavar="ANSWER", help="The witness's line.")],
+    witness_key: Annotated[
+        str, typer.Option("--witness-key", metavar="LINE", help="The witness's key line.")
+    ],
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
@@ -99,8 +122,10 @@ def add(
 @app.command("submit")
 def submit(
     log: Log,
-    url: Annotated[str, typer.Argument(help="Where the witness answers.")],
-    witness_key: Annotated[str, typer.Option("--witness-key", help="The witness's key line.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the witness answers.")],
+    witness_key: Annotated[
+        str, typer.Option("--witness-key", metavar="LINE", help="The witness's key line.")
+    ],
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:

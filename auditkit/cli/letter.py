@@ -30,20 +30,28 @@ if TYPE_CHECKING:
 def letter(
     audit_file: AuditFileArgument,
     row: Annotated[
-        int | None, typer.Option("--row", min=0, help="The row of the data, counted from 0.")
+        int | None,
+        typer.Option("--row", min=0, metavar="N", help="The row of the data, counted from 0."),
     ] = None,
     everyone: Annotated[
         bool, typer.Option("--all", help="Write a letter for every denial of the data.")
     ] = False,
     words: Annotated[
         Path | None,
-        typer.Option(help="The reviewed table of words. Default: policies/reasons/lending.yaml."),
+        typer.Option(
+            metavar="FILE",
+            help="The reviewed table of words. Default: policies/reasons/lending.yaml.",
+        ),
     ] = None,
     to: Annotated[
-        list[str] | None, typer.Option(help="A line of name and address; repeat it. With --row.")
+        list[str] | None,
+        typer.Option(metavar="LINE", help="A line of name and address; repeat it. With --row."),
     ] = None,
     reference: Annotated[
-        str, typer.Option(help="The application's own number. With --row. Default: the row's.")
+        str,
+        typer.Option(
+            metavar="NUMBER", help="The application's own number. With --row. Default: the row's."
+        ),
     ] = "",
     draft: Annotated[
         bool, typer.Option("--draft", help="Lay out what must be held back, as a draft.")
@@ -53,7 +61,11 @@ def letter(
     ] = Path("letters"),
     today: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The day of the letter. Default: today."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="The day of the letter. Default: today.",
+        ),
     ] = None,
     key: Key = None,
     certificate: Certificate = None,

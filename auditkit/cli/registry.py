@@ -26,14 +26,33 @@ app = typer.Typer(
     help="Promotions in a guarded MLflow registry.",
 )
 
-Url = Annotated[str, typer.Option("--url", help="The server. Default: $MLFLOW_TRACKING_URI.")]
-Alias = Annotated[str, typer.Option("--alias", help="The alias, as champion.")]
-Stage = Annotated[str, typer.Option("--stage", help="In place of an alias: a stage.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The registered model's name, as credit.")
+]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="The number of one of its versions, as 7.")
+]
+Request = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST", help="What 'auditkit registry request' printed, as 1f0c9e2b77aa."
+    ),
+]
+Url = Annotated[
+    str, typer.Option("--url", metavar="URL", help="The server. Default: $MLFLOW_TRACKING_URI.")
+]
+Alias = Annotated[str, typer.Option("--alias", metavar="ALIAS", help="The alias, as champion.")]
+Stage = Annotated[
+    str,
+    typer.Option("--stage", metavar="STAGE", help="In place of an alias: a stage, as Production."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def request(model: str, version: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
+def request(
+    model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
+) -> None:
     """Asks for an alias to be moved to a version."""
     asked = _client(url).request(model, version, alias=alias, stage=stage)
     print(asked["request"])
@@ -43,7 +62,7 @@ def request(model: str, version: str, alias: Alias = "", stage: Stage = "", url:
 
 
 @app.command()
-def approve(request_id: str, url: Url = "") -> None:
+def approve(request_id: Request, url: Url = "") -> None:
     """Approves what somebody else has asked for."""
     done = _client(url).approve(request_id)
     say(f"Approved by {', '.join(done['approvals'])}.")
@@ -51,7 +70,9 @@ def approve(request_id: str, url: Url = "") -> None:
 
 @app.command()
 def reject(
-    request_id: str, reason: Annotated[str, typer.Option(help="Why.")], url: Url = ""
+    request_id: Request,
+    reason: Annotated[str, typer.Option(metavar="WHY", help="Why, for the record.")],
+    url: Url = "",
 ) -> None:
     """Rejects a request."""
     _client(url).reject(request_id, reason=reason)
@@ -59,21 +80,29 @@ def reject(
 
 
 @app.command()
-def promote(model: str, version: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
+def promote(
+    model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
+) -> None:
     """Moves an alias to a version, if a rule, the approvals and the evidence are there."""
     _client(url).promote(model, version, alias=alias, stage=stage)
     say(f"{model}@{alias or stage} is version {version}.")
 
 
 @app.command()
-def rollback(model: str, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
+def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
     """Moves an alias back to the version it pointed to before."""
     version = _client(url).rollback(model, alias=alias, stage=stage)["version"]
     say(f"{model}@{alias or stage} is version {version}.")
 
 
 @app.command()
-def history(model: str = typer.Argument(""), url: Url = "", as_json: Json = False) -> None:
+def history(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Only of this model. Default: all.")
+    ] = "",
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
     """Requests and moves, and emergencies that nobody has reviewed."""
     found = _client(url).history(model)
     if as_json:
@@ -91,9 +120,11 @@ def history(model: str = typer.Argument(""), url: Url = "", as_json: Json = Fals
 
 @app.command("break-glass")
 def break_glass(
-    model: str,
-    reason: Annotated[str, typer.Option(help="Why.")],
-    ticket: Annotated[str, typer.Option(help="The incident's ticket.")],
+    model: Model,
+    reason: Annotated[str, typer.Option(metavar="WHY", help="Why, for the record.")],
+    ticket: Annotated[
+        str, typer.Option(metavar="TICKET", help="The incident's ticket, as INC-4711.")
+    ],
     alias: Alias = "",
     stage: Stage = "",
     url: Url = "",
@@ -109,7 +140,14 @@ def break_glass(
 
 @app.command("review-break-glass")
 def review_break_glass(
-    number: str, findings: Annotated[str, typer.Option(help="What was found.")], url: Url = ""
+    number: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="What 'auditkit registry break-glass' printed, as 52c1a77e90bd."
+        ),
+    ],
+    findings: Annotated[str, typer.Option(metavar="WHAT", help="What was found, for the record.")],
+    url: Url = "",
 ) -> None:
     """Reviews somebody else's break-glass, and so ends it."""
     _client(url).review_break_glass(number, findings=findings)
@@ -118,8 +156,12 @@ def review_break_glass(
 
 @app.command()
 def load(
-    what: Annotated[str, typer.Argument(help="A model and an alias, as credit@champion.")],
-    folder: Annotated[Path, typer.Argument(help="An empty folder for its files.")],
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL@ALIAS", help="A model and an alias, as credit@champion.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="An empty folder for its files, as model.")
+    ],
     url: Url = "",
 ) -> None:
     """Fetches what an alias was moved to, and refuses files other than those approved."""
@@ -137,8 +179,10 @@ def load(
 
 @app.command()
 def fetch(
-    dataset: Annotated[str, typer.Argument(help="A dataset, or a file in it, as visits/a.csv.")],
-    file: Annotated[Path, typer.Argument(help="The file to make.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="A dataset, or a file in it, as visits/a.csv.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make, as a.csv.")],
     url: Url = "",
 ) -> None:
     """Fetches training data that the server keeps; who took what is in its log."""

@@ -12,13 +12,16 @@ from auditkit.errors import InputError
 
 
 def renew(
-    report: Annotated[Path, typer.Argument(help="A report that was signed with --timestamps.")],
+    report: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="A report that was signed with --timestamps.")
+    ],
     *,
     timestamps: Annotated[
         str, typer.Option(metavar="URL", help="A timestamp authority (RFC 3161).")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where it goes. Default: in place.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where it goes. Default: in place."),
     ] = None,
 ) -> None:
     """Add revocation data and a document timestamp to a report (PAdES B-LTA), or add them again.

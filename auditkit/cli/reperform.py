@@ -22,8 +22,8 @@ _AS_JSON = typer.Option("--json", help="Print JSON.")
 def bundle(
     audit_file: Annotated[Path, typer.Argument(metavar="AUDIT.YAML", help="The audit file.")],
     *,
-    report: Annotated[Path, typer.Option(help="The signed report of that audit.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder.")],
+    report: Annotated[Path, typer.Option(metavar="FILE", help="The signed report of that audit.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
 ) -> None:
     """Seal what a second run of an audit needs, without the data."""
     from auditkit.output.files import write_whole
@@ -42,10 +42,12 @@ def reperform(
     bundle_folder: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A sealed bundle.")],
     *,
     data: Annotated[
-        Path, typer.Option(help="The folder that the audit file's paths are relative to.")
+        Path,
+        typer.Option(metavar="DIR", help="The folder that the audit file's paths are relative to."),
     ],
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Numbers agree within this share of their size.")
+        float,
+        typer.Option(min=0, metavar="SHARE", help="Numbers agree within this share of their size."),
     ] = 1e-9,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--keys", help="The key store. Default: $AUDITKIT_KEYS or ~/.config/auditkit."),
+    typer.Option(
+        "--keys",
+        metavar="DIR",
+        help="The key store. Default: $AUDITKIT_KEYS or ~/.config/auditkit.",
+    ),
 ]
 Key = Annotated[
     str | None,
@@ -28,12 +32,16 @@ Key = Annotated[
 ]
 Certificate = Annotated[
     Path | None,
-    typer.Option(help="The key's certificate and its issuers, if they do not lie with the key."),
+    typer.Option(
+        metavar="FILE",
+        help="The key's certificate and its issuers, if they do not lie with the key.",
+    ),
 ]
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
         "--passphrase-file",
+        metavar="FILE",
         help="A file with the passphrase of the key or store, or the token's PIN; or set "
         "$AUDITKIT_PASSPHRASE.",
     ),

@@ -25,30 +25,36 @@ if TYPE_CHECKING:
 
 
 def verify(
-    report: Annotated[Path, typer.Argument(help="The signed PDF.")],
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="The signed PDF.")],
     *,
     trust: Annotated[
         list[Path] | None,
-        typer.Option(help="Certificates to rely on, PEM or DER; repeatable."),
+        typer.Option(metavar="FILE", help="Certificates to rely on, PEM or DER; repeatable."),
     ] = None,
     log_key: Annotated[
         list[str] | None,
-        typer.Option(help="A log's or witness's public key line, or a file with it; repeatable."),
+        typer.Option(
+            metavar="LINE",
+            help="A log's or witness's public key line, or a file with it; repeatable.",
+        ),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A checkpoint of the log that you kept.")
+        Path | None, typer.Option(metavar="FILE", help="A checkpoint of the log that you kept.")
     ] = None,
     consistency: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="The proof that the log only grew between that checkpoint and the report's: what "
-            "'auditkit ledger consistency' prints. Needed where their sizes differ."
+            "'auditkit ledger consistency' prints. Needed where their sizes differ.",
         ),
     ] = None,
     quorum: Annotated[
         int,
         typer.Option(
-            min=1, help="How many of the witnesses given with --log-key need to have signed."
+            min=1,
+            metavar="N",
+            help="How many of the witnesses given with --log-key need to have signed.",
         ),
     ] = 1,
     own_keys: Annotated[
@@ -60,8 +66,9 @@ def verify(
     key_list: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="What the owner published of the keys ('auditkit keys list --json'), for "
-            "what was revoked."
+            "what was revoked.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
