@@ -18,7 +18,7 @@ from auditkit.checks._grouped import (
 from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.bootstrap import largest_gap, replicate_counts
 from auditkit.measures.disparities import differences
-from auditkit.measures.rates import rates
+from auditkit.measures.rates import rates, values
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -58,7 +58,7 @@ def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[M
         compared = found.comparable(positions, int(parameters["min_group"]))
         gap = largest_gap(
             partial(_among, found, compared),
-            by_group[compared].swapaxes(0, 1),
+            partial(values, by_group[compared].swapaxes(0, 1)),
             ("tpr", "fpr"),
             name="both error rates",
             level=float(parameters["level"]),

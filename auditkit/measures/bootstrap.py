@@ -33,7 +33,7 @@ import numpy.typing as npt
 from scipy import sparse, special
 
 from auditkit.measures.groups import Partition
-from auditkit.measures.rates import PROPORTIONS, Confusion, values
+from auditkit.measures.rates import PROPORTIONS, Confusion
 from auditkit.measures.stats import (
     Array,
     Estimate,
@@ -50,6 +50,8 @@ LOWER_SHARE: Final = 0.7
 # A pair may be the one of the largest gap if so many simultaneous half-widths more would make it
 # that. With fewer, ties are left out and intervals too short; with more, they are too long.
 _REACH: Final = 0.7
+# Units of numbers in [0, 1], whose differences are at most 1.
+_BOUNDED: Final = frozenset({"proportion", "probability", "squared probability"})
 # The normal tail is not to be trusted beyond.
 _LEAST_P_VALUE: Final = 1e-12
 
@@ -64,11 +66,13 @@ class Gap:
         p_value: Probability of so large a gap, in standard errors, if no groups differed; None
             where not estimable. Where no replicate strays as far, Bonferroni's bound over all
             pairs from the normal tail, if that is less than 1 / (replicates + 1); at least 1e-12.
+        no_interval: Why there is a value and no interval; else empty.
     """
 
     estimate: Estimate
     groups: tuple[int, ...] = ()
     p_value: float | None = None
+    no_interval: str = ""
 
 
 def replicate_counts(cells: Confusion, *, replicates: int, seed: int) -> Array:
@@ -146,9 +150,24 @@ def design_effects(estimates: Estimates, replicated: Array, rows_per_cluster: Ar
     return np.maximum(np.where(spread > 0, np.nan_to_num(effect, nan=1.0), rows_per_cluster), 1.0)
 
 
+def simulated(estimates: Estimates, *, replicates: int, seed: int) -> Array:
+    """A number of groups that share no row drawn anew, shape `(replicates, groups)`.
+
+    Each from the normal distribution around its estimate, by its standard error: for numbers that
+    do not follow from counts, as an AUC.
+
+    Args:
+        estimates: The number by group, each with an interval.
+        replicates: How many.
+        seed: Of the draws.
+    """
+    drawn = np.random.default_rng(seed).standard_normal((replicates, len(estimates.value)))
+    return np.asarray(estimates.value + _errors(estimates) * drawn)
+
+
 def largest_gap(
     estimate: Callable[[str, float], Estimates],
-    replicated: Array,
+    replicated: Callable[[str], Array],
     metrics: tuple[str, ...],
     *,
     name: str,
@@ -159,7 +178,7 @@ def largest_gap(
 
     Args:
         estimate: Gives a metric of the groups to compare at a level of confidence.
-        replicated: Their replicates, shape `(replicates, groups, 4)`.
+        replicated: Gives its replicates, shape `(replicates, groups)`.
         metrics: One metric, or several, as ("tpr", "fpr") for equalized odds.
         name: What the gap is called where it cannot be estimated.
         level: Nominal coverage.
@@ -173,8 +192,8 @@ def largest_gap(
     if any(len(u) < 2 for u in usable):
         return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
     scaled = [
-        _Scaled.of(estimates.take(use), replicated[:, use], ratio=ratio)
-        for estimates, use in zip(found, usable, strict=True)
+        _Scaled.of(estimates.take(use), replicated(metric)[:, use], ratio=ratio)
+        for metric, estimates, use in zip(metrics, found, usable, strict=True)
     ]
     critical = _critical_values(scaled, level)
 
@@ -207,15 +226,38 @@ def largest_gap(
         shown = max(float(low.max()) for _, low, _ in every) > 0
         lower = max(0.0, *(float(low.max()) for _, low, _ in near)) if shown else 0.0
         upper = float(np.max([high.max() for _, _, high in far]))  # NaN where an end is unbounded
-        if all(f.unit == "proportion" for f in found):
+        if all(f.unit in _BOUNDED for f in found):
             upper = float(np.minimum(upper, 1.0))
         pair = (int(use[second]), int(use[first]))
-    method = f"over all pairs that may be the largest, {len(replicated):,} replicates"
+    method = f"over all pairs that may be the largest, {scaled[0].strayed.shape[1]:,} replicates"
     extreme = float(value[first, second])
     return Gap(
         estimate=Estimate.of(extreme, n, (lower, upper), level=level, method=method),
         groups=pair if first != second else (),
         p_value=critical.p_value,
+    )
+
+
+def gap_without_interval(estimates: Estimates, *, name: str, reason: str, ratio: bool) -> Gap:
+    """The largest difference, or the smallest ratio, where no interval of it would cover.
+
+    Args:
+        estimates: A number by group.
+        name: What it is called where it cannot be estimated.
+        reason: Why there is no interval.
+        ratio: The smallest ratio instead of the largest difference.
+    """
+    value, n = estimates.value, int(estimates.n.sum())
+    if (~np.isnan(value)).sum() < 2:
+        return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
+    lowest, highest = int(np.nanargmin(value)), int(np.nanargmax(value))
+    if ratio and value[highest] <= 0:
+        return Gap(estimate=Estimate.undefined(n, f"no group has {name} above 0"))
+    gap = value[lowest] / value[highest] if ratio else value[highest] - value[lowest]
+    return Gap(
+        estimate=Estimate(value=float(gap), n=n),
+        groups=(lowest, highest) if value[lowest] < value[highest] else (),
+        no_interval=reason,
     )
 
 
@@ -252,14 +294,14 @@ class _Scaled:
     strayed: Array
 
     @classmethod
-    def of(cls, estimates: Estimates, replicated: Array, *, ratio: bool) -> _Scaled:
-        """From a metric by group and the replicated counts."""
+    def of(cls, estimates: Estimates, drawn: Array, *, ratio: bool) -> _Scaled:
+        """From a metric by group and its replicates, shape `(replicates, groups)`."""
         value, error = estimates.value, _errors(estimates)
-        drawn = values(replicated, estimates.name)
         if ratio:
             shift = 0.5 / np.maximum(estimates.trials, 1.0)
             error = error / (value + shift)
-            drawn, value = np.log(drawn + shift), np.log(value + shift)
+            with np.errstate(invalid="ignore"):  # a simulated number may fall below 0
+                drawn, value = np.log(drawn + shift), np.log(value + shift)
         strayed = np.where(np.isfinite(drawn), drawn, value) - value
         return cls(value=value, error=error, strayed=np.ascontiguousarray(strayed.T))
 

@@ -76,7 +76,7 @@ def fairness(
         scores: Scores of the favourable outcome in [0, 1], shape `(n,)`.
         weights: Weights of the rows, 0 or more. Intervals rest on the effective sample size.
         clusters: Rows of one cluster, as one household, are not independent; intervals then come
-            from drawing whole clusters.
+            from drawing whole clusters, and metrics of scores have none.
         favourable: The class that is good for the person. Default: True, or 1.
         depth: Intersections of up to so many attributes.
         reference: The value of each attribute to compare with, as {"sex": "male"}. Default: the

@@ -65,6 +65,8 @@ class Fairness(GroupNumbers):
         """One row for each metric and set of attributes: the largest gaps among its groups.
 
         Intervals hold for all pairs of groups at once. `adjusted_p_value` is Holm's over all rows.
+        Largest gaps of KS and the calibration error have neither interval nor p-value; `status`
+        says so.
         """
         rows = []
         for attributes, positions in self.partition.combinations().items():
@@ -288,7 +290,7 @@ class Fairness(GroupNumbers):
         return np.where([is_unknown(g) for g in self.groups], "unknown", status)
 
     def _criteria(self) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {m: (m,) for m in self.metrics if m in METRICS}
+        found: dict[str, tuple[str, ...]] = {m: (m,) for m in self.metrics}
         if {"tpr", "fpr"} <= set(self.metrics):
             found["equalized_odds"] = ("tpr", "fpr")
         return found
@@ -337,7 +339,12 @@ _DISPARITY_NUMBERS: Final = frozenset(_DISPARITY_COLUMNS[3:6] + _DISPARITY_COLUM
 def _disparity_status(gap: Gap, ratio: Gap) -> str:
     if gap.estimate.reason:
         return f"not estimable: {gap.estimate.reason}"
-    return ratio.estimate.reason and f"ratio not estimable: {ratio.estimate.reason}"
+    said = []
+    if gap.no_interval:
+        said.append(f"no interval: {gap.no_interval}")
+    if ratio.estimate.reason:
+        said.append(f"ratio not estimable: {ratio.estimate.reason}")
+    return "; ".join(said)
 
 
 def _columns(

@@ -5,7 +5,7 @@ Laws: everything follows from counts, scores and a seed, and is computed when fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -17,15 +17,22 @@ from auditkit.measures.bootstrap import (
     Gap,
     critical_value,
     design_effects,
+    gap_without_interval,
     largest_gap,
     replicate_clusters,
     replicate_counts,
+    simulated,
 )
 from auditkit.measures.disparities import Positions, differences, ratios
 from auditkit.measures.groups import Group, Partition, is_unknown
 from auditkit.measures.rates import METRICS, Confusion, rates, values
-from auditkit.measures.scored_groups import SCORE_METRICS, score_estimates
-from auditkit.measures.stats import Array, Estimates
+from auditkit.measures.scored_groups import (
+    SCORE_METRICS,
+    at_level,
+    score_estimates,
+    why_no_gap_interval,
+)
+from auditkit.measures.stats import Array, Estimate, Estimates
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -96,7 +103,7 @@ class GroupNumbers:
     def _by_score(self) -> dict[str, Estimates]:
         if self._scores is None:
             return {}
-        return score_estimates(
+        found = score_estimates(
             self.partition,
             self._labels,
             self._scores,
@@ -105,6 +112,11 @@ class GroupNumbers:
             replicates=self.replicates,
             seed=self.seed,
         )
+        if not self.clustered:
+            return found
+        # Their intervals take rows for independent.
+        none = np.full(len(self.groups), np.nan)
+        return {name: replace(f, lower=none, upper=none) for name, f in found.items()}
 
     @cached_property
     def _replicated(self) -> Array:
@@ -158,11 +170,31 @@ class GroupNumbers:
         return self._rates(metric, level).take(positions)
 
     def _gap(self, parts: tuple[str, ...], compared: list[int], *, metric: str, ratio: bool) -> Gap:
+        if metric in SCORE_METRICS:
+            return self._score_gap(metric, compared, ratio=ratio)
         return largest_gap(
             partial(self._among, compared),
-            self._replicated[:, compared],
+            partial(values, self._replicated[:, compared]),
             parts,
             name=f"the metric {metric}",
+            level=self.level,
+            ratio=ratio,
+        )
+
+    def _score_gap(self, metric: str, compared: list[int], *, ratio: bool) -> Gap:
+        found = self._by_score[metric].take(compared)
+        name = f"the metric {metric}"
+        if ratio and found.unit == "difference":
+            reason = "a difference has no ratio"
+            return Gap(estimate=Estimate.undefined(int(found.n.sum()), reason))
+        reason = "rows are clustered" if self.clustered else why_no_gap_interval(found)
+        if reason:
+            return gap_without_interval(found, name=name, reason=reason, ratio=ratio)
+        return largest_gap(
+            lambda _, level: at_level(found, level),
+            lambda _: simulated(found, replicates=self.replicates, seed=self.seed),
+            (metric,),
+            name=name,
             level=self.level,
             ratio=ratio,
         )

@@ -9,6 +9,7 @@ Source: Kleinberg, Mullainathan and Raghavan (2016); Chouldechova, Big Data 5 (2
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +23,15 @@ from auditkit.measures.ranking import (
     kolmogorov_smirnov,
 )
 from auditkit.measures.rates import values
-from auditkit.measures.stats import Array, Estimate, Estimates, area_under_curve, gathered, mean
+from auditkit.measures.stats import (
+    Array,
+    Estimate,
+    Estimates,
+    area_under_curve,
+    gathered,
+    mean,
+    normal_quantile,
+)
 
 SCORE_METRICS: Final = {
     "mean_score": "probability",
@@ -32,6 +41,9 @@ SCORE_METRICS: Final = {
     "brier": "squared probability",
     "calibration_error": "probability",
 }
+
+# A sample overestimates these, a small group's more than a large one's, and so their gaps.
+_OVERESTIMATED: Final = frozenset({"ks", "calibration_error"})
 
 
 def score_estimates(
@@ -76,6 +88,38 @@ def score_estimates(
     return {
         name: gathered(name, unit, found[name], level=level) for name, unit in SCORE_METRICS.items()
     }
+
+
+def at_level(estimates: Estimates, level: float) -> Estimates:
+    """The same numbers with intervals of another level, without another look at the rows.
+
+    Each end is moved by the ratio of the two levels' normal quantiles, and stays in [0, 1] where
+    the number does. Close to the interval made anew for levels that are not far apart.
+    """
+    times = normal_quantile(level) / normal_quantile(estimates.level)
+    lower, upper = (
+        estimates.value + times * (end - estimates.value)
+        for end in (estimates.lower, estimates.upper)
+    )
+    if estimates.unit != "difference":
+        lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+    return replace(estimates, lower=lower, upper=upper, level=level)
+
+
+def why_no_gap_interval(estimates: Estimates) -> str:
+    """Why the largest gap of a metric of `SCORE_METRICS` has no interval; empty if it has one.
+
+    Args:
+        estimates: The metric of the groups to compare.
+    """
+    if estimates.name in _OVERESTIMATED:
+        return "a sample overestimates it, and most so in small groups"
+    known = ~np.isnan(estimates.value)
+    if np.isnan(estimates.lower[known]).any():
+        return "a group has none"
+    if (estimates.upper <= estimates.lower)[known].any():
+        return "in a group all scores are alike"
+    return ""
 
 
 def sweep(

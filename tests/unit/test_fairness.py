@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,14 +12,16 @@ import pytest
 from fairlearn import metrics as fl
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import special, stats
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve as sk_curve
 
 from auditkit.errors import InputError
-from auditkit.measures.bootstrap import largest_gap, replicate_counts
+from auditkit.measures.bootstrap import largest_gap, replicate_counts, simulated
 from auditkit.measures.fairness import by_class, fairness, within
-from auditkit.measures.rates import METRICS, Confusion, rates
-from auditkit.measures.scored_groups import SCORE_METRICS
+from auditkit.measures.rates import METRICS, Confusion, rates, values
+from auditkit.measures.scored_groups import SCORE_METRICS, at_level
+from auditkit.measures.stats import area_under_curve, gathered
 
 # One independent source for every metric; a missing denominator is NaN there as here.
 ORACLES = {
@@ -320,7 +324,7 @@ def coverage(tpr, fpr, positives, negatives, *, ratio, samples=300):
         confusion = Confusion.of_counts(counts)
         gap = largest_gap(
             lambda name, level, c=confusion: rates(c, name, level=level),
-            replicate_counts(confusion, replicates=300, seed=seed),
+            partial(values, replicate_counts(confusion, replicates=300, seed=seed)),
             parts,
             name="both",
             ratio=ratio,
@@ -344,6 +348,94 @@ def test_largest_gaps_cover_what_they_promise(tpr, fpr, sizes, ratio):
     sizes = np.array(sizes)
     # 93 % to 97.5 %, give or take what 300 samples may err.
     assert 0.92 <= coverage(tpr, fpr, sizes, sizes, ratio=ratio) <= 0.98
+
+
+def scored_sample(rng, sizes, separations):
+    """Rows of groups whose scores tell the outcomes apart as well as said."""
+    group = np.repeat([f"g{i}" for i in range(len(sizes))], sizes)
+    labels = rng.random(len(group)) < 0.5
+    distance = np.repeat(separations, sizes) * (labels - 0.5)
+    return labels, 1 / (1 + np.exp(-rng.normal(distance))), {"g": group}
+
+
+def test_largest_gaps_of_scores_equal_counting_by_hand():
+    labels, scores, groups = scored_sample(np.random.default_rng(5), [150, 200, 400], [1, 1.5, 3])
+    found = fairness(labels, scores >= 0.5, groups=groups, scores=scores, replicates=100)
+    table = found.disparities.set_index("metric")
+    by_hand = {
+        "auc": sk.roc_auc_score,
+        "brier": sk.brier_score_loss,
+        "mean_score": lambda _, s: s.mean(),
+        "calibration_gap": lambda y, s: (y - s).mean(),
+        "ks": lambda y, s: stats.ks_2samp(s[y], s[~y]).statistic,
+    }
+    assert {*by_hand, "calibration_error"} == set(SCORE_METRICS)
+    for metric, number in by_hand.items():
+        rows = {g: groups["g"] == g for g in ("g0", "g1", "g2")}
+        values_of = {g: number(labels[r], scores[r]) for g, r in rows.items()}
+        row = table.loc[metric]
+        lowest, highest = min(values_of, key=values_of.get), max(values_of, key=values_of.get)
+        assert (row["lowest"], row["highest"]) == (f"g={lowest}", f"g={highest}")
+        gap, ratio = (
+            values_of[highest] - values_of[lowest],
+            values_of[lowest] / values_of[highest],
+        )
+        assert row["largest_difference"] == pytest.approx(gap, abs=1e-12)
+        if metric == "calibration_gap":
+            assert np.isnan(row["smallest_ratio"])
+            assert row["status"] == "ratio not estimable: a difference has no ratio"
+        else:
+            assert row["smallest_ratio"] == pytest.approx(ratio, abs=1e-12)
+        if metric != "ks":
+            assert row["difference_lower"] <= gap <= row["difference_upper"] <= 1
+            assert 0 <= row["p_value"] <= row["adjusted_p_value"] <= 1
+    # What a sample overestimates has the gap, and no interval that would not cover.
+    for metric in ("ks", "calibration_error"):
+        row = table.loc[metric]
+        assert row["largest_difference"] > 0
+        assert row["status"].startswith("no interval")
+        assert row[["difference_lower", "ratio_upper", "p_value"]].isna().all()
+
+
+@pytest.mark.parametrize("separations", [[1.2, 1.2, 1.2], [1.2, 1.2, 2.2]])
+@pytest.mark.parametrize("ratio", [False, True], ids=["difference", "ratio"])
+def test_largest_gaps_of_scores_cover_what_they_promise(separations, ratio):
+    rng = np.random.default_rng(20261127)
+    areas = special.ndtr(np.array(separations) / np.sqrt(2))
+    truth = areas.min() / areas.max() if ratio else np.ptp(areas)
+    hits = 0
+    for seed in range(300):
+        labels, scores, groups = scored_sample(rng, [300] * 3, separations)
+        rows = [groups["g"] == g for g in ("g0", "g1", "g2")]
+        each = [area_under_curve(labels[r], scores[r], level=0.95) for r in rows]
+        found = gathered("auc", "probability", each, level=0.95)
+        gap = largest_gap(
+            lambda _, level, f=found: at_level(f, level),
+            lambda _, f=found, seed=seed: simulated(f, replicates=300, seed=seed),
+            ("auc",),
+            name="an AUC",
+            ratio=ratio,
+        ).estimate
+        hits += gap.lower <= truth + 1e-12 and truth - 1e-12 <= gap.upper
+    # 93 % to 97.5 %, give or take what 300 samples may err.
+    assert 0.92 <= hits / 300 <= 0.985
+
+
+def test_gaps_of_scores_that_no_interval_would_cover_say_why():
+    rng = np.random.default_rng(6)
+    labels, scores, groups = scored_sample(rng, [50, 200], [1, 1])
+    options = {"groups": groups, "scores": scores, "replicates": 20}
+    table = fairness(labels, scores >= 0.5, **options).disparities.set_index("metric")
+    assert table.loc["brier", "status"] == "no interval: a group has none"
+    assert table.loc["brier", "largest_difference"] > 0
+    homes = fairness(labels, scores >= 0.5, clusters=np.arange(250) // 2, **options)
+    assert homes.estimates("auc").value.all()
+    assert np.isnan(homes.estimates("auc").lower).all()
+    assert homes.disparities.set_index("metric").loc["auc", "status"].endswith("rows are clustered")
+    alike = fairness(labels, scores >= 0.5, **options | {"scores": np.full(250, 0.5)})
+    assert "alike" in alike.disparities.set_index("metric").loc["mean_score", "status"]
+    one = fairness(labels[:100], labels[:100], groups=["a"] * 100, scores=scores[:100])
+    assert "fewer than two groups" in one.disparities.set_index("metric").loc["ks", "status"]
 
 
 def test_small_gaps_are_covered_at_least_as_often_as_promised():
