@@ -1,7 +1,7 @@
 """Who signs a report: a certificate with its key, and the key for statements.
 
 Example:
-    >>> Signer.load("key.p12", passphrase="...")  # doctest: +SKIP
+    Signer.load("key.p12", passphrase="...") gives
     Signer('Example Bank Model Risk', ECDSA P-256, sha256:7d1c…; statements by the same key)
 
 Laws:

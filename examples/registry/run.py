@@ -72,6 +72,8 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "auditkit"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
+    # On a busy machine a worker that is still starting would be taken for hung and ended.
+    command += ["--uvicorn-opts", "--timeout-worker-healthcheck 120"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     environment = {

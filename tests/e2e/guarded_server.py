@@ -177,6 +177,9 @@ def running(
     command += ["--artifacts-destination", str(workplace.folder / "artifacts"), *options]
     if app:
         command += ["--app-name", app]
+    if workers > 1 and not any(option.endswith("corn-opts") for option in options):
+        # On a busy machine a worker that is still starting would be taken for hung and ended.
+        command += ["--uvicorn-opts", "--timeout-worker-healthcheck 120"]
     log = (workplace.folder / "server.log").open("ab")
     process = subprocess.Popen(
         command,
