@@ -252,7 +252,7 @@ def run(
     Args:
         inputs: Model, rows, labels, groups, reference.
         policy: What must hold: a path, a `Policy`, or the name of one that comes with auditkit
-            ("lending", "starter").
+            ("hospital", "lending", "starter").
         today: The day of the audit. It is printed, and waivers are judged by it; without it no
             waiver is in force. It is an argument so that equal inputs give equal statements.
         progress: Called before each check with its position, the number of checks and its title.
@@ -320,7 +320,7 @@ def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
         except InputError as error:
             raise PolicyError(
                 f"There is no policy at {policy}, and none of that name comes with auditkit.",
-                remedy="give the path of a .yaml file, or one of: lending, starter",
+                remedy="give the path of a .yaml file, or one of: hospital, lending, starter",
             ) from error
     return parse_policy(_read(path), source=path.name), path.parent
 

@@ -211,7 +211,7 @@ def init(
         typer.Option(metavar="FILE", help="The training data, which explanations are relative to."),
     ] = None,
     policy: Annotated[
-        str, typer.Option(metavar="POLICY", help="A policy file, or: starter, lending.")
+        str, typer.Option(metavar="POLICY", help="A policy file, or: starter, lending, hospital.")
     ] = "starter",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The audit file to write.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 import re
 from datetime import date, timedelta
 
@@ -33,7 +35,13 @@ NOTES = (
     "{last}, {first} (DOB {birth}) was referred by {doctor}, NPI {npi}. Lisinopril 10 mg daily.",
     "No change since the last visit. Wound is dry, sutures out. Tylenol as needed.",
 )
-DIAGNOSES = ("heart failure", "diabetes", "fracture", "asthma")
+# How much each makes a readmission likelier, in log-odds; invented like everything here.
+DIAGNOSES = {"heart failure": 1.3, "diabetes": 0.2, "fracture": -1.0, "asthma": -0.6}
+ABOUT_SAMPLE = (
+    "the notes of the table themselves; their text and labels were generated together from seven "
+    "sentence patterns (examples/hospital/patients.py), in English; no person wrote or labelled "
+    "them, so recall on notes that people wrote may be lower."
+)
 _SLOT = re.compile(r"\{(\w+)\}")
 _KIND_OF = {
     "name": "PERSON", "first": "PERSON", "last": "PERSON", "doctor": "PERSON",
@@ -58,10 +66,11 @@ def hospital(rows: int = 400) -> tuple[pd.DataFrame, list[dict[str, object]]]:
     """
     fake = Faker("en_US")
     fake.seed_instance(SEED)
+    chance = random.Random(SEED)
     table, labelled = [], []
     for number in range(rows):
         first, last = fake.first_name(), fake.last_name()
-        born = fake.date_of_birth(minimum_age=1, maximum_age=101)
+        born = fake.date_between_dates(AS_OF - timedelta(days=37_200), AS_OF - timedelta(days=365))
         visit = AS_OF - timedelta(days=fake.random_int(1, 900))
         slots = {
             "name": f"{first} {last}",
@@ -85,6 +94,10 @@ def hospital(rows: int = 400) -> tuple[pd.DataFrame, list[dict[str, object]]]:
             "email": f"{first}.{last}{number}@example.com".lower(),
             "npi": "1234567893",
         }
+        zip_code = fake.random_element(("02139", "02140", "03601", "10001", "60614"))
+        diagnosis = fake.random_element(tuple(DIAGNOSES))
+        stay = fake.random_int(0, 14)
+        admission = chance.choice(("emergency", "planned"))
         note, spans = _filled(NOTES[number % len(NOTES)], slots)
         labelled.append({"text": note, "spans": spans})
         table.append(
@@ -93,18 +106,27 @@ def hospital(rows: int = 400) -> tuple[pd.DataFrame, list[dict[str, object]]]:
                 "mrn": slots["mrn"],
                 "birth_date": born.isoformat(),
                 "sex": slots["sex"],
-                "zip": fake.random_element(("02139", "02140", "03601", "10001", "60614")),
+                "zip": zip_code,
                 "phone": slots["phone"],
                 "email": slots["email"],
                 "visit_date": visit.isoformat(),
-                "diagnosis": fake.random_element(
-                    ("heart failure", "diabetes", "fracture", "asthma")
-                ),
-                "length_of_stay": fake.random_int(0, 14),
+                "diagnosis": diagnosis,
+                "length_of_stay": stay,
+                "admission": admission,
+                "readmitted": _readmitted(chance, diagnosis, stay, admission, (visit - born).days),
                 "note": note,
             }
         )
     return pd.DataFrame(table), labelled
+
+
+def _readmitted(
+    chance: random.Random, diagnosis: str, stay_days: int, admission: str, age_days: int
+) -> str:
+    """Whether the patient comes back within a month, drawn by the log-odds of what is known."""
+    log_odds = DIAGNOSES[diagnosis] + 0.25 * (stay_days - 7) + 0.03 * (age_days / 365 - 55)
+    log_odds += 0.9 if admission == "emergency" else -0.9
+    return "yes" if chance.random() < 1 / (1 + math.exp(-log_odds)) else "no"
 
 
 def _filled(template: str, slots: dict[str, str]) -> tuple[str, list[dict[str, object]]]:

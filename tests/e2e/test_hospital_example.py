@@ -1,4 +1,4 @@
-"""The hospital example, as a reader runs it: one command, both modes, no name left."""
+"""The hospital example, as a reader runs it: one command, two modes, no name left, two reports."""
 
 import os
 import subprocess
@@ -8,18 +8,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import auditkit as ak
 from auditkit.deid import Plan
 from auditkit.evidence import Evidence
+from auditkit.report.pdf import page_texts
+from auditkit.signing import KeyStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
 def test_the_example_runs_in_both_modes_and_leaves_no_identifier(tmp_path):
+    keys = tmp_path / "keys"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AUDITKIT_KEYS": str(keys)}
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "hospital" / "run.py")],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=280,
@@ -46,3 +51,32 @@ def test_the_example_runs_in_both_modes_and_leaves_no_identifier(tmp_path):
     recall = Evidence.from_file((out / "privacy.recall.json").read_bytes())
     assert recall.measurement("recall").lower > 0.95
     assert (out / "vault.key").stat().st_mode & 0o077 == 0
+    the_reports_verify_and_hold_the_numbers(out, KeyStore(keys))
+
+
+def the_reports_verify_and_hold_the_numbers(out, keys):
+    recall = Evidence.from_file((out / "privacy.recall.json").read_bytes()).measurement("recall")
+    for mode, basis, others in (
+        ("safe-harbor", "actual knowledge", "this is not Safe Harbor"),
+        ("expert", "this is not Safe Harbor", "Mode: Safe Harbor"),
+    ):
+        report = (out / mode / "report.pdf").read_bytes()
+        checked = ak.verify(
+            report, trust=keys.trusted(), log_keys=keys.log_verifiers("auditkit.local/log")
+        )
+        assert checked.exit_code == 0
+        pages = " ".join(" ".join(page_texts(report)).split())
+        assert basis in pages
+        assert others not in pages
+        # Counted anew from the released table: how many look alike in what people know.
+        released = pd.read_csv(out / mode / "visits.csv", dtype=str)
+        known = [c for c in ("birth_date", "sex", "zip") if c in released]
+        sizes = released.groupby(known).size()
+        k, unique = int(sizes.min()), (sizes == 1).sum() / len(released)
+        risk = Evidence.from_file((out / mode / "privacy.disclosure_risk.json").read_bytes())
+        assert risk.measurement("k").value == k
+        assert f"{k} 400 count" in pages
+        assert f"{unique:.2f} 400 proportion" in pages
+        assert f"{recall.value:.3f} ({recall.lower:.3f} to 1.000) {recall.n:,}" in pages
+        assert "The eighteen classes of" in pages
+        assert "H Medical record numbers" in pages
