@@ -9,6 +9,10 @@ binds its admins too.
 Both refuse to start without a settings file, a sealed policy, a log that can be written, or when
 MLflow has grown a route that changes something and that the endpoint tables do not know.
 
+Where they refuse: MLflow's command line imports this module before it starts a server, and gives
+up there and then, with exit code 2. What only a worker can see ends the worker, and the first one
+ends its supervisor with it. (MLflow's command line exits with 0 whatever became of its server.)
+
 What no server plugin can stop: whoever has the database's or the bucket's credentials, runs
 `mlflow gc` or restarts the server without `--app-name`; a presigned URL once it is out; consumers
 that load a version by its number instead of the alias.
@@ -19,9 +23,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from typing import Any
+import sys
+from pathlib import Path
+from typing import Any, Final
 
 from auditkit.errors import AuditkitError
+
+# By it both uvicorn and gunicorn know a worker that would fail the same way again.
+_STARTUP_FAILED: Final = 3
+_BAD_INPUT: Final = 2
 
 
 def create_app() -> Any:
@@ -48,18 +58,48 @@ def _built(*, composed: bool) -> Any:
     try:
         return build(composed=composed)
     except AuditkitError as error:
-        _stop_supervisor()
-        # The worker ends here; whoever runs the server reads this line, not a traceback.
-        raise SystemExit(f"auditkit refuses to start: {error}") from None
+        # Whoever runs the server reads this line, not a traceback.
+        _say(error)
+        raise SystemExit(_ended()) from None
 
 
-def _stop_supervisor() -> None:
-    """Ends uvicorn's supervisor, which would start workers that refuse again and again.
+def _say(error: AuditkitError) -> None:
+    sys.stderr.write(f"auditkit refuses to start: {error}\n")
+    sys.stderr.flush()
 
-    Its first worker speaks for the server's start. A worker that it starts later, in the place of
-    one that died, refuses for itself alone: the others go on.
+
+def _ended() -> int:
+    """The exit code of a worker that refuses; a supervisor that would restart it is stopped.
+
+    The first worker speaks for the server's start. One that is started later, in the place of one
+    that died, refuses for itself alone: the others go on.
     """
-    if multiprocessing.parent_process() is None:
-        return
-    if multiprocessing.current_process().name.endswith("Process-1"):
+    if multiprocessing.parent_process() is not None:
+        if not multiprocessing.current_process().name.endswith("Process-1"):
+            return 1
+        # Releases of uvicorn before July 2026 do not know the exit code.
         os.kill(os.getppid(), signal.SIGTERM)
+    elif (gunicorn := sys.modules.get("gunicorn.arbiter")) and gunicorn.Arbiter.WORKERS:
+        # Forked, a worker sees those that were there before it.
+        return 1
+    return _STARTUP_FAILED
+
+
+def _in_command_line() -> bool:
+    """Whether this is `mlflow server` about to start its workers, which are told their server."""
+    program = Path(sys.argv[0]).parts[-2:]
+    return "mlflow" in program and "server" in sys.argv and "_MLFLOW_SGI_NAME" not in os.environ
+
+
+def _refuse_early() -> None:
+    from auditkit.access.mlflow_app.build import refuse_early
+
+    try:
+        refuse_early()
+    except AuditkitError as error:
+        _say(error)
+        raise SystemExit(_BAD_INPUT) from None
+
+
+if _in_command_line():
+    _refuse_early()

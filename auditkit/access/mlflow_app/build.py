@@ -39,13 +39,7 @@ def build(*, composed: bool) -> Any:
     Raises:
         AuditkitError: If it may not start.
     """
-    internals.refuse_other_releases()
-    refuse_superseded_casbin()
-    settings = read_settings(Path(os.environ.get(SETTINGS, "auditkit-server.yaml")))
-    policy = _follow(settings)
-    _refuse_without_administrator(policy)
-    flask_app = internals.flask_application()
-    _refuse_unknown_changes(flask_app)
+    settings, policy, flask_app = _grounds()
     gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
     ways = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
@@ -58,6 +52,27 @@ def build(*, composed: bool) -> Any:
         return flask_app
     fastapi_app = internals.fastapi_application(flask_app)
     return _native_gate(fastapi_app, fastapi_app, gate, ways)
+
+
+def refuse_early() -> None:
+    """Refuses what each worker would refuse, before there are workers.
+
+    Raises:
+        AuditkitError: If the server may not start.
+    """
+    _grounds()
+
+
+def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
+    """Settings, policy and MLflow's Flask application, fit to start with."""
+    internals.refuse_other_releases()
+    refuse_superseded_casbin()
+    settings = read_settings(Path(os.environ.get(SETTINGS, "auditkit-server.yaml")))
+    policy = _follow(settings)
+    _refuse_without_administrator(policy)
+    flask_app = internals.flask_application()
+    _refuse_unknown_changes(flask_app)
+    return settings, policy, flask_app
 
 
 def _composed(flask_app: Any, gate: Gate, ways: Sequence[Authenticator], own: Any) -> Any:

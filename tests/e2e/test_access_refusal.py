@@ -1,0 +1,71 @@
+"""A guarded server that may not start ends soon, says why, and does not try again and again."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from guarded_server import Workplace, environment
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+APP = "auditkit.access.mlflow_app:create_app"
+
+
+def outcome(workplace: Workplace, *command: str, **variables: str) -> tuple[int, str]:
+    """The exit code and the words of a server that is to end by itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=workplace.folder,
+        env={**environment(workplace), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        said, _ = process.communicate(timeout=150)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        said, _ = process.communicate(timeout=30)
+        raise AssertionError(f"it goes on:\n{said[-3000:]}") from None
+    return process.returncode, said
+
+
+def port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path):
+    workplace = Workplace(tmp_path)
+    (tmp_path / "access" / "policy.csv").unlink()
+    code, said = outcome(
+        workplace, "mlflow", "server", "--port", port(), "--workers", "2",
+        "--backend-store-uri", workplace.store, "--app-name", "auditkit",
+    )  # fmt: skip
+    assert code == 2
+    assert said.count("auditkit refuses to start: The access policy's policy.csv cannot be") == 1
+    assert "Traceback" not in said
+    assert "parent process" not in said
+    assert "Booting worker" not in said
+
+
+# What only a worker can see: the same settings, with nobody to look at them beforehand.
+@pytest.mark.parametrize(
+    "server",
+    [["uvicorn", "--factory", APP, "--port"], ["gunicorn", f"{APP}()", "--bind"]],
+    ids=lambda command: command[0],
+)
+def test_the_first_worker_that_refuses_stops_its_supervisor(tmp_path, server):
+    workplace = Workplace(tmp_path)
+    (tmp_path / "server.yaml").write_text("access: [1\n")
+    at = port() if server[0] == "uvicorn" else f"127.0.0.1:{port()}"
+    code, said = outcome(workplace, *server, at, "--workers", "2", _MLFLOW_SGI_NAME=server[0])
+    # uvicorn's supervisor says 0 whatever became of its workers.
+    assert code == (3 if server[0] == "gunicorn" else 0)
+    assert "auditkit refuses to start: server.yaml is not valid YAML" in said
+    assert "Traceback" not in said
