@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid import spacy_model
@@ -15,6 +15,7 @@ from auditkit.deid.refining import refined
 from auditkit.deid.rules import spans_of
 from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, absence, model_folder
+from auditkit.deid.weeding import weeded
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ class Deidentifier:
         for text in texts:
             folded = fold(text)
             plain = folded.text
-            spans = refined([*spans_of(plain), *spans_of_people(plain)], plain)
-            results.append(_placed(spans, folded))
+            found = chain(spans_of(plain), spans_of_people(plain))
+            parts = (part for span in found for part in weeded(span, plain))
+            results.append(_placed(refined(parts, plain), folded))
         return results
 
     def redact(self, text: str) -> str:
@@ -143,7 +145,7 @@ def _placed(spans: Iterable[Span], folded: Folded) -> list[Span]:
     placed = []
     for span in spans:
         start, end = folded.original(span.start, span.end)
-        placed.append(replace(span, start=start, end=end))
+        placed.append(span.over(start, end))
     return placed
 
 

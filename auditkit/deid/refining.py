@@ -15,7 +15,6 @@ from typing import Final
 from auditkit.deid.kinds import class_of
 from auditkit.deid.rule import CAPITALS
 from auditkit.deid.spans import Span, merged
-from auditkit.deid.weeding import weeded
 from auditkit.deid.word_lists import not_names
 
 _COMMON_TEXT: Final = """
@@ -80,9 +79,8 @@ _CORNER: Final = re.compile(r"(?:\b(?:the )?(?:corner|intersection|junction) of 
 
 
 def refined(spans: Iterable[Span], text: str) -> list[Span]:
-    """What recognizers reported of a text, as whole identifiers in order, without overlap."""
-    clean = [part for span in spans for part in _cleaned(span, text)]
-    grown = (_whole_words(span, text) for span in clean)
+    """Spans of a text, weeded, as whole identifiers in order, without overlap."""
+    grown = (_whole_words(span, text) for span in spans if not _without_digits(span, text))
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
     joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
     joined = [span for span in joined if not _number_alone(span, text)]
@@ -91,12 +89,11 @@ def refined(spans: Iterable[Span], text: str) -> list[Span]:
     )
 
 
-def _cleaned(span: Span, text: str) -> Iterator[Span]:
-    """Without durations, codes, field names and line breaks inside names."""
-    written = text[span.start : span.end]
-    if span.source.startswith("model:") and span.kind in _NUMBERED and not _DIGIT.search(written):
-        return
-    yield from weeded(span, text)
+def _without_digits(span: Span, text: str) -> bool:
+    """Whether a model takes something without a digit for a number."""
+    if span.kind not in _NUMBERED or not span.source.startswith("model:"):
+        return False
+    return not _DIGIT.search(text, span.start, span.end)
 
 
 def _no_zip(span: Span, text: str) -> bool:
@@ -126,7 +123,7 @@ def _whole_words(span: Span, text: str) -> Span:
         after = _DIGITS_AFTER.match(text, end)
         start = before.start() if before else start
         end = after.end() if after else end
-    return replace(span, start=start, end=end)
+    return span.over(start, end)
 
 
 def _with_surname(span: Span, text: str) -> Span:
@@ -136,7 +133,7 @@ def _with_surname(span: Span, text: str) -> Span:
     match = _SURNAME.match(text, span.end)
     if match is None or match[1] in _COMMON or match[1].lower() in not_names():
         return span
-    return replace(span, end=match.end())
+    return span.over(span.start, match.end())
 
 
 def _addresses(spans: list[Span], text: str) -> list[Span]:
@@ -184,7 +181,7 @@ def _with_ends(span: Span, text: str) -> Span:
         match = after.match(text, end)
         if match and (span.kind != "LOCATION" or after is not _STREET_AFTER):
             end = match.end()
-    return replace(span, start=start, end=end)
+    return span.over(start, end)
 
 
 def _firms(spans: list[Span], text: str) -> list[Span]:
@@ -200,7 +197,7 @@ def _firms(spans: list[Span], text: str) -> list[Span]:
             and ("," in text[last.start : span.start] or "&" in text[last.end : span.start])
             and " " not in text[span.start : span.end]
         ):
-            joined[-1] = replace(last, end=span.end)
+            joined[-1] = last.over(last.start, span.end)
         else:
             joined.append(span)
     return joined

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from auditkit.deid.spans import Span
@@ -97,7 +96,7 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
         yield span
         return
     for match in _PARTS.finditer(text, span.start, span.end):
-        part = _trimmed(replace(span, start=match.start(), end=match.end()), text)
+        part = _trimmed(span.over(*match.span()), text)
         if part is not None and guessed:
             part = _without_roles(part, text)
         if part is None or _is_field_name(part, text):
@@ -174,7 +173,7 @@ def _without_roles(span: Span, text: str) -> Span | None:
     start = span.start if words[0][0] == span.start else words[0][0]
     ends_with = text[words[-1][1] : span.end]
     end = span.end if not any(map(str.isalnum, ends_with)) else words[-1][1]
-    return _trimmed(replace(span, start=start, end=end), text)
+    return _trimmed(span.over(start, end), text)
 
 
 def _is_role(word: str, known: frozenset[str]) -> bool:
@@ -196,4 +195,4 @@ def _trimmed(span: Span, text: str) -> Span | None:
         start += 1
     while end > start and not text[end - 1].isalnum() and text[end - 1] not in ")*":
         end -= 1
-    return replace(span, start=start, end=end) if start < end else None
+    return span.over(start, end) if start < end else None
