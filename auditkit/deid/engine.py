@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, Final
 
 from presidio_analyzer import (
@@ -157,7 +158,7 @@ class SmallSpacy(SpacyNlpEngine):
         entities, scores = self._get_updated_entities(
             self._get_entities(doc), self._get_scores_for_entities(doc)
         )
-        return NlpArtifacts(
+        return _Read(
             entities=entities,
             tokens=doc,
             tokens_indices=[token.idx for token in doc],
@@ -166,6 +167,21 @@ class SmallSpacy(SpacyNlpEngine):
             language=language,
             scores=scores,
         )
+
+
+class _Read(NlpArtifacts):
+    """What was read of a text. Its key words are gathered once a recognizer asks for them."""
+
+    def __init__(self, *, nlp_engine: NlpEngine, language: str, **read: Any) -> None:
+        super().__init__(nlp_engine=None, language=language, **read)
+        del self.keywords  # Presidio's, of which there are none without an engine
+        self.nlp_engine = nlp_engine
+        self._language = language
+
+    @cached_property
+    def keywords(self) -> list[str]:  # type: ignore[override]  # as good as an attribute
+        """The words of the text but for stop words and punctuation."""
+        return self.set_keywords(self.nlp_engine, self.lemmas, self._language)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
