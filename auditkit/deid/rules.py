@@ -35,6 +35,62 @@ _MONTHS: Final = (
     "nov",
     "dec",
 )
+# How streets of Europe are called: the word's end, with the blank that follows it.
+_STREETS: Final = tuple(
+    f"{part} "
+    for part in (
+        *(
+            "strasse",
+            "stra\u00dfe",
+            "str.",
+            "gata",
+            "gatan",
+            "gate",
+            "gaten",
+            "v\u00e4gen",
+            "vagen",
+        ),
+        *(
+            "veien",
+            "vejen",
+            "vej",
+            "gade",
+            "weg",
+            "laan",
+            "straat",
+            "gasse",
+            "platz",
+            "katu",
+            "tie",
+        ),
+        *(
+            "kuja",
+            "alle",
+            "allee",
+            "all\u00e9",
+            "all\u00e9e",
+            "stig",
+            "stigen",
+            "plein",
+            "damm",
+            "kade",
+        ),
+        *(
+            "singel",
+            "braut",
+            "brautd",
+            "ul.",
+            "via",
+            "viale",
+            "rue",
+            "avenue",
+            "calle",
+            "c/",
+            "rua",
+        ),
+        *("plaza", "piazza", "chemin", "boulevard", "avda", "avda.", "av.", "r."),
+    )
+)
 # What a text with a match must hold: a number of digits, and one of some lower-case parts. Looking
 # for these first is ten times as fast as trying every pattern.
 _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -145,7 +201,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "age-in-words": (0, ("nineties", "90", "hundreds", "arian")),
     "aged-over-89": (0, ("aged", "age ", "age:", "turn", " at ", "ninety")),
     "street": (1, ()),
-    "street-european": (1, ()),
+    "street-european": (1, _STREETS),
     "unit": (1, ()),
     "street-unnumbered": (
         0,
@@ -202,6 +258,7 @@ _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
     "age-told": (2, ("9", "10", "11")),
 }
 _NO_NEEDS: Final[tuple[int, tuple[str, ...]]] = (0, ())
+_PARTS: Final = frozenset(part for _, parts in _NEEDS.values() for part in parts)
 
 # One glance tells that a text holds nothing with a form: most texts, most of the time.
 _NOTHING: Final = re.compile(
@@ -227,9 +284,10 @@ def spans_of(text: str, rules: tuple[Rule, ...] = RULES) -> Iterator[Span]:
         return
     digits = sum(map(str.isdigit, text))
     low = text.lower()
+    held = {part for part in _PARTS if part in low}
     for rule in rules:
         fewest, parts = _NEEDS.get(rule.name, _NO_NEEDS)
-        if digits < fewest or (parts and not any(part in low for part in parts)):
+        if digits < fewest or (parts and held.isdisjoint(parts)):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("x") if match.groupdict().get("x") else match.span()

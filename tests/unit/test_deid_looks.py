@@ -1,0 +1,51 @@
+"""A quick look spares a rule its try, and nothing else: the naive reference tries every rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditkit.deid.checksums import bare
+from auditkit.deid.folding import fold
+from auditkit.deid.people import _ANNOUNCED
+from auditkit.deid.rules import RULES, spans_of
+from tests.support.personal_texts import texts_of
+
+STREETS = """
+Hauptstrasse 5|Bahnhofstraße 12a|Goethestr. 3|Drottninggatan 8|Storgata 4|Västra vägen 9
+Kongensveien 2|Skolevej 31|Vestergade 6|Ahornweg 7|Beethovenlaan 14|Dorpsstraat 1|Lange Gasse 20
+Marienplatz 8|Mannerheimintie 10|Kirkkokatu 3|Lindenallee 44|Rue de l'allée 2|Skogsstigen 5
+Rembrandtplein 9|Kurfürstendamm 3|Prins Hendrikkade 33|Herengracht singel 4|Laugavegurbraut 6
+ul. Polna 4|Via Roma 12|viale Europa 3|14 rue de la Paix|Calle Mayor 5|c/ Luna 2|Rua das Flores 30
+Plaza Mayor 1|Piazza Navona 6|chemin du Lac 8|Avda. Diagonal 9|av. Foch 3|R. Augusta 100
+"""
+TEXTS = [fold(x.text).text for kind in ("clinical", "business", "disguised")
+         for x in texts_of(kind, 0, 120, seed=23)]  # fmt: skip
+TEXTS += STREETS.strip().replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("change", [str, str.upper, str.lower])
+def test_a_look_spares_no_rule_that_matches(change):
+    tried = 0
+    for text in map(change, TEXTS):
+        if not any(map(str.isdigit, text)):
+            continue
+        found = {span.source for span in spans_of(text)}
+        matching = {rule.name for rule in RULES if _matches(rule, text)}
+        assert matching <= found, text
+        tried += len(matching)
+    assert tried > 500
+
+
+def _matches(rule, text):
+    for match in rule.pattern.finditer(text):
+        written = match.groupdict().get("x") or match.group()
+        if rule.valid is None or rule.valid(bare(written)):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("announced", _ANNOUNCED, ids=lambda a: f"{a[-1]} {a[1]!r}")
+def test_a_look_spares_no_cue_of_a_name_that_matches(announced):
+    pattern, parts, *_ = announced
+    held = [text for text in TEXTS if pattern.search(text)]
+    assert all(any(part in text for part in parts) for text in held)
