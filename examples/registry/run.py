@@ -23,10 +23,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import requests
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
 from auditkit.access import AccessControl
 from auditkit.access.folder import seal_policy, start_policy
 from auditkit.access.passwords import hash_password, write_users
 from auditkit.access.review import review
+from auditkit.cli.console import step
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger
 from auditkit.registry import ModelRegistry
@@ -101,7 +107,7 @@ class Story:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.rows: list[tuple[str, str, str]] = []
+        self.rows: list[tuple[str, str, str, str]] = []
 
     def client(self, user: str) -> RegistryClient:
         """A client of the guarded server, as a user."""
@@ -114,15 +120,24 @@ class Story:
 
     def step(self, user: str, what: str, act: Callable[[], Any]) -> Any:
         """One row of the table."""
-        result, said = None, "done"
         try:
             result = act()
-        except AuditkitError as error:
-            said = error.message
         except Exception as error:  # noqa: BLE001 - MLflow's client, whatever it raises
-            said = str(error)
-        self.rows.append((user, what, said))
+            self.rows.append((user, what, "refused", reason_of(error)))
+            return None
+        self.rows.append((user, what, "done", ""))
         return result
+
+
+def reason_of(error: Exception) -> str:
+    """What the server said."""
+    if isinstance(error, AuditkitError):
+        said = error.message
+    elif isinstance(error, requests.HTTPError) and error.response is not None:
+        said = error.response.json()["message"]
+    else:
+        said = str(error)
+    return said.removeprefix("Denied: ").removeprefix("PERMISSION_DENIED: ").splitlines()[0]
 
 
 def tell(folder: Path, url: str) -> Story:
@@ -171,23 +186,29 @@ def main() -> None:
     """Prepares, starts, tells, reviews, stops."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prepare(folder)
-        process, url = start(folder)
+        with step("Make a policy, six users, and the log's key"):
+            prepare(folder)
+        with step("Start the guarded server") as result:
+            process, url = start(folder)
+            result.append(url)
         try:
-            story = tell(folder, url)
+            with step("Ask it for what may and what may not be"):
+                story = tell(folder, url)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(timeout=30)
-        for user, what, said in story.rows:
-            print(f"{user:7} {what:36} {said.splitlines()[0][:150]}")
-        signer = KeyStore(folder / "keys").log_signer(LOG_NAME)
-        with Ledger.open(f"sqlite:///{folder}/ledger.db", key=signer.verifier) as log:
-            log.verify()
-            access = AccessControl.load(folder / "access")
-            found = review(access, log.entries(), now=datetime.now(UTC))
-        print(f"\nThe log verifies. Decisions: {found.decisions}. Denied:")
-        for row in found.table("denied").rows:
-            print(f"  {row[1]:7} {row[3]}")
+        with step("Verify the log and read it") as result:
+            signer = KeyStore(folder / "keys").log_signer(LOG_NAME)
+            with Ledger.open(f"sqlite:///{folder}/ledger.db", key=signer.verifier) as log:
+                log.verify()
+                access = AccessControl.load(folder / "access")
+                found = review(access, log.entries(), now=datetime.now(UTC))
+            denied = len(found.table("denied").rows)
+            result.append(f"it is whole: {found.decisions} decisions, {denied} of them denials")
+        table = Table("Who", "Does what", "", "What the server said", box=SIMPLE_HEAD)
+        for row in story.rows:
+            table.add_row(*row)
+        Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""The registry example, as its reader runs it: the story comes out as the README tells it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "registry" / "run.py"
+
+
+@pytest.mark.server
+def test_the_story_is_told_and_logged():
+    done = subprocess.run(
+        [sys.executable, EXAMPLE], capture_output=True, text=True, check=False, timeout=280,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    outcomes = [word for row in rows for word in row if word in {"done", "refused"}]
+    assert "".join(word[0] for word in outcomes) == "drrdrdrdrd"  # done, refused, refused, ...
+    assert "it is whole" in done.stderr
+    assert "5 of them denials" in done.stderr
