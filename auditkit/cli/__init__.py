@@ -7,7 +7,7 @@ the output:
     1   internal error: a defect of auditkit
     2   usage or bad input; nothing half-written
     3   nothing to audit
-    10  the gate failed
+    10  the gate failed, or access was denied
     11  incomplete, uncertain, or could not be checked
     12  verification failed
 """
@@ -40,6 +40,7 @@ from auditkit.cli.console import complain
 INTERNAL_ERROR: Final = 1
 BAD_INPUT: Final = 2
 NOTHING_TO_AUDIT: Final = 3
+DENIED: Final = 10
 UNCHECKED: Final = 11
 FALSE: Final = 12
 
@@ -60,7 +61,7 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit codes: 0 passed, 1 internal error, 2 usage or bad input, 3 nothing to audit, "
-        "10 gate failed, 11 incomplete or uncertain, 12 verification failed."
+        "10 gate failed or access denied, 11 incomplete or uncertain, 12 verification failed."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -162,6 +163,8 @@ def exit_code(error: errors.AuditkitError) -> int:
     """The documented exit code for an error."""
     if isinstance(error, errors.NothingToAuditError):
         return NOTHING_TO_AUDIT
+    if isinstance(error, errors.AccessDeniedError):
+        return DENIED
     if isinstance(error, errors.VerificationError):
         return FALSE
     if isinstance(error, errors.UnverifiableError):

@@ -245,14 +245,14 @@ def test_the_command_line_from_scan_to_reveal(tmp_path, capsys, monkeypatch):
     assert cli.run([*ask, "kim"]) == 2
     assert "not sealed" in capsys.readouterr().err
     seal_policy(access, author="adam", approver="paula", now=datetime.now(UTC))
-    assert cli.run([*ask, "eve"]) == 2
+    assert cli.run([*ask, "eve"]) == 10
     assert "does not let this person" in capsys.readouterr().err
     assert cli.run([*ask, "kim"]) == 0
     assert capsys.readouterr().out == f"{token}\tAnn Lee\n"
     log, keys = tmp_path / "log.db", KeyStore(tmp_path / "keys")
     open_log(f"sqlite:///{log}", keys).close()
     logged = ["--log", str(log), "--keys", str(tmp_path / "keys")]
-    assert cli.run([*ask, "eve", *logged]) == 2
+    assert cli.run([*ask, "eve", *logged]) == 10
     assert cli.run([*ask, "kim", *logged]) == 0
     with open_log(f"sqlite:///{log}", keys) as ledger:
         entries = [e.payload for e in ledger.entries() if e.kind == "access.decision"]
