@@ -35,62 +35,13 @@ _MONTHS: Final = (
     "nov",
     "dec",
 )
-# How streets of Europe are called: the word's end, with the blank that follows it.
-_STREETS: Final = tuple(
-    f"{part} "
-    for part in (
-        *(
-            "strasse",
-            "stra\u00dfe",
-            "str.",
-            "gata",
-            "gatan",
-            "gate",
-            "gaten",
-            "v\u00e4gen",
-            "vagen",
-        ),
-        *(
-            "veien",
-            "vejen",
-            "vej",
-            "gade",
-            "weg",
-            "laan",
-            "straat",
-            "gasse",
-            "platz",
-            "katu",
-            "tie",
-        ),
-        *(
-            "kuja",
-            "alle",
-            "allee",
-            "all\u00e9",
-            "all\u00e9e",
-            "stig",
-            "stigen",
-            "plein",
-            "damm",
-            "kade",
-        ),
-        *(
-            "singel",
-            "braut",
-            "brautd",
-            "ul.",
-            "via",
-            "viale",
-            "rue",
-            "avenue",
-            "calle",
-            "c/",
-            "rua",
-        ),
-        *("plaza", "piazza", "chemin", "boulevard", "avda", "avda.", "av.", "r."),
-    )
-)
+# What streets of Europe are called, or how their names end; a blank follows.
+_STREETS_TEXT: Final = """
+strasse stra\u00dfe str. gata gatan gate gaten v\u00e4gen vagen veien vejen vej gade weg laan straat
+gasse platz katu tie kuja alle allee all\u00e9 all\u00e9e stig stigen plein damm kade singel braut brautd
+ul. via viale rue avenue calle c/ rua plaza piazza chemin boulevard avda avda. av. r.
+"""
+_STREETS: Final = tuple(f"{word} " for word in _STREETS_TEXT.split())
 # What a text with a match must hold: a number of digits, and one of some lower-case parts. Looking
 # for these first is ten times as fast as trying every pattern.
 _NEEDS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {

@@ -11,10 +11,10 @@ from auditkit.deid.rules import RULES, spans_of
 from tests.support.personal_texts import texts_of
 
 STREETS = """
-Hauptstrasse 5|Bahnhofstraße 12a|Goethestr. 3|Drottninggatan 8|Storgata 4|Västra vägen 9
-Kongensveien 2|Skolevej 31|Vestergade 6|Ahornweg 7|Beethovenlaan 14|Dorpsstraat 1|Lange Gasse 20
-Marienplatz 8|Mannerheimintie 10|Kirkkokatu 3|Lindenallee 44|Rue de l'allée 2|Skogsstigen 5
-Rembrandtplein 9|Kurfürstendamm 3|Prins Hendrikkade 33|Herengracht singel 4|Laugavegurbraut 6
+Hauptstrasse 5|Bahnhofstraße 12a|Goethestr. 3|Drottninggatan 8|Storgata 4|Nyvägen 9
+Kongensveien 2|Skolevej 31|Vestergade 6|Ahornweg 7|Beethovenlaan 14|Dorpsstraat 1|Langgasse 20
+Marienplatz 8|Mannerheimintie 10|Kirkkokatu 3|Lindenallee 44|Rosenallée 3|Skogsstigen 5
+Rembrandtplein 9|Kurfürstendamm 3|Prins Hendrikkade 33|Coolsingel 4|Laugavegurbraut 6
 ul. Polna 4|Via Roma 12|viale Europa 3|14 rue de la Paix|Calle Mayor 5|c/ Luna 2|Rua das Flores 30
 Plaza Mayor 1|Piazza Navona 6|chemin du Lac 8|Avda. Diagonal 9|av. Foch 3|R. Augusta 100
 """
