@@ -38,7 +38,7 @@ def calibration(
         value_label: Of the observed shares.
         width: Of the whole chart, in points; the plot itself is square.
     """
-    side, left, bottom = 190.0, 60.0, 34.0
+    side, left, bottom = 140.0, 60.0, 34.0
     steps = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     with drawing(width, side + bottom + 10) as figure:
         axes = place(figure, left, bottom, side, side)

@@ -22,6 +22,7 @@ from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
 from auditkit.report.pdf import Paper, page_texts
+from auditkit.report.sections.generic import telling_digits
 from auditkit.report.spreadsheet import harmless_cell
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
@@ -230,3 +231,10 @@ def test_a_report_on_the_other_paper_says_the_same():
     figures, statement = parse_json(files["figures.json"]), parse_json(files["statement.json"])
     assert check_figures(page_texts(letter), figures, statement, tables) == []
     assert pypdf.PdfReader(BytesIO(letter)).pages[0].mediabox.width == 612
+
+
+def test_rows_that_differ_are_printed_with_numbers_that_differ():
+    assert telling_digits((0.7, 0.75, 0.8)) == 2
+    assert telling_digits((0.75, 0.7524, 0.8)) == 3
+    assert telling_digits((0.75, 0.75 + 1e-12)) == 2  # no number of decimals would tell
+    assert telling_digits(("a", None, 3)) == 2

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
+from auditkit.glossary import MEASURES
 from auditkit.report.blocks import Block, Cell, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text, joined
 
@@ -70,16 +71,21 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     named = (g for m in evidence.measurements for g in (m.group, m.compared_with) if g)
     groups = {describe_group(group): group for group in named}
     measured = {m.key: m for m in evidence.measurements if m.group}
+    first = telling_digits(table.column(kept[0])[:printed])
 
     def heading(name: str) -> Text:
         of = measured.get(name)
+        if name == "n":
+            return name
         if of is None:
-            return book.heading(name)
+            return book.measure(name) if name in MEASURES else book.heading(name)
         return Line(book.measure(of.name), ", ", book.group(of.group))
 
     def cell(row: int, name: str) -> Cell:
         group = groups.get(str(table.rows[row][table.columns.index(name)]))
-        return book.cell(evidence, table, row, name) if group is None else book.group(group)
+        if group is not None:
+            return book.group(group)
+        return book.cell(evidence, table, row, name, digits=first if name == kept[0] else 2)
 
     body = [[cell(i, name) for name in kept] for i in range(printed)]
     return TableBlock(
@@ -248,6 +254,13 @@ def _cut(note: Line, listed: Sequence[object]) -> Line:
     if len(listed) <= _MAX_ROWS:
         return note
     return Line(note, " The rest is in the attached statement.")
+
+
+def telling_digits(cells: Sequence[object]) -> int:
+    """Decimals that tell the numbers which rows go by apart; 2 where none would."""
+    numbers = {c for c in cells if isinstance(c, float)}
+    enough = (d for d in range(2, 7) if len({f"{c:.{d}f}" for c in numbers}) == len(numbers))
+    return next(enough, 2)
 
 
 def _numeric(table: Table, name: str) -> bool:
