@@ -178,8 +178,14 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Journalist risk",
         "Largest chance of finding a person who is known to be in the population.",
     ),
-    "k": ("k", "Rows in the smallest set of rows with the same quasi-identifiers."),
-    "l": ("l", "Fewest different values of an attribute in a set of rows alike."),
+    "k": (
+        "Rows in the smallest set alike (k)",
+        "Rows in the smallest set of rows with the same quasi-identifiers.",
+    ),
+    "l": (
+        "Values in the least varied set (l)",
+        "Fewest different values of an attribute in a set of rows alike.",
+    ),
     "marketer_risk": (
         "Marketer risk",
         "Share of rows that guessing within their sets would name.",
@@ -205,7 +211,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Share of rows whose quasi-identifiers no other row of the table has.",
     ),
     "t": (
-        "t",
+        "Largest distance of a set from all (t)",
         "Largest distance between an attribute's distribution in a set of rows alike and overall.",
     ),
     "stable_denials": (

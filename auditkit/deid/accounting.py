@@ -35,6 +35,14 @@ _SEARCHED: Final = (
     "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
     "identifiers of all other rows; free text by the detector again."
 )
+_LETTERS: Final = (
+    "Classes are the letters of 45 CFR 164.514(b)(2)(i); the table of the eighteen classes names "
+    "them."
+)
+_FOUND_AS: Final = (
+    "Identifiers count under the class that they were found as, and recall under the class that "
+    "they were labelled as: a fax number may be found as a telephone number."
+)
 _MODE_NOTES: Final = {
     "safe-harbor": (
         "Mode: Safe Harbor, 45 CFR 164.514(b)(2). The rule also wants that the entity has no "
@@ -45,8 +53,10 @@ _MODE_NOTES: Final = {
         "agreement."
     ),
     "expert": (
-        "Mode: expert determination, 45 CFR 164.514(b)(1). These are inputs to an expert's "
-        "determination, not the determination."
+        "Mode: expert determination, 45 CFR 164.514(b)(1). This is not Safe Harbor. An expert has "
+        "to decide, and to document, whether the risk is very small that who receives the table "
+        "could identify someone, alone or with other information that is reasonably available. "
+        "The numbers here are inputs to that determination, not the determination."
     ),
 }
 _COLUMN_METHOD: Final = "whole column, by name and values"
@@ -151,7 +161,7 @@ def _leaks(run: Run, parameters: dict[str, Json]) -> Evidence:
                 for letter, n in leaks.by_class.items()
             ),
         ),
-        notes=(_SEARCHED,),
+        notes=(_SEARCHED, _LETTERS),
     )
 
 
@@ -230,6 +240,7 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
         measurements=tuple(measured),
         tables=(histogram,),
         notes=(
+            f"Columns by which someone who is known could be picked out: {', '.join(names)}.",
             f"Small sets are those of fewer than {_WANTED_K} rows.",
             "k says nothing of what is learnt without picking a row: see l and t.",
             "The rule names no number; what is a very small risk is for an expert to say.",
@@ -289,7 +300,9 @@ def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
         ),
         tables=(table,),
         notes=(
+            _MODE_NOTES[run.plan.mode.value],
             "None found means that the detector found none, not that there was none.",
+            _FOUND_AS,
             "Columns are treated whole; only what stands in free text depends on recall.",
         ),
     )
@@ -315,9 +328,8 @@ def _recall_of(run: Run) -> dict[str, tuple[Any, Any]]:
 
 def _actions(entries: list[ColumnPlan], in_text: int) -> str:
     words = {e.action + (f", accepted by {e.accepted}" if e.accepted else "") for e in entries}
-    if in_text:
-        words.add(Treatment.REDACT.words)
-    return "; ".join(sorted(words)) or "none needed"
+    text = [Treatment.REDACT.words] if in_text else []
+    return "; ".join([*sorted(words), *text]) or "none found"
 
 
 def _from_zero(column: Column) -> Any:

@@ -83,7 +83,10 @@ class ColumnPlan:
     @property
     def action(self) -> str:
         """What happens to the values, as a report prints it."""
-        return self.treatment.words + (f", in bands of {self.width:g}" if self.width else "")
+        words = self.treatment.words
+        if self.treatment is Treatment.YEAR and self.kind != "BIRTH_DATE":
+            words = "reduced to the year"
+        return words + (f", in bands of {self.width:g}" if self.width else "")
 
     @property
     def identifier_class(self) -> str:

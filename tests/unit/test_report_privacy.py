@@ -48,7 +48,7 @@ def test_recall_has_its_bound_and_its_sample(pages):
 def test_the_eighteen_classes_say_what_was_measured(pages):
     assert "D Telephone numbers 40 40 1.000 (0.861) identifiers replaced in the text 0" in pages
     assert "H Medical record numbers 40 0 not measured replaced by its kind 0" in pages
-    assert "Q Full-face photographs 0 0 not measured none needed 0" in pages
+    assert "Q Full-face photographs 0 0 not measured none found 0" in pages
 
 
 def test_charts_show_classes_and_what_was_before_and_after(pages):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from auditkit.charts import Estimate, before_after, class_sizes, forest
 from auditkit.evidence import Evidence, Table
@@ -15,6 +16,31 @@ _EIGHTEEN = (
     *("class", "identifier", "found", "in_text"),
     *("recall_in_text", "recall_at_least", "action", "residual"),
 )
+
+# So that the empty column of a form is wide enough to write in.
+_ROOM: Final = "\N{NO-BREAK SPACE}" * 60
+_FORMS: Final = {
+    "safe-harbor": (
+        "For a person to state: no actual knowledge",
+        (
+            "I know of no way in which what remains could identify someone",
+            "For whom I state it",
+            "Name and position",
+            "Date and signature",
+        ),
+    ),
+    "expert": (
+        "For an expert to determine",
+        (
+            "Who will receive the table, and what else they can reasonably get",
+            "The risk of identifying someone is very small, or is not, and why",
+            "Methods and results are documented in",
+            "Conditions, and the day until which this holds",
+            "Name and qualification",
+            "Date and signature",
+        ),
+    ),
+}
 
 
 def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -138,6 +164,23 @@ def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
         *measurements(book, evidence, evidence.measurements),
         *_before_after(book, evidence, table),
         block,
+        *_to_state(evidence),
+    ]
+
+
+def _to_state(evidence: Evidence) -> list[TableBlock]:
+    """Room for what no measurement says: a form that a person fills in and signs."""
+    form = _FORMS.get(str(evidence.parameters.get("mode")))
+    if form is None:
+        return []
+    caption, lines = form
+    return [
+        TableBlock(
+            caption=caption,
+            columns=[Column(heading="To be filled in by hand"), Column(heading="Statement")],
+            rows=[[line, _ROOM] for line in lines],
+            note="Left empty, nothing was stated.",
+        )
     ]
 
 
