@@ -15,7 +15,7 @@ from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.privacy import before_after, class_sizes
-from auditkit.charts.style import Chart
+from auditkit.charts.style import Chart, letters
 
 __all__ = [
     "Chart",
@@ -28,6 +28,7 @@ __all__ = [
     "forest",
     "frontier",
     "importance",
+    "letters",
     "rank_intervals",
     "sweep",
     "waterfall",

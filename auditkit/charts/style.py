@@ -194,9 +194,14 @@ def shorten(label: str, *, limit: int = 34) -> str:
     return label[: limit - 1] + "…"
 
 
+def letters(width: float) -> int:
+    """How many letters fit a column of a width in points, also in a viewer's wider font."""
+    return int(width / _LETTER)
+
+
 def fitted(labels: Iterable[str], width: float) -> list[str]:
-    """Labels that fit a column of a width in points, also where a viewer takes a wider font."""
-    return [shorten(label, limit=int(width / _LETTER)) for label in labels]
+    """Labels that fit a column of a width in points."""
+    return [shorten(label, limit=letters(width)) for label in labels]
 
 
 @cache

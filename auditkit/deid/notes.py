@@ -202,12 +202,16 @@ def _filling(
 
 
 def _same_part(value: tuple[str, str], surrogate: str, covered: str) -> str:
-    """The part of a surrogate name that stands where this part of the name stood."""
+    """The part of a surrogate name that stands where this part of the name stood, in its order."""
     kind, name = value
     parts, own = surrogate.split(), value_words(name)
     words = [word for word in value_words(covered) if word in own]
-    if kind == "PERSON" and len(words) == 1 and len(own) > 1 and len(parts) > 1:
-        surrogate = parts[-1] if words[0] == own[-1] else parts[0]
+    if kind == "PERSON" and words and len(own) > 1 and len(parts) > 1:
+        family_first = words[0] == own[-1]
+        if len(words) == 1:
+            surrogate = parts[-1] if family_first else parts[0]
+        elif family_first and "," in covered:
+            surrogate = f"{parts[-1]}, {' '.join(parts[:-1])}"
     if covered.isupper() and len(covered) > 1:
         surrogate = surrogate.upper()
     return surrogate + covered[-2:] if covered.endswith(("'s", "\u2019s")) else surrogate

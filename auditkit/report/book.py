@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MOST_DIGITS: Final = 4
 _LONG_WORD: Final = 18
+# Never whole numbers, though what was read from JSON has 1 for 1.0.
+_SHARES: Final = frozenset({"proportion", "probability"})
 _OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
 
 
@@ -190,15 +192,31 @@ class Book:
         )
 
     def cell(
-        self, evidence: Evidence, table: Table, row: int, column: str, *, digits: Digits = 2
+        self,
+        evidence: Evidence,
+        table: Table,
+        row: int,
+        column: str,
+        *,
+        digits: Digits = 2,
+        share: bool = False,
     ) -> Printed:
-        """A cell of a table: text as it is, whole numbers whole."""
+        """A cell of a table: text as it is, whole numbers whole.
+
+        Args:
+            evidence: The evidence with its id.
+            table: One of its tables.
+            row: Counted from 0.
+            column: Its name.
+            digits: Decimals of a number that is not whole.
+            share: Whether a whole number has decimals too; in JSON a share of 1.0 is 1.
+        """
         value = table.rows[row][table.columns.index(column)]
         if value is None:
             return Printed("\u2013", None, self)
         if isinstance(value, bool):
             return Printed("yes" if value else "no", None, self)
-        places = None if isinstance(value, int) else digits
+        places = None if isinstance(value, int) and not share else digits
         text = written(value, digits=places)
         if not tokens(text):
             return Printed(text, None, self)
@@ -347,7 +365,7 @@ def _breakable(text: str) -> Markup:
 
 def _places(of: Measurement, number: float) -> Digits:
     """Decimals: the same for a value and its interval, enough that none of them reads as zero."""
-    if isinstance(number, int) and not isinstance(number, bool):
+    if isinstance(number, int) and of.unit not in _SHARES:
         return None
     fewest = _DIGITS.get(of.name, 2)
     sizes = [abs(v) for v in (of.value, of.lower, of.upper) if v]

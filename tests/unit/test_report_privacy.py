@@ -9,6 +9,7 @@ import pytest
 
 from auditkit.deid import Deidentifier, Plan
 from auditkit.deid.evaluating import Labelled, evaluate
+from auditkit.evidence import Evidence
 from auditkit.report import render
 from auditkit.report.pdf import page_texts
 from tests.fixtures import lending
@@ -33,6 +34,7 @@ def pages():
     note = "Call 617-555-0188 or the qwzzk"
     labels = ((5, 17, "PHONE_NUMBER"), (25, 30, "PERSON"))
     recall = evaluate([Labelled(text=note, spans=labels)] * 20, deid, about="made up")
+    recall = Evidence.from_file(recall.to_file())  # where a recall of 1.0 has become 1
     plan = replace(Plan.propose(table), sensitive=("diagnosis",))
     made = plan.apply(table, deidentifier=deid, recall=recall).evidence
     judged = lending.judgement((made[0], made[1], recall, *made[2:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.charts import beeswarm, importance, waterfall
+from auditkit.charts import beeswarm, importance, letters, waterfall
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
@@ -13,6 +13,11 @@ from auditkit.report.sections.generic import attached, measurements, plain
 
 _MOST: Final = 15
 _STEPS: Final = 8
+_NAMES_WIDTH: Final = 118.0
+_STEPS_WIDTH: Final = 150.0
+# Names are cut here, so that what a drawing shows is what is noted.
+_NAME: Final = letters(_NAMES_WIDTH)
+_STEP: Final = letters(_STEPS_WIDTH)
 
 
 def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -22,7 +27,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
     names = [m.group[0][1] for m in ranked]
-    labels = [book.words(name, limit=30) for name in names]
+    labels = [book.words(name, limit=_NAME) for name in names]
     eid = book.quote(evidence.id)
     unit = book.quote(ranked[0].unit, limit=24)
     level = next((m for m in ranked if m.level is not None), None)
@@ -40,6 +45,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 lower=[m.lower for m in ranked],
                 upper=[m.upper for m in ranked],
                 axis_label=f"Mean absolute SHAP value ({unit})",
+                label_width=_NAMES_WIDTH,
             ),
             texts=[*labels, unit],
             how=how,
@@ -127,10 +133,12 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
     values = next((t for t in source.tables if t.name == "feature_values"), None)
     labels: list[Text] = []
     for name in kept:
-        label: Text = book.words(name, limit=28)
         if values is not None and name in values.columns and row < len(values.rows):
-            label = Line(label, " = ", book.cell(source, values, row, name))
-        labels.append(label)
+            value = book.cell(source, values, row, name)
+            room = max(4, _STEP - len(f" = {value}"))
+            labels.append(Line(book.words(name, limit=room), " = ", value))
+        else:
+            labels.append(book.words(name, limit=_STEP))
     texts = [book.cell(source, shap, row, name) for name in kept]
     contributions = [_real(shap.rows[row][shap.columns.index(name)]) for name in kept]
     base = book.cell(source, shap, row, "base")
@@ -150,6 +158,7 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
             rest=("all other features", end - start - sum(contributions)) if left else None,
             output_label=f"this case {output}",
             axis_label=f"Score ({unit})",
+            label_width=_STEPS_WIDTH,
         ),
         texts=[base, *labels, *texts, output, unit],
         how="How to read it: filled bars lower the score, open bars raise it. The average is that "
@@ -173,7 +182,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
     features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
     if len(contributions) != len(features):
         return None
-    labels = [book.words(n, limit=30) for n in known]
+    labels = [book.words(n, limit=_NAME) for n in known]
     return ChartBlock(
         title="Each dot is one case: how far a feature moved its score, and in which direction.",
         chart=beeswarm(
@@ -181,6 +190,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
             contributions,
             features,
             axis_label=f"SHAP value ({unit})",
+            label_width=_NAMES_WIDTH,
         ),
         texts=[*labels, unit],
         how="How to read it: right of the line a feature raised the score; dark dots are cases "

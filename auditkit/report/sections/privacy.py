@@ -96,7 +96,7 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
             ],
             rows=[
                 [
-                    book.cell(evidence, table, i, c, digits=3 if c in _RECALL[5:] else 2)
+                    book.cell(evidence, table, i, c, digits=3, share=c in _RECALL[5:])
                     for c in _RECALL
                 ]
                 for i in shown
@@ -211,8 +211,9 @@ def _before_after(book: Book, evidence: Evidence, table: Table) -> list[ChartBlo
 
 
 def _class_row(book: Book, evidence: Evidence, table: Table, row: int) -> list[Cell]:
-    def cell(column: str, digits: int = 3) -> Text:
-        return book.cell(evidence, table, row, column, digits=digits)
+    def cell(column: str) -> Text:
+        share = column.startswith("recall")
+        return book.cell(evidence, table, row, column, digits=3, share=share)
 
     found: Text = cell("recall_in_text")
     if table.rows[row][table.columns.index("recall_at_least")] is not None:
