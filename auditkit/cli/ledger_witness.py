@@ -18,21 +18,27 @@ from auditkit.cli.signing_options import Folder
 if TYPE_CHECKING:
     from auditkit.ledger.witness import Witness
 
+# What a witness is told, whichever way it is asked.
+WitnessKeys = Annotated[
+    Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
+]
+WitnessName = Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")]
+LogKeys = Annotated[
+    list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
+]
+State = Annotated[
+    Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
+]
+
 app = typer.Typer(no_args_is_help=True, help="Have a second party sign that the log only grew.")
 
 
 @app.command("serve")
 def serve(
-    keys: Annotated[
-        Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
-    ],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")],
-    log_key: Annotated[
-        list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
-    ],
-    state: Annotated[
-        Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
-    ],
+    keys: WitnessKeys,
+    name: WitnessName,
+    log_key: LogKeys,
+    state: State,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
     ] = "127.0.0.1",
@@ -59,16 +65,10 @@ def sign(
     request: Annotated[
         Path, typer.Argument(metavar="REQUEST", help="What 'witness request' wrote.")
     ],
-    keys: Annotated[
-        Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
-    ],
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")],
-    log_key: Annotated[
-        list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
-    ],
-    state: Annotated[
-        Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
-    ],
+    keys: WitnessKeys,
+    name: WitnessName,
+    log_key: LogKeys,
+    state: State,
 ) -> None:
     """Prints the witness's line for a request that came by file."""
     witness, line = _witness(keys, name, log_key, state)
