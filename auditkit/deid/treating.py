@@ -33,7 +33,7 @@ from auditkit.errors import InputError, MissingExtraError
 
 _MOST_DAYS: Final = 365
 _LEAST_KEY: Final = 16
-_MOST_TRIES: Final = 1000
+_MOST_TRIES: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,14 +124,16 @@ def surrogates(entry: ColumnPlan, values: Sequence[str], keys: Keys) -> list[str
     """Invented values of the same kind, the same for one value wherever it occurs.
 
     With a vault the invention hangs on a random token; without, on a keyed digest of the value.
-    None of the column's values is invented, nor a part of the value itself.
+    None of the column's whole values is invented, and nobody keeps a part of their name; where
+    chance offers nothing else, the value is removed.
     """
     try:
         from faker import Faker
     except ImportError as error:
         raise MissingExtraError("faker", extra="surrogates", purpose="Inventing values") from error
     maker: Any = Faker("en_US")
-    real = {plain_words(value) for value in values}
+    # A word alone, such as a given name, is nobody's in particular.
+    real = frozenset(plain_words(value) for value in values if not value.isalpha())
     make = _maker(entry)
     if keys.vault is not None:
         seeds: Mapping[str, str] = keys.vault.tokens(entry.kind, values)
@@ -141,14 +143,18 @@ def surrogates(entry: ColumnPlan, values: Sequence[str], keys: Keys) -> list[str
     invented: list[str | None] = []
     for value in values:
         maker.seed_instance(seeds[value])
-        new = str(make(maker))
-        own = set(value_words(value))
-        for _ in range(_MOST_TRIES):
-            if plain_words(new) not in real and own.isdisjoint(value_words(new)):
-                break
-            new = str(make(maker))
-        invented.append(new.replace("\n", ", "))
+        own = frozenset(value_words(value) if entry.kind == "PERSON" else ())
+        invented.append(_drawn(partial(make, maker), real, own))
     return invented
+
+
+def _drawn(make: Callable[[], object], real: frozenset[str], own: frozenset[str]) -> str | None:
+    """A value that is nobody's and has none of its owner's words; None if none was drawn."""
+    for _ in range(_MOST_TRIES):
+        new = str(make())
+        if plain_words(new) not in real and own.isdisjoint(value_words(new)):
+            return new.replace("\n", ", ")
+    return None
 
 
 _MAKERS: Final[dict[str, Callable[[Any], Any]]] = {

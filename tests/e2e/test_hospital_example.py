@@ -1,6 +1,7 @@
 """The hospital example, as a reader runs it: one command, two modes, no name left, two reports."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,10 @@ def test_the_example_runs_in_both_modes_and_leaves_no_identifier(tmp_path):
         )
         assert len(released) == len(people) == 400
         for column in ("patient_name", "mrn", "phone", "email"):
-            assert not [value for value in people[column] if value in text]
+            # Whole: an invented `Michael Goodwin` is not the patient Michael Good.
+            assert not [
+                v for v in people[column] if re.search(rf"(?<!\w){re.escape(v)}(?!\w)", text)
+            ]
         assert Plan.from_yaml((out / mode / "plan.yaml").read_text()).mode == mode
         leaks = Evidence.from_file((out / mode / "privacy.leaks.json").read_bytes())
         assert leaks.measurement("leaks").value == 0

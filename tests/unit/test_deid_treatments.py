@@ -385,6 +385,17 @@ def test_an_invented_note_is_searched_for_what_was_there(deid):
         ).apply(leaky, keys=Keys(secret=SECRET), deidentifier=deid)
 
 
+def test_what_cannot_be_invented_anew_is_removed(deid):
+    """Every address that could be invented is somebody's in this column."""
+    ips = [f"192.0.2.{i}" for i in range(1, 255)]
+    table = pd.DataFrame({"ip": ips, "email": [f"u{i}@example.com" for i in range(254)]})
+    plan = changed(Plan.propose(table, mode="expert"), ip="surrogate", email="surrogate")
+    made = plan.apply(table, keys=Keys(secret=SECRET), deidentifier=deid).table
+    assert made["ip"].isna().all()
+    assert made["email"].str.endswith("@example.com").all()
+    assert set(made["email"]).isdisjoint(table["email"])
+
+
 def test_first_and_last_names_are_invented_as_such(deid):
     table = pd.DataFrame({"first_name": ["Ann", "Bob"], "last_name": ["Lee", "Stone"]})
     plan = changed(
