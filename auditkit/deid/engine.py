@@ -161,8 +161,6 @@ class SmallSpacy(SpacyNlpEngine):
         return _Read(
             entities=entities,
             tokens=doc,
-            tokens_indices=[token.idx for token in doc],
-            lemmas=[token.lower_ for token in doc],
             nlp_engine=self,
             language=language,
             scores=scores,
@@ -170,13 +168,23 @@ class SmallSpacy(SpacyNlpEngine):
 
 
 class _Read(NlpArtifacts):
-    """What was read of a text. Its key words are gathered once a recognizer asks for them."""
+    """What was read of a text. Its words are gathered once a recognizer asks for them."""
 
     def __init__(self, *, nlp_engine: NlpEngine, language: str, **read: Any) -> None:
-        super().__init__(nlp_engine=None, language=language, **read)
-        del self.keywords  # Presidio's, of which there are none without an engine
+        super().__init__(nlp_engine=None, language=language, tokens_indices=[], lemmas=[], **read)
+        del self.keywords, self.lemmas, self.tokens_indices  # not gathered yet
         self.nlp_engine = nlp_engine
         self._language = language
+
+    @cached_property
+    def lemmas(self) -> list[str]:  # type: ignore[override]  # as good as an attribute
+        """The words in small letters."""
+        return [token.lower_ for token in self.tokens]
+
+    @cached_property
+    def tokens_indices(self) -> list[int]:  # type: ignore[override]
+        """Where they begin."""
+        return [token.idx for token in self.tokens]
 
     @cached_property
     def keywords(self) -> list[str]:  # type: ignore[override]  # as good as an attribute

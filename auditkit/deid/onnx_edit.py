@@ -13,7 +13,8 @@ the whole detector was the same on five labelled sets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _PRODUCT: Final = "MatMulNBits"
+_INTEGER_PRODUCT: Final = "MatMulIntegerToFloat"
 _EXTENSIONS: Final = "com.microsoft"
 # Seven bits and a sign less: two such products of bytes cannot overflow the 16 bits in which older
 # processors add them, so every processor computes the same.
@@ -73,6 +75,7 @@ def with_integer_products(model: bytes, ranges: Mapping[str, Range]) -> bytes:
             rounded.add(source)
             nodes += _rounding(source, steps, zero, graph)
         nodes.append(_product(node, columns * steps[:, None], zero, graph))
+    nodes = _with_biases(nodes, weights)
     del graph.node[:]
     graph.node.extend(nodes)
     used = {name for node in nodes for name in node.input}
@@ -113,8 +116,29 @@ def _product(node: Any, columns: npt.NDArray[np.float32], zero: int, graph: Any)
         one,
         _constant(f"{node.input[1]}/scales", scales, graph),
         zero_point,
+        "",  # the weights' zero is zero
     ]
-    return make_node("MatMulIntegerToFloat", inputs, list(node.output), domain=_EXTENSIONS)
+    return make_node(_INTEGER_PRODUCT, inputs, list(node.output), domain=_EXTENSIONS)
+
+
+def _with_biases(nodes: list[Any], constants: Container[str]) -> list[Any]:
+    """The nodes with each sum of an integer product and a constant taken into the product."""
+    readers = Counter(name for node in nodes for name in node.input)
+    products = {
+        node.output[0]: node
+        for node in nodes
+        if node.op_type == _INTEGER_PRODUCT and readers[node.output[0]] == 1
+    }
+    kept = []
+    for node in nodes:
+        bias = [name for name in node.input if name in constants]
+        product = next((products[name] for name in node.input if name in products), None)
+        if node.op_type == "Add" and bias and product:
+            product.input.extend(bias)
+            product.output[0] = node.output[0]
+        else:
+            kept.append(node)
+    return kept
 
 
 def _one_and_zero(zero: int, graph: Any) -> tuple[str, str]:

@@ -17,21 +17,25 @@ from tests.support.personal_texts import texts_of
 INPUTS, OUTPUTS = 64, 48
 
 
-def small_model(rng, inputs=INPUTS, outputs=OUTPUTS):
+def small_model(rng, inputs=INPUTS, outputs=OUTPUTS, *, bias=None):
     """A 4-bit product as the file has them, and its weights by the operator's documentation."""
     packed = rng.integers(0, 256, (outputs, inputs // 32, 16), np.uint8)
     scales = rng.uniform(0.01, 0.1, (outputs, inputs // 32)).astype(np.float32)
-    node = make_node(
-        "MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft",
+    nodes = [make_node(
+        "MatMulNBits", ["x", "w", "s"], ["y" if bias is None else "z"], domain="com.microsoft",
         K=inputs, N=outputs, bits=4, block_size=32,
-    )  # fmt: skip
+    )]  # fmt: skip
+    constants = {"w": packed, "s": scales}
+    if bias is not None:
+        nodes.append(make_node("Add", ["b", "z"], ["y"]))
+        constants["b"] = bias
     number = onnx.TensorProto.FLOAT
     graph = make_graph(
-        [node],
+        nodes,
         "small",
         [make_tensor_value_info("x", number, [None, inputs])],
         [make_tensor_value_info("y", number, [None, outputs])],
-        [onnx.numpy_helper.from_array(packed, "w"), onnx.numpy_helper.from_array(scales, "s")],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = make_model(
         graph, opset_imports=[make_opsetid("", 18), make_opsetid("com.microsoft", 1)], ir_version=8
@@ -79,6 +83,18 @@ def test_a_row_is_the_same_in_any_company():
     edited = with_integer_products(content, {"x": Range(128, (2.0,))})
     x = rng.normal(size=(50, INPUTS)).astype(np.float32)
     assert (product(edited, x)[:1] == product(edited, x[:1])).all()
+
+
+def test_a_bias_is_added_by_the_product_itself():
+    biases = np.random.default_rng(8).normal(size=OUTPUTS).astype(np.float32)
+    plain, _ = small_model(np.random.default_rng(9))
+    biased, _ = small_model(np.random.default_rng(9), bias=biases)
+    ranges = {"x": Range(128, (2.0,))}
+    edited = with_integer_products(biased, ranges)
+    assert "Add" not in {n.op_type for n in onnx.load_from_string(edited).graph.node}
+    x = np.random.default_rng(10).normal(size=(5, INPUTS)).astype(np.float32)
+    without = product(with_integer_products(plain, ranges), x)
+    assert product(edited, x) == pytest.approx(without + biases, abs=1e-6)
 
 
 def test_without_a_range_nothing_changes():
