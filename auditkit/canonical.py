@@ -37,6 +37,7 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 AUDIT_PREDICATE: Final = "urn:auditkit:audit:v1"
 
 _MAX_SAFE_INTEGER: Final = 2**53
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 _HEX64: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -160,7 +161,7 @@ def _write(value: Json, parts: list[str]) -> None:
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
     elif isinstance(value, str):
-        parts.append(json.dumps(value, ensure_ascii=False))
+        parts.append(_quoted(value))
     elif isinstance(value, int):
         if abs(value) > _MAX_SAFE_INTEGER:
             raise InputError("An integer beyond 2**53 has no exact JSON form; write it as text.")
@@ -191,7 +192,7 @@ def _write_object(value: Mapping[str, Json], parts: list[str]) -> None:
     ):
         if position:
             parts.append(",")
-        parts.append(json.dumps(key, ensure_ascii=False))
+        parts.append(_quoted(key))
         parts.append(":")
         _write(value[key], parts)
     parts.append("}")

@@ -12,6 +12,7 @@ import atexit
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -23,6 +24,8 @@ _logger: Final = logging.getLogger("auditkit.access")
 READS: Final = "access.reads"
 _MAX_WAITING: Final = 10_000
 _FLUSH_SECONDS: Final = 0.5
+# Of its own entries, how many a process need not read again.
+_LAST_WRITTEN: Final = 16
 
 
 class LoggedEntry(Protocol):
@@ -45,11 +48,23 @@ class LoggedEntry(Protocol):
         """What was logged; None once it is destroyed."""
 
 
+class Logged(Protocol):
+    """What an append returns."""
+
+    @property
+    def entry(self) -> LoggedEntry:
+        """The entry that is in the log."""
+
+
 class DecisionLog(Protocol):
     """What access needs of a log."""
 
-    def append(self, *, kind: str, payload: Mapping[str, Json]) -> Any:
+    def append(self, *, kind: str, payload: Mapping[str, Json]) -> Logged:
         """Appends an entry; when it returns, the entry is durable."""
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
 
     def entries(self, *, begin: int = 0) -> Iterable[LoggedEntry]:
         """Every entry whose index is at least `begin`, in order."""
@@ -75,6 +90,7 @@ class Recorder:
         self._opening = threading.Lock()
         self._waiting: queue.SimpleQueue[Mapping[str, Json]] = queue.SimpleQueue()
         self._unwritten: list[Mapping[str, Json]] = []
+        self._written: deque[LoggedEntry] = deque(maxlen=_LAST_WRITTEN)
         self._stopped = threading.Event()
         self._healthy = True
         self._thread = threading.Thread(target=self._run, name="auditkit-log", daemon=True)
@@ -93,11 +109,29 @@ class Recorder:
                 self._log = self._open()
             return self._log
 
-    def now(self, kind: str, payload: Mapping[str, Json]) -> int | None:
+    @property
+    def ready(self) -> bool:
+        """Whether `soon` only hands over, and waits for nothing."""
+        return self._healthy and self._waiting.qsize() <= _MAX_WAITING
+
+    def entries(self, begin: int) -> Iterable[LoggedEntry]:
+        """Every entry from an index on, in order. What this process wrote itself is not read anew.
+
+        Raises:
+            LedgerError: If the log cannot be read.
+        """
+        log = self.log
+        written = {entry.index: entry for entry in list(self._written)}
+        lacking = range(begin, log.size)
+        if all(index in written for index in lacking):
+            return [written[index] for index in lacking]
+        return log.entries(begin=begin)
+
+    def now(self, kind: str, payload: Mapping[str, Json]) -> int:
         """Appends an entry; when this returns, it is durable.
 
         Returns:
-            Its index; None if the log does not say.
+            Its index.
 
         Raises:
             LedgerError: If it could not be written. Then nothing may take effect.
@@ -108,7 +142,7 @@ class Recorder:
             self._healthy = False
             raise _unlogged() from error
         try:
-            index: int | None = getattr(log.append(kind=kind, payload=payload), "index", None)
+            entry = log.append(kind=kind, payload=payload).entry
         except Exception as error:
             self._healthy = False
             with self._opening:
@@ -117,7 +151,8 @@ class Recorder:
                     log.close()
             raise _unlogged() from error
         self._healthy = True
-        return index
+        self._written.append(entry)
+        return entry.index
 
     def soon(self, payload: Mapping[str, Json]) -> None:
         """Logs an allowed read, or a failed log-in, within a second, in one entry with others.
@@ -125,7 +160,7 @@ class Recorder:
         Raises:
             LedgerError: If the log could not be written lately, or too much is waiting.
         """
-        if not self._healthy or self._waiting.qsize() > _MAX_WAITING:
+        if not self.ready:
             self.now(READS, {"decisions": [payload]})
             return
         self._waiting.put(payload)

@@ -22,10 +22,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -42,6 +44,7 @@ _COSIGNATURE: Final = 0x04
 _MAX_NOTE_BYTES: Final = 65536
 _MAX_SIGNATURES: Final = 64
 _SIGNATURE_START: Final = "\N{EM DASH} "
+_CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _RAW: Final = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
@@ -266,7 +269,7 @@ def split_note(note: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
     text, blank, tail = note.rpartition("\n\n")
     if size > _MAX_NOTE_BYTES or not blank or not text or not tail.endswith("\n"):
         raise malformed
-    if any(char < " " and char != "\n" for char in note):
+    if _CONTROLS.search(note):
         raise malformed
     lines = tail[:-1].split("\n")
     if len(lines) > _MAX_SIGNATURES:
@@ -325,6 +328,7 @@ def _cosigned(text: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
+@lru_cache(maxsize=256)
 def _is_name(name: str) -> bool:
     unfit = any(c.isspace() or unicodedata.category(c) in ("Cc", "Cs") for c in name)
     return bool(name) and "+" not in name and not unfit
@@ -339,7 +343,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+    if not text.endswith("\n") or _CONTROLS.search(text):
         raise InputError("A note's text ends in a newline and has no other control characters.")
     if text.startswith("cosignature/"):
         raise InputError("A note's text cannot begin as a cosigned message does.")

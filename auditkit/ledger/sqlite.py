@@ -13,7 +13,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -77,7 +76,7 @@ class SqliteDatabase(Database):
             )
         if write:
             self._make_private()
-        with _translated(self.name):
+        with _Translated(self.name):
             address = f"file:{quote(str(self.path))}?mode={'rwc' if write else 'rw'}"
             connection = sqlite3.connect(
                 address,
@@ -111,6 +110,7 @@ class SqliteSession(Session):
     ) -> None:
         self._connection = connection
         self._database = database
+        self._translated = _Translated(database.name)
         connection.execute("PRAGMA trusted_schema = OFF")
         if write:
             # Two processes that open a new file at once get in each other's way here only.
@@ -134,28 +134,28 @@ class SqliteSession(Session):
             connection.execute("PRAGMA query_only = ON")
 
     def begin(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.execute("BEGIN IMMEDIATE")
 
     def begin_reading(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.execute("BEGIN")
 
     def commit(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.execute("COMMIT")
 
     def rollback(self) -> None:
-        with self._translated():
+        with self._translated:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.close()
 
     def create_tables(self) -> None:
-        with self._translated():
+        with self._translated:
             for statement in _TABLES:
                 self._connection.execute(statement)
 
@@ -169,19 +169,19 @@ class SqliteSession(Session):
         return bool(known) and super().created()
 
     def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._translated():
+        with self._translated:
             return self._connection.execute(statement, values).fetchall()
 
     def stream(
         self, statement: str, values: Sequence[Any] = (), *, rows: int
     ) -> Iterator[list[tuple[Any, ...]]]:
-        with self._translated():
+        with self._translated:
             cursor = self._connection.execute(statement, values)
             while part := cursor.fetchmany(rows):
                 yield part
 
     def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.executemany(statement, rows)
 
     def check_storage(self) -> None:
@@ -193,7 +193,7 @@ class SqliteSession(Session):
             )
 
     def reclaim(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.execute("VACUUM")
             (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -203,7 +203,7 @@ class SqliteSession(Session):
             )
 
     def forget(self) -> None:
-        with self._translated():
+        with self._translated:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def stored_bytes(self) -> int:
@@ -212,24 +212,30 @@ class SqliteSession(Session):
         )
         return int(row[0])
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        with _translated(self._database.name):
-            yield
 
+class _Translated:
+    """Turns SQLite's errors into the log's. A class, for it is entered twenty times an append."""
 
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if not isinstance(error, sqlite3.Error):
+            return
         if _is_busy(error):
             raise LedgerError(
-                f"Another process holds the log {name}.",
+                f"Another process holds the log {self._name}.",
                 remedy="wait for it, or raise lock_timeout_s",
             ) from error
         raise LedgerError(
-            f"SQLite cannot use the log {name}: {error}.",
+            f"SQLite cannot use the log {self._name}: {error}.",
             remedy="check the disk's room and the file's permissions, then open the log again",
         ) from error
 

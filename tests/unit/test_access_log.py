@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from auditkit.access.log import READS, Recorder
 from auditkit.access.mlflow_app.build import _open_log
 from auditkit.access.mlflow_app.settings import ServerSettings
 from auditkit.errors import LedgerError
+from auditkit.ledger import Ledger, NoteSigner
 from auditkit.signing import KeyStore
 
 
@@ -20,11 +22,16 @@ class Failing:
         self.works = True
         self.kept: list[dict[str, Any]] = []
 
-    def append(self, *, kind: str, payload: Any) -> None:
+    @property
+    def size(self) -> int:
+        return len(self.kept)
+
+    def append(self, *, kind: str, payload: Any) -> Any:
         if not self.works:
             raise OSError
         assert kind == READS
         self.kept += payload["decisions"]
+        return SimpleNamespace(entry=SimpleNamespace(index=len(self.kept) - 1))
 
     def entries(self, *, begin: int = 0) -> list[Any]:
         return self.kept[begin:]
@@ -45,6 +52,28 @@ def test_reads_that_could_not_be_written_are_kept_and_written_later():
     recorder.soon({"number": 3})
     recorder.close()
     assert sorted(entry["number"] for entry in log.kept) == [1, 3]
+
+
+def test_what_this_process_wrote_is_not_read_anew_and_what_others_wrote_is(tmp_path):
+    signer = NoteSigner.generate("test.local/log")
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    with Ledger.open(url, key=signer) as log, Ledger.open(url, key=signer) as other:
+        recorder = Recorder(lambda: log)
+        read_from = []
+        whole = log.entries
+        log.entries = lambda *, begin=0: (read_from.append(begin), whole(begin=begin))[1]
+        seen = []
+        for number in range(60):
+            writer = other.append if number % 7 == 3 else recorder.now
+            writer(kind="access.decision", payload={"number": number})
+            if number % 5 == 0 or number > 40:
+                seen += recorder.entries(len(seen))
+        assert [entry.payload["number"] for entry in seen] == list(range(60))
+        assert [entry.index for entry in seen] == list(range(60))
+        assert list(recorder.entries(60)) == []
+        # Only where the other's entry was among what was new.
+        assert read_from == [1, 6, 16, 21, 31, 36, 45, 52, 59]
+        recorder.close()
 
 
 def test_a_log_that_began_under_a_rotated_key_still_opens(tmp_path):

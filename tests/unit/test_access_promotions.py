@@ -53,7 +53,7 @@ class Registry:
 
 
 def worker(log: Log, registry: Registry) -> Promotions:
-    recorder: Any = SimpleNamespace(log=log, now=log.write)
+    recorder: Any = SimpleNamespace(entries=lambda begin: log.entries(begin=begin), now=log.write)
     stores: Any = registry
     return Promotions(recorder, stores, clock=lambda: log.now)
 

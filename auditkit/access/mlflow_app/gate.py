@@ -170,6 +170,10 @@ class Gate:
         except LedgerError as error:
             raise unlogged() from error
 
+    def finishes_at_once(self, admission: Admission) -> bool:
+        """Whether `finish` has nothing to wait for: it hands one line to the log, or none."""
+        return not (admission.then or admission.claim) and self.recorder.ready
+
     def refuse_unjudged(
         self, caller: Caller, error: RefusedError, *, endpoint: str, domain: str, method: str
     ) -> RefusedError:

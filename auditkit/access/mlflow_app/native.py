@@ -70,9 +70,14 @@ class NativeGate:
             return
         name, values = matched
         try:
-            caller = await _in_thread(self._identify, scope, name)
-            receive, body = await _body(name, receive)
-            admission = await _in_thread(self._admit, scope, caller, NativeAsk(name, values, body))
+            if _names_in_body(name):
+                caller = await _in_thread(self._identify, scope, name)
+                receive, body = await _body(receive)
+                ask = NativeAsk(name, values, body)
+                admission = await _in_thread(self._admit, scope, caller, ask)
+            else:
+                ask = NativeAsk(name, values, {})
+                admission = await _in_thread(self._identify_and_admit, scope, ask)
         except RefusedError as error:
             await _answer(send, error)
             return
@@ -105,7 +110,9 @@ class NativeGate:
                 await self._finish(admission, 500)
 
     async def _finish(self, admission: Admission, status: int) -> None:
-        if admission.plan.mutates:
+        if self._gate.finishes_at_once(admission):
+            self._gate.finish(admission, status)
+        else:
             await _in_thread(self._gate.finish, admission, status)
 
     def _match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
@@ -123,6 +130,9 @@ class NativeGate:
         forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
         shown = Credentials(_headers(scope), peer[0] if peer else "", ",".join(forwarded))
         return identify(self._gate, self._ways, shown, endpoint)
+
+    def _identify_and_admit(self, scope: Message, ask: NativeAsk) -> Admission:
+        return self._admit(scope, self._identify(scope, ask.endpoint), ask)
 
     def _admit(self, scope: Message, caller: Caller, ask: NativeAsk) -> Admission:
         request = {"endpoint": f"native:{ask.endpoint}", "method": str(scope["method"])}
@@ -188,10 +198,13 @@ def _headers(scope: Message) -> dict[str, str]:
     return {key: value for key, value in found.items() if key not in twice}
 
 
-async def _body(name: str, receive: Receive) -> tuple[Receive, dict[str, Any]]:
-    """The body's JSON object, where the object is named in it, and a `receive` that replays it."""
-    if not (name.startswith("set_") or name in _NAMED_IN_BODY):
-        return receive, {}
+def _names_in_body(name: str) -> bool:
+    """Whether a route names its object in the body."""
+    return name.startswith("set_") or name in _NAMED_IN_BODY
+
+
+async def _body(receive: Receive) -> tuple[Receive, dict[str, Any]]:
+    """The body's JSON object, and a `receive` that replays it."""
     messages, data, more = [], bytearray(), True
     while more:
         message = await receive()

@@ -85,7 +85,7 @@ class Promotions:
 
     def book(self) -> Book:
         """What the log amounts to, up to now. Hold `lock` while reading it."""
-        self._book.read(self.recorder.log.entries(begin=self._book.next_index))
+        self._book.read(self.recorder.entries(self._book.next_index))
         return self._book
 
     def required(self, access: AccessControl, target: Target) -> Promotion | None:
