@@ -168,6 +168,8 @@ def _point(axes: Axes, row: Estimate, y: int, low: float, high: float) -> None:
             va="center",
             color=INK,
             fontsize=7,
+            # Over a line that is marked there, which would strike it out.
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
 
 

@@ -35,10 +35,6 @@ _SEARCHED: Final = (
     "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
     "identifiers of all other rows; free text by the detector again."
 )
-_LETTERS: Final = (
-    "Classes are the letters of 45 CFR 164.514(b)(2)(i); the table of the eighteen classes names "
-    "them."
-)
 _FOUND_AS: Final = (
     "Identifiers count under the class that they were found as, and recall under the class that "
     "they were labelled as: a fax number may be found as a telephone number."
@@ -157,11 +153,11 @@ def _leaks(run: Run, parameters: dict[str, Json]) -> Evidence:
         measurements=(
             _count("leaks", leaks.total, leaks.cells),
             *(
-                _count("leaks", n, leaks.cells, ("class", letter))
+                _count("leaks", n, leaks.cells, ("class", CLASSES[letter]))
                 for letter, n in leaks.by_class.items()
             ),
         ),
-        notes=(_SEARCHED, _LETTERS),
+        notes=(_SEARCHED,),
     )
 
 

@@ -58,6 +58,8 @@ class TableBlock:
         evidence: Id printed in the margin; None: the cells carry their own.
         note: Below the table.
         wide: Reaches into the margin column.
+        layout: The class of the style sheet that says how wide the columns are; empty: as wide
+            as their cells need.
     """
 
     caption: Text
@@ -66,6 +68,7 @@ class TableBlock:
     evidence: Printed | None = None
     note: Text = ""
     wide: bool = False
+    layout: str = ""
     kind: str = field(default="table", init=False)
 
 

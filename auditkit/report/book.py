@@ -26,6 +26,8 @@ _MOST_DIGITS: Final = 4
 _LONG_WORD: Final = 18
 # Never whole numbers, though what was read from JSON has 1 for 1.0.
 _SHARES: Final = frozenset({"proportion", "probability"})
+# Values of groups that do not say of what: `other` race, or `high` income.
+_MUTE: Final = frozenset({"true", "false", "none", "other", "high"})
 _OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
 
 
@@ -345,7 +347,7 @@ class Book:
 
 def _speaks_for_itself(value: str) -> bool:
     """Whether a group's value says whom it is about without the attribute's name."""
-    return len(value) > 4 and value[0].isalpha() and value.casefold() not in {"false", "other"}
+    return len(value) > 3 and value[0].isalpha() and value.casefold() not in _MUTE
 
 
 def _breakable(text: str) -> Markup:

@@ -7,6 +7,7 @@ import pytest
 
 from auditkit.deid import Deidentifier, Plan, Treatment
 from auditkit.deid.evaluating import Labelled, evaluate
+from auditkit.deid.kinds import CLASSES
 from auditkit.errors import InputError, PolicyError, VerificationError
 
 FIRST = ["Ann", "Bob", "Carla", "Dmitri", "Eva", "Farid", "Grace", "Hugo", "Inés", "Joon-ho"]
@@ -165,7 +166,7 @@ def test_evidence_counts_what_was_found_done_and_left(applied):
         "column", "identifier_class", "kinds", "found", "treated", "treatment", "reason"
     )  # fmt: skip
     assert leaks.measurement("leaks").value == 0
-    assert {m.key for m in leaks.named("leaks")} >= {f"leaks[class={c}]" for c in "ABCDFG"}
+    assert {m.key for m in leaks.named("leaks")} >= {f"leaks[class={CLASSES[c]}]" for c in "ABCDFG"}
     assert all(m.n > 4 * len(table) for m in leaks.measurements)
     document = str([e.to_json() for e in result.evidence]) + str(lines.rows)
     assert not [v for c in ("applicant_name", "ssn", "email") for v in table[c] if v in document]

@@ -24,7 +24,9 @@ def identifiers(book: Book, evidence: Evidence) -> Sequence[Block]:
         "reason": Column(heading="Reason"),
     }
     note = "Classes are the letters of the list of identifiers in the cited regulation."
-    return _with_table(book, evidence, "identifier_columns", columns, note=note)
+    return _with_table(
+        book, evidence, "identifier_columns", columns, note=note, layout="identifiers"
+    )
 
 
 def decisions(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -50,7 +52,13 @@ def artifacts(book: Book, evidence: Evidence) -> Sequence[Block]:
 
 
 def _with_table(
-    book: Book, evidence: Evidence, name: str, columns: dict[str, Column], *, note: str = ""
+    book: Book,
+    evidence: Evidence,
+    name: str,
+    columns: dict[str, Column],
+    *,
+    note: str = "",
+    layout: str = "",
 ) -> Sequence[Block]:
     table = next((t for t in evidence.tables if t.name == name), None)
     if table is None or not set(columns) <= set(table.columns):
@@ -67,5 +75,6 @@ def _with_table(
         evidence=book.quote(evidence.id),
         note=rest or note,
         wide=len(columns) > 5 or any(c.code for c in columns.values()),
+        layout=layout,
     )
     return [*measurements(book, evidence, evidence.measurements), block]
