@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
-    from auditkit.measures.alternatives import Alternatives, alternatives
+    from auditkit.measures.alternatives import alternatives
     from auditkit.measures.attribution import Attribution, explain
+    from auditkit.measures.candidates import Alternatives
     from auditkit.measures.fairness import Fairness, fairness
     from auditkit.report import ReportOptions
     from auditkit.signing import Signer
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Alternatives": "auditkit.measures.alternatives",
+    "Alternatives": "auditkit.measures.candidates",
     "Attribution": "auditkit.measures.attribution",
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",

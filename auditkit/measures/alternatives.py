@@ -7,13 +7,8 @@ Candidates: other cut-offs on the same scores; the same kind of model fitted ane
 trade accuracy for even rates (fairlearn's GridSearch); and a cut-off of its own for each group
 (fairlearn's ThresholdOptimizer). All are made from training rows and measured on others.
 
-Laws:
-    - Every candidate is listed, not only the best: a search that shows its winner alone looks
-      better than it is. Intervals are of each candidate by itself.
-    - A candidate that needs to know a person's group when it decides is marked, and is never
-      counted as an alternative: to treat people by group is what the law on credit forbids first.
-    - Which group a person belongs to is used in training by GridSearch too. Whether that is
-      allowed is for counsel to say.
+Which group a person belongs to is used in training by GridSearch too. Whether that is allowed is
+for counsel to say.
 
 Source: Agarwal et al., ICML 2018 (GridSearch); Hardt, Price and Srebro, NeurIPS 2016
 (ThresholdOptimizer); both as fairlearn implements them.
@@ -23,14 +18,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from auditkit.errors import InputError
-from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
 from auditkit.measures.columns import favourable_rows, group_columns
 from auditkit.measures.fairness import Fairness, fairness
 from auditkit.measures.groups import UNKNOWN, partition
@@ -41,179 +36,9 @@ from auditkit.measures.tables import to_pandas
 if TYPE_CHECKING:
     import pandas as pd
 
-    from auditkit.charts import Chart
-
     Decisions = npt.NDArray[np.bool_]
 
-CHECK_ID: Final = "fairness.alternatives"
-CHECK_VERSION: Final = "1"
-CHECK_TITLE: Final = "Less disparate alternatives"
 IN_USE: Final = "as it is"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """One way to decide, measured on rows that it was not made from.
-
-    Attributes:
-        name: What it is, as "cut-off 0.65".
-        uses_group: Whether it must know a person's group when it decides.
-        balanced_accuracy: Over everyone.
-        selection_rate: Over everyone.
-        ratio: The lowest selection rate over the highest, among groups that are large enough.
-        frontier: Whether no other candidate is at least as good in both balanced accuracy and
-            ratio, and better in one; among those that do not use the group.
-    """
-
-    name: str
-    uses_group: bool
-    balanced_accuracy: Estimate
-    selection_rate: Estimate
-    ratio: Estimate
-    frontier: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alternatives:
-    """What else could decide.
-
-    Attributes:
-        candidates: The model as it is, then all others.
-        attribute: The attribute whose groups are compared.
-        loss: How much balanced accuracy an alternative may lose.
-        least_gain: By how much its ratio must be higher.
-        parameters: What else the numbers depend on.
-        n: Rows that everything was measured on.
-    """
-
-    candidates: tuple[Candidate, ...]
-    attribute: str
-    loss: float
-    least_gain: float
-    parameters: dict[str, Any]
-    n: int
-
-    @property
-    def less_disparate(self) -> tuple[Candidate, ...]:
-        """Those that lose at most `loss`, gain at least `least_gain`, and do not use the group."""
-        now, *others = self.candidates
-        if now.ratio.value is None or now.balanced_accuracy.value is None:
-            return ()
-        return tuple(
-            c
-            for c in others
-            if not c.uses_group
-            and c.ratio.value is not None
-            and c.balanced_accuracy.value is not None
-            and c.balanced_accuracy.value >= now.balanced_accuracy.value - self.loss
-            and c.ratio.value >= now.ratio.value + self.least_gain
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a candidate."""
-        import pandas as pd
-
-        return pd.DataFrame(self._rows(), columns=list(_COLUMNS))
-
-    def plot(self) -> Chart:
-        """Smallest ratio against balanced accuracy, with the frontier."""
-        from auditkit.charts import frontier
-
-        return frontier(
-            [
-                (c.name, c.balanced_accuracy.value, c.ratio.value, c.frontier, c.uses_group)
-                for c in self.candidates
-                if c.balanced_accuracy.value is not None and c.ratio.value is not None
-            ]
-        )
-
-    def evidence(self) -> Evidence:
-        """For `Inputs(evidence=[...])`: the check fairness.alternatives takes it up."""
-        now, better = self.candidates[0], self.less_disparate
-        group = ((self.attribute, "(all)"),)
-        best = max(better, key=lambda c: c.ratio.value or 0.0, default=None)
-        measurements = [
-            Measurement(
-                name="less_disparate_alternatives",
-                value=None if now.ratio.value is None else len(better),
-                n=self.n,
-                unit="count",
-                group=group,
-                method=(
-                    f"of {len(self.candidates) - 1} candidates, those that lose at most "
-                    f"{self.loss:g} in balanced accuracy and gain at least {self.least_gain:g}"
-                ),
-                reason="" if now.ratio.value is not None else now.ratio.reason,
-            )
-        ]
-        if best is not None:
-            measurements += [
-                _measured("alternative_ratio", best.ratio, group, "ratio", best.name),
-                _measured(
-                    "alternative_balanced_accuracy",
-                    best.balanced_accuracy,
-                    group,
-                    "proportion",
-                    best.name,
-                ),
-            ]
-        return Evidence(
-            check=CHECK_ID,
-            version=CHECK_VERSION,
-            title=CHECK_TITLE,
-            area="fairness",
-            n=self.n,
-            population="decisions",
-            parameters={
-                "attribute": self.attribute,
-                "loss": self.loss,
-                "least_gain": self.least_gain,
-                **self.parameters,
-            },
-            measurements=tuple(measurements),
-            tables=(
-                Table(
-                    name="alternatives",
-                    title="Every candidate, measured on rows that it was not made from",
-                    columns=_COLUMNS,
-                    rows=tuple(self._rows()),
-                ),
-            ),
-            notes=(
-                "The best of many looks better here than it will on new data.",
-                (
-                    "A candidate that uses the group decides people differently by it, which may "
-                    "be unlawful; it is listed, and never counted as an alternative."
-                ),
-            ),
-        )
-
-    def _rows(self) -> list[tuple[Any, ...]]:
-        return [
-            (
-                c.name,
-                c.uses_group,
-                c.frontier,
-                c.balanced_accuracy.value,
-                c.ratio.value,
-                c.ratio.lower,
-                c.ratio.upper,
-                c.selection_rate.value,
-            )
-            for c in self.candidates
-        ]
-
-
-_COLUMNS: Final = (
-    "candidate",
-    "uses_group",
-    "frontier",
-    "balanced_accuracy",
-    "smallest_ratio",
-    "lower",
-    "upper",
-    "selection_rate",
-)
 
 
 def alternatives(
@@ -305,7 +130,7 @@ def alternatives(
         for name, uses, decided in candidates()
     ]
     return Alternatives(
-        candidates=tuple(_with_frontier(found)),
+        candidates=tuple(with_frontier(found)),
         attribute=attribute,
         loss=loss,
         least_gain=least_gain,
@@ -436,35 +261,4 @@ def _measured_candidate(
         balanced_accuracy=rates(whole, "balanced_accuracy").at(0),
         selection_rate=rates(whole, "selection_rate").at(0),
         ratio=ratio,
-    )
-
-
-def _with_frontier(candidates: list[Candidate]) -> Iterator[Candidate]:
-    places = {
-        i: (c.balanced_accuracy.value, c.ratio.value)
-        for i, c in enumerate(candidates)
-        if not c.uses_group and None not in (c.balanced_accuracy.value, c.ratio.value)
-    }
-    for i, c in enumerate(candidates):
-        own = places.get(i)
-        beaten = own is not None and any(
-            other != own and all(a >= b for a, b in zip(other, own, strict=True))  # type: ignore[operator]
-            for other in places.values()
-        )
-        yield replace(c, frontier=own is not None and not beaten)
-
-
-def _measured(
-    name: str, estimate: Estimate, group: tuple[tuple[str, str], ...], unit: str, how: str
-) -> Measurement:
-    return Measurement(
-        name=name,
-        value=estimate.value,
-        n=estimate.n,
-        unit=unit,
-        lower=estimate.lower,
-        upper=estimate.upper,
-        level=estimate.level,
-        method=how,
-        group=group,
     )
