@@ -1,8 +1,6 @@
 """`auditkit access`: who may do what, who changed it, and what the log says of it.
 
-A change is made to a draft, the files in the policy's folder, and comes into force when somebody
-else approves it. Who runs these commands is taken at their word: on one machine, whoever may write
-the files may write them. The guarded server asks for a password.
+Who runs these commands is taken at their word; the guarded server asks for a password.
 """
 
 from __future__ import annotations
@@ -17,11 +15,10 @@ from urllib.parse import unquote
 
 import typer
 
-from auditkit.cli import access_user
+from auditkit.cli import access_draft, access_user
+from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
 from auditkit.cli.console import harmless, say
-from auditkit.cli.signing_options import Folder as KeyFolder
-from auditkit.cli.signing_options import PassphraseFile, open_store
-from auditkit.errors import AccessDeniedError, InputError
+from auditkit.errors import InputError
 from auditkit.wording import plural
 
 if TYPE_CHECKING:
@@ -35,34 +32,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Who may do what to which model: ask, grant, approve, review.",
 )
+for command in (
+    access_draft.init,
+    access_draft.grant,
+    access_draft.revoke,
+    access_draft.approve,
+    access_draft.verify,
+):
+    app.command()(command)
 app.add_typer(access_user.app, name="user")
 
-Folder = Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-User = Annotated[
-    str, typer.Argument(metavar="USER", help="The user's name on the server, as alice.")
-]
-Role = Annotated[
-    str, typer.Argument(metavar="ROLE", help="A role of the policy, as trainer or reviewer.")
-]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it, as adam.")]
-Domain = Annotated[
-    str, typer.Option("--domain", metavar="NAME", help="The workspace or environment, as prod.")
-]
-_FOLDER: Final = Path("access")
-
-
-@app.command("init")
-def init(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder to make, as access.")
-    ] = _FOLDER,
-) -> None:
-    """Copies the packaged policy into a folder, as a draft to edit."""
-    from auditkit.access.folder import start_policy
-
-    start_policy(folder)
-    say(f"A draft is in {folder}. Next: auditkit access grant NAME ROLE --by YOU")
 
 
 @app.command()
@@ -75,7 +55,7 @@ def check(
         str,
         typer.Argument(metavar="OBJECT", help="With what, as models/credit/aliases/champion."),
     ],
-    policy: Folder = _FOLDER,
+    policy: Folder = FOLDER,
     domain: Domain = "default",
     as_json: Json = False,
 ) -> int:
@@ -116,124 +96,7 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
 
 
 @app.command()
-def grant(user: User, role: Role, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
-    """Gives a role to a user, in the draft."""
-    _change(policy, by, lambda text, line: f"{text.rstrip()}\n{line}\n", user, role, domain)
-    say(f"{user} has {role} in the draft. To put it into force: auditkit access approve --by OTHER")
-
-
-@app.command()
-def revoke(user: User, role: Role, by: By, policy: Folder = _FOLDER, domain: Domain = "*") -> None:
-    """Takes a role from a user, in the draft."""
-    from auditkit.access import parse_rules
-
-    def without(text: str, line: str) -> str:
-        gone = [g.line for g in parse_rules(text).grants if str(g) == line]
-        if not gone:
-            raise InputError(
-                "The draft has no such grant.", remedy="auditkit access roles lists the grants"
-            )
-        kept = [t for n, t in enumerate(text.split("\n"), start=1) if n not in gone]
-        return "\n".join(kept)
-
-    _change(policy, by, without, user, role, domain)
-    say(f"{user} is without {role} in the draft. Next: auditkit access approve --by OTHER")
-
-
-@app.command()
-def approve(
-    by: By,
-    author: Annotated[
-        str, typer.Option("--author", metavar="NAME", help="Who wrote the draft.")
-    ] = "",
-    policy: Folder = _FOLDER,
-    sign: Annotated[
-        bool, typer.Option("--sign", help="Sign it with your statement key; see auditkit keys.")
-    ] = False,
-    keys: KeyFolder = None,
-    passphrase_file: PassphraseFile = None,
-    database: Annotated[
-        str,
-        typer.Option("--database", metavar="URL", help="Publish it in a database too; its URL."),
-    ] = "",
-) -> None:
-    """Puts a draft that somebody else wrote into force."""
-    from auditkit.access import AccessControl
-    from auditkit.access.control import read_texts
-    from auditkit.access.folder import read_seal, seal_policy
-
-    written = author or _author(policy)
-    if not written:
-        raise InputError("Nobody is noted as the draft's author.", remedy="give --author NAME")
-    draft = AccessControl.load(policy)
-    # The first seal is given by those whom the draft itself names.
-    if read_seal(policy) is None or not draft.rules.users:
-        say("This is the first seal of this policy: compare it with who should have which role.")
-    draft.require(by, "policy:approve", "policy")
-    store = open_store(keys, passphrase_file) if sign else None
-    named: dict[str, Any] = {
-        "author": written,
-        "approver": by,
-        "now": datetime.now(UTC),
-        "key": store.report_signer().statement_key if store else None,
-    }
-    if database:
-        from auditkit.access.sql import SqlPolicyStore
-
-        published = SqlPolicyStore(database).publish(read_texts(policy), **named)
-        say(f"Version {published} is in the database.")
-    seal = seal_policy(policy, **named)
-    (policy / _AUTHOR).unlink(missing_ok=True)
-    say(f"In force: {draft.policy_digest}, by {seal.author}, approved by {seal.approver}.")
-    if seal.key:
-        say(f"Signed. For the server's settings: approvers: {{{by}: ['{seal.key}']}}")
-
-
-@app.command()
-def verify(
-    policy: Folder = _FOLDER,
-    approver: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--approver",
-            metavar="NAME=KEY",
-            help="Whose key is whose, as paula=sha256:...; repeatable.",
-        ),
-    ] = None,
-    database: Annotated[
-        str,
-        typer.Option(
-            "--database", metavar="URL", help="Verify every version in a database; its URL."
-        ),
-    ] = "",
-) -> None:
-    """Checks that a policy is what somebody else than its author approved. Exit code 12 if not."""
-    from auditkit.access.folder import read_sealed
-
-    approvers: dict[str, list[str]] = {}
-    for pair in approver or ():
-        name, equals, fingerprint = pair.partition("=")
-        if not equals:
-            raise InputError("An approver has a name and a key.", remedy="write NAME=sha256:...")
-        approvers.setdefault(name, []).append(fingerprint)
-    if database:
-        from auditkit.access.sql import SqlPolicyStore
-
-        store = SqlPolicyStore(database)
-        found = [store.read(version.version) for version in store.history()]
-    else:
-        found = [read_sealed(policy)]
-    for access, seal in found:
-        seal.require(approvers)
-        print(f"{access.policy_digest}")
-        print(f"  written by {harmless(seal.author)}, approved by {harmless(seal.approver)}")
-        print(f"  on {seal.approved}, {f'signed by {seal.key}' if seal.key else 'not signed'}")
-    if not approvers:
-        say("Whose keys these are was not checked: give --approver NAME=sha256:...")
-
-
-@app.command()
-def roles(policy: Folder = _FOLDER, as_json: Json = False) -> None:
+def roles(policy: Folder = FOLDER, as_json: Json = False) -> None:
     """Who has which role, and through which other."""
     from auditkit.access import AccessControl
     from auditkit.access.review import review as make
@@ -243,7 +106,7 @@ def roles(policy: Folder = _FOLDER, as_json: Json = False) -> None:
 
 
 @app.command()
-def lint(policy: Folder = _FOLDER, as_json: Json = False) -> int:
+def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
     """What is wrong with a policy. Exit code 10 for errors and conflicts of duties."""
     from auditkit.access.control import read_texts
     from auditkit.access.lint import lint as find
@@ -307,7 +170,7 @@ def review(
     key: Annotated[
         list[str], typer.Option("--key", metavar="LINE", help="The log's public key, or its file.")
     ],
-    policy: Folder = _FOLDER,
+    policy: Folder = FOLDER,
     since: Annotated[
         str, typer.Option("--since", metavar="YYYY-MM-DD", help="A date, as 2026-01-31.")
     ] = "",
@@ -357,39 +220,6 @@ def review(
         print()
     for note in () if as_json else found.notes:
         say(note)
-
-
-_AUTHOR: Final = ".draft-author"
-
-
-def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str) -> None:
-    from auditkit.access import AccessControl, parse_rules
-    from auditkit.access.folder import write_whole
-
-    path = policy / "policy.csv"
-    access = AccessControl.load(policy)
-    # Until somebody holds the right, whoever sets the policy up does.
-    if any(access.decide(u, "policy:propose", "policy") for u in access.rules.users):
-        access.require(by, "policy:propose", "policy")
-    noted = _author(policy)
-    if noted and noted != by:
-        raise AccessDeniedError(
-            "The draft holds changes by somebody else that nobody has approved yet.",
-            remedy="have them approved first",
-        )
-    line = f"g, {user}, role:{role.removeprefix('role:')}, {domain}"
-    text = edit(path.read_text(encoding="utf-8"), line)
-    rules = parse_rules(text, source="the changed policy")
-    AccessControl(rules, access.settings)
-    write_whole(path, text)
-    write_whole(policy / _AUTHOR, by + "\n")
-
-
-def _author(policy: Path) -> str:
-    try:
-        return (policy / _AUTHOR).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
 
 
 def _log(where: str, keys: Sequence[str]) -> Any:
