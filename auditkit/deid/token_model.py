@@ -11,6 +11,7 @@ labelled by the window in which it stands farthest from an edge.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
 _BATCH_TOKENS: Final = 256
-_WORKERS: Final = 2
+_FEWEST_WORKERS: Final = 2
+_MOST_WORKERS: Final = 8
 # Least probability that a token is personal data.
 _THRESHOLD: Final = 0.4
 
@@ -144,7 +146,7 @@ class TokenModel:
         scores = [np.zeros(len(x), np.float32) for x in ids]
         batches = _batches(pieces)
         tokens = [[ids[p.text][p.start : p.end] for p in batch] for batch in batches]
-        with ThreadPoolExecutor(_WORKERS) as workers:
+        with ThreadPoolExecutor(_workers()) as workers:
             classified = list(workers.map(self._classify, tokens))
         for batch, (best, certain) in zip(batches, classified, strict=True):
             for row, piece in enumerate(batch):
@@ -175,6 +177,12 @@ class TokenModel:
         # What matters is whether a token is personal data at all; of which kind, less.
         some = 1 - weights[..., 0] / weights.sum(-1)
         return weights[..., 1:].argmax(-1) + 1, some
+
+
+def _workers() -> int:
+    """Batches to read at a time: one a processor that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(max(allowed or 1, _FEWEST_WORKERS), _MOST_WORKERS)
 
 
 def products_session() -> Any:
