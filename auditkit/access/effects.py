@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from auditkit.access.control import AccessControl
 from auditkit.access.log import LoggedEntry
 from auditkit.access.review import logged_decisions
-from auditkit.access.vocabulary import VERBS
+from auditkit.access.vocabulary import DEFAULT_DOMAIN, VERBS
 
 # user, verb, object, before, after
 Change = tuple[str, str, str, str, str]
@@ -42,8 +42,9 @@ def replayed(draft: AccessControl, entries: Iterable[LoggedEntry]) -> tuple[Chan
     """
     found: dict[Change, None] = {}
     for logged in logged_decisions(entries):
-        user, domain = str(logged["user"]), str(logged["domain"])
-        for part in logged["decisions"]:
+        user, domain = str(logged["user"]), str(logged.get("domain", DEFAULT_DOMAIN))
+        # What was refused before it could be told what it would do names no decisions.
+        for part in logged.get("decisions", ()):
             verb, obj, before = str(part["verb"]), str(part["object"]), bool(part["allowed"])
             after = draft.decide(user, verb, obj, domain=domain).allowed
             if after != before:

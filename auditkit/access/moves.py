@@ -109,7 +109,10 @@ class PromotionRequest:
         hands = {person(name) for name in (promoter, *made_by)}
         others = {person(user) for user in self.approvals if self.may_approve(user)} - hands
         if len(others) < promotion.approvals:
-            return f"it has {len(others)} of {promotion.approvals} approvals by others"
+            return (
+                f"it has {len(others)} of {promotion.approvals} approvals by others; for "
+                f"another to give one: auditkit registry approve {self.id}"
+            )
         return None
 
     def state(self) -> str:

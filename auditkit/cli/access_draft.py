@@ -16,7 +16,7 @@ import typer
 from auditkit.cli.console import harmless, say
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.cli.signing_options import PassphraseFile, open_store
-from auditkit.errors import AccessDeniedError, InputError
+from auditkit.errors import AccessDeniedError, InputError, PolicyError
 
 Folder = Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy's folder.")]
 User = Annotated[
@@ -47,7 +47,20 @@ def init(
 
 def grant(user: User, role: Role, by: By, policy: Folder = FOLDER, domain: Domain = "*") -> None:
     """Gives a role to a user, in the draft."""
-    _change(policy, by, lambda text, line: f"{text.rstrip()}\n{line}\n", user, role, domain)
+    from auditkit.access import parse_rules
+
+    def added(text: str, line: str) -> str:
+        rules = parse_rules(text)
+        named = {rule.subject for rule in rules.rules} | {grant.role for grant in rules.grants}
+        known = sorted(n.removeprefix("role:") for n in named if n.startswith("role:"))
+        if role.removeprefix("role:") not in known:
+            raise InputError(
+                f"The draft has no role {role!r}.",
+                remedy=f"give one of {', '.join(known)}, or write rules for it into policy.csv",
+            )
+        return f"{text.rstrip()}\n{line}\n"
+
+    _change(policy, by, added, user, role, domain)
     say(f"{user} has {role} in the draft. To put it into force: auditkit access approve --by OTHER")
 
 
@@ -87,6 +100,7 @@ def approve(
     """Puts a draft that somebody else wrote into force."""
     from auditkit.access import AccessControl
     from auditkit.access.control import read_texts
+    from auditkit.access.duties import conflicts
     from auditkit.access.folder import read_seal, seal_policy
 
     written = author or _author(policy)
@@ -97,6 +111,11 @@ def approve(
     if read_seal(policy) is None or not draft.rules.users:
         say("This is the first seal of this policy: compare it with who should have which role.")
     draft.require(by, "policy:approve", "policy")
+    if found := conflicts(draft.snapshot):
+        raise PolicyError(
+            f"The draft lets one person do what takes two: {found[0]}.",
+            remedy="take a role away: auditkit access revoke; auditkit access lint lists them all",
+        )
     store = open_store(keys, passphrase_file) if sign else None
     named: dict[str, Any] = {
         "author": written,

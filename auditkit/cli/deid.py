@@ -238,12 +238,21 @@ def reveal(
 
     access, _ = read_sealed(policy)
     ruling = access.decide(user, "vault:reveal", vault_object(vault.name))
-    if not vault.exists():
-        raise InputError(f"There is no vault {vault.name}.", remedy="name the file of a vault")
+    _need_vault(vault)
     with _vault(vault, key) as opened:
         if log:
             with writing(log, keys, LOG_NAME) as ledger:
-                told: dict[str, Json] = {"purpose": purpose, "tokens": len(tokens)}
+                part: dict[str, Json] = {
+                    "verb": ruling.verb,
+                    "object": ruling.object,
+                    "allowed": ruling.allowed,
+                }
+                told: dict[str, Json] = {
+                    "endpoint": "auditkit deid reveal",
+                    "decisions": [{**part, "rule": ruling.rule}],
+                    "purpose": purpose,
+                    "tokens": len(tokens),
+                }
                 ledger.append(kind="access.decision", payload=ruling.to_json() | told)
         values = opened.reveal(
             tokens,
@@ -266,6 +275,7 @@ def rotate(
     """Encrypts a vault under a new key; its tokens stay."""
     from auditkit.deid import read_key
 
+    _need_vault(vault)
     with _vault(vault, key) as opened:
         count = opened.rotate(read_key(_secret_file(new_key)))
     say(f"{count:,} values are encrypted under the new key.")
@@ -324,12 +334,27 @@ def _vault(path: Path, key: Path | None) -> Vault:
     from auditkit.deid import Vault, read_key
 
     given = _secret_file(key) if key is not None else os.environ.get(KEY_VARIABLE, "").encode()
+    if not given:
+        raise KeyFileError(
+            "A vault needs its key.",
+            remedy=f"give --key FILE, or set {KEY_VARIABLE}; a new one: openssl rand -hex 32",
+        )
     return Vault(path, read_key(given))
+
+
+def _need_vault(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"There is no vault {path.name}.", remedy="name the file of a vault")
 
 
 def _secret_file(path: Path) -> bytes:
     try:
         return path.read_bytes().rstrip(b"\r\n")
+    except FileNotFoundError as error:
+        raise KeyFileError(
+            f"There is no key file {path.name}.",
+            remedy=f"make one: (umask 077; openssl rand -hex 32 > {path.name})",
+        ) from error
     except OSError as error:
         raise KeyFileError(
             f"The key file {path.name} cannot be read.", remedy="name a file that you may read"

@@ -172,9 +172,15 @@ def load(
     if not model or not alias:
         raise InputError("Name a model and an alias.", remedy="write it as credit@champion")
     version, digest = _client(url).approved_digest(model, alias=alias)
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     registry = ModelRegistry(_address(url))
-    print(registry.load(model, version, folder, expected=Digest.parse(digest)))
+    try:
+        print(registry.load(model, version, folder, expected=Digest.parse(digest)))
+    except BaseException:
+        if is_new:
+            folder.rmdir()  # what was fetched is gone already
+        raise
 
 
 @app.command()

@@ -29,6 +29,8 @@ poor power rice small snow story strong sweet town train waters way wise wolf an
 not has was are her his
 """
 _WORDS: Final = frozenset(_WORDS_TEXT.split())
+_NAMES: Final = frozenset({"PERSON", "ORGANIZATION"})
+_MISSING: Final = frozenset({"nan", "nat", "none", "null", "na", "n/a"})
 _TITLES_TEXT: Final = """
 mr mrs ms miss dr prof sir jr sr ii iii iv md phd dds rn esq
 """
@@ -211,6 +213,11 @@ def _dates(text: Text, kind: str, value: str) -> Iterable[Span]:
             yield Span(start, end, kind, 1.0, "known")
 
 
+def _is_missing(kind: str, cell: str) -> bool:
+    """Whether a cell says that there is no value. Nan, None and Null are names of people too."""
+    return kind not in _NAMES and cell.strip().casefold() in _MISSING
+
+
 def known_of_rows(
     identifiers: Mapping[str, tuple[str, Sequence[str | None]]], rows: int
 ) -> list[tuple[tuple[str, str], ...]]:
@@ -221,7 +228,8 @@ def known_of_rows(
         rows: Number of rows.
     """
     columns = [
-        [(kind, cell) if cell else None for cell in cells] for kind, cells in identifiers.values()
+        [(kind, cell) if cell and not _is_missing(kind, cell) else None for cell in cells]
+        for kind, cells in identifiers.values()
     ]
     if not columns:
         return [()] * rows

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Digest, Json, digest_of
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence
 
 # Never earlier than this release: a plan without a date of its own must not take people for
-# younger than they are. Plans state their date, and the command line sets today's.
+# younger than they are.
 _RELEASED: Final = date(2026, 11, 24)
 
 
@@ -93,8 +93,7 @@ class Plan:
         Args:
             table: A pandas or polars DataFrame, or a pyarrow Table.
             mode: The rule to follow.
-            as_of: When the table is released. Default: the day this version of auditkit was
-                released; give the real day.
+            as_of: When the table is released. Default: today, UTC.
 
         Raises:
             InputError: If the table is of no known kind, or the mode is unknown.
@@ -115,7 +114,7 @@ class Plan:
         return cls(
             columns=tuple(entries),
             mode=rule,
-            as_of=as_of or _RELEASED,
+            as_of=as_of or datetime.now(UTC).date(),
             quasi_identifiers=tuple(e.column for e in entries if _is_quasi(e)),
         )
 
@@ -229,8 +228,10 @@ class Plan:
                 sensitive=tuple(content.get("sensitive") or ()),
             )
         except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            mark = getattr(error, "problem_mark", None)
+            at = f"; line {mark.line + 1} is not YAML" if mark is not None else ""
             raise PolicyError(
-                "The file is not a de-identification plan.",
+                f"The file is not a de-identification plan{at}.",
                 remedy="write one with: auditkit deid scan TABLE --plan plan.yaml",
             ) from error
 
@@ -305,6 +306,16 @@ def _mode(text: str) -> Mode:
         ) from error
 
 
+def _treatment(item: Mapping[str, Any]) -> Treatment:
+    try:
+        return Treatment(item["treatment"])
+    except ValueError as error:
+        raise PolicyError(
+            f"Column {item.get('column')!r}: there is no treatment {str(item['treatment'])!r}.",
+            remedy=f"use one of {', '.join(Treatment)}",
+        ) from error
+
+
 def _entry(item: Mapping[str, Any]) -> ColumnPlan:
     unknown = set(item) - {"column", "class", "kind", "treatment", "reason", "score"}
     unknown -= {"accepted", "width"}
@@ -315,7 +326,7 @@ def _entry(item: Mapping[str, Any]) -> ColumnPlan:
     return ColumnPlan(
         column=str(item["column"]),
         kind=item.get("kind") or "",
-        treatment=Treatment(item["treatment"]),
+        treatment=_treatment(item),
         reason=item.get("reason", ""),
         score=float(item.get("score", 1.0)),
         accepted=str(item.get("accepted", "")),

@@ -83,16 +83,18 @@ class Reidentification:
 
 
 def read_key(text: str | bytes) -> bytes:
-    """A vault key of 32 bytes, written as 64 hexadecimal digits or as the bytes themselves.
+    """A vault key of 32 bytes, written as 64 hexadecimal digits, or the bytes themselves.
+
+    Args:
+        text: What the key's file holds, not its name.
 
     Raises:
         KeyFileError: If it is anything else.
     """
-    raw = text.encode() if isinstance(text, str) else text
-    if len(raw) == _KEY_BYTES:
-        return raw
+    if isinstance(text, bytes) and len(text) == _KEY_BYTES:
+        return text
     try:
-        key = bytes.fromhex(raw.decode().strip())
+        key = bytes.fromhex(text if isinstance(text, str) else text.decode())
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:

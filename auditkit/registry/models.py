@@ -17,7 +17,13 @@ from typing import Any, Final
 
 from auditkit.canonical import Digest
 from auditkit.checks import find_check
-from auditkit.errors import InputError, MissingExtraError, VerificationError
+from auditkit.errors import (
+    AccessDeniedError,
+    AuditkitError,
+    InputError,
+    MissingExtraError,
+    VerificationError,
+)
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
@@ -292,7 +298,11 @@ def quiet_mlflow() -> Any:
     return mlflow
 
 
-def _refused(error: Exception, what: str) -> InputError:
+def _refused(error: Exception, what: str) -> AuditkitError:
     """MLflow's error in our tree; its text may hold paths and values, so only its code is kept."""
     code = getattr(error, "error_code", type(error).__name__)
+    if code == "PERMISSION_DENIED":
+        return AccessDeniedError(
+            f"{what}: you may not read them.", remedy="ask for a role that reads the model"
+        )
     return InputError(f"{what} ({code}).", remedy="see the registry's own log for the details")

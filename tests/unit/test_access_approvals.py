@@ -87,7 +87,10 @@ def usable(book: Book, *, approvals: int = 1, **changes: Any) -> Any:
 
 def test_an_approval_by_another_makes_a_request_usable_once():
     events = [requested(), approved("rita")]
-    assert usable(book_of(*events[:1])) == "request r1: it has 0 of 1 approvals by others"
+    assert usable(book_of(*events[:1])) == (
+        "request r1: it has 0 of 1 approvals by others; for another to give one: auditkit "
+        "registry approve r1"
+    )
     assert usable(book_of(*events)) == "r1"
     claimed = (CLAIMED, {"request": "r1", "user": "mia", "claim": "one"})
     again = (CLAIMED, {"request": "r1", "user": "max", "claim": "two"})

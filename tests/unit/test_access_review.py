@@ -6,12 +6,14 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from auditkit.access import AccessControl, Rules
 from auditkit.access.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
 from auditkit.access.control import read_texts
+from auditkit.access.effects import replayed
 from auditkit.access.lint import lint
 from auditkit.access.review import review
 from auditkit.access.rules import Grant, Rule
@@ -160,7 +162,12 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     code, out = auditkit("lint")
     assert code == 10
     assert "mia may model:register (role:trainer) and model:promote" in out
+    # What takes two is not put into force for one.
+    assert run(["access", "approve", "--by", "paula"]) == 2
+    assert "what takes two" in capsys.readouterr().err
     assert auditkit("revoke", "mia", "trainer", "--by", "adam")[0] == 0
+    assert run(["access", "grant", "mia", "trianer", "--by", "adam"]) == 2
+    assert "give one of admin, auditor" in capsys.readouterr().err
     assert auditkit("revoke", "mia", "trainer", "--by", "adam")[0] == 2
     assert "ann > role:trainer > role:viewer" in auditkit("roles")[1]
     path, key, _ = logged
@@ -177,3 +184,10 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     assert auditkit("user", "add", "ann")[0] == 0
     assert (tmp_path / "users.json").stat().st_mode & 0o777 == 0o600
     assert auditkit("user", "remove", "bob")[0] == 2
+
+
+def test_what_was_refused_unjudged_is_no_decision_to_simulate(access):
+    """As `registry approve` of a request that does not exist leaves it."""
+    payload = {"user": "rita", "allowed": False, "endpoint": "x", "reason": "no such request"}
+    entry = SimpleNamespace(index=0, kind="access.decision", time=NOW, payload=payload)
+    assert replayed(access, [entry]) == ()

@@ -260,10 +260,21 @@ def test_the_command_line_from_scan_to_reveal(tmp_path, capsys, monkeypatch):
         *[("eve", False, 1), ("kim", True, 1)]
     ]
     assert token not in str(entries)
+    (part,) = entries[1]["decisions"]
+    assert (part["verb"], part["allowed"]) == ("vault:reveal", True)
+    assert part["rule"].split(", ")[1] == "role:privacy-officer"  # what a review counts as use
     capsys.readouterr()
     monkeypatch.setenv("AUDITKIT_VAULT_KEY", "cd" * 32)
     assert cli.run([*ask, "kim"]) == 2
     assert "does not open this vault" in capsys.readouterr().err
+    monkeypatch.setenv("AUDITKIT_VAULT_KEY", "ab" * 32)
+    new = tmp_path / "new.key"
+    rotate = ["deid", "rotate", "--new-key", str(new), "--vault"]
+    assert cli.run([*rotate, str(vault)]) == 2
+    assert "openssl rand -hex 32" in capsys.readouterr().err
+    new.write_text("ef" * 32)
+    assert cli.run([*rotate, str(tmp_path / "typo.db")]) == 2
+    assert not (tmp_path / "typo.db").exists()
 
 
 def test_text_and_recall_from_the_command_line(tmp_path, capsys, monkeypatch):

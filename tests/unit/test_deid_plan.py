@@ -251,3 +251,27 @@ def test_recall_stands_beside_what_was_found_if_the_same_detector_was_measured()
     other = Deidentifier(model=False, threshold=0.6)
     with pytest.raises(InputError, match="measured with another detector"):
         Plan.propose(table).apply(table, deidentifier=other, recall=recall)
+
+
+def test_a_word_for_no_value_is_no_identifier_of_its_row():
+    table = pd.DataFrame(
+        {
+            "patient_name": ["Ann Lee", "Bob Stone", "Nan Null"],
+            "zip": ["02139", "nan", "N/A"],
+            "income": ["51000", "nan", "47000"],
+            "note": ["Ann came.", "No change.", "Nan came."],
+        }
+    )
+    result = Plan.propose(table).apply(table, deidentifier=Deidentifier(model=False))
+    assert result.evidence[1].measurement("leaks").value == 0
+    assert "Nan" not in result.table["note"][2]
+
+
+def test_a_wrong_plan_is_told_where():
+    text = Plan.propose(loans()).to_yaml()
+    assert "treatment: keep" in text
+    with pytest.raises(PolicyError, match="no treatment 'kept'") as told:
+        Plan.from_yaml(text.replace("treatment: keep", "treatment: kept", 1))
+    assert "keep, " in told.value.remedy
+    with pytest.raises(PolicyError, match="line 3 is not YAML"):
+        Plan.from_yaml("mode: expert\ncolumns:\n  - : : [\n")
