@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -114,7 +114,7 @@ class Recorder:
         """Whether `soon` only hands over, and waits for nothing."""
         return self._healthy and self._waiting.qsize() <= _MAX_WAITING
 
-    def entries(self, begin: int) -> Iterable[LoggedEntry]:
+    def entries(self, begin: int) -> Iterator[LoggedEntry]:
         """Every entry from an index on, in order. What this process wrote itself is not read anew.
 
         Raises:
@@ -122,10 +122,13 @@ class Recorder:
         """
         log = self.log
         written = {entry.index: entry for entry in list(self._written)}
-        lacking = range(begin, log.size)
-        if all(index in written for index in lacking):
-            return [written[index] for index in lacking]
-        return log.entries(begin=begin)
+        try:
+            lacking = range(begin, log.size)
+            own = all(index in written for index in lacking)
+            yield from (written[i] for i in lacking) if own else log.entries(begin=begin)
+        except LedgerError:
+            self._give_up(log)
+            raise
 
     def now(self, kind: str, payload: Mapping[str, Json]) -> int:
         """Appends an entry; when this returns, it is durable.
@@ -145,10 +148,7 @@ class Recorder:
             entry = log.append(kind=kind, payload=payload).entry
         except Exception as error:
             self._healthy = False
-            with self._opening:
-                if self._log is log:
-                    self._log = None
-                    log.close()
+            self._give_up(log)
             raise _unlogged() from error
         self._healthy = True
         self._written.append(entry)
@@ -171,6 +171,13 @@ class Recorder:
             self._stopped.set()
             self._thread.join(timeout=5)
             self._drain()
+
+    def _give_up(self, log: DecisionLog) -> None:
+        """Closes a log that failed; it is opened again by whoever needs it next."""
+        with self._opening:
+            if self._log is log:
+                self._log = None
+                log.close()
 
     def _run(self) -> None:
         while not self._stopped.wait(_FLUSH_SECONDS):

@@ -24,6 +24,8 @@ class Failing:
 
     @property
     def size(self) -> int:
+        if not self.works:
+            raise LedgerError("gone", remedy="none")
         return len(self.kept)
 
     def append(self, *, kind: str, payload: Any) -> Any:
@@ -52,6 +54,19 @@ def test_reads_that_could_not_be_written_are_kept_and_written_later():
     recorder.soon({"number": 3})
     recorder.close()
     assert sorted(entry["number"] for entry in log.kept) == [1, 3]
+
+
+def test_a_log_that_cannot_be_read_is_opened_anew():
+    """As after a restart of its database: whoever only changes things reads it first."""
+    lost, found = Failing(), Failing()
+    logs = iter([lost, found])
+    recorder = Recorder(lambda: next(logs))
+    lost.works = False
+    with pytest.raises(LedgerError):
+        list(recorder.entries(0))
+    assert list(recorder.entries(0)) == []
+    assert recorder.log is found
+    recorder.close()
 
 
 def test_what_this_process_wrote_is_not_read_anew_and_what_others_wrote_is(tmp_path):
