@@ -61,7 +61,10 @@ def check(
 ) -> int:
     """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied."""
     from auditkit.access import AccessControl
+    from auditkit.access.vocabulary import VERBS
 
+    if verb not in VERBS:
+        raise InputError(f"There is no verb {verb!r}.", remedy=f"use one of {', '.join(VERBS)}")
     access = AccessControl.load(policy)
     decision = access.decide(user, verb, obj, domain=domain)
     if as_json:

@@ -185,7 +185,11 @@ def text(model: Model = None) -> None:
 @app.command()
 def evaluate(
     labelled: Annotated[
-        Path, typer.Argument(metavar="LABELLED", help="JSON Lines with text and spans.")
+        Path,
+        typer.Argument(
+            metavar="LABELLED",
+            help='JSON Lines: {"text": "Ann", "spans": [{"start": 0, "end": 3, "kind": "PERSON"}]}',
+        ),
     ],
     evidence: EvidenceFolder = None,
     model: Model = None,
@@ -211,7 +215,7 @@ def evaluate(
 
 @app.command()
 def reveal(
-    tokens: Annotated[list[str], typer.Argument(help="Tokens to re-identify.")],
+    tokens: Annotated[list[str], typer.Argument(metavar="TOKEN...", help="Tokens to re-identify.")],
     vault: Annotated[Path, typer.Option("--vault", metavar="FILE", help="The vault of tokens.")],
     purpose: Annotated[
         str, typer.Option("--purpose", metavar="WHY", help="Why; it is written down.")

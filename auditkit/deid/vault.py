@@ -201,7 +201,10 @@ class Vault:
                 "SELECT nonce, sealed FROM tokens WHERE token = ?", (token,)
             ).fetchone()
             if row is None:
-                raise InputError(f"{len(wanted)} tokens were asked for; one is not in this vault.")
+                raise InputError(
+                    "One of the tokens is not in this vault.",
+                    remedy="check that it is whole, and that the vault is the one it came from",
+                )
             values[token] = self._open(row[0], row[1], token)
         return values
 
