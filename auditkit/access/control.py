@@ -62,6 +62,16 @@ class Decision:
         """Whether it is allowed."""
         return self.allowed
 
+    @property
+    def part(self) -> dict[str, Json]:
+        """What the log writes of it among the decisions of one request."""
+        return {
+            "verb": self.verb,
+            "object": self.object,
+            "allowed": self.allowed,
+            "rule": self.rule,
+        }
+
     def to_json(self) -> dict[str, Json]:
         """As the log writes it."""
         return {

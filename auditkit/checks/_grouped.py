@@ -17,8 +17,9 @@ from auditkit.measures.groups import (
     is_unknown,
     partition,
 )
+from auditkit.measures.measured import measured
 from auditkit.measures.rates import Confusion, by_group, confusion_by_cell, rates
-from auditkit.measures.stats import Estimate, Estimates
+from auditkit.measures.stats import Estimates
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -69,30 +70,6 @@ def grouped(case: Case, parameters: Mapping[str, Any]) -> Grouped:
         return Grouped(partition=found, cells=cells, confusion=confusion, reference=reference)
 
     return case.once(f"groups/depth={depth}/min_group={least}", count)
-
-
-def measured(
-    name: str,
-    estimate: Estimate,
-    *,
-    unit: str = "proportion",
-    group: Group = (),
-    compared_with: Group = (),
-) -> Measurement:
-    """An estimate as a measurement."""
-    return Measurement(
-        name=name,
-        value=estimate.value,
-        n=estimate.n,
-        unit=unit,
-        lower=estimate.lower,
-        upper=estimate.upper,
-        level=estimate.level,
-        method=estimate.method,
-        group=group,
-        compared_with=compared_with,
-        reason=estimate.reason,
-    )
 
 
 def measured_rates(found: Grouped, estimates: Estimates) -> list[Measurement]:

@@ -10,7 +10,6 @@ from auditkit.checks._grouped import (
     everyone,
     group_notes,
     grouped,
-    measured,
     measured_comparisons,
     measured_rates,
     no_groups,
@@ -18,6 +17,7 @@ from auditkit.checks._grouped import (
 from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.bootstrap import largest_gap, replicate_counts
 from auditkit.measures.disparities import differences
+from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates, values
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from auditkit.checks._grouped import (
     everyone,
     group_notes,
     grouped,
-    measured,
     measured_comparisons,
     measured_rates,
     no_groups,
@@ -17,6 +16,7 @@ from auditkit.checks._grouped import (
 from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.disparities import differences, ratios
 from auditkit.measures.groups import is_unknown
+from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates
 from auditkit.measures.stats import rate
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import alone, measured
+from auditkit.checks._grouped import alone
 from auditkit.evidence import Evidence
+from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import measured
 from auditkit.evidence import Evidence, Outcome, Table
 from auditkit.measures.groups import SUPPRESS_BELOW
+from auditkit.measures.measured import measured
 from auditkit.measures.ranking import (
     CalibrationBin,
     brier,

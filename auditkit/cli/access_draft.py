@@ -50,9 +50,7 @@ def grant(user: User, role: Role, by: By, policy: Folder = FOLDER, domain: Domai
     from auditkit.access import parse_rules
 
     def added(text: str, line: str) -> str:
-        rules = parse_rules(text)
-        named = {rule.subject for rule in rules.rules} | {grant.role for grant in rules.grants}
-        known = sorted(n.removeprefix("role:") for n in named if n.startswith("role:"))
+        known = [name.removeprefix("role:") for name in parse_rules(text).roles]
         if role.removeprefix("role:") not in known:
             raise InputError(
                 f"The draft has no role {role!r}.",

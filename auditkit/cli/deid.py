@@ -246,14 +246,9 @@ def reveal(
     with _vault(vault, key) as opened:
         if log:
             with writing(log, keys, LOG_NAME) as ledger:
-                part: dict[str, Json] = {
-                    "verb": ruling.verb,
-                    "object": ruling.object,
-                    "allowed": ruling.allowed,
-                }
                 told: dict[str, Json] = {
                     "endpoint": "auditkit deid reveal",
-                    "decisions": [{**part, "rule": ruling.rule}],
+                    "decisions": [ruling.part],
                     "purpose": purpose,
                     "tokens": len(tokens),
                 }

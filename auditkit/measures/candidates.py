@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.measures.measured import measured
 from auditkit.measures.stats import Estimate
 
 if TYPE_CHECKING:
@@ -123,14 +124,11 @@ class Alternatives:
         ]
         if best is not None:
             measurements += [
-                _measured("alternative_ratio", best.ratio, group, "ratio", best.name),
-                _measured(
-                    "alternative_balanced_accuracy",
-                    best.balanced_accuracy,
-                    group,
-                    "proportion",
-                    best.name,
-                ),
+                replace(measured(name, estimate, unit=unit, group=group), method=best.name)
+                for name, estimate, unit in (
+                    ("alternative_ratio", best.ratio, "ratio"),
+                    ("alternative_balanced_accuracy", best.balanced_accuracy, "proportion"),
+                )
             ]
         return Evidence(
             check=CHECK_ID,
@@ -205,19 +203,3 @@ def with_frontier(candidates: list[Candidate]) -> Iterator[Candidate]:
             for other in places.values()
         )
         yield replace(c, frontier=own is not None and not beaten)
-
-
-def _measured(
-    name: str, estimate: Estimate, group: tuple[tuple[str, str], ...], unit: str, how: str
-) -> Measurement:
-    return Measurement(
-        name=name,
-        value=estimate.value,
-        n=estimate.n,
-        unit=unit,
-        lower=estimate.lower,
-        upper=estimate.upper,
-        level=estimate.level,
-        method=how,
-        group=group,
-    )

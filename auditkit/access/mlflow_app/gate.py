@@ -109,15 +109,7 @@ class Gate:
             "policy_digest": str(access.policy_digest),
             "allowed": refusal is None,
             "reason": refusal.message if refusal else "",
-            "decisions": [
-                {
-                    "verb": d.verb,
-                    "object": d.object,
-                    "allowed": d.allowed,
-                    "rule": d.rule,
-                }
-                for d in decisions
-            ],
+            "decisions": [decision.part for decision in decisions],
         }
         if plan.writes:
             entry["writes"] = list(plan.writes)
