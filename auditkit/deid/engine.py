@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -30,7 +31,6 @@ from thinc.api import NumpyOps
 
 from auditkit.deid.kinds import kind_named
 from auditkit.deid.people import spans_of_people
-from auditkit.deid.rule import Rule
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spacy_model import load_pipeline
 from auditkit.deid.spans import Span
@@ -62,6 +62,7 @@ _IGNORED: Final = [
 ]
 
 _CHUNK_CHARACTERS: Final = 40_000
+_LOOKS: Final = "auditkit"  # where a document carries them
 
 # Presidio warns of every entity that it is told to ignore; that is no news here.
 logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
@@ -94,8 +95,8 @@ class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a che
 class SmallSpacy(SpacyNlpEngine):
     """spaCy's small English pipeline: only what finds names, nothing downloaded.
 
-    The token model's spans, where there is one, are computed here too, a batch at a time, and
-    travel with the artifacts to their recognizer.
+    What the rules match and what the token model finds, where there is one, is computed here too,
+    a batch at a time, and travels with the artifacts to the recognizers.
     """
 
     def __init__(self, model: TokenModel | None) -> None:
@@ -143,13 +144,12 @@ class SmallSpacy(SpacyNlpEngine):
         with ThreadPoolExecutor(1) as beside:
             # The two models read at the same time: onnxruntime lets go of the interpreter. While
             # the caller looks at one chunk, the token model is at the next.
-            waiting = [beside.submit(self._model.spans, c) for c in chunks] if self._model else []
+            waiting = [beside.submit(_looked, self._model, c) for c in chunks]
             try:
                 for number, chunk in enumerate(chunks):
                     read = list(self.nlp[language].pipe(chunk, batch_size=batch_size))
-                    found = waiting[number].result() if waiting else [None] * len(read)
-                    for doc, spans in zip(read, found, strict=True):
-                        doc.user_data["token_model"] = spans
+                    for doc, looks in zip(read, waiting[number].result(), strict=True):
+                        doc.user_data[_LOOKS] = looks
                         yield self._doc_to_nlp_artifact(doc, language)
             finally:
                 beside.shutdown(cancel_futures=True)
@@ -190,6 +190,26 @@ class _Read(NlpArtifacts):
     def keywords(self) -> list[str]:  # type: ignore[override]  # as good as an attribute
         """The words of the text but for stop words and punctuation."""
         return self.set_keywords(self.nlp_engine, self.lemmas, self._language)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What is found in a text by more than one recognizer's leave: the model is told the rules'."""
+
+    rules: list[Span]
+    model: list[Span]
+
+
+def _looked(model: TokenModel | None, texts: Sequence[str]) -> list[_Looks]:
+    rules = [list(spans_of(text)) for text in texts]
+    found = model.spans(texts, known=rules) if model else [[] for _ in texts]
+    return [_Looks(*looks) for looks in zip(rules, found, strict=True)]
+
+
+def _looks(text: str, read: NlpArtifacts | None, model: TokenModel | None) -> _Looks:
+    """What was found while the text was read, or is now: other engines than ours do not look."""
+    looks = read.tokens.user_data.get(_LOOKS) if read and read.tokens is not None else None
+    return looks or _looked(model, [text])[0]
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
@@ -246,9 +266,8 @@ def _standing(result: RecognizerResult, text: str) -> Iterator[RecognizerResult]
 class RuleRecognizer(LocalRecognizer):
     """The rules of `rules` and the lists of `people` as one Presidio recognizer."""
 
-    def __init__(self, rules: tuple[Rule, ...] = RULES) -> None:
-        self._rules = rules
-        kinds = sorted({rule.kind for rule in rules} | {"FAX_NUMBER", "PERSON", "ORGANIZATION"})
+    def __init__(self) -> None:
+        kinds = sorted({rule.kind for rule in RULES} | {"FAX_NUMBER", "PERSON", "ORGANIZATION"})
         super().__init__(supported_entities=kinds, name="rules", supported_language=LANGUAGE)
 
     def load(self) -> None:
@@ -258,8 +277,7 @@ class RuleRecognizer(LocalRecognizer):
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """The rules' spans as Presidio's results."""
-        del nlp_artifacts
-        found = [*spans_of(text, self._rules), *spans_of_people(text)]
+        found = [*_looks(text, nlp_artifacts, None).rules, *spans_of_people(text)]
         return [_result(s, self) for s in found if s.kind in entities]
 
 
@@ -285,12 +303,8 @@ class TokenModelRecognizer(LocalRecognizer):
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """What the model found, as Presidio's results."""
-        spans: list[Span] | None = None
-        if nlp_artifacts is not None and nlp_artifacts.tokens is not None:
-            spans = nlp_artifacts.tokens.user_data.get("token_model")
-        if spans is None:
-            spans = self._model.spans([text])[0]
-        return [_result(s, self) for s in spans if s.kind in entities]
+        found = _looks(text, nlp_artifacts, self._model).model
+        return [_result(s, self) for s in found if s.kind in entities]
 
 
 def _result(span: Span, recognizer: LocalRecognizer) -> RecognizerResult:

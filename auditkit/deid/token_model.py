@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.deid.kinds import class_of
 from auditkit.deid.model_files import verified
 from auditkit.deid.onnx_edit import Range, with_integer_products
 from auditkit.deid.spans import Span
@@ -49,6 +52,13 @@ OVERLAP: Final = 48
 _BATCH_TOKENS: Final = 256
 _FEWEST_WORKERS: Final = 2
 _MOST_WORKERS: Final = 8
+# Of an identifier that a rule matched the model is shown the first tokens and the last.
+_KEPT_BEFORE: Final = 2
+_KEPT_AFTER: Final = 1
+# But for places, which are put together of what rules and model find, and for what is written
+# apart or in words: `6 1 7 5 5 5`, `ann at example`.
+_READ_WHOLE: Final = frozenset("B")
+_SPACED: Final = re.compile(r"\b\w\W* \W*\w\b|[a-z] ")
 # Least probability that a token is personal data.
 _THRESHOLD: Final = 0.4
 
@@ -98,6 +108,14 @@ def _lacking() -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Tokens:
+    """A text's tokens, and where each stands in it."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Piece:
     """Tokens `start` to `end` of text number `text`, read in one go."""
 
@@ -135,12 +153,23 @@ class TokenModel:
         self._tokenizer.no_truncation()
         self._first, self._last = (self._tokenizer.token_to_id(t) or 0 for t in ("[CLS]", "[SEP]"))
 
-    def spans(self, texts: Sequence[str]) -> list[list[Span]]:
-        """What the model finds in each text, in order, without overlap."""
+    def spans(
+        self, texts: Sequence[str], *, known: Sequence[Iterable[Span]] | None = None
+    ) -> list[list[Span]]:
+        """What the model finds in each text, in order, without overlap.
+
+        Args:
+            texts: Any number of any length.
+            known: For each text, what rules matched: the model is shown that it stands there,
+                not all of it.
+        """
         import numpy as np
 
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        ids = [encoding.ids for encoding in encodings]
+        read = [_Tokens(encoding.ids, encoding.offsets) for encoding in encodings]
+        if known is not None:
+            read = [_shortened(*x) for x in zip(read, texts, known, strict=True)]
+        ids = [tokens.ids for tokens in read]
         pieces = [_Piece(i, a, b) for i, x in enumerate(ids) for a, b in windows(len(x))]
         labels = [np.zeros(len(x), np.int64) for x in ids]
         scores = [np.zeros(len(x), np.float32) for x in ids]
@@ -156,8 +185,8 @@ class TokenModel:
                 labels[piece.text][into] = best[row, 1 + skip : 1 + length]
                 scores[piece.text][into] = certain[row, 1 + skip : 1 + length]
         return [
-            _spans(encoding.offsets, label, score)
-            for encoding, label, score in zip(encodings, labels, scores, strict=True)
+            _spans(tokens.offsets, label, score)
+            for tokens, label, score in zip(read, labels, scores, strict=True)
         ]
 
     def _classify(
@@ -223,6 +252,28 @@ def _ranges() -> dict[str, Range]:
         name: Range(zero, tuple(2 ** (e / 4) for e in powers))
         for name, (zero, powers) in ranges.items()
     }
+
+
+def _shortened(tokens: _Tokens, text: str, known: Iterable[Span]) -> _Tokens:
+    """The tokens without the inside of known identifiers.
+
+    Why: a tenth of the tokens of records are the inside of numbers, dates and addresses of the
+    net, and reading takes most of the time. On nine labelled sets recall was the same without.
+    """
+    starts = [start for start, _ in tokens.offsets]
+    offsets = list(tokens.offsets)
+    dropped: set[int] = set()
+    for span in known:
+        if class_of(span.kind) in _READ_WHOLE or _SPACED.search(text, span.start, span.end):
+            continue
+        first, after = bisect_left(starts, span.start), bisect_left(starts, span.end)
+        inside = range(first + _KEPT_BEFORE, after - _KEPT_AFTER)
+        if inside:
+            last = inside[0] - 1  # of those kept before: it stands for the inside too
+            offsets[last] = (offsets[last][0], offsets[inside[-1]][1])
+            dropped.update(inside)
+    kept = [i for i in range(len(starts)) if i not in dropped]
+    return _Tokens([tokens.ids[i] for i in kept], [offsets[i] for i in kept])
 
 
 def windows(tokens: int) -> list[tuple[int, int]]:
