@@ -266,10 +266,12 @@ def _decisions(entry: LoggedEntry) -> list[dict[str, Any]]:
 def _grants(access: AccessControl) -> Table:
     rows = []
     for user in access.rules.users:
+        everywhere = access.snapshot.roles_of(user, "*")
         for domain in _domains(access):
             for role in access.snapshot.roles_of(user, domain):
-                way = " > ".join(access.snapshot.path_to(user, role, domain))
-                rows.append((user, domain, role, way))
+                if domain == "*" or role not in everywhere:
+                    way = " > ".join(access.snapshot.path_to(user, role, domain))
+                    rows.append((user, domain, role, way))
     return _table(
         "grants", "Who has which role", ("user", "domain", "role", "through"), tuple(rows)
     )
@@ -277,23 +279,29 @@ def _grants(access: AccessControl) -> Table:
 
 def _promoters(access: AccessControl) -> Table:
     """Users who may promote, for each pattern of objects that a rule names."""
+    promoting = [
+        rule
+        for rule in access.rules.rules
+        if rule.effect == "allow" and rule.verb in ("*", "model:*", "model:promote")
+    ]
     rows = []
     for user in access.rules.users:
+        everywhere: set[tuple[str, str]] = set()
         for domain in _domains(access):
             held = {user, *access.snapshot.roles_of(user, domain)}
-            rows += [
-                (user, domain, rule.object, rule.subject)
-                for rule in access.rules.rules
-                if rule.subject in held
-                and rule.domain in ("*", domain)
-                and rule.effect == "allow"
-                and rule.verb in ("*", "model:*", "model:promote")
-            ]
+            found = {
+                (rule.object, rule.subject): None
+                for rule in promoting
+                if rule.subject in held and rule.domain in ("*", domain)
+            }
+            rows += [(user, domain, *pair) for pair in found if pair not in everywhere]
+            if domain == "*":
+                everywhere = set(found)
     return _table(
         "promoters",
         "Who may promote what, before approvals; denials are in the policy",
         ("user", "domain", "objects", "through"),
-        tuple(dict.fromkeys(rows)),
+        tuple(rows),
     )
 
 
@@ -350,8 +358,9 @@ def _due(emergency: Emergency, now: datetime) -> str:
 
 
 def _domains(access: AccessControl) -> list[str]:
+    """`*` for every domain, first, and those that the policy names: what holds there besides."""
     named = {r.domain for r in access.rules.rules} | {g.domain for g in access.rules.grants}
-    return sorted((named | {DEFAULT_DOMAIN}) - {"*"})
+    return ["*", *sorted(named - {"*"})]
 
 
 def _distinct(table: Table) -> int:

@@ -138,7 +138,7 @@ def diff(
     from auditkit.access.effects import differences
 
     found = differences(AccessControl.load(old), AccessControl.load(new))
-    _rows(("user", "verb", "object", "before", "after"), found, as_json=as_json)
+    _changes(found, as_json=as_json)
     return FOUND if found else 0
 
 
@@ -161,7 +161,7 @@ def simulate(
 
     with _log(log, key) as opened:
         found = replayed(AccessControl.load(draft), opened.entries())
-    _rows(("user", "verb", "object", "before", "after"), found, as_json=as_json)
+    _changes(found, as_json=as_json)
     return FOUND if found else 0
 
 
@@ -250,6 +250,13 @@ def _date(text: str) -> date:
 
 def _show(table: Any, *, as_json: bool) -> None:
     _rows(table.columns, table.rows, as_json=as_json)
+
+
+def _changes(found: Sequence[Sequence[Any]], *, as_json: bool) -> None:
+    if found or as_json:
+        _rows(("user", "verb", "object", "before", "after"), found, as_json=as_json)
+    else:
+        say("No decision changes.")
 
 
 def _rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> None:

@@ -103,7 +103,11 @@ def approve(
 
     written = author or _author(policy)
     if not written:
-        raise InputError("Nobody is noted as the draft's author.", remedy="give --author NAME")
+        raise InputError(
+            "Nobody is noted as the draft's author: nothing was granted or revoked since the last "
+            "approval.",
+            remedy="if you edited its files, or want to sign it now, give --author NAME",
+        )
     draft = AccessControl.load(policy)
     # The first seal is given by those whom the draft itself names.
     if read_seal(policy) is None or not draft.rules.users:

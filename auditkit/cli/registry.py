@@ -109,7 +109,9 @@ def history(
         print(json.dumps(found, indent=1))
         return
     for row in found["requests"]:
-        _line(row, f"{row['state']:9} {row['request']} by {row['user']}")
+        by = f"{row['request']} by {row['user']}"
+        approved = f", approved by {', '.join(row['approvals'])}" if row["approvals"] else ""
+        _line(row, f"{row['state']:9} {by}{approved}")
     for row in found["moves"]:
         _line(row, f"{row['how']:9} by {row['user']}")
     for row in found["breakglass_unreviewed"]:

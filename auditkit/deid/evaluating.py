@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Json, digest_of, parse_json
-from auditkit.deid.kinds import CLASSES, class_of, kind_named
+from auditkit.deid.kinds import CLASSES, class_of, is_kind, kind_named
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence, Measurement, Table
 
@@ -59,7 +59,10 @@ def read_labelled(lines: Sequence[str]) -> list[Labelled]:
                 remedy='write {"text": "...", "spans": [{"start": 0, "end": 3, "kind": "PERSON"}]}',
             ) from error
         if any(not 0 <= start < end <= len(text) for start, end, _ in spans):
-            raise InputError(f"Line {number} of the labelled sample has a span outside its text.")
+            raise InputError(
+                f"Line {number} of the labelled sample has a span outside its text.",
+                remedy="count characters from 0, and let `end` be the first one after the span",
+            )
         samples.append(Labelled(text=text, spans=spans))
     return samples
 
@@ -80,6 +83,7 @@ def evaluate(
     """
     labelled: Counter[str] = Counter()
     found: Counter[str] = Counter()
+    unknown: set[str] = set()
     right = wrong = 0
     for sample, spans in zip(samples, deidentifier.find([s.text for s in samples]), strict=True):
         seen = bytearray(len(sample.text))
@@ -88,6 +92,8 @@ def evaluate(
         true = bytearray(len(sample.text))
         for start, end, kind in sample.spans:
             letter = class_of(kind_named(kind))
+            if not is_kind(kind):
+                unknown.add(kind)
             labelled[letter] += 1
             true[start:end] = b"\1" * (end - start)
             found[letter] += all(seen[i] for i in range(start, end) if sample.text[i].isalnum())
@@ -96,7 +102,9 @@ def evaluate(
                 right += true[i]
                 wrong += not true[i]
     if not labelled:
-        raise NothingToAuditError("The sample labels no identifier.")
+        raise NothingToAuditError(
+            "The sample labels no identifier.", remedy="label some: each text has `spans`"
+        )
     total = labelled.total()
     table = Table(
         name="recall_by_class",
@@ -132,7 +140,7 @@ def evaluate(
             ),
         ),
         tables=(table,),
-        notes=(_NOTE, *([f"The sample: {about}"] if about else [])),
+        notes=(_NOTE, *_counted_as_codes(unknown), *([f"The sample: {about}"] if about else [])),
     )
 
 
@@ -144,6 +152,12 @@ def lower_bound(found: int, n: int, *, level: float = _LEVEL) -> float:
     from scipy.special import betaincinv
 
     return 0.0 if found == 0 else float(betaincinv(found, n - found + 1, 1 - level))
+
+
+def _counted_as_codes(kinds: set[str]) -> list[str]:
+    if not kinds:
+        return []
+    return [f"Kinds that auditkit does not know count under class R: {', '.join(sorted(kinds))}."]
 
 
 def _recall(found: int, n: int, *group: tuple[str, str]) -> Measurement:

@@ -105,6 +105,11 @@ def kind_named(name: str) -> str:
     return known if known in _KINDS else "ID"
 
 
+def is_kind(name: str) -> bool:
+    """Whether a name is a kind's, or one that some recognizer has for it."""
+    return _ALIASES.get(name, name) in _KINDS
+
+
 def class_of(kind: str) -> str:
     """The Safe Harbor letter of a kind.
 

@@ -83,10 +83,10 @@ def logged(tmp_path, access):
 def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
     found = review(access, logged[2], now=NOW)
     assert found.decisions == 4
-    assert ("mia", "default", "role:release-manager", "mia > role:release-manager") in found.table(
+    assert ("mia", "*", "role:release-manager", "mia > role:release-manager") in found.table(
         "grants"
     ).rows
-    assert ("ann", "default", "role:viewer", "ann > role:trainer > role:viewer") in found.table(
+    assert ("ann", "*", "role:viewer", "ann > role:trainer > role:viewer") in found.table(
         "grants"
     ).rows
     may = {(r[0], r[2]) for r in found.table("promoters").rows}
@@ -180,6 +180,8 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     code, out = auditkit("simulate", "access", *common)
     assert code == 10
     assert [line.split()[0] for line in out.splitlines()[1:]] == ["max"]
+    assert auditkit("grant", "max", "release-manager", "--by", "adam")[0] == 0
+    assert auditkit("simulate", "access", *common) == (0, "")  # no header over nothing
     monkeypatch.setattr("sys.stdin", io.StringIO("a long enough password\n"))
     assert auditkit("user", "add", "ann")[0] == 0
     assert (tmp_path / "users.json").stat().st_mode & 0o777 == 0o600
@@ -191,3 +193,12 @@ def test_what_was_refused_unjudged_is_no_decision_to_simulate(access):
     payload = {"user": "rita", "allowed": False, "endpoint": "x", "reason": "no such request"}
     entry = SimpleNamespace(index=0, kind="access.decision", time=NOW, payload=payload)
     assert replayed(access, [entry]) == ()
+
+
+def test_a_grant_is_shown_in_the_domain_where_it_holds():
+    extra = "p, role:lead, prod, models/**, model:promote, allow\ng, ann, role:lead, prod\n"
+    found = review(access_with("ann, role:trainer", extra=extra), (), now=NOW)
+    grants = [(row[1], row[2]) for row in found.table("grants").rows]
+    assert grants == [("*", "role:trainer"), ("*", "role:viewer"), ("prod", "role:lead")]
+    may = [(row[1], row[2]) for row in found.table("promoters").rows]
+    assert may == [("*", "models/*/aliases/staging"), ("prod", "models/**")]

@@ -57,3 +57,14 @@ def test_a_bad_line_is_named_by_its_number(line, message):
 def test_nothing_labelled_is_no_recall():
     with pytest.raises(NothingToAuditError):
         evaluate([], Deidentifier(model=False))
+
+
+def test_kinds_that_nobody_knows_are_said_to_count_as_codes():
+    lines = [
+        json.dumps({"text": "Ann Lee, 17", "spans": [{"start": 0, "end": 7, "kind": kind}]})
+        for kind in ("TITLE", "BADGE", "US_NPI")
+    ]
+    found = evaluate(read_labelled(lines), Deidentifier(model=False))
+    assert [note for note in found.notes if "class R" in note] == [
+        "Kinds that auditkit does not know count under class R: BADGE."
+    ]
