@@ -5,6 +5,7 @@ They are values that `auditkit.access.approvals.Book` makes of the log.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +37,12 @@ class Target:
     def place(self) -> tuple[str, str, str, str]:
         """The alias or stage, whatever version it points to."""
         return (self.domain, self.model, self.kind, self.name)
+
+    @property
+    def to_ask(self) -> str:
+        """How to ask for it, as a remedy."""
+        model, name = shlex.quote(self.model), shlex.quote(self.name)
+        return f"To ask: auditkit registry request {model} {self.version} --{self.kind} {name}"
 
 
 @dataclass(kw_only=True, slots=True)

@@ -54,7 +54,10 @@ def test_the_story(guarded, credit):
     # A trainer edits and stages her model, and does not promote it.
     ann.update_model_version(credit, "1", description="first")
     ann.set_registered_model_alias(credit, "staging", "1")
-    with pytest.raises(MlflowException, match=r"PERMISSION_DENIED.*may not model:promote"):
+    told = (
+        rf"PERMISSION_DENIED.*may not model:promote.*registry request {credit} 1 --alias champion"
+    )
+    with pytest.raises(MlflowException, match=told):
         ann.set_registered_model_alias(credit, "champion", "1")
     # A release manager may, and still not without an approval.
     with pytest.raises(AccessDeniedError, match="nobody has asked for it"):

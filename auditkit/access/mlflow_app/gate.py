@@ -294,10 +294,15 @@ class Gate:
     ) -> RefusedError | None:
         for decision in decisions:
             if not decision.allowed:
-                return denied(
+                said = (
                     f"{user} may not {decision.verb} on {decision.object}: {decision.reason} "
                     f"(policy {access.policy_digest.short})"
                 )
+                if plan.promotes and decision.verb == "model:promote":
+                    verb, obj, domain = "model:request", decision.object, decision.domain
+                    if decide_under(access.snapshot, user, verb, obj, domain).allowed:
+                        said += f". {plan.promotes.to_ask}"
+                return denied(said)
         if not decisions:
             return denied("this endpoint is not classified")
         if plan.refusal:

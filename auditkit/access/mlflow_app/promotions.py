@@ -265,8 +265,7 @@ class Promotions:
         )
         if isinstance(usable, str):
             raise denied(
-                f"{target.name} of {target.model} is protected, and {usable}. To ask: auditkit "
-                f"registry request {target.model} {target.version} --{target.kind} {target.name}"
+                f"{target.name} of {target.model} is protected, and {usable}. {target.to_ask}"
             )
         return {**move, "request": usable.id}
 
