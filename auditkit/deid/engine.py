@@ -194,7 +194,7 @@ class _Read(NlpArtifacts):
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
-    """What is found in a text by more than one recognizer's leave: the model is told the rules'."""
+    """What the rules matched in a text, and what the token model found, which was told of it."""
 
     rules: list[Span]
     model: list[Span]

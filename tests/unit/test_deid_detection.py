@@ -7,7 +7,7 @@ import string
 import time
 import tracemalloc
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 import spacy
@@ -29,8 +29,10 @@ from auditkit.deid.token_model import (
     OVERLAP,
     WINDOW,
     TokenModel,
+    Tokens,
     absence,
     model_folder,
+    shortened,
     windows,
 )
 from auditkit.errors import InputError, MissingExtraError, VerificationError
@@ -192,6 +194,43 @@ def test_windows_cover_every_token_with_overlap(tokens):
     assert {i for a, b in parts for i in range(a, b)} == set(range(tokens))
     assert all(b - a <= WINDOW for a, b in parts)
     assert all(p[1] - q[0] >= OVERLAP for p, q in pairwise(parts))
+
+
+@given(st.lists(st.integers(1, 4), max_size=60), st.data())
+def test_of_known_identifiers_only_the_inside_is_left_out(lengths, data):
+    ends = list(accumulate(lengths))
+    offsets = list(zip([0, *ends], ends, strict=False))
+    text = "7" * sum(lengths)
+    edge = st.integers(0, len(text))
+    known = [
+        Span(min(a, b), max(a, b), kind, 1.0, "rule")
+        for a, b, kind in data.draw(
+            st.lists(st.tuples(edge, edge, st.sampled_from(["US_SSN", "ADDRESS"])), max_size=4)
+        )
+    ]
+    found = shortened(Tokens(list(range(len(offsets))), offsets), text, known)
+    assert all(a[1] <= b[0] for a, b in pairwise(found.offsets))
+    for token, (start, end) in zip(found.ids, found.offsets, strict=True):
+        assert start == offsets[token][0]
+        assert end >= offsets[token][1]
+    numbers = [span for span in known if span.kind == "US_SSN"]
+    for token in set(range(len(offsets))) - set(found.ids):
+        start, end = offsets[token]
+        # Between the two tokens before it and the one after it, within one identifier.
+        assert any(
+            span.start <= offsets[token - 2][0] and end < span.end and token >= 2
+            for span in numbers
+        ), (start, end)
+
+
+def test_a_known_number_is_shown_short_and_found_whole():
+    text = "Card 4111 1111 1111 1111, spelled 6 1 7 5 5 5 0 1 8 8"
+    offsets = [match.span() for match in re.finditer(r"\d|\w+|,", text)]
+    tokens = Tokens(list(range(len(offsets))), offsets)
+    known = [Span(5, 24, "CREDIT_CARD", 1.0, "card"), Span(34, 53, "PHONE_NUMBER", 1.0, "phone")]
+    found = shortened(tokens, text, known)
+    assert len(tokens.ids) - len(found.ids) == 13  # of sixteen digits; those apart are all shown
+    assert found.offsets[1:4] == [(5, 6), (6, 23), (23, 24)]
 
 
 @given(st.lists(st.integers(1, 900), max_size=200))
