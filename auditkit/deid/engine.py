@@ -29,6 +29,7 @@ from presidio_analyzer.nlp_engine import (
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 from thinc.api import NumpyOps
 
+from auditkit.deid.entity_reader import EntityReader
 from auditkit.deid.kinds import kind_named
 from auditkit.deid.people import spans_of_people
 from auditkit.deid.rules import RULES, spans_of
@@ -111,6 +112,7 @@ class SmallSpacy(SpacyNlpEngine):
     def load(self) -> None:
         """Loads the pipeline that was installed with this distribution, its files verified."""
         pipeline = load_pipeline()
+        self._entities = EntityReader(pipeline)
         if self._model:
             products = _Products(products_session())
             for layer in pipeline.get_pipe("ner").model.walk():
@@ -130,15 +132,13 @@ class SmallSpacy(SpacyNlpEngine):
         as_tuples: bool = False,  # noqa: FBT001, FBT002 -- Presidio's signature
     ) -> Generator[tuple[Any, NlpArtifacts, Any] | tuple[Any, NlpArtifacts], Any, None]:
         """Reads texts in order, as Presidio's batch engine wants it."""
-        del n_process
+        del batch_size, n_process
         pairs = list(texts) if as_tuples else [(str(text), None) for text in texts]
-        read = self.read([text for text, _ in pairs], language, batch_size)
+        read = self.read([text for text, _ in pairs], language)
         for (text, context), artifacts in zip(pairs, read, strict=True):
             yield (text, artifacts, context) if as_tuples else (text, artifacts)
 
-    def read(
-        self, texts: Sequence[str], language: str, batch_size: int = 128
-    ) -> Iterator[NlpArtifacts]:
+    def read(self, texts: Sequence[str], language: str) -> Iterator[NlpArtifacts]:
         """Reads texts in order."""
         chunks = list(_chunks(texts))
         with ThreadPoolExecutor(1) as beside:
@@ -147,7 +147,7 @@ class SmallSpacy(SpacyNlpEngine):
             waiting = [beside.submit(_looked, self._model, c) for c in chunks]
             try:
                 for number, chunk in enumerate(chunks):
-                    read = list(self.nlp[language].pipe(chunk, batch_size=batch_size))
+                    read = self._entities.read(chunk)
                     for doc, looks in zip(read, waiting[number].result(), strict=True):
                         doc.user_data[_LOOKS] = looks
                         yield self._doc_to_nlp_artifact(doc, language)
