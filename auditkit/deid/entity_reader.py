@@ -18,8 +18,6 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_OUTSIDE, _BEGIN, _INSIDE, _LAST, _UNIT = range(5)
-_MOVES: Final = {"O": _OUTSIDE, "B": _BEGIN, "I": _INSIDE, "L": _LAST, "U": _UNIT}
 _NOTHING: Final = -1  # no entity is open
 
 
@@ -37,7 +35,11 @@ class EntityReader:
         self._words = component.model.get_ref("tok2vec")
         self._lower = component.model.get_ref("lower")
         self._upper = component.model.get_ref("upper")
-        self._move = np.array([_MOVES[name[0]] for name in names])
+        # A move is O, or B, I, L or U and a label: outside, at the beginning, inside, at the last
+        # word of an entity, or one of a single word.
+        self._kinds = np.array([name[0] for name in names])
+        self._begins = np.isin(self._kinds, ("B", "U"))
+        self._ends = np.isin(self._kinds, ("L", "U"))
         self._labels = sorted({name[2:] for name in names} - {""})
         places = {label: place for place, label in enumerate(self._labels)}
         self._label = np.array([places.get(name[2:], _NOTHING) for name in names])
@@ -63,11 +65,10 @@ class EntityReader:
         parts, blank = self._parts(docs)
         bias, weights = self._lower.get_param("b"), self._upper.get_param("W").T
         constant = self._upper.get_param("b")
-        shape = (len(docs), int(lengths[0]))
-        moves, starts = np.zeros(shape, np.intp), np.zeros(shape, np.intp)
-        start = np.full(len(docs), _NOTHING)
-        label = np.full(len(docs), _NOTHING)
-        for place in range(shape[1]):
+        found: list[list[tuple[int, int, str]]] = [[] for _ in docs]
+        # Where the entity that is open began, and its label.
+        start, label = np.full(len(docs), _NOTHING), np.full(len(docs), _NOTHING)
+        for place in range(int(lengths[0])):
             n = int(np.searchsorted(-lengths, -place))  # texts that have a word here
             word, is_open = offsets[:n] + place, start[:n] != _NOTHING
             # What the component looks at: this word, and of an open entity the first and the last.
@@ -75,22 +76,15 @@ class EntityReader:
             last = np.where(is_open, word - 1, blank)
             hidden = parts[word, 0] + parts[first, 1] + parts[last, 2] + bias
             scores = hidden.max(-1) @ weights + constant
-            ends = (lengths[:n] == place + 1).astype(np.intp)
-            scores += self._forbidden[label[:n], ends, spaces[word]]
-            best = scores.argmax(1)
-            move = self._move[best]
-            begins = (move == _BEGIN) | (move == _UNIT)
-            start[:n] = np.where(begins, place, start[:n])
-            label[:n] = np.where(begins, self._label[best], label[:n])
-            moves[:n, place], starts[:n, place] = best, start[:n]
-            closed = (move == _LAST) | (move == _UNIT)
-            start[:n][closed] = label[:n][closed] = _NOTHING
-        found: list[list[tuple[int, int, str]]] = [[] for _ in docs]
-        chosen = self._move[moves]
-        ended = ((chosen == _LAST) | (chosen == _UNIT)) & (np.arange(shape[1]) < lengths[:, None])
-        for text, place in np.argwhere(ended).tolist():
-            name = self._labels[self._label[moves[text, place]]]
-            found[text].append((int(starts[text, place]), place + 1, name))
+            at_end = (lengths[:n] == place + 1).astype(np.intp)
+            best = (scores + self._forbidden[label[:n], at_end, spaces[word]]).argmax(1)
+            start[:n][self._begins[best]] = place
+            ended = self._ends[best].nonzero()[0]
+            for text in ended.tolist():
+                name = self._labels[self._label[best[text]]]
+                found[text].append((int(start[text]), place + 1, name))
+            start[ended] = _NOTHING
+            label[:n] = np.where(start[:n] == _NOTHING, _NOTHING, self._label[best])
         return found
 
     def _parts(self, docs: Sequence[Any]) -> tuple[npt.NDArray[np.float32], int]:
@@ -107,14 +101,13 @@ class EntityReader:
 
         No label is the last of the labels, where `_NOTHING` finds it.
         """
-        starts, known = np.isin(self._move, (_BEGIN, _UNIT)), self._label != _NOTHING
-        forbidden = np.zeros((len(self._labels) + 1, 2, 2, len(self._move)), np.float32)
+        kinds, known = self._kinds, self._label != _NOTHING
+        forbidden = np.zeros((len(self._labels) + 1, 2, 2, len(kinds)), np.float32)
         for label, end, space in np.ndindex(forbidden.shape[:3]):
             if label == len(self._labels):
-                allowed = (starts & known) | (self._move == _OUTSIDE)
-                allowed &= ~((self._move == _BEGIN) & bool(end)) & ~(starts & bool(space))
+                allowed = (self._begins & known & (not space)) | (kinds == "O")
+                allowed &= (kinds != "B") | (not end)
             else:
-                inside = (self._move == _INSIDE) & (not end)
-                allowed = (inside | (self._move == _LAST)) & (self._label == label)
+                allowed = ((kinds == "L") | ((kinds == "I") & (not end))) & (self._label == label)
             forbidden[label, end, space, ~allowed] = -np.inf
         return forbidden
