@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from auditkit.cli.console import say
+from auditkit.cli.console import harmless, say
 from auditkit.cli.ledger_open import writing
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError
@@ -210,6 +210,8 @@ def evaluate(
     precision = made.measurement("precision")
     if precision.value is not None:
         print(f"{'Letters and digits':<50} precision {precision.value:.3f}, n = {precision.n:,}")
+    for note in made.notes:
+        say(harmless(note))
     _write_evidence((made,), evidence)
 
 
