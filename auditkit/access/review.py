@@ -6,10 +6,11 @@ names as users, their roles and what they asked for; whether they still work her
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from auditkit.access.approvals import POLICY, Book
 from auditkit.access.control import AccessControl
@@ -27,6 +28,7 @@ _LIMITS: Final = (
     "employees."
 )
 Rows = tuple[tuple[Cell, ...], ...]
+_Held = TypeVar("_Held")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,14 +266,11 @@ def _decisions(entry: LoggedEntry) -> list[dict[str, Any]]:
 
 
 def _grants(access: AccessControl) -> Table:
-    rows = []
-    for user in access.rules.users:
-        everywhere = access.snapshot.roles_of(user, "*")
-        for domain in _domains(access):
-            for role in access.snapshot.roles_of(user, domain):
-                if domain == "*" or role not in everywhere:
-                    way = " > ".join(access.snapshot.path_to(user, role, domain))
-                    rows.append((user, domain, role, way))
+    rows = [
+        (user, domain, role, " > ".join(access.snapshot.path_to(user, role, domain)))
+        for user in access.rules.users
+        for domain, role in _where(access, partial(access.snapshot.roles_of, user))
+    ]
     return _table(
         "grants", "Who has which role", ("user", "domain", "role", "through"), tuple(rows)
     )
@@ -284,19 +283,20 @@ def _promoters(access: AccessControl) -> Table:
         for rule in access.rules.rules
         if rule.effect == "allow" and rule.verb in ("*", "model:*", "model:promote")
     ]
-    rows = []
-    for user in access.rules.users:
-        everywhere: set[tuple[str, str]] = set()
-        for domain in _domains(access):
-            held = {user, *access.snapshot.roles_of(user, domain)}
-            found = {
-                (rule.object, rule.subject): None
-                for rule in promoting
-                if rule.subject in held and rule.domain in ("*", domain)
-            }
-            rows += [(user, domain, *pair) for pair in found if pair not in everywhere]
-            if domain == "*":
-                everywhere = set(found)
+
+    def ways(user: str, domain: str) -> Iterable[tuple[str, str]]:
+        held = {user, *access.snapshot.roles_of(user, domain)}
+        return dict.fromkeys(
+            (rule.object, rule.subject)
+            for rule in promoting
+            if rule.subject in held and rule.domain in ("*", domain)
+        )
+
+    rows = [
+        (user, domain, *way)
+        for user in access.rules.users
+        for domain, way in _where(access, partial(ways, user))
+    ]
     return _table(
         "promoters",
         "Who may promote what, before approvals; denials are in the policy",
@@ -357,10 +357,15 @@ def _due(emergency: Emergency, now: datetime) -> str:
     return _day(emergency.review_by) + (" (overdue)" if late else "")
 
 
-def _domains(access: AccessControl) -> list[str]:
-    """`*` for every domain, first, and those that the policy names: what holds there besides."""
+def _where(
+    access: AccessControl, holding: Callable[[str], Iterable[_Held]]
+) -> Iterator[tuple[str, _Held]]:
+    """What holds in every domain, under `*`, and what holds besides in each that is named."""
+    everywhere = list(holding("*"))
+    yield from (("*", thing) for thing in everywhere)
     named = {r.domain for r in access.rules.rules} | {g.domain for g in access.rules.grants}
-    return ["*", *sorted(named - {"*"})]
+    for domain in sorted(named - {"*"}):
+        yield from ((domain, thing) for thing in holding(domain) if thing not in everywhere)
 
 
 def _distinct(table: Table) -> int:

@@ -61,7 +61,7 @@ class EntityReader:
         """Start, end and label of the entities of each text; the longest text comes first."""
         lengths = np.array([len(doc) for doc in docs])
         offsets = np.cumsum(lengths) - lengths
-        spaces = np.array([word.is_space for doc in docs for word in doc], np.intp)
+        spaces = np.concatenate([doc.to_array("IS_SPACE") for doc in docs]).astype(np.intp)
         parts, blank = self._parts(docs)
         bias, weights = self._lower.get_param("b"), self._upper.get_param("W").T
         constant = self._upper.get_param("b")
