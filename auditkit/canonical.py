@@ -37,7 +37,7 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 AUDIT_PREDICATE: Final = "urn:auditkit:audit:v1"
 
 _MAX_SAFE_INTEGER: Final = 2**53
-_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_quoted: Final = json.encoder.encode_basestring
 _HEX64: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -156,12 +156,12 @@ def _no_constants(name: str) -> None:
 
 
 def _write(value: Json, parts: list[str]) -> None:
-    if value is None:
+    if isinstance(value, str):
+        parts.append(_quoted(value))
+    elif value is None:
         parts.append("null")
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
-    elif isinstance(value, str):
-        parts.append(_quoted(value))
     elif isinstance(value, int):
         if abs(value) > _MAX_SAFE_INTEGER:
             raise InputError("An integer beyond 2**53 has no exact JSON form; write it as text.")
@@ -186,16 +186,19 @@ def _write_object(value: Mapping[str, Json], parts: list[str]) -> None:
         if not isinstance(key, str):
             raise InputError("The names in a JSON object are strings.")
     parts.append("{")
-    # Sorted by UTF-16 code units, as the RFC wants, not by code points.
-    for position, key in enumerate(
-        sorted(value, key=lambda k: k.encode("utf-16-be", "surrogatepass"))
-    ):
+    # Sorted by UTF-16 code units, as the RFC wants, not by code points; for ASCII they are one.
+    units = None if all(map(str.isascii, value)) else _utf16_units
+    for position, key in enumerate(sorted(value, key=units)):
         if position:
             parts.append(",")
         parts.append(_quoted(key))
         parts.append(":")
         _write(value[key], parts)
     parts.append("}")
+
+
+def _utf16_units(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def _number(value: float) -> str:

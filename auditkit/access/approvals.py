@@ -186,6 +186,8 @@ class Book:
                 emergency.reviewed_by = emergency.reviewed_by or user
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
+        """Takes up a write that was let through, or taken back before it began."""
+        self._writing.pop(str(payload.get("request")), None)
         if payload.get("allowed") and payload.get("writes"):
             self._writing[str(payload.get("request"))] = Writing(
                 user=str(payload.get("user")),

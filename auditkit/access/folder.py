@@ -104,12 +104,13 @@ def follow_folder(folder: str | Path, *, approvers: Approvers | None = None) -> 
         PolicyError: If there is no seal, or the files are wrong.
         VerificationError: If the files are not the sealed ones, or not signed as required.
     """
+    paths = [str(Path(folder) / name) for name in (*FILES, SEAL)]
 
     def stamp() -> tuple[Any, ...]:
         found: list[Any] = []
-        for name in (*FILES, SEAL):
+        for path in paths:
             try:
-                status = os.stat(Path(folder) / name)  # noqa: PTH116 (half of Path.stat's time)
+                status = os.stat(path)  # noqa: PTH116 (half of Path.stat's time)
                 found.append((status.st_mtime_ns, status.st_size, status.st_ino))
             except OSError:
                 found.append(None)

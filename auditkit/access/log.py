@@ -14,6 +14,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -48,18 +49,20 @@ class LoggedEntry(Protocol):
         """What was logged; None once it is destroyed."""
 
 
-class Logged(Protocol):
-    """What an append returns."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An entry that this process wrote, with its payload as it was handed over."""
 
-    @property
-    def entry(self) -> LoggedEntry:
-        """The entry that is in the log."""
+    index: int
+    kind: str
+    time: datetime
+    payload: dict[str, Any]
 
 
 class DecisionLog(Protocol):
     """What access needs of a log."""
 
-    def append(self, *, kind: str, payload: Mapping[str, Json]) -> Logged:
+    def record(self, *, kind: str, payload: Mapping[str, Json]) -> LoggedEntry:
         """Appends an entry; when it returns, the entry is durable."""
 
     @property
@@ -77,8 +80,8 @@ class Recorder:
     """Writes decisions to a log: at once, or within a second.
 
     Args:
-        open_log: Opens the log, and opens it again after a failure. Its appends may come from
-            several threads.
+        open_log: Opens the log, and opens it again after a failure. Entries may come from several
+            threads.
 
     Raises:
         AuditkitError: If the log cannot be opened.
@@ -114,8 +117,13 @@ class Recorder:
         """Whether `soon` only hands over, and waits for nothing."""
         return self._healthy and self._waiting.qsize() <= _MAX_WAITING
 
-    def entries(self, begin: int) -> Iterator[LoggedEntry]:
+    def entries(self, begin: int, *, until: int | None = None) -> Iterator[LoggedEntry]:
         """Every entry from an index on, in order. What this process wrote itself is not read anew.
+
+        Args:
+            begin: The first index.
+            until: The index up to which, excluded, entries are wanted; later ones may come too.
+                None: up to now.
 
         Raises:
             LedgerError: If the log cannot be read.
@@ -123,7 +131,7 @@ class Recorder:
         log = self.log
         written = {entry.index: entry for entry in list(self._written)}
         try:
-            lacking = range(begin, log.size)
+            lacking = range(begin, log.size if until is None else until)
             own = all(index in written for index in lacking)
             yield from (written[i] for i in lacking) if own else log.entries(begin=begin)
         except LedgerError:
@@ -145,13 +153,13 @@ class Recorder:
             self._healthy = False
             raise _unlogged() from error
         try:
-            entry = log.append(kind=kind, payload=payload).entry
+            entry = log.record(kind=kind, payload=payload)
         except Exception as error:
             self._healthy = False
             self._give_up(log)
             raise _unlogged() from error
         self._healthy = True
-        self._written.append(entry)
+        self._written.append(_Written(entry.index, kind, entry.time, dict(payload)))
         return entry.index
 
     def soon(self, payload: Mapping[str, Json]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ _MAX_NAME: Final = 64
 _MAX_PAYLOAD: Final = 1 << 20
 _MAX_TIME_MS: Final = 253_402_300_799_999  # The end of the year 9999.
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Item = tuple[str, str, bytes, bytes]  # Kind, retention class, salt, body.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +172,11 @@ def payload_bytes(payload: Mapping[str, Json]) -> bytes:
             "The payload is larger than 1 MiB.", remedy="log its digest, and keep it elsewhere"
         )
     return found
+
+
+def item(kind: str, payload: Mapping[str, Json], retention: str) -> Item:
+    """What is to become an entry, with a new salt."""
+    return kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload)
 
 
 def is_name(value: Any) -> bool:

@@ -48,6 +48,7 @@ class HeadFile:
         self._write = write
         self._timeout_s = lock_timeout_s
         self._synced = 0.0
+        self._slots = [(b"", -1), (b"", -1)]  # As last seen or written, and the size in each.
         try:
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -118,17 +119,21 @@ class HeadFile:
         Raises:
             LedgerError: If the file cannot be written.
         """
-        text = note.encode()
-        slot = hashlib.sha256(text).hexdigest().encode() + text
+        text, size = note.encode(), _size(note)
+        slot = (hashlib.sha256(text).hexdigest().encode() + text).ljust(_SLOT, b"\n")
         if len(slot) > _SLOT:
             raise LedgerError("The checkpoint is too long to be kept.")
         try:
             whole = os.pread(self._fd, 2 * _SLOT, 0)
-            sizes = [_kept_size(whole[:_SLOT]), _kept_size(whole[_SLOT:])]
-            if max(sizes) > _size(note):
+            for number, kept in enumerate((whole[:_SLOT], whole[_SLOT:])):
+                if kept != self._slots[number][0]:
+                    self._slots[number] = kept, _kept_size(kept)
+            sizes = [size for _, size in self._slots]
+            if max(sizes) > size:
                 return
             older = 0 if sizes[0] <= sizes[1] else 1
-            written = os.pwrite(self._fd, slot.ljust(_SLOT, b"\n"), older * _SLOT)
+            written = os.pwrite(self._fd, slot, older * _SLOT)
+            self._slots[older] = slot, size
             if sync or not whole or time.monotonic() - self._synced > SYNC_SECONDS:
                 os.fdatasync(self._fd)
                 self._synced = time.monotonic()

@@ -13,28 +13,27 @@ Each instance belongs to the process that opened it; its threads may share it.
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger.checkpoint import Checkpoint, speaks_for
 from auditkit.ledger.entry import (
-    SALT_BYTES,
     Entry,
+    Item,
     commitment,
     is_name,
+    item,
     milliseconds,
-    payload_bytes,
 )
 from auditkit.ledger.group import GroupCommit
-from auditkit.ledger.growth import Edge
+from auditkit.ledger.growth import Edge, Grown
 from auditkit.ledger.head import HeadFile
 from auditkit.ledger.note import NoteSigner, NoteVerifier, split_note
 from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
@@ -49,7 +48,26 @@ SEALED: Final = "ledger.sealed"
 CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 _CLOCK_SLACK_MS: Final = 60_000
 
-Item = tuple[str, str, bytes, bytes]  # Kind, retention class, salt, body.
+
+class Added(NamedTuple):
+    """An entry that a transaction adds, and what its receipt is made from.
+
+    Attributes:
+        entry: The entry.
+        grown: The tree with it.
+        note: The signed checkpoint of that tree.
+    """
+
+    entry: Entry
+    grown: Grown
+    note: str
+
+
+class _Known(NamedTuple):
+    """How far an instance knows the log to have come."""
+
+    edge: Edge
+    note: str
 
 
 class Ledger(LogReader):
@@ -77,11 +95,11 @@ class Ledger(LogReader):
         self._alone = threading.Lock()
         self._clock = clock
         self._classes = {one.name: one for one in retention}
-        self._edge = self._next_edge = edge
+        self._known = self._next = _Known(edge, note="")
         self._process = os.getpid()
         self._broken = False
         self._clock_noted = False
-        self._group: GroupCommit[Item, Receipt] = GroupCommit(self._commit)
+        self._group: GroupCommit[Item, Added] = GroupCommit(self._commit)
 
     @classmethod
     def open(
@@ -205,6 +223,17 @@ class Ledger(LogReader):
             InputError: If the kind or class is no name, or the payload is no JSON object.
             LedgerError: If the log cannot be written. The entry may be there or not, never half.
         """
+        entry, grown, note = self._submit(kind, payload, retention)
+        proof = grown.proof(entry.index)
+        return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
+
+    def record(
+        self, *, kind: str, payload: Mapping[str, Json], retention: str = "standard"
+    ) -> Entry:
+        """As `append`, for whoever keeps no receipt; `prove` makes one later."""
+        return self._submit(kind, payload, retention).entry
+
+    def _submit(self, kind: str, payload: Mapping[str, Json], retention: str) -> Added:
         if isinstance(kind, str) and kind.startswith(OWN):
             raise InputError("Kinds that begin with 'ledger.' are the log's own.")
         if not is_name(kind) or not is_name(retention):
@@ -243,16 +272,15 @@ class Ledger(LogReader):
             with head_file.locked():
                 writer.begin()
                 try:
-                    self._edge = self._next_edge = self._current_edge(writer)
+                    self._known = self._next = self._current(writer)
                     yield writer
-                    note = writer.head().note
                 except BaseException:
                     self._undo(writer)
                     raise
                 try:
                     writer.commit()
-                    self._edge = self._next_edge
-                    head_file.write(note, sync=sync)
+                    self._known = self._next
+                    head_file.write(self._known.note, sync=sync)
                 except BaseException:
                     # Whether it is on the disk is not known: go no further.
                     self._broken = True
@@ -300,28 +328,23 @@ class Ledger(LogReader):
         except LedgerError:
             self._broken = True
 
-    def _commit(self, batch: Sequence[Item]) -> list[Receipt]:
+    def _commit(self, batch: Sequence[Item]) -> list[Added]:
         with self.writing() as session:
             return self.add(session, batch)
 
-    def add(self, session: Session, batch: Sequence[Item]) -> list[Receipt]:
-        """Adds entries within a transaction; their receipts hold once it is over."""
+    def add(self, session: Session, batch: Sequence[Item]) -> list[Added]:
+        """Adds entries within a transaction; they are in the log once it is over."""
         assert self._signer is not None
         if not all(kind.startswith(OWN) for kind, *_ in batch):
             _refuse_sealed(session)
         entries = self._entries_of(batch, session.last_time_ms())
-        grown = self._next_edge.add([entry.leaf_hash() for entry in entries])
+        grown = self._next.edge.add([entry.leaf_hash() for entry in entries])
         size, root = grown.edge.size, grown.edge.root
         note = self._signer.sign(Checkpoint(origin=self.origin, size=size, root=root).body())
         session.put_entries(entries, grown.nodes)
         session.put_head(Head(size=size, note=note))
-        self._next_edge = grown.edge
-        return [
-            Receipt(
-                origin=self.origin, entry=entry, proof=grown.proof(entry.index), checkpoint=note
-            )
-            for entry in entries[-len(batch) :]
-        ]
+        self._next = _Known(grown.edge, note)
+        return [Added(entry, grown, note) for entry in entries[-len(batch) :]]
 
     def _entries_of(self, batch: Sequence[Item], last_ms: int) -> list[Entry]:
         """The batch as entries, behind a note where the clock was set back since the last one."""
@@ -342,16 +365,18 @@ class Ledger(LogReader):
                 salt=salt,
                 body=body,
             )
-            for index, (kind, retention, salt, body) in enumerate(items, self._next_edge.size)
+            for index, (kind, retention, salt, body) in enumerate(items, self._next.edge.size)
         ]
 
-    def _current_edge(self, session: Session) -> Edge:
-        """The log's edge now, after whatever other processes added."""
-        head, known = session.head(), self._edge
+    def _current(self, session: Session) -> _Known:
+        """What the log is now, after whatever other processes added."""
+        head, known = session.head(), self._known.edge
+        if (head.size, head.note) == (known.size, self._known.note):
+            return self._known
         if head.size == known.size:
             if Checkpoint.parse(split_note(head.note)[0]).root != known.root:
                 raise VerificationError("The log's entries are not those that were there.")
-            return known
+            return _Known(known, head.note)
         if head.size < known.size:
             raise VerificationError(
                 f"The log had {known.size} entries and now has {head.size}: it was rolled back."
@@ -359,12 +384,7 @@ class Ledger(LogReader):
         edge = edge_of(session, head, self.verifiers, self.origin)
         if range_root(0, known.size, session.nodes) != known.root:
             raise VerificationError("The log's earlier entries are not those that were there.")
-        return edge
-
-
-def item(kind: str, payload: Mapping[str, Json], retention: str) -> Item:
-    """What is to become an entry, with a new salt."""
-    return kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload)
+        return _Known(edge, head.note)
 
 
 def _now() -> datetime:

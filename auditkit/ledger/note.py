@@ -108,8 +108,7 @@ class NoteVerifier:
     @property
     def key_id(self) -> bytes:
         """Four bytes that pick this key's line in a note; too short to identify it safely."""
-        named = self.name.encode() + b"\n" + bytes([self._kind]) + self.public_key
-        return hashlib.sha256(named).digest()[:4]
+        return _key_id(self.name, self._kind, self.public_key)
 
     @property
     def _kind(self) -> int:
@@ -227,8 +226,8 @@ class NoteSigner:
             text: Ends in a newline; holds no other control character.
         """
         _check_text(text)
-        line = _line(self.verifier, self.sign_bytes(text.encode()))
-        return f"{text}\n{line}"
+        key_id = _key_id(self.name, _LOG_SIGNATURE, self.public_key)
+        return f"{text}\n{_line(self.name, key_id, self.sign_bytes(text.encode()))}"
 
     def cosign(self, text: str, *, seconds: int) -> str:
         """A witness's signature line over a checkpoint's body.
@@ -239,7 +238,8 @@ class NoteSigner:
         """
         _check_text(text)
         signature = self.sign_bytes(_cosigned(text, seconds))
-        return _line(self.witness_verifier, seconds.to_bytes(8) + signature)
+        key_id = _key_id(self.name, _COSIGNATURE, self.public_key)
+        return _line(self.name, key_id, seconds.to_bytes(8) + signature)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -319,9 +319,13 @@ def add_signatures(note: str, lines: str) -> str:
     return joined
 
 
-def _line(verifier: NoteVerifier, signature: bytes) -> str:
-    encoded = base64.b64encode(verifier.key_id + signature).decode()
-    return f"{_SIGNATURE_START}{verifier.name} {encoded}\n"
+def _line(name: str, key_id: bytes, signature: bytes) -> str:
+    return f"{_SIGNATURE_START}{name} {base64.b64encode(key_id + signature).decode()}\n"
+
+
+@lru_cache(maxsize=256)
+def _key_id(name: str, kind: int, public_key: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public_key).digest()[:4]
 
 
 def _cosigned(text: str, seconds: int) -> bytes:

@@ -53,8 +53,8 @@ class LogReader:
     @property
     def size(self) -> int:
         """How many entries the log has."""
-        with self.reading() as session:
-            return session.head().size
+        with self._reading:
+            return self._reader.head().size
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

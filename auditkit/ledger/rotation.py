@@ -14,7 +14,8 @@ from typing import Any
 
 from auditkit.errors import InputError, VerificationError
 from auditkit.ledger.checkpoint import open_checkpoint
-from auditkit.ledger.log import SEALED, Ledger, item
+from auditkit.ledger.entry import item
+from auditkit.ledger.log import SEALED, Ledger
 from auditkit.ledger.opening import newest_of, plausible
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.retention import PERMANENT

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
-from auditkit.ledger.entry import Entry, is_name, milliseconds
-from auditkit.ledger.log import OWN, Ledger, item
+from auditkit.ledger.entry import Entry, is_name, item, milliseconds
+from auditkit.ledger.log import OWN, Ledger
 from auditkit.ledger.opening import plausible
 from auditkit.ledger.retention import (
     CLASSES,
@@ -141,7 +141,7 @@ def place_hold(log: Ledger, hold: Hold) -> int:
             "begin": hold.begin,
             "end": hold.end,
         }
-        return log.add(session, [item(HOLD_PLACED, told, PERMANENT)])[0].index
+        return log.add(session, [item(HOLD_PLACED, told, PERMANENT)])[0].entry.index
 
 
 def release_hold(log: Ledger, name: str, *, by: str, reason: str) -> int:
@@ -158,7 +158,7 @@ def release_hold(log: Ledger, name: str, *, by: str, reason: str) -> int:
         if not any(one.name == name for one in _holds(session)):
             raise InputError("No hold of that name is in force.")
         told = {"name": name, "by": by, "reason": reason}
-        return log.add(session, [item(HOLD_RELEASED, told, PERMANENT)])[0].index
+        return log.add(session, [item(HOLD_RELEASED, told, PERMANENT)])[0].entry.index
 
 
 def holds(log: Ledger) -> tuple[Hold, ...]:
@@ -183,9 +183,9 @@ def _destroy(
         "reason": reason,
         "before_due": before_due,
     }
-    receipt = log.add(session, [item(DESTROYED, told, PERMANENT)])[0]
+    added = log.add(session, [item(DESTROYED, told, PERMANENT)])[0]
     session.delete_payloads(indexes)
-    return Destruction.of_entry(receipt.entry)
+    return Destruction.of_entry(added.entry)
 
 
 def _need_destroyable(entry: Entry, holds: Sequence[Hold]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any, cast
 
 import pytest
 
 from auditkit.access import VERBS
-from auditkit.access.mlflow_app import build, endpoints, internals, native_endpoints
+from auditkit.access.mlflow_app import build, endpoints, internals, native, native_endpoints
 from auditkit.access.mlflow_app.ask import plain_number
 from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.moves import overlap
@@ -32,6 +33,42 @@ def test_every_native_route_is_classified(flask_app):
     routes = internals.native_routes(internals.fastapi_application(flask_app))
     assert len(routes) > 70
     assert native_endpoints.unclassified(internals.names_of(routes)) == ()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_native_route_is_found_as_the_server_finds_it(flask_app):
+    """What the gate passes over by a route's literal beginning, no route would have matched."""
+    routes = internals.native_routes(internals.fastapi_application(flask_app))
+    ours: Any = native.NativeGate(None, routes, cast(Any, None), ())
+    passed_over: Any = native.NativeGate(None, routes, cast(Any, None), ())
+    passed_over._routes = [("", route) for route in routes]
+    whole = {re.sub(r"\{[^}]*\}", "x/y", route.path) for route in routes}
+    paths = {variant for path in whole for variant in variants(path)}
+    asked = [(path, method) for path in paths for method in ("GET", "POST", "PUT", "DELETE")]
+    found = 0
+    for path, method in asked:
+        for root in ("", "/api", "/x"):
+            scope = {"type": "http", "path": path, "method": method, "root_path": root}
+            theirs = passed_over._match(scope)
+            assert ours._match(scope) == theirs, (path, method, root)
+            found += theirs is not None
+    assert found > 200
+
+
+def variants(path: str) -> list[str]:
+    """A path, and what stands near it."""
+    return [
+        path,
+        path.upper(),
+        f"/api{path}",
+        f"/x{path}",
+        f"/{path}",
+        f"{path}/",
+        f"{path}\n",
+        path[:-1],
+        path[1:],
+        path.rpartition("/")[0],
+    ]
 
 
 def test_a_new_route_that_changes_something_keeps_the_server_from_starting():

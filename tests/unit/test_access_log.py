@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,12 +29,13 @@ class Failing:
             raise LedgerError("gone", remedy="none")
         return len(self.kept)
 
-    def append(self, *, kind: str, payload: Any) -> Any:
+    def record(self, *, kind: str, payload: Any) -> Any:
         if not self.works:
             raise OSError
         assert kind == READS
         self.kept += payload["decisions"]
-        return SimpleNamespace(entry=SimpleNamespace(index=len(self.kept) - 1))
+        time = datetime(2026, 11, 1, tzinfo=UTC)
+        return SimpleNamespace(index=len(self.kept) - 1, time=time)
 
     def entries(self, *, begin: int = 0) -> list[Any]:
         return self.kept[begin:]
@@ -86,6 +88,7 @@ def test_what_this_process_wrote_is_not_read_anew_and_what_others_wrote_is(tmp_p
         assert [entry.payload["number"] for entry in seen] == list(range(60))
         assert [entry.index for entry in seen] == list(range(60))
         assert list(recorder.entries(60)) == []
+        assert [entry.index for entry in recorder.entries(60, until=60)] == []
         # Only where the other's entry was among what was new.
         assert read_from == [1, 6, 16, 21, 31, 36, 45, 52, 59]
         recorder.close()

@@ -16,7 +16,7 @@ from datetime import datetime
 from auditkit.access.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.authentication import Caller
 from auditkit.access.control import AccessControl, Decision, decide_under
-from auditkit.access.log import READS, Recorder
+from auditkit.access.log import Recorder
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.promotions import Entries, Held, Promotions
 from auditkit.access.mlflow_app.refusals import RefusedError, denied, unavailable, unlogged
@@ -113,19 +113,17 @@ class Gate:
         }
         if plan.writes:
             entry["writes"] = list(plan.writes)
-        index = None
         try:
             if refusal or plan.mutates:
                 index = self.recorder.now(DECISION, entry)
+                if plan.writes and not refusal:
+                    self._refuse_overtaken(access, plan, domain, entry, index)
             else:
                 self.recorder.soon(entry)
         except LedgerError as error:
             raise unlogged() from error
         if refusal is not None:
             raise refusal
-        # An approval in another worker may have come between: of the two, the later is refused.
-        if plan.writes and index != held.read:
-            self._refuse_overtaken(access, plan, domain, number)
         return Admission(
             id=number,
             caller=caller,
@@ -276,18 +274,18 @@ class Gate:
             return access
 
     def _refuse_overtaken(
-        self, access: AccessControl, plan: Plan, domain: str, number: str
+        self, access: AccessControl, plan: Plan, domain: str, entry: dict[str, Json], index: int
     ) -> None:
-        """Takes a write back, before its first byte, if its files were approved meanwhile."""
+        """Takes a write back, before its first byte, if its files were approved before its entry.
+
+        An approval that another worker logged may not have been known here; one that comes after
+        the entry finds it there, and is refused itself.
+        """
         try:
-            try:
-                self.promotions.refuse_pinned(access, plan, domain)
-            except RefusedError as error:
-                outcome: dict[str, Json] = {"outcome_of": number, "status": error.status}
-                self.recorder.now(READS, {"decisions": [outcome]})
-                raise
-        except LedgerError as error:
-            raise unlogged() from error
+            self.promotions.refuse_pinned(access, plan, domain, until=index)
+        except RefusedError as error:
+            self.recorder.now(DECISION, {**entry, "allowed": False, "reason": error.message})
+            raise
 
     def _refusal(
         self, access: AccessControl, user: str, plan: Plan, decisions: list[Decision]

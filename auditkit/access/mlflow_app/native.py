@@ -7,9 +7,12 @@ with another method than its own is Flask's, as it is for the server. Websockets
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from auditkit.access.approvals import WRITE_LASTS
@@ -31,6 +34,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _MAX_BODY_BYTES: Final = 1024 * 1024
+# How many requests may wait for the log, or for a password's slow hash, at once.
+_THREADS: Final = 40
 # Routes whose object is named in the body.
 _NAMED_IN_BODY: Final = ("create_mcp_server", "create_skill")
 
@@ -49,7 +54,9 @@ class NativeGate:
         self, app: Any, routes: Sequence[Any], gate: Gate, ways: Sequence[Authenticator]
     ) -> None:
         self._app = app
-        self._routes = routes
+        self._routes = [(_literal_prefix(route), route) for route in routes]
+        # Its own: requests that wait for one of the server's must not keep others from the log.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="auditkit-gate")
         self._gate = gate
         self._ways = ways
 
@@ -71,13 +78,13 @@ class NativeGate:
         name, values = matched
         try:
             if _names_in_body(name):
-                caller = await _in_thread(self._identify, scope, name)
+                caller = await self._in_thread(self._identify, scope, name)
                 receive, body = await _body(receive)
                 ask = NativeAsk(name, values, body)
-                admission = await _in_thread(self._admit, scope, caller, ask)
+                admission = await self._in_thread(self._admit, scope, caller, ask)
             else:
                 ask = NativeAsk(name, values, {})
-                admission = await _in_thread(self._identify_and_admit, scope, ask)
+                admission = await self._in_thread(self._identify_and_admit, scope, ask)
         except RefusedError as error:
             await _answer(send, error)
             return
@@ -113,12 +120,18 @@ class NativeGate:
         if self._gate.finishes_at_once(admission):
             self._gate.finish(admission, status)
         else:
-            await _in_thread(self._gate.finish, admission, status)
+            await self._in_thread(self._gate.finish, admission, status)
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def _match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
         from starlette.routing import Match
 
-        for route in self._routes:
+        path = "" if scope.get("root_path") else str(scope["path"])
+        for prefix, route in self._routes:
+            if path and not path.startswith(prefix):
+                continue
             match, child = route.matches(scope)
             if match is Match.FULL:
                 values = {k: str(v) for k, v in dict(child.get("path_params") or {}).items()}
@@ -198,6 +211,13 @@ def _headers(scope: Message) -> dict[str, str]:
     return {key: value for key, value in found.items() if key not in twice}
 
 
+def _literal_prefix(route: Any) -> str:
+    """What every path begins with that a route matches; empty where its pattern does not say so."""
+    prefix = str(getattr(route, "path", "")).partition("{")[0]
+    pattern = str(getattr(getattr(route, "path_regex", None), "pattern", ""))
+    return prefix if pattern.startswith(f"^{re.escape(prefix)}") else ""
+
+
 def _names_in_body(name: str) -> bool:
     """Whether a route names its object in the body."""
     return name.startswith("set_") or name in _NAMED_IN_BODY
@@ -235,12 +255,6 @@ def _timed(receive: Receive) -> Receive:
         return message if time.monotonic() <= ends else {"type": "http.disconnect"}
 
     return in_time
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    import anyio.to_thread
-
-    return await anyio.to_thread.run_sync(lambda: function(*arguments))
 
 
 async def _answer(send: Send, error: RefusedError) -> None:

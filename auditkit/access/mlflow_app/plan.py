@@ -33,7 +33,7 @@ class Plan:
         brings: Aliases or stages that a rename would bring to the new name; none of them may be
             protected there.
         renames: A model's old name and its new one; None: it renames nothing.
-        writes: Paths below the artifact root that it would write or delete.
+        writes: Paths below the artifact root that it would write or delete; whoever does, mutates.
         refusal: Why it is refused whatever the policy says; empty: it is not.
         only: What to keep of a list, "registered_models" or "model_versions"; empty: everything.
     """
@@ -47,6 +47,10 @@ class Plan:
     writes: tuple[str, ...] = ()
     refusal: str = ""
     only: str = ""
+
+    def __post_init__(self) -> None:
+        if self.writes and not self.mutates:
+            raise ValueError("a plan that writes files mutates")
 
     @property
     def is_held(self) -> bool:

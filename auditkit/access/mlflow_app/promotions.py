@@ -48,12 +48,10 @@ class Held:
     Attributes:
         then: What to log when it has succeeded: kinds and payloads.
         claim: The move that it began, in the log; empty: none.
-        read: Up to which entry, excluded, the log was read to say so.
     """
 
     then: Entries = ()
     claim: str = ""
-    read: int | None = None
 
 
 class Promotions:
@@ -152,7 +150,6 @@ class Promotions:
                         "it off first, rename, and have it approved there"
                     )
             self.refuse_pinned(access, plan, domain)
-            read = self._book.next_index
             then: list[tuple[str, dict[str, Json]]] = [
                 (DEMOTED, {**target_json(target), "user": user, "how": "demoted"})
                 for target in plan.demotes
@@ -162,12 +159,12 @@ class Promotions:
                 old, new = plan.renames
                 then.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
-                return Held(then=tuple(then), read=read)
+                return Held(then=tuple(then))
             move = self._move(user, access, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
-        return Held(then=(*then, (DONE, {**move, "claim": claim})), claim=claim, read=read)
+        return Held(then=(*then, (DONE, {**move, "claim": claim})), claim=claim)
 
     def begin(self, move: dict[str, Json]) -> str:
         """Claims a move, durably, before it takes effect.
@@ -269,8 +266,16 @@ class Promotions:
             )
         return {**move, "request": usable.id}
 
-    def refuse_pinned(self, access: AccessControl, plan: Plan, domain: str) -> None:
+    def refuse_pinned(
+        self, access: AccessControl, plan: Plan, domain: str, *, until: int = 0
+    ) -> None:
         """Refuses to write to the files of what was approved, is being moved or was promoted.
+
+        Args:
+            access: The policy it is judged by.
+            plan: What it would do.
+            domain: The workspace.
+            until: The entry up to which, excluded, the log needs to be read first.
 
         Raises:
             RefusedError: If the plan does.
@@ -279,7 +284,9 @@ class Promotions:
         if not plan.writes:
             return
         with self.lock:
-            pinned = self.book().pinned_sources() | self._adopted_sources(access, domain)
+            if self._book.next_index < until:
+                self._book.read(self.recorder.entries(self._book.next_index, until=until))
+            pinned = self._book.pinned_sources() | self._adopted_sources(access, domain)
         if any(overlap(path, source) for path in plan.writes for source in pinned):
             raise denied(
                 "these files belong to a version that was approved or promoted; register a "
