@@ -65,6 +65,8 @@ def interrupted(source: Path, folder: Path, how: signal.Signals) -> None:
 
 
 def main(gigabytes: float) -> None:
+    # Whoever starts this in a shell's background has SIGINT ignored, and so would the command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, target = folder / "in.csv", folder / "out.csv"
