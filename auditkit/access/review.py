@@ -201,7 +201,7 @@ def review(
         _table(
             "denied",
             "Attempts that were denied",
-            ("time", "user", "endpoint", "reason"),
+            ("time", "user", "asked_for", "reason"),
             tuple(denied),
         ),
         _unused(access, used, now, unused_days),
@@ -327,12 +327,11 @@ def _unused(
 
 
 def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
-    return (
-        _day(time),
-        str(decision["user"]),
-        str(decision.get("endpoint", "")),
-        str(decision.get("reason", "")),
-    )
+    needs = decision.get("decisions") or ()
+    need = next((part for part in needs if not part["allowed"]), needs[0] if needs else None)
+    # Of what nobody has classified, only the server's name for it is known.
+    asked_for = f"{need['verb']} {need['object']}" if need else str(decision.get("endpoint", ""))
+    return _day(time), str(decision["user"]), asked_for, str(decision.get("reason", ""))
 
 
 def _move(move: Moved, book: Book) -> tuple[Cell, ...]:

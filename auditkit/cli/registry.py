@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,7 +182,8 @@ def load(
         print(registry.load(model, version, folder, expected=Digest.parse(digest)))
     except BaseException:
         if is_new:
-            folder.rmdir()  # what was fetched is gone already
+            with suppress(OSError):  # what was fetched is gone already
+                folder.rmdir()
         raise
 
 

@@ -252,12 +252,16 @@ def _place(alias: str | None, stage: str | None) -> dict[str, str]:
 
 
 def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError | LedgerError:
+    remedy = None
     try:
         message = str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):
         message = f"the server answered {error.code}"
         if error.code == 404:
             message += "; it is not guarded by auditkit, or serves no datasets"
+            remedy = (
+                "start it with --app-name auditkit; for datasets, name their folder in its settings"
+            )
     if error.code == 401:
         return AccessDeniedError(
             "Denied: the server does not know this name with this password, or this token.",
@@ -267,4 +271,4 @@ def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError 
         return AccessDeniedError(f"Denied: {message}.")
     if error.code == 503:
         return LedgerError(f"The server refused: {message}.")
-    return InputError(f"The server refused: {message}.")
+    return InputError(f"The server refused: {message}.", remedy=remedy)

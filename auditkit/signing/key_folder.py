@@ -102,6 +102,6 @@ class KeyFolder:
         """Refuses a folder that other users may enter."""
         if self.path.stat().st_mode & _UNSAFE:
             raise KeyFileError(
-                "The key store's folder is open to other users.",
-                remedy="chmod 700 the folder, and revoke its keys if anyone else had access",
+                f"The key store's folder {self.path.name} is open to other users.",
+                remedy=f"chmod 700 {self.path}, and revoke its keys if anyone else had access",
             )

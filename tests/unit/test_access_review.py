@@ -91,7 +91,9 @@ def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
     ).rows
     may = {(r[0], r[2]) for r in found.table("promoters").rows}
     assert may == {("ann", "models/*/aliases/staging"), ("mia", "models/**"), ("max", "models/**")}
-    assert [r[1] for r in found.table("denied").rows] == ["ann"]
+    assert [r[1:3] for r in found.table("denied").rows] == [
+        ("ann", "model:promote models/m/aliases/champion")
+    ]
     assert [r[1] for r in found.table("moves").rows] == ["mia"]
     assert [(r[0], r[3][:10]) for r in found.table("unused_grants").rows] == [("max", "2026-08-16")]
     values = {m.name: m.value for m in found.to_evidence().measurements}
