@@ -22,6 +22,7 @@ from typing import Final
 
 from auditkit.api import load_policy
 from auditkit.canonical import STATEMENT_TYPE, Digest, canonical_bytes, parse_json
+from auditkit.controls import parse_pack
 from auditkit.errors import InputError, VerificationError
 from auditkit.loading.audit_file import policy_path, read_audit_file
 from auditkit.resources import data_path
@@ -29,6 +30,7 @@ from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
+from auditkit.verification.contents import read_statement
 from auditkit.verification.signed_file import parse
 
 MANIFEST: Final = "manifest.dsse.json"
@@ -63,7 +65,9 @@ def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str,
         The files of the bundle by name.
 
     Raises:
-        InputError: If a file is missing or the report has no statement.
+        InputError: If a file is missing, the report has no statement, or the policy or a control
+            pack is another than the report was made under.
+        VerificationError: If the statement is damaged.
         PolicyError: If audit file or policy is wrong.
     """
     audit = read_audit_file(audit_file)
@@ -75,11 +79,14 @@ def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str,
     policy, folder = load_policy(given)
     source = given if given.is_file() else data_path("policies", f"{given.stem}.yaml")
     files["policy.yaml"] = source.read_bytes()
-    for name in policy.controls:
+    policy_then, packs_then = _made_under(files)
+    _refuse_other("policy", policy.digest, policy_then)
+    for name, pack_then in zip(policy.controls, packs_then, strict=True):
         beside = folder / "controls" / f"{name}.yaml" if folder else None
         found = beside is not None and beside.is_file()
         pack = beside if beside and found else data_path("policies", "controls", f"{name}.yaml")
-        files[f"controls/{name}.yaml"] = pack.read_bytes()
+        files[f"controls/{name}.yaml"] = content = pack.read_bytes()
+        _refuse_other(f"control pack {name}", parse_pack(content.decode()).digest, pack_then)
     for number, name in enumerate(audit.evidence, start=1):
         try:
             files[f"evidence-{number}.json"] = (audit_file.parent / name).read_bytes()
@@ -87,6 +94,23 @@ def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str,
             raise InputError(f"The evidence file {name} cannot be read.") from error
     files["versions.txt"] = _versions()
     return files | {MANIFEST: signer.sign_statement(_manifest(files))}
+
+
+def _made_under(files: Mapping[str, bytes]) -> tuple[str, list[str]]:
+    """The digests of the policy and the control packs in the statement."""
+    predicate = read_statement(files)["predicate"]
+    try:
+        return str(predicate["policy"]["digest"]), [str(p["digest"]) for p in predicate["packs"]]
+    except (KeyError, TypeError) as error:
+        raise VerificationError("The statement lacks parts that every audit has.") from error
+
+
+def _refuse_other(what: str, now: Digest, then: str) -> None:
+    if str(now) != then:
+        raise InputError(
+            f"The {what} is not the one that the report was made under.",
+            remedy="bundle the report of a run under it, or put back what it was",
+        )
 
 
 def open_bundle(folder: Path) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ from auditkit import api
 from auditkit.cli import app
 from auditkit.errors import InputError, KeyFileError, VerificationError
 from auditkit.reperformance import Agreement, compare_numbers, differences, open_bundle
+from auditkit.resources import data_path
 from auditkit.signing.certificates import to_pem
 from tests.conftest import FEATURES
 from tests.fixtures.lending import judgement
@@ -118,6 +119,30 @@ def test_the_bundle_holds_no_data(first):
     for path in (first / "bundle").rglob("*.*"):
         content = path.read_text()
         assert not any(row in content for row in rows[:50])
+
+
+def test_a_policy_that_was_changed_since_the_report_is_not_sealed(first, tmp_path):
+    """Else whoever does the audit again would find another verdict, and no reason for it."""
+    work = tmp_path / "work"
+    shutil.copytree(first / "work", work)
+    (work / "controls").mkdir()
+    audit, policy, pack = work / "audit.yaml", work / "own.yaml", work / "controls" / "soc2.yaml"
+    starter = data_path("policies", "starter.yaml").read_text()
+    policy.write_text(starter.replace("controls: []", "controls: [soc2]"))
+    pack.write_text(data_path("policies", "controls", "soc2.yaml").read_text())
+    audit.write_text(re.sub(r"(?m)^policy: .*$", "policy: own.yaml", audit.read_text()))
+    done = run("run", audit, "--output", tmp_path / "out", "--today", "2026-11-24")
+    assert done.exit_code in {0, 10, 11}, done.output
+    bundle = ("bundle", audit, "--report", tmp_path / "out" / "report.pdf", "--output")
+    for changed, what in ((policy, "policy"), (pack, "control pack soc2")):
+        kept = changed.read_text()
+        changed.write_text(kept.replace("title: ", "title: New ", 1))
+        done = run(*bundle, tmp_path / "bundle")
+        assert isinstance(done.exception, InputError)
+        assert f"The {what} is not the one that the report was made under." in str(done.exception)
+        assert not (tmp_path / "bundle").exists()
+        changed.write_text(kept)
+    assert run(*bundle, tmp_path / "bundle").exit_code == 0
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "add", "manifest", "no manifest"])
