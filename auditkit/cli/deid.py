@@ -15,7 +15,7 @@ import typer
 from auditkit.cli.console import harmless, say
 from auditkit.cli.ledger_open import writing
 from auditkit.cli.signing_options import Folder as KeyFolder
-from auditkit.errors import InputError, KeyFileError
+from auditkit.errors import InputError, KeyFileError, OutputError
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
@@ -62,12 +62,18 @@ def scan(
 ) -> None:
     """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE."""
     from auditkit.deid.files import propose_for_file
+    from auditkit.output import write_whole
 
+    if plan is not None and plan.exists():
+        raise OutputError(
+            f"{plan} exists already, perhaps with what people changed in it.",
+            remedy="name another file with --plan, or remove it",
+        )
     proposed = propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
     if plan is None:
         print(proposed.to_yaml(), end="")
     else:
-        _written(plan, proposed)
+        write_whole(plan, proposed.to_yaml().encode())
         say(
             f"Wrote {plan}. Read it, change it, then: auditkit deid apply {table} OUT --plan {plan}"
         )
@@ -151,6 +157,7 @@ def generalize(
 
     from auditkit.deid.files import gather, propose_for_file
     from auditkit.deid.generalizing import generalized
+    from auditkit.output import write_whole
 
     chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
     if columns:
@@ -166,8 +173,10 @@ def generalize(
     if plan is None:
         print(found.plan.to_yaml(), end="")
     else:
-        _written(plan, found.plan)
-        say(f"Wrote {plan}.")
+        former = plan.with_name(f"{plan.name}~")
+        write_whole(former, plan.read_bytes())
+        write_whole(plan, found.plan.to_yaml().encode())
+        say(f"Wrote {plan}; what it was before is in {former.name}.")
 
 
 @app.command()
@@ -302,12 +311,6 @@ def _plan(path: Path | None) -> Plan | None:
         raise InputError(
             f"The plan {path.name} cannot be read.", remedy="write one: auditkit deid scan TABLE"
         ) from error
-
-
-def _written(path: Path, plan: Plan) -> None:
-    from auditkit.output import write_whole
-
-    write_whole(path, plan.to_yaml().encode())
 
 
 def _evidence(path: Path | None) -> Evidence | None:

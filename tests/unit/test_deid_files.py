@@ -220,6 +220,14 @@ def test_source_and_output_must_differ(tmp_path, deid):
         apply(source, source, deid)
 
 
+def test_a_plan_that_people_changed_is_not_written_over(tmp_path, capsys):
+    source, plan = written(tmp_path, ".csv"), tmp_path / "plan.yaml"
+    plan.write_text("# Read by the privacy officer.\n")
+    assert cli.run(["deid", "scan", str(source), "--plan", str(plan)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert plan.read_text() == "# Read by the privacy officer.\n"
+
+
 def test_the_command_line_from_scan_to_reveal(tmp_path, capsys, monkeypatch):
     source = written(tmp_path, ".csv")
     plan, vault = tmp_path / "plan.yaml", tmp_path / "vault.db"

@@ -191,10 +191,13 @@ def test_a_population_that_cannot_be_is_refused():
 def test_the_command_line_writes_the_proposal_into_the_plan(tmp_path, capsys):
     source, plan = tmp_path / "in.csv", tmp_path / "plan.yaml"
     people(rows=300).to_csv(source, index=False)
-    plan.write_text(planned(people(rows=300)).to_yaml())
+    written = f"# Read by the privacy officer.\n{planned(people(rows=300)).to_yaml()}"
+    plan.write_text(written)
     assert cli.run(["deid", "generalize", str(source), "--plan", str(plan), "--k", "10"]) == 0
     said = capsys.readouterr().err
     assert "k is 1 now and 1" in said
+    assert "what it was before is in plan.yaml~" in said
+    assert (tmp_path / "plan.yaml~").read_text() == written
     assert "birth_date: reduced to the year" in said
     changed = Plan.from_yaml(plan.read_text())
     assert smallest_class(changed, people(rows=300)) >= 10
