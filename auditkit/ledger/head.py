@@ -128,7 +128,7 @@ class HeadFile:
             for number, kept in enumerate((whole[:_SLOT], whole[_SLOT:])):
                 if kept != self._slots[number][0]:
                     self._slots[number] = kept, _kept_size(kept)
-            sizes = [size for _, size in self._slots]
+            sizes = [known for _, known in self._slots]
             if max(sizes) > size:
                 return
             older = 0 if sizes[0] <= sizes[1] else 1

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
 from auditkit.glossary import explained
+from auditkit.report.annex import Indexed, Pack
 from auditkit.report.blocks import Area, Log, Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
 from auditkit.report.condition import Condition
@@ -284,35 +285,9 @@ class Page:
     # Controls
 
     @property
-    def packs(self) -> list[dict[str, Any]]:
+    def packs(self) -> list[Pack]:
         """The control matrix, pack by pack."""
-        book = self.book
-        return [
-            {
-                "title": book.quote(pack.title),
-                "as_of": book.quote(str(pack.as_of)),
-                "legal_status": book.quote(pack.legal_status),
-                "author": book.quote(pack.author),
-                "reviewed_by": book.quote(pack.reviewed_by) if pack.reviewed_by else "nobody yet",
-                "controls": [
-                    {
-                        "id": book.quote(c.control.id),
-                        "citation": book.quote(c.control.citation),
-                        "same": c.control.citation.endswith(c.control.id),
-                        "requirement": book.quote(c.control.requirement),
-                        "limits": book.quote(c.control.limits),
-                        "strength": c.control.strength,
-                        "status": Status(outcome=c.outcome),
-                        "rules": joined(", ", map(book.quote, c.rules)),
-                        "evidence": joined(", ", map(book.quote, c.evidence)),
-                        "reason": book.quote(c.reason),
-                    }
-                    for c in self.judgement.controls
-                    if c.pack == pack.id
-                ],
-            }
-            for pack in self.judgement.packs
-        ]
+        return [Pack(self.book, pack) for pack in self.judgement.packs]
 
     # Index, verification, method
 
@@ -322,35 +297,10 @@ class Page:
         return offline_script() is not None
 
     @property
-    def index(self) -> list[dict[str, Any]]:
-        """Every evidence with its digest, where it is shown, and which conditions read it."""
-        book = self.book
-        where = {p.evidence.id: (p.number, a.anchor) for a in self.areas for p in a.parts}
-        return [
-            {
-                "id": book.quote(e.id),
-                "plain_id": e.id,
-                "title": book.quote(e.title),
-                "check": Line(book.quote(e.check), " v", book.quote(e.version)),
-                "n": book.n(e),
-                "digest": book.digest(e.digest.short),
-                "section": where[e.id][0],
-                "rules": joined(
-                    ", ",
-                    (book.quote(f.rule) for f in self.judgement.findings if f.evidence == e.id),
-                ),
-                "status": Status(outcome=e.outcome) if e.outcome is not Outcome.PASS else None,
-                "parameters": self._parameters(e),
-            }
-            for e in self.judgement.evidence
-        ]
-
-    def _parameters(self, evidence: Evidence) -> list[tuple[Text, Text]]:
-        place = ("evidence", int(evidence.id[2:]) - 1, "parameters")
-        return [
-            (self.book.quote(name), self.book.parameter(value, *place, name))
-            for name, value in sorted(evidence.parameters.items())
-        ]
+    def index(self) -> list[Indexed]:
+        """Every evidence, in the order of the statement."""
+        section = {p.evidence.id: p.number for a in self.areas for p in a.parts}
+        return [Indexed(self.book, e, section[e.id]) for e in self.judgement.evidence]
 
     @property
     def log(self) -> Log | None:

@@ -1,0 +1,77 @@
+"""What stands at a report's end: the control matrix, and the index of evidence."""
+
+from __future__ import annotations
+
+from auditkit.controls import ControlPack, ControlStatus
+from auditkit.evidence import Evidence, Outcome
+from auditkit.report.blocks import Status
+from auditkit.report.book import Book, Line, Text, joined
+
+
+class Control:
+    """One requirement of a pack with what was found for it.
+
+    Args:
+        book: The book of the report.
+        found: How the requirement came out.
+    """
+
+    def __init__(self, book: Book, found: ControlStatus) -> None:
+        control = found.control
+        self.id = book.quote(control.id)
+        self.citation = book.quote(control.citation)
+        self.is_cited_by_id = control.citation.endswith(control.id)
+        self.requirement = book.quote(control.requirement)
+        self.limits = book.quote(control.limits)
+        self.strength = control.strength
+        self.status = Status(outcome=found.outcome)
+        self.rules = joined(", ", map(book.quote, found.rules))
+        self.evidence = joined(", ", map(book.quote, found.evidence))
+        self.reason = book.quote(found.reason)
+
+
+class Pack:
+    """A control pack as one table of the matrix.
+
+    Args:
+        book: The book of the report.
+        pack: The pack.
+    """
+
+    def __init__(self, book: Book, pack: ControlPack) -> None:
+        self.title = book.quote(pack.title)
+        self.as_of = book.quote(str(pack.as_of))
+        self.legal_status = book.quote(pack.legal_status)
+        self.author = book.quote(pack.author)
+        self.reviewed_by: Text = book.quote(pack.reviewed_by) if pack.reviewed_by else "nobody yet"
+        self.controls = [Control(book, c) for c in book.judgement.controls if c.pack == pack.id]
+
+
+class Indexed:
+    """One evidence in the index: its digest, where it is shown, and which conditions read it.
+
+    Args:
+        book: The book of the report.
+        evidence: The evidence.
+        section: The number of the section that shows it.
+    """
+
+    def __init__(self, book: Book, evidence: Evidence, section: Text) -> None:
+        self.id = book.quote(evidence.id)
+        self.plain_id = evidence.id
+        self.title = book.quote(evidence.title)
+        self.check = Line(book.quote(evidence.check), " v", book.quote(evidence.version))
+        self.n = book.n(evidence)
+        self.digest = book.digest(evidence.digest.short)
+        self.section = section
+        findings = book.judgement.findings
+        self.rules = joined(
+            ", ", (book.quote(f.rule) for f in findings if f.evidence == evidence.id)
+        )
+        passed = evidence.outcome is Outcome.PASS
+        self.status = None if passed else Status(outcome=evidence.outcome)
+        place = ("evidence", int(evidence.id[2:]) - 1, "parameters")
+        self.parameters = [
+            (book.quote(name), book.parameter(value, *place, name))
+            for name, value in sorted(evidence.parameters.items())
+        ]
