@@ -133,13 +133,16 @@ class Book:
     def before(
         self, model: str, kind: str, name: str, *, domain: str = DEFAULT_DOMAIN
     ) -> Moved | None:
-        """The move that a rollback returns to: the last one to another version than now's."""
+        """The move that a rollback returns to: the last one to another version than now's.
+
+        Where it was taken off and points nowhere now, that is the last one.
+        """
         place = (domain, model, kind, folded(name))
-        moves = [m for m in self.moves if m.target.place == place and m.how != "demoted"]
-        if not moves:
-            return None
-        now = moves[-1].target.version
-        return next((m for m in reversed(moves) if m.target.version != now), None)
+        moves = [m for m in self.moves if m.target.place == place]
+        now = moves[-1].target.version if moves and moves[-1].how != "demoted" else ""
+        return next(
+            (m for m in reversed(moves) if m.how != "demoted" and m.target.version != now), None
+        )
 
     def pinned_sources(self) -> set[str]:
         """Where the files of everything lie that was ever moved, or is being or approved to be."""
@@ -182,8 +185,11 @@ class Book:
         elif kind == REVIEWED:
             emergency = self.emergencies.get(str(payload.get("id")))
             user = str(payload.get("user"))
-            if emergency is not None and person(user) != person(emergency.user):
-                emergency.reviewed_by = emergency.reviewed_by or user
+            if emergency is None or emergency.reviewed_by:
+                return
+            if person(user) != person(emergency.user):
+                emergency.reviewed_by = user
+                emergency.findings = str(payload.get("findings", ""))
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
         """Takes up a write that was let through, or taken back before it began."""

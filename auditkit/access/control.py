@@ -188,7 +188,7 @@ class AccessControl:
         decision = self.decide(user, verb, object, domain=domain)
         if not decision.allowed:
             raise AccessDeniedError(
-                f"{verb} on {object} is denied: {decision.reason}.",
+                f"{user} may not {verb} on {object}: {decision.reason}.",
                 remedy="ask for a role that has it, or somebody who has the role",
             )
         return decision

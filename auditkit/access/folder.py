@@ -71,6 +71,16 @@ def read_seal(folder: str | Path) -> Seal | None:
         raise PolicyError("The policy's seal cannot be read.") from error
 
 
+def is_sealed(folder: str | Path) -> bool:
+    """Whether the policy in a folder is, as it stands, the one that was approved.
+
+    Raises:
+        PolicyError: If it cannot be read.
+    """
+    seal = read_seal(folder)
+    return seal is not None and seal.digest == files_digest(read_texts(folder))
+
+
 def files_digest(texts: dict[str, str]) -> Digest:
     """The digest of a policy's files, names and contents."""
     return digest_of("access-policy-files/v1", {name: texts[name] for name in FILES})

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from auditkit.access.settings import Promotion
 from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded, person
@@ -43,6 +43,9 @@ class Target:
         """How to ask for it, as a remedy."""
         model, name = shlex.quote(self.model), shlex.quote(self.name)
         return f"To ask: auditkit registry request {model} {self.version} --{self.kind} {name}"
+
+
+APPROVE: Final = "auditkit registry approve"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -118,7 +121,7 @@ class PromotionRequest:
         if len(others) < promotion.approvals:
             return (
                 f"it has {len(others)} of {promotion.approvals} approvals by others; for "
-                f"another to give one: auditkit registry approve {self.id}"
+                f"another to give one: {APPROVE} {self.id}"
             )
         return None
 
@@ -146,6 +149,7 @@ class Emergency:
         review_by: Until when somebody else has to have reviewed it.
         domain: The workspace that the object is in.
         reviewed_by: Who else has reviewed it; empty if nobody has.
+        findings: What they found.
     """
 
     id: str
@@ -158,6 +162,7 @@ class Emergency:
     review_by: datetime
     domain: str = DEFAULT_DOMAIN
     reviewed_by: str = ""
+    findings: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

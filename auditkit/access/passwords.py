@@ -60,7 +60,7 @@ def read_users(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise InputError(
             f"The users' file {path.name!r} cannot be read.",
-            remedy="make it with: auditkit access user add NAME",
+            remedy=f"make it with: auditkit access user add NAME --users {path.name}",
         ) from error
     if not isinstance(found, dict) or not all(str(v).startswith("scrypt$") for v in found.values()):
         raise InputError(f"The users' file {path.name!r} holds something else than hashes.")

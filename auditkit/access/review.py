@@ -214,7 +214,7 @@ def review(
         _table(
             "breakglass",
             "Emergencies",
-            ("time", "user", "object", "ticket", "reason", "review_due", "reviewed_by"),
+            ("time", "user", "object", "ticket", "reason", "review_due", "reviewed_by", "findings"),
             tuple(
                 (
                     _day(e.invoked),
@@ -224,6 +224,7 @@ def review(
                     e.reason,
                     _due(e, now),
                     e.reviewed_by,
+                    e.findings,
                 )
                 for e in book.emergencies.values()
                 if _within(e.invoked, since)

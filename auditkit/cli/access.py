@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,11 +19,13 @@ import typer
 from auditkit.cli import access_draft, access_user
 from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
 from auditkit.cli.console import harmless, say
+from auditkit.cli.ledger_open import reading
 from auditkit.errors import InputError
 from auditkit.wording import plural
 
 if TYPE_CHECKING:
     from auditkit.access import AccessControl
+    from auditkit.ledger import Ledger
 
 FOUND: Final = 10
 _LOG_NAME: Final = "auditkit.local/log"
@@ -61,12 +64,15 @@ def check(
 ) -> int:
     """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied."""
     from auditkit.access import AccessControl
+    from auditkit.access.folder import is_sealed
     from auditkit.access.vocabulary import VERBS
 
     if verb not in VERBS:
         raise InputError(f"There is no verb {verb!r}.", remedy=f"use one of {', '.join(VERBS)}")
     access = AccessControl.load(policy)
     decision = access.decide(user, verb, obj, domain=domain)
+    if not is_sealed(policy):
+        say("By the draft in this folder, which is not in force: nobody has approved it as it is.")
     if as_json:
         print(json.dumps(decision.to_json(), indent=1))
     else:
@@ -159,7 +165,7 @@ def simulate(
     from auditkit.access import AccessControl
     from auditkit.access.effects import replayed
 
-    with _log(log, key) as opened:
+    with _checked(log, key) as opened:
         found = replayed(AccessControl.load(draft), opened.entries())
     _changes(found, as_json=as_json)
     return FOUND if found else 0
@@ -191,7 +197,9 @@ def review(
     from auditkit.access.review import review as make
 
     begin = datetime.combine(_date(since), datetime.min.time(), UTC) if since else None
-    with _log(log, key) as opened:
+    if begin is not None and begin > datetime.now(UTC):
+        raise InputError("The review would begin in the future.", remedy="give an earlier --since")
+    with _checked(log, key) as opened:
         found = make(
             AccessControl.load(policy),
             opened.entries(),
@@ -225,20 +233,13 @@ def review(
         say(note)
 
 
-def _log(where: str, keys: Sequence[str]) -> Any:
-    from auditkit.ledger import Ledger, NoteVerifier
-
-    if "://" not in where and not Path(where).exists():
-        raise InputError(
-            f"There is no log {Path(where).name}.",
-            remedy="give the ledger's SQLite file, or its URL as server.yaml has it",
-        )
-    url = where if "://" in where else f"sqlite:///{where}"
-    lines = [
-        line for k in keys for line in (Path(k).read_text() if Path(k).exists() else k).split()
-    ]
-    present, *former = [NoteVerifier.parse(line) for line in lines]
-    return Ledger.open(url, key=present, former_keys=former)
+@contextmanager
+def _checked(where: str, keys: list[str]) -> Iterator[Ledger]:
+    """The log, after all of it was checked: a review of what somebody rewrote says nothing."""
+    with reading(where, keys, None, "") as opened:
+        size = opened.verify().size
+        say(f"The log's {size:,} entries are as they were logged.")
+        yield opened
 
 
 def _date(text: str) -> date:
@@ -272,4 +273,4 @@ def _rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: boo
 def _cell(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula."""
     text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" else value
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else value

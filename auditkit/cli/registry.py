@@ -136,7 +136,8 @@ def break_glass(
     made = _client(url).break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
     say(f"For {made['valid_minutes']:g} minutes. Next: auditkit registry promote, as usual.")
-    say(f"Somebody else has to review it: auditkit registry review-break-glass {made['id']}")
+    review = f"auditkit registry review-break-glass {made['id']} --findings WHAT"
+    say(f"Somebody else has to review it: {review}")
     if not made["alerted"]:
         say("Nobody was alerted: the server has no alerting program, or it failed.")
 

@@ -257,11 +257,12 @@ def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError 
         message = str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):
         message = f"the server answered {error.code}"
-        if error.code == 404:
-            message += "; it is not guarded by auditkit, or serves no datasets"
-            remedy = (
-                "start it with --app-name auditkit; for datasets, name their folder in its settings"
-            )
+        if error.code == 404 and "/datasets/" in error.url:
+            message += "; it serves no datasets"
+            remedy = "name their folder in the server's settings, as 'datasets: data'"
+        elif error.code == 404:
+            message += "; it is not guarded by auditkit"
+            remedy = "start it with --app-name auditkit"
     if error.code == 401:
         return AccessDeniedError(
             "Denied: the server does not know this name with this password, or this token.",

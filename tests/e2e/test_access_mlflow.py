@@ -63,13 +63,18 @@ def test_the_story(guarded, credit):
     with pytest.raises(AccessDeniedError, match="nobody has asked for it"):
         mia.promote(credit, "1", alias="champion")
     asked = server.client("ann").request(credit, "1", alias="champion")
-    with pytest.raises(AccessDeniedError, match="0 of 1 approvals"):
+    with pytest.raises(AccessDeniedError, match="0 of 1 approvals") as waits:
         mia.promote(credit, "1", alias="champion")
+    assert "registry request" not in waits.value.message
     with pytest.raises(AccessDeniedError, match="may not model:approve"):
         server.client("ann").approve(asked["request"])
     server.client("rita").approve(asked["request"])
     with pytest.raises(AccessDeniedError, match="approved it before"):
         server.client("rita").approve(asked["request"])
+    # What the rules let through and the server then denied is in the log as denied.
+    twice = workplace.decisions()[-1]
+    assert (twice["user"], twice["allowed"]) == ("rita", False)
+    assert "approved it before" in twice["reason"]
     # MLflow's own client does it, through MLflow's own route.
     server.mlflow("mia").set_registered_model_alias(credit, "Champion", "1")
     assert server.mlflow("vic").get_model_version_by_alias(credit, "Champion").version == "1"
@@ -233,6 +238,8 @@ def test_break_glass_is_loud_short_and_reviewed_by_somebody_else(guarded, credit
     with pytest.raises(AccessDeniedError):
         mia.review_break_glass(made["id"], findings="all good")
     server.client("rob").review_break_glass(made["id"], findings="justified")
+    with pytest.raises(AccessDeniedError, match="rob has reviewed it before"):
+        server.client("rita").review_break_glass(made["id"], findings="not at all")
     with pytest.raises(AccessDeniedError, match="nobody has asked"):
         mia.promote(credit, "2", alias="champion")
 

@@ -40,15 +40,23 @@ def port() -> str:
         return str(found.getsockname()[1])
 
 
-def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path):
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ("access/policy.csv", "The access policy's policy.csv cannot be"),
+        ("users.json", "The users' file 'users.json' cannot be read"),
+        ("log.pem", "The log's key 'log.pem' cannot be read"),
+    ],
+)
+def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path, lacking, told):
     workplace = Workplace(tmp_path)
-    (tmp_path / "access" / "policy.csv").unlink()
+    (tmp_path / lacking).unlink()
     code, said = outcome(
         workplace, "mlflow", "server", "--port", port(), "--workers", "2",
         "--backend-store-uri", workplace.store, "--app-name", "auditkit",
     )  # fmt: skip
     assert code == 2
-    assert said.count("auditkit refuses to start: The access policy's policy.csv cannot be") == 1
+    assert said.count(f"auditkit refuses to start: {told}") == 1
     assert "Traceback" not in said
     assert "parent process" not in said
     assert "Booting worker" not in said

@@ -15,6 +15,7 @@ from auditkit.access.approvals import (
     BROKEN,
     CLAIMED,
     DECISION,
+    DEMOTED,
     DONE,
     REJECTED,
     RENAMED,
@@ -237,9 +238,17 @@ def test_break_glass_ends_with_its_time_or_its_review_by_another():
     assert reviewed.emergency("mia", "o", START) is None
 
 
+def test_the_first_review_of_an_emergency_stands():
+    invoked = {"id": "b1", "user": "mia", "object": "o", "valid_minutes": 60}
+    reviews = [(REVIEWED, {"id": "b1", "user": u, "findings": f"by {u}"}) for u in ("rob", "rita")]
+    emergency = book_of((BROKEN, invoked), *reviews).emergencies["b1"]
+    assert (emergency.reviewed_by, emergency.findings) == ("rob", "by rob")
+
+
 def test_a_rollback_returns_to_the_last_other_version():
+    place = {"model": "m", "kind": "alias", "name": "champion"}
+
     def done(version: str) -> tuple[str, dict[str, Any]]:
-        place = {"model": "m", "kind": "alias", "name": "champion"}
         return DONE, {**place, "version": version, "how": "promoted"}
 
     book = book_of(done("1"), done("2"), done("2"))
@@ -247,6 +256,11 @@ def test_a_rollback_returns_to_the_last_other_version():
     assert before is not None
     assert before.target.version == "1"
     assert book_of(done("1")).before("m", "alias", "champion") is None
+    # Taken off, it points nowhere: what it pointed to last is where it was before.
+    taken_off = (DEMOTED, {**place, "version": "2", "how": "demoted"})
+    before = book_of(done("1"), done("2"), taken_off).before("m", "alias", "champion")
+    assert before is not None
+    assert before.target.version == "2"
 
 
 POLICY = """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from auditkit.access import AccessControl, Rules
 from auditkit.access.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
 from auditkit.access.control import read_texts
 from auditkit.access.effects import replayed
+from auditkit.access.folder import start_policy
 from auditkit.access.lint import lint
 from auditkit.access.review import review
 from auditkit.access.rules import Grant, Rule
@@ -153,6 +156,8 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     assert auditkit("approve", "--by", "paula")[0] == 0
     code, out = auditkit("check", "mia", "model:promote", "models/m/aliases/champion")
     assert (code, out.split("\n")[0]) == (0, "allowed")
+    assert run(["access", "check", "mia", "model:read", "models/m"]) == 0
+    assert "not in force" not in capsys.readouterr().err
     code, out = auditkit("check", "ann", "model:promote", "models/m/aliases/champion", "--json")
     assert code == 10
     assert json.loads(out)["reason"] == "no rule allows it"
@@ -161,6 +166,8 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     assert auditkit("init", "other")[0] == 0
     assert auditkit("diff", "access", "other")[0] == 10
     assert auditkit("grant", "mia", "trainer", "--by", "adam")[0] == 0
+    assert run(["access", "check", "mia", "model:register", "models/m"]) == 0
+    assert "the draft in this folder, which is not in force" in capsys.readouterr().err
     code, out = auditkit("lint")
     assert code == 10
     assert "mia may model:register (role:trainer) and model:promote" in out
@@ -177,7 +184,10 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     assert "Attempts that were denied (1)" in auditkit("review", *common)[1]
     assert auditkit("review", *common, "--csv", "out")[0] == 0
     with (tmp_path / "out" / "access_breakglass.csv").open() as file:
-        assert next(csv.DictReader(file))["ticket"] == "'=INC"
+        emergency = next(csv.DictReader(file))
+    assert (emergency["ticket"], emergency["reviewed_by"]) == ("'=INC", "")
+    assert run(["access", "review", *common, "--since", "2999-01-01"]) == 2
+    assert "in the future" in capsys.readouterr().err
     # max is not in this policy: what he was allowed would now be denied.
     code, out = auditkit("simulate", "access", *common)
     assert code == 10
@@ -188,6 +198,17 @@ def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, 
     assert auditkit("user", "add", "ann")[0] == 0
     assert (tmp_path / "users.json").stat().st_mode & 0o777 == 0o600
     assert auditkit("user", "remove", "bob")[0] == 2
+
+
+def test_a_log_that_somebody_rewrote_is_not_reviewed(tmp_path, logged):
+    path, key, _ = logged
+    with closing(sqlite3.connect(path)) as database, database:
+        rewritten = "CAST(replace(CAST(body AS TEXT), '\"ann\"', '\"bob\"') AS BLOB)"
+        database.execute(f"UPDATE payload SET body = {rewritten}")
+    start_policy(tmp_path / "access")
+    for command in (["review", "--policy"], ["simulate"]):
+        arguments = ["access", *command, str(tmp_path / "access"), "--log", str(path), "--key", key]
+        assert run(arguments) == 12
 
 
 def test_what_was_refused_unjudged_is_no_decision_to_simulate(access):

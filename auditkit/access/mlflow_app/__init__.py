@@ -94,8 +94,9 @@ def _in_command_line() -> bool:
 def _refuse_early() -> None:
     from auditkit.access.mlflow_app.build import refuse_early
 
+    composed = any("auditkit-composed" in argument for argument in sys.argv)
     try:
-        refuse_early()
+        refuse_early(composed=composed)
     except AuditkitError as error:
         _say(error)
         raise SystemExit(_BAD_INPUT) from None

@@ -85,7 +85,7 @@ def _refuse_approval(
         now=gate.clock(),
     )
     if obstacle is not None:
-        raise RefusedError(409, "INVALID_STATE", obstacle)
+        raise RefusedError(409, "INVALID_STATE", f"{obstacle}; it has to be asked for anew")
 
 
 def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:

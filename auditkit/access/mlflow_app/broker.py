@@ -53,9 +53,8 @@ def add_datasets(flask_app: Any, gate: Gate, *, root: Path) -> dict[str, Planner
 
         opened = open_below(root, path)
         if opened is None:
-            return refusal_response(
-                RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such dataset")
-            )
+            told = "there is no such dataset, or no such file in it"
+            return refusal_response(RefusedError(404, "RESOURCE_DOES_NOT_EXIST", told))
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         size = opened.tell()
         try:

@@ -54,13 +54,21 @@ def build(*, composed: bool) -> Any:
     return _native_gate(fastapi_app, fastapi_app, gate, ways)
 
 
-def refuse_early() -> None:
+def refuse_early(*, composed: bool) -> None:
     """Refuses what each worker would refuse, before there are workers.
+
+    Args:
+        composed: Whether MLflow's own basic authentication comes first.
 
     Raises:
         AuditkitError: If the server may not start.
     """
-    _grounds()
+    settings, _, _ = _grounds()
+    if not composed:
+        authenticators(settings)
+    if settings.datasets:
+        _folder_of(settings.datasets)
+    _open_log(settings).close()
 
 
 def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
@@ -137,7 +145,8 @@ def _open_log(settings: ServerSettings) -> DecisionLog:
             signer = NoteSigner.from_pem(path.read_bytes(), name=settings.log.name)
     except OSError as error:
         raise KeyFileError(
-            f"The log's key {path.name!r} cannot be read.", remedy="make one: auditkit keys init"
+            f"The log's key {path.name!r} cannot be read.",
+            remedy=f"make one: auditkit keys init --keys {path.name}",
         ) from error
     # A request does not wait longer than this for a log that somebody holds; it is refused.
     return Ledger.open(

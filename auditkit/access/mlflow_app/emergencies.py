@@ -70,6 +70,10 @@ def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -
             raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such break-glass")
         if person(emergency.user) == person(user):
             raise denied("it is reviewed by somebody else")
+        if emergency.reviewed_by:
+            raise RefusedError(
+                409, "RESOURCE_ALREADY_EXISTS", f"{emergency.reviewed_by} has reviewed it before"
+            )
         gate.recorder.now(
             REVIEWED, {"id": emergency.id, "user": user, "findings": text_of(body, "findings")}
         )

@@ -9,8 +9,8 @@ Laws:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from auditkit.access.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
@@ -39,6 +39,7 @@ class Admission:
         domain: The workspace.
         then: What to log when it has succeeded: kinds and payloads.
         claim: The move that it began, in the log; empty: none.
+        logged: Its entry in the log.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Admission:
     domain: str
     then: Entries = ()
     claim: str = ""
+    logged: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Gate:
@@ -132,6 +134,7 @@ class Gate:
             domain=domain,
             then=held.then,
             claim=held.claim,
+            logged=entry,
         )
 
     def finish(
@@ -159,6 +162,18 @@ class Gate:
                 self.recorder.soon({"outcome_of": admission.id, "status": status})
         except LedgerError as error:
             raise unlogged() from error
+
+    def take_back(self, logged: Mapping[str, Json], error: RefusedError) -> None:
+        """Logs that a request that the rules had let through was denied after all.
+
+        Args:
+            logged: Its entry in the log.
+            error: Why.
+
+        Raises:
+            LedgerError: If it cannot be logged.
+        """
+        self.recorder.now(DECISION, {**logged, "allowed": False, "reason": error.message})
 
     def finishes_at_once(self, admission: Admission) -> bool:
         """Whether `finish` has nothing to wait for: it hands one line to the log, or none."""
@@ -284,7 +299,7 @@ class Gate:
         try:
             self.promotions.refuse_pinned(access, plan, domain, until=index)
         except RefusedError as error:
-            self.recorder.now(DECISION, {**entry, "allowed": False, "reason": error.message})
+            self.take_back(entry, error)
             raise
 
     def _refusal(

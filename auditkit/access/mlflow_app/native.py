@@ -181,7 +181,9 @@ def identify(
         ) from error
     if caller is None:
         gate.failed_login(endpoint)
-        raise RefusedError(401, "UNAUTHENTICATED", "say who you are")
+        raise RefusedError(
+            401, "UNAUTHENTICATED", "no name with its password, and no token, that is known here"
+        )
     return caller
 
 

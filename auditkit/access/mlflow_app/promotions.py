@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from auditkit.access.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, Book
-from auditkit.access.control import AccessControl
+from auditkit.access.control import AccessControl, decide_under
 from auditkit.access.log import Recorder
 from auditkit.access.mlflow_app.internals import in_workspace
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
 from auditkit.access.mlflow_app.stores import Stores
-from auditkit.access.moves import Target, overlap
+from auditkit.access.moves import APPROVE, Target, overlap
 from auditkit.access.settings import Promotion
 from auditkit.access.verdicts import missing_evidence
 from auditkit.access.vocabulary import alias_object, folded, segment, stage_object
@@ -261,10 +261,16 @@ class Promotions:
             made_by=facts["made_by"],
         )
         if isinstance(usable, str):
-            raise denied(
-                f"{target.name} of {target.model} is protected, and {usable}. {target.to_ask}"
-            )
+            waits = APPROVE in usable  # Then there is a request, and it says itself what it lacks.
+            ask = "" if waits else f". {self._to_ask(user, access, target)}"
+            raise denied(f"{target.name} of {target.model} is protected, and {usable}{ask}")
         return {**move, "request": usable.id}
+
+    def _to_ask(self, user: str, access: AccessControl, target: Target) -> str:
+        verb, obj = "model:request", target_object(target)
+        if decide_under(access.snapshot, user, verb, obj, target.domain).allowed:
+            return target.to_ask
+        return f"{target.to_ask} (by somebody who may {verb})"
 
     def refuse_pinned(
         self, access: AccessControl, plan: Plan, domain: str, *, until: int = 0

@@ -46,10 +46,15 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
         def view() -> Any:
             from flask import g, jsonify
 
+            admission: Admission = g.auditkit_admission
             try:
-                return jsonify(handler(gate, g.auditkit_admission, internals.parse_json_body()))
-            except RefusedError as error:
-                return refusal_response(error)
+                try:
+                    return jsonify(handler(gate, admission, internals.parse_json_body()))
+                except RefusedError as error:
+                    # Who may not, or not now, was denied; what is not there, or no sense, was not.
+                    if error.status in (403, 409):
+                        gate.take_back(admission.logged, error)
+                    return refusal_response(error)
             except LedgerError as error:
                 return refusal_response(RefusedError(503, "TEMPORARILY_UNAVAILABLE", error.message))
 
@@ -87,7 +92,11 @@ def _on_request(gate: Gate) -> Planner:
         with gate.promotions.lock:
             request = gate.promotions.book().requests.get(number)
         if request is None or request.target.domain != ask.domain:
-            raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such request")
+            raise RefusedError(
+                404,
+                "RESOURCE_DOES_NOT_EXIST",
+                "there is no such request; auditkit registry history lists them",
+            )
         return Plan(needs=(Need("model:approve", target_object(request.target)),), mutates=True)
 
     return plan
