@@ -109,12 +109,9 @@ def history(
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    for row in found["requests"]:
-        by = f"{row['request']} by {row['user']}"
-        approved = f", approved by {', '.join(row['approvals'])}" if row["approvals"] else ""
-        _line(row, f"{row['state']:9} {by}{approved}")
-    for row in found["moves"]:
-        _line(row, f"{row['how']:9} by {row['user']}")
+    for row in sorted(found["requests"] + found["moves"], key=lambda row: str(row["time"])):
+        version = f"{row['model']} {row['version']}".rstrip()
+        print(harmless(f"{row['time'][:19]}  {version} > {row['name']}  {_happened(row)}"))
     for row in found["breakglass_unreviewed"]:
         waits = "is overdue for" if row["overdue"] else "awaits"
         by = f"break-glass {row['id']} by {row['user']} ({row['ticket']})"
@@ -200,8 +197,14 @@ def fetch(
     print(_client(url).fetch_dataset(dataset, file))
 
 
-def _line(row: dict[str, Any], what: str) -> None:
-    print(harmless(f"{row['time'][:19]}  {row['model']} {row['version']} > {row['name']}  {what}"))
+def _happened(row: dict[str, Any]) -> str:
+    """A move, or a request and what has become of it."""
+    if "request" not in row:
+        return f"{row['how']} by {row['user']}"
+    said = f"request {row['request']} by {row['user']}, {row['state']}"
+    if row["approvals"]:
+        said += f", approved by {', '.join(row['approvals'])}"
+    return said + (f" by {row['rejected_by']}" if row["rejected_by"] else "")
 
 
 def _address(url: str) -> str:

@@ -305,7 +305,8 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[
     if not signed:
         raise VerificationError(
             "The note is signed by none of the keys that are trusted.",
-            remedy="give the public key of the log or witness, as its owner published it",
+            remedy="give the public key of the log or witness, as its owner published it (--key), "
+            "or the folder of the log's own keys (--keys)",
         )
     return text, tuple(signed.values())
 

@@ -186,6 +186,7 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
                 "time": r.asked.isoformat(),
                 "state": r.state(),
                 "approvals": sorted(r.approvals),
+                "rejected_by": r.rejected_by,
                 "artifact_digest": r.artifact_digest,
             }
             for r in book.requests.values()
