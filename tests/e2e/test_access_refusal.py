@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
-from guarded_server import Workplace, environment
+from guarded_server import LOG_NAME, Workplace, environment
+
+from auditkit.access.approvals import APPROVED
+from auditkit.ledger import Ledger, NoteSigner
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 APP = "auditkit.access.mlflow_app:create_app"
@@ -60,6 +65,22 @@ def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path, lacking, told):
     assert "Traceback" not in said
     assert "parent process" not in said
     assert "Booting worker" not in said
+
+
+def test_a_log_into_which_somebody_wrote_an_approval_is_not_served(tmp_path):
+    workplace = Workplace(tmp_path)
+    key = NoteSigner.from_pem((tmp_path / "log.pem").read_bytes(), name=LOG_NAME)
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=key) as log:
+        log.append(kind=APPROVED, payload={"request": "r1", "user": "rita"})
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
+        forged = b'{"request":"r2","user":"rita"}'
+        database.execute("UPDATE payload SET body = ?", (forged,))
+    code, said = outcome(
+        workplace, "mlflow", "server", "--port", port(),
+        "--backend-store-uri", workplace.store, "--app-name", "auditkit",
+    )  # fmt: skip
+    assert code == 2
+    assert "auditkit refuses to start: The payload of entry 0 is not what was logged" in said
 
 
 # What only a worker can see: the same settings, with nobody to look at them beforehand.

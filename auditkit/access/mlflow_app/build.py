@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from auditkit.access.authentication import Authenticator, Caller, Credentials, read_basic
 from auditkit.access.folder import follow_folder
-from auditkit.access.log import DecisionLog, Recorder
+from auditkit.access.log import Recorder
 from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
 from auditkit.access.mlflow_app.broker import add_datasets
 from auditkit.access.mlflow_app.flask_hooks import guard
@@ -68,7 +68,9 @@ def refuse_early(*, composed: bool) -> None:
         authenticators(settings)
     if settings.datasets:
         _folder_of(settings.datasets)
-    _open_log(settings).close()
+    with _open_log(settings) as log:
+        # Approvals are read from it: one that somebody wrote into the database is none.
+        log.verify()
 
 
 def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
@@ -132,7 +134,7 @@ def _folder_of(path: str) -> Path:
     return Path(path)
 
 
-def _open_log(settings: ServerSettings) -> DecisionLog:
+def _open_log(settings: ServerSettings) -> Ledger:
     path = Path(settings.log.key)
     former: tuple[NoteVerifier, ...] = ()
     try:
