@@ -202,9 +202,9 @@ def _happened(row: dict[str, Any]) -> str:
     if "request" not in row:
         return f"{row['how']} by {row['user']}"
     said = f"request {row['request']} by {row['user']}, {row['state']}"
-    if row["approvals"]:
-        said += f", approved by {', '.join(row['approvals'])}"
-    return said + (f" by {row['rejected_by']}" if row["rejected_by"] else "")
+    if row["rejected_by"]:
+        said += f" by {row['rejected_by']}"
+    return said + (f", approved by {', '.join(row['approvals'])}" if row["approvals"] else "")
 
 
 def _address(url: str) -> str:
