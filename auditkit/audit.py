@@ -21,7 +21,7 @@ from typing import Final
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.checks import CHECKS, Check
 from auditkit.controls import ControlPack, ControlStatus, assess
-from auditkit.errors import AuditkitError, PolicyError
+from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.evidence import Evidence, Finding, Outcome, Table
 from auditkit.gate import Verdict, decide, judge
 from auditkit.policy import Policy
@@ -155,20 +155,22 @@ def examine(
         packs: Control packs, as the policy names them.
         today: The day of the audit; waivers are judged by it. None: not stated.
         versions: Package versions to record.
-        checks: In any order; ids follow `CHECKS`.
+        checks: In any order: ids follow `CHECKS`, and then those that are not packaged, as given.
         progress: Told before each check.
 
     Raises:
+        InputError: If two checks have one id.
         PolicyError: If the policy gives parameters to a check that does not exist or does not
             know them, or has a rule about such a check.
     """
+    _refuse_two_of_one_id(checks)
     _refuse_unknown_checks(policy, checks)
     found: dict[str, Evidence] = {}
     for position, check in enumerate(checks):
         if progress is not None:
             progress(position, len(checks), check.title)
         found[check.id] = _run(check, case, policy.checks.get(check.id, {}))
-    ordered = sorted(found.values(), key=lambda e: _ORDER[e.check])
+    ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
     evidence = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
     findings = judge(evidence, policy, today=today)
     return Judgement(
@@ -193,13 +195,27 @@ _ORDER: Final = {check.id: position for position, check in enumerate(CHECKS)}
 def _run(check: Check, case: Case, overrides: Mapping[str, Json]) -> Evidence:
     parameters = check.parameters_with(overrides)
     try:
-        return check.run(case, parameters)
+        found = check.run(case, parameters)
     except AuditkitError as error:
         reason = error.message
     except Exception as error:  # noqa: BLE001 - one check's crash is an outcome, not the end
         # The text of a foreign exception may quote the data, so only its kind is kept.
         reason = f"the check stopped with {type(error).__name__}"
+    else:
+        if isinstance(found, Evidence) and found.check == check.id:
+            return found
+        of = f"evidence of {found.check}" if isinstance(found, Evidence) else "no evidence"
+        reason = f"the check gave {of}"
     return check.evidence(outcome=Outcome.ERROR, reason=reason, parameters=parameters)
+
+
+def _refuse_two_of_one_id(checks: Sequence[Check]) -> None:
+    ids = [check.id for check in checks]
+    twice = next((i for i in ids if ids.count(i) > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"Two checks have the id {twice!r}.", remedy="give each check once, under its own id"
+        )
 
 
 def _refuse_unknown_checks(policy: Policy, checks: Sequence[Check]) -> None:
