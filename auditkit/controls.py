@@ -20,8 +20,8 @@ from typing import Literal
 from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
+from auditkit.documents import Document, Person, PersonOrNobody, Text, parse_document
 from auditkit.evidence import Finding, Outcome, worst
-from auditkit.policy import Document, Text, parse_document
 
 
 class Control(Document):
@@ -64,8 +64,8 @@ class ControlPack(Document):
     title: Text
     as_of: date
     legal_status: str = ""
-    author: Text
-    reviewed_by: str = ""
+    author: Person
+    reviewed_by: PersonOrNobody = ""
     controls: tuple[Control, ...] = Field(min_length=1)
 
     @property

@@ -28,26 +28,14 @@ Example:
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.errors import PolicyError
-
-Text = Annotated[str, Field(min_length=1)]
-M = TypeVar("M", bound=BaseModel)
-
-
-class Document(BaseModel):
-    """A part of a YAML file: frozen, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+from auditkit.documents import Document, Person, Text, parse_document
 
 
 class Rule(Document):
@@ -112,8 +100,8 @@ class Waiver(Document):
     """
 
     rule: Text
-    owner: Text
-    approver: Text
+    owner: Person
+    approver: Person
     reason: Text
     expires: date
 
@@ -184,96 +172,3 @@ def parse_policy(text: str, *, source: str = "the policy") -> Policy:
         PolicyError: If it is not YAML, has an unknown key, no rules, or a senseless value.
     """
     return parse_document(Policy, text, source=source)
-
-
-def parse_document(kind: type[M], text: str, *, source: str) -> M:
-    """Reads one YAML file as one kind of document, with errors for people.
-
-    Args:
-        kind: The model that it must fit.
-        text: YAML.
-        source: What the text is called in errors.
-
-    Raises:
-        PolicyError: Naming the place, what is wrong, and the nearest valid key.
-    """
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, made stricter
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        told = getattr(error, "context", None) if isinstance(error, _TwiceError) else None
-        raise PolicyError(
-            f"{source} is not valid YAML{where}{f': {told}' if told else ''}.",
-            remedy="check the indentation and the quotes there",
-        ) from error
-    if content is None:
-        raise PolicyError(
-            f"{source} is empty.", remedy="an empty policy would pass anything: add rules"
-        )
-    if not isinstance(content, dict):
-        raise PolicyError(f"{source} must be a mapping of keys to values.")
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise _explain(kind, error, source) from error
-
-
-class _TwiceError(yaml.MarkedYAMLError):
-    """A mapping names a key twice, of which YAML would silently keep the last."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which `yes` and `no` are words, as in tables, and no key counts twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                mark = node.value[position][0].start_mark
-                raise _TwiceError(context=f"the key {key!r} stands twice", problem_mark=mark)
-        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return found
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
-)
-
-
-def _explain(kind: type[BaseModel], error: ValidationError, source: str) -> PolicyError:
-    problems = error.errors(include_url=False, include_input=False)
-    # An unknown key comes first: it is usually why another one is missing.
-    first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"]) or "the top level"
-    if first["type"] != "extra_forbidden":
-        message = str(first["msg"]).removeprefix("Value error, ")
-        remedy = f"see {place} in {source}"
-        if first["type"] == "missing":
-            return PolicyError(f"{source}: the key {place!r} is missing.", remedy=f"add {place!r}")
-        return PolicyError(f"{source}: {place}: {message}.", remedy=remedy)
-    valid = _valid_keys(kind, first["loc"][:-1])
-    near = difflib.get_close_matches(str(first["loc"][-1]), valid, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]!r}? " if near else ""
-    return PolicyError(
-        f"{source}: unknown key {place!r}.", remedy=f"{remedy}valid keys: {', '.join(valid)}"
-    )
-
-
-def _valid_keys(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed at a place inside a document."""
-    here = kind
-    for part in path:
-        if part not in here.model_fields:
-            continue  # the position in a list, or the name in a mapping
-        annotation = here.model_fields[str(part)].annotation
-        nested = [annotation, *get_args(annotation)]
-        models = [a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)]
-        if not models:
-            return []
-        here = models[0]
-    return sorted(here.model_fields)

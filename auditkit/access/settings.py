@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import Field, field_validator
 
 from auditkit.access.vocabulary import folded, segment
-from auditkit.policy import Document, Text, parse_document
+from auditkit.documents import Document, Text, parse_document
 
 _MODELS: Final = re.compile(r"[A-Za-z0-9_.@%+=*-]+\Z")
 _ALIAS: Final = re.compile(r"[a-z0-9_*-]+\Z")

@@ -306,7 +306,7 @@ def _plan(path: Path | None) -> Plan | None:
     if path is None:
         return None
     try:
-        return Plan.from_yaml(path.read_text(encoding="utf-8"))
+        return Plan.from_yaml(path.read_text(encoding="utf-8"), source=path.name)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The plan {path.name} cannot be read.", remedy="write one: auditkit deid scan TABLE"

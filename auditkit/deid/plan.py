@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import Field
+
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.columns import FREE_TEXT, examine, name_words
 from auditkit.deid.frames import read_columns
@@ -34,6 +36,7 @@ from auditkit.deid.treatments import (
     Mode,
     Treatment,
 )
+from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
@@ -133,7 +136,7 @@ class Plan:
         if column not in self._index:
             raise PolicyError(f"The plan has no column {column!r}.")
         if "treatment" in changes:
-            changes["treatment"] = Treatment(changes["treatment"])
+            changes["treatment"] = _treatment(changes["treatment"], column)
         entries = tuple(replace(c, **changes) if c.column == column else c for c in self.columns)
         return replace(self, columns=entries)
 
@@ -207,33 +210,25 @@ class Plan:
         return text
 
     @classmethod
-    def from_yaml(cls, text: str) -> Plan:
+    def from_yaml(cls, text: str, *, source: str = "The plan") -> Plan:
         """Reads a plan.
+
+        Args:
+            text: What `to_yaml` wrote, as people changed it.
+            source: What it is called in errors, as a file's name.
 
         Raises:
             PolicyError: If it is not a plan, or its mode forbids one of its treatments.
         """
-        import yaml
-
-        try:
-            content = yaml.safe_load(text)
-            entries = tuple(_entry(item) for item in content["columns"])
-            day = content["as_of"]
-            return cls(
-                columns=entries,
-                mode=_mode(content["mode"]),
-                as_of=day if isinstance(day, date) else date.fromisoformat(str(day)),
-                subject=content.get("subject") or "",
-                quasi_identifiers=tuple(content.get("quasi_identifiers") or ()),
-                sensitive=tuple(content.get("sensitive") or ()),
-            )
-        except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            at = f"; line {mark.line + 1} is not YAML" if mark is not None else ""
-            raise PolicyError(
-                f"The file is not a de-identification plan{at}.",
-                remedy="write one with: auditkit deid scan TABLE --plan plan.yaml",
-            ) from error
+        found = parse_document(_PlanFile, text, source=source)
+        return cls(
+            columns=tuple(_entry(column) for column in found.columns),
+            mode=found.mode,
+            as_of=found.as_of,
+            subject=found.subject,
+            quasi_identifiers=found.quasi_identifiers,
+            sensitive=found.sensitive,
+        )
 
     def _allowed(self, entry: ColumnPlan) -> None:
         if entry.kind not in {*KINDS, FREE_TEXT, ""}:
@@ -247,6 +242,11 @@ class Plan:
                 f"Column {entry.column!r}: {entry.treatment.value!r} is for "
                 f"{', '.join(sorted(only))}.",
                 remedy="drop or replace the column",
+            )
+        if entry.accepted and not names_somebody(entry.accepted):
+            raise PolicyError(
+                f"Column {entry.column!r}: what it is accepted by is nobody's name.",
+                remedy="write who accepts it and why, in text: accepted: NAME, REASON",
             )
         if not 0 <= entry.width < float("inf") or (entry.width and entry.treatment not in BANDED):
             raise PolicyError(
@@ -306,29 +306,51 @@ def _mode(text: str) -> Mode:
         ) from error
 
 
-def _treatment(item: Mapping[str, Any]) -> Treatment:
+def _treatment(name: str, column: str) -> Treatment:
     try:
-        return Treatment(item["treatment"])
+        return Treatment(name)
     except ValueError as error:
         raise PolicyError(
-            f"Column {item.get('column')!r}: there is no treatment {str(item['treatment'])!r}.",
+            f"Column {column!r}: there is no treatment {name!r}.",
             remedy=f"use one of {', '.join(Treatment)}",
         ) from error
 
 
-def _entry(item: Mapping[str, Any]) -> ColumnPlan:
-    unknown = set(item) - {"column", "class", "kind", "treatment", "reason", "score"}
-    unknown -= {"accepted", "width"}
-    if unknown:
-        raise PolicyError(
-            f"The plan's column {item.get('column')!r} has an unknown key {min(unknown)!r}."
-        )
+class _ColumnEntry(Document):
+    """A column's part of a plan's file; the fields are those of `ColumnPlan`.
+
+    Attributes:
+        letter: The Safe Harbor class, for the reader: it follows from the kind.
+    """
+
+    column: str
+    letter: str = Field(default="", alias="class")
+    kind: str = ""
+    treatment: Treatment
+    reason: str = ""
+    score: float = Field(default=1.0, ge=0, le=1)
+    accepted: PersonOrNobody = ""
+    width: float = Field(default=0, ge=0, allow_inf_nan=False)
+
+
+class _PlanFile(Document):
+    """A plan's file; the fields are those of `Plan`."""
+
+    mode: Mode
+    as_of: date
+    subject: str = ""
+    quasi_identifiers: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    columns: tuple[_ColumnEntry, ...]
+
+
+def _entry(item: _ColumnEntry) -> ColumnPlan:
     return ColumnPlan(
-        column=str(item["column"]),
-        kind=item.get("kind") or "",
-        treatment=_treatment(item),
-        reason=item.get("reason", ""),
-        score=float(item.get("score", 1.0)),
-        accepted=str(item.get("accepted", "")),
-        width=float(item.get("width", 0)),
+        column=item.column,
+        kind=item.kind,
+        treatment=item.treatment,
+        reason=item.reason,
+        score=item.score,
+        accepted=item.accepted,
+        width=item.width,
     )

@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
+from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.loading.files import load_model, load_table
 from auditkit.loading.models import feature_names
-from auditkit.policy import Document, Text, parse_document
 from auditkit.subject import Inputs
 
 
@@ -34,8 +34,8 @@ class ReportSection(Document):
     organisation: str = ""
     page_size: Literal["A4", "Letter"] = "A4"
     status: Literal["FINAL", "DRAFT"] = "DRAFT"
-    ran_by: str = ""
-    reviewed_by: str = ""
+    ran_by: PersonOrNobody = ""
+    reviewed_by: PersonOrNobody = ""
     independence: str = ""
     period: str = ""
 
@@ -66,7 +66,7 @@ class AuditFile(Document):
     name: str = ""
     version: str = "unregistered"
     purpose: str = ""
-    owner: str = ""
+    owner: PersonOrNobody = ""
     model: Text | None = None
     scores: Text | None = None
     data: Text

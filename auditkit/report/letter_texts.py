@@ -9,8 +9,8 @@ from typing import Self
 from pydantic import model_validator
 
 from auditkit.canonical import Digest, digest_of
+from auditkit.documents import Document, Text, parse_document
 from auditkit.evidence import Cell
-from auditkit.policy import Document, Text, parse_document
 
 
 class Creditor(Document):

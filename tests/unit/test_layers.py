@@ -19,6 +19,7 @@ LAYERS = (
         {
             "errors",
             "canonical",
+            "documents",
             "subject",
             "evidence",
             "merkle",

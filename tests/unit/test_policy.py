@@ -18,7 +18,7 @@ HEAD = 'id: p\nversion: "1"\ntitle: T\nas_of: 2026-01-01\n'
 @pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
-        ("", "empty", "add rules"),
+        ("", "empty", "as_of, rules"),
         ("rules: [", "not valid YAML at line 1", "indentation"),
         ("- a", "must be a mapping", None),
         (HEAD + "id: q\n", "line 5, column 1: the key 'id' stands twice", None),

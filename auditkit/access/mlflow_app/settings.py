@@ -13,8 +13,8 @@ from auditkit.access.authentication import (
     OidcAuthenticator,
     ProxyAuthenticator,
 )
+from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
-from auditkit.policy import Document, Text, parse_document
 
 
 class LogSettings(Document):
