@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
-from auditkit.deid.columns import examine, name_words
+from auditkit.deid.columns import examine
 from auditkit.deid.detector import Deidentifier
+from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import Column, read_columns, with_columns
 from auditkit.deid.kinds import CLASSES, KINDS, class_of
 from auditkit.deid.known import known_of_rows

@@ -1,4 +1,4 @@
-"""Names of columns that hold identifiers, and the forms of their values. Data for `columns`."""
+"""The forms of values of columns, and the names of columns of notes. Data for `columns`."""
 
 from __future__ import annotations
 
@@ -7,66 +7,12 @@ from collections.abc import Callable
 from typing import Final
 
 from auditkit.deid import checksums
+from auditkit.deid.field_names import SOMEBODY, whole_words
 from auditkit.deid.generalize import read_date
 from auditkit.deid.rule import CAPITALS
 from auditkit.deid.word_lists import given_names, surnames
 
-
-def _words(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
-
-
-# A name that may be a person's or a category's: the values must hold common names.
-SOMEBODY: Final = "SOMEBODY"
-
-# Read top down; the first that fits proposes. Names arrive as lower-case words.
-NAMES: Final = tuple(
-    (_words(pattern), kind)
-    for pattern, kind in (
-        (r"e ?mail(?: address)?|mail address", "EMAIL_ADDRESS"),
-        (r"fax|facsimile", "FAX_NUMBER"),
-        (r"phone|telephone|tel|mobile|cell|cellphone|pager|contact (?:no|number)", "PHONE_NUMBER"),
-        (r"ssn|social security|soc sec|social", "US_SSN"),
-        (r"itin|tax(?:payer)? id|tin|ein", "TAX_ID"),
-        (r"mrn|medical record|patient (?:id|no|number|identifier)|chart (?:id|no|number)|encounter id", "MEDICAL_RECORD"),
-        (r"(?:member|subscriber|beneficiary|enrollee|health plan|insurance|policy|medicare|medicaid) ?(?:id|no|number|identifier)|mbi|hicn", "HEALTH_PLAN"),
-        (r"iban", "IBAN_CODE"),
-        (r"(?:credit |debit |payment )?card (?:no|number)|credit card|cc (?:no|number|num)|pan", "CREDIT_CARD"),
-        (r"routing(?: no| number)?|aba", "ROUTING_NUMBER"),
-        (r"(?:bank )?(?:account|acct) ?(?:id|no|num|number)|loan (?:id|no|number)", "ACCOUNT"),
-        (r"npi", "NPI"),
-        (r"dea(?: no| number)?", "DEA"),
-        (r"driver s? ?licen[cs]e(?: no| number)?|drivers licen[cs]e(?: no| number)?|driving licen[cs]e|dl (?:no|number)", "DRIVER_LICENSE"),
-        (r"passport(?: no| number)?", "PASSPORT"),
-        (r"vin|vehicle (?:id|identification)(?: number)?", "VEHICLE"),
-        (r"(?:licen[cs]e )?plate(?: no| number)?|vehicle tag", "LICENSE_PLATE"),
-        (r"(?:licen[cs]e|certificate|credential|permit)(?: id| no| number)", "LICENSE"),
-        (r"mac(?: address)?", "MAC_ADDRESS"),
-        (r"(?:device|serial|imei|implant|udi|equipment) ?(?:id|no|number|serial|identifier)?", "DEVICE"),
-        (r"(?:ip|ipv4|ipv6)(?: address| addr)?", "IP_ADDRESS"),
-        (r"url|web ?site|web page|home ?page|link|profile url", "URL"),
-        (r"(?:photo|picture|portrait|image|headshot|avatar)(?: url| file| path)?", "PHOTO"),
-        (r"fingerprint|voice ?print|iris|retina|biometric|face ?(?:id|print|template)", "BIOMETRIC"),
-        (r"(?:date of birth|birth ?date|birth ?day|dob|born|birth ?year|year of birth|yob)", "BIRTH_DATE"),
-        (r"age(?: years| yrs| at \w+)?|\w+ age", "AGE"),
-        (r"zip(?: ?code)?|postal ?code|post ?code|postcode|zip ?5|zip ?4", "ZIP_CODE"),
-        (r"(?:street|home|mailing|postal|billing|residence|residential|property|work)? ?(?:address|addr)(?: line)?(?: \d)?|street(?: name)?|house (?:no|number)", "ADDRESS"),
-        (r"(?<!state )fips|county (?:code|fips)|census (?:tract|block)|tract|block ?group|geo ?id", "LOCATION"),
-        (r"city|town|county|municipality|precinct|borough|village|suburb|neighbou?rhood|place of (?:birth|residence)|birth ?place", "CITY"),
-        (r"lat|latitude|lon|lng|longitude|geo ?code|geo ?hash|coordinates", "COORDINATES"),
-        (r"(?:\w+ )?(?:date|datetime|timestamp|day)(?: of \w+)?|(?:admitted|discharged|created|updated|visited|opened|closed|signed)(?: at| on)?|dod|death date", "DATE_TIME"),
-        (r"employer|company|organi[sz]ation|workplace|hospital|clinic|school", "ORGANIZATION"),
-        (r"(?:first|last|middle|full|given|family|maiden|sur|applicant|patient|customer|client|borrower|co ?borrower|employee|"
-         r"physician|doctor|provider|nurse|officer|spouse|mother|father|parent|guardian|relative|emergency contact|contact|user|person|member|next of kin|insured|account holder|subject)s? ?names?"
-         r"|surname|forename|lastname|firstname|fullname|name|spouse|mother|father|guardian|next of kin|emergency contact|physician|doctor", "PERSON"),
-        (r"(?:pt|patient|emp|cust|f|l|m) ?(?:nm|name)|nm|first|last|middle|attending|surgeon|prescriber|provider|referring(?: \w+)?|"
-         r"(?:co ?)?(?:applicant|borrower|signer)|manager|supervisor|agent|owner|author|caregiver|witness|attorney|counsel|adjuster|"
-         r"underwriter|(?:loan )?officer|patient|customer|client|employee|tenant|landlord|assigned to|reported by|created by", SOMEBODY),
-        (r"badge|(?:emp|staff|worker|loyalty|membership|ticket|claim|order|invoice|tracking|accession|specimen) ?(?:id|no|num|nbr|number|code)", "ID"),
-        (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
-    )
-)  # fmt: skip
-NOTES: Final = _words(
+NOTES: Final = whole_words(
     r"notes?|comments?|remarks?|description|narrative|text|memo|message|summary|report|history|free ?text|body|details?|reason|transcript|feedback"
 )
 

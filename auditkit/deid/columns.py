@@ -17,12 +17,11 @@ from auditkit.deid.column_forms import (
     BY_VALUE,
     FULL,
     MUST_FIT,
-    NAMES,
     NOTES,
-    SOMEBODY,
     is_code,
     names_someone,
 )
+from auditkit.deid.field_names import SOMEBODY, kind_of_name, name_words
 from auditkit.deid.folding import fold
 from auditkit.deid.kinds import KINDS, describe
 
@@ -54,16 +53,14 @@ class Verdict:
     reason: str
 
 
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # A number in a text file; longer ones may be telephone numbers or the like, and are looked at.
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,7})(?:\.\d+)?")
-_NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
 def examine(column: Column) -> Verdict:
     """What a column holds. Looks at no more than 200 distinct values, evenly spread."""
     sample = _sample(column.values)
-    proposed = _proposed(column.name)
+    proposed = kind_of_name(column.name)
     if not sample:
         kind = "PERSON" if proposed == SOMEBODY else proposed
         reason = "the name says so; there is no value" if kind else "there is no value"
@@ -114,17 +111,6 @@ def _is_unique_code(column: Column, sample: Sequence[str]) -> bool:
     if column.present < _FEW or len(column.values) < _NEARLY * column.present:
         return False
     return _share(is_code, sample) >= _MOST
-
-
-def name_words(name: str) -> str:
-    """A column's name as lower-case words: `applicantName` and `APPLICANT_NAME` are alike."""
-    spaced = _CAMEL.sub(" ", fold(name).text)
-    return _NOT_WORD.sub(" ", spaced).strip().lower()
-
-
-def _proposed(name: str) -> str:
-    words = name_words(name)
-    return next((kind for pattern, kind in NAMES if pattern.search(words)), "")
 
 
 def _sample(values: Sequence[str]) -> list[str]:

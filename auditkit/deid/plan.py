@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.deid.columns import FREE_TEXT, examine, name_words
+from auditkit.deid.columns import FREE_TEXT, examine
+from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import read_columns
 from auditkit.deid.kinds import CLASSES, KINDS
 from auditkit.deid.treatments import (

@@ -23,7 +23,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
-from auditkit.deid.columns import name_words
+from auditkit.deid.field_names import name_words
 from auditkit.deid.folding import plain_words
 from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_of
 from auditkit.deid.known import value_words

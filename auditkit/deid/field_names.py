@@ -1,0 +1,85 @@
+"""What the name of a field says that it holds: of a table's column, a JSON member, an attribute.
+
+Example:
+    >>> kind_of_name("employeeId"), kind_of_name("date-of-birth"), kind_of_name("accuracy")
+    ('ID', 'BIRTH_DATE', '')
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from auditkit.deid.folding import fold
+
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+def whole_words(pattern: str) -> re.Pattern[str]:
+    """Matches one of some names among lower-case words."""
+    return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
+
+
+# A name that may be a person's or a category's: the values must hold common names.
+SOMEBODY: Final = "SOMEBODY"
+
+# Read top down; the first that fits proposes. Names arrive as lower-case words.
+NAMES: Final = tuple(
+    (whole_words(pattern), kind)
+    for pattern, kind in (
+        (r"e ?mail(?: address)?|mail address", "EMAIL_ADDRESS"),
+        (r"fax|facsimile", "FAX_NUMBER"),
+        (r"phone|telephone|tel|mobile|cell|cellphone|pager|contact (?:no|number)", "PHONE_NUMBER"),
+        (r"ssn|social security|soc sec|social", "US_SSN"),
+        (r"itin|tax(?:payer)? id|tin|ein", "TAX_ID"),
+        (r"mrn|medical record|patient (?:id|no|number|identifier)|chart (?:id|no|number)|encounter id", "MEDICAL_RECORD"),
+        (r"(?:member|subscriber|beneficiary|enrollee|health plan|insurance|policy|medicare|medicaid) ?(?:id|no|number|identifier)|mbi|hicn", "HEALTH_PLAN"),
+        (r"iban", "IBAN_CODE"),
+        (r"(?:credit |debit |payment )?card (?:no|number)|credit card|cc (?:no|number|num)|pan", "CREDIT_CARD"),
+        (r"routing(?: no| number)?|aba", "ROUTING_NUMBER"),
+        (r"(?:bank )?(?:account|acct) ?(?:id|no|num|number)|loan (?:id|no|number)", "ACCOUNT"),
+        (r"npi", "NPI"),
+        (r"dea(?: no| number)?", "DEA"),
+        (r"driver s? ?licen[cs]e(?: no| number)?|drivers licen[cs]e(?: no| number)?|driving licen[cs]e|dl (?:no|number)", "DRIVER_LICENSE"),
+        (r"passport(?: no| number)?", "PASSPORT"),
+        (r"vin|vehicle (?:id|identification)(?: number)?", "VEHICLE"),
+        (r"(?:licen[cs]e )?plate(?: no| number)?|vehicle tag", "LICENSE_PLATE"),
+        (r"(?:licen[cs]e|certificate|credential|permit)(?: id| no| number)", "LICENSE"),
+        (r"mac(?: address)?", "MAC_ADDRESS"),
+        (r"(?:device|serial|imei|implant|udi|equipment) ?(?:id|no|number|serial|identifier)?", "DEVICE"),
+        (r"(?:ip|ipv4|ipv6)(?: address| addr)?", "IP_ADDRESS"),
+        (r"url|web ?site|web page|home ?page|link|profile url", "URL"),
+        (r"(?:photo|picture|portrait|image|headshot|avatar)(?: url| file| path)?", "PHOTO"),
+        (r"fingerprint|voice ?print|iris|retina|biometric|face ?(?:id|print|template)", "BIOMETRIC"),
+        (r"(?:date of birth|birth ?date|birth ?day|dob|born|birth ?year|year of birth|yob)", "BIRTH_DATE"),
+        (r"age(?: years| yrs| at \w+)?|\w+ age", "AGE"),
+        (r"zip(?: ?code)?|postal ?code|post ?code|postcode|zip ?5|zip ?4", "ZIP_CODE"),
+        (r"(?:street|home|mailing|postal|billing|residence|residential|property|work)? ?(?:address|addr)(?: line)?(?: \d)?|street(?: name)?|house (?:no|number)", "ADDRESS"),
+        (r"(?<!state )fips|county (?:code|fips)|census (?:tract|block)|tract|block ?group|geo ?id", "LOCATION"),
+        (r"city|town|county|municipality|precinct|borough|village|suburb|neighbou?rhood|place of (?:birth|residence)|birth ?place", "CITY"),
+        (r"lat|latitude|lon|lng|longitude|geo ?code|geo ?hash|coordinates", "COORDINATES"),
+        (r"(?:\w+ )?(?:date|datetime|timestamp|day)(?: of \w+)?|(?:admitted|discharged|created|updated|visited|opened|closed|signed)(?: at| on)?|dod|death date", "DATE_TIME"),
+        (r"employer|company|organi[sz]ation|workplace|hospital|clinic|school", "ORGANIZATION"),
+        (r"(?:first|last|middle|full|given|family|maiden|sur|applicant|patient|customer|client|borrower|co ?borrower|employee|"
+         r"physician|doctor|provider|nurse|officer|spouse|mother|father|parent|guardian|relative|emergency contact|contact|user|person|member|next of kin|insured|account holder|subject)s? ?names?"
+         r"|surname|forename|lastname|firstname|fullname|name|spouse|mother|father|guardian|next of kin|emergency contact|physician|doctor", "PERSON"),
+        (r"badge|(?:emp|staff|worker|loyalty|membership|ticket|claim|order|invoice|tracking|accession|specimen) ?(?:id|no|num|nbr|number|code)", "ID"),
+        (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
+        (r"(?:pt|patient|emp|cust|f|l|m) ?(?:nm|name)|nm|first|last|middle|attending|surgeon|prescriber|provider|referring(?: \w+)?|"
+         r"(?:co ?)?(?:applicant|borrower|signer)|manager|supervisor|agent|owner|author|caregiver|witness|attorney|counsel|adjuster|"
+         r"underwriter|(?:loan )?officer|patient|customer|client|employee|tenant|landlord|assigned to|reported by|created by", SOMEBODY),
+    )
+)  # fmt: skip
+
+
+def name_words(name: str) -> str:
+    """A field's name as lower-case words: `applicantName` and `APPLICANT_NAME` are alike."""
+    spaced = _CAMEL.sub(" ", fold(name).text)
+    return _NOT_WORD.sub(" ", spaced).strip().lower()
+
+
+def kind_of_name(name: str) -> str:
+    """The kind that a field's name proposes; `SOMEBODY` where values must decide; "" for none."""
+    words = name_words(name)
+    return next((kind for pattern, kind in NAMES if pattern.search(words)), "")
