@@ -1,0 +1,203 @@
+"""Which cells of published tables must be hidden, so that no small number of people can be read.
+
+A *cell* is a number of people that a report would show: how many a group has, how many of them have
+the favourable outcome. A cell of 1 to `small_cell` - 1 people is hidden (primary suppression). It
+must not follow from what is left either: if all groups but one are shown, the hidden one is the
+total less the others. So further cells are hidden (complementary suppression).
+
+Laws, for every hidden small cell:
+    - No linear combination of the shown cells gives it.
+    - In every equation whose total is shown, the hidden parts add up to at least `small_cell`; else
+      their sum would itself be a small cell that follows by subtraction.
+    - 0 is shown: it is about nobody.
+
+What it does not do: it bounds no hidden cell from below or above (a total of 40 shows that a hidden
+part of it is at most 40), and it does not look at rates of large groups, which a reader may
+multiply by their n.
+
+Source: Centers for Medicare & Medicaid Services, cell size suppression policy (cells of 10 or
+fewer, unverified); Willenborg and de Waal, Elements of Statistical Disclosure Control, 2001
+(complementary suppression, unverified).
+
+Example:
+    Three of 300 people are of group x. Hiding x alone is no use: 300 less 297.
+
+    >>> total = Equation(total="all", parts=("w", "x"))
+    >>> hidden_cells({"all": 300, "w": 297, "x": 3}, [total], small_cell=11, fixed={"all"})
+    {'x': 'small', 'w': 'complementary'}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+Cell = Hashable
+Why = Literal["small", "complementary"]
+
+# Hidden cells that hang together; beyond it, all that touches them is hidden without a closer look.
+_MAX_SOLVED: Final = 1500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Equation:
+    """One sum that a reader knows to hold: the total is the sum of the parts."""
+
+    total: Cell
+    parts: tuple[Cell, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The total, then the parts."""
+        return (self.total, *self.parts)
+
+
+def hidden_cells(
+    counts: Mapping[Cell, int],
+    equations: Sequence[Equation],
+    *,
+    small_cell: int,
+    fixed: Collection[Cell] = (),
+    prefer: Collection[Cell] = (),
+) -> dict[Cell, Why]:
+    """The cells to hide, and whether each is small itself or hidden for another's sake.
+
+    Args:
+        counts: Every cell that would be shown, with its number of people, >= 0.
+        equations: The sums that a reader knows; equations about cells without a count are left out.
+        small_cell: Cells of 1 to `small_cell` - 1 people are small; 0 or 1: none is.
+        fixed: Cells that stay shown whatever follows, as the number of rows of the audit.
+        prefer: Cells to hide first for another's sake, as those of unknown membership.
+    """
+    hidden: dict[Cell, Why] = {
+        cell: "small" for cell, n in counts.items() if 0 < n < small_cell and cell not in fixed
+    }
+    known = [e for e in equations if all(cell in counts for cell in e.cells)]
+    search = _Search(
+        counts=counts,
+        equations=known,
+        small_cell=small_cell,
+        fixed=frozenset(fixed),
+        prefer=frozenset(prefer),
+        hidden=hidden,
+    )
+    while hidden and (search.by_subtraction() or search.by_solving()):
+        pass
+    return hidden
+
+
+@dataclass(kw_only=True, slots=True)
+class _Search:
+    """One search for complementary cells; `hidden` grows until nothing small follows."""
+
+    counts: Mapping[Cell, int]
+    equations: Sequence[Equation]
+    small_cell: int
+    fixed: frozenset[Cell]
+    prefer: frozenset[Cell]
+    hidden: dict[Cell, Why]
+
+    def by_subtraction(self) -> bool:
+        """Hides what single equations ask for; whether anything was hidden."""
+        more = False
+        for equation in self.equations:
+            while (cell := self._lacking(equation)) is not None:
+                self.hidden[cell] = "complementary"
+                more = True
+        return more
+
+    def _lacking(self, equation: Equation) -> Cell | None:
+        """A further cell to hide, since one equation gives a hidden one away; None: it does not."""
+        parts = [p for p in equation.parts if p in self.hidden]
+        if equation.total in self.hidden:
+            enough = any(self.counts[p] for p in parts)
+            return None if enough else self._cheapest(equation.parts, at_least=1)
+        if not parts:
+            return None
+        together = sum(self.counts[p] for p in parts)
+        if len(parts) > 1 and together >= self.small_cell:
+            return None
+        found = self._cheapest(equation.parts, at_least=self.small_cell - together)
+        if found is None and equation.total not in self.fixed:
+            return equation.total
+        return found
+
+    def by_solving(self) -> bool:
+        """Hides one more cell if the equations together give a small one; whether they did."""
+        for cells, equations in self._components():
+            told = [c for c in cells if self.hidden[c] == "small"]
+            if not told:
+                continue
+            if len(cells) > _MAX_SOLVED:
+                rest = self._shown(equations)
+                self.hidden.update(dict.fromkeys(rest, "complementary"))
+                if rest:
+                    return True
+                continue
+            free = _null_space(cells, equations)
+            for cell in told:
+                if np.abs(free[cells.index(cell)]).max(initial=0.0) > 1e-9:
+                    continue
+                near = [e for e in equations if cell in e.cells]
+                more = self._cheapest(self._shown(near)) or self._cheapest(self._shown(equations))
+                if more is not None:
+                    self.hidden[more] = "complementary"
+                    return True
+        return False
+
+    def _shown(self, equations: Sequence[Equation]) -> list[Cell]:
+        cells = dict.fromkeys(c for e in equations for c in e.cells)
+        return [c for c in cells if c not in self.hidden and c not in self.fixed]
+
+    def _cheapest(self, cells: Sequence[Cell], *, at_least: int = 1) -> Cell | None:
+        """The smallest shown cell of at least some people, else the largest there is."""
+        free = [c for c in cells if c not in self.hidden and c not in self.fixed and self.counts[c]]
+        enough = [c for c in free if self.counts[c] >= at_least]
+        if enough:
+            return min(enough, key=lambda c: (c not in self.prefer, self.counts[c]))
+        return max(free, key=lambda c: self.counts[c], default=None)
+
+    def _components(self) -> list[tuple[list[Cell], list[Equation]]]:
+        """Hidden cells that hang together by equations, with those equations."""
+        place = {cell: i for i, cell in enumerate(self.hidden)}
+        concerned = [e for e in self.equations if any(c in place for c in e.cells)]
+        entries = [
+            (len(place) + row, place[c])
+            for row, e in enumerate(concerned)
+            for c in e.cells
+            if c in place
+        ]
+        size = len(place) + len(concerned)
+        ones = np.ones(len(entries))
+        rows, columns = zip(*entries, strict=True) if entries else ((), ())
+        graph = sparse.csr_array((ones, (rows, columns)), shape=(size, size))
+        number, label = csgraph.connected_components(graph, directed=False)
+        found: list[tuple[list[Cell], list[Equation]]] = [([], []) for _ in range(number)]
+        for cell, i in place.items():
+            found[label[i]][0].append(cell)
+        for row, equation in enumerate(concerned):
+            found[label[len(place) + row]][1].append(equation)
+        return found
+
+
+def _null_space(cells: list[Cell], equations: list[Equation]) -> np.ndarray:
+    """How the hidden cells may vary with every shown one as it is, shape `(cells, dimensions)`."""
+    place = {cell: i for i, cell in enumerate(cells)}
+    matrix = np.zeros((len(equations), len(cells)))
+    for row, equation in enumerate(equations):
+        for cell in equation.parts:
+            if cell in place:
+                matrix[row, place[cell]] += 1.0
+        if equation.total in place:
+            matrix[row, place[equation.total]] -= 1.0
+    if not equations:
+        return np.eye(len(cells))
+    _, sizes, basis = np.linalg.svd(matrix)
+    rank = int((sizes > 1e-9).sum())
+    free: np.ndarray = basis[rank:].T
+    return free
