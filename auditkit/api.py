@@ -155,7 +155,7 @@ class Audit:
                 no report is made.
             VerificationError: If a witness refuses to sign the log.
         """
-        from auditkit.output.files import require_writable, write_whole
+        from auditkit.files import require_writable, write_whole
         from auditkit.report import ReportOptions, render, render_twin
 
         target = Path(path)

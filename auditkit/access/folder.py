@@ -8,7 +8,6 @@ behind everyone's back does not match the seal, and the policy before it stays i
 from __future__ import annotations
 
 import os
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from auditkit.access.seal import Approvers, Seal, parse_seal
 from auditkit.access.source import PolicyInForce, Sealed
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import OutputError, PolicyError, VerificationError
+from auditkit.files import write_whole
 from auditkit.resources import data_path
 from auditkit.signing.private_keys import PrivateKey
 
@@ -52,7 +52,7 @@ def seal_policy(
     )
     AccessControl.from_texts(texts)
     text = seal.to_text(key)
-    write_whole(Path(folder) / SEAL, text)
+    write_whole(Path(folder) / SEAL, text.encode())
     return parse_seal(text)
 
 
@@ -140,27 +140,5 @@ def start_policy(folder: str | Path) -> Path:
     if any((target / name).exists() for name in FILES):
         raise OutputError("The folder holds a policy already.", remedy="name another folder")
     for name, text in read_texts(data_path("policies", "access")).items():
-        write_whole(target / name, text)
+        write_whole(target / name, text.encode())
     return target
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and to the disk.
-
-    Raises:
-        OutputError: If it could not be written.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as opened:
-                opened.write(text)
-                opened.flush()
-                os.fsync(opened.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"{path.name} cannot be written.") from error

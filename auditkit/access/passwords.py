@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Final
 
-from auditkit.errors import InputError, OutputError
+from auditkit.errors import InputError
+from auditkit.files import write_whole
 
 MIN_CHARACTERS: Final = 12
 _COST, _BLOCK, _LANES = 2**15, 8, 1
@@ -73,22 +72,7 @@ def write_users(path: Path, users: dict[str, str]) -> None:
     Raises:
         OutputError: If it cannot be written.
     """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as opened:
-                json.dump(dict(sorted(users.items())), opened, indent=1)
-                opened.flush()
-                os.fsync(opened.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"The users' file {path.name!r} cannot be written.",
-            remedy="make its folder, or name another file with --users",
-        ) from error
+    write_whole(path, json.dumps(dict(sorted(users.items())), indent=1).encode(), secret=True)
 
 
 def _scrypt(password: str, salt: bytes, cost: int) -> bytes:

@@ -5,7 +5,6 @@ Who runs these commands is taken at their word; the guarded server asks for a pa
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -195,6 +194,8 @@ def review(
     """Who may promote, who did, who was denied, what nobody used, and what changed."""
     from auditkit.access import AccessControl
     from auditkit.access.review import review as make
+    from auditkit.cells import csv_bytes
+    from auditkit.files import write_whole
 
     begin = datetime.combine(_date(since), datetime.min.time(), UTC) if since else None
     if begin is not None and begin > datetime.now(UTC):
@@ -208,12 +209,8 @@ def review(
             unused_days=unused_days,
         )
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         for table in found.tables:
-            with (output / f"{table.name}.csv").open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(table.columns)
-                writer.writerows([_cell(c) for c in row] for row in table.rows)
+            write_whole(output / f"{table.name}.csv", csv_bytes([table.columns, *table.rows]))
         say(f"{len(found.tables)} tables are in {output}.")
     if as_json:
         print(json.dumps(found.to_evidence().to_json(), indent=1))
@@ -268,9 +265,3 @@ def _rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: boo
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     for line in lines:
         print("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
-
-
-def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -181,7 +181,7 @@ def verify(
 
 def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str) -> None:
     from auditkit.access import AccessControl, parse_rules
-    from auditkit.access.folder import write_whole
+    from auditkit.files import write_whole
 
     path = policy / "policy.csv"
     access = AccessControl.load(policy)
@@ -198,8 +198,8 @@ def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str)
     text = edit(path.read_text(encoding="utf-8"), line)
     rules = parse_rules(text, source="the changed policy")
     AccessControl(rules, access.settings)
-    write_whole(path, text)
-    write_whole(policy / _AUTHOR, by + "\n")
+    write_whole(path, text.encode())
+    write_whole(policy / _AUTHOR, f"{by}\n".encode())
 
 
 def _author(policy: Path) -> str:

@@ -88,7 +88,8 @@ def run(
 
     The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
     """
-    from auditkit.output.files import require_writable, write_whole
+    from auditkit.files import require_writable, write_whole
+    from auditkit.output import findings_csv
 
     require_writable(output)
     store, signer = signing_with(
@@ -120,7 +121,7 @@ def run(
             )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "statement.json", audit.statement)
-    write_whole(output / "findings.csv", _findings_csv(audit))
+    write_whole(output / "findings.csv", findings_csv(audit.findings))
     _tell(audit)
     print(output / "report.pdf")
     raise typer.Exit(_EXIT[audit.verdict.decision.value])
@@ -220,9 +221,9 @@ def init(
     """Write a commented audit.yaml, and see that it loads."""
     from auditkit.cli.template import audit_yaml
     from auditkit.errors import OutputError
+    from auditkit.files import write_whole
     from auditkit.loading import prepare
     from auditkit.loading.audit_file import inputs_of, read_audit_file
-    from auditkit.output import write_whole
 
     if output.exists():
         raise OutputError(
@@ -292,19 +293,6 @@ def _tell(audit: Audit) -> None:
     counts = ", ".join(f"{n} {o.words}" for o, n in audit.judgement.counts().items())
     say(f"\n{counts}")
     say(f"Verdict: {audit.verdict.decision.value}")
-
-
-def _findings_csv(audit: Audit) -> bytes:
-    import csv
-    import io
-
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(["rule", "outcome", "statement", "evidence", "key", "value", "lower", "upper"])
-    for f in audit.findings:
-        row = [f.rule, f.outcome.words, f.statement, f.evidence, f.key, f.value, f.lower, f.upper]
-        writer.writerow(row)
-    return buffer.getvalue().encode()
 
 
 def _explained(check: Check) -> str:

@@ -62,7 +62,7 @@ def scan(
 ) -> None:
     """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE."""
     from auditkit.deid.files import propose_for_file
-    from auditkit.output import write_whole
+    from auditkit.files import write_whole
 
     if plan is not None and plan.exists():
         raise OutputError(
@@ -157,7 +157,7 @@ def generalize(
 
     from auditkit.deid.files import gather, propose_for_file
     from auditkit.deid.generalizing import generalized
-    from auditkit.output import write_whole
+    from auditkit.files import write_whole
 
     chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
     if columns:
@@ -368,7 +368,7 @@ def _secret_file(path: Path) -> bytes:
 def _write_evidence(made: tuple[Evidence, ...], folder: Path | None) -> None:
     if folder is None:
         return
-    from auditkit.output import write_whole
+    from auditkit.files import write_whole
 
     for one in made:
         write_whole(folder / f"{one.check}.json", one.to_file())

@@ -179,8 +179,8 @@ def export(
     ] = None,
 ) -> None:
     """Writes a period of the log as one file that verifies alone."""
+    from auditkit.files import write_whole
     from auditkit.ledger.export import export_lines, period
-    from auditkit.output.files import write_whole
 
     first = since.replace(tzinfo=UTC) if since else datetime(1970, 1, 1, tzinfo=UTC)
     last = until.replace(tzinfo=UTC) if until else datetime(9000, 1, 1, tzinfo=UTC)

@@ -82,7 +82,7 @@ def letter(
     """
     from auditkit.api import open_log
     from auditkit.errors import InputError
-    from auditkit.output.files import require_writable, write_whole
+    from auditkit.files import require_writable, write_whole
     from auditkit.report.letter import denied_rows, held_back, write_letter
 
     if (row is None) == (not everyone):

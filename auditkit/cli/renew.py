@@ -29,7 +29,7 @@ def renew(
     Do it while the report verifies, and before the certificate of its last timestamp expires. The
     certificates' issuers are asked over the network. What was signed stays as it is.
     """
-    from auditkit.output.files import write_whole
+    from auditkit.files import write_whole
     from auditkit.signing import TimestampAuthority
     from auditkit.signing.long_term import extend
 

@@ -26,7 +26,7 @@ def bundle(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
 ) -> None:
     """Seal what a second run of an audit needs, without the data."""
-    from auditkit.output.files import write_whole
+    from auditkit.files import write_whole
     from auditkit.reperformance import seal_bundle
 
     if output.exists():

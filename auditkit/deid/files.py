@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, BinaryIO, Final, Protocol
 
+from auditkit.cells import write_csv
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
 from auditkit.deid.detector import Deidentifier
@@ -31,8 +31,9 @@ from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys
-from auditkit.errors import InputError, NothingToAuditError, OutputError
+from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
+from auditkit.files import whole_file
 
 BATCH_ROWS: Final = 20_000
 _BATCH_BYTES: Final = 16_000_000
@@ -118,34 +119,20 @@ def apply_to_file(
         raise InputError("Source and output are the same file.", remedy="name another output")
     whole = _Whole(plan)
     reader = Reader(deidentifier)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-    except OSError as error:
-        raise _unwritable(target) from error
-    temporary = Path(name)
-    try:
+    with whole_file(target) as file:
         with ExitStack() as stack:
             write: _Writer | None = None
             for batch in read_batches(source):
                 clean, run = treat(plan, batch, keys=keys, reader=reader)
                 if run.leaks.total:
                     raise leaked(run.leaks)
-                write = write or _writer(temporary, _ending(target), stack)
+                write = write or _writer(file, _ending(target), stack)
                 write(clean)
                 whole.add(run)
                 progress(whole.rows)
         if write is None:
             raise NothingToAuditError(f"{source.name} has no rows.")
-        made = evidence_of(replace(whole.run(deidentifier), recall=recall, population=population))
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise _unwritable(target) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return made
+        return evidence_of(replace(whole.run(deidentifier), recall=recall, population=population))
 
 
 class _Whole:
@@ -318,39 +305,39 @@ class _Writer(Protocol):
     def __call__(self, table: Any, /) -> None: ...
 
 
-def _writer(path: Path, ending: str, stack: ExitStack) -> _Writer:
+def _writer(file: BinaryIO, ending: str, stack: ExitStack) -> _Writer:
     if ending == ".parquet":
-        return _parquet_writer(path, stack)
-    file: TextIO = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+        return _parquet_writer(file, stack)
+    text = stack.enter_context(TextIOWrapper(file, encoding="utf-8", newline=""))
     if ending == ".csv":
-        rows = csv.writer(file, lineterminator="\n")
         started = False
 
-        def write_csv(table: Any) -> None:
+        def write_rows(table: Any) -> None:
             nonlocal started
             if not started:
-                rows.writerow(table.column_names)
+                write_csv(text, [table.column_names], exact=True)
                 started = True
-            rows.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+            rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+            write_csv(text, rows, exact=True)
 
-        return write_csv
+        return write_rows
 
     def write_json(table: Any) -> None:
-        file.writelines(
+        text.writelines(
             json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in table.to_pylist()
         )
 
     return write_json
 
 
-def _parquet_writer(path: Path, stack: ExitStack) -> _Writer:
+def _parquet_writer(file: BinaryIO, stack: ExitStack) -> _Writer:
     import pyarrow.parquet as pq
 
     writers: list[Any] = []
 
     def write(table: Any) -> None:
         if not writers:
-            writers.append(stack.enter_context(pq.ParquetWriter(path, table.schema)))
+            writers.append(stack.enter_context(pq.ParquetWriter(file, table.schema)))
         writers[0].write_table(table)
 
     return write
@@ -364,10 +351,3 @@ def _ending(path: Path) -> str:
             remedy="name a file with one of these endings",
         )
     return ending
-
-
-def _unwritable(target: Path) -> OutputError:
-    return OutputError(
-        f"{target.name} could not be written. Nothing half-written was left.",
-        remedy="name a folder that exists, can be written, and has room",
-    )

@@ -26,7 +26,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from auditkit.errors import LedgerError, VerificationError
+from auditkit.errors import LedgerError, OutputError, VerificationError
+from auditkit.files import write_whole
 from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.entry import milliseconds
 from auditkit.ledger.log import Ledger
@@ -160,20 +161,9 @@ class Witness:
             ) from error
 
     def _remember(self, origin: str, note: str) -> None:
-        path = self._path(origin)
-        new = path.with_suffix(".new")
         try:
-            with new.open("w", encoding="utf-8", newline="") as file:
-                file.write(note)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
+            write_whole(self._path(origin), note.encode())
+        except OutputError as error:
             raise _unusable(self._folder, error) from error
 
     def _path(self, origin: str) -> Path:

@@ -1,7 +1,7 @@
-"""What leaves the process: files that are whole or absent, and findings in other tools' formats."""
+"""Findings in other tools' formats: an audit in, text out."""
 
 from __future__ import annotations
 
-from auditkit.output.files import write_whole
+from auditkit.output.findings import findings_csv
 
-__all__ = ["write_whole"]
+__all__ = ["findings_csv"]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,6 +26,7 @@ from auditkit.errors import (
     OutputError,
     VerificationError,
 )
+from auditkit.files import whole_file
 
 _PREFIX: Final = "/api/auditkit/1.0/"
 _SECONDS: Final = 120
@@ -186,23 +185,15 @@ class RegistryClient:
         url = f"{self._url}{_PREFIX}datasets/{urllib.parse.quote(path)}"
         with self._opened("GET", url) as answer:
             logged = answer.headers.get("X-Auditkit-Digest", "")
-            try:
-                handle, partial = tempfile.mkstemp(dir=into.parent, prefix=f".{into.name}.")
-                try:
-                    with os.fdopen(handle, "wb") as file:
-                        while chunk := answer.read(_CHUNK_BYTES):
-                            hashed.update(chunk)
-                            file.write(chunk)
-                    digest = Digest(hashed.hexdigest())
-                    if str(digest) != logged:
-                        raise VerificationError(
-                            "Other bytes arrived than the server logged.", remedy="fetch it again"
-                        )
-                    Path(partial).replace(into)
-                finally:
-                    Path(partial).unlink(missing_ok=True)
-            except OSError as error:
-                raise OutputError(f"{into.name} cannot be written.") from error
+            with whole_file(into) as file:
+                while chunk := answer.read(_CHUNK_BYTES):
+                    hashed.update(chunk)
+                    file.write(chunk)
+                digest = Digest(hashed.hexdigest())
+                if str(digest) != logged:
+                    raise VerificationError(
+                        "Other bytes arrived than the server logged.", remedy="fetch it again"
+                    )
         return digest
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

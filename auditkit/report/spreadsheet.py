@@ -6,6 +6,7 @@ import csv
 import io
 
 from auditkit.canonical import parse_json
+from auditkit.cells import csv_bytes
 
 
 def table_csv(table: bytes) -> bytes:
@@ -15,16 +16,23 @@ def table_csv(table: bytes) -> bytes:
         table: What `Table.to_bytes` wrote, so that a verifier can write the same from the file.
     """
     content = parse_json(table)
+    return csv_bytes([content["columns"], *content["rows"]])
+
+
+def is_table_csv(written: bytes, table: bytes) -> bool:
+    """Whether a spreadsheet is that of a table, as this or an earlier release wrote it."""
+    return written in (table_csv(table), _first_csv(table))
+
+
+def _first_csv(table: bytes) -> bytes:
+    """As version 0.1.0 wrote it: control characters as they were, all that begins by a sign."""
+
+    def harmless(value: object) -> object:
+        is_risky = isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}
+        return f"'{value}" if is_risky else value
+
+    content = parse_json(table)
     written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow([harmless_cell(c) for c in content["columns"]])
-    for row in content["rows"]:
-        writer.writerow(["" if c is None else harmless_cell(c) for c in row])
+    rows = csv.writer(written, lineterminator="\r\n")
+    rows.writerows([harmless(c) for c in row] for row in [content["columns"], *content["rows"]])
     return written.getvalue().encode("utf-8")
-
-
-def harmless_cell(value: object) -> object:
-    """A cell of a CSV file that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
-        return "'" + value
-    return value

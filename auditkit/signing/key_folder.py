@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from auditkit.errors import KeyFileError
+from auditkit.errors import KeyFileError, OutputError
+from auditkit.files import write_whole
 
 _UNSAFE: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -56,25 +57,9 @@ class KeyFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file whole or not at all, readable by its owner alone from the start."""
-        final = self.path / name
-        temporary = self.path / f".{name}.{os.getpid()}"
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(final)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            folder = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
+            write_whole(self.path / name, data, secret=True)
+        except OutputError as error:
             raise KeyFileError(
                 f"The key file {name} cannot be written.",
                 remedy="check that the key store's folder is yours and its disk not full",

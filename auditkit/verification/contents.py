@@ -21,7 +21,7 @@ from auditkit.canonical import (
 )
 from auditkit.errors import InputError, VerificationError
 from auditkit.report.figures import check_figures
-from auditkit.report.spreadsheet import table_csv
+from auditkit.report.spreadsheet import is_table_csv
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (
@@ -123,7 +123,7 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
         if str(Digest.of(files[name])) != digest:
             raise VerificationError(f"The attachment {name!r} is not the one of the statement.")
     for name, source in sorted(sheets.items()):
-        if name in files and files[name] != table_csv(files[source]):
+        if name in files and not is_table_csv(files[name], files[source]):
             raise VerificationError(f"The attachment {name!r} is not the table of that name.")
     return f"{len(files)} files, {len(expected)} of them tables whose digests the statement names."
 

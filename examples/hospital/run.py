@@ -28,6 +28,7 @@ from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.applying import Result
 from auditkit.deid.evaluating import evaluate, read_labelled
 from auditkit.evidence import Evidence
+from auditkit.files import write_whole
 from auditkit.report import ReportOptions
 
 OUT = Path("out/hospital")
@@ -69,7 +70,7 @@ def main() -> int:
     with step("Measure how much of the labelled notes the detector finds") as result:
         lines = [json.dumps(line) for line in labelled]
         recall = evaluate(read_labelled(lines), reader, about=ABOUT_SAMPLE)
-        (OUT / "privacy.recall.json").write_bytes(recall.to_file())
+        write_whole(OUT / "privacy.recall.json", recall.to_file())
         found = recall.measurement("recall")
         result.append(f"recall {found.value:.3f}, at least {found.lower:.3f}, n = {found.n:,}")
 
@@ -122,19 +123,17 @@ def key() -> bytes:
     """The key of the vault and of the pseudonyms, made on first use; keep it from the tables."""
     path = OUT / "vault.key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
+        write_whole(path, secrets.token_hex(32).encode(), secret=True)
     return read_key(path.read_text())
 
 
 def keep(mode: str, plan: Plan, result: Result) -> None:
     """Writes the table, the plan and the evidence of one mode."""
     folder = OUT / mode
-    folder.mkdir(exist_ok=True)
-    result.table.to_csv(folder / "visits.csv", index=False)
-    (folder / "plan.yaml").write_text(plan.to_yaml())
+    write_whole(folder / "visits.csv", result.table.to_csv(index=False).encode())
+    write_whole(folder / "plan.yaml", plan.to_yaml().encode())
     for evidence in result.evidence:
-        (folder / f"{evidence.check}.json").write_bytes(evidence.to_file())
+        write_whole(folder / f"{evidence.check}.json", evidence.to_file())
 
 
 def summary(result: Result) -> str:

@@ -29,6 +29,7 @@ from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.applying import Result
 from auditkit.deid.evaluating import evaluate
 from auditkit.evidence import Evidence
+from auditkit.files import write_whole
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest
 from auditkit.report import ReportOptions
 
@@ -174,11 +175,10 @@ def deidentify(raw: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> Res
     """
     proposed = Plan.propose(raw, as_of=datetime.now(UTC).date())
     plan = replace(proposed.with_column("name", treatment="token"), sensitive=("deny",))
-    (OUT / "plan.yaml").write_text(plan.to_yaml())
+    write_whole(OUT / "plan.yaml", plan.to_yaml().encode())
     key = OUT / "vault.key"
     if not key.exists():
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32))
+        write_whole(key, secrets.token_hex(32).encode(), secret=True)
     with Vault(OUT / "vault.db", read_key(key.read_text())) as vault:
         return plan.apply(raw, keys=Keys(vault=vault), deidentifier=reader, recall=recall)
 

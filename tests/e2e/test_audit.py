@@ -141,7 +141,7 @@ def test_a_full_disk_leaves_no_report(mortgage_files, tmp_path):
     script = (
         "import resource, signal, sys\n"
         "from auditkit.cli import run\n"
-        "import auditkit.output.files as files\n"
+        "import auditkit.files as files\n"
         "original = files.write_whole\n"
         "def limited(path, data):\n"
         "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

@@ -26,6 +26,8 @@ LAYERS = (
             "wording",
             "glossary",
             "resources",
+            "files",
+            "cells",
         },
     ),
     ("charts", {"charts"}),

@@ -23,7 +23,6 @@ from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
 from auditkit.report.pdf import Paper, page_texts
 from auditkit.report.sections.generic import telling_digits
-from auditkit.report.spreadsheet import harmless_cell
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
 
@@ -78,12 +77,6 @@ def test_attachments_are_exactly_the_expected_ones():
         assert files[f"table-{table.name}.json"] == [table.to_bytes()]
         rows = list(csv.reader(io.StringIO(files[f"table-{table.name}.csv"][0].decode(), "")))
         assert len(rows) == 1 + len(table.rows)
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_no_cell_is_taken_for_a_formula(cell):
-    assert harmless_cell(cell) == "'" + cell
-    assert harmless_cell(-1.5) == -1.5
 
 
 def test_the_same_arguments_give_the_same_bytes_elsewhere_and_later():

@@ -1,0 +1,82 @@
+r"""Cells of CSV files, written so that nothing that opens them obeys what they hold.
+
+Names of columns, groups and files come from elsewhere. A spreadsheet runs a cell that begins as a
+formula does, a terminal obeys escapes, and bidirectional controls show text in another order than
+it has.
+
+Laws:
+    - Numbers stay numbers, and text that is a number stays as it is: -0.43 is no formula.
+    - Text that a spreadsheet could take for a formula begins with an apostrophe.
+    - Control characters and half surrogates are shown as escapes; line breaks and tabs are kept.
+    - The rule is fixed, not that of an installed Unicode version: equal cells give equal bytes.
+    - What machines go on to compute with is written `exact`: every value reads back as it was.
+
+Example:
+    >>> cell("=1+1"), cell(-0.43), cell("-0.43"), cell("a\x1b[31m")
+    ("'=1+1", '-0.43', '-0.43', 'a\\u001b[31m')
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, TextIO
+
+# Spaces and what spreadsheets skip, then a sign in any width; or a tab or line break at the start.
+_FORMULA: Final = re.compile(
+    "[\t\r\n]|[\\s\u200b-\u200f\u2060\ufeff]*"
+    "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
+)
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
+_OBEYED: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls of terminals
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # order and nothing
+    "\ud800-\udfff\U000e0000-\U000e007f]"  # half surrogates, invisible tags
+)
+# A field with one of these is quoted; the semicolon separates cells where the comma is decimal.
+_QUOTED: Final = re.compile('[",;\t\r\n]')
+
+
+def cell(value: object) -> str:
+    """A value as a cell that nothing obeys; None is empty."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else str(value)
+    if isinstance(value, str) and _FORMULA.match(text) and not _NUMBER.match(text):
+        text = "'" + text
+    return _OBEYED.sub(_escape, text)
+
+
+def write_csv(file: TextIO, rows: Iterable[Sequence[object]], *, exact: bool = False) -> None:
+    r"""Writes rows as CSV (RFC 4180).
+
+    Args:
+        file: Opened with `newline=""`.
+        rows: Of cells; the first is the header.
+        exact: For machines: every value as it is, lines ended by `\n`. Else for spreadsheets.
+    """
+    write, end = (_exact, "\n") if exact else (cell, "\r\n")
+    for row in rows:
+        fields = [_field(write(value)) for value in row]
+        file.write((",".join(fields) if fields != [""] else '""') + end)
+
+
+def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows as a CSV file in UTF-8 for spreadsheets; see `write_csv`."""
+    written = io.StringIO(newline="")
+    write_csv(written, rows)
+    return written.getvalue().encode("utf-8")
+
+
+def _exact(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _field(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return "\\r" if code == 13 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,20 @@
+"""The findings as a table for spreadsheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from auditkit.cells import csv_bytes
+from auditkit.evidence import Finding
+
+_COLUMNS: Final = ("rule", "outcome", "statement", "evidence", "key", "value", "lower", "upper")
+
+
+def findings_csv(findings: Sequence[Finding]) -> bytes:
+    """One row a finding, with its outcome in words; no cell is one that a spreadsheet obeys."""
+    rows = [
+        (f.rule, f.outcome.words, f.statement, f.evidence, f.key, f.value, f.lower, f.upper)
+        for f in findings
+    ]
+    return csv_bytes([_COLUMNS, *rows])
