@@ -14,7 +14,7 @@ from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.loading.files import load_model, load_table
-from auditkit.loading.models import feature_names
+from auditkit.measures.fitted_columns import fitted_columns
 from auditkit.subject import Inputs
 
 
@@ -136,7 +136,7 @@ def inputs_of(audit: AuditFile, folder: Path) -> Inputs:
     features = [c for c in table.columns if c not in others]
     if audit.model is not None:
         model, digest = load_model(folder / audit.model)
-        features = feature_names(model) or features
+        features = fitted_columns(model, list(map(str, table.columns))) or features
     reference = load_table(folder / audit.reference) if audit.reference else None
     return Inputs(
         model=model,

@@ -9,7 +9,8 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, NothingToAuditError
-from auditkit.loading.models import feature_names, model_digest, scorer
+from auditkit.loading.models import model_digest, scorer
+from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.tables import array_digest, describe, to_column, to_pandas
 from auditkit.subject import Case, Inputs, Subject
 
@@ -41,7 +42,7 @@ def prepare(inputs: Inputs) -> Case:
     labels, favourable = _labels(inputs, rows)
     score = scorer(inputs.model, favourable=favourable) if inputs.model is not None else None
     if inputs.model is not None:
-        _refuse_other_columns(inputs.model, features, "data")
+        refuse_other_columns(inputs.model, list(features.columns), what="data")
     scores = _scores(inputs, features, score)
     decisions = _decisions(inputs, scores, favourable, rows)
     reference = None
@@ -191,29 +192,6 @@ def _reference(table: Any, features: pd.DataFrame) -> pd.DataFrame:
             remedy="give reference with the same columns as data",
         )
     return reference[list(features.columns)]
-
-
-def _refuse_other_columns(model: Any, features: pd.DataFrame, what: str) -> None:
-    expected = feature_names(model)
-    given = list(features.columns)
-    if expected is None or expected == given:
-        return
-    lacking = [c for c in expected if c not in given]
-    extra = [c for c in given if c not in expected]
-    if lacking:
-        raise InputError(
-            f"{what} lacks the column {lacking[0]!r}, which the model was fitted on.",
-            remedy=f"the model wants these columns: {', '.join(expected)}",
-        )
-    if extra:
-        raise InputError(
-            f"{what} has the column {extra[0]!r}, which the model was not fitted on.",
-            remedy="give data[list of the model's columns]",
-        )
-    raise InputError(
-        f"The columns of {what} stand in another order than those the model was fitted on.",
-        remedy=f"give them in this order: {', '.join(expected)}",
-    )
 
 
 def _subject(

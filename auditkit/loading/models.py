@@ -11,6 +11,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
+from auditkit.measures.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -69,18 +70,6 @@ def model_digest(model: Any) -> Digest:
         ) from error
 
 
-def feature_names(model: Any) -> list[str] | None:
-    """The columns that a model was fitted on, in order; None if it does not say."""
-    names = getattr(model, "feature_names_in_", None)
-    if names is None and hasattr(model, "get_booster"):
-        names = model.get_booster().feature_names
-    if names is None:
-        names = getattr(model, "feature_names", None)
-    if names is None and callable(getattr(model, "feature_name", None)):
-        names = model.feature_name()
-    return [str(name) for name in names] if names is not None and len(names) else None
-
-
 def _from_estimator(model: Any, favourable: Any) -> Score:
     classes = list(getattr(model, "classes_", [0, 1]))
     if len(classes) != 2:
@@ -96,11 +85,11 @@ def _from_estimator(model: Any, favourable: Any) -> Score:
             f"The model's classes are {classes!r}; the favourable label is {favourable!r}.",
             remedy="give labels in the values that the model was fitted on",
         )
-    column = matching[0]
+    column, given = matching[0], as_fitted(model)
 
     def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         try:
-            probabilities = np.asarray(model.predict_proba(rows))
+            probabilities = np.asarray(model.predict_proba(given(rows)))
         except Exception as error:
             raise InputError(
                 f"The model cannot score the data: {type(error).__name__}.",

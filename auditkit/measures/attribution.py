@@ -196,9 +196,14 @@ def explain(
         InputError: If a table is empty, lacks a column, or the model cannot be explained with it.
     """
     from auditkit.measures.explainer import Explainer
+    from auditkit.measures.fitted_columns import refuse_other_columns
+    from auditkit.measures.source_columns import unwrapped
     from auditkit.measures.tables import to_pandas
 
     rows = to_pandas(data, what="data")
+    encode, own = unwrapped(model)
+    if encode is None:
+        refuse_other_columns(own, list(rows.columns), what="data")
     background = to_pandas(reference, what="reference")
     lacking = [c for c in rows.columns if c not in background.columns]
     if lacking:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.measures.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,15 @@ def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
         InputError: If the class is unknown or left out where it is needed, or the model has
             nothing to explain.
     """
+    own, given = _own_output(model, of), as_fitted(model)
+
+    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
+        return own.predict(given(rows))
+
+    return replace(own, predict=predict)
+
+
+def _own_output(model: Any, of: Any) -> ExplainedOutput:
     classes = _classes(model)
     column = _column(classes, of)
     library = type(model).__module__.partition(".")[0]

@@ -19,7 +19,7 @@ from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
 from auditkit.measures.explained_output import adds_up, explained_output
-from auditkit.measures.fitted_columns import no_name_warnings, refuse_other_columns, suspects
+from auditkit.measures.fitted_columns import refuse_other_columns, suspects
 from auditkit.measures.reasons import typical_values
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
@@ -75,7 +75,7 @@ class Explainer:
         self._pairs, self._seed, self._compare = pairs, seed, compare
         self._encode, self._model = unwrapped(model)
         if self._encode is None:
-            refuse_other_columns(self._model, self._columns)
+            refuse_other_columns(self._model, self._columns, what="reference")
         self._output = _output_of(self._model, of).in_unit(unit)
         self._threads: Final = OneThread()
         self._base = float(self.predict(self._reference).mean())
@@ -97,8 +97,7 @@ class Explainer:
         rows = _some_rows(to_pandas(data, what="data"), "data")
         rows = self._same_columns(rows)
         outputs = self.predict(rows)
-        with no_name_warnings():
-            estimate = self._estimate(rows, outputs)
+        estimate = self._estimate(rows, outputs)
         return Attribution(
             values=estimate.values,
             base=self._base,
@@ -142,8 +141,7 @@ class Explainer:
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """The output that is explained, of rows with the reference's columns."""
-        with no_name_warnings():
-            return _scored(self._predict, rows, self._reference)
+        return _scored(self._predict, rows, self._reference)
 
     def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[tuple[str, Way]]:
         """The ways that read the model itself, the fastest first; none for a mere function."""

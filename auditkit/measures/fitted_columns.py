@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,34 +9,64 @@ import numpy as np
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
 
-def refuse_other_columns(model: Any, columns: Sequence[str]) -> None:
-    """Stops where a model knows its columns by name and a table has others, or another order.
+def fitted_columns(model: Any, columns: Sequence[str]) -> list[str] | None:
+    """The columns that a model was fitted on, in its order; None: it knows none by name.
+
+    LightGBM writes underscores for spaces, so such a name is given as the table spells it. Names
+    that a library made up, because it was fitted on an array, are none.
+
+    Args:
+        model: A fitted estimator, pipeline or booster.
+        columns: Of the table that it is to score.
+    """
+    fitted = _fitted_names(model)
+    if fitted is None or (_made_up(fitted) and not set(fitted) & set(columns)):
+        return None
+    spelled = {name.replace(" ", "_"): name for name in columns}
+    return [name if name in columns else spelled.get(name, name) for name in fitted]
+
+
+def refuse_other_columns(model: Any, columns: Sequence[str], *, what: str) -> None:
+    """Stops where a model knows its columns and a table has others, or another order.
 
     Some libraries take columns by their position, and give another row's answer without a word.
+
+    Args:
+        model: A fitted estimator, pipeline or booster.
+        columns: The table's.
+        what: What the table is called in errors, as "data".
 
     Raises:
         InputError: Naming the first column that is lacking, strange, or elsewhere.
     """
-    fitted = _fitted_names(model)
-    if fitted is None or fitted == list(columns):
+    fitted = fitted_columns(model, columns)
+    if fitted is None:
+        made_up = _fitted_names(model)
+        if made_up is not None and len(made_up) != len(columns):
+            raise InputError(
+                f"{what} has {len(columns):,} columns; the model was fitted on {len(made_up):,}.",
+                remedy="give the columns that it was fitted on, in their order",
+            )
+        return
+    if fitted == list(columns):
         return
     lacking = [name for name in fitted if name not in columns]
     strange = [name for name in columns if name not in fitted]
     if lacking:
-        what = f"lack the column {lacking[0]!r} that the model was fitted on"
+        told = f"lacks the column {lacking[0]!r}, which the model was fitted on"
     elif strange:
-        what = f"have the column {strange[0]!r} that the model was not fitted on"
+        told = f"has the column {strange[0]!r}, which the model was not fitted on"
     else:
         at = next(i for i, (a, b) in enumerate(zip(fitted, columns, strict=True)) if a != b)
-        what = f"have {columns[at]!r} where the model was fitted on {fitted[at]!r}"
+        where = f"{columns[at]!r} stands where the model was fitted on {fitted[at]!r}"
+        told = f"has its columns in another order: {where}"
     raise InputError(
-        f"data and reference {what}.",
-        remedy=f"give the {len(fitted):,} columns that it was fitted on, in their order",
+        f"{what} {told}.", remedy=f"give these columns, in this order: {', '.join(fitted)}"
     )
 
 
@@ -63,13 +91,30 @@ def suspects(rows: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
     return told
 
 
-@contextlib.contextmanager
-def no_name_warnings() -> Iterator[None]:
-    """Keeps scikit-learn's remarks on named and nameless columns from the user."""
-    with warnings.catch_warnings():
-        for message in ("X has feature names", "X does not have valid feature names"):
-            warnings.filterwarnings("ignore", message=message)
-        yield
+def as_fitted(model: Any) -> Callable[[Any], Any]:
+    """Gives a model a table as it was fitted: as an array, where it knows columns but no names.
+
+    scikit-learn remarks on every table with names that it did not see before. It would have to be
+    silenced for the whole process, on every thread.
+
+    Args:
+        model: A fitted estimator or pipeline, or anything else.
+
+    Returns:
+        A function from a table to what the model takes. A table that holds more than numbers is
+        given as it is.
+    """
+    counts = _attribute(model, "n_features_in_") is not None
+    if not counts or _attribute(model, "feature_names_in_") is not None:
+        return lambda rows: rows
+
+    def given(rows: Any) -> Any:
+        plain = hasattr(rows, "dtypes") and all(
+            isinstance(d, np.dtype) and d.kind in "biuf" for d in rows.dtypes
+        )
+        return rows.to_numpy() if plain else rows
+
+    return given
 
 
 def _fitted_names(model: Any) -> list[str] | None:
@@ -86,11 +131,17 @@ def _fitted_names(model: Any) -> list[str] | None:
         names = _attribute(model, "feature_names")  # XGBoost's Booster
         if names is None and callable(getattr(model, "feature_name", None)):
             names = model.feature_name()  # LightGBM's
-    if names is None or callable(names):
+    if names is None or callable(names) or len(names) == 0:
         return None
-    listed = [str(name) for name in names]
-    made_up = {f"{prefix}{i}" for i in range(len(listed)) for prefix in ("Column_", "", "f")}
-    return None if set(listed) <= made_up else listed
+    return [str(name) for name in names]
+
+
+def _made_up(names: Sequence[str]) -> bool:
+    """Whether a library counted the columns of an array: Column_0, 0 or f0, and so on."""
+    return any(
+        list(names) == [f"{prefix}{i}" for i in range(len(names))]
+        for prefix in ("Column_", "", "f")
+    )
 
 
 def _attribute(model: Any, name: str) -> Any:

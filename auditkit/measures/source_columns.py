@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.measures.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,9 @@ def unwrapped(model: Any) -> tuple[Callable[[pd.DataFrame], Any] | None, Any]:
     if type(model).__name__ == "Pipeline" and hasattr(model, "steps"):
         if len(model.steps) == 1:
             return unwrapped(model.steps[-1][1])
-        return model[:-1].transform, model.steps[-1][1]
+        before = model[:-1]
+        given = as_fitted(before)
+        return lambda rows: before.transform(given(rows)), model.steps[-1][1]
     return None, model
 
 

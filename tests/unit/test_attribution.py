@@ -123,8 +123,8 @@ def test_reasons_are_adverse_and_heaviest_first(model):
         (table(0), table(5), "data has no rows"),
         (table(5), table(0), "reference has no rows"),
         (table(5), table(5).drop(columns="debt"), "reference lacks the column 'debt'"),
-        (RENAMED, RENAMED, "lack the column"),
-        (table(5)[FEATURES[::-1]], table(5), "where the model was fitted on"),
+        (RENAMED, RENAMED, "data lacks the column"),
+        (table(5)[FEATURES[::-1]], table(5), "stands where the model was fitted on"),
     ],
 )
 def test_bad_tables_are_refused(model, rows, reference, message):

@@ -296,14 +296,14 @@ def test_columns_in_another_order_are_refused_where_the_model_would_not():
     rows, reference = numbers(4, 1), numbers(30, 2)
     for model in models:
         model.fit(TRAIN, TWO)
-        with pytest.raises(InputError, match="have 'b' where the model was fitted on 'a'"):
+        with pytest.raises(InputError, match="data has its columns in another order: 'b'"):
             explain(model, rows[list("bacd")], reference=reference)
-        with pytest.raises(InputError, match="lack the column 'd'"):
+        with pytest.raises(InputError, match="data lacks the column 'd'"):
             explain(model, rows[list("abc")], reference=reference)
-        with pytest.raises(InputError, match="have the column 'e'"):
+        with pytest.raises(InputError, match="data has the column 'e'"):
             explain(model, rows.assign(e=1.0), reference=reference.assign(e=1.0))
     booster = models[0].booster_
-    with pytest.raises(InputError, match="have 'b' where"):
+    with pytest.raises(InputError, match="'b' stands where the model was fitted on 'a'"):
         explain(booster, rows[list("bacd")], reference=reference)
     nameless = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(TRAIN.to_numpy(), TWO)
     assert explain(nameless, rows, reference=reference).values.shape == (4, 4)
