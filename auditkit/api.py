@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from auditkit.audit import Judgement, Progress, examine
+from auditkit.audit import Judgement, Progress, examine, parameters_of
 from auditkit.controls import ControlPack, parse_pack
 from auditkit.errors import InputError, PolicyError
 from auditkit.policy import Policy, parse_policy
@@ -267,6 +267,7 @@ def run(
     from auditkit.loading import prepare
 
     chosen, folder = load_policy(policy)
+    parameters_of(chosen)  # refuses wrong ones before the model is asked for a single score
     packs = [_load_pack(name, folder) for name in chosen.controls]
     judgement = examine(
         prepare(inputs),

@@ -161,15 +161,14 @@ def examine(
     Raises:
         InputError: If two checks have one id.
         PolicyError: If the policy gives parameters to a check that does not exist or does not
-            know them, or has a rule about such a check.
+            know them or takes no such value, or has a rule about such a check.
     """
-    _refuse_two_of_one_id(checks)
-    _refuse_unknown_checks(policy, checks)
+    parameters = parameters_of(policy, checks)
     found: dict[str, Evidence] = {}
     for position, check in enumerate(checks):
         if progress is not None:
             progress(position, len(checks), check.title)
-        found[check.id] = _run(check, case, policy.checks.get(check.id, {}))
+        found[check.id] = _run(check, case, parameters[check.id])
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
     evidence = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
     findings = judge(evidence, policy, today=today)
@@ -192,8 +191,19 @@ def examine(
 _ORDER: Final = {check.id: position for position, check in enumerate(CHECKS)}
 
 
-def _run(check: Check, case: Case, overrides: Mapping[str, Json]) -> Evidence:
-    parameters = check.parameters_with(overrides)
+def parameters_of(policy: Policy, checks: Sequence[Check] = CHECKS) -> dict[str, dict[str, Json]]:
+    """The parameters of each check under a policy, by the check's id.
+
+    Raises:
+        InputError: If two checks have one id.
+        PolicyError: As `examine`.
+    """
+    _refuse_two_of_one_id(checks)
+    _refuse_unknown_checks(policy, checks)
+    return {c.id: c.parameters_with(policy.checks.get(c.id, {})) for c in checks}
+
+
+def _run(check: Check, case: Case, parameters: Mapping[str, Json]) -> Evidence:
     try:
         found = check.run(case, parameters)
     except AuditkitError as error:

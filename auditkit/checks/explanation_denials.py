@@ -11,7 +11,11 @@ from auditkit.checks.explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.ranks import resampled_weights
 from auditkit.measures.reasons import (
+    LEAST_SHARE,
     MARGINAL,
+    MOST,
+    POPULATIONS,
+    PRINCIPAL_SHARE,
     Limits,
     Reason,
     cell,
@@ -20,6 +24,7 @@ from auditkit.measures.reasons import (
     reference_population,
 )
 from auditkit.measures.trust import block_values
+from auditkit.parameters import BLOCKS, COUNT, PART, REPLICATES, SHARE, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,15 +229,15 @@ CHECK: Check = Check(
     ),
     source="12 CFR 1002.9(b)(2) and Supplement I, comment 9(b)(2)",
     parameters={
-        "population": MARGINAL,
-        "marginal_share": 0.1,
-        "marginal_rows": 50,
-        "most": Limits().most,
-        "principal_share": Limits().principal_share,
-        "least_share": Limits().least_share,
-        "blocks": 10,
-        "resamples": 100,
-        "least_kept": 0.95,
+        "population": Parameter(default=MARGINAL, one_of=POPULATIONS),
+        "marginal_share": PART.of(0.1),
+        "marginal_rows": COUNT.of(50),
+        "most": MOST,
+        "principal_share": PRINCIPAL_SHARE,
+        "least_share": LEAST_SHARE,
+        "blocks": BLOCKS.of(10),
+        "resamples": REPLICATES.of(100),
+        "least_kept": SHARE.of(0.95),
     },
     run=_run,
 )

@@ -12,6 +12,7 @@ from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.measures.explainer import Explainer
 from auditkit.measures.ranks import resampled_weights
 from auditkit.measures.trust import faithfulness
+from auditkit.parameters import COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,6 +93,12 @@ CHECK: Check = Check(
     ),
     misleads="It is measured with the same replacement of features that SHAP values assume.",
     source="Petsiuk et al., BMVC 2018 (deletion and insertion), with random orders to compare",
-    parameters={"rows": 200, "partners": 4, "orders": 3, "replicates": 500, "level": 0.95},
+    parameters={
+        "rows": COUNT.of(200),
+        "partners": COUNT.of(4),
+        "orders": COUNT.of(3),
+        "replicates": REPLICATES.of(500),
+        "level": LEVEL,
+    },
     run=_run,
 )

@@ -10,6 +10,7 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.reasons import cell
+from auditkit.parameters import LEVEL, REPLICATES
 
 if TYPE_CHECKING:
     from auditkit.measures.attribution import Attribution
@@ -129,6 +130,6 @@ CHECK: Check = Check(
         "is correlated with it carries the weight."
     ),
     source="Lundberg et al., Nature Machine Intelligence 2 (2020), interventional SHAP",
-    parameters={"level": 0.95, "replicates": 500},
+    parameters={"level": LEVEL, "replicates": REPLICATES.of(500)},
     run=_run,
 )

@@ -9,6 +9,7 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.measures.proxies import separation
+from auditkit.parameters import COUNT, LEVEL
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -89,6 +90,6 @@ CHECK: Check = Check(
         "found; a feature that is found need not be used as a proxy."
     ),
     source="DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988)",
-    parameters={"level": 0.95, "at_least": 10},
+    parameters={"level": LEVEL, "at_least": COUNT.of(10)},
     run=_run,
 )

@@ -11,6 +11,7 @@ from auditkit.checks.explained import attribution_of, few_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.measures.ranks import rank_stability
 from auditkit.measures.trust import block_values
+from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -96,6 +97,12 @@ CHECK: Check = Check(
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
     source="percentile bootstrap; see auditkit.measures.ranks",
-    parameters={"top": 5, "blocks": 20, "rows": 500, "replicates": 200, "level": 0.95},
+    parameters={
+        "top": COUNT.of(5),
+        "blocks": BLOCKS.of(20),
+        "rows": COUNT.of(500),
+        "replicates": REPLICATES.of(200),
+        "level": LEVEL,
+    },
     run=_run,
 )

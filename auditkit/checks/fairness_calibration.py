@@ -18,6 +18,7 @@ from auditkit.measures.disparities import differences
 from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.ranking import calibration_curve
 from auditkit.measures.scored_groups import score_estimates
+from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -102,5 +103,11 @@ CHECK = Check(
     ),
     source="Kleinberg, Mullainathan and Raghavan 2016; Chouldechova 2017; Naeini 2015",
     run=_run,
-    parameters={"level": 0.95, "depth": 1, "min_group": 30, "bins": 10, "replicates": 1000},
+    parameters={
+        "level": LEVEL,
+        "depth": DEPTH.of(1),
+        "min_group": MIN_GROUP,
+        "bins": BINS,
+        "replicates": REPLICATES,
+    },
 )

@@ -19,6 +19,7 @@ from auditkit.measures.bootstrap import largest_gap, replicate_counts
 from auditkit.measures.disparities import differences
 from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates, values
+from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -96,5 +97,10 @@ CHECK = Check(
     ),
     source="Hardt, Price and Srebro 2016; Newcombe 1998; Romano and Wolf 2005",
     run=_run,
-    parameters={"level": 0.95, "depth": 2, "min_group": 30, "replicates": 1000},
+    parameters={
+        "level": LEVEL,
+        "depth": DEPTH,
+        "min_group": MIN_GROUP,
+        "replicates": REPLICATES,
+    },
 )

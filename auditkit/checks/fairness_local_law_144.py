@@ -8,7 +8,8 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN
-from auditkit.measures.local_law_144 import local_law_144
+from auditkit.measures.local_law_144 import LEAST_SHARE, local_law_144
+from auditkit.parameters import SHARE, TEXT
 
 if TYPE_CHECKING:
     from auditkit.evidence import Cell
@@ -120,5 +121,9 @@ CHECK = Check(
     ),
     source="6 RCNY 5-300 to 5-304",
     run=_run,
-    parameters={"sex": "sex", "race": "race", "least_share": 0.02},
+    parameters={
+        "sex": TEXT.of("sex"),
+        "race": TEXT.of("race"),
+        "least_share": SHARE.of(LEAST_SHARE),
+    },
 )

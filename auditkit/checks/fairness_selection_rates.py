@@ -19,6 +19,7 @@ from auditkit.measures.groups import is_unknown
 from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates
 from auditkit.measures.stats import rate
+from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -79,5 +80,5 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D); Wilson 1927; Newcombe 1998; Katz 1978; Donner and Zou 2012",
     run=_run,
-    parameters={"level": 0.95, "depth": 2, "min_group": 30},
+    parameters={"level": LEVEL, "depth": DEPTH, "min_group": MIN_GROUP},
 )

@@ -13,6 +13,7 @@ from auditkit.measures.disparities import ratios
 from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import rates
 from auditkit.measures.significance import significance
+from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -169,5 +170,11 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D); Fisher 1935; Holm 1979; Benjamini and Hochberg 1995",
     run=_run,
-    parameters={"level": 0.95, "depth": 2, "min_group": 30, "ratio": 0.8, "alpha": 0.05},
+    parameters={
+        "level": LEVEL,
+        "depth": DEPTH,
+        "min_group": MIN_GROUP,
+        "ratio": LEVEL.of(0.8),
+        "alpha": LEVEL.of(0.05),
+    },
 )

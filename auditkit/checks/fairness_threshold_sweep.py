@@ -17,6 +17,7 @@ from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_gr
 from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import Confusion, rates, values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
+from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -195,10 +196,10 @@ CHECK = Check(
     source="29 CFR 1607.4(D)",
     run=_run,
     parameters={
-        "level": 0.95,
-        "depth": 2,
-        "min_group": 30,
-        "steps": 20,
-        "balanced_accuracy_loss": 0.01,
+        "level": LEVEL,
+        "depth": DEPTH,
+        "min_group": MIN_GROUP,
+        "steps": BINS.of(20),
+        "balanced_accuracy_loss": SHARE.of(0.01),
     },
 )

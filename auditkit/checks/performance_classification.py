@@ -9,6 +9,7 @@ from auditkit.checks._grouped import alone
 from auditkit.evidence import Evidence
 from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates
+from auditkit.parameters import LEVEL
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -42,5 +43,5 @@ CHECK = Check(
     ),
     source="Wilson 1927; Newcombe 1998",
     run=_run,
-    parameters={"level": 0.95},
+    parameters={"level": LEVEL},
 )

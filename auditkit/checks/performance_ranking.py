@@ -16,6 +16,7 @@ from auditkit.measures.ranking import (
     kolmogorov_smirnov,
 )
 from auditkit.measures.stats import area_under_curve
+from auditkit.parameters import BINS, LEVEL, REPLICATES
 
 if TYPE_CHECKING:
     from auditkit.evidence import Cell
@@ -86,5 +87,5 @@ CHECK = Check(
     ),
     source="DeLong 1988; Newcombe 2006; Smirnov 1948; Brier 1950; Naeini 2015",
     run=_run,
-    parameters={"level": 0.95, "bins": 10, "replicates": 1000},
+    parameters={"level": LEVEL, "bins": BINS, "replicates": REPLICATES},
 )

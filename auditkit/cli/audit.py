@@ -304,5 +304,8 @@ def _explained(check: Check) -> str:
     ):
         lines += textwrap.wrap(f"{name}: {text}", 88, subsequent_indent="  ")
     lines += ["", "Parameters:"] if check.parameters else ["", "Parameters: none"]
-    lines += [f"  {name} = {value!r}" for name, value in check.parameters.items()]
+    lines += [
+        f"  {name} = {value!r}  ({check.declared.wanted(name)})"
+        for name, value in check.parameters.items()
+    ]
     return harmless("\n".join(lines))

@@ -12,6 +12,7 @@ from auditkit.errors import InputError, NothingToAuditError
 from auditkit.loading.models import model_digest, scorer
 from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.tables import array_digest, describe, to_column, to_pandas
+from auditkit.parameters import SEED, THRESHOLD
 from auditkit.subject import Case, Inputs, Subject
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def prepare(inputs: Inputs) -> Case:
         NothingToAuditError: If there are no rows, or no model, scores or predictions.
         InputError: If anything else cannot be used as given; the message says what and where.
     """
+    threshold = THRESHOLD.read(inputs.threshold, name="threshold")
+    seed = SEED.read(inputs.seed, name="seed")
     features = to_pandas(inputs.data, what="data")
     rows = len(features)
     if rows == 0:
@@ -44,7 +47,7 @@ def prepare(inputs: Inputs) -> Case:
     if inputs.model is not None:
         refuse_other_columns(inputs.model, list(features.columns), what="data")
     scores = _scores(inputs, features, score)
-    decisions = _decisions(inputs, scores, favourable, rows)
+    decisions = _decisions(inputs, scores, threshold, favourable, rows)
     reference = None
     datasets = [describe(features, name="data", role="evaluation")]
     if inputs.reference is not None:
@@ -61,9 +64,9 @@ def prepare(inputs: Inputs) -> Case:
         reference=reference,
         model=inputs.model,
         score=score,
-        threshold=inputs.threshold,
+        threshold=threshold,
         evidence=tuple(inputs.evidence),
-        seed=inputs.seed,
+        seed=seed,
     )
 
 
@@ -124,15 +127,15 @@ def _scores(
 
 
 def _decisions(
-    inputs: Inputs, scores: npt.NDArray[np.float64] | None, favourable: Any, rows: int
+    inputs: Inputs,
+    scores: npt.NDArray[np.float64] | None,
+    threshold: float,
+    favourable: Any,
+    rows: int,
 ) -> npt.NDArray[np.bool_]:
-    if not 0 <= inputs.threshold <= 1:
-        raise InputError(
-            f"The threshold {inputs.threshold:g} is outside [0, 1].", remedy="it cuts probabilities"
-        )
     if inputs.predictions is None:
         assert scores is not None
-        return np.asarray(scores >= inputs.threshold, dtype=bool)
+        return np.asarray(scores >= threshold, dtype=bool)
     column = to_column(inputs.predictions, what="predictions", rows=rows)
     if pd.isna(column).any():
         raise InputError(

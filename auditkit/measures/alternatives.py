@@ -32,6 +32,7 @@ from auditkit.measures.groups import UNKNOWN, partition
 from auditkit.measures.rates import Confusion, rates
 from auditkit.measures.stats import Estimate
 from auditkit.measures.tables import to_pandas
+from auditkit.parameters import MIN_GROUP, SEED, SHARE, THRESHOLD, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     Decisions = npt.NDArray[np.bool_]
 
 IN_USE: Final = "as it is"
+GRID: Final = Parameter(default=15, at_least=2, at_most=10_000)
 
 
 def alternatives(
@@ -79,9 +81,15 @@ def alternatives(
         seed: Seeds the draws of ThresholdOptimizer and of the intervals.
 
     Raises:
-        InputError: If lengths differ, a group is unknown in training, there is more than one
-            attribute, or the model cannot be fitted anew.
+        InputError: If lengths differ, a number is out of its range, a group is unknown in
+            training, there is more than one attribute, or the model cannot be fitted anew.
     """
+    threshold = THRESHOLD.read(threshold, name="threshold")
+    loss = SHARE.read(loss, name="loss")
+    least_gain = SHARE.of(0.05).read(least_gain, name="least_gain")
+    grid_size = GRID.read(grid_size, name="grid_size")
+    min_group = MIN_GROUP.read(min_group, name="min_group")
+    seed = SEED.read(seed, name="seed")
     rows, known = to_pandas(data, what="data"), to_pandas(train, what="train")
     outcome = favourable_rows(labels, what="labels", favourable=favourable, rows=len(rows))
     attribute, belongs = _one_column(groups, "groups", len(rows))

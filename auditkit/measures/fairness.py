@@ -22,9 +22,8 @@ What it leaves to others: metrics of one's own and mitigations are fairlearn's.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +43,7 @@ from auditkit.measures.fairness_result import Fairness
 from auditkit.measures.groups import Group, partition
 from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
 from auditkit.measures.scored_groups import SCORE_METRICS
-
-_LEAST_REPLICATES: Final = 20
+from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
 
 __all__ = ["Fairness", "by_class", "fairness", "within"]
 
@@ -93,20 +91,19 @@ def fairness(
     Raises:
         InputError: If lengths differ, labels are not of two classes, a value is missing, scores
             lie outside [0, 1], weights are negative or all 0, an attribute has too many groups,
-            or a metric or reference group does not exist.
+            a number is of the wrong type or out of its range, or a metric or reference group does
+            not exist.
     """
+    depth = DEPTH.read(depth, name="depth")
+    min_group = MIN_GROUP.read(min_group, name="min_group")
+    level = LEVEL.read(level, name="level")
+    replicates = REPLICATES.read(replicates, name="replicates")
+    seed = SEED.read(seed, name="seed")
     labels = favourable_rows(y_true, what="y_true", favourable=favourable)
     rows = len(labels)
     decisions = favourable_rows(y_pred, what="y_pred", favourable=favourable, rows=rows)
     given = None if weights is None else weights_of(weights, rows=rows)
     scored = None if scores is None else probabilities(scores, what="scores", rows=rows)
-    if not 0 < level < 1:
-        raise InputError("level lies strictly between 0 and 1.", remedy="level=0.95")
-    if operator.index(replicates) < _LEAST_REPLICATES:
-        raise InputError(
-            f"{replicates:,} replicates are too few for an interval.",
-            remedy=f"replicates={_LEAST_REPLICATES} or more; 1,000 is the default",
-        )
     chosen = _chosen(metrics, scored=scored is not None)
     found = partition(group_columns(groups, rows=rows), depth=depth)
     cells = confusion_by_cell(found, labels, decisions, weights=given)

@@ -30,6 +30,7 @@ import pandas as pd
 from scipy import sparse
 
 from auditkit.errors import InputError
+from auditkit.parameters import DEPTH
 
 Array = npt.NDArray[np.float64]
 Group = tuple[tuple[str, str], ...]
@@ -121,10 +122,7 @@ def partition(groups: Mapping[str, Any], *, depth: int = 2) -> Partition:
     """
     if not groups:
         raise InputError("No group attribute is given.", remedy="give at least one column")
-    if not isinstance(depth, int) or depth < 1:
-        raise InputError(
-            "The depth of intersections is a whole number of at least 1.", remedy="depth=2"
-        )
+    depth = DEPTH.read(depth, name="depth")
     lengths = {name: len(column) for name, column in groups.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(

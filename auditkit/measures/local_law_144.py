@@ -33,6 +33,7 @@ import pandas as pd
 from auditkit.errors import InputError
 from auditkit.measures.columns import favourable_rows, group_columns, numbers
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
+from auditkit.parameters import SHARE
 from auditkit.wording import number
 
 Category = tuple[str, ...]
@@ -142,6 +143,7 @@ def local_law_144(
     """
     if (selected is None) == (scores is None):
         raise InputError("Give exactly one of selected and scores.")
+    least_share = SHARE.read(least_share, name="least_share")
     if selected is not None:
         favoured = favourable_rows(selected, what="selected", favourable=favourable)
     else:

@@ -23,6 +23,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.evidence import Cell
+from auditkit.parameters import COUNT, PART, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,10 @@ MARGINAL: Final = "approved at or just above the cut-off"
 APPROVED: Final = "all approved"
 ALL: Final = "all applicants"
 POPULATIONS: Final = (MARGINAL, APPROVED, ALL)
+
+MOST: Final = COUNT.of(4)
+PRINCIPAL_SHARE: Final = PART.of(0.15)
+LEAST_SHARE: Final = Parameter(default=0.01, at_least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,16 +53,14 @@ class Limits:
         least_share: What share a factor must carry to be a reason at all, in [0, 1).
     """
 
-    most: int = 4
-    principal_share: float = 0.15
-    least_share: float = 0.01
+    most: int = MOST.default
+    principal_share: float = PRINCIPAL_SHARE.default
+    least_share: float = LEAST_SHARE.default
 
     def __post_init__(self) -> None:
-        if self.most < 1 or not 0 < self.principal_share <= 1 or not 0 <= self.least_share < 1:
-            raise InputError(
-                "The limits on reasons are out of range.",
-                remedy="give most >= 1, principal_share in (0, 1], least_share in [0, 1)",
-            )
+        MOST.read(self.most, name="most")
+        PRINCIPAL_SHARE.read(self.principal_share, name="principal_share")
+        LEAST_SHARE.read(self.least_share, name="least_share")
 
     def ranks(self, contributions: Doubles) -> NDArray[np.int64]:
         """The rank of each principal factor, from 1; 0 for every other factor.

@@ -10,7 +10,7 @@ import pytest
 import xgboost
 
 from auditkit.checks import find_check
-from auditkit.errors import InputError
+from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
 from auditkit.loading import prepare
 from auditkit.subject import Inputs
@@ -121,7 +121,7 @@ def test_reference_population_is_the_marginal_approvals_by_default(case):
     approved = int((case.score(case.reference) >= 0.5).sum())
     assert marginal.parameters["reference_rows"] == max(50, round(0.1 * approved))
     assert everyone.parameters["reference_rows"] == 800
-    with pytest.raises(InputError, match="population"):
+    with pytest.raises(PolicyError, match="population"):
         run("explanation.denials", case, population="friends")
 
 

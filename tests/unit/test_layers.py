@@ -23,6 +23,7 @@ LAYERS = (
             "subject",
             "evidence",
             "merkle",
+            "parameters",
             "wording",
             "glossary",
             "resources",

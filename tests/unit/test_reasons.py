@@ -110,5 +110,5 @@ def test_typical_values_and_cells():
     "wrong", [{"most": 0}, {"principal_share": 0.0}, {"least_share": 1.0}, {"least_share": -0.1}]
 )
 def test_limits_out_of_range_are_refused(wrong):
-    with pytest.raises(InputError, match="out of range"):
+    with pytest.raises(InputError, match=next(iter(wrong))):
         Limits(**wrong)

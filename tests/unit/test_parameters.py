@@ -1,0 +1,177 @@
+"""Parameters of checks and arguments of functions: types and ranges, before any computing."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import auditkit as ak
+from auditkit.checks import CHECKS, Check
+from auditkit.errors import AuditkitError, InputError, PolicyError
+from auditkit.measures.fairness import fairness
+from auditkit.measures.local_law_144 import local_law_144
+from auditkit.measures.reasons import Limits
+from auditkit.measures.regression import regression_fairness
+from auditkit.parameters import COUNT, LEVEL, Parameter
+from auditkit.policy import parse_policy
+
+DECLARED = [(check, name) for check in CHECKS for name in check.parameters]
+IDS = [f"{check.id}/{name}" for check, name in DECLARED]
+
+
+def test_checks_declare_parameters():
+    assert len(DECLARED) > 30
+
+
+@pytest.mark.parametrize(("check", "name"), DECLARED, ids=IDS)
+def test_no_parameter_takes_another_type_or_what_no_check_can_use(check, name):
+    """Each is tried with what is senseless for any number or any word."""
+    default = check.parameters[name]
+    assert check.parameters_with({name: default})[name] == default
+    wrong = [None, [default], {"value": default}, True]
+    if isinstance(default, str):
+        wrong += ["", "  ", 1]
+    else:
+        wrong += [-1, -0.5, math.nan, math.inf, -math.inf, "high", str(default), 10**400 * -1]
+    if isinstance(default, int):
+        wrong += [default + 0.5, float(default)]
+    for value in wrong:
+        with pytest.raises(PolicyError) as caught:
+            check.parameters_with({name: value})
+        assert check.id in caught.value.message
+        assert f"{name} of" in caught.value.message
+        assert caught.value.remedy
+        assert "high" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "check", [c for c in CHECKS if "level" in c.parameters], ids=lambda c: c.id
+)
+@pytest.mark.parametrize("level", [0, 1, 5, 95, -0.1, 1.0000001])
+def test_a_level_lies_strictly_between_0_and_1(check, level):
+    with pytest.raises(PolicyError, match=r"level of .* must be a number above 0 and below 1"):
+        check.parameters_with({"level": level})
+
+
+def test_a_wrong_parameter_is_refused_before_the_model_is_asked():
+    asked = []
+    policy = parse_policy("""
+id: t
+version: "1"
+title: t
+as_of: 2026-11-22
+checks: {explanation.global: {replicates: many}}
+rules:
+  - {id: R1, title: t, check: performance.ranking, measure: auc, at_least: 0.5, severity: high,
+     citation: house rule, why: w}
+""")
+
+    def model(rows):
+        asked.append(len(rows))
+        return np.full(len(rows), 0.5)
+
+    inputs = ak.Inputs(model=model, data={"a": [1, 2]}, labels=[0, 1], digest="sha256:" + "0" * 64)
+    with pytest.raises(PolicyError, match=r"replicates of explanation\.global .* not a text"):
+        ak.run(inputs, policy=policy)
+    assert not asked
+
+
+def test_a_check_of_ones_own_may_give_plain_defaults():
+    own = Check(
+        id="own.x", version="1", title="x", area="performance", measures="x", misleads="x",
+        source="none", run=lambda case, parameters: None, parameters={"rows": 3, "any": None},
+    )  # fmt: skip
+    assert own.parameters_with({"rows": 4, "any": [1]}) == {"rows": 4, "any": [1]}
+    with pytest.raises(PolicyError, match=r"rows of own\.x must be a whole number, not a text"):
+        own.parameters_with({"rows": "4"})
+
+
+@given(st.integers() | st.floats() | st.fractions(), st.floats(-9, 9), st.floats(-9, 9))
+def test_a_range_holds_what_a_plain_comparison_says(value, low, high):
+    inside = math.isfinite(value) and low <= value < high if isinstance(value, float) else (
+        low <= value < high
+    )  # fmt: skip
+    parameter = Parameter(default=0.0, at_least=low, below=high)
+    try:
+        found = parameter.read(value, name="x")
+    except InputError:
+        # A fraction just below the end may round to it.
+        assert not inside or float(value) == high
+    else:
+        assert inside
+        assert found == float(value)
+
+
+@pytest.mark.parametrize("one", [np.int64(3), np.uint8(3), 3])
+def test_whole_numbers_of_numpy_count(one):
+    assert COUNT.read(one, name="x") == 3
+    assert isinstance(COUNT.read(one, name="x"), int)
+
+
+@pytest.mark.parametrize("one", [np.float32(0.5), Fraction(1, 2), 0.5])
+def test_numbers_of_other_kinds_count(one):
+    assert LEVEL.read(one, name="x") == 0.5
+
+
+@pytest.mark.parametrize("one", [np.bool_(True), True, "0.5", b"1", 1j, pd.NA, np.array([1])])
+def test_no_boolean_text_or_array_is_a_number(one):
+    for parameter in (COUNT, LEVEL):
+        with pytest.raises(InputError):
+            parameter.read(one, name="x")
+
+
+ROWS = {"y_true": [0, 1] * 40, "y_pred": [0, 1, 1, 0] * 20, "groups": {"g": ["a", "b"] * 40}}
+WRONG = {
+    "level": [0, 1, 5, "high", True, None, math.nan],
+    "depth": [0, -1, 1.5, "2", True],
+    "min_group": [-1, 0.5, "30", True, None],
+    "replicates": [0, 19, 100.0, "many", True],
+    "seed": [-1, 0.5, "a", True, 2**40],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_fairness_refuses_wrong_arguments_by_their_name(name):
+    for value in WRONG[name]:
+        with pytest.raises(InputError, match=rf"^{name} must be "):
+            fairness(**ROWS, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["level", "depth", "min_group"])
+def test_regression_refuses_wrong_arguments_by_their_name(name):
+    for value in WRONG[name]:
+        with pytest.raises(InputError, match=rf"^{name} must be "):
+            regression_fairness(**ROWS, **{name: value})
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, "few", True])
+def test_local_law_144_refuses_a_wrong_share(share):
+    with pytest.raises(InputError, match=r"^least_share must be a number of at least 0 and"):
+        local_law_144(sex=["a", "b"], race=["c", "d"], selected=[0, 1], least_share=share)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"most": 0}, {"most": 1.5}, {"most": True}, {"principal_share": 0}, {"least_share": 1},
+     {"least_share": "none"}],
+)  # fmt: skip
+def test_limits_of_reasons_name_what_is_wrong(wrong):
+    with pytest.raises(InputError, match=rf"^{next(iter(wrong))} must be "):
+        Limits(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threshold", v) for v in (-0.1, 1.1, math.nan, "half", True)]
+    + [("seed", v) for v in (-1, 0.5, "a", True)],
+)
+def test_inputs_are_checked_alike(name, value):
+    inputs = ak.Inputs(data={"a": [1, 2]}, labels=[0, 1], predictions=[0, 1], **{name: value})
+    with pytest.raises(AuditkitError, match=rf"^{name} must be "):
+        ak.run(inputs, policy="starter")
