@@ -3,7 +3,7 @@
     import auditkit as ak
 
     inputs = ak.Inputs(model=model, data=X, labels=y, groups=df[["sex", "race"]], reference=X_train)
-    audit = ak.run(inputs, policy="policies/lending.yaml")
+    audit = ak.run(inputs, policy="lending")
     audit.verdict; audit.findings; audit.to_frame(); audit.statement
     audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=b"..."))
     ak.verify(open("report.pdf", "rb").read(), trust=[certificate])

@@ -1,7 +1,7 @@
 """What a pipeline calls: inputs and a policy in, an audit out, and from it a signed report.
 
 inputs = ak.Inputs(model=model, data=X, labels=y, groups=groups, reference=X_train)
-audit = ak.run(inputs, policy="policies/lending.yaml")
+audit = ak.run(inputs, policy="lending")
 audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=passphrase))
 """
 
@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from auditkit.audit import Judgement, Progress, examine, parameters_of
-from auditkit.controls import ControlPack, parse_pack
-from auditkit.errors import InputError, PolicyError
-from auditkit.policy import Policy, parse_policy
-from auditkit.resources import data_path
+from auditkit.controls import ControlPack
+from auditkit.policy import Policy
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
@@ -244,6 +242,7 @@ def run(
     inputs: Inputs,
     *,
     policy: str | Path | Policy,
+    packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
     progress: Progress | None = None,
 ) -> Audit:
@@ -251,8 +250,10 @@ def run(
 
     Args:
         inputs: Model, rows, labels, groups, reference.
-        policy: What must hold: a path, a `Policy`, or the name of one that comes with auditkit
-            ("hospital", "lending", "starter").
+        policy: What must hold: a path, a `Policy`, or the bare name of one that comes with
+            auditkit: "hospital", "lending", "starter".
+        packs: The control packs that the evidence is laid against. Default: those that the policy
+            names.
         today: The day of the audit. It is printed, and waivers are judged by it; without it no
             waiver is in force. It is an argument so that equal inputs give equal statements.
         progress: Called before each check with its position, the number of checks and its title.
@@ -265,14 +266,14 @@ def run(
         PolicyError: If the policy or one of its control packs is wrong.
     """
     from auditkit.loading import prepare
+    from auditkit.loading.places import load_packs, load_policy
 
     chosen, folder = load_policy(policy)
     parameters_of(chosen)  # refuses wrong ones before the model is asked for a single score
-    packs = [_load_pack(name, folder) for name in chosen.controls]
     judgement = examine(
         prepare(inputs),
         chosen,
-        packs,
+        load_packs(chosen, folder) if packs is None else packs,
         today=today,
         versions=computing_versions(),
         progress=progress,
@@ -306,26 +307,6 @@ def open_log(url: str, keys: KeyStore) -> Ledger:
     return Ledger.open(url, key=key, former_keys=keys.log_verifiers(LOG_NAME))
 
 
-def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
-    """Reads a policy and says in which folder it lies; None for one made in memory.
-
-    Raises:
-        PolicyError: If there is no such policy, or it is wrong.
-    """
-    if isinstance(policy, Policy):
-        return policy, None
-    path = Path(policy)
-    if not path.is_file():
-        try:
-            path = data_path("policies", f"{path.stem}.yaml")
-        except InputError as error:
-            raise PolicyError(
-                f"There is no policy at {policy}, and none of that name comes with auditkit.",
-                remedy="give the path of a .yaml file, or one of: hospital, lending, starter",
-            ) from error
-    return parse_policy(_read(path), source=path.name), path.parent
-
-
 def computing_versions() -> Mapping[str, str]:
     """Version of auditkit and of each installed package that computes a number."""
     import auditkit
@@ -337,28 +318,6 @@ def computing_versions() -> Mapping[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _load_pack(name: str, folder: Path | None) -> ControlPack:
-    """A control pack: beside the policy in `controls/`, else one that comes with auditkit."""
-    beside = folder / "controls" / f"{name}.yaml" if folder is not None else None
-    if beside is not None and beside.is_file():
-        return parse_pack(_read(beside), source=beside.name)
-    try:
-        path = data_path("policies", "controls", f"{name}.yaml")
-    except InputError as error:
-        raise PolicyError(
-            f"The policy names the control pack {name!r}, which does not exist.",
-            remedy="put it beside the policy in controls/, or use: fair-lending, hipaa, soc2",
-        ) from error
-    return parse_pack(_read(path), source=path.name)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path} cannot be read: {type(error).__name__}.") from error
 
 
 def _value(finding: Finding) -> str:

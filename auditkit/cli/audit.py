@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -35,6 +36,15 @@ _EXIT = {"pass": 0, "fail": 10, "incomplete": 11}
 AuditFileArgument = Annotated[
     Path, typer.Argument(metavar="AUDIT.YAML", help="The audit file; 'auditkit init' makes one.")
 ]
+AllowOutside = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--allow-outside",
+        metavar="FILE",
+        exists=True,
+        help="A file, or a folder, that the audit file may name outside its own; repeatable.",
+    ),
+]
 Today = Annotated[
     datetime | None,
     typer.Option(
@@ -50,6 +60,7 @@ def run(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("audit"),
+    allow_outside: AllowOutside = None,
     today: Today = None,
     key: Key = None,
     certificate: Certificate = None,
@@ -101,7 +112,7 @@ def run(
         long_term=long_term,
     )
     witnesses = _witnesses(witness or (), witness_key or ())
-    audit, file = _audit(audit_file, today)
+    audit, file = _audit(audit_file, today, allow_outside)
     with step("Log, render and sign the report") as result:
         from auditkit.api import open_log
 
@@ -145,6 +156,7 @@ def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
 
 def gate(
     audit_file: AuditFileArgument,
+    allow_outside: AllowOutside = None,
     today: Today = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print verdict and findings as JSON.")
@@ -154,7 +166,7 @@ def gate(
 
     0 pass, 10 fail, 11 incomplete or uncertain. Writes nothing.
     """
-    audit, _ = _audit(audit_file, today)
+    audit, _ = _audit(audit_file, today, allow_outside)
     if as_json:
         document = {
             "verdict": audit.verdict.to_json(),
@@ -223,7 +235,8 @@ def init(
     from auditkit.errors import OutputError
     from auditkit.files import write_whole
     from auditkit.loading import prepare
-    from auditkit.loading.audit_file import inputs_of, read_audit_file
+    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
+    from auditkit.loading.places import is_bare, load_policy
 
     if output.exists():
         raise OutputError(
@@ -241,27 +254,37 @@ def init(
         policy=policy,
     )
     write_whole(output, text.encode())
+    # What is named here is allowed here; whoever runs the audit file allows it anew.
+    named = [data, model, *([reference] if reference else [])]
+    named += [] if is_bare(policy) else [Path(policy)]
     try:
-        prepare(inputs_of(read_audit_file(output), output.parent))
+        file = read_audit_file(output)
+        load_policy(policy_of(file, output.parent, outside=named))
+        prepare(inputs_of(file, output.parent, outside=named))
     except BaseException:
         output.unlink()
         raise
-    say(f"Wrote {output}. Next: auditkit run {output} --output audit/")
+    outside = {p.parent for p in named if not p.resolve().is_relative_to(output.parent.resolve())}
+    allow = "".join(f" --allow-outside {shlex.quote(str(p))}" for p in sorted(outside))
+    say(f"Wrote {output}. Next: auditkit run {output} --output audit/{allow}")
     print(output)
 
 
-def _audit(path: Path, today: datetime | None) -> tuple[Audit, AuditFile]:
-    from auditkit.loading.audit_file import inputs_of, policy_path, read_audit_file
+def _audit(
+    path: Path, today: datetime | None, allow_outside: Sequence[Path] | None
+) -> tuple[Audit, AuditFile]:
+    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
 
-    file = read_audit_file(path)
+    file, outside = read_audit_file(path), allow_outside or ()
+    policy = policy_of(file, path.parent, outside=outside)
     with step("Load libraries, model and tables") as result:
         from auditkit.api import run as run_audit
 
-        inputs = inputs_of(file, path.parent)
+        inputs = inputs_of(file, path.parent, outside=outside)
         result.append(f"{len(inputs.data):,} rows, {inputs.data.shape[1]} features")
     day = today.date() if today else file.as_of or date.today()  # noqa: DTZ011 - the user's day
     with step("Run the checks") as result:
-        audit = run_audit(inputs, policy=policy_path(file, path.parent), today=day, progress=_told)
+        audit = run_audit(inputs, policy=policy, today=day, progress=_told)
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit, file
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.audit import AuditFileArgument
+from auditkit.cli.audit import AllowOutside, AuditFileArgument
 from auditkit.cli.console import harmless
 from auditkit.cli.letter import prepared
 
@@ -21,6 +21,7 @@ def explain(
     row: Annotated[
         int, typer.Option("--row", min=0, metavar="N", help="The row of the data, from 0.")
     ],
+    allow_outside: AllowOutside = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
 ) -> None:
     """Explain the score of one row, against the whole reference.
@@ -31,7 +32,7 @@ def explain(
     from auditkit.checks.explained import favourable_attribution, lacking
     from auditkit.errors import InputError
 
-    case, _ = prepared(audit_file)
+    case, _ = prepared(audit_file, allow_outside)
     reason = lacking(case)
     if reason:
         raise InputError(f"Nothing can be explained: {reason}.", remedy="give it in audit.yaml")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.audit import AuditFileArgument
+from auditkit.cli.audit import AllowOutside, AuditFileArgument
 from auditkit.cli.console import say, step
 from auditkit.cli.signing_options import (
     AskPassphrase,
@@ -21,6 +21,8 @@ from auditkit.cli.signing_options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditkit.evidence import Evidence
     from auditkit.loading.audit_file import AuditFile
     from auditkit.report.letter_texts import LetterTexts
@@ -59,6 +61,7 @@ def letter(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the letters go.")
     ] = Path("letters"),
+    allow_outside: AllowOutside = None,
     today: Annotated[
         datetime | None,
         typer.Option(
@@ -93,7 +96,7 @@ def letter(
         )
     texts = read_letter_texts(words)
     require_writable(output)
-    evidence = _denials(audit_file)
+    evidence = _denials(audit_file, allow_outside)
     rows = denied_rows(evidence) if everyone else (row or 0,)
     store, signer = signing_with(
         key,
@@ -158,14 +161,14 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
     return parse_letter_texts(text, source=chosen.name)
 
 
-def _denials(audit_file: Path) -> Evidence:
-    from auditkit.api import load_policy
+def _denials(audit_file: Path, allow_outside: Sequence[Path] | None) -> Evidence:
     from auditkit.checks import find_check
-    from auditkit.loading.audit_file import policy_path
+    from auditkit.loading.audit_file import policy_of
+    from auditkit.loading.places import load_policy
 
-    case, file = prepared(audit_file)
+    case, file = prepared(audit_file, allow_outside)
     with step("Find the reasons of every denial") as result:
-        policy, _ = load_policy(policy_path(file, audit_file.parent))
+        policy, _ = load_policy(policy_of(file, audit_file.parent, outside=allow_outside or ()))
         check = find_check("explanation.denials")
         assert check is not None
         overrides = policy.checks.get(check.id, {})
@@ -174,13 +177,15 @@ def _denials(audit_file: Path) -> Evidence:
     return evidence
 
 
-def prepared(audit_file: Path) -> tuple[Case, AuditFile]:
+def prepared(
+    audit_file: Path, allow_outside: Sequence[Path] | None = None
+) -> tuple[Case, AuditFile]:
     """The case that an audit file describes, without its checks being run."""
     from auditkit.loading import prepare
     from auditkit.loading.audit_file import inputs_of, read_audit_file
 
     file = read_audit_file(audit_file)
     with step("Load libraries, model and tables") as result:
-        case = prepare(inputs_of(file, audit_file.parent))
+        case = prepare(inputs_of(file, audit_file.parent, outside=allow_outside or ()))
         result.append(f"{len(case.features):,} rows")
     return case, file

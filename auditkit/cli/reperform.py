@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from auditkit.cli.audit import AllowOutside
 from auditkit.cli.console import one_line, say, step
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditkit.api import Audit
 
 _AS_JSON = typer.Option("--json", help="Print JSON.")
@@ -24,6 +27,7 @@ def bundle(
     *,
     report: Annotated[Path, typer.Option(metavar="FILE", help="The signed report of that audit.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Seal what a second run of an audit needs, without the data."""
     from auditkit.files import write_whole
@@ -31,7 +35,12 @@ def bundle(
 
     if output.exists():
         raise OutputError(f"{output} exists already.", remedy="name a new folder with --output")
-    files = seal_bundle(audit_file, _read(report), signer=open_store().report_signer())
+    files = seal_bundle(
+        audit_file,
+        _read(report),
+        signer=open_store().report_signer(),
+        outside=allow_outside or (),
+    )
     for name, content in files.items():
         write_whole(output / name, content)
     say(f"Sealed {len(files)} files. Next: auditkit reperform {output} --data FOLDER")
@@ -45,6 +54,7 @@ def reperform(
         Path,
         typer.Option(metavar="DIR", help="The folder that the audit file's paths are relative to."),
     ],
+    allow_outside: AllowOutside = None,
     tolerance: Annotated[
         float,
         typer.Option(min=0, metavar="SHARE", help="Numbers agree within this share of their size."),
@@ -64,7 +74,7 @@ def reperform(
     files = open_bundle(bundle_folder)
     say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
     before = read_statement(files)
-    audit = _again(bundle_folder, files, data, before)
+    audit = _again(bundle_folder, files, data, allow_outside or (), before)
     after = parse_json(audit.statement)
     compared = compare_numbers(before, after, tolerance=tolerance)
     inputs_differ = [
@@ -156,22 +166,33 @@ def _short(text: str) -> str:
     return re.sub(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text)
 
 
-def _again(bundle_folder: Path, files: dict[str, bytes], data: Path, before: Any) -> Audit:
+def _again(
+    bundle_folder: Path,
+    files: dict[str, bytes],
+    data: Path,
+    outside: Sequence[Path],
+    before: Any,
+) -> Audit:
     from datetime import date
 
     from auditkit.api import run
     from auditkit.loading.audit_file import inputs_of, read_audit_file
-    from auditkit.reperformance.bundle import evidence_names
+    from auditkit.reperformance.bundle import evidence_names, packs_of
     from auditkit.reperformance.compare import whole_statements
 
     with whole_statements():
         as_of = before["predicate"]["as_of"]
         today = date.fromisoformat(as_of) if as_of else None
     audit = read_audit_file(bundle_folder / "audit.yaml")
-    kept = [str((bundle_folder / name).resolve()) for name in evidence_names(files)]
-    audit = audit.model_copy(update={"evidence": tuple(kept)})
+    kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
+    audit = audit.model_copy(update={"evidence": tuple(map(str, kept))})
     with step("Run the checks again"):
-        return run(inputs_of(audit, data), policy=bundle_folder / "policy.yaml", today=today)
+        return run(
+            inputs_of(audit, data, outside=(*outside, *kept)),
+            policy=bundle_folder / "policy.yaml",
+            packs=packs_of(files),
+            today=today,
+        )
 
 
 def _statement(path: Path) -> Any:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from auditkit.loading.places import is_bare
+
 
 def audit_yaml(
     *,
@@ -23,17 +25,20 @@ def audit_yaml(
     """The text of a new audit file of a name. Paths are written relative to its folder."""
 
     def relative(path: Path) -> str:
-        return _quoted(os.path.relpath(path, folder))
+        # A link keeps its own name; the folders that it lies in are followed.
+        found = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+        return _quoted(f"./{found}" if is_bare(found) else found)
 
     good = "# favourable: 1" if favourable is None else f"favourable: {_scalar(favourable)}"
     if reference is None:
         relative_to = f"reference: {relative(data)}  # a stand-in: give the training data instead"
     else:
         relative_to = f"reference: {relative(reference)}"
-    policy_text = relative(Path(policy)) if Path(policy).is_file() else _quoted(policy)
+    policy_text = _quoted(policy) if is_bare(policy) else relative(Path(policy))
     return f"""\
 # One audit. Run it:  auditkit run {name} --output audit/
-# Paths are relative to this file. Unknown keys are errors.
+# Paths are relative to this file's folder; 'auditkit run' says how to allow what lies outside it.
+# Unknown keys are errors.
 
 # The model ---------------------------------------------------------------------------------------
 name: {_quoted(model.stem)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,7 +14,9 @@ from pydantic import Field, model_validator
 from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
+from auditkit.files import read_bytes
 from auditkit.loading.files import load_model, load_table
+from auditkit.loading.places import Place, is_bare
 from auditkit.measures.fitted_columns import fitted_columns
 from auditkit.subject import Inputs
 
@@ -41,7 +44,7 @@ class ReportSection(Document):
 
 
 class AuditFile(Document):
-    """The content of an audit.yaml. Paths are relative to the file's folder.
+    """The content of an audit.yaml. Paths are relative to the file's folder and stay inside it.
 
     Attributes:
         name: The model's name; default: the model file's name.
@@ -56,7 +59,7 @@ class AuditFile(Document):
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
         reference: The rows that explanations are relative to, usually the training data.
         threshold: The cut-off on the score of the favourable outcome.
-        policy: A policy file, or the name of one that comes with auditkit.
+        policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
@@ -106,38 +109,64 @@ def read_audit_file(path: Path) -> AuditFile:
     return parse_document(AuditFile, text, source=path.name)
 
 
-def policy_path(audit: AuditFile, folder: Path) -> Path:
-    """Where the policy lies; a name without a folder is left for those that come with auditkit."""
-    beside = folder / audit.policy
-    return beside if beside.is_file() else Path(audit.policy)
+def policy_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> str | Path:
+    """The policy of an audit file: a bare name, or the path of its file.
+
+    Args:
+        audit: The file's content.
+        folder: The folder that its paths are relative to.
+        outside: Files and folders elsewhere that it may name.
+
+    Raises:
+        PolicyError: If it leads outside.
+    """
+    if is_bare(audit.policy):
+        return audit.policy
+    return Place(folder=folder, outside=tuple(outside)).find(audit.policy, what="policy")
 
 
-def inputs_of(audit: AuditFile, folder: Path) -> Inputs:
+def evidence_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> list[Path]:
+    """Where the evidence lies that an audit file names; see `policy_of`.
+
+    Raises:
+        PolicyError: If one leads outside.
+    """
+    place = Place(folder=folder, outside=tuple(outside))
+    return [place.find(name, what="evidence") for name in audit.evidence]
+
+
+def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> Inputs:
     """Loads everything that an audit file names.
 
     Args:
         audit: The file's content.
         folder: The folder that its paths are relative to.
+        outside: Files and folders elsewhere that it may name.
 
     Raises:
         InputError: If a file or column is missing or cannot be used.
+        PolicyError: If a path leads outside.
     """
-    table = load_table(folder / audit.data)
+    place = Place(folder=folder, outside=tuple(outside))
+    data = place.find(audit.data, what="table")
+    model_file = place.find(audit.model, what="model") if audit.model else None
+    reference_file = place.find(audit.reference, what="table") if audit.reference else None
+    evidence = [_evidence(path) for path in evidence_paths(audit, folder, outside=outside)]
+    table = load_table(data)
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
     for column in (audit.label, *groups, *([audit.scores] if audit.scores else [])):
         if column not in table.columns:
             raise InputError(
-                f"{audit.data} has no column {column!r}.",
-                remedy=f"its columns: {', '.join(map(str, table.columns))}",
+                f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
     model = digest = None
     others = {audit.label, *groups} | ({audit.scores} if audit.scores else set())
     features = [c for c in table.columns if c not in others]
-    if audit.model is not None:
-        model, digest = load_model(folder / audit.model)
+    if model_file is not None:
+        model, digest = load_model(model_file)
         features = fitted_columns(model, list(map(str, table.columns))) or features
-    reference = load_table(folder / audit.reference) if audit.reference else None
+    reference = load_table(reference_file) if reference_file else None
     return Inputs(
         model=model,
         data=_columns(table, features, audit.data),
@@ -152,9 +181,17 @@ def inputs_of(audit: AuditFile, folder: Path) -> Inputs:
         digest=str(digest) if digest else None,
         purpose=audit.purpose,
         owner=audit.owner,
-        evidence=[_evidence(folder / name) for name in audit.evidence],
+        evidence=evidence,
         seed=audit.seed,
     )
+
+
+def _near(column: str, columns: Iterable[Any]) -> str:
+    """A column that may be meant. A first line without names holds a row, which is not quoted."""
+    names = list(map(str, columns))
+    near = difflib.get_close_matches(column, names, n=1, cutoff=0.6)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return f"{meant}name one of its {len(names):,} columns, as the first line spells it"
 
 
 def _columns(table: Any, names: list[str], source: str) -> pd.DataFrame:
@@ -190,10 +227,10 @@ def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd
 
 
 def _evidence(path: Path) -> Evidence:
+    remedy = "check the path in the audit file; it is relative to the file's folder"
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"There is no evidence at {path}.", remedy="check the path in the audit file"
-        ) from error
-    return Evidence.from_file(data)
+        return Evidence.from_file(read_bytes(path, what="evidence", remedy=remedy))
+    except InputError as error:
+        if path.name in error.message:
+            raise
+        raise InputError(f"{path.name}: {error.message}", remedy=error.remedy) from error

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
+from auditkit.files import require_file
 from auditkit.registry.digest import ArtifactFile, digest_of_files
+
+_REMEDY: Final = "check the path; in an audit file it is relative to the file's folder"
 
 
 def load_table(path: Path) -> pd.DataFrame:
@@ -35,7 +38,7 @@ def load_table(path: Path) -> pd.DataFrame:
             f"{path.name} is not a kind of table that can be read.",
             remedy="give a .csv, .parquet or .jsonl file",
         )
-    _refuse_missing(path, "table")
+    require_file(path, what="table", remedy=_REMEDY)
     try:
         return reader(path)
     except UnicodeDecodeError as error:
@@ -60,7 +63,7 @@ def load_model(path: Path) -> tuple[Any, Digest]:
         InputError: If the file is missing, a pickle, or of no known format.
         MissingExtraError: If the library that reads it is not installed.
     """
-    _refuse_missing(path, "model")
+    require_file(path, what="model", remedy=_REMEDY)
     data = path.read_bytes()
     file = ArtifactFile(path.name, len(data), hashlib.sha256(data).hexdigest())
     if data[:1] == b"{":
@@ -104,11 +107,3 @@ def _lightgbm(data: bytes) -> Any:
             "Reading a LightGBM model needs lightgbm.", remedy="pip install lightgbm"
         ) from error
     return lightgbm.Booster(model_str=data.decode())
-
-
-def _refuse_missing(path: Path, what: str) -> None:
-    if not path.is_file():
-        raise InputError(
-            f"There is no {what} at {path}.",
-            remedy="check the path; it is relative to where you are",
-        )

@@ -15,17 +15,18 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
-from auditkit.api import load_policy
 from auditkit.canonical import STATEMENT_TYPE, Digest, canonical_bytes, parse_json
-from auditkit.controls import parse_pack
-from auditkit.errors import InputError, VerificationError
-from auditkit.loading.audit_file import policy_path, read_audit_file
-from auditkit.resources import data_path
+from auditkit.controls import ControlPack, parse_pack
+from auditkit.errors import InputError, PolicyError, VerificationError
+from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes
+from auditkit.loading.audit_file import evidence_paths, policy_of, read_audit_file
+from auditkit.loading.places import is_bare, load_policy, pack_path, policy_path
+from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
@@ -53,13 +54,16 @@ def statement_of(data: bytes) -> bytes:
     return files[STATEMENT]
 
 
-def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str, bytes]:
+def seal_bundle(
+    audit_file: Path, report: bytes, *, signer: Signer, outside: Sequence[Path] = ()
+) -> dict[str, bytes]:
     """Collects and signs what a second run needs.
 
     Args:
         audit_file: The audit.yaml that the audit was run from.
         report: The signed PDF.
         signer: Signs the manifest with its statement key.
+        outside: Files and folders outside the audit file's that it may name.
 
     Returns:
         The files of the bundle by name.
@@ -75,25 +79,47 @@ def seal_bundle(audit_file: Path, report: bytes, *, signer: Signer) -> dict[str,
     if report.startswith(b"%PDF"):
         attached = read_attachments(parse(report))
         files |= {RECEIPT: attached[RECEIPT]} if RECEIPT in attached else {}
-    given = policy_path(audit, audit_file.parent)
-    policy, folder = load_policy(given)
-    source = given if given.is_file() else data_path("policies", f"{given.stem}.yaml")
-    files["policy.yaml"] = source.read_bytes()
+    source = policy_of(audit, audit_file.parent, outside=outside)
+    policy, folder = load_policy(source)
+    files["policy.yaml"] = _bytes(policy_path(source), "policy")
     policy_then, packs_then = _made_under(files)
     _refuse_other("policy", policy.digest, policy_then)
-    for name, pack_then in zip(policy.controls, packs_then, strict=True):
-        beside = folder / "controls" / f"{name}.yaml" if folder else None
-        found = beside is not None and beside.is_file()
-        pack = beside if beside and found else data_path("policies", "controls", f"{name}.yaml")
-        files[f"controls/{name}.yaml"] = content = pack.read_bytes()
-        _refuse_other(f"control pack {name}", parse_pack(content.decode()).digest, pack_then)
-    for number, name in enumerate(audit.evidence, start=1):
-        try:
-            files[f"evidence-{number}.json"] = (audit_file.parent / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"The evidence file {name} cannot be read.") from error
+    for position, (name, pack_then) in enumerate(zip(policy.controls, packs_then, strict=True)):
+        content = _bytes(pack_path(name, folder), "control pack")
+        _refuse_other(f"control pack {name}", _pack(content, name).digest, pack_then)
+        files[_pack_file(position, name)] = content
+    kept = evidence_paths(audit, audit_file.parent, outside=outside)
+    for number, path in enumerate(kept, start=1):
+        files[f"evidence-{number}.json"] = read_bytes(path, what="evidence")
     files["versions.txt"] = _versions()
     return files | {MANIFEST: signer.sign_statement(_manifest(files))}
+
+
+def packs_of(files: Mapping[str, bytes]) -> list[ControlPack]:
+    """The control packs of an opened bundle, in the order of its policy.
+
+    Raises:
+        InputError: If it lacks one.
+    """
+    policy = parse_policy(files["policy.yaml"].decode(), source="policy.yaml")
+    names = {_pack_file(i, name): name for i, name in enumerate(policy.controls)}
+    lacking = next((file for file in names if file not in files), None)
+    if lacking is not None:
+        raise InputError(f"The bundle has no {lacking}.", remedy="make it with 'auditkit bundle'")
+    return [_pack(files[file], name) for file, name in names.items()]
+
+
+def _pack_file(position: int, name: str) -> str:
+    """Where a control pack lies in a bundle, however its policy names it."""
+    return f"controls/{name if is_bare(name) else f'{position}.{Path(name).stem}'}.yaml"
+
+
+def _pack(content: bytes, name: str) -> ControlPack:
+    return parse_pack(content.decode(), source=name)
+
+
+def _bytes(path: Path, what: str) -> bytes:
+    return read_bytes(path, what=what, limit=WRITTEN_BY_PEOPLE, kind=PolicyError)
 
 
 def _made_under(files: Mapping[str, bytes]) -> tuple[str, list[str]]:

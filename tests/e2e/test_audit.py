@@ -143,12 +143,13 @@ def test_a_full_disk_leaves_no_report(mortgage_files, tmp_path):
         "from auditkit.cli import run\n"
         "import auditkit.files as files\n"
         "original = files.write_whole\n"
-        "def limited(path, data):\n"
+        "def limited(path, data, **options):\n"
         "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))\n"
-        "    original(path, data)\n"
+        "    original(path, data, **options)\n"
         "files.write_whole = limited\n"
-        "sys.exit(run(['run', 'audit.yaml', '--output', 'out', '--today', '2026-11-22']))\n"
+        "sys.exit(run(['run', 'audit.yaml', '--output', 'out', '--today', '2026-11-22',\n"
+        f"  '--allow-outside', {str(mortgage_files)!r}]))\n"
     )
     made = cli(mortgage_files, tmp_path, "init", *INIT)
     assert made.returncode == 0, made.stderr
@@ -170,6 +171,8 @@ def cli(files, folder, *arguments, **options):
             "--model", str(files / "model.json"), "--data", str(files / "test.csv"),
             "--reference", str(files / "train.csv"),
         )  # fmt: skip
+    elif arguments[1:2] == ("audit.yaml",):
+        arguments += ("--allow-outside", str(files))
     environment = os.environ | options.pop("env", {})
     return subprocess.run(
         [sys.executable, "-m", "auditkit", *arguments],
@@ -211,7 +214,7 @@ def test_init_run_gate_and_verify_on_the_command_line(mortgage_files, tmp_path):
         ('"single"]', '"sex"]', "has no column 'sex'"),
         ("model.json", "modell.json", "There is no model at"),
         ("test.csv", "tset.csv", "There is no table at"),
-        ('"starter"', '"stater"', "There is no policy at stater"),
+        ('"starter"', '"stater"', "There is no policy 'stater' that comes with auditkit"),
         ("# favourable: 1", "favourable: 7", "No label has the favourable value"),
         ("threshold: 0.5", "threshold: 5", "threshold"),
         ("evidence: []", "evidence: [no.json]", "There is no evidence at"),
