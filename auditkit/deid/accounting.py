@@ -33,7 +33,8 @@ _AREA: Final = "privacy"
 _WANTED_K: Final = 11
 _SEARCHED: Final = (
     "Searched: every identifier of a cell's own row, whole, as digits and by its parts; the whole "
-    "identifiers of all other rows; free text by the detector again."
+    "identifiers of all other rows; in cells kept or redacted, every form and check digit that is "
+    "known; free text by the detector again. The index and the titles of columns, too."
 )
 _FOUND_AS: Final = (
     "Identifiers count under the class that they were found as, and recall under the class that "

@@ -8,24 +8,26 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
-from auditkit.deid.columns import examine
+from auditkit.deid.columns import FREE_TEXT, examine
 from auditkit.deid.detector import Deidentifier
-from auditkit.deid.field_names import name_words
-from auditkit.deid.frames import Column, read_columns, with_columns
-from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.deid.frames import Column, flat, read_columns, with_columns
+from auditkit.deid.kinds import CLASSES, KINDS, class_of, describe
 from auditkit.deid.known import known_of_rows
-from auditkit.deid.leaks import Leaks, in_names, search
-from auditkit.deid.notes import Known, Reader, redact_notes
+from auditkit.deid.leaks import Leaks, search
+from auditkit.deid.notes import Reader, redact_notes
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
+from auditkit.deid.strays import counted, strays
+from auditkit.deid.titles import nobody_in_titles
 from auditkit.deid.treating import Keys, shifted, treated_values
-from auditkit.deid.treatments import ColumnPlan, Treatment
+from auditkit.deid.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.evidence import Evidence
 
 # Too coarse to look for in a note: every note holds such numbers and such words.
 _SHORTEST: Final = 7
-_SURE_IN_NAMES: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})
+# What other treatments put in place of identifiers was made here.
+_SEARCHED_BY_FORM: Final = frozenset({Treatment.KEEP, Treatment.REDACT})
 _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
 
 
@@ -71,6 +73,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         InputError: If the columns are not the plan's, or a column's name holds an identifier.
         PolicyError: If values that the plan keeps as no identifiers are some.
     """
+    table = flat(table)
     columns = read_columns(table)
     _same_columns(plan, columns)
     _nothing_untreated(plan, columns)
@@ -83,7 +86,8 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         },
         rows,
     )
-    _nobody_in_names(columns, known, reader.deidentifier)
+    dates_stay = plan.mode is not Mode.SAFE_HARBOR
+    nobody_in_titles(table, known, reader.deidentifier, dates_stay=dates_stay)
     changed: dict[str, Sequence[str | None]] = {}
     searched: dict[str, Sequence[str | None]] = {}
     invented: dict[tuple[str, str], str] = {}
@@ -94,7 +98,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         if entry.kind in KINDS:
             found[entry.column] = Counter({entry.kind: column.present})
         if entry.treatment is Treatment.REDACT:
-            redacted = redact_notes(column.cells(), known, reader, invented)
+            redacted = redact_notes(column.cells(), known, reader, invented, whole=_whole(column))
             changed[entry.column] = redacted.texts
             searched[entry.column] = redacted.masked
             found[entry.column] = redacted.found
@@ -110,7 +114,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
             changed[entry.column] = [new[code] for code in column.codes.tolist()]
     dropped = [e.column for e in plan.columns if e.treatment is Treatment.DROP]
     output = {
-        name: searched.get(name) or changed.get(name) or column.cells()
+        name: searched.get(name, changed.get(name)) or column.cells()
         for name, column in columns.items()
         if name not in dropped and not _short_numbers(column) and not plan[name].accepted
     }
@@ -122,6 +126,8 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         reader=reader,
         shifted=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SHIFT),
         invented=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SURROGATE),
+        by_form=frozenset(e.column for e in plan.columns if e.treatment in _SEARCHED_BY_FORM),
+        stays=LIMITED_MAY_KEEP if dates_stay else frozenset(),
     )
     clean = with_columns(table, changed, dropped)
     run = Run(
@@ -152,31 +158,42 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
 
 def _nothing_untreated(plan: Plan, columns: Mapping[str, Column]) -> None:
     """What a plan keeps is looked at again: it may have been edited, or the table have changed."""
+    stays = frozenset[str]() if plan.mode is Mode.SAFE_HARBOR else LIMITED_MAY_KEEP
     for entry in plan.columns:
-        if entry.kind or entry.accepted or entry.treatment is Treatment.DROP:
+        kept = entry.treatment is Treatment.KEEP
+        if entry.accepted or entry.treatment is Treatment.DROP or (entry.kind and not kept):
             continue
-        found = examine(columns[entry.column])
-        if found.kind in KINDS:
+        column = columns[entry.column]
+        found = examine(column)
+        if not entry.kind and found.kind in KINDS:
             letter = class_of(found.kind)
             raise PolicyError(
                 f"Column {entry.column!r} holds identifiers (class {letter}, "
                 f"{CLASSES[letter].lower()}: {found.reason}) and the plan keeps them as none.",
                 remedy="choose a treatment, or name who accepts it: accepted: NAME, REASON",
             )
-
-
-def _nobody_in_names(
-    columns: Mapping[str, Column], known: Sequence[Known], reader: Deidentifier
-) -> None:
-    """Names of columns are handed over too, and printed in evidence."""
-    spoken = [name_words(name) if "@" not in name else name for name in columns]
-    listed = in_names(spoken, known)
-    for position, spans in enumerate(reader.find_forms(spoken), 1):
-        if position in listed or any(s.kind in _SURE_IN_NAMES for s in spans):
-            raise InputError(
-                f"The name of column {position} holds an identifier.",
-                remedy="rename the column, in the table and in the plan",
+        if not entry.kind and found.kind == FREE_TEXT and found.score == 1:
+            raise PolicyError(
+                f"Column {entry.column!r} holds free text ({found.reason}) and the plan keeps it "
+                "as none.",
+                remedy="search it (kind: FREE_TEXT, treatment: redact), drop it, or name who "
+                "accepts it: accepted: NAME, REASON",
             )
+        counts = counted(column, strays(column)) if kept else Counter[str]()
+        held = {kind: n for kind, n in counts.items() if kind not in stays}
+        if held:
+            told = ", ".join(f"{describe(kind)} in {n:,}" for kind, n in sorted(held.items()))
+            raise PolicyError(
+                f"Column {entry.column!r} is kept, and {sum(held.values()):,} of its "
+                f"{column.present:,} cells hold an identifier by form ({told}).",
+                remedy="search each cell (kind: FREE_TEXT, treatment: redact), replace or drop the "
+                "column, or name who accepts it: accepted: NAME, REASON",
+            )
+
+
+def _whole(column: Column) -> dict[str, str]:
+    """Cells that are recognised, with their kind: whole they go, if no part of them does."""
+    return {column.values[position]: kind for position, kind in strays(column).items()}
 
 
 def _short_numbers(column: Column) -> bool:

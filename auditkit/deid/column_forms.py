@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Final
 
 from auditkit.deid import checksums
@@ -44,6 +45,17 @@ def names_someone(text: str) -> bool:
     )
 
 
+def is_title_case(text: str) -> bool:
+    """Whether a value is two to four capitalised words."""
+    return bool(_TITLE_CASE.fullmatch(text.strip()))
+
+
+def is_full_name(text: str) -> bool:
+    """Whether a value begins with a common given name and ends with a common surname."""
+    words = text.lower().split()
+    return len(words) > 1 and words[0] in given_names() and words[-1] in surnames()
+
+
 def is_code(text: str) -> bool:
     """Whether a value is a code: letters and digits without blanks, or digits with leading zeros."""
     return bool(_CODE.fullmatch(text.strip()))
@@ -65,10 +77,18 @@ def _us_phone(text: str) -> bool:
     )
 
 
+def _ip_address(text: str) -> bool:
+    try:
+        ip_address(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
 FULL: Final[dict[str, Callable[[str], bool]]] = {
     "EMAIL_ADDRESS": lambda t: bool(re.fullmatch(r"\s*[^\s@]+@[^\s@]+\.[^\s@]{2,}\s*", t)),
     "URL": lambda t: bool(re.fullmatch(r"\s*(?:https?://\S+|www\.\S+|(?:[\w-]+\.)+[a-z]{2,6}(?:/\S*)?)\s*", t, re.IGNORECASE)),
-    "IP_ADDRESS": lambda t: bool(re.fullmatch(r"\s*(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})\s*", t, re.IGNORECASE)),
+    "IP_ADDRESS": _ip_address,
     "MAC_ADDRESS": lambda t: bool(re.fullmatch(r"\s*(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\s*", t, re.IGNORECASE)),
     "US_SSN": lambda t: bool(re.fullmatch(r"\s*\d{3}[- .]?\d{2}[- .]?\d{4}\s*", t)) and checksums.ssn(checksums.bare(t)),
     "IBAN_CODE": lambda t: checksums.iban(checksums.bare(t)),

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from auditkit.deid.cell_texts import strings_in
 from auditkit.deid.column_forms import (
     BY_VALUE,
     FULL,
     MUST_FIT,
     NOTES,
     is_code,
+    is_full_name,
+    is_title_case,
     names_someone,
 )
 from auditkit.deid.field_names import SOMEBODY, kind_of_name, name_words
@@ -33,7 +38,9 @@ _SAMPLE: Final = 200
 _MOST: Final = 0.8
 _SOME: Final = 0.5
 _SHORTEST_NUMBER: Final = 4
+_LONGEST_COUNT: Final = 7
 _FEWEST: Final = 5
+_FEW_NAMES: Final = 3
 _FEW: Final = 10
 _NEARLY: Final = 0.9
 
@@ -59,6 +66,12 @@ _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,7})(?:\.\d+)?")
 
 def examine(column: Column) -> Verdict:
     """What a column holds. Looks at no more than 200 distinct values, evenly spread."""
+    if column.opaque:
+        return Verdict(
+            kind="ID", score=1.0, reason="bytes that are no text: nobody can search them"
+        )
+    if column.nested:
+        return _nested(column)
     sample = _sample(column.values)
     proposed = kind_of_name(column.name)
     if not sample:
@@ -69,7 +82,7 @@ def examine(column: Column) -> Verdict:
         kind = proposed if proposed == "BIRTH_DATE" else "DATE_TIME"
         return Verdict(kind=kind, score=1.0, reason="the column holds dates or times")
     if column.numeric or all(map(_PLAIN_NUMBER.fullmatch, sample)):
-        return _numeric(proposed, sample)
+        return _numeric(proposed, sample, labels=column.labels)
     if _is_free_text(column.name, sample, proposed):
         return Verdict(kind=FREE_TEXT, score=1.0, reason="the values are sentences, each different")
     by_value = _by_value(sample, proposed)
@@ -89,6 +102,10 @@ def examine(column: Column) -> Verdict:
     if _has_words(sample):
         return Verdict(
             kind=FREE_TEXT, score=0.5, reason="text that may name someone: each value is searched"
+        )
+    if _some_names(sample):
+        return Verdict(
+            kind=FREE_TEXT, score=0.5, reason="some values may be names: each value is searched"
         )
     reason = "no identifier by name or by value"
     if proposed in KINDS:
@@ -119,12 +136,33 @@ def _sample(values: Sequence[str]) -> list[str]:
     return [fold(t).text for t in texts[::step][:_SAMPLE]]
 
 
+def _is_long(text: str) -> bool:
+    return text.isdigit() and len(text) >= _LONGEST_COUNT
+
+
 def _share(fits: Callable[[str], bool], sample: Sequence[str]) -> float:
     return sum(map(fits, sample)) / len(sample)
 
 
-def _numeric(proposed: str, sample: Sequence[str]) -> Verdict:
+def _nested(column: Column) -> Verdict:
+    """What the strings in lists and records are; numbers in them are nobody's."""
+    strings = tuple(dict.fromkeys(s for value in column.values for s in strings_in(value)))
+    if not strings:
+        return Verdict(kind="", score=1.0, reason="lists of numbers")
+    rows = np.arange(len(strings))
+    inside = examine(replace(column, values=strings, codes=rows, nested=False))
+    if inside.kind or len(strings) < _FEW:
+        kind = inside.kind or FREE_TEXT
+        return Verdict(
+            kind=kind, score=inside.score, reason=f"in lists or records: {inside.reason}"
+        )
+    return inside
+
+
+def _numeric(proposed: str, sample: Sequence[str], *, labels: bool) -> Verdict:
     """Numbers are identifiers only if the name says so, and then only if they fit."""
+    if labels and not proposed and _share(_is_long, sample) >= _MOST:
+        return Verdict(kind="ID", score=1.0, reason="long numbers that tell rows from each other")
     fits = {**FULL, **MUST_FIT}.get(proposed)
     if proposed in {"PERSON", "ORGANIZATION", "CITY", "ADDRESS", "URL", "PHOTO", SOMEBODY, ""}:
         return Verdict(kind="", score=1.0, reason="numbers, and the name names no identifier")
@@ -190,6 +228,12 @@ def _by_value(sample: Sequence[str], proposed: str) -> Verdict | None:
             kind=kind, score=share, reason=f"{share:.0%} of the values are {describe(kind)} by form"
         )
     return None
+
+
+def _some_names(sample: Sequence[str]) -> bool:
+    """Whether most of the values that could be whole names hold common ones."""
+    whole = [text for text in sample if is_title_case(text)]
+    return len(whole) >= _FEW_NAMES and _share(is_full_name, whole) >= _SOME
 
 
 def _has_words(sample: Sequence[str]) -> bool:

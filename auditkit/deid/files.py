@@ -23,14 +23,16 @@ from typing import Any, BinaryIO, Final, Protocol
 from auditkit.cells import write_csv
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
+from auditkit.deid.cell_texts import cell_text, is_nested
 from auditkit.deid.detector import Deidentifier
-from auditkit.deid.frames import Column, read_columns
+from auditkit.deid.frames import Column, flat, read_columns
 from auditkit.deid.gathering import Gathering
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys
+from auditkit.documents import MOST_DEPTH
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
 from auditkit.files import whole_file
@@ -75,7 +77,7 @@ def gather(path: Path, names: Sequence[str]) -> dict[str, Column]:
         InputError: If the file lacks one of them.
     """
     kept = Gathering(names)
-    for batch in read_batches(path):
+    for batch in map(flat, read_batches(path)):
         lacking = [name for name in names if name not in batch.column_names]
         if lacking:
             raise InputError(
@@ -232,18 +234,26 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
 
     names: list[str] | None = None
     batch: list[dict[str, Any]] = []
-    size = 0
+    size = number = 0
 
     def table() -> Any:
         assert names is not None
-        return pa.table({n: pa.array([_cell(r.get(n)) for r in batch], pa.string()) for n in names})
+        try:
+            return pa.table(
+                {n: pa.array([_cell(r.get(n)) for r in batch], pa.string()) for n in names}
+            )
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{path.name}, by line {number}: text that is no Unicode.",
+                remedy="save it as UTF-8",
+            ) from error
 
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                item = json.loads(line)
+                item = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
             except (ValueError, RecursionError) as error:
                 raise InputError(
                     f"{path.name}, line {number}: not JSON in UTF-8.", remedy="one object a line"
@@ -272,10 +282,21 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
             yield table()
 
 
-def _flat(item: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
+
+
+def _flat(item: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
     for key, value in item.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+        if isinstance(value, dict) and value and depth < MOST_DEPTH:
+            yield from _flat(value, f"{prefix}{key}.", depth + 1)
         else:
             yield prefix + key, value
 
@@ -317,8 +338,8 @@ def _writer(file: BinaryIO, ending: str, stack: ExitStack) -> _Writer:
             if not started:
                 write_csv(text, [table.column_names], exact=True)
                 started = True
-            rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-            write_csv(text, rows, exact=True)
+            columns = [map(_csv_cell, column.to_pylist()) for column in table.columns]
+            write_csv(text, zip(*columns, strict=True), exact=True)
 
         return write_rows
 
@@ -328,6 +349,11 @@ def _writer(file: BinaryIO, ending: str, stack: ExitStack) -> _Writer:
         )
 
     return write_json
+
+
+def _csv_cell(value: Any) -> Any:
+    """Lists and bytes as text; the writer knows the rest."""
+    return cell_text(value) if is_nested(value) or isinstance(value, bytes) else value
 
 
 def _parquet_writer(file: BinaryIO, stack: ExitStack) -> _Writer:

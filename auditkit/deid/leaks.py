@@ -1,8 +1,9 @@
 """Searches the output of de-identification for what should have gone.
 
 Each output cell is searched for every identifier of its own row, whole, as digits and by its
-parts, and for the whole identifiers of all other rows; texts are read by the detector again. What
-the search finds is counted by class. It cannot find a paraphrase, nor what it does not recognise.
+parts, and for the whole identifiers of all other rows; cells that were kept or redacted, for what
+has an identifier's form; texts are read by the detector again. What the search finds is counted by
+class. It cannot find a paraphrase, nor what it does not recognise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from auditkit.deid.kinds import class_of
 from auditkit.deid.known import Text, digits_of, read_text, spans_of_known, value_words
 from auditkit.deid.notes import PLACEHOLDER, Known, Reader, identifiers_in
+from auditkit.deid.strays import in_texts
 
 _DATES: Final = "C"
 
@@ -48,6 +50,8 @@ def search(
     reader: Reader | None,
     shifted: frozenset[str] = frozenset(),
     invented: frozenset[str] = frozenset(),
+    by_form: frozenset[str] = frozenset(),
+    stays: frozenset[str] = frozenset(),
 ) -> Leaks:
     """Searches output columns.
 
@@ -61,6 +65,8 @@ def search(
             2025-04-03 may be where 2025-03-04 was, which reads alike with day and month swapped.
         invented: Columns of surrogates, which are drawn so that they are nobody's of the column:
             only whole identifiers are searched for there, for a street may be named like a person.
+        by_form: Columns whose cells are searched for what has an identifier's form, too.
+        stays: Kinds that may stay where only their form is known.
     """
     everyone = _whole_values(known)
     by_class: Counter[str] = Counter(dict.fromkeys(sorted(looked_for), 0))
@@ -83,6 +89,14 @@ def search(
                 letters = (others | found).values()
                 by_class.update(letters)
                 by_column[name] += len(letters)
+        if name in by_form:
+            times = Counter(cell for cell in column if cell)
+            distinct = [PLACEHOLDER.sub(" ", cell) for cell in times]
+            counts = list(times.values())
+            for position, kind in in_texts(distinct).items():
+                if kind not in stays:
+                    by_class[class_of(kind)] += counts[position]
+                    by_column[name] += counts[position]
         if name in texts and reader is not None:
             times = Counter(cell for cell in column if cell)
             distinct = list(times)

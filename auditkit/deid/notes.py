@@ -74,6 +74,8 @@ def redact_notes(
     known: Sequence[Known],
     reader: Reader,
     invented: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    *,
+    whole: Mapping[str, str] = MappingProxyType({}),
 ) -> Redacted:
     """Replaces every identifier in some texts by its kind, as `<PERSON>`.
 
@@ -83,6 +85,7 @@ def redact_notes(
         reader: Finds what is not known.
         invented: For kinds and values whose column gets surrogates, the surrogate: where a note
             names a row's own value, it gets the same one, and of a name the same part.
+        whole: Texts that are identifiers, with their kind: replaced whole if nothing else was.
     """
     found: Counter[str] = Counter()
     masked: list[str | None] = []
@@ -102,6 +105,10 @@ def redact_notes(
         found.update(span.kind for span in spans)
         own_invented = [value for value in values if value in invented]
         put = _filling(text, own_invented, invented, fills) if own_invented else _placeholder
+        if not spans and text in whole:
+            found[whole[text]] += 1
+            masked.append(f"<{whole[text]}>")
+            continue
         masked.append(replaced(text, spans, put) if spans else text)
     times = Counter(text for text in masked if text)
     clean, kinds = _until_nothing(list(times), reader)

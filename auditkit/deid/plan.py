@@ -27,6 +27,7 @@ from auditkit.deid.columns import FREE_TEXT, examine
 from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import read_columns
 from auditkit.deid.kinds import CLASSES, KINDS
+from auditkit.deid.strays import mixed
 from auditkit.deid.treatments import (
     BANDED,
     LIMITED_MAY_KEEP,
@@ -95,7 +96,8 @@ class Plan:
         """A plan for a table, from its columns' names and values.
 
         Args:
-            table: A pandas or polars DataFrame, or a pyarrow Table.
+            table: A pandas or polars DataFrame, a pyarrow Table or a DuckDB relation; an index is a
+                column by its name, and a record one for each of its fields, `a.b`.
             mode: The rule to follow.
             as_of: When the table is released. Default: today, UTC.
 
@@ -106,6 +108,9 @@ class Plan:
         entries = []
         for name, column in read_columns(table).items():
             verdict = examine(column)
+            if _usual(verdict.kind, rule) is Treatment.KEEP:
+                stays = LIMITED_MAY_KEEP if rule is Mode.LIMITED_DATA_SET else frozenset[str]()
+                verdict = mixed(column, stays) or verdict
             entries.append(
                 ColumnPlan(
                     column=name,
@@ -153,7 +158,7 @@ class Plan:
         """De-identifies a table, searches the output again, and makes the evidence.
 
         Args:
-            table: With exactly the plan's columns; pandas, polars or pyarrow. It is not changed.
+            table: With exactly the plan's columns, as for `propose`. It is not changed.
             keys: A `Keys`, for the treatments that need any.
             deidentifier: Finds identifiers in free text. Default: a new one.
             recall: What `evaluating.evaluate` measured with the same deidentifier, for the table
@@ -163,7 +168,7 @@ class Plan:
                 without.
 
         Returns:
-            The table, of the kind that came in, and the evidence.
+            The table, of the kind that came in (from DuckDB: a pyarrow Table), and the evidence.
 
         Raises:
             InputError: If the columns are not the plan's.

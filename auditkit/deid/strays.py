@@ -1,0 +1,189 @@
+"""Identifiers in single cells of a column that holds something else.
+
+A column is judged by most of its values (`columns`). What its other cells hold is looked at here:
+every distinct value, by the forms and check digits that need no model. What is recognised in a
+column that is to be kept stops the run, or is replaced if the column's cells are searched one by
+one.
+
+A number alone has no form: nine digits are an amount as well as a Social Security number. Bare
+numbers count only beside text, or where those of an identifier's length are all valid and no other
+number is one digit longer or shorter, which amounts do not do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from auditkit.deid import checksums
+from auditkit.deid.cell_texts import strings_in
+from auditkit.deid.column_forms import FULL
+from auditkit.deid.columns import FREE_TEXT, Verdict
+from auditkit.deid.generalize import read_date
+from auditkit.deid.kinds import describe
+from auditkit.deid.rule import CAPITALS
+
+if TYPE_CHECKING:
+    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.frames import Column
+    from auditkit.deid.spans import Span
+
+# What rules find by form, check digits or an express cue.
+_SURE_TEXT: Final = """
+EMAIL_ADDRESS US_SSN CREDIT_CARD IBAN_CODE VEHICLE HEALTH_PLAN MAC_ADDRESS IP_ADDRESS URL
+PHONE_NUMBER FAX_NUMBER MEDICAL_RECORD PASSPORT DRIVER_LICENSE ACCOUNT CRYPTO NPI DEA TAX_ID
+ADDRESS
+"""
+_SURE: Final = frozenset(_SURE_TEXT.split())
+# Forms of whole cells, where no rule reads a text without its cue.
+_WHOLE: Final = (
+    "EMAIL_ADDRESS",
+    "US_SSN",
+    "MAC_ADDRESS",
+    "IBAN_CODE",
+    "VEHICLE",
+    "HEALTH_PLAN",
+    "ID",
+)
+# No identifier is without one of these.
+_MAYBE: Final = re.compile(
+    r"@|://|www\.|(?:\d\D{0,3}){6}\d|(?:[0-9A-Fa-f]{1,4}:){3}|::|(?:\d{1,3}\.){3}\d"
+    r"|\d[A-Za-z]? [A-Za-z]",
+    re.ASCII,
+)
+_IN_CODE: Final = re.compile(r"[\w/-]\Z")
+_NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_DATE: Final = re.compile(
+    r"(?<!\d)(?:(?:18|19|20)\d\d-[01]?\d-[0-3]?\d|[0-3]?\d([-/.])[0-3]?\d\1(?:18|19|20)\d\d)(?!\d)"
+)
+
+
+def _phone(digits: str) -> bool:
+    """Ten digits of the North American plan: area and exchange begin with 2 to 9."""
+    return len(digits) == 10 and digits[0] in "23456789" and digits[3] in "23456789"
+
+
+_MOST: Final = 0.8
+# "4 wheel drive" is no address, "12 Maple Street" is one.
+_HOUSE: Final = re.compile(rf"\d\d.*[{CAPITALS}]")
+# Lengths, check, and how many different numbers must pass before chance is ruled out.
+_BARE: Final = (
+    ("US_SSN", (9,), checksums.ssn, 5),
+    ("CREDIT_CARD", (16, 15, 14, 13), checksums.card, 3),
+    ("DEVICE", (15,), checksums.imei, 3),
+    ("NPI", (10,), checksums.npi, 3),
+    ("PHONE_NUMBER", (10,), _phone, 5),
+)
+
+
+def strays(column: Column) -> dict[int, str]:
+    """Positions in a column's values that hold an identifier, with its kind.
+
+    Args:
+        column: Its values are looked at one by one, all of them.
+    """
+    if column.temporal or column.opaque:
+        return {}
+    if column.nested:
+        inside = [(i, text) for i, value in enumerate(column.values) for text in strings_in(value)]
+        held = in_texts([text for _, text in inside])
+        return {inside[place][0]: kind for place, kind in held.items()}
+    if column.numeric:
+        return _in_numbers(column.values)
+    found = in_texts(column.values)
+    found |= _in_numbers(column.values)
+    plain = [i for i, value in enumerate(column.values) if _NUMBER.fullmatch(value.strip())]
+    if len(plain) < len(column.values):
+        found |= _bare_beside_text(column.values, plain)
+    return found
+
+
+def mixed(column: Column, stays: frozenset[str] = frozenset()) -> Verdict | None:
+    """What a column is that would be kept and holds identifiers; None if it holds none.
+
+    Args:
+        column: Of no kind by name and by most of its values.
+        stays: Kinds that may be kept.
+    """
+    kinds = counted(column, strays(column))
+    held = {kind: n for kind, n in kinds.items() if kind not in stays}
+    if not held:
+        return None
+    kind, count = max(held.items(), key=lambda pair: pair[1])
+    share = count / column.present
+    told = ", ".join(f"{describe(k)} in {n:,}" for k, n in sorted(held.items()))
+    return Verdict(
+        kind=kind if share >= _MOST and not column.nested else FREE_TEXT,
+        score=round(sum(held.values()) / column.present, 3),
+        reason=f"{told} of {column.present:,} cells: each cell is searched",
+    )
+
+
+def in_texts(texts: Sequence[str]) -> dict[int, str]:
+    """Positions of the texts that hold an identifier by form, with its kind; no bare numbers."""
+    maybe = [
+        i
+        for i, text in enumerate(texts)
+        if _MAYBE.search(text) and not _NUMBER.fullmatch(text.strip())
+    ]
+    found: dict[int, str] = {}
+    for i, spans in zip(maybe, _rules().find_forms([texts[i] for i in maybe]), strict=True):
+        kinds = [span.kind for span in spans if _sure(span, texts[i])]
+        whole = [kind for kind in _WHOLE if FULL[kind](texts[i])]
+        dates = ["DATE_TIME" for m in _DATE.finditer(texts[i]) if read_date(m.group())]
+        if kinds or whole or dates:
+            found[i] = [*whole, *kinds, *dates][0]
+    return found
+
+
+def _sure(span: Span, text: str) -> bool:
+    """Whether a finding is more than the form of a code: some pass a check digit by chance."""
+    if span.kind in {"PHONE_NUMBER", "FAX_NUMBER"}:
+        return not _IN_CODE.search(text[: span.start])
+    if span.kind == "ADDRESS":
+        return bool(_HOUSE.search(text, span.start, span.end))
+    if span.kind == "DEA":
+        return span.end - span.start < len(text.strip())
+    return span.kind in _SURE
+
+
+def counted(column: Column, found: Mapping[int, str]) -> Counter[str]:
+    """Number of cells by kind."""
+    rows = Counter(column.codes.tolist())
+    kinds: Counter[str] = Counter()
+    for position, kind in found.items():
+        kinds[kind] += rows[position]
+    return +kinds
+
+
+def _in_numbers(values: Iterable[str]) -> dict[int, str]:
+    """Numbers of a length of its own that are all valid."""
+    numbers = {i: v for i, v in enumerate(values) if v.isdigit()}
+    lengths = Counter(map(len, numbers.values()))
+    for kind, own, valid, enough in _BARE:
+        for length in own:
+            if lengths[length] < enough or lengths[length - 1] or lengths[length + 1]:
+                continue
+            found = [i for i, v in numbers.items() if len(v) == length]
+            if all(valid(numbers[i]) for i in found):
+                return dict.fromkeys(found, kind)
+    return {}
+
+
+def _bare_beside_text(values: Sequence[str], plain: Sequence[int]) -> dict[int, str]:
+    return {
+        i: kind
+        for i in plain
+        for kind in ("US_SSN", "CREDIT_CARD", "NPI")
+        if len(values[i].strip()) >= 9 and FULL[kind](values[i])
+    }
+
+
+@cache
+def _rules() -> Deidentifier:
+    from auditkit.deid.detector import Deidentifier
+
+    return Deidentifier(model=False)

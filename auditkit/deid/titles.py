@@ -1,0 +1,97 @@
+"""What a table's parts are called leaves with it, and is printed in plans and evidence.
+
+A title cannot be treated: it names what a plan is about. One that identifies somebody stops the
+run, with its place and never its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditkit.deid.checksums import card, npi, ssn
+from auditkit.deid.columns import examine
+from auditkit.deid.field_names import name_words
+from auditkit.deid.frames import Column, titles_of
+from auditkit.deid.kinds import KINDS
+from auditkit.deid.leaks import in_names
+from auditkit.deid.strays import in_texts
+from auditkit.deid.treatments import LIMITED_MAY_KEEP
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.notes import Known
+
+_SURE: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})
+
+# What titles can be seen to be, all together, where nothing says what they are.
+_UNNAMED: Final = frozenset({"PERSON", "DATE_TIME"})
+
+
+def nobody_in_titles(
+    table: Any, known: Sequence[Known], reader: Deidentifier, *, dates_stay: bool
+) -> None:
+    """Refuses a table whose titles identify somebody.
+
+    Args:
+        table: The table as `frames.flat` gives it.
+        known: For each row what its identifier columns hold.
+        reader: Finds identifiers in texts.
+        dates_stay: Whether the plan's mode lets dates and places stay.
+
+    Raises:
+        InputError: Naming the position of the column, from 1, or the kind of title.
+    """
+    titles = titles_of(table)
+    stays = LIMITED_MAY_KEEP if dates_stay else frozenset()
+    spoken = [name_words(title) if "@" not in title else title for title in titles]
+    wrong = in_names(spoken, known) | {i for i, title in enumerate(titles, 1) if _is_number(title)}
+    wrong |= {i for i, kind in _from_one(in_texts(titles)) if kind not in stays}
+    for position, spans in enumerate(reader.find_forms(spoken), 1):
+        if any(span.kind in _SURE for span in spans):
+            wrong |= {position}
+    columns = table.shape[1]
+    for position in sorted(wrong):
+        what = f"The name of column {position}" if position <= columns else "A name of the index"
+        raise InputError(
+            f"{what} holds an identifier.",
+            remedy="rename the column, in the table and in the plan",
+        )
+    for name, level in _levels(table):
+        kind = examine(_column(name, level)).kind
+        if kind in (KINDS if name else _UNNAMED) and kind not in stays:
+            raise InputError(
+                "The names of the columns are themselves identifiers, as they are where a table "
+                "was spread out by person or date.",
+                remedy="turn it: one row for each, and what names it now in a column of its own",
+            )
+
+
+def _is_number(title: str) -> bool:
+    digits = title.strip()
+    return digits.isdigit() and any(valid(digits) for valid in (ssn, card, npi))
+
+
+def _from_one(found: dict[int, str]) -> list[tuple[int, str]]:
+    return [(position + 1, kind) for position, kind in found.items()]
+
+
+def _levels(table: Any) -> list[tuple[str, list[str]]]:
+    """The titles of each level, with the name of the level."""
+    columns = table.columns
+    if not hasattr(columns, "nlevels"):
+        return [("", titles_of(table))]
+    return [
+        ("" if name is None else str(name), [str(t) for t in columns.get_level_values(i).unique()])
+        for i, name in enumerate(columns.names)
+    ]
+
+
+def _column(name: str, titles: Sequence[str]) -> Column:
+    values = tuple(dict.fromkeys(titles))
+    return Column(
+        name=name, values=values, codes=np.arange(len(values)), numeric=False, temporal=False
+    )
