@@ -8,7 +8,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.attribution import Attribution, explain
-from auditkit.measures.explained_output import LOG_ODDS, MARGIN
+from auditkit.measures.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,14 +60,11 @@ def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFra
 def _same(
     attribution: Attribution, outputs: NDArray[np.float64], scores: NDArray[np.float64]
 ) -> bool:
-    if attribution.unit == MARGIN:  # Its score is some increasing function of it.
+    if attribution.unit is Unit.MARGIN:  # Its score is some increasing function of it.
         order = np.argsort(outputs, kind="stable")
         return bool((np.diff(scores[order]) >= -1e-6).all())
-    if attribution.unit == LOG_ODDS:
-        from scipy.special import expit
-
-        outputs = expit(outputs)
-    return bool(np.abs(outputs - scores).max(initial=0.0) <= 1e-4)
+    predicted = attribution.unit.predicted(outputs)
+    return bool(np.abs(predicted - scores).max(initial=0.0) <= 1e-4)
 
 
 def few_of(case: Case, count: int) -> NDArray[np.int64]:

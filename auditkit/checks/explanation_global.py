@@ -9,6 +9,7 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.attribution import feature_columns
 from auditkit.measures.reasons import cell
 from auditkit.parameters import LEVEL, REPLICATES
 
@@ -88,10 +89,7 @@ def _importance(
 
 
 def _tables(attribution: Attribution) -> tuple[Table, Table]:
-    names = tuple(
-        f"{name} (feature)" if name in {"row", "base", "output"} else name
-        for name in attribution.feature_names
-    )
+    names = feature_columns(attribution.feature_names, beside=("row", "base", "output"))
     values = tuple(
         (row, attribution.base, float(attribution.outputs[row]), *map(float, shares))
         for row, shares in enumerate(attribution.values)

@@ -20,8 +20,8 @@ import numpy as np
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.explained_output import LOG_ODDS, PROBABILITY
 from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
+from auditkit.measures.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Attribution:
         values: Each feature's share of `outputs - base`, shape `(n, features)`, in `unit`.
         base: Mean of the model's output over the reference.
         outputs: The model's own output for each row, shape `(n,)`.
-        unit: "log-odds", "probability", "margin" or "output" (a regressor's own unit).
+        unit: What outputs, base and values are counted in.
         method: How the values were computed.
         standard_errors: Of each value, where it was sampled; None: the values are exact.
         evaluations: How many rows the model scored for it; 0: the method reads the model itself.
@@ -55,7 +55,7 @@ class Attribution:
     values: NDArray[np.float64]
     base: float
     outputs: NDArray[np.float64]
-    unit: str
+    unit: Unit
     method: str
     standard_errors: NDArray[np.float64] | None = None
     evaluations: int = 0
@@ -85,20 +85,16 @@ class Attribution:
         Raises:
             InputError: If the outputs are neither log-odds nor probabilities.
         """
-        if self.unit == PROBABILITY:
-            return self.outputs
-        if self.unit != LOG_ODDS:
+        if self.unit not in {Unit.PROBABILITY, Unit.LOG_ODDS}:
             raise InputError(
                 f"Outputs in {self.unit} are no probabilities.",
                 remedy="explain a function that gives probabilities",
             )
-        from scipy.special import expit
-
-        return np.asarray(expit(self.outputs), dtype=np.float64)
+        return self.unit.predicted(self.outputs)
 
     def of_other_class(self) -> Attribution:
         """The same attribution, of the other one of two classes."""
-        whole = 1.0 if self.unit == PROBABILITY else 0.0
+        whole = 0.0 if self.unit in {Unit.LOG_ODDS, Unit.MARGIN} else 1.0
         return replace(
             self, values=-self.values, base=whole - self.base, outputs=whole - self.outputs
         )
@@ -142,13 +138,15 @@ class Attribution:
         return plot(self, kind, row=row, feature=feature, most=most)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a row that was explained: base, output, then one column a feature."""
+        """One row a row that was explained: base, output, then one column a feature.
+
+        A feature that is called as one of the first two has " (feature)" behind its name.
+        """
         import pandas as pd
 
-        frame = pd.DataFrame(self.values, columns=list(self.feature_names))
-        frame.insert(0, "output", self.outputs, allow_duplicates=True)
-        frame.insert(0, "base", self.base, allow_duplicates=True)
-        return frame
+        own = {"base": self.base, "output": self.outputs}
+        names = feature_columns(self.feature_names, beside=tuple(own))
+        return pd.DataFrame(own | dict(zip(names, self.values.T, strict=True)))
 
     def __repr__(self) -> str:
         rows, features = self.values.shape
@@ -163,6 +161,24 @@ class Attribution:
                 f"There is no row {row:,}; {len(self.values):,} were explained.",
                 remedy="rows are counted from 0",
             )
+
+
+def feature_columns(names: Sequence[str], *, beside: Sequence[str]) -> tuple[str, ...]:
+    """What features are called in a table that has columns of its own, each name once.
+
+    Args:
+        names: The features; no two alike.
+        beside: The table's own columns.
+    """
+    taken = {*beside, *names}
+    called: list[str] = []
+    for name in names:
+        column = name
+        while column in beside or (column != name and column in taken):
+            column += " (feature)"
+        taken.add(column)
+        called.append(column)
+    return tuple(called)
 
 
 def explain(
@@ -186,8 +202,9 @@ def explain(
         data: The rows to explain: any common kind of table, at least one row.
         reference: What the explanation is relative to; the same columns. All of it is used.
         of: The class to explain; default: the second of two. Needed for more than two.
-        unit: "log-odds" or "probability"; default: the scale on which the model adds up, where
-            its trees and coefficients are read exactly. On the other it is asked, not read.
+        unit: "log-odds", "probability" or "output", what `predict` gives; default: the scale on
+            which the model adds up, where its trees and coefficients are read exactly. On another
+            it is asked, not read.
         groups: Columns that are explained as one, as correlated ones may be, by the group's name.
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw, where the method has any.

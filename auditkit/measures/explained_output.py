@@ -1,7 +1,8 @@
 """What is explained: the one number that a model gives each row, on the scale it adds up on.
 
 Boosted trees and linear classifiers add up log-odds; forests average probabilities; regressors
-add up their own output. An attribution is exact on that scale and stated in its unit.
+add up their own output or, behind a log link, its logarithm. An attribution is exact on that scale
+and stated in its unit, which `auditkit.measures.units` tells by what the model predicts.
 """
 
 from __future__ import annotations
@@ -15,17 +16,14 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.fitted_columns import as_fitted
+from auditkit.measures.units import Unit, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    Doubles = NDArray[np.float64]
     Outputs = Callable[[pd.DataFrame], Any]
-
-LOG_ODDS: Final = "log-odds"
-PROBABILITY: Final = "probability"
-MARGIN: Final = "margin"
-OUTPUT: Final = "output"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,50 +31,72 @@ class ExplainedOutput:
     """One output of a model.
 
     Attributes:
-        predict: Maps a table to the output, shape `(rows,)`, as the model itself computes it.
-        unit: "log-odds" or "probability" of the class `column`; "margin", where the model adds up
-            a score that is not the log-odds of a probability; "output", a regressor's own unit.
+        predict: Maps a table to what adds up, shape `(rows,)`, as the model itself computes it.
+        asked: Maps a table to what the model predicts, shape `(rows,)`; None: `predict` does.
+        gives: The scale of what the model predicts.
         column: Which output of several, counted from 0.
         sign: -1 where two classes share one margin and the first of them is explained; else 1.
         family: "xgboost", "lightgbm", "catboost", "sklearn-trees", "linear" or "callable".
     """
 
-    predict: Callable[[pd.DataFrame], NDArray[np.float64]]
-    unit: str
+    predict: Callable[[pd.DataFrame], Doubles]
+    asked: Callable[[pd.DataFrame], Doubles] | None
+    gives: Unit
     column: int
     sign: int
     family: str
 
-    def in_unit(self, unit: str | None) -> ExplainedOutput:
-        """The same output on another scale.
-
-        Attributions do not convert with it: what adds up on one scale does not on the other. So
-        what is explained then is the converted output itself, as a function.
+    def unit(self, rows: Any) -> Unit:
+        """The scale of what adds up, told by what the model predicts for a few rows.
 
         Args:
-            unit: "log-odds" or "probability"; None: the scale it adds up on.
+            rows: What the model takes; the more they differ, the better.
+        """
+        if self.asked is None:
+            return self.gives
+        try:
+            predicted = self.asked(rows)
+        except Exception:  # noqa: BLE001, models of every kind; what is not predicted tells no scale
+            return Unit.MARGIN
+        among: tuple[Unit, ...] = (self.gives, Unit.LOG_ODDS)
+        if self.gives is Unit.OUTPUT:
+            among = (*among, Unit.LOG_OUTPUT)
+        return unit_of(self.predict(rows), predicted, among=among)
+
+    def on_scale(self, wanted: str | None, rows: Any) -> tuple[ExplainedOutput, Unit]:
+        """The output on a scale, and which scale that is.
+
+        Attributions do not convert with it: what adds up on one scale does not on the other. So
+        what is explained then is the model's prediction itself, as a function.
+
+        Args:
+            wanted: "log-odds", "probability" or "output"; None: the scale it adds up on.
+            rows: As for `unit`.
 
         Raises:
-            InputError: If the output is neither of the two.
+            InputError: If the model gives no such output.
         """
-        if unit is None or unit == self.unit:
-            return self
-        if {unit, self.unit} != {LOG_ODDS, PROBABILITY}:
-            raise InputError(
-                f"An output in {self.unit} has no exact form in {unit!r}.",
-                remedy=f"explain it in {self.unit}: leave out unit=",
-            )
-        from scipy.special import expit, logit
+        own, asked = self.unit(rows), self.asked or self.predict
+        if wanted is None or wanted == own:
+            return self, own
+        if wanted == self.gives:
+            return self._as_function(asked), self.gives
+        if wanted == Unit.PROBABILITY and own is Unit.LOG_ODDS:
+            return self._as_function(lambda r: own.predicted(self.predict(r))), Unit.PROBABILITY
+        if wanted == Unit.LOG_ODDS and self.gives is Unit.PROBABILITY:
+            from scipy.special import logit
 
-        convert = expit if unit == PROBABILITY else logit
+            return self._as_function(lambda r: np.asarray(logit(asked(r)))), Unit.LOG_ODDS
+        raise InputError(
+            f"An output in {own} has no exact form in {wanted!r}.",
+            remedy=f"explain it in {own}: leave out unit=",
+        )
 
-        def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-            return np.asarray(convert(self.predict(rows)), dtype=np.float64)
-
-        return replace(self, predict=predict, unit=unit, family="callable")
+    def _as_function(self, predict: Callable[[pd.DataFrame], Doubles]) -> ExplainedOutput:
+        return replace(self, predict=predict, asked=None, family="callable")
 
 
-def adds_up(values: NDArray[np.float64], outputs: NDArray[np.float64], base: float) -> bool:
+def adds_up(values: Doubles, outputs: Doubles, base: float) -> bool:
     """Whether every row's values and the base add up to the model's own output.
 
     Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
@@ -98,11 +118,12 @@ def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
             nothing to explain.
     """
     own, given = _own_output(model, of), as_fitted(model)
-
-    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-        return own.predict(given(rows))
-
-    return replace(own, predict=predict)
+    predict, asked = own.predict, own.asked
+    return replace(
+        own,
+        predict=lambda rows: predict(given(rows)),
+        asked=None if asked is None else lambda rows: asked(given(rows)),
+    )
 
 
 def _own_output(model: Any, of: Any) -> ExplainedOutput:
@@ -151,49 +172,63 @@ def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     settings = json.loads(booster.save_config())
     objective = str(settings["learner"]["objective"]["name"])
 
-    def margins(rows: pd.DataFrame) -> Any:
+    def ask(rows: pd.DataFrame, *, margin: bool) -> Any:
         from xgboost import DMatrix
 
-        table = DMatrix(rows) if booster is model else rows
-        return model.predict(table, output_margin=True)
+        return model.predict(DMatrix(rows) if booster is model else rows, output_margin=margin)
+
+    def margins(rows: pd.DataFrame) -> Any:
+        return ask(rows, margin=True)
 
     is_linear = settings["learner"]["gradient_booster"]["name"] == "gblinear"
     family = "linear" if is_linear else "xgboost"
-    if objective.startswith("multi:"):
-        return _one_of_many(margins, column, family)
-    if objective in {"binary:logistic", "reg:logistic", "binary:logitraw"}:
-        return _shared(margins, column, LOG_ODDS, family)
     if classes:
-        return _shared(margins, column, MARGIN, family)
-    return _single(margins, family)
+        several = objective.startswith("multi:")
+        if objective == "binary:logitraw":  # its "probabilities" are the log-odds that it adds up
+            log_odds = _of_class(margins, None, column, several=False, family=family)
+            return replace(log_odds, gives=Unit.LOG_ODDS)
+        return _of_class(margins, model.predict_proba, column, several=several, family=family)
+    if objective.startswith("multi:"):
+        return _of_class(margins, None, column, several=True, family=family)
+    two = objective.startswith("binary:") or objective == "reg:logistic"
+    return _single(lambda r: ask(r, margin=False), family, added=margins, column=column, two=two)
 
 
 def _lightgbm(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     booster = getattr(model, "booster_", model)
-    objective = str(booster.dump_model(num_iteration=1).get("objective", ""))
+    written = booster.dump_model(num_iteration=1)
+    objective = str(written.get("objective", ""))
+    # What is asked for as raw is the sum of the trees, also where predictions average them.
+    trees = 1
+    if written.get("average_output"):
+        trees = (
+            booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
+        )
 
     def margins(rows: pd.DataFrame) -> Any:
-        return model.predict(rows, raw_score=True)
+        return np.asarray(model.predict(rows, raw_score=True)) / trees
 
-    if objective.startswith("multiclass"):
-        return _one_of_many(margins, column, "lightgbm")
-    if objective.startswith("binary"):
-        unit = LOG_ODDS if objective == "binary sigmoid:1" else MARGIN
-        return _shared(margins, column, unit, "lightgbm")
     if classes:
-        return _shared(margins, column, MARGIN, "lightgbm")
-    return _single(margins, "lightgbm")
+        several = objective.startswith("multiclass")
+        # Of an objective of one's own its "probabilities" are the margins.
+        chances = model.predict_proba if objective else None
+        return _of_class(margins, chances, column, several=several, family="lightgbm")
+    if objective.startswith("multiclass"):
+        return _of_class(margins, model.predict, column, several=True, family="lightgbm")
+    two = objective.startswith(("binary", "cross_entropy"))
+    return _single(model.predict, "lightgbm", added=margins, column=column, two=two)
 
 
 def _catboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     def margins(rows: pd.DataFrame) -> Any:
         return model.predict(rows, prediction_type="RawFormulaVal")
 
-    if len(classes) > 2:
-        return _one_of_many(margins, column, "catboost")
+    def chances(rows: pd.DataFrame) -> Any:
+        return model.predict(rows, prediction_type="Probability")
+
     if classes:
-        return _shared(margins, column, LOG_ODDS, "catboost")
-    return _single(margins, "catboost")
+        return _of_class(margins, chances, column, several=len(classes) > 2, family="catboost")
+    return _single(model.predict, "catboost", added=margins)
 
 
 _AVERAGED: Final = {
@@ -211,24 +246,17 @@ _TREE_REGRESSORS: Final = {
     "HistGradientBoostingRegressor",
     "RandomForestRegressor",
 }
-_LOGISTIC: Final = {"LogisticRegression", "LogisticRegressionCV"}
 
 
 def _sklearn_classifier(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     name = type(model).__name__
     linear = _is_linear(model)
-    if name not in _BOOSTED and not linear:
-        if not hasattr(model, "predict_proba"):
-            return _callable(model.decision_function, column)
-        family = "sklearn-trees" if name in _AVERAGED else "callable"
-        return _one_of_many(model.predict_proba, column, family, unit=PROBABILITY)
-    family = "linear" if linear else "sklearn-trees"
-    if len(classes) > 2:
-        return _one_of_many(model.decision_function, column, family)
-    exponential = getattr(model, "loss", "") == "exponential"
-    additive = (name in _BOOSTED and not exponential) or name in _LOGISTIC
-    unit = LOG_ODDS if additive else MARGIN
-    return _shared(model.decision_function, column, unit, family)
+    several = len(classes) > 2
+    chances = getattr(model, "predict_proba", None)
+    if name in _BOOSTED or linear or chances is None:
+        family = "linear" if linear else "sklearn-trees" if name in _BOOSTED else "callable"
+        return _of_class(model.decision_function, chances, column, several=several, family=family)
+    return _chance(chances, column, "sklearn-trees" if name in _AVERAGED else "callable")
 
 
 def _regressor(model: Any) -> ExplainedOutput:
@@ -239,7 +267,19 @@ def _regressor(model: Any) -> ExplainedOutput:
         )
     trees = type(model).__name__ in _TREE_REGRESSORS
     family = "sklearn-trees" if trees else "linear" if _is_linear(model) else "callable"
+    if _has_log_link(model):
+        return _single(model.predict, family, added=lambda rows: np.log(model.predict(rows)))
     return _single(model.predict, family)
+
+
+def _has_log_link(model: Any) -> bool:
+    """Whether a scikit-learn regressor adds up the logarithm of what it predicts.
+
+    Generalised linear models and boosted trees keep the loss that they were fitted with. Where a
+    release keeps it elsewhere, they do not add up here and are explained by asking them.
+    """
+    loss = getattr(model, "_base_loss", getattr(model, "_loss", None))
+    return type(getattr(loss, "link", None)).__name__ == "LogLink"
 
 
 def _is_linear(model: Any) -> bool:
@@ -248,7 +288,7 @@ def _is_linear(model: Any) -> bool:
 
 def _callable(model: Any, column: int) -> ExplainedOutput:
     if hasattr(model, "predict_proba"):
-        return _one_of_many(model.predict_proba, column, "callable", unit=PROBABILITY)
+        return _chance(model.predict_proba, column, "callable")
     function = model.predict if hasattr(model, "predict") else model
     if not callable(function):
         raise InputError(
@@ -258,33 +298,70 @@ def _callable(model: Any, column: int) -> ExplainedOutput:
     return _single(function, "callable")
 
 
-def _one_of_many(
-    outputs: Outputs, column: int, family: str, *, unit: str = MARGIN
+def _chance(chances: Outputs, column: int, family: str) -> ExplainedOutput:
+    """The probability of a class, which adds up itself."""
+
+    def predict(rows: pd.DataFrame) -> Doubles:
+        return _one_a_row(np.asarray(chances(rows))[:, column])
+
+    return ExplainedOutput(
+        predict=predict, asked=None, gives=Unit.PROBABILITY, column=column, sign=1, family=family
+    )
+
+
+def _of_class(
+    added: Outputs, chances: Outputs | None, column: int, *, several: bool, family: str
 ) -> ExplainedOutput:
-    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-        return _one_a_row(np.asarray(outputs(rows))[:, column])
+    """The margin of a class: each has its own, or two share one, which belongs to the second."""
+    sign = 1 if several or column == 1 else -1
 
-    return ExplainedOutput(predict=predict, unit=unit, column=column, sign=1, family=family)
+    def predict(rows: pd.DataFrame) -> Doubles:
+        values = np.asarray(added(rows))
+        return _one_a_row(values[:, column]) if several else sign * _one_a_row(values)
 
+    def chance(rows: pd.DataFrame) -> Doubles:
+        assert chances is not None
+        return _one_a_row(np.asarray(chances(rows))[:, column])
 
-def _shared(outputs: Outputs, column: int, unit: str, family: str) -> ExplainedOutput:
-    """Two classes share one margin, which belongs to the second."""
-    sign = 1 if column == 1 else -1
-
-    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-        return sign * _one_a_row(outputs(rows))
-
-    return ExplainedOutput(predict=predict, unit=unit, column=0, sign=sign, family=family)
-
-
-def _single(outputs: Outputs, family: str) -> ExplainedOutput:
-    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-        return _one_a_row(outputs(rows))
-
-    return ExplainedOutput(predict=predict, unit=OUTPUT, column=0, sign=1, family=family)
+    return ExplainedOutput(
+        predict=predict,
+        asked=None if chances is None else chance,
+        gives=Unit.MARGIN if chances is None else Unit.PROBABILITY,
+        column=column if several else 0,
+        sign=sign,
+        family=family,
+    )
 
 
-def _one_a_row(values: Any) -> NDArray[np.float64]:
+def _single(
+    output: Outputs,
+    family: str,
+    *,
+    added: Outputs | None = None,
+    column: int = 1,
+    two: bool = False,
+) -> ExplainedOutput:
+    """The one output of a model, or of two classes the one that both share."""
+    sign = -1 if two and column == 0 else 1
+
+    def predict(rows: pd.DataFrame) -> Doubles:
+        return sign * _one_a_row((added or output)(rows))
+
+    def asked(rows: pd.DataFrame) -> Doubles:
+        values = _one_a_row(output(rows))
+        return values if sign == 1 else 1 - values
+
+    return ExplainedOutput(
+        predict=predict,
+        asked=None if added is None else asked,
+        gives=Unit.OUTPUT,
+        column=0,
+        sign=sign,
+        family=family,
+    )
+
+
+def _one_a_row(values: Any) -> Doubles:
     outputs = np.asarray(values, dtype=np.float64)
     if outputs.ndim == 2 and outputs.shape[1] == 1:
         outputs = outputs[:, 0]

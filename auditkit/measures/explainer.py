@@ -5,11 +5,14 @@
     pipeline of an encoder and one of these -> the same, encoded columns of one source as one player
     anything else, and whatever does not add up -> every coalition, or sampled permutations
 
-Law: whatever the way, its values must add up to the model's own output on every row.
+Law: whatever the way, its values must add up to the model's own output on every row, and on rows
+that are mixed of those and the reference, which is what coalitions score. A way that fails there
+is not used; the next one is, and the method says which it was.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,11 +23,12 @@ from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
 from auditkit.measures.explained_output import adds_up, explained_output
 from auditkit.measures.fitted_columns import refuse_other_columns, suspects
+from auditkit.measures.mixtures import alike, mixtures, special_values
 from auditkit.measures.reasons import typical_values
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
 from auditkit.measures.tables import table_digest, to_pandas
-from auditkit.measures.threads import OneThread
+from auditkit.measures.threads import FEW_ROWS, OneThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +39,25 @@ if TYPE_CHECKING:
     from auditkit.measures.explained_output import ExplainedOutput
 
     # Encoded rows to values; None where this way does not work.
-    Way = Callable[[Any], NDArray[np.float64] | None]
+    Values = Callable[[Any], NDArray[np.float64] | None]
+
+# Rows that tell a scale, and reference rows for ways that take long with all of them.
+_FEW: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Way:
+    """One way to explain rows.
+
+    Attributes:
+        method: How it is called.
+        values: Against the whole reference.
+        against: Against another reference, where the whole takes long; None: it does not.
+    """
+
+    method: str
+    values: Values
+    against: Callable[[Any], Values] | None = None
 
 
 class Explainer:
@@ -45,7 +67,7 @@ class Explainer:
         model: As for `auditkit.measures.attribution.explain`.
         reference: At least one row; all of it is used.
         of: The class to explain; default: the second of two.
-        unit: "log-odds" or "probability"; default: the scale on which the model adds up.
+        unit: "log-odds", "probability" or "output"; default: the scale it adds up on.
         groups: Columns that are explained as one, by the group's name.
         pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
@@ -76,14 +98,19 @@ class Explainer:
         self._encode, self._model = unwrapped(model)
         if self._encode is None:
             refuse_other_columns(self._model, self._columns, what="reference")
-        self._output = _output_of(self._model, of).in_unit(unit)
+        self._output = _output_of(self._model, of)
         self._threads: Final = OneThread()
-        self._base = float(self.predict(self._reference).mean())
+        outputs = self.predict(self._reference)
+        few = self._encoded(self._reference.iloc[_spread(len(self._reference), _FEW)])
+        self._output, self._unit = self._output.on_scale(unit, few)
+        self._base = float((outputs if unit is None else self.predict(self._reference)).mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
-        self._ways: list[tuple[str, Way]] | None = None
         self._like = like
         self._trees: trees.TreeExplanation | None = None
+        self._ways: list[_Way] | None = None
+        # Which columns had zeros, and missing values, in what the ways were tested on.
+        self._tested = special_values(self._reference).any(axis=1)
 
     def explain(self, data: Any) -> Attribution:
         """Explains rows.
@@ -94,15 +121,15 @@ class Explainer:
         Raises:
             InputError: If it is empty, lacks a column, or the model cannot score it.
         """
-        rows = _some_rows(to_pandas(data, what="data"), "data")
-        rows = self._same_columns(rows)
+        given = self._same_columns(_some_rows(to_pandas(data, what="data"), "data"))
+        rows, _ = alike(given, self._reference)
         outputs = self.predict(rows)
         estimate = self._estimate(rows, outputs)
         return Attribution(
             values=estimate.values,
             base=self._base,
             outputs=outputs,
-            unit=self._output.unit,
+            unit=self._unit,
             method=estimate.method,
             standard_errors=estimate.standard_errors,
             evaluations=estimate.evaluations,
@@ -110,18 +137,18 @@ class Explainer:
             reference_rows=len(self._reference),
             feature_names=self._names,
             typical=self._typical,
-            data=_grouped(rows, self._names, self._players),
+            data=_grouped(given, self._names, self._players),
             seed=self._seed,
         )
 
     def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> Estimate:
-        encoded = rows if self._encode is None else self._encode(rows)
-        if self._ways is None:
-            self._ways = self._prepare(rows, encoded)
-        for method, way in self._ways:
-            values = way(encoded)
+        encoded = self._encoded(rows)
+        for way in self._tested_ways(rows, encoded):
+            values = way.values(encoded)
             if values is not None and adds_up(values, outputs, self._base):
-                return Estimate(values=values, standard_errors=None, evaluations=0, method=method)
+                return Estimate(
+                    values=values, standard_errors=None, evaluations=0, method=way.method
+                )
         estimate = sampled_attribution(
             self._predict,
             rows,
@@ -139,73 +166,109 @@ class Explainer:
             )
         return estimate
 
+    def _tested_ways(self, rows: pd.DataFrame, encoded: Any) -> list[_Way]:
+        """The ways that add up on mixtures of these rows and the reference, the fastest first.
+
+        They are tested again where rows are many, or hold a zero or a missing value in a column
+        that had none so far.
+        """
+        special = special_values(rows).any(axis=1)
+        if self._ways is None:
+            self._ways = self._prepare(rows, encoded)
+            tested = self._like is not None  # with the same rows, against the whole reference
+        else:
+            tested = len(rows) <= FEW_ROWS and not (special & ~self._tested).any()
+        if not tested and self._ways:
+            mixture = mixtures(rows, self._reference, seed=self._seed)
+            outputs, encoded = self.predict(mixture), self._encoded(mixture)
+            self._ways = [way for way in self._ways if self._holds(way, encoded, outputs)]
+        self._tested = self._tested | special
+        return self._ways
+
+    def _holds(self, way: _Way, mixture: Any, outputs: NDArray[np.float64]) -> bool:
+        if way.against is None:
+            values, base = way.values(mixture), self._base
+        else:
+            few = self._reference.iloc[_spread(len(self._reference), _FEW)]
+            values = way.against(self._encoded(few))(mixture)
+            base = float(self.predict(few).mean())
+        return values is not None and adds_up(values, outputs, base)
+
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """The output that is explained, of rows with the reference's columns."""
         return _scored(self._predict, rows, self._reference)
 
-    def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[tuple[str, Way]]:
+    def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[_Way]:
         """The ways that read the model itself, the fastest first; none for a mere function."""
         family = self._output.family
         if family == "callable":
             return []
         players: Sequence[int] = self._players
-        reference: Any = self._reference
         if self._encode is not None:
             of_encoded = self._players_of_encoded(rows)
             if of_encoded is None:
                 return []
-            players, reference = of_encoded, self._encode(reference)
+            players = of_encoded
+        reference = self._encoded(self._reference)
         if family == "linear":
             background = dense(reference).astype(np.float64)
-            return [
-                (
-                    linear.METHOD,
-                    lambda e: linear.linear_attribution(
-                        self._model,
-                        self._output,
-                        dense(e).astype(np.float64),
-                        background,
-                        players,
-                        count=len(self._names),
-                    ),
+
+            def by_coefficients(encoded: Any) -> NDArray[np.float64]:
+                return linear.linear_attribution(
+                    self._model,
+                    self._output,
+                    dense(encoded).astype(np.float64),
+                    background,
+                    players,
+                    count=len(self._names),
                 )
-            ]
-        ways: list[tuple[str, Way]] = []
-        if self._like is not None and self._like._trees is not None:  # noqa: SLF001 - of its kind
-            prepared: trees.TreeExplanation | None = self._like._trees.relative_to(reference)  # noqa: SLF001
-        else:
-            prepared = trees.prepared_trees(
-                self._model,
-                self._output,
-                reference,
-                players,
-                count=len(self._names),
-                sample=encoded if self._compare else None,
-            )
-        self._trees = prepared
-        if prepared is not None:
-            note = "" if prepared.compared else " (not compared with shap, which misreads it)"
-            ways.append((trees.METHOD + note, prepared.values))
+
+            return [_Way(method=linear.METHOD, values=by_coefficients)]
+        ways: list[_Way] = []
+        self._trees = self._read_trees(reference, players, encoded)
+        if self._trees is not None:
+            note = "" if self._trees.compared else " (not compared with shap, which misreads it)"
+            ways.append(_Way(method=trees.METHOD + note, values=self._trees.values))
         if self._encode is None and len(self._names) == len(self._columns):
-            ways.append(
-                (
-                    trees.BY_SHAP,
-                    lambda e: trees.shap_values(self._model, self._output, e, reference),
-                )
-            )
-        return ways
+
+            def by_shap(reference: Any) -> Values:
+                return lambda e: trees.shap_values(self._model, self._output, e, reference)
+
+            ways.append(_Way(method=trees.BY_SHAP, values=by_shap(reference), against=by_shap))
+        if self._like is None:
+            return ways
+        methods = {way.method for way in self._like._ways or ()}  # noqa: SLF001 - of its kind
+        return [way for way in ways if way.method in methods]
+
+    def _read_trees(
+        self, reference: Any, players: Sequence[int], encoded: Any
+    ) -> trees.TreeExplanation | None:
+        if self._like is not None:
+            read = self._like._trees  # noqa: SLF001 - of its kind
+            return None if read is None else read.relative_to(reference)
+        return trees.prepared_trees(
+            self._model,
+            self._output,
+            reference,
+            players,
+            count=len(self._names),
+            sample=encoded if self._compare else None,
+        )
 
     def _players_of_encoded(self, rows: pd.DataFrame) -> tuple[int, ...] | None:
         import pandas as pd
 
         assert self._encode is not None
-        both = pd.concat([rows, self._reference], ignore_index=True)
-        found = encoding(self._encode, both.astype(self._reference.dtypes), seed=self._seed)
+        both = pd.concat(alike(rows, self._reference), ignore_index=True)
+        found = encoding(self._encode, both, seed=self._seed)
         return None if found is None else tuple(self._players[owner] for owner in found.owners)
 
     def _predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         with self._threads.for_few(len(rows)):
-            return self._output.predict(rows if self._encode is None else self._encode(rows))
+            return self._output.predict(self._encoded(rows))
+
+    def _encoded(self, rows: pd.DataFrame) -> Any:
+        return rows if self._encode is None else self._encode(rows)
 
     def _same_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         if tuple(str(c) for c in rows.columns) != self._columns:
@@ -214,6 +277,11 @@ class Explainer:
                 remedy="give both with the same columns in the same order",
             )
         return rows
+
+
+def _spread(rows: int, count: int) -> NDArray[np.int64]:
+    """Positions of at most so many rows, spread over a table."""
+    return np.arange(rows)[:: max(1, rows // count)][:count]
 
 
 def _some_rows(table: pd.DataFrame, what: str) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.fitted_columns import as_fitted
+from auditkit.measures.mixtures import mixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,25 +88,6 @@ def encoding(
     if _differs(dense(encode(mixture)), expected).any():
         return None
     return Encoding(encode=encode, owners=tuple(int(o) for o in owners))
-
-
-def mixed(ours: pd.DataFrame, theirs: pd.DataFrame, taken: NDArray[np.bool_]) -> pd.DataFrame:
-    """Rows that take some columns from one table and the others from another, keeping dtypes.
-
-    Args:
-        ours: `n` rows.
-        theirs: `n` rows with the same columns.
-        taken: Where our value is taken, shape `(n, columns)`.
-    """
-    import pandas as pd
-
-    rows = len(ours)
-    columns = {}
-    for number, name in enumerate(ours.columns):
-        both = pd.concat([ours[name], theirs[name].astype(ours[name].dtype)], ignore_index=True)
-        which = np.arange(rows) + np.where(taken[:, number], 0, rows)
-        columns[name] = both.take(which).array
-    return pd.DataFrame(columns)
 
 
 def grouping(

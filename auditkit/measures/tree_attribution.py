@@ -5,21 +5,16 @@ the mean output over the reference rows with the coalition's features set to tho
 (Lundberg et al., Nature Machine Intelligence 2, 2020, section "Interventional").
 
 Why two ways: `tree_paths` needs time in rows plus reference, explains grouped columns, and reads
-what woodelf reads. shap's own explainer needs rows times reference. A result of the first is used
-only if every row adds up to the model's own output, and so do rows mixed at random from those and
-the reference, as coalitions mix them; else the second is tried. A sample is compared with shap.
-Where shap differs, which takes values next to a threshold for others and does not know every kind
-of tree, the model itself judges, on more such rows.
+what woodelf reads. shap's own explainer needs rows times reference, and is tried where the first
+cannot read a model or does not add up. A sample is compared with shap. Where shap differs, which
+takes values next to a threshold for others and does not know every kind of tree, the model itself
+judges, on rows mixed at random from those that are explained and the reference.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
-import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +22,8 @@ import numpy as np
 
 from auditkit.measures.catboost_trees import catboost_trees, several_outputs
 from auditkit.measures.explained_output import adds_up
-from auditkit.measures.source_columns import dense, mixed
+from auditkit.measures.mixtures import mixed
+from auditkit.measures.source_columns import dense
 from auditkit.measures.tree_paths import TreePaths
 
 if TYPE_CHECKING:
@@ -46,6 +42,8 @@ _SAMPLE_ROWS: Final = 8
 _SAMPLE_REFERENCE: Final = 64
 # Rows that are mixed where shap's values are others.
 _DISPUTED: Final = 4096
+# Rows of the reference that shap is given at once.
+_SHAP_REFERENCE: Final = 1000
 _SINGLE_PRECISION: Final = frozenset({"xgboost", "catboost", "sklearn-trees"})
 
 
@@ -56,19 +54,20 @@ class TreeExplanation:
     Attributes:
         paths: The patterns of the whole reference.
         numeric: Turns what the model takes into numbers as the model compares them.
-        sign: Of the explained output.
+        factor: What a sum of the trees is multiplied with: the sign of the explained output, and
+            what undoes an average over the trees of all classes.
         compared: Whether a sample agreed with shap; False: shap cannot read the model, or reads it
             so that its values do not add up to the model's output.
     """
 
     paths: TreePaths
     numeric: _Numeric
-    sign: int
+    factor: int
     compared: bool
 
     def values(self, encoded: Any) -> Doubles:
         """Shapley values, shape `(rows, players)`."""
-        return self.sign * self.paths.values(self.numeric(encoded))
+        return self.factor * self.paths.values(self.numeric(encoded))
 
     def relative_to(self, reference: Any) -> TreeExplanation:
         """The same ensemble, read once, with another reference."""
@@ -118,22 +117,34 @@ def prepared_trees(
         count: How many players there are; a feature selection may leave some without a column.
         sample: Rows, of which a few are compared with shap; None: that was done before.
     """
-    single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
-    missing = getattr(model, "missing", None) if output.family == "xgboost" else None
-    numeric = _Numeric(single, math.nan if missing is None else float(missing))
+    numeric = _numeric(model, output)
     names = [f"c{i}" for i in range(len(players))]
+    factor = output.sign * _classes_averaged(model, output)
     try:
         background = numeric(reference)
         trees = _trees_of(model, output, names)
         paths = TreePaths(trees, columns=names, players=players, reference=background, count=count)
-        compared = sample is None or _agrees(
-            model, output, trees, numeric, rows=sample, reference=reference
-        )
+        read = TreeExplanation(paths=paths, numeric=numeric, factor=factor, compared=True)
+        if sample is not None:
+            compared = _agrees(model, output, trees, read, rows=sample, reference=reference)
+            return None if compared is False else replace(read, compared=bool(compared))
     except Exception:  # noqa: BLE001, parsers refuse with errors of every kind; there is another way
         return None
-    if compared is False:
-        return None
-    return TreeExplanation(paths=paths, numeric=numeric, sign=output.sign, compared=bool(compared))
+    return read
+
+
+def _numeric(model: Any, output: ExplainedOutput) -> _Numeric:
+    single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
+    missing = getattr(model, "missing", None) if output.family == "xgboost" else None
+    return _Numeric(single, math.nan if missing is None else float(missing))
+
+
+def _classes_averaged(model: Any, output: ExplainedOutput) -> int:
+    """How many classes' trees LightGBM's forests are read as an average over; else 1."""
+    booster = getattr(model, "booster_", model)
+    if output.family != "lightgbm" or not booster.dump_model(num_iteration=1)["average_output"]:
+        return 1
+    return int(booster.num_model_per_iteration())
 
 
 def _without_idle_trees(model: Any) -> Any:
@@ -146,12 +157,11 @@ def _trees_of(model: Any, output: ExplainedOutput, names: Sequence[str]) -> Sequ
     """The roots of the trees that make one output."""
     if output.family == "catboost":
         return catboost_trees(model, names, output=output.column)
-    with quietly():
-        from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
+    from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
 
-        trees: Sequence[Any] = load_decision_tree_ensemble_model(
-            _without_idle_trees(model), names, class_index=output.column
-        ).trees
+    trees: Sequence[Any] = load_decision_tree_ensemble_model(
+        _without_idle_trees(model), names, class_index=output.column
+    ).trees
     return trees
 
 
@@ -159,35 +169,30 @@ def _agrees(
     model: Any,
     output: ExplainedOutput,
     trees: Sequence[Any],
-    numeric: _Numeric,
+    read: TreeExplanation,
     *,
     rows: Any,
     reference: Any,
 ) -> bool | None:
     """Whether a few rows have the values that shap gives them; None: shap misreads the model.
 
-    False also where trees and model differ on rows that are mixed as coalitions mix them.
+    False where shap differs, and trees and model do too, on rows mixed as coalitions mix them.
     """
     few, some = _spread(rows, _SAMPLE_ROWS), _spread(reference, _SAMPLE_REFERENCE)
-    names = [f"c{i}" for i in range(numeric(few).shape[1])]
-    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=numeric(some))
+    numeric = read.numeric
+    peer = shap_values(model, output, few, some)
     base = float(output.predict(some).mean())
-
-    def as_the_model(rows: int) -> bool:
-        mixture = _mixture(few, some, rows)
-        values = output.sign * alone.values(numeric(mixture))
-        return adds_up(values, output.predict(mixture), base)
-
-    if not as_the_model(_SAMPLE_REFERENCE):
-        return False
-    peer = shap_values(model, output, numeric(few), numeric(some))
     if peer is None or not adds_up(peer, output.predict(few), base):
         return None
-    apart = np.abs(output.sign * alone.values(numeric(few)) - peer).max(initial=0.0)
+    names = [f"c{i}" for i in range(numeric(few).shape[1])]
+    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=numeric(some))
+    apart = np.abs(read.factor * alone.values(numeric(few)) - peer).max(initial=0.0)
     if apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
         return True
     # shap misreads values next to a threshold, and what is mixed shows it alone: the model judges.
-    return None if as_the_model(_DISPUTED) else False
+    mixture = _mixture(few, some, _DISPUTED)
+    values = read.factor * alone.values(numeric(mixture))
+    return None if adds_up(values, output.predict(mixture), base) else False
 
 
 def _spread(table: Any, count: int) -> Any:
@@ -210,53 +215,27 @@ def _mixture(ours: Any, theirs: Any, count: int) -> Any:
 def shap_values(
     model: Any, output: ExplainedOutput, encoded: Any, reference: Any
 ) -> Doubles | None:
-    """The values by shap's own explainer, with the whole reference; None where it cannot."""
+    """The values by shap's own explainer, with the whole reference; None where it cannot.
+
+    It is given numbers, since its compiled code writes to the error stream about anything else,
+    and the reference in parts, since it warns of one that is long: values are means over it.
+    """
     if output.family == "catboost" and several_outputs(model):
         return None  # reading it would end the process
+    numeric = _numeric(model, output)
     try:
-        with quietly():
-            import shap
+        import shap
 
+        rows, background = numeric(encoded), numeric(reference)
+        total: Any = 0.0
+        for start in range(0, len(background), _SHAP_REFERENCE):
+            part = background[start : start + _SHAP_REFERENCE]
             # Without max_samples shap would silently keep 100 rows of the reference.
-            masker = shap.maskers.Independent(reference, max_samples=len(reference))
+            masker = shap.maskers.Independent(part, max_samples=len(part))
             explainer = shap.TreeExplainer(model, masker)
-            values = np.asarray(explainer.shap_values(encoded, check_additivity=False))
+            values = np.asarray(explainer.shap_values(rows, check_additivity=False))
+            total = total + values.astype(np.float64) * (len(part) / len(background))
     except Exception:  # noqa: BLE001, it refuses with errors of every kind; there is another way
         return None
-    if values.ndim == 3:
-        values = values[:, :, output.column]
-    return output.sign * values.astype(np.float64)
-
-
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Keeps the progress bars, prints and warnings of libraries from the user.
-
-    What compiled code writes to the process's error stream is kept away too, for as long.
-    """
-    sink = io.StringIO()
-    with (
-        _no_error_stream(),
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(sink),
-        contextlib.redirect_stderr(sink),
-    ):
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _no_error_stream() -> Iterator[None]:
-    try:
-        kept = os.dup(2)
-    except OSError:  # a process without one has nothing to keep quiet
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
+    found = np.asarray(total)
+    return output.sign * (found[:, :, output.column] if found.ndim == 3 else found)

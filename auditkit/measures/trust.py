@@ -15,7 +15,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.explainer import Explainer
-from auditkit.measures.source_columns import mixed
+from auditkit.measures.mixtures import mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,8 @@ says so. Only rows that both computed are compared, and the largest difference i
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Callable
 from statistics import median
@@ -23,7 +25,6 @@ from woodelf import WoodelfExplainer
 
 from auditkit.measures.attribution import explain
 from auditkit.measures.explainer import Explainer
-from auditkit.measures.tree_attribution import quietly
 
 
 def tell(line: str) -> None:
@@ -66,8 +67,8 @@ def by_shap(model: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> Any:
 
 
 def by_woodelf(model: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> Any:
-    """woodelf, quietly."""
-    with quietly():
+    """woodelf, without its progress bar."""
+    with contextlib.redirect_stderr(io.StringIO()):
         return WoodelfExplainer(model, reference).shap_values(rows, verbose=False)
 
 

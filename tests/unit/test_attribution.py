@@ -12,7 +12,7 @@ import shap
 import xgboost
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution import explain
+from auditkit.measures.attribution import explain, feature_columns
 
 FEATURES = ["income", "debt", "years", "age"]
 
@@ -135,3 +135,22 @@ def test_bad_tables_are_refused(model, rows, reference, message):
 def test_a_model_with_nothing_to_explain_is_refused():
     with pytest.raises(InputError, match="nothing to explain"):
         explain(object(), table(5), reference=table(5))
+
+
+def test_a_frame_takes_features_called_like_its_own_columns():
+    names = ["output", "base", "output (feature)", "row", "a"]
+    values = np.random.default_rng(0).normal(size=(4, 5))
+    rows = pd.DataFrame(values, columns=names)
+    e = explain(lambda t: t.to_numpy() @ np.arange(5.0), rows, reference=rows)
+    frame = e.to_frame()
+    assert list(frame.columns[:2]) == ["base", "output"]
+    assert frame.columns.is_unique
+    np.testing.assert_array_equal(frame.iloc[:, 2:], e.values)
+    assert list(frame.columns[-2:]) == ["row", "a"]
+    assert feature_columns(names, beside=("row", "base", "output")) == (
+        "output (feature) (feature)",
+        "base (feature)",
+        "output (feature)",
+        "row (feature)",
+        "a",
+    )
