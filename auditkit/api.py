@@ -323,4 +323,4 @@ def computing_versions() -> Mapping[str, str]:
 def _value(finding: Finding) -> str:
     if finding.value is None:
         return ""
-    return interval(finding.value, finding.lower, finding.upper)
+    return interval(finding.value, finding.lower, finding.upper, threshold=finding.threshold)

@@ -83,7 +83,8 @@ class Measurement:
         method: How value and interval were computed, as "Wilson".
         group: Whom it is about, as (("afam", "yes"), ("single", "no")); empty: everyone.
         compared_with: The group that a ratio or difference is relative to; empty: none.
-        reason: Why there is no value.
+        reason: Why there is no value; beside a value, whom it leaves out, and then it may break a
+            condition and meets none.
     """
 
     name: str
@@ -106,6 +107,10 @@ class Measurement:
             raise InputError(f"{self.key} has no value and no reason.")
         if (self.lower is None) != (self.upper is None):
             raise InputError(f"{self.key} has one end of an interval and not the other.")
+        if None not in (self.value, self.lower, self.upper) and not (
+            self.lower <= self.value <= self.upper  # type: ignore[operator]
+        ):
+            raise InputError(f"{self.key} lies outside its own interval.")
 
     @property
     def key(self) -> str:

@@ -2,6 +2,8 @@
 
 Laws:
     - Every rule of the policy gives exactly one finding; nothing is dropped.
+    - A number that leaves someone out, which its reason says, may break a condition and meets
+      none.
     - Missing evidence is never a pass: the finding is not assessed and the verdict incomplete.
     - Ignoring evidence never turns a failed verdict into a passed one.
     - `today` is an argument. Without it no waiver is in force.
@@ -18,7 +20,7 @@ from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
 from auditkit.glossary import in_sentence, in_words
 from auditkit.policy import Policy, Rule
-from auditkit.wording import exact, number_against, plural, typeset
+from auditkit.wording import exact, number_against, percentage, plural, typeset
 
 
 class Decision(StrEnum):
@@ -174,9 +176,11 @@ def _compare(rule: Rule, measurement: Measurement) -> Outcome:
         low, high = measurement.lower, measurement.upper
     bad, good = (low, high) if rule.operator == ">=" else (-high, -low)
     bound = rule.threshold if rule.operator == ">=" else -rule.threshold
-    if bad >= bound:
-        return Outcome.PASS
-    return Outcome.FAIL if good < bound else Outcome.UNCERTAIN
+    if good < bound:
+        return Outcome.FAIL
+    if measurement.reason:
+        return Outcome.NOT_ASSESSED
+    return Outcome.PASS if bad >= bound else Outcome.UNCERTAIN
 
 
 def _worst_first(rule: Rule, outcome: Outcome, measurement: Measurement) -> tuple[int, float, str]:
@@ -209,8 +213,10 @@ def _sentence(
         interval = ""
         if number.lower is not None and number.upper is not None and number.level is not None:
             low, high = against(number.lower), against(number.upper)
-            interval = f" ({number.level:.0%} interval {low} to {high})"
-        told = f"{name} is {value}{interval}, n = {number.n:,}; the condition is {bound}"
+            interval = f" ({percentage(number.level)} interval {low} to {high})"
+        told = f"{name} is {value}{interval}, n = {number.n:,}"
+        told += f" ({number.reason})" if number.reason else ""
+        told += f"; the condition is {bound}"
     failed = sum(o is Outcome.FAIL for o, _ in judged)
     share = ""
     if len(judged) > 1 and outcome is Outcome.FAIL:

@@ -3,10 +3,15 @@
 Laws:
     - One value has one rounded form per unit, so that a page can be compared with the statement.
     - Rounding never crosses a threshold: what is below 0.8 is never written 0.80.
+    - Rounding keeps order, with a threshold and without: of two numbers written with the same
+      `digits`, the larger is never written smaller. So a value stands within its interval as
+      printed, if it does as computed.
 
 Example:
     >>> number_against(0.79962, 0.8), number_against(0.7812, 0.8), exact(0.8)
     ('0.7996', '0.78', '0.8')
+    >>> interval(0.79962, 0.751, 0.8, threshold=0.8), percentage(0.999)
+    ('0.7996 (0.75 to 0.80)', '99.9%')
 """
 
 from __future__ import annotations
@@ -16,37 +21,70 @@ import math
 _MAX_DIGITS = 12
 
 
-def number(value: float, *, digits: int = 2) -> str:
+def number(value: float, *, digits: int = 2, more: int = 0) -> str:
     """A number with a fixed count of decimals; whole numbers of type int with thousands commas.
 
     Args:
         value: Finite.
-        digits: Decimals for a float. More are used for what would otherwise read as zero.
+        digits: Decimals for a float; what would read as zero is written with a power of ten.
+        more: Digits beyond these, in either form.
     """
     if isinstance(value, int):
         return f"{value:,}"
-    if value != 0 and abs(value) < 0.5 * 10.0**-digits:
-        return f"{value:.1e}"
-    return f"{value:,.{digits}f}"
+    if value == 0:
+        return f"{0:.{digits}f}"  # never -0.00
+    reads_as_zero = float(f"{value:.{digits}f}") == 0
+    return f"{value:.{1 + more}e}" if reads_as_zero else f"{value:,.{digits + more}f}"
 
 
 def number_against(value: float, threshold: float, *, digits: int = 2) -> str:
-    """A number with as many decimals as it takes to stand on its own side of a threshold."""
+    """A number with as many decimals as it takes to stand on its own side of a threshold.
+
+    Args:
+        value: Finite.
+        threshold: What it is compared with.
+        digits: The fewest decimals.
+    """
     if isinstance(value, int):
         return f"{value:,}"
-    for places in range(digits, _MAX_DIGITS + 1):
-        text = f"{value:.{places}f}"
-        if _side(float(text), threshold) == _side(value, threshold):
-            return number(value, digits=places)
+    for more in range(_MAX_DIGITS - digits + 1):
+        text = number(value, digits=digits, more=more)
+        if _side(float(text.replace(",", "")), threshold) == _side(value, threshold):
+            return text
     return repr(value)
 
 
-def interval(value: float, lower: float | None, upper: float | None, *, digits: int = 2) -> str:
-    """A value with its interval: `0.86 (0.82 to 0.89)`."""
+def interval(
+    value: float,
+    lower: float | None,
+    upper: float | None,
+    *,
+    digits: int = 2,
+    threshold: float | None = None,
+) -> str:
+    """A value with its interval: `0.86 (0.82 to 0.89)`.
+
+    Args:
+        value: The value.
+        lower: Lower end; None if there is no interval.
+        upper: Upper end.
+        digits: The fewest decimals of all three.
+        threshold: What they are compared with; None: nothing.
+    """
+
+    def written(part: float) -> str:
+        if threshold is None:
+            return number(part, digits=digits)
+        return number_against(part, threshold, digits=digits)
+
     if lower is None or upper is None:
-        return number(value, digits=digits)
-    low, high = number(lower, digits=digits), number(upper, digits=digits)
-    return f"{number(value, digits=digits)} ({low} to {high})"
+        return written(value)
+    return f"{written(value)} ({written(lower)} to {written(upper)})"
+
+
+def percentage(share: float) -> str:
+    """A share as a percentage, no decimal lost: `95%`, `99.9%`."""
+    return f"{100 * share:.10g}%"
 
 
 def exact(value: float) -> str:

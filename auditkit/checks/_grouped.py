@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,16 @@ from auditkit.measures.groups import (
     partition,
 )
 from auditkit.measures.measured import measured
-from auditkit.measures.rates import Confusion, by_group, confusion_by_cell, rates
-from auditkit.measures.stats import Estimates
+from auditkit.measures.rates import (
+    EVERYBODY,
+    NOBODY,
+    Confusion,
+    by_group,
+    confusion_by_cell,
+    rates,
+)
+from auditkit.measures.stats import Estimate, Estimates
+from auditkit.wording import exact
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -27,12 +35,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Grouped:
-    """The groups of a case, their counts, and the reference that each is compared with."""
+    """The groups of a case, their counts, and the reference that each is compared with.
+
+    Attributes:
+        partition: Who belongs where.
+        cells: Counts by cell.
+        confusion: Counts by group.
+        reference: For each group the position of the one that it is compared with; -1: none.
+        alike: What made all decisions of the case alike, by the measures' words for it; empty
+            where they differ.
+    """
 
     partition: Partition
     cells: Confusion
     confusion: Confusion
     reference: Positions
+    alike: Mapping[str, str]
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -47,6 +65,28 @@ class Grouped:
         """The group that a group is compared with; empty if there is none."""
         other = int(self.reference[position])
         return self.groups[other] if other >= 0 else ()
+
+    def why_alike(self, position: int) -> str:
+        """Why the decisions of a group and its reference, which are all alike, are so."""
+        selected = self.confusion.rows[position, [1, 3]].sum()
+        return self.in_words(EVERYBODY if selected else NOBODY)
+
+    def in_words(self, reason: str) -> str:
+        """A measure's reason, with what made it so in this case."""
+        return self.alike.get(reason, reason)
+
+    def measured(
+        self,
+        name: str,
+        estimate: Estimate,
+        *,
+        unit: str,
+        group: Group,
+        compared_with: Group = (),
+    ) -> Measurement:
+        """An estimate of these groups as a measurement."""
+        told = replace(estimate, reason=self.in_words(estimate.reason))
+        return measured(name, told, unit=unit, group=group, compared_with=compared_with)
 
     def comparable(self, positions: list[int], min_group: int) -> list[int]:
         """Those of some groups that may decide a largest gap: known, and large enough."""
@@ -67,15 +107,36 @@ def grouped(case: Case, parameters: Mapping[str, Any]) -> Grouped:
         confusion = by_group(found, cells)
         selection = rates(confusion, "selection_rate").value
         reference = references(found, selection, min_group=least)
-        return Grouped(partition=found, cells=cells, confusion=confusion, reference=reference)
+        return Grouped(
+            partition=found,
+            cells=cells,
+            confusion=confusion,
+            reference=reference,
+            alike=what_makes_alike(case),
+        )
 
     return case.once(f"groups/depth={depth}/min_group={least}", count)
+
+
+def what_makes_alike(case: Case) -> dict[str, str]:
+    """For the measures' words for decisions that are all alike, the words for it in a case.
+
+    The cut-off, if it is what decided; else that nobody, or everybody, is selected.
+    """
+    if case.decisions.any() and not case.decisions.all():
+        return {}
+    whom, kind = ("everybody", EVERYBODY) if case.decisions.all() else ("nobody", NOBODY)
+    by_score = case.scores is not None and np.array_equal(
+        case.scores >= case.threshold, case.decisions
+    )
+    cut_off = f"the cut-off of {exact(case.threshold)} selects {whom}"
+    return {kind: cut_off if by_score else f"{whom} is selected"}
 
 
 def measured_rates(found: Grouped, estimates: Estimates) -> list[Measurement]:
     """One measurement for every group, the unknown included."""
     return [
-        measured(estimates.name, estimates.at(i), unit=estimates.unit, group=group)
+        found.measured(estimates.name, estimates.at(i), unit=estimates.unit, group=group)
         for i, group in enumerate(found.groups)
     ]
 
@@ -91,7 +152,7 @@ def measured_comparisons(
         with_reference: Also the reference groups, compared with themselves.
     """
     return [
-        measured(
+        found.measured(
             estimates.name,
             estimates.at(i),
             unit=estimates.unit,

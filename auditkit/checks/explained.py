@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from auditkit.subject import Case
+
+
+# What an attribution is by rounding alone, as a share of the output.
+_NOTHING: Final = 1e-12
 
 
 def lacking(case: Case) -> str:
@@ -55,6 +59,13 @@ def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFra
         "The output that can be explained is not the score that was decided on.",
         remedy="give the model whose scores were used",
     )
+
+
+def nothing_moves(attribution: Attribution) -> str:
+    """Why features have no order: none moves the output of any row; empty if one does."""
+    scale = max(1.0, abs(attribution.base))
+    moves = float(np.abs(attribution.values).max(initial=0.0)) > _NOTHING * scale
+    return "" if moves else "no feature moves the output: the model gives every row the same"
 
 
 def _same(

@@ -116,7 +116,10 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         n=len(denied),
         population="denials",
         measurements=_measurements(
-            listed, len(case.decisions), int(on_protected.sum()), least_kept
+            listed,
+            len(case.decisions),
+            int(on_protected.sum()) if case.groups else None,
+            least_kept,
         ),
         tables=(
             Table(
@@ -178,7 +181,7 @@ def _on_protected(
 
 
 def _measurements(
-    listed: list[tuple[Reason, ...]], rows: int, on_protected: int, least_kept: float
+    listed: list[tuple[Reason, ...]], rows: int, on_protected: int | None, least_kept: float
 ) -> tuple[Measurement, ...]:
     denials = len(listed)
     with_reasons = [reasons for reasons in listed if reasons]
@@ -198,7 +201,13 @@ def _measurements(
             **content,
         ),
         _stable(with_reasons, least_kept),
-        Measurement(name="denials_on_protected", value=on_protected, n=denials, unit="count"),
+        Measurement(
+            name="denials_on_protected",
+            value=on_protected,
+            n=denials,
+            unit="count",
+            reason="" if on_protected is not None else "no protected attribute was given",
+        ),
     )
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import attribution_of, few_of, lacking
+from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.measures.explainer import Explainer
 from auditkit.measures.ranks import resampled_weights
+from auditkit.measures.stats import percentile_interval
 from auditkit.measures.trust import faithfulness
 from auditkit.parameters import COUNT, LEVEL, REPLICATES
 
@@ -28,6 +29,9 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     chosen = few_of(case, int(parameters["rows"]))
     rows = case.features.iloc[chosen].reset_index(drop=True)
     explained = attribution_of(case)
+    reason = nothing_moves(explained)
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
     # Of either class the curves are the same, mirrored; the explainer gives the model's own.
     explainer = Explainer(case.model, case.reference, seed=case.seed, compare=False)
     own = explainer.explain(rows)
@@ -69,10 +73,11 @@ def _mean(
     level = float(parameters["level"])
     several = len(gains) > 1
     means = resampled_weights(len(gains), int(parameters["replicates"]), seed) @ gains
-    lower, upper = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
+    value = float(gains.mean())
+    lower, upper = percentile_interval(value, means, level=level)
     return Measurement(
         name=name,
-        value=float(gains.mean()),
+        value=value,
         n=len(gains),
         unit=unit,
         lower=float(lower) if several else None,

@@ -11,6 +11,7 @@ from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.attribution import feature_columns
 from auditkit.measures.reasons import cell
+from auditkit.measures.stats import percentile_interval
 from auditkit.parameters import LEVEL, REPLICATES
 
 if TYPE_CHECKING:
@@ -69,9 +70,8 @@ def _importance(
     means = np.empty((replicates, magnitudes.shape[1]))
     for i in range(replicates):
         means[i] = rng.multinomial(rows, np.full(rows, 1 / rows)) @ magnitudes / rows
-    tails = (1 - level) / 2
-    lower, upper = np.quantile(means, (tails, 1 - tails), axis=0)
     importance = attribution.importance
+    lower, upper = percentile_interval(importance, means, level=level)
     return tuple(
         Measurement(
             name="mean_abs_shap",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import attribution_of, few_of, lacking
+from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
 from auditkit.evidence import Evidence, Measurement, Outcome
-from auditkit.measures.ranks import rank_stability
+from auditkit.measures.ranks import rank_intervals, rank_stability
 from auditkit.measures.trust import block_values
 from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
 
@@ -25,6 +25,11 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
     assert case.reference is not None
     attribution = attribution_of(case)
+    reason = nothing_moves(attribution)
+    if not reason and len(attribution.feature_names) < 2:
+        reason = "one feature has no order"
+    if reason:
+        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
     chosen = few_of(case, int(parameters["rows"]))
     values = block_values(
         case.model,
@@ -43,10 +48,12 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         seed=case.seed,
     )
     level = float(parameters["level"])
-    tails = ((1 - level) / 2, (1 + level) / 2)
-    lower, upper = np.quantile(found.ranks, tails, axis=0, method="inverted_cdf")
+    lower, upper = rank_intervals(importance, found.importance, level=level)
     order = np.argsort(-importance, kind="stable")
-    agreement = np.quantile(found.agreement, tails)
+    # Shares kept are few and lean to one side: their percentiles hold their median, not their mean.
+    agreement = np.quantile(
+        found.agreement, ((1 - level) / 2, 0.5, (1 + level) / 2), method="inverted_cdf"
+    )
     method = f"bootstrap over blocks of the reference and over rows; {attribution.method}"
     return CHECK.evidence(
         parameters={
@@ -60,12 +67,15 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         measurements=(
             Measurement(
                 name="top_agreement",
-                value=float(found.agreement.mean()),
+                value=float(agreement[1]),
                 n=replicates,
                 lower=float(agreement[0]),
-                upper=float(agreement[1]),
+                upper=float(agreement[2]),
                 level=level,
-                method=f"share of the first {found.top} features that a resample keeps; {method}",
+                method=(
+                    f"share of the first {found.top} features that a resample keeps, the median; "
+                    f"{method}"
+                ),
             ),
             *(
                 Measurement(
@@ -76,7 +86,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                     lower=int(lower[feature]),
                     upper=int(upper[feature]),
                     level=level,
-                    method=method,
+                    method=f"each feature compared with each other; {method}",
                     group=(("feature", attribution.feature_names[feature]),),
                 )
                 for rank, feature in enumerate(order.tolist(), start=1)
@@ -88,7 +98,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
 
 CHECK: Check = Check(
     id="explanation.stability",
-    version="1",
+    version="2",
     title="Whether explanations hold still",
     area="explanation",
     measures=(
@@ -96,7 +106,7 @@ CHECK: Check = Check(
         "are resampled, and how many of the first features a resample keeps."
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
-    source="percentile bootstrap; see auditkit.measures.ranks",
+    source="Mogstad et al., Review of Economic Studies 91 (2024); see auditkit.measures.ranks",
     parameters={
         "top": COUNT.of(5),
         "blocks": BLOCKS.of(20),

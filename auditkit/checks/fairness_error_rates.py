@@ -17,7 +17,6 @@ from auditkit.checks._grouped import (
 from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.bootstrap import largest_gap, replicate_counts
 from auditkit.measures.disparities import differences
-from auditkit.measures.measured import measured
 from auditkit.measures.rates import rates, values
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
@@ -65,7 +64,7 @@ def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[M
             level=float(parameters["level"]),
         )
         numbers.append(
-            measured(
+            found.measured(
                 "equalized_odds_difference",
                 gap.estimate,
                 unit="difference",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import no_groups
+from auditkit.checks._grouped import no_groups, what_makes_alike
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN
 from auditkit.measures.local_law_144 import LEAST_SHARE, local_law_144
 from auditkit.parameters import SHARE, TEXT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditkit.evidence import Cell
     from auditkit.measures.groups import Group
     from auditkit.measures.local_law_144 import CategoryRow, LocalLaw144
@@ -36,6 +38,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         selected=case.decisions,
         least_share=float(parameters["least_share"]),
     )
+    alike = what_makes_alike(case)
     listed = [
         *(("sex", row, ((sex, row.category[0]),)) for row in found.sex),
         *(("race", row, ((race, row.category[0]),)) for row in found.race),
@@ -49,7 +52,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         n=found.n,
         population="applicants",
         measurements=(
-            *(_measurement(row, group) for _, row, group in listed if row.n),
+            *(_measurement(row, group, alike) for _, row, group in listed if row.n),
             Measurement(
                 name="unknown_category",
                 value=found.unknown,
@@ -70,10 +73,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
 
 
-def _measurement(row: CategoryRow, group: Group) -> Measurement:
-    reason = ""
-    if row.impact_ratio is None:
-        reason = "left out as a small category" if row.left_out else "nobody was selected"
+def _measurement(row: CategoryRow, group: Group, alike: Mapping[str, str]) -> Measurement:
     return Measurement(
         name="category_impact_ratio",
         value=row.impact_ratio,
@@ -81,7 +81,7 @@ def _measurement(row: CategoryRow, group: Group) -> Measurement:
         unit="ratio",
         method="rate over the highest rate",
         group=group,
-        reason=reason,
+        reason=alike.get(row.reason, row.reason),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import group_notes, grouped, no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
-from auditkit.measures.disparities import ratios
+from auditkit.measures.disparities import NO_REFERENCE, ratios
 from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import rates
 from auditkit.measures.significance import significance
@@ -103,8 +103,7 @@ def _measurement(found: Grouped, tests: Significance, name: str, i: int) -> Meas
 
 
 def _why_not(found: Grouped, i: int) -> str:
-    small = found.reference[i] < 0
-    return "no group is large enough to compare with" if small else "all decisions are alike"
+    return NO_REFERENCE if found.reference[i] < 0 else found.why_alike(i)
 
 
 def _method(tests: Significance, name: str, i: int) -> str:

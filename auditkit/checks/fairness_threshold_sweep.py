@@ -18,6 +18,7 @@ from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import Confusion, rates, values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
+from auditkit.wording import exact
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
@@ -58,6 +59,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                 total,
                 cuts,
                 in_use=in_use,
+                comparable=bool(np.isfinite(ratio).any()),
                 loss=float(parameters["balanced_accuracy_loss"]),
             )
         ),
@@ -92,6 +94,7 @@ def _measurements(
     cuts: Array,
     *,
     in_use: int,
+    comparable: bool,
     loss: float,
 ) -> tuple[Measurement, ...]:
     """The smallest ratio at the cut-off in use, at the best one that costs little, and the gain."""
@@ -99,9 +102,12 @@ def _measurements(
     accuracy = values(total, "balanced_accuracy")
     allowed = (accuracy >= accuracy[in_use] - loss) & np.isfinite(ratio)
     shared: dict[str, Any] = {"n": int(total[0].sum()), "group": everyone(attributes)}
-    reason = "fewer than two groups are large enough, or nobody is selected"
     now = float(ratio[in_use])
     best, how = np.nan, "no cut-off"
+    why_none = "no cut-off that costs as little selects anybody of those compared"
+    why_not_now = f"the cut-off of {exact(float(cuts[in_use]))} selects nobody of those compared"
+    if not comparable:
+        why_none = why_not_now = "fewer than two groups are large enough to compare"
     if allowed.any():
         chosen = int(np.where(allowed, ratio, -1.0).argmax())
         best = float(ratio[chosen])
@@ -113,15 +119,21 @@ def _measurements(
         Measurement(
             name=name,
             value=value if np.isfinite(value) else None,
-            reason="" if np.isfinite(value) else reason,
+            reason="" if np.isfinite(value) else why,
             method=method,
             unit=unit,
             **shared,
         )
-        for name, value, method, unit in (
-            ("smallest_ratio", now, "at the cut-off in use", "ratio"),
-            ("alternative_ratio", best, how, "ratio"),
-            ("alternative_gain", best - now, "alternative ratio less smallest ratio", "difference"),
+        for name, value, why, method, unit in (
+            ("smallest_ratio", now, why_not_now, "at the cut-off in use", "ratio"),
+            ("alternative_ratio", best, why_none, how, "ratio"),
+            (
+                "alternative_gain",
+                best - now,
+                why_none if np.isfinite(now) else why_not_now,
+                "alternative ratio less smallest ratio",
+                "difference",
+            ),
         )
     )
 

@@ -257,7 +257,7 @@ def _measured_candidate(
     counts = np.bincount(labels * 2 + decided, minlength=4)[None, :].astype(np.float64)
     whole = Confusion.of_counts(counts)
     n = int(gap["n"])
-    ratio = Estimate.undefined(n, "fewer than two groups are large enough, or nobody is selected")
+    ratio = Estimate.undefined(n, str(gap["status"]).removeprefix("not estimable: "))
     if gap["smallest_ratio"] is not None and np.isfinite(gap["smallest_ratio"]):
         ends = (float(gap["ratio_lower"]), float(gap["ratio_upper"]))
         ratio = Estimate.of(

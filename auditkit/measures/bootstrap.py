@@ -25,7 +25,7 @@ Econometrica 82 (2014) 1979-2002, on selecting first what may be the largest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -61,7 +61,9 @@ class Gap:
     """The largest gap among groups.
 
     Attributes:
-        estimate: The gap with its interval.
+        estimate: The gap with its interval. Its reason says why there is none, or, beside a value,
+            which groups it leaves out as they lack a rate: the largest gap of all is that or more.
+        compared: How many groups it was taken over; 0 where there is no gap.
         groups: Positions of the two groups, the lower rate first; empty if there is no gap.
         p_value: Probability of so large a gap, in standard errors, if no groups differed; None
             where not estimable. Where no replicate strays as far, Bonferroni's bound over all
@@ -70,6 +72,7 @@ class Gap:
     """
 
     estimate: Estimate
+    compared: int = 0
     groups: tuple[int, ...] = ()
     p_value: float | None = None
     no_interval: str = ""
@@ -184,13 +187,15 @@ def largest_gap(
         level: Nominal coverage.
         ratio: The smallest ratio instead of the largest difference.
 
-    A group without a rate takes no part in the comparison of that rate.
+    A group without a rate takes no part in the comparison of that rate, and the gap's reason says
+    so. Where every group has its rates by the same decision for all, nothing is compared.
     """
     found = [estimate(metric, level) for metric in metrics]
     n = int(sum(f.n.sum() for f in found))
     usable = [np.flatnonzero(~np.isnan(f.value)) for f in found]
-    if any(len(u) < 2 for u in usable):
-        return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
+    reason = _why_no_gap(found, name=name)
+    if reason:
+        return Gap(estimate=Estimate.undefined(n, reason))
     scaled = [
         _Scaled.of(estimates.take(use), replicated(metric)[:, use], ratio=ratio)
         for metric, estimates, use in zip(metrics, found, usable, strict=True)
@@ -231,8 +236,11 @@ def largest_gap(
         pair = (int(use[second]), int(use[first]))
     method = f"over all pairs that may be the largest, {scaled[0].strayed.shape[1]:,} replicates"
     extreme = float(value[first, second])
+    gap = Estimate.of(extreme, n, (lower, upper), level=level, method=method)
+    compared, left_out = _left_out(found)
     return Gap(
-        estimate=Estimate.of(extreme, n, (lower, upper), level=level, method=method),
+        estimate=replace(gap, reason=left_out),
+        compared=compared,
         groups=pair if first != second else (),
         p_value=critical.p_value,
     )
@@ -248,17 +256,51 @@ def gap_without_interval(estimates: Estimates, *, name: str, reason: str, ratio:
         ratio: The smallest ratio instead of the largest difference.
     """
     value, n = estimates.value, int(estimates.n.sum())
-    if (~np.isnan(value)).sum() < 2:
-        return Gap(estimate=Estimate.undefined(n, f"fewer than two groups have {name}"))
+    why_none = _why_no_gap([estimates], name=name)
+    if why_none:
+        return Gap(estimate=Estimate.undefined(n, why_none))
     lowest, highest = int(np.nanargmin(value)), int(np.nanargmax(value))
     if ratio and value[highest] <= 0:
         return Gap(estimate=Estimate.undefined(n, f"no group has {name} above 0"))
     gap = value[lowest] / value[highest] if ratio else value[highest] - value[lowest]
+    compared, left_out = _left_out([estimates])
     return Gap(
-        estimate=Estimate(value=float(gap), n=n),
+        estimate=Estimate(value=float(gap), n=n, reason=left_out),
+        compared=compared,
         groups=(lowest, highest) if value[lowest] < value[highest] else (),
         no_interval=reason,
     )
+
+
+def _why_no_gap(found: list[Estimates], *, name: str) -> str:
+    """Why groups cannot be compared in some metrics; empty if they can."""
+    if len(found[0].value) < 2:
+        return "fewer than two groups are large enough to compare"
+    for f in found:
+        lacking = np.isnan(f.value)
+        if (~lacking).sum() < 2:
+            return f"fewer than two groups have {name}: {_in_words(f.reason[lacking])}"
+    fixed = [
+        set() if f.fixed_by is None else set(f.fixed_by[~np.isnan(f.value)].tolist()) for f in found
+    ]
+    if all(len(why) == 1 and "" not in why for why in fixed):
+        return str(fixed[0].pop())
+    return ""
+
+
+def _left_out(found: list[Estimates]) -> tuple[int, str]:
+    """How many groups have all of some metrics, and in words which lack one."""
+    lacking = np.isnan([f.value for f in found])
+    number = int(lacking.any(axis=0).sum())
+    if not number:
+        return lacking.shape[1], ""
+    why = _in_words(np.concatenate([f.reason[np.isnan(f.value)] for f in found]))
+    left = f"{number} of {lacking.shape[1]} groups {'is' if number == 1 else 'are'} left out: {why}"
+    return lacking.shape[1] - number, left
+
+
+def _in_words(reasons: npt.NDArray[np.str_]) -> str:
+    return ", ".join(dict.fromkeys(reasons.tolist()))
 
 
 def critical_value(

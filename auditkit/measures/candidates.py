@@ -72,17 +72,34 @@ class Alternatives:
     @property
     def less_disparate(self) -> tuple[Candidate, ...]:
         """Those that lose at most `loss`, gain at least `least_gain`, and do not use the group."""
-        now, *others = self.candidates
+        now = self.candidates[0]
         if now.ratio.value is None or now.balanced_accuracy.value is None:
             return ()
         return tuple(
             c
-            for c in others
-            if not c.uses_group
+            for c in self._comparable
+            if c.balanced_accuracy.value is not None
             and c.ratio.value is not None
-            and c.balanced_accuracy.value is not None
             and c.balanced_accuracy.value >= now.balanced_accuracy.value - self.loss
             and c.ratio.value >= now.ratio.value + self.least_gain
+        )
+
+    @property
+    def nothing_compared(self) -> str:
+        """Why no candidate could be laid against the model as it is; empty if one could."""
+        now = self.candidates[0]
+        for number in (now.ratio, now.balanced_accuracy):
+            if number.value is None:
+                return number.reason
+        return "" if self._comparable else "no candidate has both numbers"
+
+    @property
+    def _comparable(self) -> tuple[Candidate, ...]:
+        """Those but the model as it is that do not use the group and have both numbers."""
+        return tuple(
+            c
+            for c in self.candidates[1:]
+            if not c.uses_group and None not in (c.ratio.value, c.balanced_accuracy.value)
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -105,13 +122,13 @@ class Alternatives:
 
     def evidence(self) -> Evidence:
         """For `Inputs(evidence=[...])`: the check fairness.alternatives takes it up."""
-        now, better = self.candidates[0], self.less_disparate
+        better = self.less_disparate
         group = ((self.attribute, "(all)"),)
         best = max(better, key=lambda c: c.ratio.value or 0.0, default=None)
         measurements = [
             Measurement(
                 name="less_disparate_alternatives",
-                value=None if now.ratio.value is None else len(better),
+                value=None if self.nothing_compared else len(better),
                 n=self.n,
                 unit="count",
                 group=group,
@@ -119,7 +136,7 @@ class Alternatives:
                     f"of {len(self.candidates) - 1} candidates, those that lose at most "
                     f"{self.loss:g} in balanced accuracy and gain at least {self.least_gain:g}"
                 ),
-                reason="" if now.ratio.value is not None else now.ratio.reason,
+                reason=self.nothing_compared,
             )
         ]
         if best is not None:

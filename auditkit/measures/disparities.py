@@ -4,7 +4,9 @@ Laws:
     - A group is compared with a group of the same attributes. The reference is the one with the
       highest selection rate among those that reach a size, unless the caller names it.
     - A group of unknown membership is counted and shown, and takes no part in a comparison.
-    - Where no group can be the reference, comparisons are not estimable; nothing is 1 by default.
+    - Where no group can be the reference, or one group is alone, comparisons are not estimable;
+      nothing is 0 or 1 by default. Nor is it where both groups have their rate by getting one
+      decision for all.
 
 How it misleads: the reference is chosen from the same data, so the best-treated group looks a
 little better than it is, and ratios to it a little worse, most of all among small groups.
@@ -13,6 +15,7 @@ little better than it is, and ratios to it a little worse, most of all among sma
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +28,8 @@ from auditkit.measures.stats import Estimates, difference_interval, ratio_interv
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 
+NO_REFERENCE: Final = "no other group is large enough to compare with"
+
 
 def references(
     partition: Partition,
@@ -34,6 +39,8 @@ def references(
     chosen: Mapping[str, str] | None = None,
 ) -> Positions:
     """For each group the position of the group that it is compared with; -1 where there is none.
+
+    A group that is alone is compared with nothing, not with itself.
 
     Args:
         partition: The groups.
@@ -53,7 +60,7 @@ def references(
         else:
             fit = [p for p in known if partition.rows[p] >= min_group and selection[p] >= 0]
             best = max(fit, key=lambda p: (selection[p], partition.rows[p], -p), default=-1)
-        compared[known] = best
+        compared[known] = best if len(known) > 1 else -1
     return compared
 
 
@@ -66,7 +73,7 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
     """
     other = _pick(rates, reference)
     lower, upper = difference_interval(rates.ends, other)
-    value = rates.value - other[0]
+    value = np.where(_compares(rates, reference), rates.value - other[0], np.nan)
     is_self = reference == np.arange(len(reference))
     # A group less itself is 0 without doubt; the formula takes the two for independent.
     nothing = np.where(np.isnan(value), np.nan, 0.0)
@@ -75,8 +82,8 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
         name=f"{rates.name}_difference",
         unit="difference",
         value=value,
-        lower=np.where(is_self, nothing, lower),
-        upper=np.where(is_self, nothing, upper),
+        lower=np.where(is_self, nothing, np.where(np.isnan(value), np.nan, lower)),
+        upper=np.where(is_self, nothing, np.where(np.isnan(value), np.nan, upper)),
         n=rates.n,
         trials=rates.trials,
         level=rates.level,
@@ -99,6 +106,7 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
     trials = np.where(reference >= 0, rates.trials[reference], 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(other[0] > 0, rates.value / other[0], np.nan)
+        value = np.where(_compares(rates, reference), value, np.nan)
         if rates.name in PROPORTIONS:
             lower, upper, method = ratio_of_rates(
                 (rates.value * rates.trials, rates.trials),
@@ -117,14 +125,22 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
         name="impact_ratio" if rates.name == "selection_rate" else f"{rates.name}_ratio",
         unit="ratio",
         value=value,
-        lower=np.where(is_self, 1.0, lower),
-        upper=np.where(is_self, 1.0, upper),
+        lower=np.where(is_self, 1.0, np.where(np.isnan(value), np.nan, lower)),
+        upper=np.where(is_self, 1.0, np.where(np.isnan(value), np.nan, upper)),
         n=rates.n,
         trials=rates.trials,
         level=rates.level,
         method=np.where(is_self, "reference group", method),
         reason=reason,
     )
+
+
+def _compares(rates: Estimates, reference: Positions) -> npt.NDArray[np.bool_]:
+    """False where a group and its reference have their rate by the same decision for all."""
+    if rates.fixed_by is None:
+        return np.ones(len(reference), dtype=bool)
+    alike = (rates.fixed_by != "") & (rates.fixed_by == rates.fixed_by[reference])
+    return np.asarray(~alike | (reference < 0))
 
 
 def _pick(rates: Estimates, reference: Positions) -> tuple[Array, Array, Array]:
@@ -135,10 +151,12 @@ def _pick(rates: Estimates, reference: Positions) -> tuple[Array, Array, Array]:
 def _reasons(
     rates: Estimates, value: Array, reference: Positions, other: Array
 ) -> npt.NDArray[np.str_]:
-    why = np.where(np.isnan(other), "the reference group has no such rate", rates.reason)
+    why = np.where(other == 0, "the reference group's rate is 0", "")
+    if rates.fixed_by is not None:
+        why = np.where(_compares(rates, reference), why, rates.fixed_by)
+    why = np.where(np.isnan(other), "the reference group has no such rate", why)
     why = np.where(np.isnan(rates.value), rates.reason, why)
-    why = np.where((other == 0) & ~np.isnan(rates.value), "the reference group's rate is 0", why)
-    why = np.where(reference < 0, "no group is large enough to compare with", why)
+    why = np.where(reference < 0, NO_REFERENCE, why)
     return np.where(np.isnan(value), why, "")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
 from auditkit.measures.groups import SUPPRESS_BELOW, is_unknown
-from auditkit.wording import interval, number_against, plural
+from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
     from auditkit.measures.fairness import Fairness
@@ -63,7 +63,9 @@ def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
             shown.append((name, f"< {SUPPRESS_BELOW}", "suppressed", "suppressed"))
             continue
         one, other = selection.at(i), ratio.at(i)
-        assert one.value is not None
+        if one.value is None:
+            shown.append((name, f"{n:,}", f"not estimable: {one.reason}", "not compared"))
+            continue
         if is_unknown(group):
             told = "not compared"
         elif result.reference[i] == i:
@@ -71,10 +73,7 @@ def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
         elif other.value is None:
             told = f"not estimable: {other.reason}"
         else:
-            told = number_against(other.value, _FOUR_FIFTHS)
-            if other.lower is not None and other.upper is not None:
-                low, high = (number_against(e, _FOUR_FIFTHS) for e in (other.lower, other.upper))
-                told = f"{told} ({low} to {high})"
+            told = interval(other.value, other.lower, other.upper, threshold=_FOUR_FIFTHS)
         if result.is_small(i):
             told += ", small group"
         shown.append((name, f"{n:,}", interval(one.value, one.lower, one.upper), told))

@@ -64,6 +64,11 @@ class Fairness(GroupNumbers):
     def disparities(self) -> pd.DataFrame:
         """One row for each metric and set of attributes: the largest gaps among its groups.
 
+        A gap is taken over the groups that are known, large enough, and have the metric; the others
+        are counted in `groups_left_out`, and where one lacks the metric `status` says why: the
+        largest gap of all groups may then be larger. Where nothing is compared, as nobody is
+        selected, there is no gap.
+
         Intervals hold for all pairs of groups at once. `adjusted_p_value` is Holm's over all rows.
         Largest gaps of KS and the calibration error have neither interval nor p-value; `status`
         says so.
@@ -79,8 +84,8 @@ class Fairness(GroupNumbers):
                         "attributes": ",".join(attributes),
                         "metric": metric,
                         "known_as": CRITERIA.get(metric, ""),
-                        "groups_compared": len(compared),
-                        "groups_left_out": len(positions) - len(compared),
+                        "groups_compared": gap.compared,
+                        "groups_left_out": len(positions) - gap.compared,
                         **self._disparity(gap, ratio, compared),
                     }
                 )
@@ -284,8 +289,9 @@ class Fairness(GroupNumbers):
 
     @cached_property
     def _status(self) -> npt.NDArray[np.str_]:
-        """For each group: reference, compared, small, or unknown membership."""
-        status = np.where(self.partition.rows < self.min_group, "small", "compared")
+        """For each group: reference, compared, not compared, small, or unknown membership."""
+        status = np.where(self.reference < 0, "not compared", "compared")
+        status = np.where(self.partition.rows < self.min_group, "small", status)
         status = np.where(self.reference == np.arange(len(status)), "reference", status)
         return np.where([is_unknown(g) for g in self.groups], "unknown", status)
 
@@ -337,12 +343,12 @@ _DISPARITY_NUMBERS: Final = frozenset(_DISPARITY_COLUMNS[3:6] + _DISPARITY_COLUM
 
 
 def _disparity_status(gap: Gap, ratio: Gap) -> str:
-    if gap.estimate.reason:
+    if gap.estimate.value is None:
         return f"not estimable: {gap.estimate.reason}"
-    said = []
+    said = [gap.estimate.reason] if gap.estimate.reason else []
     if gap.no_interval:
         said.append(f"no interval: {gap.no_interval}")
-    if ratio.estimate.reason:
+    if ratio.estimate.value is None:
         said.append(f"ratio not estimable: {ratio.estimate.reason}")
     return "; ".join(said)
 

@@ -9,6 +9,7 @@ Laws:
     - Its impact ratio is its rate over the highest rate among the categories that are not left
       out. A category may be left out of the ratios if it holds less than 2 % of the sample; its
       number and its rate are still shown.
+    - One category alone is compared with nothing and has no ratio.
     - Who is of unknown category is counted, and is in no category.
     - In the intersectional table every combination has a row, also one without members.
 
@@ -33,6 +34,7 @@ import pandas as pd
 from auditkit.errors import InputError
 from auditkit.measures.columns import favourable_rows, group_columns, numbers
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
+from auditkit.measures.rates import NOBODY
 from auditkit.parameters import SHARE
 from auditkit.wording import number
 
@@ -51,8 +53,10 @@ class CategoryRow:
         n: Applicants.
         favoured: How many were selected, or scored above the median.
         rate: Their share; None without applicants.
-        impact_ratio: The rate over the highest; None where left out, or nobody was favoured.
+        impact_ratio: The rate over the highest; None where left out, where nobody was favoured,
+            or where there is no other category to compare with.
         left_out: Whether it holds less than the least share and is left out of the ratios.
+        reason: Why there is no ratio; else empty.
     """
 
     category: Category
@@ -61,6 +65,7 @@ class CategoryRow:
     rate: float | None
     impact_ratio: float | None
     left_out: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,15 +209,24 @@ def impact_ratios(
     for category in sorted(counts):
         favoured, n = counts[category]
         rate = rates[category]
-        is_compared = rate is not None and not left_out[category] and highest > 0
+        reason = ""
+        if rate is None:
+            reason = "no applicants"
+        elif left_out[category]:
+            reason = "left out as a small category"
+        elif len(compared) < 2:
+            reason = "there is no other category to compare with"
+        elif highest == 0:
+            reason = NOBODY
         rows.append(
             CategoryRow(
                 category=category,
                 n=n,
                 favoured=favoured,
                 rate=rate,
-                impact_ratio=rate / highest if is_compared and rate is not None else None,
+                impact_ratio=rate / highest if rate is not None and not reason else None,
                 left_out=left_out[category],
+                reason=reason,
             )
         )
     return tuple(rows)

@@ -1,4 +1,12 @@
-"""How features rank by importance when the reference and the rows are resampled."""
+"""How features rank by importance when the reference and the rows are resampled.
+
+Why not the percentiles of resampled ranks: importance is a mean of sizes, and resampling adds to
+the size of what is near 0. A feature of no weight ranks higher in most resamples than it does on
+the whole, and the percentiles leave its own rank out. Instead each feature is compared with each
+other, and its rank may be any that the comparisons leave open; its own is always one of them.
+
+Source: Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 91 (2024) 476-518.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +32,14 @@ class RankStability:
     """How features rank by importance, resample by resample.
 
     Attributes:
+        importance: Resampled, shape `(replicates, features)`.
         ranks: 1 for the most important, shape `(replicates, features)`.
         agreement: Share of the top k that a resample has in common with the whole, shape
             `(replicates,)`, in [0, 1].
         top: k.
     """
 
+    importance: Doubles
     ranks: NDArray[np.int64]
     agreement: Doubles
     top: int
@@ -43,20 +53,51 @@ def rank_stability(
     Args:
         values: From `block_values`.
         importance: The features' importance on everything, shape `(features,)`.
-        top: How many of the first are compared; at most the number of features.
+        top: How many of the first are compared; fewer than there are features, as all of them
+            are kept by every resample. Requires two features or more.
         replicates: Number of resamples.
         seed: Seeds them.
     """
     blocks, rows, features = values.shape
-    top = min(top, features)
+    top = min(top, features - 1)
     of_blocks = resampled_weights(blocks, replicates, seed)
     of_rows = resampled_weights(rows, replicates, seed + 1)
     first = set(np.argsort(-importance, kind="stable")[:top].tolist())
+    resampled = np.empty((replicates, features))
     ranks = np.empty((replicates, features), dtype=np.int64)
     agreement = np.empty(replicates)
     for i in range(replicates):
         resample = np.tensordot(of_blocks[i], values, axes=1)
-        order = np.argsort(-(of_rows[i] @ np.abs(resample)), kind="stable")
+        resampled[i] = of_rows[i] @ np.abs(resample)
+        order = np.argsort(-resampled[i], kind="stable")
         ranks[i, order] = np.arange(1, features + 1)
         agreement[i] = len(first & set(order[:top].tolist())) / top
-    return RankStability(ranks=ranks, agreement=agreement, top=top)
+    return RankStability(importance=resampled, ranks=ranks, agreement=agreement, top=top)
+
+
+def rank_intervals(
+    importance: Doubles, resampled: Doubles, *, level: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lowest and the highest rank that each feature may have, 1 for the most important.
+
+    A feature ranks below those that are surely heavier and above those that are surely lighter:
+    whose difference from it is more standard errors than the farthest of all its differences
+    strays in a share `level` of the resamples.
+
+    Args:
+        importance: On everything, shape `(features,)`.
+        resampled: Of each resample, shape `(replicates, features)`.
+        level: Nominal coverage of each feature's interval.
+    """
+    count = len(importance)
+    lowest, highest = np.ones(count, dtype=np.int64), np.full(count, count)
+    for feature in range(count):
+        gaps = importance - importance[feature]
+        strayed = resampled - resampled[:, [feature]]
+        strayed = np.abs(strayed - strayed.mean(axis=0))
+        errors = np.sqrt((strayed**2).mean(axis=0))
+        scaled = np.divide(strayed, errors, out=np.zeros_like(strayed), where=errors > 0)
+        sure = np.quantile(scaled.max(axis=1), level) * errors
+        lowest[feature] += (gaps > sure).sum()
+        highest[feature] -= (-gaps > sure).sum()
+    return lowest, highest

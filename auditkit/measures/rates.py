@@ -7,6 +7,8 @@ person; it is the positive class.
 
 Laws:
     - A rate with nobody in its denominator is not estimable.
+    - Where everyone in a group gets the same decision, some rates are 0 or 1 whatever the labels
+      are. They are shown, and marked: two such groups compare nothing.
     - Weighted rows are counted by their weights; the interval rests on Kish's effective sample
       size, (sum of weights) squared / sum of squared weights.
 
@@ -54,6 +56,14 @@ TRANSFORMED: Final[
     "treatment_equality": ((2,), (1, 2), "error", lambda t: t / (1 - t)),
 }
 METRICS: Final = (*PROPORTIONS, "balanced_accuracy", *TRANSFORMED)
+
+NOBODY: Final = "nobody of those compared is selected"
+EVERYBODY: Final = "everybody of those compared is selected"
+# What follows from one decision for all, whatever the labels are. That everybody is selected is a
+# rate like any other; that nobody is, is none that could be laid against another.
+_ERRORS: Final = frozenset({"tpr", "fnr", "fpr", "tnr", "balanced_accuracy"})
+_FIXED_BY_NOBODY: Final = _ERRORS | {"selection_rate", "f1"}
+_FIXED_BY_EVERYBODY: Final = _ERRORS | {"treatment_equality"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +167,8 @@ def rates(confusion: Confusion, name: str, *, level: float = 0.95) -> Estimates:
         lower, upper = wilson(share * trials, trials, level=level)
         value, lower, upper = transform(share), transform(lower), transform(upper)
     finite = np.isfinite(value)
-    reason = np.where(total > 0, "no error of the other kind", f"no {holds} in the group")
+    reason = np.where(n > 0, "its weights are all 0", f"no {holds} in the group")
+    reason = np.where(total > 0, "no error of the other kind", reason)
     return Estimates(
         name=name,
         unit="ratio" if name == "treatment_equality" else "proportion",
@@ -169,6 +180,7 @@ def rates(confusion: Confusion, name: str, *, level: float = 0.95) -> Estimates:
         level=level,
         method=np.full(n.shape, "Wilson"),
         reason=np.where(finite, "", reason),
+        fixed_by=_fixed_by(confusion, name),
     )
 
 
@@ -188,7 +200,16 @@ def _balanced_accuracy(confusion: Confusion, level: float) -> Estimates:
         level=level,
         method=np.full(value.shape, "MOVER, Wilson"),
         reason=np.where(np.isnan(value), "only one label in the group", ""),
+        fixed_by=_fixed_by(confusion, "balanced_accuracy"),
     )
+
+
+def _fixed_by(confusion: Confusion, name: str) -> npt.NDArray[np.str_]:
+    """Which groups have a metric by getting one decision for all."""
+    refused, selected = _sum(confusion.weights, (0, 2)), _sum(confusion.weights, (1, 3))
+    nobody = (selected == 0) & (refused > 0) & (name in _FIXED_BY_NOBODY)
+    everybody = (refused == 0) & (selected > 0) & (name in _FIXED_BY_EVERYBODY)
+    return np.where(nobody, NOBODY, np.where(everybody, EVERYBODY, ""))
 
 
 def _unchanged(share: Array) -> Array:

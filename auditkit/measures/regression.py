@@ -170,7 +170,7 @@ def _references(
             matching = [p for p in known if describe_group(found.groups[p]) == named]
             best = matching[0] if matching else -1
             hits += len(matching)
-        compared[known] = best
+        compared[known] = best if len(known) > 1 else -1
     if named is not None and not hits:
         raise InputError(
             "The reference group has no member.",

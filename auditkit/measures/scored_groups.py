@@ -42,6 +42,8 @@ SCORE_METRICS: Final = {
     "calibration_error": "probability",
 }
 
+# What scores that are all alike leave at 0.5 or 0: they put nobody before anybody.
+_OF_ORDER: Final = frozenset({"auc", "ks"})
 # A sample overestimates these, a small group's more than a large one's, and so their gaps.
 _OVERESTIMATED: Final = frozenset({"ks", "calibration_error"})
 
@@ -70,6 +72,7 @@ def score_estimates(
         seed: Of the draws.
     """
     found: dict[str, list[Estimate]] = {name: [] for name in SCORE_METRICS}
+    alike = []
     for position in range(len(partition.groups)):
         rows = partition.rows_of(position)
         if weights is not None:
@@ -85,8 +88,14 @@ def score_estimates(
                 y, s, weights=w, bins=bins, level=level, replicates=replicates, seed=seed
             )
         )
+        alike.append(len(s) > 0 and bool((s == s[0]).all()))
+    fixed = np.where(alike, "all scores are alike", "")
     return {
-        name: gathered(name, unit, found[name], level=level) for name, unit in SCORE_METRICS.items()
+        name: replace(
+            gathered(name, unit, found[name], level=level),
+            fixed_by=fixed if name in _OF_ORDER else None,
+        )
+        for name, unit in SCORE_METRICS.items()
     }
 
 
@@ -117,7 +126,8 @@ def why_no_gap_interval(estimates: Estimates) -> str:
     known = ~np.isnan(estimates.value)
     if np.isnan(estimates.lower[known]).any():
         return "a group has none"
-    if (estimates.upper <= estimates.lower)[known].any():
+    fixed = estimates.fixed_by is not None and (estimates.fixed_by != "").any()
+    if fixed or (estimates.upper <= estimates.lower)[known].any():
         return "in a group all scores are alike"
     return ""
 

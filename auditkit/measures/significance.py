@@ -29,7 +29,7 @@ SMALL_EXPECTED = 5
 class Significance:
     """Tests of each group's selection rate against its reference's; arrays of shape `(groups,)`.
 
-    NaN where there is nothing to compare.
+    NaN where there is nothing to compare, as where all decisions of both groups are alike.
 
     Attributes:
         standard_deviations: The difference in standard deviations: the pooled two-proportion z;
@@ -127,7 +127,8 @@ def _tests(
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = (x1 + x0) / (n1 + n0)
     least = np.minimum(n1, n0) * np.minimum(pooled, 1 - pooled)
-    exact = compared & (least < SMALL_EXPECTED)
+    # Fisher's p-value of decisions that are all alike is 1, whatever the groups are.
+    exact = compared & (least > 0) & (least < SMALL_EXPECTED)
     for i in np.flatnonzero(exact):
         table = np.array([[x1[i], n1[i] - x1[i]], [x0[i], n0[i] - x0[i]]]).astype(np.int64)
         p[i] = float(stats.fisher_exact(table)[1])

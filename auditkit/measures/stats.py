@@ -4,6 +4,8 @@ Laws:
     - Every function takes counts or estimates of any shape and works on all of them at once.
     - What is not estimable is NaN here, and a value of None with a reason in an `Estimate`; it is
       never 0 and never 1.
+    - An interval holds its value: the formulas see to that, and where rounding in their last digits
+      puts an end beyond the value, the end is the value.
     - No interval has width zero because nothing went wrong yet: 0 of 20 has the upper end 0.16.
 
 Example:
@@ -27,6 +29,8 @@ Array = npt.NDArray[np.float64]
 
 # With fewer than this in any of the four cells, the log interval of a ratio is too short.
 SMALL_CELL: Final = 10
+# An end of an interval may lie beyond its value by so much, of 1 or of the value, by rounding.
+_ROUNDING: Final = 1e-9
 # With fewer than this in either class, DeLong's interval is too short.
 SMALL_CLASS: Final = 30
 
@@ -42,7 +46,7 @@ class Estimate:
         upper: Upper end.
         level: Nominal coverage of the interval in (0, 1); None if there is none.
         method: How the interval was computed.
-        reason: Why there is no value; else empty.
+        reason: Why there is no value; beside a value, whom it leaves out. Else empty.
     """
 
     value: float | None
@@ -63,7 +67,7 @@ class Estimate:
         cls, value: float, n: int, interval: tuple[float, float], *, level: float, method: str
     ) -> Estimate:
         """A value with its interval; an interval that is not finite is left out."""
-        lower, upper = float(interval[0]), float(interval[1])
+        lower, upper = (float(end) for end in holding(value, *interval))
         if not (math.isfinite(lower) and math.isfinite(upper)):
             return cls(value=float(value), n=n)
         return cls(value=float(value), n=n, lower=lower, upper=upper, level=level, method=method)
@@ -77,13 +81,16 @@ class Estimates:
         name: The numbers' name, as "tpr".
         unit: "proportion", "ratio" or "difference".
         value: NaN where not estimable.
-        lower: Lower end; NaN where there is no interval.
+        lower: Lower end; NaN where there is no interval, or it is unbounded on either side.
         upper: Upper end.
         n: Rows in the denominator.
         trials: Effective sample size; equal to `n` where nothing is weighted.
         level: Nominal coverage.
         method: How each interval was computed.
         reason: Why there is no value; empty where there is one.
+        fixed_by: What gives a group its number whatever its members are like, as "nobody of those
+            compared is selected"; empty where nothing does. Two groups with the same in it compare
+            nothing.
     """
 
     name: str
@@ -96,6 +103,14 @@ class Estimates:
     level: float
     method: npt.NDArray[np.str_]
     reason: npt.NDArray[np.str_]
+    fixed_by: npt.NDArray[np.str_] | None = None
+
+    def __post_init__(self) -> None:
+        lower, upper = holding(self.value, self.lower, self.upper)
+        whole = np.isfinite(lower) & np.isfinite(upper)
+        lower, upper = np.where(whole, lower, np.nan), np.where(whole, upper, np.nan)
+        object.__setattr__(self, "lower", lower)
+        object.__setattr__(self, "upper", upper)
 
     @property
     def ends(self) -> tuple[Array, Array, Array]:
@@ -113,6 +128,7 @@ class Estimates:
             trials=self.trials[positions],
             method=self.method[positions],
             reason=self.reason[positions],
+            fixed_by=None if self.fixed_by is None else self.fixed_by[positions],
         )
 
     def at(self, position: int) -> Estimate:
@@ -144,6 +160,17 @@ def gathered(name: str, unit: str, estimates: Sequence[Estimate], *, level: floa
         method=np.array([e.method for e in estimates], dtype=str),
         reason=np.array([e.reason for e in estimates], dtype=str),
     )
+
+
+def holding(
+    value: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike
+) -> tuple[Array, Array]:
+    """The ends of intervals; one that rounding alone puts beyond its value is the value."""
+    middle, low, high = (np.asarray(a, dtype=float) for a in (value, lower, upper))
+    slack = _ROUNDING * np.maximum(1.0, np.abs(middle))
+    low = np.where((low > middle) & (low <= middle + slack), middle, low)
+    high = np.where((high < middle) & (high >= middle - slack), middle, high)
+    return low, high
 
 
 def normal_quantile(level: float) -> float:
@@ -294,13 +321,31 @@ def ratio_of_rates(
     )
 
 
+def percentile_interval(
+    value: npt.ArrayLike, replicates: npt.ArrayLike, *, level: float
+) -> tuple[Array, Array]:
+    """The bootstrap's percentile interval, widened where it must be to hold the value.
+
+    For means, whose replicates lie around the value. Where one number makes most of the mean, or
+    all are alike and rounding differs, the percentiles alone can leave it out.
+
+    Args:
+        value: On everything, shape `(...)`.
+        replicates: Of each resample, shape `(replicates, ...)`.
+        level: Nominal coverage.
+    """
+    drawn = np.asarray(replicates, dtype=float)
+    lower, upper = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    return np.minimum(lower, value), np.maximum(upper, value)
+
+
 def kish(weights: Array) -> float:
     """The effective sample size of weighted rows: (sum of weights) squared / sum of squares."""
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
 def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) -> Estimate:
-    """A mean with Student's interval. One value has no interval.
+    """A mean with Student's interval; of fewer than two values, in effect, it has none.
 
     Args:
         values: Shape `(n,)`.
@@ -312,7 +357,7 @@ def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) ->
         return Estimate.undefined(0, "no observation")
     middle = float(np.average(values, weights=weights))
     size = float(n) if weights is None else kish(weights)
-    if size <= 1:
+    if size < 2:
         return Estimate(value=middle, n=n)
     spread = float(np.average((values - middle) ** 2, weights=weights)) / (size - 1)
     half = float(special.stdtrit(size - 1, 0.5 + level / 2)) * math.sqrt(spread)
@@ -330,7 +375,7 @@ def area_under_curve(
     """The probability that a positive scores above a negative, ties counting half: the ROC AUC.
 
     DeLong's variance on the logit scale where both classes hold `SMALL_CLASS` or more, else
-    Newcombe's method 5, which also serves an AUC of 1.
+    Newcombe's method 5, which also serves an AUC of 1, and one of 0.5 as all scores are alike.
 
     Args:
         labels: Shape `(n,)`.
@@ -347,10 +392,12 @@ def area_under_curve(
         return Estimate.undefined(n, "only one class occurs")
     one, other = negatives.share_below(positives.values), positives.share_below(negatives.values)
     theta = positives.mean(one)
-    if min(positives.size, negatives.size) < SMALL_CLASS or theta in {0.0, 1.0}:
+    error = 0.0
+    if min(positives.size, negatives.size) >= SMALL_CLASS:
+        error = math.sqrt(positives.variance_of_mean(one) + negatives.variance_of_mean(other))
+    if error == 0:  # few of a class, nobody out of order, or all scores alike
         interval = _newcombe_auc(theta, positives.size, negatives.size, level)
         return Estimate.of(theta, n, interval, level=level, method="Newcombe 5")
-    error = math.sqrt(positives.variance_of_mean(one) + negatives.variance_of_mean(other))
     centre = special.logit(theta)
     half = normal_quantile(level) * error / (theta * (1 - theta))
     interval = (float(special.expit(centre - half)), float(special.expit(centre + half)))

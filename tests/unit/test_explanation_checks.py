@@ -146,4 +146,9 @@ def test_a_protected_attribute_is_never_a_reason():
     e = run("explanation.denials", make_case(groups={"Debt": debt}))
     assert "debt" not in e.table("denial_reasons").column("feature")
     assert e.measurement("denials_on_protected").value > 0
-    assert run("explanation.denials", make_case()).measurement("denials_on_protected").value == 0
+    other = run("explanation.denials", make_case(groups={"sex": debt}))
+    assert other.measurement("denials_on_protected").value == 0
+    # Without a protected attribute nothing was looked for, and none found is no result.
+    none = run("explanation.denials", make_case()).measurement("denials_on_protected")
+    assert none.value is None
+    assert none.reason == "no protected attribute was given"

@@ -93,7 +93,7 @@ def test_every_intersection_has_a_row_and_the_unknown_are_counted():
 
 
 def test_a_small_category_is_left_out_of_ratios_and_still_shown():
-    counts = {("large",): (400, 980), ("small",): (19, 19)}
+    counts = {("large",): (400, 980), ("lesser",): (100, 490), ("small",): (19, 19)}
     rows = {r.category[0]: r for r in impact_ratios(counts)}
     assert rows["small"].left_out
     assert (rows["small"].n, rows["small"].rate, rows["small"].impact_ratio) == (19, 1.0, None)
