@@ -167,7 +167,7 @@ def _concerns(rule: Rule, measurement: Measurement) -> bool:
 
 
 def _compare(rule: Rule, measurement: Measurement) -> Outcome:
-    if measurement.value is None:
+    if measurement.value is None or measurement.n == 0:  # none of nothing meets no condition
         return Outcome.NOT_ASSESSED
     low = high = measurement.value
     if rule.judge == "interval":
@@ -208,6 +208,8 @@ def _sentence(
     name = _name(number) + _whom(number)
     if number.value is None:
         told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
+    elif number.n == 0:
+        told = f"{name} rests on no observation; the condition is {bound}"
     else:
         value = against(number.value)
         interval = ""

@@ -16,7 +16,7 @@ from auditkit.evidence import Evidence, Finding, Measurement, Table
 from auditkit.glossary import MEASURES, in_sentence, in_words
 from auditkit.report.figures import Digits, tokens, written
 from auditkit.report.text import LIMIT, shown
-from auditkit.wording import exact
+from auditkit.wording import exact, percentage
 
 if TYPE_CHECKING:
     from auditkit.audit import Judgement
@@ -178,15 +178,16 @@ class Book:
         return Printed(f"{holder.n:,}", record, self)
 
     def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> Printed:
-        """A proportion as a percentage without decimals: `95%`."""
+        """A proportion as a percentage, no decimal lost: `95%`, `99.9%`."""
         number = getattr(of, field)
+        text = percentage(number)
         return Printed(
-            f"{number:.0%}",
+            text,
             {
                 "evidence": evidence.id,
                 "key": of.key,
                 "field": field,
-                "digits": 0,
+                "digits": len(text.partition(".")[2].rstrip("%")),
                 "threshold": None,
                 "percent": True,
             },

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.gate import Decision, decide, judge
 from auditkit.policy import parse_policy
@@ -165,7 +166,37 @@ def naive(lower, upper, threshold):
 def test_equals_the_naive_comparison(drawn):
     (lower, value, upper), n = drawn
     finding = findings(evidence(rate(value, lower, upper, n=n)))[0]
-    assert finding.outcome is naive(lower, upper, 0.8)
+    assert finding.outcome is (naive(lower, upper, 0.8) if n else Outcome.NOT_ASSESSED)
+
+
+@pytest.mark.parametrize(
+    ("upper", "outcome"),
+    [(0.95, Outcome.NOT_ASSESSED), (0.85, Outcome.NOT_ASSESSED), (0.79, Outcome.FAIL)],
+)
+def test_a_number_that_leaves_a_group_out_may_break_a_condition_and_meets_none(upper, outcome):
+    left_out = "1 of 3 groups is left out: no favourable label in the group"
+    finding = findings(evidence(rate(0.75, 0.7, upper, reason=left_out)))[0]
+    assert finding.outcome is outcome
+    assert left_out in finding.statement
+    assert "0.75" in finding.statement
+    whole = findings(evidence(rate(0.75, 0.7, upper)))[0]
+    assert (whole.outcome is Outcome.FAIL) == (outcome is Outcome.FAIL)
+
+
+def test_none_of_nothing_meets_no_condition():
+    finding = findings(evidence(rate(0, n=0, name="gap"), check="a.c"))[1]
+    assert finding.outcome is Outcome.NOT_ASSESSED
+    assert "rests on no observation" in finding.statement
+
+
+def test_a_number_outside_its_interval_is_refused():
+    with pytest.raises(InputError, match="outside its own interval"):
+        rate(0.995, 1.0, 1.0)
+
+
+def test_a_level_is_written_in_full():
+    number = Measurement(name="rate", value=0.9, lower=0.8, upper=0.95, level=0.999, n=9)
+    assert "99.9% interval" in findings(evidence(number))[0].statement
 
 
 @given(st.lists(numbers, min_size=1, max_size=4), st.floats(0, 1))

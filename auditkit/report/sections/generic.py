@@ -137,6 +137,8 @@ def small_print(book: Book, evidence: Evidence, shown: Sequence[Measurement]) ->
     if reasons:
         told = (Line(book.quote(reason)) for reason in reasons)
         parts.append(Line("Not estimable: ", joined("; ", told), "."))
+    left_out = dict.fromkeys(m.reason for m in shown if m.reason and m.value is not None)
+    parts += [Line("Not over all groups: ", book.quote(why), ".") for why in left_out]
     return joined(" ", parts)
 
 
