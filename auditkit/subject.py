@@ -81,6 +81,9 @@ class Dataset:
 class Inputs:
     """Everything an audit reads.
 
+    Rows are paired by their position. Where data, labels, groups, scores and predictions carry a
+    pandas index, the indexes must be equal; see `auditkit.measures.pairing`.
+
     Args:
         model: A fitted estimator: anything with `predict_proba` or `predict`, an XGBoost booster,
             or a callable that maps a table to scores. None if `scores` or `predictions` are given;

@@ -10,8 +10,10 @@ import pandas as pd
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.loading.models import model_digest, scorer
+from auditkit.measures.columns import group_columns, one_column
 from auditkit.measures.fitted_columns import refuse_other_columns
-from auditkit.measures.tables import array_digest, describe, to_column, to_pandas
+from auditkit.measures.pairing import refuse_other_rows
+from auditkit.measures.tables import array_digest, describe, to_pandas
 from auditkit.parameters import SEED, THRESHOLD
 from auditkit.subject import Case, Inputs, Subject
 
@@ -34,6 +36,15 @@ def prepare(inputs: Inputs) -> Case:
     """
     threshold = THRESHOLD.read(inputs.threshold, name="threshold")
     seed = SEED.read(inputs.seed, name="seed")
+    refuse_other_rows(
+        {
+            "data": inputs.data,
+            "labels": inputs.labels,
+            "groups": inputs.groups,
+            "scores": inputs.scores,
+            "predictions": inputs.predictions,
+        }
+    )
     features = to_pandas(inputs.data, what="data")
     rows = len(features)
     if rows == 0:
@@ -43,6 +54,7 @@ def prepare(inputs: Inputs) -> Case:
             "There is no model, no scores and no predictions.", remedy="give one of them"
         )
     labels, favourable = _labels(inputs, rows)
+    groups = _groups(inputs.groups, rows)
     score = scorer(inputs.model, favourable=favourable) if inputs.model is not None else None
     if inputs.model is not None:
         refuse_other_columns(inputs.model, list(features.columns), what="data")
@@ -60,7 +72,7 @@ def prepare(inputs: Inputs) -> Case:
         labels=labels,
         decisions=decisions,
         scores=scores,
-        groups=_groups(inputs.groups, rows),
+        groups=groups,
         reference=reference,
         model=inputs.model,
         score=score,
@@ -72,7 +84,7 @@ def prepare(inputs: Inputs) -> Case:
 
 def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
     """The labels as booleans, and the label value that is favourable."""
-    column = to_column(inputs.labels, what="labels", rows=rows)
+    column = one_column(inputs.labels, what="labels", rows=rows, against="data")
     missing = int(pd.isna(column).sum())
     if missing:
         first = int(np.flatnonzero(pd.isna(column))[0])
@@ -112,7 +124,7 @@ def _scores(
 ) -> npt.NDArray[np.float64] | None:
     if inputs.scores is None:
         return score(features) if score is not None else None
-    column = to_column(inputs.scores, what="scores", rows=len(features))
+    column = one_column(inputs.scores, what="scores", rows=len(features), against="data")
     try:
         scores = column.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -136,13 +148,13 @@ def _decisions(
     if inputs.predictions is None:
         assert scores is not None
         return np.asarray(scores >= threshold, dtype=bool)
-    column = to_column(inputs.predictions, what="predictions", rows=rows)
+    column = one_column(inputs.predictions, what="predictions", rows=rows, against="data")
     if pd.isna(column).any():
         raise InputError(
             f"{int(pd.isna(column).sum()):,} predictions are missing.",
             remedy="give a decision for every row",
         )
-    known = set(pd.unique(to_column(inputs.labels, what="labels", rows=rows)))
+    known = set(pd.unique(one_column(inputs.labels, what="labels")))
     strange = [v for v in pd.unique(column) if v not in known]
     if strange:
         raise InputError(
@@ -155,15 +167,9 @@ def _decisions(
 def _groups(groups: Any, rows: int) -> Mapping[str, npt.NDArray[np.str_]]:
     if groups is None:
         return {}
-    frame = to_pandas(groups, what="groups")
-    if len(frame) != rows:
-        raise InputError(
-            f"groups has {len(frame):,} rows and data has {rows:,}.",
-            remedy="give the groups of the same rows, in the same order",
-        )
     named: dict[str, npt.NDArray[np.str_]] = {}
-    for name in frame.columns:
-        column = frame[name]
+    for name, values in group_columns(groups, rows=rows, against="data").items():
+        column = pd.Series(values)
         if isinstance(column.dtype, pd.CategoricalDtype):
             empty = [str(c) for c in column.cat.categories if not (column == c).any()]
             if empty:

@@ -29,6 +29,7 @@ from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
 from auditkit.measures.columns import favourable_rows, group_columns
 from auditkit.measures.fairness import Fairness, fairness
 from auditkit.measures.groups import UNKNOWN, partition
+from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import Confusion, rates
 from auditkit.measures.stats import Estimate
 from auditkit.measures.tables import to_pandas
@@ -81,8 +82,8 @@ def alternatives(
         seed: Seeds the draws of ThresholdOptimizer and of the intervals.
 
     Raises:
-        InputError: If lengths differ, a number is out of its range, a group is unknown in
-            training, there is more than one attribute, or the model cannot be fitted anew.
+        InputError: If lengths or indexes differ, a number is out of its range, a group is unknown
+            in training, there is more than one attribute, or the model cannot be fitted anew.
     """
     threshold = THRESHOLD.read(threshold, name="threshold")
     loss = SHARE.read(loss, name="loss")
@@ -90,15 +91,23 @@ def alternatives(
     grid_size = GRID.read(grid_size, name="grid_size")
     min_group = MIN_GROUP.read(min_group, name="min_group")
     seed = SEED.read(seed, name="seed")
+    refuse_other_rows({"data": data, "labels": labels, "groups": groups})
+    refuse_other_rows({"train": train, "train_labels": train_labels, "train_groups": train_groups})
     rows, known = to_pandas(data, what="data"), to_pandas(train, what="train")
-    outcome = favourable_rows(labels, what="labels", favourable=favourable, rows=len(rows))
-    attribute, belongs = _one_column(groups, "groups", len(rows))
+    outcome = favourable_rows(
+        labels, what="labels", favourable=favourable, rows=len(rows), against="data"
+    )
+    attribute, belongs = _one_column(groups, "groups", len(rows), "data")
     training = _Training(
         table=known,
         labels=favourable_rows(
-            train_labels, what="train_labels", favourable=favourable, rows=len(known)
+            train_labels,
+            what="train_labels",
+            favourable=favourable,
+            rows=len(known),
+            against="train",
         ),
-        groups=_one_column(train_groups, "train_groups", len(known))[1],
+        groups=_one_column(train_groups, "train_groups", len(known), "train")[1],
     )
     if (training.groups == UNKNOWN).any():
         raise InputError(
@@ -153,8 +162,10 @@ def alternatives(
     )
 
 
-def _one_column(groups: Any, what: str, rows: int) -> tuple[str, npt.NDArray[np.str_]]:
-    columns = group_columns(groups, rows=rows)
+def _one_column(
+    groups: Any, what: str, rows: int, against: str
+) -> tuple[str, npt.NDArray[np.str_]]:
+    columns = group_columns(groups, rows=rows, what=what, against=against)
     if len(columns) != 1:
         raise InputError(
             f"{what} has {len(columns)} columns.", remedy="search for one attribute at a time"

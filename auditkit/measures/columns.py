@@ -22,27 +22,53 @@ _SQUARABLE: Final = (1e-90, 1e90)
 _DECIDE: Final = "decide about these rows, then leave them out"
 
 
-def vector(values: Any, *, what: str, rows: int | None = None) -> npt.NDArray[Any]:
-    """One column as an array of one dimension.
+def one_column(
+    values: Any, *, what: str, rows: int | None = None, against: str = "y_true"
+) -> npt.NDArray[Any]:
+    """One column as an array of one dimension, as it is.
 
     Args:
         values: A list, array, or column of any common dataframe.
         what: What it is called in errors.
         rows: How many rows it must have; None: any.
+        against: What has that many rows, for errors.
 
     Raises:
-        InputError: If it is not one column, its length differs, or a value is missing.
+        InputError: If it is not one column, or its length differs.
     """
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise InputError(f"{what} is not one column.", remedy=f"give {what} as one column")
-    if rows is not None and len(array) != rows:
+    if rows is not None:
+        _refuse_other_length(len(array), what, rows, against)
+    return array
+
+
+def _refuse_other_length(length: int, what: str, rows: int, against: str) -> None:
+    if length != rows:
         raise InputError(
-            f"{what} has {len(array):,} rows and y_true has {rows:,}.",
+            f"{what} has {length:,} rows and {against} has {rows:,}.",
             remedy="give the same rows, in the same order",
         )
+
+
+def vector(
+    values: Any, *, what: str, rows: int | None = None, against: str = "y_true"
+) -> npt.NDArray[Any]:
+    """One column as an array of one dimension, with at least one row and none missing.
+
+    Args:
+        values: As for `one_column`.
+        what: As for `one_column`.
+        rows: As for `one_column`.
+        against: As for `one_column`.
+
+    Raises:
+        InputError: As `one_column`, or if it has no rows, or a value is missing.
+    """
+    array = one_column(values, what=what, rows=rows, against=against)
     if not len(array):
         raise InputError(f"{what} has no rows.", remedy="give at least one row")
     if array.dtype.kind == "O":
@@ -64,13 +90,13 @@ def refuse(wrong: npt.NDArray[np.bool_], what: str, *, remedy: str = _DECIDE) ->
         )
 
 
-def numbers(values: Any, *, what: str, rows: int | None = None) -> Array:
+def numbers(values: Any, *, what: str, rows: int | None = None, against: str = "y_true") -> Array:
     """One column of finite numbers.
 
     Raises:
         InputError: As `vector`, or if a value is not a finite number.
     """
-    array = vector(values, what=what, rows=rows)
+    array = vector(values, what=what, rows=rows, against=against)
     try:
         found = array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
@@ -112,7 +138,12 @@ def weights_of(values: Any, *, rows: int) -> Array:
 
 
 def favourable_rows(
-    values: Any, *, what: str, favourable: Any, rows: int | None = None
+    values: Any,
+    *,
+    what: str,
+    favourable: Any,
+    rows: int | None = None,
+    against: str = "y_true",
 ) -> npt.NDArray[np.bool_]:
     """True where a column of two classes holds the favourable one.
 
@@ -121,11 +152,12 @@ def favourable_rows(
         what: What it is called in errors.
         favourable: The value that is good for the person; None: True, or 1.
         rows: How many rows it must have.
+        against: What has that many rows, for errors.
 
     Raises:
         InputError: As `vector`, or if it does not hold two classes.
     """
-    array = vector(values, what=what, rows=rows)
+    array = vector(values, what=what, rows=rows, against=against)
     if array.dtype == np.bool_ and favourable is None:
         return np.ascontiguousarray(array)
     wanted = 1 if favourable is None else favourable
@@ -155,40 +187,45 @@ def favourable_rows(
     return is_favourable
 
 
-def group_columns(groups: Any, *, rows: int) -> Mapping[str, Any]:
+def group_columns(
+    groups: Any, *, rows: int, what: str = "groups", against: str = "y_true"
+) -> Mapping[str, Any]:
     """The columns of a table of groups, or one column alone, by name.
 
     Args:
         groups: A table of any common kind, a mapping of columns, a list of rows, or one column.
         rows: How many rows it must have.
+        what: What it is called in errors.
+        against: What has that many rows, for errors.
 
     Raises:
         InputError: If it is none of these, is empty, or has another number of rows.
     """
     if isinstance(groups, pd.MultiIndex):
-        groups = groups.to_frame()
+        groups = groups.to_frame(index=False)
     if isinstance(groups, list | tuple):
         groups = _listed(groups)
-    if isinstance(groups, np.ndarray) and groups.ndim == 1:
-        groups = {"group": groups}
-    elif type(groups).__name__ in {"Series", "ChunkedArray"} or isinstance(groups, pd.Index):
+    if _is_column(groups):
         name = getattr(groups, "name", None)
         values = groups if isinstance(groups, pd.Series) else _plain(groups)
         groups = {str(name) if name else "group": values}
     if isinstance(groups, Mapping):
         table = {str(name): _plain(column) for name, column in groups.items()}
     else:
-        frame = to_pandas(groups, what="groups")
+        frame = to_pandas(groups, what=what)
         table = {str(name): frame[name] for name in frame.columns}
     if not table:
-        raise InputError("groups has no column.", remedy="give at least one attribute")
+        raise InputError(f"{what} has no column.", remedy="give at least one attribute")
     for name, column in table.items():
-        if len(column) != rows:
-            raise InputError(
-                f"The group column {name!r} has {len(column):,} rows and y_true has {rows:,}.",
-                remedy="give the same rows, in the same order",
-            )
+        called = f"The column {name!r} of {what}" if len(table) > 1 else what
+        _refuse_other_length(len(column), called, rows, against)
     return table
+
+
+def _is_column(groups: Any) -> bool:
+    """Whether it is one column: an array, a series, an index, or one of Arrow's."""
+    of_arrow = hasattr(groups, "to_pylist") and not hasattr(groups, "column_names")
+    return of_arrow or type(groups).__name__ == "Series" or getattr(groups, "ndim", None) == 1
 
 
 def _listed(groups: Any) -> Any:

@@ -41,6 +41,7 @@ from auditkit.measures.columns import (
 from auditkit.measures.disparities import references
 from auditkit.measures.fairness_result import Fairness
 from auditkit.measures.groups import Group, partition
+from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
 from auditkit.measures.scored_groups import SCORE_METRICS
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
@@ -86,19 +87,30 @@ def fairness(
         replicates: Of every bootstrap, at least 20.
         seed: Of every draw.
 
-    Rows go by their position; the index of a series or table says nothing here.
+    Rows are paired by their position. Where pandas inputs carry indexes, these must be equal; see
+    `auditkit.measures.pairing`.
 
     Raises:
-        InputError: If lengths differ, labels are not of two classes, a value is missing, scores
-            lie outside [0, 1], weights are negative or all 0, an attribute has too many groups,
-            a number is of the wrong type or out of its range, or a metric or reference group does
-            not exist.
+        InputError: If lengths or indexes differ, labels are not of two classes, a value is
+            missing, scores lie outside [0, 1], weights are negative or all 0, an attribute has too
+            many groups, a number is of the wrong type or out of its range, or a metric or
+            reference group does not exist.
     """
     depth = DEPTH.read(depth, name="depth")
     min_group = MIN_GROUP.read(min_group, name="min_group")
     level = LEVEL.read(level, name="level")
     replicates = REPLICATES.read(replicates, name="replicates")
     seed = SEED.read(seed, name="seed")
+    refuse_other_rows(
+        {
+            "y_true": y_true,
+            "y_pred": y_pred,
+            "groups": groups,
+            "scores": scores,
+            "weights": weights,
+            "clusters": clusters,
+        }
+    )
     labels = favourable_rows(y_true, what="y_true", favourable=favourable)
     rows = len(labels)
     decisions = favourable_rows(y_pred, what="y_pred", favourable=favourable, rows=rows)
@@ -163,6 +175,7 @@ def by_class(
     Raises:
         InputError: As `fairness`.
     """
+    refuse_other_rows({"y_true": y_true, "y_pred": y_pred, "groups": groups, **_of_rows(options)})
     truth = vector(y_true, what="y_true")
     decided = vector(y_pred, what="y_pred", rows=len(truth))
     classes = sorted({*pd.unique(truth), *pd.unique(decided)}, key=lambda c: (str(type(c)), c))
@@ -188,16 +201,23 @@ def within(
     Raises:
         InputError: As `fairness`.
     """
+    refuse_other_rows(
+        {
+            "y_true": y_true,
+            "y_pred": y_pred,
+            "groups": groups,
+            "control": control,
+            **_of_rows(options),
+        }
+    )
     truth = vector(y_true, what="y_true")
     rows = len(truth)
     decided = vector(y_pred, what="y_pred", rows=rows)
     columns = group_columns(groups, rows=rows)
-    controls = group_columns(control, rows=rows)
+    controls = group_columns(control, rows=rows, what="control")
     strata = partition(controls, depth=len(controls))
     row_options: dict[str, Any] = {
-        name: vector(options.pop(name), what=name, rows=rows)
-        for name in ("scores", "weights", "clusters")
-        if options.get(name) is not None
+        name: vector(options.pop(name), what=name, rows=rows) for name in _of_rows(options)
     }
     found = []
     for position, stratum in enumerate(strata.groups):
@@ -216,6 +236,12 @@ def within(
                 )
             )
     return tuple(found)
+
+
+def _of_rows(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have a value for each row."""
+    names = ("scores", "weights", "clusters")
+    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def _numbered(clusters: Any, rows: int) -> npt.NDArray[np.intp]:

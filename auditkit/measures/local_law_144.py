@@ -34,6 +34,7 @@ import pandas as pd
 from auditkit.errors import InputError
 from auditkit.measures.columns import favourable_rows, group_columns, numbers
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
+from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import NOBODY
 from auditkit.parameters import SHARE
 from auditkit.wording import number
@@ -143,20 +144,21 @@ def local_law_144(
         least_share: Categories with a smaller share are left out of the ratios; 0: none is.
 
     Raises:
-        InputError: If not exactly one of `selected` and `scores` is given, lengths differ, or a
-            value is missing.
+        InputError: If not exactly one of `selected` and `scores` is given, lengths or indexes
+            differ, or a value is missing.
     """
     if (selected is None) == (scores is None):
         raise InputError("Give exactly one of selected and scores.")
     least_share = SHARE.read(least_share, name="least_share")
+    refuse_other_rows({"selected": selected, "scores": scores, "sex": sex, "race": race})
     if selected is not None:
         favoured = favourable_rows(selected, what="selected", favourable=favourable)
     else:
         points = numbers(scores, what="scores")
         favoured = points > np.median(points)
-    n = len(favoured)
+    n, given = len(favoured), "selected" if selected is not None else "scores"
     columns = {
-        name: next(iter(group_columns(column, rows=n).values()))
+        name: next(iter(group_columns(column, rows=n, what=name, against=given).values()))
         for name, column in (("race", race), ("sex", sex))
     }
     found = partition(columns, depth=2)

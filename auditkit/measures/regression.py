@@ -21,6 +21,7 @@ from auditkit.evidence import describe_group
 from auditkit.measures.columns import group_columns, numbers
 from auditkit.measures.disparities import differences
 from auditkit.measures.groups import Partition, is_unknown, partition
+from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.stats import Array, Estimates, wilson
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, NUMBER
 
@@ -56,14 +57,15 @@ def regression_fairness(
         difference_upper, status. R2 has no interval, nor has RMSE below 100 rows.
 
     Raises:
-        InputError: If lengths differ, a value is not finite, a number is out of its range, or
-            there is no such reference.
+        InputError: If lengths or indexes differ, a value is not finite, a number is out of its
+            range, or there is no such reference.
     """
     depth = DEPTH.read(depth, name="depth")
     min_group = MIN_GROUP.read(min_group, name="min_group")
     level = LEVEL.read(level, name="level")
     if threshold is not None:
         threshold = NUMBER.read(threshold, name="threshold")
+    refuse_other_rows({"y_true": y_true, "y_pred": y_pred, "groups": groups})
     truth = numbers(y_true, what="y_true")
     predicted = numbers(y_pred, what="y_pred", rows=len(truth))
     found = partition(group_columns(groups, rows=len(truth)), depth=depth)

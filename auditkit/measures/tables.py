@@ -74,33 +74,6 @@ def _through_narwhals(table: Any, what: str) -> pd.DataFrame:
     return frame
 
 
-def to_column(values: Any, *, what: str, rows: int) -> npt.NDArray[Any]:
-    """One column as a NumPy array of shape `(rows,)`.
-
-    Raises:
-        InputError: If it is not one-dimensional or has another length.
-    """
-    if hasattr(values, "to_numpy"):
-        column = np.asarray(values.to_numpy())
-    elif hasattr(values, "to_pylist"):
-        column = np.asarray(values.to_pylist())
-    else:
-        column = np.asarray(values)
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise InputError(
-            f"{what} has {column.ndim} dimensions; one column is wanted.",
-            remedy=f"give {what} with shape ({rows},)",
-        )
-    if len(column) != rows:
-        raise InputError(
-            f"{what} has {len(column):,} values and data has {rows:,} rows.",
-            remedy=f"give one value of {what} for each row, in the same order",
-        )
-    return column
-
-
 def describe(frame: pd.DataFrame, *, name: str, role: str) -> Dataset:
     """A table's size and digest."""
     return Dataset(

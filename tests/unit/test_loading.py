@@ -41,7 +41,7 @@ def test_a_case_holds_what_was_given():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": LABELS[:-1]}, "labels has 7 values and data has 8 rows"),
+        ({"labels": LABELS[:-1]}, "labels has 7 rows and data has 8"),
         ({"labels": [None, *LABELS[1:]]}, "1 of 8 labels are missing, the first in row 0"),
         ({"labels": [np.nan, *LABELS[1:]]}, "1 of 8 labels are missing"),
         ({"labels": [2, *LABELS[1:]]}, "labels has 3 distinct values"),
@@ -54,7 +54,7 @@ def test_a_case_holds_what_was_given():
             "The group 'x' of 'sex' has no members",
         ),
         ({"groups": pd.DataFrame({"sex": [None] * N})}, "Every value of the group column 'sex'"),
-        ({"predictions": LABELS[:-1]}, "predictions has 7 values"),
+        ({"predictions": LABELS[:-1]}, "predictions has 7 rows"),
         ({"predictions": [None, *LABELS[1:]]}, "1 predictions are missing"),
         ({"predictions": np.full(N, 0.3)}, "predictions has 1 values that labels does not have"),
         ({"scores": np.full(N, 1.5)}, "8 of 8 scores are missing or outside [0, 1]"),
