@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from auditkit.audit import Judgement, Progress, examine, parameters_of
 from auditkit.controls import ControlPack
+from auditkit.errors import InputError
 from auditkit.policy import Policy
+from auditkit.small_cells import MIN_SALT
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
@@ -83,11 +85,17 @@ class Audit:
         """The digest of the statement."""
         return self.judgement.digest
 
+    @property
+    def salt(self) -> bytes:
+        """What the commitment to the unsuppressed evidence is salted with: for the bundle alone."""
+        return self.judgement.salt
+
     def to_frame(self) -> pd.DataFrame:
         """Every number of the audit, one row each.
 
-        Columns: evidence, check, measure, group, value, lower, upper, level, n, unit, reason.
-        A value that is not estimable is missing, and `reason` says why.
+        Columns: evidence, check, measure, group, value, lower, upper, level, n, unit, suppressed,
+        reason. A value that is not estimable, or about fewer people than the policy's `small_cell`
+        and so suppressed, is missing, and `reason` says why. `ak.fairness` keeps every number.
         """
         import pandas as pd
 
@@ -104,6 +112,7 @@ class Audit:
                     "level": m.level,
                     "n": m.n,
                     "unit": m.unit,
+                    "suppressed": bool(m.suppressed),
                     "reason": m.reason,
                 }
                 for e in self.evidence
@@ -244,6 +253,7 @@ def run(
     policy: str | Path | Policy,
     packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
+    salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """Audits a model.
@@ -256,6 +266,8 @@ def run(
             names.
         today: The day of the audit. It is printed, and waivers are judged by it; without it no
             waiver is in force. It is an argument so that equal inputs give equal statements.
+        salt: At least 16 secret bytes for the commitment to the numbers that are suppressed in the
+            statement. Default: they follow from all rows, so that who has the data has the salt.
         progress: Called before each check with its position, the number of checks and its title.
 
     Returns:
@@ -268,6 +280,10 @@ def run(
     from auditkit.loading import prepare
     from auditkit.loading.places import load_packs, load_policy
 
+    if salt is not None and len(salt) < MIN_SALT:
+        raise InputError(
+            f"The salt has {len(salt)} bytes.", remedy="give 32 random bytes, or leave it out"
+        )
     chosen, folder = load_policy(policy)
     parameters_of(chosen)  # refuses wrong ones before the model is asked for a single score
     judgement = examine(
@@ -276,6 +292,7 @@ def run(
         load_packs(chosen, folder) if packs is None else packs,
         today=today,
         versions=computing_versions(),
+        salt=salt,
         progress=progress,
     )
     return Audit(judgement)

@@ -1,7 +1,7 @@
 """The one orchestrator: case and policy in, judgement out.
 
-    case --checks--> evidence --rules--> findings --packs--> control statuses --> verdict
-         --canonical--> statement
+    case --checks--> evidence --suppression--> evidence --rules--> findings --packs--> statuses
+         --> verdict --canonical--> statement
 
 Laws:
     - A check that crashes gives evidence with the outcome error; the others go on.
@@ -18,11 +18,12 @@ from datetime import date
 from functools import cached_property
 from typing import Final
 
+from auditkit import small_cells
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.checks import CHECKS, Check
 from auditkit.controls import ControlPack, ControlStatus, assess
 from auditkit.errors import AuditkitError, InputError, PolicyError
-from auditkit.evidence import Evidence, Finding, Outcome, Table
+from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table
 from auditkit.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
@@ -41,13 +42,16 @@ class Judgement:
         rows: Number of rows that were evaluated.
         policy: What had to hold.
         packs: The control packs it was laid against.
-        evidence: In the order of their ids.
+        evidence: In the order of their ids, without its small cells.
         findings: One for each rule, in the policy's order.
         controls: One for each control, pack by pack.
         verdict: The gate's decision.
         as_of: The day of the audit; None: not stated, and no waiver was in force.
         seed: The seed of every random draw.
         versions: Version of auditkit and of every package that computed a number.
+        salt: What the commitment to the unsuppressed evidence is salted with. It belongs into the
+            bundle; it is in no statement and no report.
+        unsuppressed: The commitment: a salted digest of the evidence as the checks made it.
     """
 
     subject: Subject
@@ -62,6 +66,8 @@ class Judgement:
     as_of: date | None
     seed: int
     versions: Mapping[str, str]
+    salt: bytes
+    unsuppressed: Digest
 
     @cached_property
     def statement(self) -> bytes:
@@ -99,6 +105,11 @@ class Judgement:
         """The evidence of one check; None if the check was not part of the audit."""
         return next((e for e in self.evidence if e.check == check), None)
 
+    @property
+    def hidden(self) -> int:
+        """How many measurements are suppressed, as small cells or for one's sake."""
+        return sum(bool(m.suppressed) for e in self.evidence for m in e.measurements)
+
     def counts(self) -> dict[Outcome, int]:
         """How many conditions came out how: all six outcomes, zero included."""
         return {o: sum(f.outcome is o for f in self.findings) for o in Outcome}
@@ -128,6 +139,12 @@ class Judgement:
                 for p in self.packs
             ],
             "evidence": [e.to_json() | {"digest": str(e.digest)} for e in self.evidence],
+            "suppression": {
+                "small_cell": self.policy.small_cell,
+                "rule": SUPPRESSION_RULE,
+                "hidden": self.hidden,
+                "unsuppressed": str(self.unsuppressed),
+            },
             "findings": [f.to_json() for f in self.findings],
             "controls": [c.to_json() for c in self.controls],
             "verdict": self.verdict.to_json(),
@@ -145,6 +162,7 @@ def examine(
     today: date | None,
     versions: Mapping[str, str],
     checks: Sequence[Check] = CHECKS,
+    salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
     """Runs every check on a case and judges what they found.
@@ -156,6 +174,8 @@ def examine(
         today: The day of the audit; waivers are judged by it. None: not stated.
         versions: Package versions to record.
         checks: In any order: ids follow `CHECKS`, and then those that are not packaged, as given.
+        salt: For the commitment to the evidence before its small cells are suppressed. Default:
+            it follows from the rows.
         progress: Told before each check.
 
     Raises:
@@ -170,7 +190,11 @@ def examine(
             progress(position, len(checks), check.title)
         found[check.id] = _run(check, case, parameters[check.id])
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
-    evidence = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
+    measured = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
+    evidence = small_cells.suppress(
+        measured, small_cell=policy.small_cell, rows=len(case.labels), attributes=case.groups
+    )
+    salt = salt if salt is not None else small_cells.salt_of(case)
     findings = judge(evidence, policy, today=today)
     return Judgement(
         subject=case.subject,
@@ -185,6 +209,8 @@ def examine(
         as_of=today,
         seed=case.seed,
         versions=versions,
+        salt=salt,
+        unsuppressed=small_cells.commitment(measured, salt),
     )
 
 

@@ -19,10 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, Literal
 
 from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError
+
+# Where the rule of suppression comes from; every statement and report names it.
+SUPPRESSION_RULE: Final = "CMS cell size suppression policy (unverified)"
 
 
 class Outcome(StrEnum):
@@ -75,7 +78,7 @@ class Measurement:
     Attributes:
         name: The field's standard term, as "selection_rate".
         value: The number; None if it is not estimable, and then `reason` says why.
-        n: Number of observations it rests on, >= 0.
+        n: Number of observations it rests on, >= 0; None if the number is suppressed.
         unit: "proportion", "ratio", "count", "difference", "log-odds", "probability", ...
         lower: Lower end of the interval, in the same unit; None if there is no interval.
         upper: Upper end of the interval.
@@ -85,11 +88,13 @@ class Measurement:
         compared_with: The group that a ratio or difference is relative to; empty: none.
         reason: Why there is no value; beside a value, whom it leaves out, and then it may break a
             condition and meets none.
+        suppressed: "small" if n is a small cell, "complementary" if one would follow from the
+            number; empty if it is shown. See `auditkit.small_cells`.
     """
 
     name: str
     value: float | int | None
-    n: int
+    n: int | None
     unit: str = "proportion"
     lower: float | None = None
     upper: float | None = None
@@ -98,8 +103,13 @@ class Measurement:
     group: tuple[tuple[str, str], ...] = ()
     compared_with: tuple[tuple[str, str], ...] = ()
     reason: str = ""
+    suppressed: Literal["", "small", "complementary"] = ""
 
     def __post_init__(self) -> None:
+        if (self.n is None) != bool(self.suppressed):
+            raise InputError(f"{self.key} has no n, or has one although it is suppressed.")
+        if self.suppressed and (self.value is not None or self.lower is not None):
+            raise InputError(f"{self.key} is suppressed and has a value.")
         for number in (self.value, self.lower, self.upper):
             if number is not None and not math.isfinite(number):
                 raise InputError(f"{self.key} is not finite; say why it is not estimable instead.")
@@ -148,6 +158,7 @@ class Measurement:
             "group": [list(pair) for pair in self.group],
             "compared_with": [list(pair) for pair in self.compared_with],
             "reason": self.reason,
+            "suppressed": self.suppressed,
         }
 
 

@@ -127,7 +127,7 @@ def _judge_rule(
     judged: list[tuple[Outcome, Measurement]] = []
     if source is not None:
         numbers = [m for m in source.named(rule.measure) if _concerns(rule, m)]
-        judged = [(_compare(rule, m), m) for m in numbers if m.n >= rule.min_n]
+        judged = [(_compare(rule, m), m) for m in numbers if not _too_few(rule, policy, m)]
     worst_number: Measurement | None = None
     if source is not None and source.outcome is not Outcome.PASS:
         outcome, statement = source.outcome, f"{source.title}: {source.reason}"
@@ -149,7 +149,7 @@ def _judge_rule(
         value=worst_number.value if worst_number else None,
         lower=worst_number.lower if worst_number else None,
         upper=worst_number.upper if worst_number else None,
-        n=worst_number.n if worst_number else 0,
+        n=(worst_number.n or 0) if worst_number else 0,
         operator=rule.operator,
         threshold=rule.threshold,
         severity=rule.severity,
@@ -164,6 +164,17 @@ def _concerns(rule: Rule, measurement: Measurement) -> bool:
     if measurement.group and measurement.group == measurement.compared_with:
         return False  # the reference group compared with itself
     return rule.by is None or tuple(a for a, _ in measurement.group) == rule.by
+
+
+def _too_few(rule: Rule, policy: Policy, measurement: Measurement) -> bool:
+    """Whether a number rests on fewer observations than the rule judges.
+
+    Of a small cell it is known that it does if the rule asks for at least `small_cell`; of a number
+    that is suppressed for another's sake nothing is known, so it is judged: not assessed.
+    """
+    if measurement.n is None:
+        return measurement.suppressed == "small" and rule.min_n >= policy.small_cell
+    return measurement.n < rule.min_n
 
 
 def _compare(rule: Rule, measurement: Measurement) -> Outcome:
@@ -206,7 +217,9 @@ def _sentence(
     least = "at least" if rule.operator == ">=" else "at most"
     bound = f"{least} {typeset(exact(rule.threshold))}"
     name = _name(number) + _whom(number)
-    if number.value is None:
+    if number.suppressed:
+        told = f"{name} is suppressed ({number.reason}); the condition is {bound}"
+    elif number.value is None:
         told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
     elif number.n == 0:
         told = f"{name} rests on no observation; the condition is {bound}"
@@ -216,7 +229,7 @@ def _sentence(
         if number.lower is not None and number.upper is not None and number.level is not None:
             low, high = against(number.lower), against(number.upper)
             interval = f" ({percentage(number.level)} interval {low} to {high})"
-        told = f"{name} is {value}{interval}, n = {number.n:,}"
+        told = f"{name} is {value}{interval}, n = {number.n or 0:,}"
         told += f" ({number.reason})" if number.reason else ""
         told += f"; the condition is {bound}"
     failed = sum(o is Outcome.FAIL for o, _ in judged)

@@ -11,7 +11,6 @@ import numpy as np
 from auditkit.evidence import Measurement
 from auditkit.measures.disparities import Positions, references
 from auditkit.measures.groups import (
-    SUPPRESS_BELOW,
     Group,
     Partition,
     is_unknown,
@@ -180,13 +179,10 @@ def group_notes(found: Grouped, min_group: int) -> list[str]:
         )
     unknown = [i for i, g in enumerate(found.groups) if len(g) == 1 and is_unknown(g)]
     notes += [
-        f"The {found.groups[i][0][0]} of {int(rows[i]):,} is unknown: they are counted and shown, "
-        "and take no part in comparisons."
+        f"The {found.groups[i][0][0]} of some is unknown: they are counted and shown, and take no "
+        "part in comparisons."
         for i in unknown
-        if rows[i] >= SUPPRESS_BELOW
     ]
-    if any(rows[i] < SUPPRESS_BELOW for i in unknown):
-        notes.append(f"Fewer than {SUPPRESS_BELOW} are of unknown membership in some attribute.")
     if found.partition.empty:
         notes.append(f"{found.partition.empty} intersections have no member and no number.")
     return notes

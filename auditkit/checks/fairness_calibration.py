@@ -15,7 +15,6 @@ from auditkit.checks._grouped import (
 from auditkit.checks.performance_ranking import CALIBRATION_COLUMNS, calibration_row
 from auditkit.evidence import Evidence, Outcome, Table
 from auditkit.measures.disparities import differences
-from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.ranking import calibration_curve
 from auditkit.measures.scored_groups import score_estimates
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, REPLICATES
@@ -57,10 +56,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
             *measured_comparisons(found, gap),
         ),
         tables=(_curves(case, found, parameters),),
-        notes=(
-            *group_notes(found, int(parameters["min_group"])),
-            f"In the table, the cells of bins of fewer than {SUPPRESS_BELOW} are left empty.",
-        ),
+        notes=tuple(group_notes(found, int(parameters["min_group"]))),
     )
 
 

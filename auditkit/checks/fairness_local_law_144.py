@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import no_groups, what_makes_alike
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN
+from auditkit.measures.groups import UNKNOWN
 from auditkit.measures.local_law_144 import LEAST_SHARE, local_law_144
 from auditkit.parameters import SHARE, TEXT
 
@@ -87,15 +87,12 @@ def _measurement(row: CategoryRow, group: Group, alike: Mapping[str, str]) -> Me
 
 def _row(table: str, row: CategoryRow) -> tuple[Cell, ...]:
     name = " / ".join(row.category)
-    if 0 < row.n < SUPPRESS_BELOW:
-        return (table, name, None, None, None, None, row.left_out)
     return (table, name, row.n, row.favoured, row.rate, row.impact_ratio, row.left_out)
 
 
 def _notes(found: LocalLaw144) -> tuple[str, ...]:
     notes = [
         "The rule sets no threshold. A bias audit under it takes an independent auditor.",
-        f"In the table, categories of fewer than {SUPPRESS_BELOW} show no number.",
     ]
     small = sum(row.left_out for row in (*found.sex, *found.race, *found.intersectional))
     if small:

@@ -10,7 +10,6 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import group_notes, grouped, no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
 from auditkit.measures.disparities import NO_REFERENCE, ratios
-from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import rates
 from auditkit.measures.significance import significance
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
@@ -82,7 +81,6 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         notes=(
             *group_notes(found, int(parameters["min_group"])),
             f"{len(compared)} comparisons were made; adjusted p-values allow for all of them.",
-            f"In the table, groups of fewer than {SUPPRESS_BELOW} show no number.",
         ),
     )
 
@@ -122,8 +120,6 @@ def _row(
 ) -> tuple[Cell, ...]:
     group = found.groups[i]
     n = int(found.partition.rows[i])
-    if n < SUPPRESS_BELOW:
-        return (describe_group(group), *(None,) * (len(_COLUMNS) - 1))
     one, other = selection.at(i), ratio.at(i)
     numbers = (
         tests.standard_deviations,

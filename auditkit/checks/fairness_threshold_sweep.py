@@ -14,7 +14,6 @@ from auditkit.checks._grouped import (
     no_groups,
 )
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
-from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.rates import Confusion, rates, values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
@@ -69,7 +68,6 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         ),
         notes=(
             *group_notes(found, int(parameters["min_group"])),
-            f"In the tables, groups of fewer than {SUPPRESS_BELOW} show no number.",
             "One cut-off for everyone is moved; no group is given a cut-off of its own.",
         ),
     )
@@ -146,11 +144,10 @@ def _by_group(found: Grouped, swept: Array, cuts: Array, in_use: int, level: flo
         counts = Confusion.of_counts(swept[:, position])
         selection = rates(counts, "selection_rate", level=level)
         others = [values(swept[:, position], name) for name in ("tpr", "fpr", "accuracy")]
-        few = found.partition.rows[position] < SUPPRESS_BELOW
         for i, cut in enumerate(cuts):
             numbers = (*selection.ends, *others)
-            cells = [None if few or not np.isfinite(a[i]) else float(a[i]) for a in numbers]
-            n = None if few else int(found.partition.rows[position])
+            cells = [float(a[i]) if np.isfinite(a[i]) else None for a in numbers]
+            n = int(found.partition.rows[position])
             rows.append((float(cut), i == in_use, *group[0], n, *cells))
     return Table(
         name="threshold_sweep",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Outcome, Table
-from auditkit.measures.groups import SUPPRESS_BELOW
 from auditkit.measures.measured import measured
 from auditkit.measures.ranking import (
     CalibrationBin,
@@ -58,7 +57,6 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                 rows=tuple(calibration_row(b) for b in curve),
             ),
         ),
-        notes=(f"In the table, the cells of bins of fewer than {SUPPRESS_BELOW} are left empty.",),
     )
 
 
@@ -66,9 +64,7 @@ CALIBRATION_COLUMNS = ("from", "to", "n", "mean_score", "observed", "lower", "up
 
 
 def calibration_row(b: CalibrationBin) -> tuple[Cell, ...]:
-    """One bin as the cells of a table; suppressed where it holds few."""
-    if 0 < b.n < SUPPRESS_BELOW:
-        return (b.start, b.stop, None, None, None, None, None)
+    """One bin as the cells of a table."""
     return (b.start, b.stop, b.n, b.mean_score, b.observed, b.lower, b.upper)
 
 

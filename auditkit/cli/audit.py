@@ -95,7 +95,8 @@ def run(
     """Run an audit and write the signed report.
 
     Writes report.pdf, statement.json and findings.csv to DIR, with report.html as a copy to read in
-    a browser, and logs verdict and statement in DIR/audit-log.db.
+    a browser, and logs verdict and statement in DIR/audit-log.db. salt.txt is for 'auditkit
+    bundle': keep it from readers who may not know the numbers that the report suppresses.
 
     The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
     """
@@ -131,6 +132,7 @@ def run(
                 witnesses=witnesses,
             )
         result.append(f"log entry {receipt.index}")
+    write_whole(output / "salt.txt", f"{audit.salt.hex()}\n".encode(), secret=True)
     write_whole(output / "statement.json", audit.statement)
     write_whole(output / "findings.csv", findings_csv(audit.findings))
     _tell(audit)

@@ -27,19 +27,30 @@ def bundle(
     *,
     report: Annotated[Path, typer.Option(metavar="FILE", help="The signed report of that audit.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
+    salt: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The audit's salt. Default: salt.txt beside the report, if there."
+        ),
+    ] = None,
     allow_outside: AllowOutside = None,
 ) -> None:
     """Seal what a second run of an audit needs, without the data."""
     from auditkit.files import write_whole
     from auditkit.reperformance import seal_bundle
+    from auditkit.reperformance.bundle import SALT, read_salt
 
     if output.exists():
         raise OutputError(f"{output} exists already.", remedy="name a new folder with --output")
+    beside = report.parent / SALT
+    if salt is None and beside.is_file():
+        salt = beside
     files = seal_bundle(
         audit_file,
         _read(report),
         signer=open_store().report_signer(),
         outside=allow_outside or (),
+        salt=None if salt is None else read_salt(_read(salt)),
     )
     for name, content in files.items():
         write_whole(output / name, content)
@@ -63,10 +74,17 @@ def reperform(
 ) -> None:
     """Run every check again and compare number by number.
 
+    Numbers that the statement suppresses are compared by a salted digest, all at once.
+
     Exit 0: every number is equal or within the tolerance. 12: one is different, or the inputs are.
     """
     from auditkit.canonical import Digest, parse_json
-    from auditkit.reperformance import Agreement, compare_numbers, open_bundle
+    from auditkit.reperformance import (
+        Agreement,
+        compare_numbers,
+        compare_suppressed,
+        open_bundle,
+    )
     from auditkit.reperformance.bundle import sealed_by
     from auditkit.reperformance.changes import version_changes
     from auditkit.verification.contents import read_statement
@@ -89,13 +107,17 @@ def reperform(
     ]
     versions = [*version_changes(before["predicate"]["versions"], after["predicate"]["versions"])]
     counts = {state: sum(c.agreement is state for c in compared) for state in Agreement}
-    different = counts[Agreement.DIFFERENT] > 0 or bool(inputs_differ)
+    suppressed = compare_suppressed(before, after, compared)
+    different = (
+        counts[Agreement.DIFFERENT] > 0 or bool(inputs_differ) or suppressed is Agreement.DIFFERENT
+    )
     if as_json:
         document = {
             "inputs_that_differ": inputs_differ,
             "versions_that_differ": {c.name: [c.before, c.after] for c in versions},
             "sealed_by": sealed_by(files),
             "counts": {state.value: count for state, count in counts.items()},
+            "suppressed": None if suppressed is None else suppressed.value,
             "numbers": [
                 {"check": c.check, "key": c.key, "before": c.before, "after": c.after,
                  "agreement": c.agreement.value}
@@ -115,6 +137,7 @@ def reperform(
             print(one_line(f"{c.agreement.value:<17} {told}"))
         told = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
         print(f"\n{len(compared):,} numbers: {told}; tolerance {tolerance:g}.")
+        print(f"The suppressed numbers: {_SUPPRESSED[suppressed]}.")
         same = audit.statement == files["statement.json"]
         print(
             f"The statement is {'the same, byte for byte' if same else 'not the same'}: "
@@ -154,6 +177,11 @@ def diff(
     raise typer.Exit(10 if any(c.regressed for c in changes) else 0)
 
 
+_SUPPRESSED: Final = {
+    "equal": "equal, by their salted digest",
+    "different": "one is different, by their salted digest",
+    None: "cannot be compared",
+}
 _ORDER: Final = ("different", "within tolerance", "equal")
 
 
@@ -177,7 +205,7 @@ def _again(
 
     from auditkit.api import run
     from auditkit.loading.audit_file import inputs_of, read_audit_file
-    from auditkit.reperformance.bundle import evidence_names, packs_of
+    from auditkit.reperformance.bundle import SALT, evidence_names, packs_of, read_salt
     from auditkit.reperformance.compare import whole_statements
 
     with whole_statements():
@@ -192,6 +220,7 @@ def _again(
             policy=bundle_folder / "policy.yaml",
             packs=packs_of(files),
             today=today,
+            salt=read_salt(files[SALT]) if SALT in files else None,
         )
 
 

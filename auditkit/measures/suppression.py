@@ -31,13 +31,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-Cell = Hashable
+C = TypeVar("C", bound=Hashable)
 Why = Literal["small", "complementary"]
 
 # Hidden cells that hang together; beyond it, all that touches them is hidden without a closer look.
@@ -45,26 +45,26 @@ _MAX_SOLVED: Final = 1500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Equation:
+class Equation(Generic[C]):
     """One sum that a reader knows to hold: the total is the sum of the parts."""
 
-    total: Cell
-    parts: tuple[Cell, ...]
+    total: C
+    parts: tuple[C, ...]
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def cells(self) -> tuple[C, ...]:
         """The total, then the parts."""
         return (self.total, *self.parts)
 
 
 def hidden_cells(
-    counts: Mapping[Cell, int],
-    equations: Sequence[Equation],
+    counts: Mapping[C, int],
+    equations: Sequence[Equation[C]],
     *,
     small_cell: int,
-    fixed: Collection[Cell] = (),
-    prefer: Collection[Cell] = (),
-) -> dict[Cell, Why]:
+    fixed: Collection[C] = (),
+    prefer: Collection[C] = (),
+) -> dict[C, Why]:
     """The cells to hide, and whether each is small itself or hidden for another's sake.
 
     Args:
@@ -74,7 +74,7 @@ def hidden_cells(
         fixed: Cells that stay shown whatever follows, as the number of rows of the audit.
         prefer: Cells to hide first for another's sake, as those of unknown membership.
     """
-    hidden: dict[Cell, Why] = {
+    hidden: dict[C, Why] = {
         cell: "small" for cell, n in counts.items() if 0 < n < small_cell and cell not in fixed
     }
     known = [e for e in equations if all(cell in counts for cell in e.cells)]
@@ -92,15 +92,15 @@ def hidden_cells(
 
 
 @dataclass(kw_only=True, slots=True)
-class _Search:
+class _Search(Generic[C]):
     """One search for complementary cells; `hidden` grows until nothing small follows."""
 
-    counts: Mapping[Cell, int]
-    equations: Sequence[Equation]
+    counts: Mapping[C, int]
+    equations: Sequence[Equation[C]]
     small_cell: int
-    fixed: frozenset[Cell]
-    prefer: frozenset[Cell]
-    hidden: dict[Cell, Why]
+    fixed: frozenset[C]
+    prefer: frozenset[C]
+    hidden: dict[C, Why]
 
     def by_subtraction(self) -> bool:
         """Hides what single equations ask for; whether anything was hidden."""
@@ -111,7 +111,7 @@ class _Search:
                 more = True
         return more
 
-    def _lacking(self, equation: Equation) -> Cell | None:
+    def _lacking(self, equation: Equation[C]) -> C | None:
         """A further cell to hide, since one equation gives a hidden one away; None: it does not."""
         parts = [p for p in equation.parts if p in self.hidden]
         if equation.total in self.hidden:
@@ -150,11 +150,11 @@ class _Search:
                     return True
         return False
 
-    def _shown(self, equations: Sequence[Equation]) -> list[Cell]:
+    def _shown(self, equations: Sequence[Equation[C]]) -> list[C]:
         cells = dict.fromkeys(c for e in equations for c in e.cells)
         return [c for c in cells if c not in self.hidden and c not in self.fixed]
 
-    def _cheapest(self, cells: Sequence[Cell], *, at_least: int = 1) -> Cell | None:
+    def _cheapest(self, cells: Sequence[C], *, at_least: int = 1) -> C | None:
         """The smallest shown cell of at least some people, else the largest there is."""
         free = [c for c in cells if c not in self.hidden and c not in self.fixed and self.counts[c]]
         enough = [c for c in free if self.counts[c] >= at_least]
@@ -162,7 +162,7 @@ class _Search:
             return min(enough, key=lambda c: (c not in self.prefer, self.counts[c]))
         return max(free, key=lambda c: self.counts[c], default=None)
 
-    def _components(self) -> list[tuple[list[Cell], list[Equation]]]:
+    def _components(self) -> list[tuple[list[C], list[Equation[C]]]]:
         """Hidden cells that hang together by equations, with those equations."""
         place = {cell: i for i, cell in enumerate(self.hidden)}
         concerned = [e for e in self.equations if any(c in place for c in e.cells)]
@@ -177,7 +177,7 @@ class _Search:
         rows, columns = zip(*entries, strict=True) if entries else ((), ())
         graph = sparse.csr_array((ones, (rows, columns)), shape=(size, size))
         number, label = csgraph.connected_components(graph, directed=False)
-        found: list[tuple[list[Cell], list[Equation]]] = [([], []) for _ in range(number)]
+        found: list[tuple[list[C], list[Equation[C]]]] = [([], []) for _ in range(number)]
         for cell, i in place.items():
             found[label[i]][0].append(cell)
         for row, equation in enumerate(concerned):
@@ -185,7 +185,7 @@ class _Search:
         return found
 
 
-def _null_space(cells: list[Cell], equations: list[Equation]) -> np.ndarray:
+def _null_space(cells: list[C], equations: list[Equation[C]]) -> np.ndarray:
     """How the hidden cells may vary with every shown one as it is, shape `(cells, dimensions)`."""
     place = {cell: i for i, cell in enumerate(cells)}
     matrix = np.zeros((len(equations), len(cells)))

@@ -6,13 +6,19 @@ compares number by number; `differences` says what changed between two audits.
 
 from auditkit.reperformance.bundle import open_bundle, seal_bundle
 from auditkit.reperformance.changes import Change, differences
-from auditkit.reperformance.compare import Agreement, Compared, compare_numbers
+from auditkit.reperformance.compare import (
+    Agreement,
+    Compared,
+    compare_numbers,
+    compare_suppressed,
+)
 
 __all__ = [
     "Agreement",
     "Change",
     "Compared",
     "compare_numbers",
+    "compare_suppressed",
     "differences",
     "open_bundle",
     "seal_bundle",

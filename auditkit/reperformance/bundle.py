@@ -4,11 +4,14 @@
     audit.yaml                         the recipe: columns, parameters, seeds, names of files
     policy.yaml, controls/*.yaml       what had to hold
     evidence-N.json                    evidence that was made before the audit
+    salt.txt                           opens the commitment to what the statement suppresses
     versions.txt                       every installed package with its version
     manifest.dsse.json                 the digests of the others, signed
 
 Laws:
     - The bundle holds no row of any table and no model: digests in the statement say which.
+    - The salt is in the bundle and nowhere in the report: with it, somebody could find out the
+      suppressed numbers by trying.
     - `open_bundle(seal_bundle(...))` gives the same files back; a bundle with a file changed,
       missing or extra does not open.
 """
@@ -30,11 +33,13 @@ from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
+from auditkit.small_cells import MIN_SALT
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.contents import read_statement
 from auditkit.verification.signed_file import parse
 
 MANIFEST: Final = "manifest.dsse.json"
+SALT: Final = "salt.txt"
 BUNDLE_TYPE: Final = "urn:auditkit:bundle:v1"
 
 
@@ -55,7 +60,12 @@ def statement_of(data: bytes) -> bytes:
 
 
 def seal_bundle(
-    audit_file: Path, report: bytes, *, signer: Signer, outside: Sequence[Path] = ()
+    audit_file: Path,
+    report: bytes,
+    *,
+    signer: Signer,
+    salt: bytes | None = None,
+    outside: Sequence[Path] = (),
 ) -> dict[str, bytes]:
     """Collects and signs what a second run needs.
 
@@ -64,6 +74,7 @@ def seal_bundle(
         report: The signed PDF.
         signer: Signs the manifest with its statement key.
         outside: Files and folders outside the audit file's that it may name.
+        salt: The audit's salt. Default: none goes along; a second run then makes it from the rows.
 
     Returns:
         The files of the bundle by name.
@@ -92,6 +103,8 @@ def seal_bundle(
     for number, path in enumerate(kept, start=1):
         files[f"evidence-{number}.json"] = read_bytes(path, what="evidence")
     files["versions.txt"] = _versions()
+    if salt is not None:
+        files[SALT] = f"{salt.hex()}\n".encode()
     return files | {MANIFEST: signer.sign_statement(_manifest(files))}
 
 
@@ -176,6 +189,24 @@ def sealed_by(files: Mapping[str, bytes]) -> str:
     """The keys that sealed an opened bundle, by algorithm and fingerprint."""
     keys = open_envelope(files[MANIFEST]).keys
     return ", ".join(f"{algorithm_of(key)} {fingerprint_of(key)}" for key in keys)
+
+
+def read_salt(data: bytes) -> bytes:
+    """The salt that `auditkit run` wrote.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    try:
+        salt = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        salt = b""
+    if len(salt) < MIN_SALT:
+        raise InputError(
+            "The salt is not one that auditkit wrote.",
+            remedy="give the salt.txt that 'auditkit run' wrote beside the report",
+        )
+    return salt
 
 
 def evidence_names(files: Mapping[str, bytes]) -> list[str]:

@@ -8,7 +8,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -75,6 +75,33 @@ def compare_numbers(
             )
             for check, key in dict.fromkeys([*old, *new])
         )
+
+
+def compare_suppressed(
+    before: Mapping[str, Any], after: Mapping[str, Any], compared: Sequence[Compared]
+) -> Agreement | None:
+    """Compares the commitments of two statements to the evidence that they suppress parts of.
+
+    Args:
+        before: A parsed statement.
+        after: Another, made with the same salt.
+        compared: How their numbers came out.
+
+    Returns:
+        Equal: so is every suppressed number. Different: some number is not what it was, and it is
+        none of those that are shown. None: it cannot be told, as a statement of before there were
+        commitments has none, or shown numbers differ a little and suppressed ones may too.
+    """
+    with whole_statements():
+        old, new = (
+            s["predicate"].get("suppression", {}).get("unsuppressed") for s in (before, after)
+        )
+    if old is None or new is None:
+        return None
+    if old == new:
+        return Agreement.EQUAL
+    alike = all(c.agreement is Agreement.EQUAL for c in compared)
+    return Agreement.DIFFERENT if alike else None
 
 
 @contextmanager

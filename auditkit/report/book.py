@@ -28,7 +28,6 @@ _LONG_WORD: Final = 18
 _SHARES: Final = frozenset({"proportion", "probability"})
 # Values of groups that do not say of what: `other` race, or `high` income.
 _MUTE: Final = frozenset({"true", "false", "none", "other", "high"})
-_OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
 
 
 class Printed:
@@ -133,10 +132,10 @@ class Book:
             threshold: Rounding keeps the value on its side of this.
         """
         number = getattr(of, field)
+        if of.suppressed:
+            return Printed("suppressed", None, self)
         if number is None:
             return Printed("not estimable", None, self)
-        if self._is_small(evidence, of):
-            return Printed("suppressed", None, self)
         places: Digits = _places(of, number) if digits == "auto" else digits
         text = written(number, digits=places, threshold=threshold)
         return Printed(
@@ -157,7 +156,7 @@ class Book:
     ) -> Line:
         """A value with its interval: `0.86 (0.82 to 0.89)`."""
         value = self.value(evidence, of, threshold=threshold)
-        if of.lower is None or of.value is None or self._is_small(evidence, of):
+        if of.lower is None or of.value is None:
             return Line(value)
         low = self.value(evidence, of, "lower", threshold=threshold)
         high = self.value(evidence, of, "upper", threshold=threshold)
@@ -173,9 +172,11 @@ class Book:
             "digits": None,
             "threshold": None,
         }
-        if of is not None and self._is_small(evidence, of):
+        if holder.n is not None:
+            return Printed(f"{holder.n:,}", record, self)
+        if of is not None and of.suppressed == "small":
             return Printed(f"< {self._small}", record | {"below": self._small}, self)
-        return Printed(f"{holder.n:,}", record, self)
+        return Printed("\u2013", None, self)
 
     def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> Printed:
         """A proportion as a percentage, no decimal lost: `95%`, `99.9%`."""
@@ -341,9 +342,6 @@ class Book:
                 for name, value in pairs
             ),
         )
-
-    def _is_small(self, evidence: Evidence, of: Measurement) -> bool:
-        return bool(of.group) and evidence.area in _OF_PEOPLE and of.n < self._small
 
 
 def _speaks_for_itself(value: str) -> bool:

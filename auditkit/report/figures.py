@@ -136,7 +136,9 @@ def resolve(
     value = holder[figure["field"]]
     small = figure.get("below")
     if small is not None:
-        if small != predicate["policy"]["content"]["small_cell"] or value >= small:
+        # Reports of before numbers were suppressed in the statement have the n there.
+        is_small = value < small if value is not None else holder["suppressed"] == "small"
+        if small != predicate["policy"]["content"]["small_cell"] or not is_small:
             raise KeyError("below")
         return f"< {small}"
     if figure.get("percent"):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Outcome
+from auditkit.evidence import SEVEREST_FIRST, SUPPRESSION_RULE, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
 from auditkit.glossary import explained
 from auditkit.report.annex import Indexed, Pack
@@ -351,6 +351,16 @@ class Page:
     def seed(self) -> Printed:
         """The seed of every random draw."""
         return self.book.fact("seed", value=self.judgement.seed)
+
+    @property
+    def hidden(self) -> Printed:
+        """How many numbers are suppressed."""
+        return self.book.fact("suppression", "hidden", value=self.judgement.hidden)
+
+    @property
+    def suppression_rule(self) -> Text:
+        """Where the rule of suppression comes from."""
+        return self.book.quote(SUPPRESSION_RULE)
 
     @property
     def auditkit_version(self) -> Text:

@@ -35,7 +35,7 @@ LAYERS = (
     ("measures", {"measures"}),
     ("deid", {"deid"}),
     ("checks", {"checks"}),
-    ("judgement", {"policy", "controls", "gate", "audit"}),
+    ("judgement", {"policy", "controls", "gate", "small_cells", "audit"}),
     (
         "edges",
         {"loading", "access", "registry", "signing", "ledger", "report", "output", "engine"},

@@ -175,13 +175,12 @@ def _forest(
         texts += [label, n]
         level = level or (m if m.level is not None else None)
         reference = bool(m.group) and m.group == m.compared_with
-        hidden = str(book.value(evidence, m)) == "suppressed"
         estimates.append(
             Estimate(
                 label=str(label),
-                value=None if hidden else m.value,
-                lower=None if hidden else m.lower,
-                upper=None if hidden else m.upper,
+                value=m.value,
+                lower=m.lower,
+                upper=m.upper,
                 n=str(n),
                 remark="reference" if reference else "",
                 hollow=reference,
@@ -211,7 +210,7 @@ def _forest(
 def _by_size(found: list[Measurement]) -> list[Measurement]:
     """Attribute by attribute in the order given; within one the largest group first."""
     order = list(dict.fromkeys(tuple(a for a, _ in m.group) for m in found))
-    return sorted(found, key=lambda m: (order.index(tuple(a for a, _ in m.group)), -m.n))
+    return sorted(found, key=lambda m: (order.index(tuple(a for a, _ in m.group)), -(m.n or 0)))
 
 
 def _lowest(ratios: Iterable[Measurement]) -> Measurement | None:

@@ -1,0 +1,416 @@
+"""Small cells: the numbers of an audit that are about few people, and the evidence without them.
+
+    checks --evidence--> suppress, by the policy's small_cell --evidence--> judgement and report
+
+One rule, applied once. A check measures and hides nothing; from here on nobody sees what is hidden:
+not the gate, the statement, the pages, or an attached table.
+
+Laws:
+    - A number about a group is hidden if the people that it rests on are 1 to `small_cell` - 1, and
+      so is every number from which such a number of people follows by sums and differences: see
+      `auditkit.measures.suppression`.
+    - If the size of a group is hidden, every number about it is, and every number that compares
+      another group with it.
+    - A hidden number has no value, no interval and no n; it says why. Nothing else changes.
+    - Hiding again changes nothing.
+
+What is protected is how many people there are in a group, and in the part of it that a rate is a
+share of: those with the favourable outcome, those without, those selected. A rate of a group of at
+least `small_cell` people is shown, although few of them may have been selected: that rate is what a
+fairness audit is about, and a reader can multiply it by its n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from auditkit.canonical import Digest, digest_of
+from auditkit.evidence import Evidence, Measurement, Table, describe_group
+from auditkit.measures.groups import UNKNOWN
+from auditkit.measures.suppression import Equation, Why, hidden_cells
+
+if TYPE_CHECKING:
+    from auditkit.evidence import Cell
+    from auditkit.subject import Case
+
+MIN_SALT: Final = 16
+
+# Columns that say what a row is about, and those that are about its group alone.
+_LABELS: Final = frozenset(
+    {"attribute", "group", "table", "category", "from", "to", "threshold", "in_use", "reference"}
+    | {"left_out"}
+)
+_OWN: Final = frozenset({"n", "selected", "selection_rate", "lower", "upper", "rate"})
+# A number of people: which part of a group, and the group in no particular order.
+People = tuple[str, frozenset[tuple[str, str]]]
+
+_OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
+_ALL: Final = "(all)"
+_UNKNOWN_CATEGORY: Final = "unknown_category"
+# The parts of a group that a measure is a share of; of any other measure: the members.
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "tpr": ("favourable",),
+    "fpr": ("unfavourable",),
+    "ppv": ("selected",),
+    "equalized_odds": ("favourable", "unfavourable"),
+}
+
+
+def reason(why: Why, small_cell: int) -> str:
+    """Why a number is hidden, in words."""
+    if why == "small":
+        return f"fewer than {small_cell} people"
+    return f"a number of fewer than {small_cell} people would follow from it"
+
+
+def suppress(
+    evidence: Sequence[Evidence], *, small_cell: int, rows: int, attributes: Collection[str]
+) -> tuple[Evidence, ...]:
+    """The evidence without its small cells and without what would give them away.
+
+    Args:
+        evidence: As the checks made it.
+        small_cell: Numbers of people from 1 to this less one are small; 0 or 1: none is.
+        rows: Number of rows of the audit; it is always shown.
+        attributes: The names of the group attributes.
+    """
+    cells = _Cells(evidence=evidence, rows=rows, attributes=frozenset(attributes))
+    hidden = cells.hidden(small_cell)
+    if not hidden:
+        return tuple(evidence)
+    return tuple(
+        replace(
+            e,
+            measurements=tuple(
+                _without(m, cells.why(e, m, hidden), small_cell) for m in e.measurements
+            ),
+            tables=tuple(_emptied(t, cells.emptied(e, t, hidden)) for t in e.tables),
+        )
+        for e in evidence
+    )
+
+
+def commitment(evidence: Sequence[Evidence], salt: bytes) -> Digest:
+    """Commits to evidence before anything is hidden, without giving it away.
+
+    Args:
+        evidence: With ids, as the checks made it.
+        salt: At least `MIN_SALT` bytes that readers of the report do not have; without it they
+            could try every small number until the digest fits.
+    """
+    return digest_of(
+        "unsuppressed-evidence/v1",
+        {
+            "salt": salt.hex(),
+            "evidence": [e.to_json() for e in evidence],
+        },
+    )
+
+
+def salt_of(case: Case) -> bytes:
+    """A salt that follows from every row of a case: 32 bytes.
+
+    The same inputs give the same statement, and only who holds the rows can make it.
+    """
+    parts = [case.labels.tobytes(), case.decisions.tobytes()]
+    parts += [] if case.scores is None else [case.scores.tobytes()]
+    parts += [_row_hashes(pd.DataFrame(dict(case.groups)))] if case.groups else []
+    parts += [_row_hashes(case.features)]
+    return bytes.fromhex(digest_of("salt/v1", [Digest.of(part).hex for part in parts]).hex)
+
+
+def _row_hashes(table: pd.DataFrame) -> bytes:
+    plain = table.astype({c: str for c in table if table[c].dtype == object})
+    return np.asarray(pd.util.hash_pandas_object(plain, index=False)).tobytes()
+
+
+def _without(of: Measurement, why: Why | None, small_cell: int) -> Measurement:
+    if why is None:
+        return of
+    return replace(
+        of,
+        value=None,
+        lower=None,
+        upper=None,
+        n=None,
+        method="",
+        suppressed=why,
+        reason=reason(why, small_cell),
+    )
+
+
+def _emptied(table: Table, cells: set[tuple[int, str]]) -> Table:
+    if not cells:
+        return table
+    return replace(
+        table,
+        rows=tuple(
+            tuple(
+                None if (i, name) in cells else cell
+                for name, cell in zip(table.columns, row, strict=True)
+            )
+            for i, row in enumerate(table.rows)
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What one row of a table tells of people: in which columns, about whom, and how many."""
+
+    row: int
+    columns: tuple[str, ...]
+    people: People
+    count: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cells:
+    """Every number of people that some evidence would show, and the sums that hold among them."""
+
+    evidence: Sequence[Evidence]
+    rows: int
+    attributes: frozenset[str]
+    _read: dict[int, list[_Told]] = field(default_factory=dict)
+
+    def hidden(self, small_cell: int) -> dict[People, Why]:
+        """The numbers of people that must not be shown."""
+        counts = self._counts
+        equations = [*_margins(counts), *self._splits(), *self._bins()]
+        fixed = [c for c in counts if not c[1] and not c[0].startswith("bin ")]
+        unknown = [c for c in counts if any(value == UNKNOWN for _, value in c[1])]
+        found = hidden_cells(counts, equations, small_cell=small_cell, fixed=fixed, prefer=unknown)
+        groups = {group: why for (part, group), why in found.items() if part == "members"}
+        for part, group in counts:
+            if group in groups:
+                found.setdefault((part, group), groups[group])
+        return found
+
+    def why(self, e: Evidence, m: Measurement, hidden: Mapping[People, Why]) -> Why | None:
+        """Why a measurement is hidden; None: it is not."""
+        if m.suppressed:
+            return None
+        about = self._people_of(e, m)
+        if about and hidden.get((self._part(m), frozenset(m.group))) == "small":
+            return "small"
+        if about and m.compared_with:
+            about += [(part, frozenset(m.compared_with)) for part in ("members", *_parts(m.name))]
+        return "complementary" if any(p in hidden for p in about) else None
+
+    def emptied(
+        self, e: Evidence, table: Table, hidden: Mapping[People, Why]
+    ) -> set[tuple[int, str]]:
+        """The cells of a table to leave empty, by row and column."""
+        cells = {
+            (told.row, name)
+            for told in self._told(e, table)
+            if told.people in hidden
+            for name in told.columns
+        }
+        whole = {m.key: self.why(e, m, hidden) for m in e.measurements}
+        columns = [name for name in table.columns if whole.get(name)]
+        return cells | {(i, name) for i in range(len(table.rows)) for name in columns}
+
+    # Who a measurement is about
+
+    def _is_about_people(self, e: Evidence, m: Measurement) -> bool:
+        named = {name for name, _ in m.group} & self.attributes
+        return bool(named) or (bool(m.group) and e.area in _OF_PEOPLE)
+
+    def _people_of(self, e: Evidence, m: Measurement) -> list[People]:
+        """The numbers of people that a measurement shows or would give away."""
+        if not self._is_about_people(e, m):
+            return []
+        if any(value == _ALL for _, value in m.group):
+            return self._compared(e, m)
+        if m.name == _UNKNOWN_CATEGORY:
+            return [(_UNKNOWN_CATEGORY, frozenset(m.group))]
+        named = frozenset(p for p in m.group if p[0] in self.attributes) or frozenset(m.group)
+        return [("members", named), (self._part(m), frozenset(m.group))]
+
+    def _compared(self, e: Evidence, m: Measurement) -> list[People]:
+        """Whom a number across all groups of some attributes compares."""
+        names = {name for name, _ in m.group}
+        if m.name == "unknown_share":
+            return [("members", frozenset({(name, UNKNOWN)})) for name in names]
+        least = e.parameters.get("min_group", 0)
+        least = least if isinstance(least, int) else 0
+        groups = [
+            g
+            for (part, g), n in self._counts.items()
+            if part == "members" and {a for a, _ in g} == names and n >= least
+        ]
+        known = [g for g in groups if all(value != UNKNOWN for _, value in g)]
+        return [(part, g) for g in known for part in ("members", *_parts(m.name))]
+
+    def _part(self, m: Measurement) -> str:
+        parts = _parts(m.name)
+        if len(parts) == 1:
+            return parts[0]
+        whole = self._members.get(frozenset(m.group))
+        return "members" if m.n == whole else _base(m.name)
+
+    @cached_property
+    def _members(self) -> dict[frozenset[tuple[str, str]], int]:
+        """The size of each group: the largest n of a number about it."""
+        found: dict[frozenset[tuple[str, str]], int] = {}
+        for e in self.evidence:
+            for m in e.measurements:
+                if m.n is None or not self._is_about_people(e, m):
+                    continue
+                if {name for name, _ in m.group} <= self.attributes or e.area in _OF_PEOPLE:
+                    group = frozenset(m.group)
+                    found[group] = max(found.get(group, 0), m.n)
+        return {g: n for g, n in found.items() if all(value != _ALL for _, value in g)}
+
+    @cached_property
+    def _counts(self) -> dict[People, int]:
+        counts: dict[People, int] = {("members", frozenset()): self.rows}
+        counts |= {("members", group): n for group, n in self._members.items()}
+        for e in self.evidence:
+            for m in e.measurements:
+                if m.name == _UNKNOWN_CATEGORY and isinstance(m.value, int):
+                    counts[_UNKNOWN_CATEGORY, frozenset(m.group)] = m.value
+                elif m.n is not None and not any(value == _ALL for _, value in m.group):
+                    overall = not m.group and e.area in _OF_PEOPLE and bool(_parts(m.name))
+                    if overall or self._is_about_people(e, m):
+                        counts.setdefault((self._part(m), frozenset(m.group)), m.n)
+            for table in e.tables:
+                for told in self._told(e, table):
+                    if told.count is not None:
+                        counts.setdefault(told.people, told.count)
+        return counts
+
+    # The sums that hold
+
+    def _splits(self) -> Iterator[Equation[People]]:
+        """Members are those with the favourable outcome and those without."""
+        for group in self._members:
+            yield Equation(
+                total=("members", group), parts=(("favourable", group), ("unfavourable", group))
+            )
+        categories = [m for e in self.evidence for m in e.named("category_impact_ratio")]
+        pairs = [("members", frozenset(m.group)) for m in categories if len(m.group) == 2]
+        unknown = [cell for cell in self._counts if cell[0] == _UNKNOWN_CATEGORY]
+        if pairs and unknown:
+            yield Equation(total=("members", frozenset()), parts=(*pairs, *unknown))
+
+    def _bins(self) -> Iterator[Equation[People]]:
+        """The bins of a group's scores hold its members."""
+        bins: dict[frozenset[tuple[str, str]], list[People]] = {}
+        for part, group in self._counts:
+            if part.startswith("bin "):
+                bins.setdefault(group, []).append((part, group))
+        for group, parts in bins.items():
+            yield Equation(total=("members", group), parts=tuple(parts))
+
+    # What the tables tell
+
+    def _told(self, e: Evidence, table: Table) -> list[_Told]:
+        """What the rows of a table tell of people."""
+        if id(table) not in self._read:
+            named = {
+                describe_group(g): frozenset(g)
+                for m in e.measurements
+                for g in (m.group, m.compared_with)
+            }
+            self._read[id(table)] = list(_rows_told(e, table, named))
+        return self._read[id(table)]
+
+
+def _margins(counts: Mapping[People, int]) -> Iterator[Equation[People]]:
+    """Over the groups of one attribute, people add up to those of the group without it."""
+    parts: dict[tuple[People, frozenset[str]], list[People]] = {}
+    for cell in counts:
+        part, group = cell
+        names = frozenset(name for name, _ in group)
+        for name in names:
+            rest = frozenset(p for p in group if p[0] != name)
+            parts.setdefault(((part, rest), names), []).append(cell)
+    for (total, _), cells in parts.items():
+        yield Equation(total=total, parts=tuple(cells))
+
+
+def _base(name: str) -> str:
+    return name.removesuffix("_difference").removesuffix("_ratio")
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return _PARTS.get(_base(name), ())
+
+
+def _rows_told(
+    e: Evidence, table: Table, named: Mapping[str, frozenset[tuple[str, str]]]
+) -> Iterator[_Told]:
+    """What each row of a table tells of people.
+
+    A row is about a group if the table has a column `group` with the group's address, or columns
+    `attribute` and `group`; the row of Local Law 144 names a category. Its number of people stands
+    in `n`, those selected in `selected`; rows with `from` and `to` are about a bin of scores.
+    """
+    if e.area not in _OF_PEOPLE:
+        return
+    for i, row in enumerate(table.rows):
+        cell = dict(zip(table.columns, row, strict=True))
+        group = _group_of(e, cell, named)
+        rest = tuple(c for c in table.columns if c not in _LABELS)
+        if group is None:
+            alone: People = ("row", frozenset({(table.name, str(i))}))
+            yield _Told(row=i, columns=rest, people=alone, count=_count(cell.get("n")))
+            continue
+        if "from" in cell and "to" in cell:
+            people: People = (f"bin {cell['from']:g} to {cell['to']:g}", group)
+            yield _Told(row=i, columns=rest, people=people, count=_count(cell.get("n")))
+            yield _Told(row=i, columns=rest, people=("members", group))
+            continue
+        if not group:
+            continue
+        yield _Told(row=i, columns=rest, people=("members", group), count=_count(cell.get("n")))
+        if "selected" in cell:
+            selected: People = ("selected", group)
+            yield _Told(
+                row=i, columns=("selected",), people=selected, count=_count(cell["selected"])
+            )
+        yield _Told(row=i, columns=_among(table, "tpr"), people=("favourable", group))
+        yield _Told(row=i, columns=_among(table, "fpr"), people=("unfavourable", group))
+        against = named.get(str(cell.get("reference", "")))
+        if against:
+            compared = tuple(c for c in rest if c not in _OWN)
+            yield _Told(row=i, columns=compared, people=("members", against))
+
+
+def _group_of(
+    e: Evidence, cell: Mapping[str, Cell], named: Mapping[str, frozenset[tuple[str, str]]]
+) -> frozenset[tuple[str, str]] | None:
+    if "category" in cell and "table" in cell:
+        return _category(e, str(cell["table"]), str(cell["category"]))
+    if "group" not in cell:
+        return frozenset() if "from" in cell else None
+    if "attribute" in cell:
+        return frozenset({(str(cell["attribute"]), str(cell["group"]))})
+    return named.get(str(cell["group"]))
+
+
+def _category(e: Evidence, table: str, category: str) -> frozenset[tuple[str, str]] | None:
+    """The group of a row of Local Law 144's tables, found among those that were measured."""
+    wanted = {"sex": (str(e.parameters.get("sex")),), "race": (str(e.parameters.get("race")),)}
+    names = wanted.get(table, (*wanted["race"], *wanted["sex"]))
+    for m in e.named("category_impact_ratio"):
+        told = dict(m.group)
+        if set(told) == set(names) and " / ".join(told[name] for name in names) == category:
+            return frozenset(m.group)
+    return None
+
+
+def _among(table: Table, name: str) -> tuple[str, ...]:
+    return (name,) if name in table.columns else ()
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
