@@ -1,21 +1,30 @@
 """Numbers with addresses, and the check that the pages print exactly those.
 
 Every number of a report is written by a `Book`, which knows where it comes from. `figures.json`,
-attached to the report, lists them all; `check_figures` reads the pages again, computes each number
-anew from the statement, and compares.
+attached to the report, lists them all and carries the `rules` by which they were written;
+`check_figures` reads the pages again and holds each number against the statement. It asks nothing
+of today's templates, fonts or ways of writing a number: a report that was true stays true.
 
 Laws:
-    - A number is written in one way only, by `auditkit.wording`, with a true minus.
+    - A figure is the statement's value, rounded to no fewer decimals than its record says, and on
+      its own side of its threshold (`rounding`).
     - What stands on the pages and what is listed are the same multiset of numeric tokens.
     - A token that is listed apart from the figures has a source that can be looked up: a string of
-      the statement or the receipt, a count of the statement's lists, a page, an axis, or the text
-      of the templates.
+      the statement or the receipt, a count of the statement's lists, a page, an axis, or the name
+      of a standard in the text of the templates.
 
 A listed number is one of:
     - a figure: `{text, evidence, key, field, digits, threshold}`; from a table,
       `{text, evidence, table, row, column, digits}`. `digits` is the number of decimals, null for
       whole numbers, "exact" for a value as its author wrote it.
     - fixed: `{text, source, ...}`, see the table of sources in `_unfounded`.
+
+What is proven, against an audited party that wrote pages and `figures.json` itself: every number
+on a page is a value of the signed evidence, or stands in a text of the statement, the receipt or
+the people behind the report, or is one of a few that measure nothing (pages, sections, round ticks
+of an axis, names of standards), or repeats one of those texts; every finding that is not met is
+quoted whole. What is not: that a true number stands beside the right words, and that the file's
+fonts draw what its text says. For that there is the statement, which is signed and complete.
 """
 
 from __future__ import annotations
@@ -27,16 +36,22 @@ from itertools import pairwise
 from typing import Any, Final
 
 from auditkit.canonical import Digest, canonical_bytes
-from auditkit.evidence import SEVEREST_FIRST, Outcome
+from auditkit.errors import VerificationError
+from auditkit.evidence import Outcome
+from auditkit.report.rounding import prints, prints_percent
+from auditkit.report.rules import Rules
 from auditkit.report.text import shown
-from auditkit.report.vocabulary import VOCABULARY
 from auditkit.wording import number, number_against, typeset
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 Digits = int | str | None
+SMALL: Final = object()  # A number that is not stated: it rests on fewer than `small_cell` people.
 
 _TOKEN: Final = re.compile(r"\u2212?\d+(?:[.,]\d+)*")
 _HEX: Final = re.compile(r"[0-9a-f]{12,64}\Z")
+_BREAK: Final = re.compile(r"\s+")
+# What a line's last hyphen becomes in a page's text.
+_HYPHEN: Final = re.compile("[\u00ad\u2010\u2011\ufffe\x02]")
 _NUMBERED: Final = re.compile(r"[1-9]\d?(\.[1-9]\d?)?\Z")
 
 
@@ -73,7 +88,6 @@ def check_figures(
     tables: Mapping[str, Mapping[str, Any]],
     *,
     receipt: Mapping[str, Any] | None = None,
-    vocabulary: Collection[str] = VOCABULARY,
 ) -> list[str]:
     """Compares the pages of a report with its statement.
 
@@ -83,22 +97,25 @@ def check_figures(
         statement: The attached statement.
         tables: The attached tables by name: `{"columns": [...], "rows": [...]}`.
         receipt: The attached receipt; None: what is quoted from it is taken as listed.
-        vocabulary: The numeric tokens in the templates' own text.
 
     Returns:
         One sentence for each number that does not hold; empty if all do.
+
+    Raises:
+        UnverifiableError: If the report was written by rules of a later version.
     """
     try:
-        if figures["format"] != FORMAT:
-            return [f"figures.json has the unknown format {figures['format']!r}."]
-        problems = _false_figures(figures["figures"], statement, tables)
-        problems += _unfounded(figures, statement, receipt, vocabulary, pages=len(page_texts))
+        rules = Rules.of(figures)
+        problems = _false_figures(figures["figures"], statement, tables, rules)
+        problems += _unfounded(figures, statement, receipt, rules, page_texts)
         listed = Counter(t for f in figures["figures"] for t in tokens(f["text"]))
         listed += Counter(
             t for f in figures["fixed"] for t in tokens(f["text"]) * int(f.get("count", 1))
         )
-        problems += _missing_findings(figures, statement)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        problems += _missing_findings(figures, statement, rules)
+    except VerificationError as error:
+        return [error.message]
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
         return [f"figures.json cannot be read: {type(error).__name__}."]
     seen = Counter(t for page in page_texts for t in tokens(page))
     for token, count in sorted((seen - listed).items()):
@@ -108,59 +125,76 @@ def check_figures(
     return problems
 
 
-def resolve(
+def value_at(
     figure: Mapping[str, Any], statement: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """The text of a figure, computed anew from the statement and its tables.
+) -> Any:
+    """What stands in the statement or its tables at a figure's address; `SMALL` if suppressed.
 
     Raises:
-        KeyError: If the address leads nowhere.
+        KeyError, StopIteration, IndexError, ValueError, TypeError: If the address leads nowhere.
     """
     predicate = statement["predicate"]
-    digits, threshold = figure.get("digits"), figure.get("threshold")
     if "pointer" in figure:
         value: Any = predicate
         for part in figure["pointer"]:
             value = value[part]
-        return written(value, digits=digits, threshold=threshold)
+        return value
     evidence = next(e for e in predicate["evidence"] if e["id"] == figure["evidence"])
     if "table" in figure:
         if figure["table"] not in {t["name"] for t in evidence["tables"]}:
             raise KeyError(figure["table"])
         table = tables[figure["table"]]
-        value = table["rows"][figure["row"]][table["columns"].index(figure["column"])]
-        return written(value, digits=digits, threshold=threshold)
+        return table["rows"][figure["row"]][table["columns"].index(figure["column"])]
     holder = evidence
     if figure["key"] is not None:
         holder = next(m for m in evidence["measurements"] if m["key"] == figure["key"])
     value = holder[figure["field"]]
+    return SMALL if value is None and holder.get("suppressed") == "small" else value
+
+
+def is_printed(
+    figure: Mapping[str, Any], value: Any, statement: Mapping[str, Any], rules: Rules
+) -> bool:
+    """Whether a figure's text is the value at its address.
+
+    Args:
+        figure: Its record.
+        value: What `value_at` found.
+        statement: For the size below which no count is printed.
+        rules: By which the report was written.
+    """
+    text, digits = figure["text"], figure.get("digits")
+    if isinstance(value, bool | str):
+        return bool(text == rules.shown(str(value)))
     small = figure.get("below")
     if small is not None:
+        stated = statement["predicate"]["policy"]["content"]["small_cell"]
         # Reports of before numbers were suppressed in the statement have the n there.
-        is_small = value < small if value is not None else holder["suppressed"] == "small"
-        if small != predicate["policy"]["content"]["small_cell"] or not is_small:
-            raise KeyError("below")
-        return f"< {small}"
+        is_small = value is SMALL or value < small
+        return bool(small == stated and is_small and text == f"< {small}")
     if figure.get("percent"):
-        return f"{float(value):.{digits}%}".replace("-", "\u2212")
-    return written(value, digits=digits, threshold=threshold)
+        return prints_percent(text, value, digits=digits or 0)
+    return prints(text, value, digits=digits, threshold=figure.get("threshold"))
 
 
 def _false_figures(
     listed: Iterable[Mapping[str, Any]],
     statement: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any]],
+    rules: Rules,
 ) -> list[str]:
     problems = []
     for figure in listed:
         place = f"{figure.get('evidence') or 'the statement'}, {_address(figure)}"
         try:
-            true = resolve(figure, statement, tables)
-        except (KeyError, StopIteration, IndexError, ValueError, TypeError):
+            value = value_at(figure, statement, tables)
+            true = is_printed(figure, value, statement, rules)
+        except (KeyError, StopIteration, IndexError, ValueError, TypeError, ArithmeticError):
             problems.append(f"{figure['text']!r} has the address {place}, which leads nowhere.")
             continue
-        if true != figure["text"]:
-            problems.append(f"{place} is {true} in the statement and {figure['text']} on the page.")
+        if not true:
+            said = shown(str(value), limit=80)
+            problems.append(f"{place} is {said} in the statement and {figure['text']} on the page.")
     return problems
 
 
@@ -197,18 +231,19 @@ def _unfounded(
     figures: Mapping[str, Any],
     statement: Mapping[str, Any],
     receipt: Mapping[str, Any] | None,
-    vocabulary: Collection[str],
-    *,
-    pages: int,
+    rules: Rules,
+    page_texts: Sequence[str],
 ) -> list[str]:
     """Fixed texts whose source does not have them."""
     digest = Digest.of(canonical_bytes(statement)).hex
-    in_statement = {shown(s) for s in _strings(statement)}
+    in_statement = {rules.shown(s) for s in _strings(statement)}
     hexes = {s.removeprefix("sha256:") for s in in_statement if _HEX.match(s[-64:])} | {digest}
     in_receipt = None if receipt is None else "\n".join(_strings(receipt))
-    stated = {shown(str(v)) for k, v in figures.get("stated", {}).items() if k in STATED}
+    stated = {rules.shown(str(v)) for k, v in figures.get("stated", {}).items() if k in STATED}
     repeatable = {t for f in figures["fixed"] if f["source"] != "repeat" for t in tokens(f["text"])}
     repeatable |= {t for f in figures["figures"] if "pointer" in f for t in tokens(f["text"])}
+    sections = {f["text"] for f in figures["fixed"] if f["source"] == "number"}
+    in_templates = _in_templates(rules, page_texts)
 
     def in_count(fixed: Mapping[str, Any]) -> bool:
         found = statement["predicate"][fixed["of"]]
@@ -223,9 +258,9 @@ def _unfounded(
         "stated": lambda f: f["text"] in stated or _is_cut(f["text"], stated),
         "count": in_count,
         "axis": lambda f: _is_scale(f["text"].split()),
-        "number": lambda f: bool(_NUMBERED.match(f["text"])),
-        "page": lambda f: f["text"] in {str(p) for p in range(1, pages + 1)},
-        "template": lambda f: f["text"] in vocabulary,
+        "number": lambda f: _is_section(f["text"], sections),
+        "page": lambda f: f["text"] in {str(p) for p in range(1, len(page_texts) + 1)},
+        "template": lambda f: int(f.get("count", 1)) <= in_templates[f["text"]],
         "repeat": lambda f: f["text"] in repeatable,
     }
     problems = []
@@ -234,6 +269,21 @@ def _unfounded(
         if rule is None or not rule(fixed):
             problems.append(f"{fixed['text']!r} is listed as {fixed['source']} and is not there.")
     return problems
+
+
+def _in_templates(rules: Rules, page_texts: Sequence[str]) -> Counter[str]:
+    """How often each number may stand in the templates' own text, at most.
+
+    As often as the names that it belongs to stand on the pages, whatever line they are broken at.
+    The first state listed bare numbers.
+    """
+    pages = _BREAK.sub("", _HYPHEN.sub("-", "\n".join(page_texts)))
+    found: Counter[str] = Counter()
+    for phrase in rules.vocabulary:
+        often = len(pages) if phrase.isdecimal() else pages.count(_BREAK.sub("", phrase))
+        for token in tokens(phrase):
+            found[token] += often
+    return found
 
 
 STATED: Final = (
@@ -261,19 +311,42 @@ def _is_digest(text: str, hexes: Collection[str], own: str) -> bool:
 
 
 def _is_scale(labels: Sequence[str]) -> bool:
-    """Whether labels could stand on an axis: rising, and even steps or a scale of ratios."""
-    from auditkit.charts.style import RATIO_TICKS
-
+    """Whether labels could stand on an axis: rising, in even round steps or all of them round."""
     values = [float(label.replace("\u2212", "-").replace(",", "")) for label in labels]
     if any(b <= a for a, b in pairwise(values)):
         return False
-    if all(v in RATIO_TICKS for v in values):
+    if all(_mantissa(v) in _ROUND_RATIOS for v in values):
         return True
     steps = [b - a for a, b in pairwise(values)]
-    return len(values) >= 2 and max(steps) - min(steps) <= 1e-6 * max(abs(v) for v in values)
+    if not steps or max(steps) - min(steps) > 1e-6 * max(abs(v) for v in values):
+        return False
+    step = sum(steps) / len(steps)
+    return (
+        _mantissa(step) in _ROUND_STEPS and abs(values[0] / step - round(values[0] / step)) < 1e-6
+    )
 
 
-def _missing_findings(figures: Mapping[str, Any], statement: Mapping[str, Any]) -> list[str]:
+def _mantissa(value: float) -> float:
+    """The digits of a number without its power of ten: 2.5 for 0.025."""
+    return float(f"{value:.6e}".partition("e")[0])
+
+
+_ROUND_STEPS: Final = frozenset({1.0, 2.0, 2.5, 5.0})
+_ROUND_RATIOS: Final = frozenset({*map(float, range(1, 10)), 1.25, 1.5, 2.5})
+
+
+def _is_section(text: str, sections: Collection[str]) -> bool:
+    """Whether a text numbers a section: those before it, and the one that it is in, are there."""
+    if not _NUMBERED.match(text):
+        return False
+    above, dot, last = text.rpartition(".")
+    before = above if last == "1" else f"{above}{dot}{int(last) - 1}"
+    return (not before or before in sections) and (not above or above in sections)
+
+
+def _missing_findings(
+    figures: Mapping[str, Any], statement: Mapping[str, Any], rules: Rules
+) -> list[str]:
     """Open findings whose sentence is not printed, and outcomes that are not counted."""
     quoted = {f["text"] for f in figures["fixed"] if f["source"] == "statement"}
     counted = {
@@ -281,16 +354,17 @@ def _missing_findings(figures: Mapping[str, Any], statement: Mapping[str, Any]) 
         for f in figures["fixed"]
         if f["source"] == "count" and f["of"] == "findings"
     }
+    findings = statement["predicate"]["findings"]
     problems = [
         f"The finding {finding['rule']} is not on the pages."
-        for finding in statement["predicate"]["findings"]
+        for finding in findings
         if finding["outcome"] not in {Outcome.PASS, Outcome.NOT_APPLICABLE}
-        and tokens(sentence := shown(finding["statement"]))
+        and tokens(sentence := rules.shown(finding["statement"]))
         and sentence not in quoted
     ]
     problems += [
-        f"The pages do not say how many conditions are {outcome.words}."
-        for outcome in SEVEREST_FIRST
-        if Outcome(outcome).value not in counted
+        f"The pages do not say how many conditions are {outcome}."
+        for outcome in sorted({*rules.outcomes, *(f["outcome"] for f in findings)})
+        if outcome not in counted
     ]
     return problems

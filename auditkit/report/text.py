@@ -13,29 +13,43 @@ Laws:
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from functools import cache
 
 LIMIT = 400
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_MAX_MARKS = 2
+MAX_MARKS = 2
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
-def shown(text: str, *, limit: int = LIMIT) -> str:
+def shown(
+    text: str,
+    *,
+    limit: int = LIMIT,
+    marks: int = MAX_MARKS,
+    plain: Collection[str] | None = None,
+) -> str:
     r"""Foreign text as it may be printed.
 
     Args:
         text: Anything.
         limit: The most characters to show.
+        marks: The most combining marks in a row that are not escaped.
+        plain: The characters beyond ASCII that are not escaped; None: those that may be and that
+            the report's fonts draw.
 
     Example:
         >>> shown("a\u202eb\n")
         'a\\u202eb\\n'
     """
     pieces: list[str] = []
-    marks = length = 0
+    in_row = length = 0
     for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        piece = character if _is_plain(character) and marks <= _MAX_MARKS else _escape(character)
+        in_row = in_row + 1 if unicodedata.combining(character) else 0
+        if character.isascii():
+            is_plain = character.isprintable()
+        else:
+            is_plain = is_drawn(character) if plain is None else character in plain
+        piece = character if is_plain and in_row <= marks else _escape(character)
         length += len(piece)
         if length > limit:
             return _cut(pieces, limit)
@@ -49,15 +63,16 @@ def _cut(pieces: list[str], limit: int) -> str:
     return kept.rstrip("0123456789.,").rstrip() + "…"
 
 
-def _is_plain(character: str) -> bool:
-    if character.isascii():
-        return character.isprintable()
-    return (
-        unicodedata.category(character) not in _INVISIBLE
-        and unicodedata.category(character) != "Zs"
-        and unicodedata.bidirectional(character) not in {"R", "AL", "AN"}
-        and ord(character) in _drawn()
-    )
+def is_drawn(character: str) -> bool:
+    """Whether a character beyond ASCII may be printed as it is, and the report's fonts draw it."""
+    return is_visible(character) and ord(character) in _drawn()
+
+
+def is_visible(character: str) -> bool:
+    """Whether a character is a visible sign that leaves the order of those around it."""
+    return unicodedata.category(character) not in _INVISIBLE and unicodedata.bidirectional(
+        character
+    ) not in {"R", "AL", "AN"}
 
 
 def _escape(character: str) -> str:

@@ -12,7 +12,7 @@ from auditkit.errors import OutputError
 from auditkit.report.book import Book
 from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
 from auditkit.report.options import ReportOptions
-from auditkit.report.vocabulary import VOCABULARY
+from auditkit.report.rules import Rules
 
 if TYPE_CHECKING:
     from auditkit.audit import Judgement
@@ -34,8 +34,10 @@ def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str
     before = {t for f in book.fixed for t in tokens(f["text"])}
     before |= {t for f in book.figures if "pointer" in f for t in tokens(f["text"])}
     fixed = list(book.fixed)
+    rules = Rules.today(f["text"] for f in (*book.figures, *book.fixed))
+    in_templates = {t for phrase in rules.vocabulary for t in tokens(phrase)}
     for token, count in sorted(_beyond(seen, listed).items()):
-        if token in VOCABULARY:
+        if token in in_templates:
             source = "template"
         elif token in before:
             source = "repeat"
@@ -48,7 +50,13 @@ def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str
             )
         fixed.append({"text": token, "source": source, "count": count})
     stated = {name: value for name, value in asdict(options).items() if name in STATED}
-    return {"format": FORMAT, "figures": book.figures, "fixed": fixed, "stated": stated}
+    return {
+        "format": FORMAT,
+        "rules": rules.to_json(),
+        "figures": book.figures,
+        "fixed": fixed,
+        "stated": stated,
+    }
 
 
 def insist(
