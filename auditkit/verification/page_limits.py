@@ -19,13 +19,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import VerificationError
 from auditkit.verification.attachments import content_of, entry
-from auditkit.verification.index_limits import packed_objects, unescaped
+from auditkit.verification.index_limits import uses_name
 
 _MOST: Final = 48 * 1024 * 1024  # bytes to draw, on all pages; a page of a report takes 50 kB
 _MAX_PAGES: Final = 4000
 _MAX_DEPTH: Final = 12
 _DRAW: Final = re.compile(rb"(?<![A-Za-z])Do(?![A-Za-z])")
-_DRAWN_FONT: Final = re.compile(rb"/Type3(?![A-Za-z0-9])")
 _Costs: TypeAlias = dict[Reference, int | None]
 _DRAW_NAMED: Final = re.compile(rb"/([A-Za-z0-9]+)\s+Do(?![A-Za-z])")
 _TOO_MUCH: Final = "The pages hold more to draw than those of any report."
@@ -42,7 +41,12 @@ def check_page_limits(data: bytes, reader: PdfFileReader) -> None:
         VerificationError: If there is too much on them, or what is on them cannot be read.
     """
     try:
-        _refuse_drawn_fonts(data, reader)
+        # In all objects, not from page to page: a report's hundreds of drawings name their fonts
+        # one by one.
+        if uses_name(data, reader, "/Type3"):
+            raise VerificationError(  # noqa: TRY301
+                "A font of the file draws its letters; none of a report does."
+            )
         left = _MOST
         costs: _Costs = {}
         for page, resources in _pages(reader.root["/Pages"]):
@@ -114,17 +118,6 @@ def _form_cost(forms: Any, name: str, costs: _Costs) -> int:
     if found is None:
         raise VerificationError("A drawing of the file draws itself.")
     return found
-
-
-def _refuse_drawn_fonts(data: bytes, reader: PdfFileReader) -> None:
-    """Refuses fonts whose letters are drawings (Type 3): no report has any.
-
-    Looked for in the bytes of all objects, not from page to page: a report's hundreds of drawings
-    name their fonts one by one.
-    """
-    for place in (data, *packed_objects(reader)):
-        if _DRAWN_FONT.search(unescaped(place)):
-            raise VerificationError("A font of the file draws its letters; none of a report does.")
 
 
 def _items(array: Any) -> Iterator[Any]:
