@@ -193,7 +193,7 @@ def _false_figures(
             problems.append(f"{figure['text']!r} has the address {place}, which leads nowhere.")
             continue
         if not true:
-            said = shown(str(value), limit=80)
+            said = "suppressed" if value is SMALL else shown(str(value), limit=80)
             problems.append(f"{place} is {said} in the statement and {figure['text']} on the page.")
     return problems
 
