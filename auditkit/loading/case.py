@@ -12,6 +12,7 @@ from auditkit.errors import InputError, NothingToAuditError
 from auditkit.loading.models import model_digest, scorer
 from auditkit.measures.columns import group_columns, one_column
 from auditkit.measures.fitted_columns import refuse_other_columns
+from auditkit.measures.groups import UNKNOWN, refuse_many_levels
 from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.tables import array_digest, describe, to_pandas
 from auditkit.parameters import SEED, THRESHOLD
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from auditkit.loading.models import Score
-UNKNOWN = "(unknown)"
 
 
 def prepare(inputs: Inputs) -> Case:
@@ -183,7 +183,9 @@ def _groups(groups: Any, rows: int) -> Mapping[str, npt.NDArray[np.str_]]:
                 f"Every value of the group column {name!r} is missing.",
                 remedy="leave the column out, or give its values",
             )
-        texts = np.where(missing, UNKNOWN, column.astype(str).str.strip().to_numpy(dtype=object))
+        stripped = column.astype(str).str.strip().to_numpy(dtype=object)
+        texts = np.where(missing | (stripped == ""), UNKNOWN, stripped)
+        refuse_many_levels(name, pd.unique(texts), rows=rows)
         named[name] = texts.astype(str)
     return named
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,7 +39,15 @@ Group = tuple[tuple[str, str], ...]
 UNKNOWN: Final = "(unknown)"
 # A printed count below this may point at a person (as CMS suppresses cells).
 SUPPRESS_BELOW: Final = 11
-MAX_LEVELS: Final = 1000
+# More values than these are no groups to compare: people are told apart, and nothing is learned.
+MAX_LEVELS: Final = 100
+MAX_NUMBERS: Final = 20
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:(?:0|[1-9][\d,]*)(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?"  # 41, 41.5, 4e3, 12%
+    r"|\d{4}-\d{2}(?:-\d{2}(?:[ T].*)?)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"  # dates
+    r"|\d{1,2}:\d{2}(?::\d{2}.*)?|-?\d+/\d+"  # times, fractions
+    r"|-?\d+ [a-z]*(?:second|minute|hour|day|week|month|year)s?\b.*"  # durations
+)
 _CHUNK: Final = 1 << 18  # rows; keeps the temporary arrays in the processor's cache
 _MAX_DENSE: Final = 1 << 22
 
@@ -117,8 +126,8 @@ def partition(groups: Mapping[str, Any], *, depth: int = 2) -> Partition:
         depth: Intersections of up to so many attributes.
 
     Raises:
-        InputError: If there is no attribute or no row, lengths differ, or an attribute has more
-            than `MAX_LEVELS` groups.
+        InputError: If there is no attribute or no row, lengths differ, or an attribute has too
+            many groups, as `refuse_many_levels` says.
     """
     if not groups:
         raise InputError("No group attribute is given.", remedy="give at least one column")
@@ -219,17 +228,51 @@ def _encode(name: str, column: Any) -> tuple[npt.NDArray[np.int16], list[str]]:
         texts = [_text(value) for value in values] + [UNKNOWN]  # code -1 is a missing value
         for text in texts[: len(values)] + ([UNKNOWN] if (code < 0).any() else []):
             position.setdefault(text, len(position))
-        if len(position) > MAX_LEVELS:
-            raise InputError(
-                f"The group column {name!r} has more than {MAX_LEVELS:,} groups.",
-                remedy="a column of numbers or identifiers is no group: cut it into classes",
-            )
+        if len(position) > MAX_LEVELS + 1:  # the unknown is none of them
+            break
         codes[start : start + _CHUNK] = np.array([position.get(t, -1) for t in texts])[code]
+    refuse_many_levels(name, position, rows=len(column))
     levels = sorted(position, key=lambda text: (text == UNKNOWN, text))
     renumber = np.empty(len(levels), dtype=np.int16)
     for new, text in enumerate(levels):
         renumber[position[text]] = new
     return renumber[codes], levels
+
+
+def refuse_many_levels(name: str, levels: Collection[str], *, rows: int) -> None:
+    """Stops at a column that holds numbers, dates or identifiers, and no groups.
+
+    At most `MAX_LEVELS` distinct values are compared; of numbers, dates and times, of whatever
+    type or written as text, at most `MAX_NUMBERS`; and where there are more than that, two rows a
+    value on average. The unknown counts as none. Digits after a zero, as 007, are a code: a word.
+
+    Args:
+        name: The column.
+        levels: Its distinct values as text.
+        rows: How many rows it has.
+
+    Raises:
+        InputError: Naming the column and counts, and no value.
+    """
+    known = [text for text in levels if text != UNKNOWN]
+    if len(known) <= MAX_NUMBERS:
+        return
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in known)
+    count = f"{len(known):,}" if len(known) <= MAX_LEVELS else f"more than {MAX_LEVELS:,}"
+    if numbers > MAX_NUMBERS:
+        raise InputError(
+            f"The group column {name!r} has {count} different values, which are numbers or dates; "
+            f"at most {MAX_NUMBERS} are compared.",
+            remedy=f"cut them into classes first, as pandas.cut(table[{name!r}], bins) does; of "
+            "numbers that stand for groups write the groups' names",
+        )
+    if len(known) > MAX_LEVELS or rows < 2 * len(known):
+        raise InputError(
+            f"The group column {name!r} has {count} different values in {rows:,} rows; at most "
+            f"{MAX_LEVELS} are compared, of two rows or more on average.",
+            remedy="put them into fewer classes first, as table[...].map(class_of); leave out a "
+            "column of identifiers",
+        )
 
 
 def _text(value: Any) -> str:

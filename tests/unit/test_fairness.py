@@ -252,7 +252,7 @@ def test_the_order_of_rows_does_not_matter():
 def test_many_sparse_attributes_agree_with_counting_by_hand():
     rng = np.random.default_rng(0)
     n = 3000
-    groups = pd.DataFrame({f"a{i}": rng.integers(0, 60, n) for i in range(5)})
+    groups = "v" + pd.DataFrame({f"a{i}": rng.integers(0, 60, n) for i in range(5)}).astype(str)
     found = fairness(rng.random(n) < 0.5, decisions := rng.random(n) < 0.5, groups=groups, depth=2)
     selection = found.estimates("selection_rate").value
     for position in rng.choice(len(found.groups), 200):
@@ -644,7 +644,7 @@ def test_what_is_printed_labels_small_groups_and_hides_smaller_ones():
 
 def test_identifiers_are_no_group():
     n = 2000
-    with pytest.raises(InputError, match="more than 1,000 groups"):
+    with pytest.raises(InputError, match="'id' has more than 100 different values"):
         fairness(np.ones(n), np.ones(n), groups={"id": np.arange(n)})
 
 
