@@ -17,7 +17,7 @@ from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import Reader, redact_notes
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
-from auditkit.deid.strays import counted, strays
+from auditkit.deid.strays import counted, strays, whole_strays
 from auditkit.deid.titles import nobody_in_titles
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.deid.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
@@ -193,7 +193,7 @@ def _nothing_untreated(plan: Plan, columns: Mapping[str, Column]) -> None:
 
 def _whole(column: Column) -> dict[str, str]:
     """Cells that are recognised, with their kind: whole they go, if no part of them does."""
-    return {column.values[position]: kind for position, kind in strays(column).items()}
+    return {column.values[position]: kind for position, kind in whole_strays(column).items()}
 
 
 def _short_numbers(column: Column) -> bool:

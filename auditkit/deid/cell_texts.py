@@ -27,6 +27,7 @@ _SPEAKING: Final = (
     *(UUID, PurePath, IPv4Address, IPv4Network, IPv6Address, IPv6Network, np.generic),
 )
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_WHOLE_NUMBER: Final = re.compile(r"(?<![\d.eE+-])\d+(?![\d.eE])")
 _MOST_DEPTH: Final = 100
 
 
@@ -66,9 +67,13 @@ def cell_text(value: Any) -> str:
             else value.isoformat()
         )
         return str(text).removesuffix(" 00:00:00")
-    if isinstance(value, _SPEAKING) or type(value).__module__.partition(".")[0] == "pandas":
+    if isinstance(value, _SPEAKING) or _is_pandas_scalar(value):
         return str(value)
     raise UnreadableError(f"values of the type {type(value).__name__}")
+
+
+def _is_pandas_scalar(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas" and not hasattr(value, "shape")
 
 
 def is_nested(value: Any) -> bool:
@@ -91,6 +96,11 @@ def strings_in(nested: str) -> list[str]:
         json.loads(f'"{inside}"') if "\\" in inside else inside
         for inside in _STRING.findall(nested)
     ]
+
+
+def whole_numbers_in(nested: str) -> list[str]:
+    """The whole numbers of a nested cell as `cell_text` writes it."""
+    return _WHOLE_NUMBER.findall(_STRING.sub('""', nested))
 
 
 def _plain(value: Any, depth: int) -> Any:

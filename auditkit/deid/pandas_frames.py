@@ -158,6 +158,8 @@ def _column(name: str, series: pd.Series) -> Column:
     dtype: Any = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _of_categories(name, series)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_localize(None)  # the day where it was, not in Greenwich
     if isinstance(dtype, pd.SparseDtype):
         series = pd.Series(np.asarray(series))
     if isinstance(dtype, pd.PeriodDtype):
@@ -165,12 +167,21 @@ def _column(name: str, series: pd.Series) -> Column:
     if isinstance(dtype, pd.IntervalDtype):
         dates = str(dtype.subtype).startswith("datetime64")
         return column_of_cells(name, _cells(series), temporal=dates)
+    if _is_mixed(series):
+        return column_of_cells(name, _cells(series))
     try:
         data = pa.Array.from_pandas(series)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # Mixed types in one column: each cell's own text.
         return column_of_cells(name, _cells(series))
     return column_of(name, data)
+
+
+def _is_mixed(series: pd.Series) -> bool:
+    """Whether cells may be lists or records, which Arrow follows without end."""
+    if series.dtype != object:
+        return False
+    return pd.api.types.infer_dtype(series, skipna=True).startswith("mixed")
 
 
 def _cells(series: pd.Series) -> list[Any]:
@@ -196,7 +207,7 @@ def _fields(series: pd.Series) -> dict[str, pd.Series]:
     if isinstance(series.dtype, pd.ArrowDtype) and pa.types.is_struct(series.dtype.pyarrow_dtype):
         inside: pd.DataFrame = series.struct.explode()
         return {str(n): inside.iloc[:, i] for i, n in enumerate(inside.columns)}
-    if series.dtype != object:
+    if not _is_mixed(series):
         return {}
     cells = _cells(series)
     records = [cell for cell in cells if cell is not None]

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from auditkit.deid import checksums
-from auditkit.deid.cell_texts import strings_in
-from auditkit.deid.column_forms import FULL
+from auditkit.deid.cell_texts import strings_in, whole_numbers_in
+from auditkit.deid.column_forms import FULL, is_code
 from auditkit.deid.columns import FREE_TEXT, Verdict
+from auditkit.deid.folding import fold
 from auditkit.deid.generalize import read_date
 from auditkit.deid.kinds import describe
 from auditkit.deid.rule import CAPITALS
@@ -66,6 +69,11 @@ def _phone(digits: str) -> bool:
     return len(digits) == 10 and digits[0] in "23456789" and digits[3] in "23456789"
 
 
+_DIGIT: Final = re.compile(r"\d")
+_LONG_CODE: Final = 6
+_LONGEST_CODE: Final = 64
+_FEW: Final = 10
+_NEARLY: Final = 0.9
 _MOST: Final = 0.8
 # "4 wheel drive" is no address, "12 Maple Street" is one.
 _HOUSE: Final = re.compile(rf"\d\d.*[{CAPITALS}]")
@@ -85,20 +93,30 @@ def strays(column: Column) -> dict[int, str]:
     Args:
         column: Its values are looked at one by one, all of them.
     """
+    found = whole_strays(column)
+    if column.nested or column.numeric or column.temporal or column.opaque:
+        return found
+    return found | in_texts(column.values)
+
+
+def whole_strays(column: Column) -> dict[int, str]:
+    """Those of `strays` that no rule finds in a text: bare numbers, codes, and nested cells.
+
+    Returns:
+        Positions in the column's values, with the kind.
+    """
+    values = column.values
     if column.temporal or column.opaque:
         return {}
     if column.nested:
-        inside = [(i, text) for i, value in enumerate(column.values) for text in strings_in(value)]
-        held = in_texts([text for _, text in inside])
-        return {inside[place][0]: kind for place, kind in held.items()}
+        numbers = _inside(values, whole_numbers_in, _in_numbers)
+        return numbers | _inside(values, strings_in, in_texts)
     if column.numeric:
-        return _in_numbers(column.values)
-    found = in_texts(column.values)
-    found |= _in_numbers(column.values)
-    plain = [i for i, value in enumerate(column.values) if _NUMBER.fullmatch(value.strip())]
-    if len(plain) < len(column.values):
-        found |= _bare_beside_text(column.values, plain)
-    return found
+        return _in_numbers(values)
+    short = [i for i, value in enumerate(values) if len(value) <= _LONGEST_CODE]
+    plain = [i for i in short if _NUMBER.fullmatch(values[i].strip())]
+    found = _unique_codes(column, short) | _in_numbers(values)
+    return found | (_bare_beside_text(values, plain) if len(plain) < len(values) else {})
 
 
 def mixed(column: Column, stays: frozenset[str] = frozenset()) -> Verdict | None:
@@ -124,19 +142,31 @@ def mixed(column: Column, stays: frozenset[str] = frozenset()) -> Verdict | None
 
 def in_texts(texts: Sequence[str]) -> dict[int, str]:
     """Positions of the texts that hold an identifier by form, with its kind; no bare numbers."""
-    maybe = [
-        i
-        for i, text in enumerate(texts)
-        if _MAYBE.search(text) and not _NUMBER.fullmatch(text.strip())
-    ]
+    maybe = {}
+    for i, text in enumerate(texts):
+        plain = text if text.isascii() else fold(text).text
+        if _MAYBE.search(plain) and not _NUMBER.fullmatch(plain.strip()):
+            maybe[i] = plain
     found: dict[int, str] = {}
-    for i, spans in zip(maybe, _rules().find_forms([texts[i] for i in maybe]), strict=True):
-        kinds = [span.kind for span in spans if _sure(span, texts[i])]
-        whole = [kind for kind in _WHOLE if FULL[kind](texts[i])]
-        dates = ["DATE_TIME" for m in _DATE.finditer(texts[i]) if read_date(m.group())]
+    spans_of = _rules().find_forms(list(maybe.values()))
+    for (i, plain), spans in zip(maybe.items(), spans_of, strict=True):
+        kinds = [span.kind for span in spans if _sure(span, plain)]
+        whole = [kind for kind in _WHOLE if FULL[kind](plain)]
+        dates = ["DATE_TIME" for m in _DATE.finditer(plain) if read_date(m.group())]
         if kinds or whole or dates:
             found[i] = [*whole, *kinds, *dates][0]
     return found
+
+
+def _inside(
+    values: Sequence[str],
+    parts_of: Callable[[str], list[str]],
+    look: Callable[[Sequence[str]], dict[int, str]],
+) -> dict[int, str]:
+    """Positions of the nested values of which a part holds an identifier."""
+    parts = [(i, part) for i, value in enumerate(values) for part in parts_of(value)]
+    held = look([part for _, part in parts])
+    return {parts[place][0]: kind for place, kind in held.items()}
 
 
 def _sure(span: Span, text: str) -> bool:
@@ -180,6 +210,20 @@ def _bare_beside_text(values: Sequence[str], plain: Sequence[int]) -> dict[int, 
         for kind in ("US_SSN", "CREDIT_CARD", "NPI")
         if len(values[i].strip()) >= 9 and FULL[kind](values[i])
     }
+
+
+def _unique_codes(column: Column, short: Sequence[int]) -> dict[int, str]:
+    """Long codes of which each cell has another, as 45 CFR 164.514(b)(2)(i)(R) means."""
+    codes = [
+        i
+        for i, value in zip(short, map(column.values.__getitem__, short), strict=True)
+        if len(_DIGIT.findall(value)) >= _LONG_CODE and is_code(value)
+        if not _NUMBER.fullmatch(value) or value[0] == "0"
+    ]
+    if len(codes) < _FEW:
+        return {}
+    cells = int(np.isin(column.codes, codes).sum())
+    return dict.fromkeys(codes, "ID") if len(codes) >= _NEARLY * cells else {}
 
 
 @cache

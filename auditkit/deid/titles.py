@@ -49,7 +49,8 @@ def nobody_in_titles(
     stays = LIMITED_MAY_KEEP if dates_stay else frozenset()
     spoken = [name_words(title) if "@" not in title else title for title in titles]
     wrong = in_names(spoken, known) | {i for i, title in enumerate(titles, 1) if _is_number(title)}
-    wrong |= {i for i, kind in _from_one(in_texts(titles)) if kind not in stays}
+    # A date beside words is one of a whole column: of a report, not of a person.
+    wrong |= {i + 1 for i, kind in in_texts(titles).items() if kind != "DATE_TIME"}
     for position, spans in enumerate(reader.find_forms(spoken), 1):
         if any(span.kind in _SURE for span in spans):
             wrong |= {position}
@@ -73,10 +74,6 @@ def nobody_in_titles(
 def _is_number(title: str) -> bool:
     digits = title.strip()
     return digits.isdigit() and any(valid(digits) for valid in (ssn, card, npi))
-
-
-def _from_one(found: dict[int, str]) -> list[tuple[int, str]]:
-    return [(position + 1, kind) for position, kind in found.items()]
 
 
 def _levels(table: Any) -> list[tuple[str, list[str]]]:
