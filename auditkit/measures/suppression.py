@@ -34,14 +34,16 @@ from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
-from scipy.sparse import csgraph
+from scipy.sparse import csgraph, linalg
 
 C = TypeVar("C", bound=Hashable)
 Why = Literal["small", "complementary"]
 
-# Hidden cells that hang together; beyond it, all that touches them is hidden without a closer look.
-_MAX_SOLVED: Final = 1500
+_MAX_DENSE: Final = 600  # hidden cells that hang together; more are solved iteratively
+_DRAWS: Final = 2
+_ZERO: Final = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,27 +130,20 @@ class _Search(Generic[C]):
         return found
 
     def by_solving(self) -> bool:
-        """Hides one more cell if the equations together give a small one; whether they did."""
+        """Hides more where equations together give a small cell; whether anything was hidden."""
+        more = False
         for cells, equations in self._components():
-            told = [c for c in cells if self.hidden[c] == "small"]
-            if not told:
+            if all(self.hidden[c] != "small" for c in cells):
                 continue
-            if len(cells) > _MAX_SOLVED:
-                rest = self._shown(equations)
-                self.hidden.update(dict.fromkeys(rest, "complementary"))
-                if rest:
-                    return True
-                continue
-            free = _null_space(cells, equations)
-            for cell in told:
-                if np.abs(free[cells.index(cell)]).max(initial=0.0) > 1e-9:
+            for cell, follows in zip(cells, _determined(cells, equations), strict=True):
+                if self.hidden[cell] != "small" or not follows:
                     continue
                 near = [e for e in equations if cell in e.cells]
-                more = self._cheapest(self._shown(near)) or self._cheapest(self._shown(equations))
-                if more is not None:
-                    self.hidden[more] = "complementary"
-                    return True
-        return False
+                found = self._cheapest(self._shown(near)) or self._cheapest(self._shown(equations))
+                if found is not None:
+                    self.hidden[found] = "complementary"
+                    more = True
+        return more
 
     def _shown(self, equations: Sequence[Equation[C]]) -> list[C]:
         cells = dict.fromkeys(c for e in equations for c in e.cells)
@@ -185,19 +180,30 @@ class _Search(Generic[C]):
         return found
 
 
-def _null_space(cells: list[C], equations: list[Equation[C]]) -> np.ndarray:
-    """How the hidden cells may vary with every shown one as it is, shape `(cells, dimensions)`."""
+def _determined(cells: list[C], equations: list[Equation[C]]) -> npt.NDArray[np.bool_]:
+    """Which hidden cells follow from the shown ones, shape `(cells,)`.
+
+    A cell follows if it is 0 in every way in which the hidden cells may vary while every shown one
+    stays: in the null space of the equations. Few cells: in a basis of it. Many: in random vectors
+    of it, in which any other cell is 0 with probability 0.
+    """
     place = {cell: i for i, cell in enumerate(cells)}
-    matrix = np.zeros((len(equations), len(cells)))
-    for row, equation in enumerate(equations):
-        for cell in equation.parts:
-            if cell in place:
-                matrix[row, place[cell]] += 1.0
-        if equation.total in place:
-            matrix[row, place[equation.total]] -= 1.0
-    if not equations:
-        return np.eye(len(cells))
-    _, sizes, basis = np.linalg.svd(matrix)
-    rank = int((sizes > 1e-9).sum())
-    free: np.ndarray = basis[rank:].T
-    return free
+    entries = [
+        (row, place[cell], 1.0 if i else -1.0)
+        for row, equation in enumerate(equations)
+        for i, cell in enumerate(equation.cells)
+        if cell in place
+    ]
+    if not entries:
+        return np.zeros(len(cells), dtype=bool)
+    rows, columns, signs = zip(*entries, strict=True)
+    matrix = sparse.csr_array((signs, (rows, columns)), shape=(len(equations), len(cells)))
+    if len(cells) <= _MAX_DENSE:
+        sizes, vectors = np.linalg.eigh((matrix.T @ matrix).toarray())
+        free = vectors[:, sizes < _ZERO]
+        return np.asarray(np.abs(free).max(axis=1, initial=0.0) < _ZERO)
+    furthest = np.zeros(len(cells))
+    for drawn in np.random.default_rng(0).normal(size=(_DRAWS, len(cells))):
+        part = linalg.lsmr(matrix, matrix @ drawn, atol=1e-14, btol=1e-14, maxiter=100_000)[0]
+        furthest = np.maximum(furthest, np.abs(drawn - part))
+    return np.asarray(furthest < _ZERO)

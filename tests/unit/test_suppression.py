@@ -3,10 +3,12 @@
 import itertools
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auditkit.measures import suppression
 from auditkit.measures.suppression import Equation, hidden_cells
 
 SMALL = 11
@@ -107,8 +109,24 @@ def test_no_small_cell_of_a_two_way_table_follows(height, width, numbers):
             assert together == 0 or together >= SMALL
 
 
-def test_many_cells_are_hidden_without_solving():
-    """Thousands of small groups: still quick, and all of the margin's groups are hidden."""
-    cells = {"all": 20_000} | dict.fromkeys(range(4_000), 4) | {"rest": 4_000}
-    equation = Equation(total="all", parts=(*range(4_000), "rest"))
-    assert len(hidden_cells(cells, [equation], small_cell=SMALL, fixed={"all"})) >= 4_000
+def test_many_small_cells_are_told_apart_as_few_are(monkeypatch):
+    """The way for many cells says of random tables what the way for few says."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        numbers = rng.choice([0, 1, 3, 11, 40], 30, p=[0.5, 0.2, 0.1, 0.1, 0.1])
+        grid = dict(zip(itertools.product(range(6), range(5)), map(int, numbers), strict=True))
+        cells, equations = table(grid, range(6), range(5))
+        few = hidden_cells(cells, equations, small_cell=SMALL, fixed={"all"})
+        with monkeypatch.context() as patch:
+            patch.setattr(suppression, "_MAX_DENSE", 0)
+            assert hidden_cells(cells, equations, small_cell=SMALL, fixed={"all"}) == few
+
+
+def test_a_large_table_keeps_its_large_groups():
+    """1,600 intersections of which most are small: their margins of hundreds stay shown."""
+    rng = np.random.default_rng(0)
+    grid = {(i, j): int(rng.integers(1, 30)) for i in range(40) for j in range(40)}
+    cells, equations = table(grid, range(40), range(40))
+    hidden = hidden_cells(cells, equations, small_cell=SMALL, fixed={"all"})
+    assert all(c in hidden for c, n in cells.items() if n < SMALL)
+    assert not [c for c in hidden if c[0] in {"r", "c"}]
