@@ -69,6 +69,10 @@ class Judgement:
     salt: bytes
     unsuppressed: Digest
 
+    def __hash__(self) -> int:
+        """By the statement, which holds everything."""
+        return hash(self.digest)
+
     @cached_property
     def statement(self) -> bytes:
         """Canonical bytes of an in-toto statement whose subject is the model's digest."""

@@ -260,7 +260,7 @@ class Evidence:
     outcome: Outcome = Outcome.PASS
     n: int = 0
     population: str = "rows"
-    parameters: Mapping[str, Json] = field(default_factory=dict)
+    parameters: Mapping[str, Json] = field(default_factory=dict, hash=False)
     measurements: tuple[Measurement, ...] = ()
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
@@ -395,7 +395,7 @@ class Finding:
     citation: str
     tested: int = 0
     exceptions: tuple[str, ...] = ()
-    waiver: Mapping[str, str] | None = None
+    waiver: Mapping[str, str] | None = field(default=None, hash=False)
 
     def to_json(self) -> dict[str, Json]:
         """As the statement writes it."""

@@ -8,14 +8,15 @@ Laws:
     - Rows keep their order and their number; nothing is dropped without an error.
     - `True` in `Case.labels` and `Case.decisions` always means the outcome that is favourable to
       the person (approved), whatever the table calls it.
+    - What is printed of `Inputs` and of a `Case` names columns and counts rows: never their values.
     - A `Case` names every table it came from with a digest of its contents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auditkit.canonical import Digest, Json
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence
 
 T = TypeVar("T")
+
+_MOST_NAMES: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +80,7 @@ class Dataset:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Inputs:
     """Everything an audit reads.
 
@@ -129,8 +132,49 @@ class Inputs:
     evidence: Sequence[Evidence] = ()
     seed: int = 0
 
+    def __repr__(self) -> str:
+        """What was given: shapes, and names of columns and kinds; no value of any row."""
+        tables = ("data", "labels", "groups", "reference", "scores", "predictions")
+        given = {name: getattr(self, name) for name in tables}
+        told = [f"{name}={_shape(v)}" for name, v in given.items() if v is not None]
+        if self.model is not None:
+            told.insert(0, f"model={_kind(self.model)}")
+        if self.evidence:
+            told.append(f"evidence={len(self.evidence)}")
+        return f"Inputs({', '.join(told)}, threshold={self.threshold!r}, seed={self.seed!r})"
 
-@dataclass(frozen=True, kw_only=True)
+
+def _kind(value: Any) -> str:
+    """The type's name, or the name of a function."""
+    named: str = getattr(value, "__name__", "") or type(value).__name__
+    return named
+
+
+def _shape(value: Any) -> str:
+    """How many rows, and the columns' names: `DataFrame of 300 rows (age, income)`."""
+    if isinstance(value, Mapping):
+        return f"{_kind(value)} ({_few(value)})"
+    if hasattr(value, "collect"):  # a lazy table, which says nothing without being read
+        return type(value).__name__
+    shape = getattr(value, "shape", None)
+    if not isinstance(shape, tuple):
+        shape = (len(value),) if isinstance(value, Sequence) else ()
+    rows = f" of {shape[0]:,} rows" if shape and isinstance(shape[0], int) else ""
+    columns = getattr(value, "column_names", None) or getattr(value, "columns", None)
+    if columns is None:
+        wide = f", {shape[1]:,} columns" if len(shape) > 1 else ""
+        return f"{type(value).__name__}{rows}{wide}"
+    return f"{type(value).__name__}{rows} ({_few(columns)})"
+
+
+def _few(names: Iterable[Any]) -> str:
+    """The first names of columns, and how many more there are."""
+    all_names = [str(name) for name in names]
+    more = len(all_names) - _MOST_NAMES
+    return ", ".join(all_names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Case:
     """Validated inputs, as the checks read them.
 
@@ -167,6 +211,11 @@ class Case:
     evidence: tuple[Evidence, ...]
     seed: int
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        """The model's name, and how many rows of which columns."""
+        columns = _few(self.features.columns)
+        return f"Case({self.subject.name!r}, {len(self.labels):,} rows ({columns}))"
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """Computes a pure result that several checks share, on first use.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Grouped:
     """The groups of a case, their counts, and the reference that each is compared with.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Outcome, Table
+from auditkit.measures.area import area_under_curve
 from auditkit.measures.measured import measured
 from auditkit.measures.ranking import (
     CalibrationBin,
@@ -14,7 +15,6 @@ from auditkit.measures.ranking import (
     calibration_error,
     kolmogorov_smirnov,
 )
-from auditkit.measures.stats import area_under_curve
 from auditkit.parameters import BINS, LEVEL, REPLICATES
 
 if TYPE_CHECKING:

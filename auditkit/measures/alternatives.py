@@ -190,7 +190,7 @@ def _favourable_scores(model: Any, rows: pd.DataFrame, favourable: Any) -> npt.N
     return np.asarray(model.predict_proba(rows)[:, classes.index(wanted)], dtype=np.float64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Training:
     """What candidates are made from."""
 

@@ -1,9 +1,5 @@
 """Intervals for what no formula covers: many numbers at once, and largest gaps among groups.
 
-Rows are not drawn again: counts are. Drawing n rows with replacement and counting them is drawing
-the counts from a multinomial distribution, so a replicate costs as much for ten million rows as
-for a hundred.
-
 Why not the percentiles of the replicated maximum: a largest gap is never negative and its
 replicates are larger still, so where groups do not differ at all the percentile interval covers
 the truth in 0 of 100 samples. Instead each end is reasoned for itself. The upper end is passed only
@@ -15,11 +11,9 @@ may go wrong. It is 0 unless groups differ at all by the test of all pairs at on
 covers about its level where there is no gap or where one stands out, and more, up to 99 of 100,
 where all gaps are small but not 0.
 
-Laws: the same counts and seed give the same replicates; the seed is always given.
-
-Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 6; Romano and Wolf,
-Econometrica 73 (2005) 1237-1282, on the critical value of a maximum; Romano, Shaikh and Wolf,
-Econometrica 82 (2014) 1979-2002, on selecting first what may be the largest.
+Source: Romano and Wolf, Econometrica 73 (2005) 1237-1282, on the critical value of a maximum;
+Romano, Shaikh and Wolf, Econometrica 82 (2014) 1979-2002, on selecting first what may be the
+largest.
 """
 
 from __future__ import annotations
@@ -30,10 +24,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
+from scipy import special
 
-from auditkit.measures.groups import Partition
-from auditkit.measures.rates import PROPORTIONS, Confusion
+from auditkit.measures.replicates import standard_errors
 from auditkit.measures.stats import (
     Array,
     Estimate,
@@ -42,8 +35,6 @@ from auditkit.measures.stats import (
     normal_quantile,
     ratio_interval,
 )
-
-_BLOCK = 1 << 21  # numbers held at a time
 
 # How much of the probability that an interval of a largest gap fails lies at its lower end.
 LOWER_SHARE: Final = 0.7
@@ -76,96 +67,6 @@ class Gap:
     groups: tuple[int, ...] = ()
     p_value: float | None = None
     no_interval: str = ""
-
-
-def replicate_counts(cells: Confusion, *, replicates: int, seed: int) -> Array:
-    """Counts drawn anew, shape `(replicates, cells, 4)`.
-
-    Weighted counts are Poisson counts, scaled so that mean and variance are those of a bootstrap
-    over the weighted rows.
-
-    Args:
-        cells: Counts by cell.
-        replicates: How many.
-        seed: Of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    if cells.weights is cells.rows:
-        flat = cells.rows.ravel()
-        total = flat.sum()
-        counts = generator.multinomial(int(total), flat / total, size=replicates)
-        return counts.reshape(replicates, *cells.rows.shape).astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.where(cells.squares > 0, cells.squares / cells.weights, 0.0)
-        drawn = generator.poisson(
-            np.where(size > 0, cells.weights / size, 0.0), size=(replicates, *size.shape)
-        )
-    return np.asarray(drawn * size, dtype=float)
-
-
-def replicate_clusters(
-    partition: Partition,
-    labels: npt.NDArray[np.bool_],
-    decisions: npt.NDArray[np.bool_],
-    clusters: npt.NDArray[np.intp],
-    *,
-    weights: Array | None,
-    replicates: int,
-    seed: int,
-) -> Array:
-    """Counts drawn anew by drawing whole clusters, shape `(replicates, cells, 4)`.
-
-    Args:
-        partition: Who belongs where.
-        labels: Shape `(n,)`.
-        decisions: Shape `(n,)`.
-        clusters: For each row the number of its cluster, from 0 without gaps.
-        weights: Shape `(n,)`, or None.
-        replicates: How many.
-        seed: Of the draws.
-    """
-    number = int(clusters.max()) + 1
-    width = partition.cells * 4
-    place = partition.cell_of_row.astype(np.intp) * 4 + labels * 2 + decisions
-    value = np.ones(len(labels)) if weights is None else weights
-    by_cluster = sparse.csr_array(sparse.coo_array((value, (clusters, place)), (number, width)))
-    generator = np.random.default_rng(seed)
-    drawn = np.empty((replicates, width))
-    step = max(1, _BLOCK // number)
-    for start in range(0, replicates, step):
-        size = min(step, replicates - start)
-        times = generator.multinomial(number, np.full(number, 1 / number), size=size)
-        drawn[start : start + size] = (by_cluster.T @ times.T.astype(float)).T
-    return drawn.reshape(replicates, partition.cells, 4)
-
-
-def design_effects(estimates: Estimates, replicated: Array, rows_per_cluster: Array) -> Array:
-    """How many times the variance of a sample of single rows that of clusters is; at least 1.
-
-    Args:
-        estimates: A metric by group, with intervals as if rows were independent.
-        replicated: Its replicates, shape `(replicates, groups)`.
-        rows_per_cluster: Mean by group; stands in where a rate of 0 or 1 shows no variance.
-    """
-    with np.errstate(invalid="ignore"):
-        spread = np.nanvar(np.where(np.isnan(estimates.value), 0.0, replicated), axis=0)
-    effect = spread / _errors(estimates) ** 2
-    return np.maximum(np.where(spread > 0, np.nan_to_num(effect, nan=1.0), rows_per_cluster), 1.0)
-
-
-def simulated(estimates: Estimates, *, replicates: int, seed: int) -> Array:
-    """A number of groups that share no row drawn anew, shape `(replicates, groups)`.
-
-    Each from the normal distribution around its estimate, by its standard error: for numbers that
-    do not follow from counts, as an AUC.
-
-    Args:
-        estimates: The number by group, each with an interval.
-        replicates: How many.
-        seed: Of the draws.
-    """
-    drawn = np.random.default_rng(seed).standard_normal((replicates, len(estimates.value)))
-    return np.asarray(estimates.value + _errors(estimates) * drawn)
 
 
 def largest_gap(
@@ -316,12 +217,12 @@ def critical_value(
     extreme = np.zeros(len(replicated[0]))
     for estimates, drawn in zip(found, replicated, strict=True):
         use = ~np.isnan(estimates.value)
-        strayed = np.abs(drawn[:, use] - estimates.value[use]) / _errors(estimates)[use]
+        strayed = np.abs(drawn[:, use] - estimates.value[use]) / standard_errors(estimates)[use]
         extreme = np.maximum(extreme, np.nan_to_num(strayed).max(axis=1, initial=0.0))
     return max(normal_quantile(level), float(np.quantile(extreme, level)))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Scaled:
     """A rate by group on the scale on which groups are compared: its own, or the log for ratios.
 
@@ -338,7 +239,7 @@ class _Scaled:
     @classmethod
     def of(cls, estimates: Estimates, drawn: Array, *, ratio: bool) -> _Scaled:
         """From a metric by group and its replicates, shape `(replicates, groups)`."""
-        value, error = estimates.value, _errors(estimates)
+        value, error = estimates.value, standard_errors(estimates)
         if ratio:
             shift = 0.5 / np.maximum(estimates.trials, 1.0)
             error = error / (value + shift)
@@ -414,18 +315,6 @@ def _critical_values(scaled: list[_Scaled], level: float) -> _Critical:
         far_end=float(special.ndtri(1 - (1 - level) * (1 - LOWER_SHARE))),
         p_value=p_value,
     )
-
-
-def _errors(estimates: Estimates) -> Array:
-    """Standard errors of rates; positive also where a rate is 0 or 1."""
-    if estimates.name not in PROPORTIONS:
-        z = normal_quantile(estimates.level)
-        wide = (estimates.upper - estimates.lower) / (2 * z)
-        return np.where(wide > 0, wide, np.inf)
-    trials = np.where(estimates.trials > 0, estimates.trials, np.nan)
-    smooth = (estimates.value * trials + 0.5) / (trials + 1)
-    error: Array = np.sqrt(smooth * (1 - smooth) / (trials + 1))
-    return error
 
 
 def _pairwise(estimates: Estimates, *, ratio: bool) -> tuple[Array, Array, Array]:

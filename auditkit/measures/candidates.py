@@ -10,7 +10,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Table
@@ -66,7 +66,7 @@ class Alternatives:
     attribute: str
     loss: float
     least_gain: float
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = field(hash=False)
     n: int
 
     @property

@@ -6,7 +6,8 @@ Laws:
     - `True` or 1, or the value called favourable, is the outcome that is good for the person.
     - Small groups are kept and labelled. They are never the reference, and do not decide a
       largest gap. Unknown membership is counted and shown, and takes no part in comparisons.
-    - What is printed hides counts below `SUPPRESS_BELOW`; frames hold every number.
+    - What is printed hides counts below `SUPPRESS_BELOW`, and those that they would follow from;
+      frames hold every number, unless a small cell is named.
 
 Example:
     >>> import numpy as np
@@ -44,7 +45,7 @@ from auditkit.measures.groups import Group, partition
 from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
 from auditkit.measures.scored_groups import SCORE_METRICS
-from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
+from auditkit.parameters import COUNT, DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
 
 __all__ = ["Fairness", "by_class", "fairness", "within"]
 
@@ -65,6 +66,7 @@ def fairness(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    small_cell: int | None = None,
 ) -> Fairness:
     """Compares decisions on groups of people.
 
@@ -86,6 +88,10 @@ def fairness(
         level: Nominal coverage of every interval, in (0, 1).
         replicates: Of every bootstrap, at least 20.
         seed: Of every draw.
+        small_cell: Frames hide numbers that rest on fewer people than this, and further ones that
+            those would follow from by subtraction: they are NaN, and a column `suppressed` marks
+            their rows. Default: frames hide nothing, for they stay with the caller. What is printed
+            hides below this, or below 11.
 
     Rows are paired by their position. Where pandas inputs carry indexes, these must be equal; see
     `auditkit.measures.pairing`.
@@ -101,6 +107,7 @@ def fairness(
     level = LEVEL.read(level, name="level")
     replicates = REPLICATES.read(replicates, name="replicates")
     seed = SEED.read(seed, name="seed")
+    small_cell = None if small_cell is None else COUNT.read(small_cell, name="small_cell")
     refuse_other_rows(
         {
             "y_true": y_true,
@@ -135,6 +142,7 @@ def fairness(
         replicates=replicates,
         seed=seed,
         clustered=clusters is not None,
+        small_cell=small_cell,
         _cells=cells,
         _labels=labels,
         _decisions=decisions,

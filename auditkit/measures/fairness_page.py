@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
 from auditkit.measures.groups import SUPPRESS_BELOW, is_unknown
+from auditkit.measures.hidden_groups import MEMBERS, hidden_groups, relative
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
@@ -56,11 +57,16 @@ def _rest(result: Fairness) -> list[str]:
 
 def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
     selection, ratio = result.estimates("selection_rate"), result.ratios("selection_rate")
+    small_cell = SUPPRESS_BELOW if result.small_cell is None else result.small_cell
+    counts = {MEMBERS: result.partition.rows}
+    hidden = hidden_groups(result.partition, counts, small_cell=small_cell)[MEMBERS]
+    relation = relative(hidden, result.reference)
     shown = []
     for i, group in enumerate(result.groups[:_MOST_ROWS]):
         name, n = describe_group(group), int(result.partition.rows[i])
-        if n < SUPPRESS_BELOW:
-            shown.append((name, f"< {SUPPRESS_BELOW}", "suppressed", "suppressed"))
+        if hidden[i]:
+            size = f"< {small_cell}" if n < small_cell else "suppressed"
+            shown.append((name, size, "suppressed", "suppressed"))
             continue
         one, other = selection.at(i), ratio.at(i)
         if one.value is None:
@@ -70,6 +76,8 @@ def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
             told = "not compared"
         elif result.reference[i] == i:
             told = "1.00 reference"
+        elif relation[i]:
+            told = "suppressed"
         elif other.value is None:
             told = f"not estimable: {other.reason}"
         else:

@@ -1,13 +1,13 @@
 """How decisions fell on groups, as frames and as a page.
 
 Laws:
-    - Frames hold every number. What is printed hides small counts.
-    - A verdict compares the whole interval, unrounded; one that straddles the bound is uncertain.
+    - Frames hold every number, unless a small cell is named: then they hide what rests on fewer
+      people, and what that would follow from, as NaN, and `suppressed` marks the rows. What is
+      printed hides small counts always.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -17,16 +17,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.evidence import Outcome, describe_group
+from auditkit.evidence import describe_group
 from auditkit.measures.bootstrap import Gap
 from auditkit.measures.fairness_page import html_of, text_of
-from auditkit.measures.group_numbers import GroupNumbers
+from auditkit.measures.group_frames import MEMBER_METRIC, SUPPRESSED, GroupFrames, columns_of
+from auditkit.measures.group_numbers import SCORED
 from auditkit.measures.groups import is_unknown
+from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, veiled
 from auditkit.measures.ranking import calibration_curve
-from auditkit.measures.rates import METRICS, values
+from auditkit.measures.rates import values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
 from auditkit.measures.significance import holm, significance
-from auditkit.measures.stats import Array, Estimates
 
 # The field's names for an even rate; each is a row of `Fairness.disparities`.
 CRITERIA: Final = {
@@ -40,25 +41,9 @@ CRITERIA: Final = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Fairness(GroupNumbers):
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Fairness(GroupFrames):
     """How decisions fell on groups, as frames; the fields are those of `GroupNumbers`."""
-
-    @cached_property
-    def by_group(self) -> pd.DataFrame:
-        """One row for each group: n, status, every number with its interval, ratio, difference."""
-        columns: dict[str, Any] = {
-            "group": [describe_group(g) for g in self.groups],
-            "n": self.partition.rows,
-            "status": self._status,
-        }
-        for metric in self.metrics:
-            found = self.estimates(metric)
-            columns |= _columns(metric, found)
-            named = "impact_ratio" if metric == "selection_rate" else f"{metric}_ratio"
-            columns |= _columns(named, self.ratios(metric))
-            columns |= _columns(f"{metric}_difference", self.differences(metric))
-        return pd.DataFrame(columns)
 
     @cached_property
     def disparities(self) -> pd.DataFrame:
@@ -73,10 +58,13 @@ class Fairness(GroupNumbers):
         Largest gaps of KS and the calibration error have neither interval nor p-value; `status`
         says so.
         """
-        rows = []
+        rows, hidden = [], []
         for attributes, positions in self.partition.combinations().items():
             compared = self._comparable(positions)
             for metric, parts in self._criteria().items():
+                if self.small_cell is not None:
+                    # The sizes of the groups compared add up to n.
+                    hidden.append(any(self.hides(part)[compared].any() for part in parts))
                 gap = self._gap(parts, compared, metric=metric, ratio=False)
                 ratio = self._gap(parts, compared, metric=metric, ratio=True)
                 rows.append(
@@ -93,100 +81,12 @@ class Fairness(GroupNumbers):
         for row, p_value in zip(rows, adjusted, strict=True):
             row["adjusted_p_value"] = float(p_value)
         table = pd.DataFrame(rows, columns=_DISPARITY_COLUMNS)
-        return table.astype({c: float for c in _DISPARITY_COLUMNS if c in _DISPARITY_NUMBERS})
-
-    def to_frame(self) -> pd.DataFrame:
-        """Tidy: one row for each group and metric."""
-        frames = []
-        for metric in self.metrics:
-            found, gap, ratio = (
-                self.estimates(metric),
-                self.differences(metric),
-                self.ratios(metric),
-            )
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "attribute": [",".join(a for a, _ in g) for g in self.groups],
-                        "group": [describe_group(g) for g in self.groups],
-                        "metric": metric,
-                        **_columns("value", found, ends=("lower", "upper")),
-                        "n": found.n,
-                        "reference": [
-                            describe_group(self.groups[r]) if r >= 0 else "" for r in self.reference
-                        ],
-                        **_columns("difference", gap),
-                        **_columns("ratio", ratio),
-                        "status": np.where(
-                            np.isnan(found.value),
-                            np.char.add("not estimable: ", found.reason),
-                            self._status,
-                        ),
-                    }
-                )
-            )
-        return pd.concat(frames, ignore_index=True)
-
-    def bands(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-        """Intervals of count-based metrics that all hold at once, over all groups and metrics.
-
-        Args:
-            metrics: Which; None: those that were asked for.
-        """
-        chosen = tuple(metrics or (m for m in self.metrics if m in METRICS))
-        frames = [
-            pd.DataFrame(
-                {
-                    "group": [describe_group(g) for g in self.groups],
-                    "metric": estimates.name,
-                    **_columns("value", estimates, ends=("lower", "upper")),
-                    "n": estimates.n,
-                }
-            )
-            for estimates in self._banded(chosen)
-        ]
-        return pd.concat(frames, ignore_index=True)
-
-    def judge(
-        self, measure: str, *, at_least: float | None = None, at_most: float | None = None
-    ) -> pd.DataFrame:
-        """Lays each group's interval against a bound: pass, fail, or uncertain if it straddles it.
-
-        Args:
-            measure: A metric, "impact_ratio", or a metric with `_ratio` or `_difference`.
-            at_least: Lower bound, included.
-            at_most: Upper bound, included. Exactly one of both is given.
-
-        Raises:
-            InputError: If there is no such measure, or not exactly one bound.
-        """
-        if (at_least is None) == (at_most is None):
-            raise InputError(
-                "A number is laid against one bound.",
-                remedy="give exactly one of at_least= and at_most=",
-            )
-        found = self._measure(measure)
-        compared = measure == "impact_ratio" or measure.endswith(("_ratio", "_difference"))
-        outcomes = []
-        for i, group in enumerate(self.groups):
-            low, high = float(found.lower[i]), float(found.upper[i])
-            if compared and (is_unknown(group) or self.reference[i] == i):
-                outcomes.append(Outcome.NOT_APPLICABLE.value)
-            elif np.isnan(low) or np.isnan(high):
-                outcomes.append(Outcome.NOT_ASSESSED.value)
-            elif at_least is not None:
-                outcomes.append(_outcome(low >= at_least, high < at_least))
-            else:
-                assert at_most is not None
-                outcomes.append(_outcome(high <= at_most, low > at_most))
-        return pd.DataFrame(
-            {
-                "group": [describe_group(g) for g in self.groups],
-                **_columns("value", found, ends=("lower", "upper")),
-                "n": found.n,
-                "outcome": outcomes,
-            }
-        )
+        table = table.astype({c: float for c in _DISPARITY_COLUMNS if c in _DISPARITY_NUMBERS})
+        if self.small_cell is None:
+            return table
+        numbers = [*sorted(_DISPARITY_NUMBERS), "n"]
+        texts = {"lowest": "", "highest": "", "status": SUPPRESSED}
+        return veiled(table, dict.fromkeys(numbers, np.array(hidden)), **texts)
 
     def significance(self, *, ratio: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
         """Tests of each group's selection rate against its reference's, with their power.
@@ -207,16 +107,22 @@ class Fairness(GroupNumbers):
         reference = np.where([is_unknown(g) for g in self.groups], -1, self.reference)
         n = self.partition.rows.astype(float)
         tests = significance(selected, n, reference, ratio=ratio, alpha=alpha)
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "group": [describe_group(g) for g in self.groups],
                 "n": self.partition.rows,
                 "selected": selected.astype(np.int64),
-                **_columns("selection_rate", self.estimates("selection_rate")),
-                **_columns("impact_ratio", self.ratios("selection_rate")),
+                **columns_of("selection_rate", self.estimates("selection_rate")),
+                **columns_of("impact_ratio", self.ratios("selection_rate")),
                 **vars(tests),
             }
         )
+        if self.small_cell is None:
+            return frame
+        # Of the selected the number is shown, and with it that of the others.
+        hidden = self.hides_comparison("ppv") | self.hides_comparison("npv")
+        numbers = [str(name) for name in frame if name not in {"group", "exact"}]
+        return veiled(frame, dict.fromkeys(numbers, hidden))
 
     def sweep(self, thresholds: npt.ArrayLike | None = None) -> pd.DataFrame:
         """What other cut-offs on the scores would do: one row for each cut-off and group.
@@ -237,7 +143,7 @@ class Fairness(GroupNumbers):
             compared = self._comparable(positions)
             lowest = smallest_ratios(swept, compared) if compared else np.full(len(cuts), np.nan)
             smallest[:, positions] = lowest[:, None]
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "threshold": np.repeat(cuts, size),
                 "group": [describe_group(g) for g in self.groups] * len(cuts),
@@ -249,6 +155,15 @@ class Fairness(GroupNumbers):
                 "smallest_ratio": smallest.ravel(),
             }
         )
+        if self.small_cell is None:
+            return frame
+        members = ("n", "selection_rate", "ppv", "accuracy")
+        rests_on = {"tpr": "tpr", "fpr": "fpr"} | dict.fromkeys(members, MEMBER_METRIC)
+        hidden = {name: np.tile(self.hides(metric), len(cuts)) for name, metric in rests_on.items()}
+        small = np.zeros(size, dtype=bool)
+        for positions in self.partition.combinations().values():
+            small[positions] = self.hides(MEMBER_METRIC)[self._comparable(positions)].any()
+        return veiled(frame, hidden | {"smallest_ratio": np.tile(small, len(cuts))})
 
     def calibration(self, *, bins: int = 10) -> pd.DataFrame:
         """Observed share against mean score, one row for each group and bin; NaN in empty bins.
@@ -278,7 +193,29 @@ class Fairness(GroupNumbers):
             frame = pd.DataFrame([asdict(b) for b in curve]).astype({"mean_score": float})
             frame.insert(0, "group", describe_group(group))
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        table = pd.concat(frames, ignore_index=True)
+        if self.small_cell is None:
+            return table
+        hidden = self._hidden_bins(table, bins)
+        names = ("n", "positives", "mean_score", "observed", "lower", "upper")
+        return veiled(table, dict.fromkeys(names, hidden))
+
+    def _hidden_bins(self, table: pd.DataFrame, bins: int) -> Mask:
+        """Which rows of a calibration table are hidden: bins of few, or of few of either label."""
+        assert self.small_cell is not None
+        n = table["n"].to_numpy(np.int64).reshape(-1, bins)
+        positives = table["positives"].to_numpy(np.int64).reshape(-1, bins)
+        counts = {MEMBERS: self.partition.rows, SCORED: n.sum(axis=1)}
+        sums: list[tuple[str, tuple[str, ...]]] = [(SCORED, tuple(f"{b}" for b in range(bins)))]
+        for b in range(bins):
+            parts = {f"{b} favourable": positives[:, b], f"{b} other": (n - positives)[:, b]}
+            counts |= {f"{b}": n[:, b], **parts}
+            sums.append((f"{b}", tuple(parts)))
+        found = hidden_groups(self.partition, counts, small_cell=self.small_cell, sums=sums)
+        by_bin = [
+            found[f"{b}"] | found[f"{b} favourable"] | found[f"{b} other"] for b in range(bins)
+        ]
+        return np.stack(by_bin, axis=1).ravel()
 
     def __repr__(self) -> str:
         """The selection rates and impact ratios, with small counts hidden."""
@@ -286,14 +223,6 @@ class Fairness(GroupNumbers):
 
     def _repr_html_(self) -> str:
         return html_of(self)
-
-    @cached_property
-    def _status(self) -> npt.NDArray[np.str_]:
-        """For each group: reference, compared, not compared, small, or unknown membership."""
-        status = np.where(self.reference < 0, "not compared", "compared")
-        status = np.where(self.partition.rows < self.min_group, "small", status)
-        status = np.where(self.reference == np.arange(len(status)), "reference", status)
-        return np.where([is_unknown(g) for g in self.groups], "unknown", status)
 
     def _criteria(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {m: (m,) for m in self.metrics}
@@ -351,16 +280,3 @@ def _disparity_status(gap: Gap, ratio: Gap) -> str:
     if ratio.estimate.value is None:
         said.append(f"ratio not estimable: {ratio.estimate.reason}")
     return "; ".join(said)
-
-
-def _columns(
-    name: str, estimates: Estimates, *, ends: tuple[str, str] | None = None
-) -> dict[str, Array]:
-    lower, upper = ends or (f"{name}_lower", f"{name}_upper")
-    return {name: estimates.value, lower: estimates.lower, upper: estimates.upper}
-
-
-def _outcome(passes: object, fails: object) -> str:
-    if passes:
-        return Outcome.PASS.value
-    return Outcome.FAIL.value if fails else Outcome.UNCERTAIN.value

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from auditkit.errors import InputError
-from auditkit.measures.bootstrap import (
-    Gap,
-    critical_value,
+from auditkit.measures.bootstrap import Gap, critical_value, gap_without_interval, largest_gap
+from auditkit.measures.disparities import Positions, differences, ratios
+from auditkit.measures.groups import Group, Partition, is_unknown
+from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, relative
+from auditkit.measures.rates import METRICS, PROPORTIONS, TRANSFORMED, Confusion, rates, values
+from auditkit.measures.replicates import (
     design_effects,
-    gap_without_interval,
-    largest_gap,
     replicate_clusters,
     replicate_counts,
     simulated,
 )
-from auditkit.measures.disparities import Positions, differences, ratios
-from auditkit.measures.groups import Group, Partition, is_unknown
-from auditkit.measures.rates import METRICS, Confusion, rates, values
 from auditkit.measures.scored_groups import (
     SCORE_METRICS,
     at_level,
@@ -34,8 +33,25 @@ from auditkit.measures.scored_groups import (
 )
 from auditkit.measures.stats import Array, Estimate, Estimates
 
+SCORED: Final = "scored row"
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+
+def _rests_on(metric: str) -> str:
+    """The kind of people that a metric is a share of, or a mean over."""
+    if metric in SCORE_METRICS:
+        return SCORED
+    if metric in TRANSFORMED:
+        return TRANSFORMED[metric][2]
+    return PROPORTIONS[metric][2] if metric in PROPORTIONS else MEMBERS
+
+
+# What the members of a group consist of.
+SUMS: Final = tuple(
+    (MEMBERS, (f"favourable {kind}", f"unfavourable {kind}")) for kind in ("label", "decision")
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class GroupNumbers:
     """How decisions fell on groups.
 
@@ -50,6 +66,8 @@ class GroupNumbers:
         replicates: Of every bootstrap.
         seed: Of every draw.
         clustered: Whether intervals allow for clusters.
+        small_cell: Frames hide numbers that rest on fewer people than this, and what these would
+            follow from; None: they hide none.
     """
 
     partition: Partition
@@ -61,6 +79,7 @@ class GroupNumbers:
     replicates: int
     seed: int
     clustered: bool
+    small_cell: int | None
     _cells: Confusion = field(repr=False)
     _labels: npt.NDArray[np.bool_] = field(repr=False)
     _decisions: npt.NDArray[np.bool_] = field(repr=False)
@@ -98,6 +117,25 @@ class GroupNumbers:
     def ratios(self, metric: str) -> Estimates:
         """Each group's number divided by its reference's."""
         return ratios(self.estimates(metric), self.reference)
+
+    def hides(self, metric: str) -> Mask:
+        """The groups whose value of a metric the frames hide, shape `(groups,)`."""
+        return self._hidden[_rests_on(metric)]
+
+    def hides_comparison(self, metric: str) -> Mask:
+        """The groups whose difference from, and ratio to, their reference the frames hide."""
+        return relative(self.hides(metric), self.reference)
+
+    @cached_property
+    def _hidden(self) -> dict[str, Mask]:
+        """By what a number rests on."""
+        assert self.small_cell is not None
+        counts = {MEMBERS: self.partition.rows}
+        for metric in METRICS:
+            counts.setdefault(_rests_on(metric), self.estimates(metric).n)
+        if self._scores is not None:
+            counts[SCORED] = self._by_score["mean_score"].n
+        return hidden_groups(self.partition, counts, small_cell=self.small_cell, sums=SUMS)
 
     @cached_property
     def _by_score(self) -> dict[str, Estimates]:

@@ -52,7 +52,7 @@ _CHUNK: Final = 1 << 18  # rows; keeps the temporary arrays in the processor's c
 _MAX_DENSE: Final = 1 << 22
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Partition:
     """How rows fall into groups.
 
@@ -73,6 +73,11 @@ class Partition:
     rows: npt.NDArray[np.int64]
     members: sparse.csr_array
     empty: int
+
+    def __repr__(self) -> str:
+        """How many rows and groups; not who belongs where."""
+        rows, groups = len(self.cell_of_row), len(self.groups)
+        return f"Partition of {rows:,} rows, {groups:,} groups by {', '.join(self.names)}"
 
     def count(self, kinds: npt.NDArray[Any], number: int, *, weights: Array | None = None) -> Array:
         """How often each kind occurs in each cell, shape `(cells, number)`.

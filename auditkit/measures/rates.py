@@ -66,7 +66,7 @@ _FIXED_BY_NOBODY: Final = _ERRORS | {"selection_rate", "f1"}
 _FIXED_BY_EVERYBODY: Final = _ERRORS | {"treatment_equality"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Confusion:
     """How often each label met each decision, by group; every array has the shape `(groups, 4)`.
 

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.measures.area import area_under_curve
 from auditkit.measures.groups import Partition
 from auditkit.measures.ranking import (
     brier,
@@ -23,15 +24,7 @@ from auditkit.measures.ranking import (
     kolmogorov_smirnov,
 )
 from auditkit.measures.rates import values
-from auditkit.measures.stats import (
-    Array,
-    Estimate,
-    Estimates,
-    area_under_curve,
-    gathered,
-    mean,
-    normal_quantile,
-)
+from auditkit.measures.stats import Array, Estimate, Estimates, gathered, mean, normal_quantile
 
 SCORE_METRICS: Final = {
     "mean_score": "probability",

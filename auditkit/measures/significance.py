@@ -25,7 +25,7 @@ from auditkit.measures.stats import Array
 SMALL_EXPECTED = 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Significance:
     """Tests of each group's selection rate against its reference's; arrays of shape `(groups,)`.
 

@@ -1,4 +1,4 @@
-"""Intervals for rates, their differences and ratios, and for areas under curves.
+"""Intervals for rates, their differences and ratios, and for means.
 
 Laws:
     - Every function takes counts or estimates of any shape and works on all of them at once.
@@ -23,7 +23,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 Array = npt.NDArray[np.float64]
 
@@ -31,8 +31,6 @@ Array = npt.NDArray[np.float64]
 SMALL_CELL: Final = 10
 # An end of an interval may lie beyond its value by so much, of 1 or of the value, by rounding.
 _ROUNDING: Final = 1e-9
-# With fewer than this in either class, DeLong's interval is too short.
-SMALL_CLASS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +71,7 @@ class Estimate:
         return cls(value=float(value), n=n, lower=lower, upper=upper, level=level, method=method)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Estimates:
     """One number for each of several groups; every array has the shape `(groups,)`.
 
@@ -363,100 +361,3 @@ def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) ->
     half = float(special.stdtrit(size - 1, 0.5 + level / 2)) * math.sqrt(spread)
     interval = (middle - half, middle + half)
     return Estimate.of(middle, n, interval, level=level, method="Student t")
-
-
-def area_under_curve(
-    labels: npt.NDArray[np.bool_],
-    scores: Array,
-    *,
-    weights: Array | None = None,
-    level: float,
-) -> Estimate:
-    """The probability that a positive scores above a negative, ties counting half: the ROC AUC.
-
-    DeLong's variance on the logit scale where both classes hold `SMALL_CLASS` or more, else
-    Newcombe's method 5, which also serves an AUC of 1, and one of 0.5 as all scores are alike.
-
-    Args:
-        labels: Shape `(n,)`.
-        scores: Finite, shape `(n,)`.
-        weights: Positive, shape `(n,)`; None: all 1. The interval rests on Kish's effective sizes.
-        level: Nominal coverage.
-
-    Source: DeLong et al., Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing
-    Letters 21 (2014) 1389-1393; Newcombe, Statistics in Medicine 25 (2006) 559-573.
-    """
-    positives, negatives = _Sorted.of(scores, labels, weights), _Sorted.of(scores, ~labels, weights)
-    n = len(labels)
-    if len(positives.values) == 0 or len(negatives.values) == 0:
-        return Estimate.undefined(n, "only one class occurs")
-    one, other = negatives.share_below(positives.values), positives.share_below(negatives.values)
-    theta = positives.mean(one)
-    error = 0.0
-    if min(positives.size, negatives.size) >= SMALL_CLASS:
-        error = math.sqrt(positives.variance_of_mean(one) + negatives.variance_of_mean(other))
-    if error == 0:  # few of a class, nobody out of order, or all scores alike
-        interval = _newcombe_auc(theta, positives.size, negatives.size, level)
-        return Estimate.of(theta, n, interval, level=level, method="Newcombe 5")
-    centre = special.logit(theta)
-    half = normal_quantile(level) * error / (theta * (1 - theta))
-    interval = (float(special.expit(centre - half)), float(special.expit(centre + half)))
-    return Estimate.of(theta, n, interval, level=level, method="DeLong, logit")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Sorted:
-    """The scores of one class, ascending, so that each search starts near the last.
-
-    Attributes:
-        values: The scores.
-        weights: Their weights; None: all 1.
-        size: Effective number.
-    """
-
-    values: Array
-    weights: Array | None
-    size: float
-
-    @classmethod
-    def of(cls, scores: Array, members: npt.NDArray[np.bool_], weights: Array | None) -> _Sorted:
-        if weights is None:
-            values = np.sort(scores[members])
-            return cls(values=values, weights=None, size=len(values))
-        values, own = scores[members], weights[members]
-        order = np.argsort(values, kind="stable")
-        return cls(values=values[order], weights=own[order], size=kish(own) if len(own) else 0.0)
-
-    def share_below(self, others: Array) -> Array:
-        """The share of the class below each of some sorted values, ties counting half."""
-        left = np.searchsorted(self.values, others, side="left")
-        right = np.searchsorted(self.values, others, side="right")
-        if self.weights is None:
-            return np.asarray((left + right) / (2 * len(self.values)))
-        up_to = np.concatenate([[0.0], np.cumsum(self.weights)])
-        return np.asarray((up_to[left] + up_to[right]) / (2 * up_to[-1]))
-
-    def mean(self, values: Array) -> float:
-        return float(np.average(values, weights=self.weights))
-
-    def variance_of_mean(self, values: Array) -> float:
-        squared = (values - self.mean(values)) ** 2
-        if self.weights is None:
-            return float(squared.mean() / (self.size - 1))
-        part = (self.weights / self.weights.sum()) ** 2
-        return float((part * squared).sum() * self.size / (self.size - 1))
-
-
-def _newcombe_auc(theta: float, m: float, n: float, level: float) -> tuple[float, float]:
-    """Where the estimate lies z standard errors from a supposed AUC."""
-    z2, half = normal_quantile(level) ** 2, (m + n) / 2 - 1
-
-    def excess(t: float) -> float:
-        spread = t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
-        return (theta - t) ** 2 - z2 * spread
-
-    # An AUC of 0 or 1 is a root itself; the other root is wanted.
-    inner = min(max(theta, 1e-12), 1 - 1e-12)
-    lower = 0.0 if theta == 0 else optimize.brentq(excess, 0.0, inner)
-    upper = 1.0 if theta == 1 else optimize.brentq(excess, inner, 1.0)
-    return float(lower), float(upper)

@@ -1,0 +1,108 @@
+"""Which numbers of groups are not shown, so that no small number of people can be read from them.
+
+A number of a group rests on a count of people: its members, those of them with a favourable label,
+those selected. The count is shown as its `n`. Where it is small, or another's would follow from it
+by subtraction, the number is hidden with it; `suppression` says which.
+
+Laws:
+    - What a reader is taken to know: how many rows there are, and that groups of the same
+      attributes add up to everyone, or to the group that they divide.
+    - A group whose members are hidden has no number shown; nor is anything shown that is relative
+      to a hidden number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from auditkit.measures.groups import Partition, is_unknown
+from auditkit.measures.suppression import Equation, hidden_cells
+
+Mask = npt.NDArray[np.bool_]
+# The kind of count that every number of a group rests on, if only as part of it.
+MEMBERS: Final = "row"
+
+
+def hidden_groups(
+    partition: Partition,
+    counts: Mapping[str, npt.NDArray[np.int64]],
+    *,
+    small_cell: int,
+    sums: Sequence[tuple[str, tuple[str, ...]]] = (),
+) -> dict[str, Mask]:
+    """For each kind of count, the groups whose numbers that rest on it are hidden.
+
+    Args:
+        partition: The groups.
+        counts: People by kind, `MEMBERS` among them, each of shape `(groups,)`.
+        small_cell: Counts of 1 to `small_cell` - 1 are small.
+        sums: Kinds that are the sum of others within each group.
+
+    Returns:
+        Masks of shape `(groups,)`; a group that `MEMBERS` hides is hidden in every kind.
+    """
+    everyone = next(iter(partition.combinations().values()))
+    number: dict[Hashable, int] = {
+        **{(kind, i): int(n) for kind, by_group in counts.items() for i, n in enumerate(by_group)},
+        **{(kind, -1): int(by_group[everyone].sum()) for kind, by_group in counts.items()},
+    }
+    equations = [
+        Equation(total=(kind, whole), parts=tuple((kind, part) for part in parts))
+        for whole, parts in _divisions(partition)
+        for kind in counts
+    ]
+    equations += [
+        Equation(total=(total, i), parts=tuple((part, i) for part in parts))
+        for total, parts in sums
+        for i in range(-1, len(partition.groups))
+    ]
+    unknown = [i for i, group in enumerate(partition.groups) if is_unknown(group)]
+    found = hidden_cells(
+        number,
+        equations,
+        small_cell=small_cell,
+        fixed={(MEMBERS, -1)},
+        prefer={(kind, i) for kind in counts for i in unknown},
+    )
+    masks = {
+        kind: np.array([(kind, i) in found for i in range(len(partition.groups))])
+        for kind in counts
+    }
+    return {kind: mask | masks[MEMBERS] for kind, mask in masks.items()}
+
+
+def relative(hidden: Mask, reference: npt.NDArray[np.intp]) -> Mask:
+    """Whose comparison with a reference is hidden: its own number is, or the reference's."""
+    return np.asarray(hidden | ((reference >= 0) & hidden[reference]))
+
+
+def veiled(frame: pd.DataFrame, hidden: Mapping[str, Mask], **texts: str) -> pd.DataFrame:
+    """A frame with NaN where a number is hidden, and a column `suppressed`.
+
+    Args:
+        frame: Rows of numbers.
+        hidden: For each column of numbers where it is hidden, shape `(rows,)`.
+        texts: What a column of text holds in rows with anything hidden.
+    """
+    anything = np.logical_or.reduce(list(hidden.values()))
+    columns: dict[str, object] = {str(name): frame[name] for name in frame}
+    columns |= {name: frame[name].astype(float).mask(mask) for name, mask in hidden.items()}
+    columns |= {name: np.where(anything, text, frame[name]) for name, text in texts.items()}
+    return pd.DataFrame(columns | {"suppressed": anything})
+
+
+def _divisions(partition: Partition) -> Iterator[tuple[int, list[int]]]:
+    """Each group, -1 for everyone, with the groups of one more attribute that it consists of."""
+    place = {group: i for i, group in enumerate(partition.groups)}
+    for positions in partition.combinations().values():
+        for out in range(len(partition.groups[positions[0]])):
+            parts: dict[int, list[int]] = {}
+            for i in positions:
+                group = partition.groups[i]
+                parts.setdefault(place.get(group[:out] + group[out + 1 :], -1), []).append(i)
+            yield from parts.items()
