@@ -13,7 +13,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,8 @@ from auditkit.measures.groups import Partition, is_unknown
 from auditkit.measures.suppression import Equation, hidden_cells
 
 Mask = npt.NDArray[np.bool_]
+# A kind of count, and the position of the group; -1: everyone.
+Count = tuple[str, int]
 # The kind of count that every number of a group rests on, if only as part of it.
 MEMBERS: Final = "row"
 
@@ -47,7 +49,7 @@ def hidden_groups(
         Masks of shape `(groups,)`; a group that `MEMBERS` hides is hidden in every kind.
     """
     everyone = next(iter(partition.combinations().values()))
-    number: dict[Hashable, int] = {
+    number: dict[Count, int] = {
         **{(kind, i): int(n) for kind, by_group in counts.items() for i, n in enumerate(by_group)},
         **{(kind, -1): int(by_group[everyone].sum()) for kind, by_group in counts.items()},
     }
