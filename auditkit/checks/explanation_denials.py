@@ -9,6 +9,7 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.attribution import feature_columns
 from auditkit.measures.ranks import resampled_weights
 from auditkit.measures.reasons import (
     LEAST_SHARE,
@@ -59,16 +60,8 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         )
     if reason:
         return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    assert case.reference is not None
     assert case.score is not None
-    population = reference_population(
-        case.reference,
-        case.score(case.reference),
-        threshold=case.threshold,
-        population=str(parameters["population"]),
-        marginal_share=float(parameters["marginal_share"]),
-        at_least=int(parameters["marginal_rows"]),
-    )
+    population = population_of(case, parameters)
     rows = case.features.iloc[denied].reset_index(drop=True)
     attribution = favourable_attribution(case, rows, population)
     limits = Limits(
@@ -146,8 +139,46 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                     for r in reasons
                 ),
             ),
+            _attributions(attribution, denied),
         ),
         notes=("Reasons are relative to the reference population that the parameters name.",),
+    )
+
+
+def population_of(case: Case, parameters: Parameters) -> pd.DataFrame:
+    """The rows that everything about a denied applicant is relative to: reasons, letter, chart.
+
+    Args:
+        case: With a model and a reference.
+        parameters: Of this check.
+
+    Raises:
+        InputError: If the population has no members.
+    """
+    assert case.reference is not None
+    assert case.score is not None
+    return reference_population(
+        case.reference,
+        case.score(case.reference),
+        threshold=case.threshold,
+        population=str(parameters["population"]),
+        marginal_share=float(parameters["marginal_share"]),
+        at_least=int(parameters["marginal_rows"]),
+    )
+
+
+def _attributions(attribution: Attribution, denied: NDArray[np.int64]) -> Table:
+    own = ("row", "base", "output")
+    return Table(
+        name="denial_attributions",
+        title=f"Attributions of every denial, {attribution.unit}, relative to the same population",
+        columns=(*own, *feature_columns(attribution.feature_names, beside=own)),
+        rows=tuple(
+            (int(row), attribution.base, float(output), *map(float, shares))
+            for row, output, shares in zip(
+                denied, attribution.outputs, attribution.values, strict=True
+            )
+        ),
     )
 
 
@@ -238,7 +269,7 @@ CHECK: Check = Check(
     ),
     source="12 CFR 1002.9(b)(2) and Supplement I, comment 9(b)(2)",
     parameters={
-        "population": Parameter(default=MARGINAL, one_of=POPULATIONS),
+        "population": Parameter(default=MARGINAL, one_of=tuple(POPULATIONS)),
         "marginal_share": PART.of(0.1),
         "marginal_rows": COUNT.of(50),
         "most": MOST,

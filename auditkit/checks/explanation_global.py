@@ -89,7 +89,8 @@ def _importance(
 
 
 def _tables(attribution: Attribution) -> tuple[Table, Table]:
-    names = feature_columns(attribution.feature_names, beside=("row", "base", "output"))
+    own = ("row", "base", "output")
+    names = feature_columns(attribution.feature_names, beside=own)
     values = tuple(
         (row, attribution.base, float(attribution.outputs[row]), *map(float, shares))
         for row, shares in enumerate(attribution.values)
@@ -102,7 +103,7 @@ def _tables(attribution: Attribution) -> tuple[Table, Table]:
         Table(
             name="shap_values",
             title=f"Attributions of the score, {attribution.unit}",
-            columns=("row", "base", "output", *names),
+            columns=(*own, *names),
             rows=values,
         ),
         Table(

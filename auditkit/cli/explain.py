@@ -24,15 +24,18 @@ def explain(
     allow_outside: AllowOutside = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
 ) -> None:
-    """Explain the score of one row, against the whole reference.
+    """Explain the score of one row.
 
-    Prints the features from the one that moved the score most: its value, what is usual in the
-    reference, and by how much it moved the score. Below 0 spoke against the person.
+    Prints the features from the one that moved the score most: its value, what is usual, and by how
+    much it moved the score. Below 0 spoke against the person. Usual is what those have whom the
+    reasons of a denial are relative to, as in the letter; for others, everyone in the reference.
     """
     from auditkit.checks.explained import favourable_attribution, lacking
+    from auditkit.checks.explanation_denials import population_of
     from auditkit.errors import InputError
+    from auditkit.measures.reasons import ALL, POPULATIONS
 
-    case, _ = prepared(audit_file, allow_outside)
+    case, _, parameters = prepared(audit_file, allow_outside)
     reason = lacking(case)
     if reason:
         raise InputError(f"Nothing can be explained: {reason}.", remedy="give it in audit.yaml")
@@ -41,13 +44,15 @@ def explain(
             f"There is no row {row:,}; the data has {len(case.features):,}.",
             remedy="rows are counted from 0",
         )
-    assert case.reference is not None
-    one = favourable_attribution(case, case.features.iloc[[row]], case.reference)
-    content = _content(one, row, favourable=bool(case.decisions[row]))
+    favourable = bool(case.decisions[row])
+    population = ALL if favourable else str(parameters["population"])
+    reference = population_of(case, {**parameters, "population": population})
+    one = favourable_attribution(case, case.features.iloc[[row]], reference)
+    content = _content(one, row, favourable=favourable, population=POPULATIONS[population])
     print(json.dumps(content, indent=2) if as_json else _text(content))
 
 
-def _content(one: Attribution, row: int, *, favourable: bool) -> dict[str, Any]:
+def _content(one: Attribution, row: int, *, favourable: bool, population: str) -> dict[str, Any]:
     from auditkit.measures.reasons import cell
 
     order = abs(one.values[0]).argsort(kind="stable")[::-1]
@@ -58,6 +63,7 @@ def _content(one: Attribution, row: int, *, favourable: bool) -> dict[str, Any]:
         "method": one.method,
         "reference": str(one.reference_digest),
         "reference_rows": one.reference_rows,
+        "relative_to": population,
         "base": one.base,
         "output": float(one.outputs[0]),
         "residual": float(one.residual[0]),
@@ -81,7 +87,8 @@ def _text(content: dict[str, Any]) -> str:
     ]
     widths = [max(len(r[i]) for r in rows) for i in range(4)]
     output = f"output {content['output']:.4f} {content['unit']}"
-    mean = f"a mean of {content['base']:.4f} over {content['reference_rows']:,} rows"
+    rows_of = f"{content['reference_rows']:,} rows: {content['relative_to']}"
+    mean = f"a mean of {content['base']:.4f} over {rows_of}"
     lines = [f"Row {content['row']}: {content['decision']}, {output}, against {mean}.", ""]
     lines += [
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {usual:>{widths[2]}}  {moved:>{widths[3]}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,8 +23,8 @@ from auditkit.cli.signing_options import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditkit.checks import Check
     from auditkit.evidence import Evidence
-    from auditkit.loading.audit_file import AuditFile
     from auditkit.report.letter_texts import LetterTexts
     from auditkit.subject import Case
 
@@ -162,30 +162,28 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
 
 
 def _denials(audit_file: Path, allow_outside: Sequence[Path] | None) -> Evidence:
-    from auditkit.checks import find_check
-    from auditkit.loading.audit_file import policy_of
-    from auditkit.loading.places import load_policy
-
-    case, file = prepared(audit_file, allow_outside)
+    case, check, parameters = prepared(audit_file, allow_outside)
     with step("Find the reasons of every denial") as result:
-        policy, _ = load_policy(policy_of(file, audit_file.parent, outside=allow_outside or ()))
-        check = find_check("explanation.denials")
-        assert check is not None
-        overrides = policy.checks.get(check.id, {})
-        evidence = check.run(case, check.parameters_with(overrides))
+        evidence = check.run(case, parameters)
         result.append(f"{evidence.n:,} denials")
     return evidence
 
 
 def prepared(
     audit_file: Path, allow_outside: Sequence[Path] | None = None
-) -> tuple[Case, AuditFile]:
-    """The case that an audit file describes, without its checks being run."""
+) -> tuple[Case, Check, dict[str, Any]]:
+    """What an audit file describes, and the check of its denials with the policy's parameters."""
+    from auditkit.checks import find_check
     from auditkit.loading import prepare
-    from auditkit.loading.audit_file import inputs_of, read_audit_file
+    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
+    from auditkit.loading.places import load_policy
 
     file = read_audit_file(audit_file)
+    outside = allow_outside or ()
     with step("Load libraries, model and tables") as result:
-        case = prepare(inputs_of(file, audit_file.parent, outside=allow_outside or ()))
+        case = prepare(inputs_of(file, audit_file.parent, outside=outside))
+        policy, _ = load_policy(policy_of(file, audit_file.parent, outside=outside))
         result.append(f"{len(case.features):,} rows")
-    return case, file
+    check = find_check("explanation.denials")
+    assert check is not None
+    return case, check, check.parameters_with(policy.checks.get(check.id, {}))

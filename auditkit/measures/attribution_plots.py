@@ -102,7 +102,7 @@ def _waterfall(attribution: Attribution, row: int | None, most: int) -> Chart:
         values[shown].tolist(),
         [_signed(values[i]) for i in shown],
         base=attribution.base,
-        base_label=f"average {_signed(attribution.base)}",
+        base_label=f"average of {attribution.reference_rows:,} rows {_signed(attribution.base)}",
         output_label=f"row {row:,} {_signed(attribution.outputs[row])}",
         rest=(f"{len(rest)} other features", float(values[rest].sum())) if len(rest) else None,
         axis_label=f"Output ({attribution.unit})",

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 MARGINAL: Final = "approved at or just above the cut-off"
 APPROVED: Final = "all approved"
 ALL: Final = "all applicants"
-POPULATIONS: Final = (MARGINAL, APPROVED, ALL)
+# Whom reasons are relative to, as a sentence names them.
+POPULATIONS: Final = {
+    MARGINAL: "those approved at or just above the cut-off",
+    APPROVED: "all who were approved",
+    ALL: "everyone in the reference",
+}
 
 MOST: Final = COUNT.of(4)
 PRINCIPAL_SHARE: Final = PART.of(0.15)

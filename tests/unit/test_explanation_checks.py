@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,13 @@ import pytest
 import xgboost
 
 from auditkit.checks import find_check
+from auditkit.checks.explanation_denials import population_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
 from auditkit.loading import prepare
+from auditkit.report.blocks import ChartBlock, TableBlock
+from auditkit.report.book import Book
+from auditkit.report.sections.explanation import denials
 from auditkit.subject import Inputs
 
 
@@ -81,6 +86,37 @@ def test_every_denial_has_adverse_reasons(case):
         *(table.column(c) for c in ("row", "feature", "value")), strict=True
     ):
         assert case.features[feature][row] == value
+
+
+def test_attributions_of_denials_are_those_of_their_reasons(case):
+    """The waterfall of a case is drawn from them; it and the reasons have one reference."""
+    e = run("explanation.denials", case)
+    reasons, every = e.table("denial_reasons"), e.table("denial_attributions")
+    rows = {r[0]: dict(zip(every.columns, r, strict=True)) for r in every.rows}
+    assert set(rows) == set(np.flatnonzero(~case.decisions).tolist())
+    for reason in (dict(zip(reasons.columns, r, strict=True)) for r in reasons.rows):
+        assert rows[reason["row"]][reason["feature"]] == reason["contribution"]
+    for one in rows.values():
+        total = one["base"] + one["income"] + one["debt"] + one["noise"]
+        assert total == pytest.approx(one["output"], abs=1e-5)
+    marginal = find_check("explanation.denials").parameters_with({})
+    assert len(population_of(case, marginal)) == e.parameters["reference_rows"]
+
+
+def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
+    judgement = SimpleNamespace(
+        evidence_of=lambda check: None, policy=SimpleNamespace(small_cell=11)
+    )
+    e = replace(run("explanation.denials", case), id="E-0001")
+    book = Book(judgement)
+    blocks = denials(book, e)
+    drawn = next(b for b in blocks if isinstance(b, ChartBlock))
+    listed = next(b for b in blocks if isinstance(b, TableBlock) and "closest" in str(b.caption))
+    for text in (str(drawn.title), str(listed.caption)):
+        assert "those approved at or just above the cut-off" in text
+    shown = {str(cells[1]): str(cells[4]) for cells in listed.rows}
+    for feature, contribution in shown.items():
+        assert f"{feature} {contribution}" in drawn.chart.alt
 
 
 def test_reasons_flip_with_the_favourable_class(case):

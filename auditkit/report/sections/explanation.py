@@ -7,6 +7,7 @@ from typing import Final
 
 from auditkit.charts import beeswarm, importance, letters, waterfall
 from auditkit.evidence import Evidence, Table
+from auditkit.measures.reasons import POPULATIONS
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import attached, measurements, plain
@@ -70,7 +71,7 @@ def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
     if table is None or not table.rows:
         return blocks
     blocks.append(_one_case(book, evidence, table))
-    drawn = _way_down(book, table)
+    drawn = _way_down(book, evidence, table)
     if drawn is not None:
         blocks.append(drawn)
     return blocks
@@ -98,7 +99,8 @@ def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
             book.cell(evidence, table, first, "row"),
             ", score ",
             book.cell(evidence, table, first, "score"),
-            ")",
+            "), relative to ",
+            _population(evidence),
         ),
         columns=[
             Column(heading="Rank", narrow=True),
@@ -119,36 +121,41 @@ def _nearest(table: Table) -> object:
     return table.column("row")[max(range(len(scores)), key=lambda i: (_real(scores[i]), -i))]
 
 
-def _way_down(book: Book, table: Table) -> ChartBlock | None:
-    """The same case as a waterfall, where the SHAP values of every case are at hand."""
-    source = book.judgement.evidence_of("explanation.global")
-    shap = next((t for t in source.tables if t.name == "shap_values"), None) if source else None
-    chosen = _nearest(table)
-    if source is None or shap is None or chosen not in shap.column("row"):
+def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | None:
+    """The same case as a waterfall, from the mean over the same population."""
+    shap = next((t for t in evidence.tables if t.name == "denial_attributions"), None)
+    chosen = _nearest(reasons)
+    if shap is None or chosen not in shap.column("row"):
         return None
     row = shap.column("row").index(chosen)
     features = [c for c in shap.columns if c not in {"row", "base", "output"}]
     ranked = sorted(features, key=lambda f: -abs(_real(shap.rows[row][shap.columns.index(f)])))
     kept = ranked[:_STEPS]
-    values = next((t for t in source.tables if t.name == "feature_values"), None)
+    source = book.judgement.evidence_of("explanation.global")
+    found = (t for t in source.tables if t.name == "feature_values") if source else iter(())
+    values = next((t for t in found if chosen in t.column("row")), None)
+    at = values.column("row").index(chosen) if values is not None else 0
     labels: list[Text] = []
     for name in kept:
-        if values is not None and name in values.columns and row < len(values.rows):
-            value = book.cell(source, values, row, name)
+        if source is not None and values is not None and name in values.columns:
+            value = book.cell(source, values, at, name)
             room = max(4, _STEP - len(f" = {value}"))
             labels.append(Line(book.words(name, limit=room), " = ", value))
         else:
             labels.append(book.words(name, limit=_STEP))
-    texts = [book.cell(source, shap, row, name) for name in kept]
+    texts = [book.cell(evidence, shap, row, name) for name in kept]
     contributions = [_real(shap.rows[row][shap.columns.index(name)]) for name in kept]
-    base = book.cell(source, shap, row, "base")
-    output = book.cell(source, shap, row, "output")
+    base = book.cell(evidence, shap, row, "base")
+    output = book.cell(evidence, shap, row, "output")
     start, end = (_real(shap.rows[row][shap.columns.index(c)]) for c in ("base", "output"))
     left = ranked[_STEPS:]
-    found = (m.unit for m in source.named("mean_abs_shap"))
-    unit = book.quote(next(found, "in its own unit"), limit=24)
+    unit = book.quote(str(evidence.parameters.get("unit", "in its own unit")), limit=24)
     return ChartBlock(
-        title="How the score of this case comes about, from the average of the reference.",
+        title=Line(
+            "How the score of this case comes about, from the average of ",
+            _population(evidence),
+            ".",
+        ),
         chart=waterfall(
             [str(label) for label in labels],
             contributions,
@@ -161,11 +168,15 @@ def _way_down(book: Book, table: Table) -> ChartBlock | None:
             label_width=_STEPS_WIDTH,
         ),
         texts=[base, *labels, *texts, output, unit],
-        how="How to read it: filled bars lower the score, open bars raise it. The average is that "
-        "of the whole reference; reasons may be given relative to another, which the parameters "
-        "in the method section name.",
-        evidence=book.quote(source.id),
+        how="How to read it: filled bars lower the score, open bars raise it. They start from the "
+        "average of the same people that the reasons are relative to.",
+        evidence=book.quote(evidence.id),
     )
+
+
+def _population(evidence: Evidence) -> str:
+    """Whom the reasons for denials are relative to."""
+    return POPULATIONS.get(str(evidence.parameters.get("population")), "the reference population")
 
 
 def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> ChartBlock | None:
