@@ -103,6 +103,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
             "method": attribution.method,
             "unit": attribution.unit,
             "threshold": case.threshold,
+            "relative_to": POPULATIONS[str(parameters["population"])],
             "reference": str(attribution.reference_digest),
             "reference_rows": attribution.reference_rows,
         },

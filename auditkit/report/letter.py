@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, OutputError
-from auditkit.measures.reasons import POPULATIONS
 from auditkit.report.pdf import Paper
 from auditkit.resources import data_path
 
@@ -131,7 +130,7 @@ def write_letter(
         reference=reference or f"row {row}",
         draft=stop,
         evidence=evidence.digest.short,
-        population=POPULATIONS[str(evidence.parameters["population"])],
+        population=evidence.parameters["relative_to"],
     )
     identifier = bytes.fromhex(Digest.of(html.encode()).hex)[:16]
     paper = Paper(html, {}, page_size=page_size, day=day, identifier=identifier, style="letter.css")

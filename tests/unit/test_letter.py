@@ -157,9 +157,9 @@ def test_a_letter_names_whom_its_reasons_are_relative_to(evidence, texts):
     row = denied_rows(sound)[0]
     said = printed(write_letter(sound, row, texts, day=DAY).pdf)
     assert "relative to those approved at or just above the cut-off" in said
-    everyone = replace(sound, parameters={**sound.parameters, "population": "all applicants"})
+    everyone = replace(sound, parameters={**sound.parameters, "relative_to": "all"})
     said = printed(write_letter(everyone, row, texts, day=DAY).pdf)
-    assert "relative to everyone in the reference" in said
+    assert "relative to all;" in said
 
 
 @pytest.fixture

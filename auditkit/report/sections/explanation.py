@@ -7,7 +7,6 @@ from typing import Final
 
 from auditkit.charts import beeswarm, importance, letters, waterfall
 from auditkit.evidence import Evidence, Table
-from auditkit.measures.reasons import POPULATIONS
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import attached, measurements, plain
@@ -176,7 +175,7 @@ def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | No
 
 def _population(evidence: Evidence) -> str:
     """Whom the reasons for denials are relative to."""
-    return POPULATIONS.get(str(evidence.parameters.get("population")), "the reference population")
+    return str(evidence.parameters.get("relative_to", "the reference population"))
 
 
 def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> ChartBlock | None:
