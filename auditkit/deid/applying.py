@@ -26,8 +26,6 @@ from auditkit.evidence import Evidence
 
 # Too coarse to look for in a note: every note holds such numbers and such words.
 _SHORTEST: Final = 7
-# What other treatments put in place of identifiers was made here.
-_SEARCHED_BY_FORM: Final = frozenset({Treatment.KEEP, Treatment.REDACT})
 _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
 
 
@@ -126,7 +124,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
         reader=reader,
         shifted=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SHIFT),
         invented=frozenset(e.column for e in plan.columns if e.treatment is Treatment.SURROGATE),
-        by_form=frozenset(e.column for e in plan.columns if e.treatment in _SEARCHED_BY_FORM),
+        by_form=frozenset(e.column for e in plan.columns if _has_forms(e, columns[e.column])),
         stays=LIMITED_MAY_KEEP if dates_stay else frozenset(),
     )
     clean = with_columns(table, changed, dropped)
@@ -201,6 +199,13 @@ def _short_numbers(column: Column) -> bool:
     if max(map(len, column.values), default=0) >= _SHORTEST:
         return False
     return column.numeric or all(map(str.isdigit, column.values))
+
+
+def _has_forms(entry: ColumnPlan, column: Column) -> bool:
+    """Whether a column's output is text that was not made here, so that its forms say something."""
+    if entry.treatment is Treatment.REDACT:
+        return True
+    return _kept(entry) and not (column.numeric or column.nested or column.temporal)
 
 
 def _kept(entry: ColumnPlan) -> bool:

@@ -84,7 +84,8 @@ def year_of(text: str, *, birth: bool, as_of: date, width: int = 1) -> str | Non
     day = read_date(text, latest_year=as_of.year)
     if day is None:
         years = _YEAR.findall(text)
-        if len(set(years)) != 1:
+        # Nine digits that are no date may be a Social Security number.
+        if len(set(years)) != 1 or sum(map(str.isdigit, text)) == 9:
             return None
         year = int(years[0])
     else:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -59,6 +59,10 @@ _MAYBE: Final = re.compile(
 )
 _IN_CODE: Final = re.compile(r"[\w/-]\Z")
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?")
+# A number, or a sum of money.
+_AMOUNT: Final = re.compile(
+    r"\s*[-+(]?[$\u20ac\u00a3]? ?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?\)?\s*"
+)
 _DATE: Final = re.compile(
     r"(?<!\d)(?:(?:18|19|20)\d\d-[01]?\d-[0-3]?\d|[0-3]?\d([-/.])[0-3]?\d\1(?:18|19|20)\d\d)(?!\d)"
 )
@@ -142,20 +146,26 @@ def mixed(column: Column, stays: frozenset[str] = frozenset()) -> Verdict | None
 
 def in_texts(texts: Sequence[str]) -> dict[int, str]:
     """Positions of the texts that hold an identifier by form, with its kind; no bare numbers."""
-    maybe = {}
+    found = {}
     for i, text in enumerate(texts):
         plain = text if text.isascii() else fold(text).text
-        if _MAYBE.search(plain) and not _NUMBER.fullmatch(plain.strip()):
-            maybe[i] = plain
-    found: dict[int, str] = {}
-    spans_of = _rules().find_forms(list(maybe.values()))
-    for (i, plain), spans in zip(maybe.items(), spans_of, strict=True):
-        kinds = [span.kind for span in spans if _sure(span, plain)]
-        whole = [kind for kind in _WHOLE if FULL[kind](plain)]
-        dates = ["DATE_TIME" for m in _DATE.finditer(plain) if read_date(m.group())]
-        if kinds or whole or dates:
-            found[i] = [*whole, *kinds, *dates][0]
+        kind = _kind_in(plain) if _MAYBE.search(plain) and not _AMOUNT.fullmatch(plain) else ""
+        if kind:
+            found[i] = kind
     return found
+
+
+@lru_cache(maxsize=2**17)
+def _kind_in(plain: str) -> str:
+    """The kind of an identifier that a folded text holds; "" if it holds none."""
+    for kind in _WHOLE:
+        if FULL[kind](plain):
+            return kind
+    for span in _rules().find_forms([plain])[0]:
+        if _sure(span, plain):
+            return span.kind
+    dated = any(read_date(match.group()) for match in _DATE.finditer(plain))
+    return "DATE_TIME" if dated else ""
 
 
 def _inside(

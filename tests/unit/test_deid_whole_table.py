@@ -299,6 +299,7 @@ KEPT = {
     "arrow durations": pd.array(
         pd.to_timedelta(range(ROWS), "D"), dtype=pd.ArrowDtype(pa.duration("s"))
     ),
+    "moments": [[1_700_000_000 + i, 2_125_550_199, 5] for i in range(3)] * 20,
     "vectors": [[0.1 * i, 12345678.25, 3.0] for i in range(ROWS)],
 }
 
