@@ -50,6 +50,7 @@ threshold: 0.5            # decided favourably at this score or above
 
 # The rows to evaluate: not those that the model was trained on -----------------------------------
 data: {relative(data)}
+# missing: [NA]           # words that stand for a missing value; an empty cell always does
 label: {_quoted(label)}
 # The label value that is good for the person (default: 1):
 {good}

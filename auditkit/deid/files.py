@@ -10,15 +10,14 @@ Identifiers of other rows are searched for within a batch; those of a cell's own
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from auditkit.cells import write_csv
 from auditkit.deid.accounting import Run, evidence_of
@@ -32,31 +31,10 @@ from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.treating import Keys
-from auditkit.documents import MOST_DEPTH
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
 from auditkit.files import whole_file
-
-BATCH_ROWS: Final = 20_000
-_BATCH_BYTES: Final = 16_000_000
-_LONGEST_CELL: Final = 2**31 - 1
-_ENDINGS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
-
-
-def read_batches(path: Path, rows: int = BATCH_ROWS) -> Iterator[Any]:
-    """A file's table as pyarrow tables of at most some rows each, fewer where cells are long.
-
-    Raises:
-        InputError: If the file cannot be read as what its ending says; the row is named, and the
-            column where there is one, never the value.
-    """
-    read = {".csv": _csv_batches, ".parquet": _parquet_batches}.get(_ending(path), _json_batches)
-    try:
-        yield from read(path, rows)
-    except OSError as error:
-        raise InputError(
-            f"{path.name} cannot be read.", remedy="name a file you may read"
-        ) from error
+from auditkit.table_files import ending_of, read_batches
 
 
 def propose_for_file(path: Path, **options: Any) -> Plan:
@@ -116,7 +94,7 @@ def apply_to_file(
         VerificationError: If identifiers remain.
         OutputError: If the output cannot be written.
     """
-    _ending(target)
+    ending_of(target)
     if source.resolve() == target.resolve():
         raise InputError("Source and output are the same file.", remedy="name another output")
     whole = _Whole(plan)
@@ -128,7 +106,7 @@ def apply_to_file(
                 clean, run = treat(plan, batch, keys=keys, reader=reader)
                 if run.leaks.total:
                     raise leaked(run.leaks)
-                write = write or _writer(file, _ending(target), stack)
+                write = write or _writer(file, ending_of(target), stack)
                 write(clean)
                 whole.add(run)
                 progress(whole.rows)
@@ -163,163 +141,6 @@ class _Whole:
             plan=self._plan, found=self._found, leaks=leaks,
             rows=self.rows, output=self._kept.columns(), reader=reader,
         )  # fmt: skip
-
-
-def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
-    # Bytes that are not UTF-8 come through as lone surrogates, to be found by row and column.
-    # The module's limit of 131,072 characters a cell is for the whole process; notes are longer.
-    csv.field_size_limit(_LONGEST_CELL)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        header: list[str] | None = None
-        batch: list[list[str]] = []
-        number = size = 0
-        try:
-            for cells in reader:
-                if header is None:
-                    header = cells
-                    _check_header(path, header)
-                    continue
-                if not cells:
-                    continue
-                number += 1
-                if len(cells) != len(header):
-                    raise InputError(
-                        f"{path.name}, row {number}: {len(cells)} cells, expected {len(header)}.",
-                        remedy="quote cells that hold commas or line breaks",
-                    )
-                batch.append(cells)
-                size += sum(map(len, cells))
-                if len(batch) == rows or size > _BATCH_BYTES:
-                    yield _table(path, header, batch, number - len(batch))
-                    batch, size = [], 0
-        except csv.Error as error:
-            raise InputError(
-                f"{path.name}, after row {number}: not well-formed CSV.",
-                remedy="close every quote, and quote cells that hold quotes",
-            ) from error
-        if batch and header is not None:
-            yield _table(path, header, batch, number - len(batch))
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    if len(set(header)) != len(header):
-        raise InputError(f"{path.name} names two columns alike.", remedy="rename one")
-    if not all(_is_text(name) for name in header):
-        raise InputError(f"{path.name}: the first line is not UTF-8.", remedy="save it as UTF-8")
-
-
-def _table(path: Path, header: list[str], batch: list[list[str]], before: int) -> Any:
-    import pyarrow as pa
-
-    columns = []
-    for position, name in enumerate(header):
-        cells = [row[position] or None for row in batch]
-        try:
-            columns.append(pa.array(cells, pa.string()))
-        except (pa.ArrowInvalid, UnicodeEncodeError) as error:
-            bad = next(i for i, cell in enumerate(cells, before + 1) if not _is_text(cell or ""))
-            raise InputError(
-                f"{path.name}, row {bad}, column {name!r}: not UTF-8.", remedy="save it as UTF-8"
-            ) from error
-    return pa.table(columns, names=header)
-
-
-def _is_text(cell: str) -> bool:
-    return cell.isascii() or not any("\ud800" <= c <= "\udfff" for c in cell)
-
-
-def _json_batches(path: Path, rows: int) -> Iterator[Any]:
-    import pyarrow as pa
-
-    names: list[str] | None = None
-    batch: list[dict[str, Any]] = []
-    size = number = 0
-
-    def table() -> Any:
-        assert names is not None
-        try:
-            return pa.table(
-                {n: pa.array([_cell(r.get(n)) for r in batch], pa.string()) for n in names}
-            )
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{path.name}, by line {number}: text that is no Unicode.",
-                remedy="save it as UTF-8",
-            ) from error
-
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                item = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
-            except (ValueError, RecursionError) as error:
-                raise InputError(
-                    f"{path.name}, line {number}: not JSON in UTF-8.", remedy="one object a line"
-                ) from error
-            if not isinstance(item, dict):
-                raise InputError(f"{path.name}, line {number}: not an object.")
-            cells = list(_flat(item))
-            row = dict(cells)
-            if len(row) < len(cells):
-                raise InputError(
-                    f"{path.name}, line {number}: two keys come to the same column.",
-                    remedy="a nested key is named a.b: rename the key that has a dot",
-                )
-            names = names or list(row)
-            if new := set(row) - set(names):
-                raise InputError(
-                    f"{path.name}, line {number}: {len(new)} keys the first line does not have.",
-                    remedy="give the first line every key, with null where there is no value",
-                )
-            batch.append(row)
-            size += len(line)
-            if len(batch) == rows or size > _BATCH_BYTES:
-                yield table()
-                batch, size = [], 0
-        if batch:
-            yield table()
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(name)
-
-
-def _flat(item: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
-    for key, value in item.items():
-        if isinstance(value, dict) and value and depth < MOST_DEPTH:
-            yield from _flat(value, f"{prefix}{key}.", depth + 1)
-        else:
-            yield prefix + key, value
-
-
-def _cell(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _parquet_batches(path: Path, rows: int) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-            each = sum(g.total_byte_size for g in groups) // max(1, file.metadata.num_rows)
-            fewer = max(1, min(rows, _BATCH_BYTES // max(1, each)))
-            for batch in file.iter_batches(batch_size=fewer):
-                yield pa.Table.from_batches([batch])
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path.name} is not a Parquet file.") from error
 
 
 class _Writer(Protocol):
@@ -367,13 +188,3 @@ def _parquet_writer(file: BinaryIO, stack: ExitStack) -> _Writer:
         writers[0].write_table(table)
 
     return write
-
-
-def _ending(path: Path) -> str:
-    ending = path.suffix.lower()
-    if ending not in _ENDINGS:
-        raise InputError(
-            f"{path.name}: tables are read and written as {', '.join(_ENDINGS)}.",
-            remedy="name a file with one of these endings",
-        )
-    return ending

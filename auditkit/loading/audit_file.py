@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.files import read_bytes
-from auditkit.loading.files import load_model, load_table
+from auditkit.loading.files import OFTEN_MISSING, load_model, load_table
 from auditkit.loading.places import Place, is_bare
 from auditkit.measures.fitted_columns import fitted_columns
 from auditkit.subject import Inputs
@@ -54,6 +55,7 @@ class AuditFile(Document):
         model: An XGBoost (.json, .ubj) or LightGBM (.txt) model.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
+        missing: Words in the tables that stand for a missing value, as NA; an empty cell does.
         label: The column of `data` that holds the true outcome.
         favourable: The label value that is good for the person.
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
@@ -73,6 +75,7 @@ class AuditFile(Document):
     model: Text | None = None
     scores: Text | None = None
     data: Text
+    missing: tuple[str, ...] = ()
     label: Text
     favourable: bool | int | float | str | None = None
     groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
@@ -152,9 +155,9 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
     model_file = place.find(audit.model, what="model") if audit.model else None
     reference_file = place.find(audit.reference, what="table") if audit.reference else None
     evidence = [_evidence(path) for path in evidence_paths(audit, folder, outside=outside)]
-    table = load_table(data)
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
+    table = load_table(data, text=groups, missing=audit.missing)
     for column in (audit.label, *groups, *([audit.scores] if audit.scores else [])):
         if column not in table.columns:
             raise InputError(
@@ -166,7 +169,7 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
     if model_file is not None:
         model, digest = load_model(model_file)
         features = fitted_columns(model, list(map(str, table.columns))) or features
-    reference = load_table(reference_file) if reference_file else None
+    reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
         model=model,
         data=_columns(table, features, audit.data),
@@ -203,12 +206,24 @@ def _columns(table: Any, names: list[str], source: str) -> pd.DataFrame:
         )
     texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
     if texts and len(table):  # without rows a column has no type, and the audit says what is wrong
-        raise InputError(
-            f"{source}: the column {texts[0]!r} holds text, which the model cannot score.",
-            remedy="write the table as it was when the model was fitted, with numbers",
-        )
+        raise _holds_text(table[texts[0]], source)
     selected: pd.DataFrame = table[names]
     return selected
+
+
+def _holds_text(column: pd.Series[Any], source: str) -> InputError:
+    """What is wrong with a column that should hold numbers; its cells are counted, not quoted."""
+    known = column.dropna().astype(str).str.strip()
+    odd = known[pd.to_numeric(known, errors="coerce").isna() | known.isin(OFTEN_MISSING)]
+    words = sorted(set(odd))
+    remedy = "write the table as it was when the model was fitted, with numbers"
+    if words and OFTEN_MISSING.issuperset(words):
+        remedy = f"if these stand for missing values, say so: missing: {json.dumps(words)}"
+    return InputError(
+        f"{source}: the column {str(column.name)!r} holds text in {len(odd):,} of "
+        f"{len(column):,} rows, which the model cannot score.",
+        remedy=remedy,
+    )
 
 
 def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:

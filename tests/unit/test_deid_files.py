@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from auditkit import cli
+from auditkit import cli, table_files
 from auditkit.access.folder import seal_policy, start_policy
 from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
@@ -163,7 +163,7 @@ def test_a_cell_of_ten_megabytes_is_read_whole(tmp_path, deid):
 
 
 def test_long_cells_make_short_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(deid_files, "_BATCH_BYTES", 1000)
+    monkeypatch.setattr(table_files, "_BATCH_BYTES", 1000)
     for ending in (".csv", ".jsonl", ".parquet"):
         sizes = [batch.num_rows for batch in read_batches(written(tmp_path, ending))]
         assert sum(sizes) == 60

@@ -28,6 +28,7 @@ LAYERS = (
             "glossary",
             "resources",
             "files",
+            "table_files",
             "cells",
         },
     ),

@@ -141,10 +141,10 @@ def test_a_changed_value_name_or_order_changes_the_digest(values, data):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", "not a kind of table"),
+        ("t.xlsx", b"", "tables are read and written as .csv"),
         ("t.csv", b"a,b\n\xff\xfe,1\n", "not UTF-8"),
-        ("t.csv", b"", "cannot be read as csv"),
-        ("t.parquet", b"PAR1", "cannot be read as parquet"),
+        ("t.csv", b"", "is empty: it names no columns"),
+        ("t.parquet", b"PAR1", "is not a Parquet file that can be read"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, content, message):
