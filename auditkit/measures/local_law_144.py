@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +34,7 @@ import pandas as pd
 from auditkit.errors import InputError
 from auditkit.measures.columns import favourable_rows, group_columns, numbers
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
+from auditkit.measures.hidden_groups import MEMBERS, hidden_groups
 from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import NOBODY
 from auditkit.parameters import SHARE
@@ -58,6 +59,8 @@ class CategoryRow:
             or where there is no other category to compare with.
         left_out: Whether it holds less than the least share and is left out of the ratios.
         reason: Why there is no ratio; else empty.
+        hidden: Whether its numbers are not printed: few people are in it, or how many are in
+            another category of few would follow from it.
     """
 
     category: Category
@@ -67,6 +70,7 @@ class CategoryRow:
     impact_ratio: float | None
     left_out: bool
     reason: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,7 @@ class LocalLaw144:
         )
 
     def __repr__(self) -> str:
-        """The three tables; categories of fewer than 11 show no number."""
+        """The three tables; categories of few show no number, nor do those that give it away."""
         lines = [f"Local Law 144 tables of {self.n:,} applicants, by {self.rate}"]
         for table in ("sex", "race", "intersectional"):
             lines.append(f"  {table}")
@@ -178,12 +182,21 @@ def local_law_144(
     alone: dict[str, dict[Category, tuple[int, int]]] = {
         name: {(v,): of[_alone(name, v)] for v in names[name]} for name in names
     }
+    masks = hidden_groups(found, {MEMBERS: found.rows}, small_cell=SUPPRESS_BELOW)
+    hidden = {g for g, mask in zip(found.groups, masks[MEMBERS], strict=True) if mask}
+
+    def table(counts: dict[Category, tuple[int, int]], *names: str) -> tuple[CategoryRow, ...]:
+        return tuple(
+            replace(row, hidden=tuple(zip(names, row.category, strict=True)) in hidden)
+            for row in impact_ratios(counts, least_share=least_share, sample=n)
+        )
+
     return LocalLaw144(
         rate="selection rate" if selected is not None else "scoring rate",
         n=n,
-        sex=impact_ratios(alone["sex"], least_share=least_share, sample=n),
-        race=impact_ratios(alone["race"], least_share=least_share, sample=n),
-        intersectional=impact_ratios(both, least_share=least_share, sample=n),
+        sex=table(alone["sex"], "sex"),
+        race=table(alone["race"], "race"),
+        intersectional=table(both, "race", "sex"),
         unknown=n - sum(total for _, total in both.values()),
         least_share=least_share,
     )
@@ -242,6 +255,8 @@ def _line(row: CategoryRow) -> str:
     name = " / ".join(row.category)
     if 0 < row.n < SUPPRESS_BELOW:
         return f"{name}: fewer than {SUPPRESS_BELOW} applicants"
+    if row.hidden:
+        return f"{name}: suppressed"
     if row.rate is None:
         return f"{name}: no applicants"
     ratio = "left out" if row.left_out else "not estimable"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
+from auditkit.measures.local_law_144 import local_law_144
 
 FRAMES = {
     "by_group": lambda f: f.by_group,
@@ -55,6 +56,16 @@ def test_the_last_group_does_not_follow_from_the_total():
     shown = found._repr_html_()
     assert "297" not in shown
     assert "&lt; 11" in shown
+
+
+def test_the_tables_of_local_law_144_give_no_small_category_away():
+    groups = drawn()["groups"]
+    told = repr(local_law_144(**groups, selected=np.arange(300) % 2))
+    lines = dict(line.strip().split(": ", 1) for line in told.splitlines()[1:] if ": " in line)
+    assert lines["x"] == lines["x / f"] == "fewer than 11 applicants"
+    assert lines["w"] == lines["w / f"] == "suppressed"  # else 300 - 297, and 40 - 37
+    assert lines["f"].startswith("20 of 40")
+    assert lines["x / m"] == "no applicants"
 
 
 def test_nothing_is_hidden_where_nobody_is_few():
