@@ -54,7 +54,7 @@ class Gap:
     Attributes:
         estimate: The gap with its interval. Its reason says why there is none, or, beside a value,
             which groups it leaves out as they lack a rate: the largest gap of all is that or more.
-        compared: How many groups it was taken over; 0 where there is no gap.
+        compared: How many groups have every rate that it was taken over; 0 where there is no gap.
         groups: Positions of the two groups, the lower rate first; empty if there is no gap.
         p_value: Probability of so large a gap, in standard errors, if no groups differed; None
             where not estimable. Where no replicate strays as far, Bonferroni's bound over all
@@ -89,14 +89,18 @@ def largest_gap(
         ratio: The smallest ratio instead of the largest difference.
 
     A group without a rate takes no part in the comparison of that rate, and the gap's reason says
-    so. Where every group has its rates by the same decision for all, nothing is compared.
+    so; nor does a rate that only one group has. Where every group has its rates by the same
+    decision for all, nothing is compared.
     """
     found = [estimate(metric, level) for metric in metrics]
     n = int(sum(f.n.sum() for f in found))
-    usable = [np.flatnonzero(~np.isnan(f.value)) for f in found]
     reason = _why_no_gap(found, name=name)
     if reason:
         return Gap(estimate=Estimate.undefined(n, reason))
+    compared, left_out = _left_out(found)
+    several = [i for i, f in enumerate(found) if (~np.isnan(f.value)).sum() > 1]
+    metrics, found = tuple(metrics[i] for i in several), [found[i] for i in several]
+    usable = [np.flatnonzero(~np.isnan(f.value)) for f in found]
     scaled = [
         _Scaled.of(estimates.take(use), replicated(metric)[:, use], ratio=ratio)
         for metric, estimates, use in zip(metrics, found, usable, strict=True)
@@ -138,7 +142,6 @@ def largest_gap(
     method = f"over all pairs that may be the largest, {scaled[0].strayed.shape[1]:,} replicates"
     extreme = float(value[first, second])
     gap = Estimate.of(extreme, n, (lower, upper), level=level, method=method)
-    compared, left_out = _left_out(found)
     return Gap(
         estimate=replace(gap, reason=left_out),
         compared=compared,
@@ -174,15 +177,16 @@ def gap_without_interval(estimates: Estimates, *, name: str, reason: str, ratio:
 
 
 def _why_no_gap(found: list[Estimates], *, name: str) -> str:
-    """Why groups cannot be compared in some metrics; empty if they can."""
+    """Why groups cannot be compared in any of some metrics; empty if they can."""
     if len(found[0].value) < 2:
         return "fewer than two groups are large enough to compare"
-    for f in found:
-        lacking = np.isnan(f.value)
-        if (~lacking).sum() < 2:
-            return f"fewer than two groups have {name}: {_in_words(f.reason[lacking])}"
+    comparable = [f for f in found if (~np.isnan(f.value)).sum() > 1]
+    if not comparable:
+        why = _in_words(np.concatenate([f.reason[np.isnan(f.value)] for f in found]))
+        return f"fewer than two groups have {name}: {why}"
     fixed = [
-        set() if f.fixed_by is None else set(f.fixed_by[~np.isnan(f.value)].tolist()) for f in found
+        set() if f.fixed_by is None else set(f.fixed_by[~np.isnan(f.value)].tolist())
+        for f in comparable
     ]
     if all(len(why) == 1 and "" not in why for why in fixed):
         return str(fixed[0].pop())

@@ -635,11 +635,12 @@ def test_a_gap_beyond_all_replicates_has_a_p_value_that_survives_adjustment():
 
 
 def test_what_is_printed_labels_small_groups_and_hides_smaller_ones():
-    groups = {"g": ["a"] * 40 + ["b"] * 20 + ["c"] * 10}
-    text = repr(fairness([1, 0] * 35, [1, 1, 0, 1, 0] * 14, groups=groups))
+    groups = {"g": ["a"] * 40 + ["b"] * 20 + ["c"] * 10 + ["d"] * 15 + ["e"] * 5}
+    text = repr(fairness([1, 0] * 45, [1, 1, 0, 1, 0] * 18, groups=groups))
     lines = {line.split()[0]: line for line in text.splitlines()[2:]}
     assert "small group" in lines["g=b"]
-    assert "suppressed" in lines["g=c"]
+    assert all("suppressed" in lines[f"g={few}"] for few in "ce")
+    assert "small group" in lines["g=d"]
     assert "small" not in lines["g=a"]
     assert repr(fairness([1], [1], groups=["a"])).startswith("Fairness of 1 decision, 1 group by")
 

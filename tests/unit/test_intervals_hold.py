@@ -71,7 +71,7 @@ def test_every_interval_of_a_comparison_holds_its_value(seed):
     hold(triples(found.calibration(), "observed", "lower", "upper"))
     # What is not estimable was taken over no group, and says why.
     none = table["largest_difference"].isna()
-    assert (table["groups_compared"] == 0).equals(none)
+    assert (table["groups_compared"][none] == 0).all()
     assert table["status"][none].str.startswith("not estimable: ").all()
     truth = rng.normal(size=len(rows["scores"])) * rng.choice([0.0, 1.0, 1e8])
     errors = regression_fairness(truth, rows["scores"], groups=rows["groups"], min_group=1)

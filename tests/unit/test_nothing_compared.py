@@ -173,6 +173,20 @@ def test_a_gap_that_leaves_a_group_out_can_still_be_too_large(gap, outcome):
     assert "left out: no favourable label in the group" in found.statement
 
 
+def test_one_rate_of_two_can_show_a_gap_where_the_other_does_not_exist():
+    """Nobody of one group has an unfavourable label: only true positive rates are compared."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(["a", "b"], 1000)
+    labels = (groups == "a") | (rng.random(2000) < 0.5)
+    decided = rng.random(2000) < np.where(groups == "a", 0.9, 0.4)
+    found = finding(
+        COMPARISONS[5],
+        {"labels": labels.astype(int), "scores": decided * 1.0, "sex": groups, "race": groups},
+    )
+    assert found.outcome is Outcome.FAIL
+    assert "left out: no unfavourable label in the group" in found.statement
+
+
 @pytest.mark.parametrize("metric", ["auc", "ks"])
 def test_scores_that_are_all_alike_rank_nobody(metric):
     drawn = people()
