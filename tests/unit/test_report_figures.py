@@ -71,14 +71,13 @@ def test_a_number_changed_on_the_page_is_noticed(report, new):
 
 
 def test_every_figure_changed_together_with_its_list_is_noticed(report):
-    for position, figure in enumerate(report["figures"]["figures"]):
-        old = figure["text"]
-        changed = copy.deepcopy(report)
-        new = re.sub(r"\d", lambda d: str((int(d[0]) + 1) % 10), old, count=1)
-        page = next(i for i, text in enumerate(report["page_texts"]) if old in text)
-        changed["page_texts"][page] = report["page_texts"][page].replace(old, new, 1)
-        changed["figures"]["figures"][position]["text"] = new
-        assert check_figures(**changed), figure
+    """Each on its own: a change is found at the figure's address, whatever the others say."""
+    changed = copy.deepcopy(report)
+    for figure in changed["figures"]["figures"]:
+        figure["text"] = re.sub(r"\d", lambda d: str((int(d[0]) + 1) % 10), figure["text"], count=1)
+    changed["page_texts"] = [" ".join(f["text"] for f in changed["figures"]["figures"])]
+    problems = check_figures(**changed)
+    assert sum("on the page." in p for p in problems) == len(report["figures"]["figures"])
 
 
 @pytest.mark.parametrize(
