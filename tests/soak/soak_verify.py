@@ -18,7 +18,7 @@ from auditkit.signing import KeyStore
 from auditkit.verification import ClaimState, Verification, verify
 from tests.support.small_report import signed_report
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors" / "pdf-attacks"
+VECTORS = Path(__file__).parents[1] / "vectors" / "pdf-attacks"
 WORDS = (
     b"/Contents", b"/ByteRange", b"/Kids", b"/Names", b"/Type", b"/Length", b"<<", b">>", b"[",
     b"]", b"stream\n", b"endstream", b"obj", b"endobj", b"xref", b"trailer", b"startxref", b"null",

@@ -35,7 +35,7 @@ from tests.support.small_report import (
     unsigned_report,
 )
 
-VECTORS = Path(__file__).parents[3] / "shared" / "vectors"
+VECTORS = Path(__file__).parents[1] / "vectors"
 PDF_ATTACKS = sorted((VECTORS / "pdf-attacks").glob("*.pdf"))
 
 

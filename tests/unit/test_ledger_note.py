@@ -14,7 +14,7 @@ from auditkit.errors import AuditkitError, InputError, KeyFileError, Verificatio
 from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.note import NoteSigner, NoteVerifier, add_signatures, open_note, split_note
 
-VECTORS = Path("../shared/vectors")
+VECTORS = Path(__file__).parents[1] / "vectors"
 TESSERA = NoteVerifier.parse(
     "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"
 )

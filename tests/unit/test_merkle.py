@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from auditkit import merkle
 from auditkit.errors import InputError, VerificationError
 
-TESSERA = Path("../shared/vectors/tessera-log")
+TESSERA = Path(__file__).parents[1] / "vectors" / "tessera-log"
 LARGEST = 70
 
 
