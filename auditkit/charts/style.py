@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -50,30 +51,15 @@ RATIO_TICKS: Final = (
     10.0,
 )
 
-_RC: Final[Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "auditkit",
-    "text.parse_math": False,
-    "path.simplify": False,
-    "axes.unicode_minus": True,
-    "font.family": FONT,
-    "font.size": TEXT_SIZE,
-    "text.color": INK,
-    "axes.edgecolor": SECONDARY,
-    "axes.labelcolor": SECONDARY,
-    "axes.labelsize": TEXT_SIZE,
-    "axes.linewidth": 0.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": SECONDARY,
-    "ytick.color": SECONDARY,
-    "xtick.labelsize": TEXT_SIZE,
-    "ytick.labelsize": TEXT_SIZE,
-    "xtick.major.width": 0.5,
-    "ytick.major.width": 0.5,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "lines.linewidth": 1.0,
+# What every text has, unless it is given otherwise.
+_TEXT: Final[dict[str, Any]] = {"fontsize": TEXT_SIZE, "color": INK}
+# What every line has.
+_LINE: Final[dict[str, Any]] = {
+    "lw": 1.0,
+    "mew": 1.0,
+    "color": ACCENT,
+    "solid_capstyle": "projecting",
+    "dash_capstyle": "butt",
 }
 
 
@@ -112,38 +98,42 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
         width: In points.
         height: In points.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    _know_the_font()
-    with mpl.rc_context(dict(_RC)):
-        figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        FigureCanvasSVG(figure)
-        yield figure
+    yield _kinds().figure(figsize=(width / 72, height / 72), dpi=72)
 
 
 def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Axes at a place in points from the lower left corner."""
     w, h = (float(side) * 72 for side in figure.get_size_inches())
-    return figure.add_axes((left / w, bottom / h, width / w, height / h))
+    place = (left / w, bottom / h, width / w, height / h)
+    return figure.add_axes(place, axes_class=_kinds().axes)
 
 
 def finish(figure: Figure, *, alt: str, axes: tuple[tuple[str, ...], ...] = ()) -> Chart:
     """Writes a figure as SVG; the same figure gives the same bytes."""
-    written = io.BytesIO()
-    figure.savefig(
-        written,
-        format="svg",
-        transparent=True,
-        metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-    )
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_parse_math(False)
+        text.set_usetex(False)
+        text.set_fontfamily(FONT)
+        # A file that is named is looked for nowhere, and nobody else's matplotlib learns of it.
+        text.get_fontproperties().set_file(_font_file())
+    for patch in (figure.patch, *(a.patch for a in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
     width, height = (float(side) * 72 for side in figure.get_size_inches())
-    svg = written.getvalue().decode("utf-8")
+    written = io.StringIO()
+    renderer = _kinds().renderer(width, height, written, metadata=_NO_METADATA)
+    figure.draw(renderer)
+    renderer.finalize()
+    svg = written.getvalue()
     # Only the drawing is kept: no prolog, no comments, no metadata block.
     svg = _BESIDE.sub("", svg[svg.index("<svg") :])
     svg = _DOT.sub(lambda dot: f"M{float(dot[1]):.1f} {float(dot[2]):.1f}h0", svg)
     return Chart(svg=svg, alt=alt, width=width, height=height, axes=axes)
+
+
+_NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
 def ticks(axis: Any, positions: list[float], *, digits: int) -> tuple[str, ...]:
@@ -205,21 +195,88 @@ def fitted(labels: Iterable[str], width: float) -> list[str]:
 
 
 @cache
-def _know_the_font() -> None:
+def _font_file() -> str:
     from fontpkg_source_sans_3 import ROOT
-    from matplotlib.font_manager import FontEntry, fontManager
 
-    # Named by hand: matplotlib takes a variable font for its thinnest weight.
-    files = {"normal": "SourceSans3[wght].ttf", "italic": "SourceSans3-Italic[wght].ttf"}
-    for style, name in files.items():
-        fontManager.ttflist.append(
-            FontEntry(
-                fname=str(ROOT / "files" / name),
-                name=FONT,
-                style=style,
-                variant="normal",
-                weight=400,
-                stretch="normal",
-                size="scalable",
-            )
-        )
+    return str(ROOT / "files" / "SourceSans3[wght].ttf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    figure: type[Figure]
+    axes: type[Axes]
+    renderer: Any
+
+
+@cache
+def _kinds() -> _Kinds:
+    """The figure, axes and SVG writer of matplotlib with the common style built in.
+
+    Why not its settings: they are the whole process's, and a chart that is drawn on one thread
+    would change those of another, and of whoever else draws.
+    """
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_svg import RendererSVG
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
+
+    class StyledFigure(Figure):
+        def text(self, x: float, y: float, s: str, *args: Any, **kwargs: Any) -> Any:
+            return super().text(x, y, s, *args, **_TEXT | kwargs)
+
+    class StyledAxes(Axes):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.grid(visible=False)
+            self.set_axisbelow("line")
+            for side, spine in self.spines.items():
+                spine.set(linewidth=0.5, edgecolor=SECONDARY, visible=side in {"left", "bottom"})
+            self.tick_params(
+                color=SECONDARY, labelcolor=SECONDARY, labelsize=TEXT_SIZE, width=0.5, length=2.5,
+                pad=3.5, direction="out", top=False, right=False, labeltop=False, labelright=False,
+                bottom=True, left=True, labelbottom=True, labelleft=True,
+            )  # fmt: skip
+            for axis in (self.xaxis, self.yaxis):
+                axis.labelpad = 4.0
+                axis.label.set(color=SECONDARY, fontsize=TEXT_SIZE, fontweight="normal")
+
+        def text(self, x: float, y: float, s: str, *args: Any, **kwargs: Any) -> Any:
+            return super().text(x, y, s, *args, **_TEXT | kwargs)
+
+        def annotate(self, text: str, xy: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().annotate(text, xy, *args, **_TEXT | kwargs)
+
+        def plot(self, *args: Any, **kwargs: Any) -> Any:
+            return super().plot(*args, **_LINE | kwargs)
+
+        def axhline(self, *args: Any, **kwargs: Any) -> Any:
+            return super().axhline(*args, **_LINE | kwargs)
+
+        def axvline(self, *args: Any, **kwargs: Any) -> Any:
+            return super().axvline(*args, **_LINE | kwargs)
+
+    base: Any = RendererSVG
+
+    class Renderer(base):  # type: ignore[misc]  # it is not typed for a checker
+        """Text as text, every point of a path, and names that follow from what is drawn."""
+
+        def _make_id(self, kind: str, content: Any) -> str:
+            return f"{kind}{hashlib.sha256(f'auditkit{content}'.encode()).hexdigest()[:10]}"
+
+        def draw_text(self, gc: Any, *given: Any, ismath: Any = False, mtext: Any = None) -> None:
+            x, y, s, prop, angle, *rest = given
+            clipped = self._get_clip_attrs(gc)
+            if clipped:
+                self.writer.start("g", **clipped)
+            ismath = rest[0] if rest else ismath
+            self._draw_text_as_text(gc, x, y, s, prop, angle, ismath, mtext)
+            if clipped:
+                self.writer.end("g")
+
+        def draw_path(self, gc: Any, path: Path, *given: Any) -> None:
+            if path.should_simplify:
+                path = Path(path.vertices, path.codes)
+                path.should_simplify = False
+            super().draw_path(gc, path, *given)
+
+    return _Kinds(StyledFigure, StyledAxes, Renderer)

@@ -16,7 +16,6 @@ Source: Agarwal et al., ICML 2018 (GridSearch); Hardt, Price and Srebro, NeurIPS
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -210,11 +209,7 @@ def _fitted_anew(model: Any, training: _Training, grid_size: int, weight_name: s
             grid_size=grid_size,
             sample_weight_name=weight_name,
         )
-        with warnings.catch_warnings():  # fairlearn's use of pandas is no concern of the user's
-            warnings.simplefilter("ignore")
-            search.fit(
-                training.table, training.labels.astype(int), sensitive_features=training.groups
-            )
+        search.fit(training.table, training.labels.astype(int), sensitive_features=training.groups)
     except Exception as error:
         raise InputError(
             f"The model could not be fitted anew: {type(error).__name__}.",

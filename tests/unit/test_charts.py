@@ -58,6 +58,23 @@ def test_the_same_values_give_the_same_bytes():
     assert [c.svg for c in charts()] == [c.svg for c in charts()]
 
 
+@pytest.mark.parametrize("style", ["dark_background", "seaborn-v0_8", "bmh"])
+def test_nobodys_settings_change_a_chart_and_no_chart_changes_them(style):
+    """matplotlib's settings and fonts are the whole process's."""
+    import matplotlib as mpl
+    from matplotlib import font_manager, pyplot
+
+    expected = [c.svg for c in charts()]
+    with mpl.rc_context():
+        mpl.style.use(style)
+        mpl.rcParams.update({"axes.grid": True, "font.size": 20, "svg.fonttype": "path"})
+        settings, fonts = dict(mpl.rcParams), len(font_manager.fontManager.ttflist)
+        assert [c.svg for c in charts()] == expected
+        assert dict(mpl.rcParams) == settings
+        assert len(font_manager.fontManager.ttflist) == fonts
+        assert not pyplot.get_fignums()
+
+
 def test_labels_are_text_as_they_were_given():
     for chart in list(charts())[1:4]:
         assert set(NAMES) <= set(drawn(chart)) | {chart.alt}
