@@ -62,7 +62,8 @@ def test_the_same_values_give_the_same_bytes():
 def test_nobodys_settings_change_a_chart_and_no_chart_changes_them(style):
     """matplotlib's settings and fonts are the whole process's."""
     import matplotlib as mpl
-    from matplotlib import font_manager, pyplot
+    import matplotlib.pyplot as plt
+    from matplotlib import font_manager
 
     expected = [c.svg for c in charts()]
     with mpl.rc_context():
@@ -72,7 +73,7 @@ def test_nobodys_settings_change_a_chart_and_no_chart_changes_them(style):
         assert [c.svg for c in charts()] == expected
         assert dict(mpl.rcParams) == settings
         assert len(font_manager.fontManager.ttflist) == fonts
-        assert not pyplot.get_fignums()
+        assert not plt.get_fignums()
 
 
 def test_labels_are_text_as_they_were_given():
