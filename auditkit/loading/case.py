@@ -55,15 +55,15 @@ def prepare(inputs: Inputs) -> Case:
         )
     labels, favourable = _labels(inputs, rows)
     groups = _groups(inputs.groups, rows)
-    score = scorer(inputs.model, favourable=favourable) if inputs.model is not None else None
+    reference = None if inputs.reference is None else _reference(inputs.reference, features)
+    score = None
     if inputs.model is not None:
+        score = scorer(inputs.model, favourable=favourable, reference=reference)
         refuse_other_columns(inputs.model, list(features.columns), what="data")
     scores = _scores(inputs, features, score)
     decisions = _decisions(inputs, scores, threshold, favourable, rows)
-    reference = None
     datasets = [describe(features, name="data", role="evaluation")]
-    if inputs.reference is not None:
-        reference = _reference(inputs.reference, features)
+    if reference is not None:
         datasets.append(describe(reference, name="reference", role="reference"))
     return Case(
         subject=_subject(inputs, scores, decisions),

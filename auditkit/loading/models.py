@@ -12,6 +12,7 @@ import pandas as pd
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
 from auditkit.measures.fitted_columns import as_fitted
+from auditkit.measures.refusals import refusal, without_scores
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
 
 
-def scorer(model: Any, *, favourable: Any) -> Score:
+def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None) -> Score:
     """A function from rows to scores of the favourable outcome, shape `(rows,)`, in [0, 1].
 
     Args:
@@ -27,12 +28,15 @@ def scorer(model: Any, *, favourable: Any) -> Score:
             objective, or a callable that gives such scores itself.
         favourable: The label value that is good for the person; picks the column of
             `predict_proba`. A booster or callable scores label 1.
+        reference: Rows that it can score, to tell what is wrong with those that it cannot.
 
     Raises:
-        InputError: If the model cannot be asked for scores.
+        InputError: If the model cannot be asked for scores. The function that is returned raises
+            it where the model refuses the rows, and names what in them it may have stumbled on.
     """
     if hasattr(model, "predict_proba"):
-        return _from_estimator(model, favourable)
+        ask = _from_estimator(model, favourable)
+        return lambda rows: _scores_of(model, ask, rows, reference)
     predict = _booster_predict(model)
     if predict is None and callable(model) and not inspect.isclass(model):
         predict = model
@@ -44,10 +48,39 @@ def scorer(model: Any, *, favourable: Any) -> Score:
     ask, flipped = predict, favourable in (0, False)
 
     def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        values = _checked(ask(rows), len(rows))
+        values = _scores_of(model, ask, rows, reference)
         return 1.0 - values if flipped else values
 
     return score
+
+
+def _scores_of(
+    model: Any,
+    ask: Callable[[pd.DataFrame], Any],
+    rows: pd.DataFrame,
+    reference: pd.DataFrame | None,
+) -> npt.NDArray[np.float64]:
+    try:
+        values = np.asarray(ask(rows))
+        scores = values.astype(np.float64)
+    except Exception as error:  # noqa: BLE001, whatever a model raises
+        # Without the library's own words, which may quote the data.
+        raise refusal(error, model, rows, reference=reference) from None
+    if scores.shape != (len(rows),):
+        raise InputError(
+            f"The model gives scores of shape {scores.shape} for {len(rows):,} rows.",
+            remedy="it must give one score for each row",
+        )
+    wrong = int((~np.isfinite(scores)).sum())
+    if wrong:
+        raise without_scores(model, rows, wrong)
+    outside = int(((scores < 0) | (scores > 1)).sum())
+    if outside:
+        raise InputError(
+            f"The model gives scores outside [0, 1] for {outside:,} of {len(rows):,} rows.",
+            remedy="give probabilities, not margins",
+        )
+    return scores
 
 
 def model_digest(model: Any) -> Digest:
@@ -87,17 +120,7 @@ def _from_estimator(model: Any, favourable: Any) -> Score:
         )
     column, given = matching[0], as_fitted(model)
 
-    def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        try:
-            probabilities = np.asarray(model.predict_proba(given(rows)))
-        except Exception as error:
-            raise InputError(
-                f"The model cannot score the data: {type(error).__name__}.",
-                remedy="data must have the columns, order and kinds that the model was fitted on",
-            ) from error
-        return _checked(probabilities[:, column], len(rows))
-
-    return score
+    return lambda rows: np.asarray(model.predict_proba(given(rows)))[:, column]
 
 
 def _booster_predict(model: Any) -> Score | None:
@@ -114,18 +137,3 @@ def _booster_predict(model: Any) -> Score | None:
         predict: Score = model.predict
         return predict
     return None
-
-
-def _checked(values: Any, rows: int) -> npt.NDArray[np.float64]:
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.shape != (rows,):
-        raise InputError(
-            f"The model gives scores of shape {scores.shape} for {rows:,} rows.",
-            remedy="it must give one score for each row",
-        )
-    if not np.isfinite(scores).all() or scores.min(initial=0) < 0 or scores.max(initial=1) > 1:
-        raise InputError(
-            "The model gives scores that are missing or outside [0, 1].",
-            remedy="give probabilities, not margins",
-        )
-    return scores

@@ -30,6 +30,7 @@ from auditkit.measures.fairness import Fairness, fairness
 from auditkit.measures.groups import UNKNOWN, partition
 from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import Confusion, rates
+from auditkit.measures.refusals import refusal
 from auditkit.measures.stats import Estimate
 from auditkit.measures.tables import to_pandas
 from auditkit.parameters import MIN_GROUP, SEED, SHARE, THRESHOLD, Parameter
@@ -186,7 +187,11 @@ def _favourable_scores(model: Any, rows: pd.DataFrame, favourable: Any) -> npt.N
     wanted = 1 if favourable is None else favourable
     if wanted not in classes:  # it has seen the other class alone
         return np.zeros(len(rows))
-    return np.asarray(model.predict_proba(rows)[:, classes.index(wanted)], dtype=np.float64)
+    try:
+        scores = np.asarray(model.predict_proba(rows)[:, classes.index(wanted)], dtype=np.float64)
+    except Exception as error:  # noqa: BLE001, whatever a model raises
+        raise refusal(error, model, rows) from None
+    return scores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -22,9 +22,10 @@ from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
 from auditkit.measures.explained_output import adds_up, explained_output
-from auditkit.measures.fitted_columns import refuse_other_columns, suspects
+from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.mixtures import alike, mixtures, special_values
 from auditkit.measures.reasons import typical_values
+from auditkit.measures.refusals import refusal, without_scores
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
 from auditkit.measures.tables import table_digest, to_pandas
@@ -95,6 +96,7 @@ class Explainer:
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
         self._names, self._players = grouping(self._columns, groups)
         self._pairs, self._seed, self._compare = pairs, seed, compare
+        self._whole = model
         self._encode, self._model = unwrapped(model)
         if self._encode is None:
             refuse_other_columns(self._model, self._columns, what="reference")
@@ -196,7 +198,7 @@ class Explainer:
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """The output that is explained, of rows with the reference's columns."""
-        return _scored(self._predict, rows, self._reference)
+        return _scored(self._whole, self._predict, rows, self._reference)
 
     def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[_Way]:
         """The ways that read the model itself, the fastest first; none for a mere function."""
@@ -303,28 +305,26 @@ def _output_of(model: Any, of: Any) -> ExplainedOutput:
 
 
 def _scored(
-    predict: Callable[[pd.DataFrame], Any], rows: pd.DataFrame, reference: pd.DataFrame
+    model: Any,
+    predict: Callable[[pd.DataFrame], Any],
+    rows: pd.DataFrame,
+    reference: pd.DataFrame,
 ) -> NDArray[np.float64]:
     try:
         outputs: NDArray[np.float64] = predict(rows)
     except InputError:
         raise
-    except Exception as error:
-        found = " ".join([f"{type(error).__name__}.", *suspects(rows, reference)])
-        raise InputError(
-            f"The model cannot score the data: {found}",
-            remedy="data must have the columns, order and kinds that the model was fitted on",
-        ) from error
+    except Exception as error:  # noqa: BLE001, whatever a model raises
+        # Without the library's own words, which may quote the data.
+        raise refusal(error, model, rows, reference=reference) from None
     if outputs.shape != (len(rows),):
         raise InputError(
             f"The model gives outputs of shape {outputs.shape} for {len(rows):,} rows.",
             remedy="it must give one number for each row",
         )
-    if not np.isfinite(outputs).all():
-        raise InputError(
-            "The model gives outputs that are missing or infinite.",
-            remedy="leave out the rows that it cannot score, and say so in the scope",
-        )
+    wrong = int((~np.isfinite(outputs)).sum())
+    if wrong:
+        raise without_scores(model, rows, wrong)
     return outputs
 
 

@@ -1,4 +1,4 @@
-"""Whether a table has the columns that a model was fitted on, and what in it a model may refuse."""
+"""Whether a table has the columns that a model was fitted on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from auditkit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import pandas as pd
 
 
 def fitted_columns(model: Any, columns: Sequence[str]) -> list[str] | None:
@@ -68,27 +66,6 @@ def refuse_other_columns(model: Any, columns: Sequence[str], *, what: str) -> No
     raise InputError(
         f"{what} {told}.", remedy=f"give these columns, in this order: {', '.join(fitted)}"
     )
-
-
-def suspects(rows: pd.DataFrame, reference: pd.DataFrame) -> list[str]:
-    """What a model that refuses rows may have stumbled on, in sentences; columns, never values."""
-    import pandas as pd
-
-    told = []
-    for name in rows.columns:
-        column = rows[name]
-        missing = int(column.isna().sum())
-        if missing:
-            told.append(f"{name!r} is missing in {missing:,} of {len(rows):,} rows.")
-        if pd.api.types.is_numeric_dtype(column.dtype):
-            endless = int(np.isinf(column.dropna().to_numpy(dtype=float)).sum())
-            if endless:
-                told.append(f"{name!r} is infinite in {endless:,} rows.")
-        elif rows is not reference and name in reference:
-            other = int((~column.dropna().isin(reference[name].dropna())).sum())
-            if other:
-                told.append(f"{name!r} holds values in {other:,} rows that the reference lacks.")
-    return told
 
 
 def as_fitted(model: Any) -> Callable[[Any], Any]:

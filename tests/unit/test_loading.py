@@ -68,7 +68,7 @@ def test_a_case_holds_what_was_given():
         ({"data": 3}, "which is not a table"),
         ({"model": object()}, "no predict_proba and is not callable"),
         ({"model": lambda rows: [0.5]}, "scores of shape (1,) for 8 rows"),
-        ({"model": lambda rows: np.full(len(rows), 3.0)}, "missing or outside [0, 1]"),
+        ({"model": lambda rows: np.full(len(rows), 3.0)}, "outside [0, 1] for 8 of 8 rows"),
         ({"digest": "md5:00"}, "sha256"),
     ],
 )

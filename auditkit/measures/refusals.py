@@ -1,0 +1,148 @@
+"""Why a model refuses rows: what in the data it may have stumbled on.
+
+What a library says of its own error may quote a person's value, so it is read for the kind of
+fault and not repeated. Then the table is searched for that kind: missing values, infinities, text
+where numbers are wanted, categories that the model never saw. Columns and counts are named, values
+never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from auditkit.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_NAMED: Final = 5
+_MISSING, _INFINITE, _TEXT, _UNSEEN = "missing", "infinite", "text", "unseen"
+# Parts of words by which libraries name each kind of fault.
+_SAID: Final = {
+    _MISSING: ("nan", "missing", "null", "none", "<na>"),
+    _INFINITE: ("inf", "too large"),
+    _TEXT: ("string", "str ", "convert", "dtype", "object", "must be real"),
+    _UNSEEN: ("categor", "unseen", "unknown", "not in index", "keyerror"),
+}
+_REMEDY: Final = {
+    _MISSING: "fill these values as it was done when the model was fitted, or leave out the rows "
+    "and say so in the scope",
+    _INFINITE: "give finite numbers, or leave out the rows and say so in the scope",
+    _TEXT: "give these columns as they were when the model was fitted: as numbers",
+    _UNSEEN: "leave out the rows with values that the model was not fitted on, and say so in the "
+    "scope",
+}
+
+
+def refusal(
+    error: Exception, model: Any, rows: pd.DataFrame, *, reference: pd.DataFrame | None = None
+) -> InputError:
+    """The error for a model that cannot score rows.
+
+    Args:
+        error: What the model raised.
+        model: The model.
+        rows: What it was asked to score.
+        reference: Rows that it can score, where there are any.
+    """
+    found = list(_suspects(model, rows, reference))
+    said = f"{type(error).__name__} {error}".casefold()
+    named = {kind for kind, words in _SAID.items() if any(word in said for word in words)}
+    likely = [one for one in found if one[0] in named] or found
+    sentences = [sentence for _, sentence in likely[:_MOST_NAMED]]
+    if len(likely) > _MOST_NAMED:
+        sentences.append(f"So it is with {len(likely) - _MOST_NAMED:,} more columns.")
+    return InputError(
+        " ".join([f"The model cannot score the data: {type(error).__name__}.", *sentences]),
+        remedy=_REMEDY[likely[0][0]]
+        if likely
+        else "data must have the columns, order and kinds that the model was fitted on",
+    )
+
+
+def without_scores(model: Any, rows: pd.DataFrame, wrong: int) -> InputError:
+    """The error for a model that gives no number for some rows.
+
+    Args:
+        model: The model.
+        rows: What it was asked to score.
+        wrong: How many rows have a missing or infinite output.
+    """
+    kinds = (_MISSING, _INFINITE)
+    found = [s for kind, s in _suspects(model, rows, None) if kind in kinds]
+    return InputError(
+        " ".join(
+            [
+                f"The model gives missing or infinite outputs for {wrong:,} of {len(rows):,} rows.",
+                *found[:_MOST_NAMED],
+            ]
+        ),
+        remedy="leave out the rows that it cannot score, and say so in the scope",
+    )
+
+
+def _suspects(
+    model: Any, rows: pd.DataFrame, reference: pd.DataFrame | None
+) -> Iterator[tuple[str, str]]:
+    """What a model may have stumbled on: the kind, and a sentence on a column."""
+    from pandas.api.types import is_numeric_dtype
+
+    n, known = len(rows), _encoded_categories(model)
+    for name in rows.columns:
+        column = rows[name]
+        like = reference[name] if reference is not None and name in reference else None
+        missing = int(column.isna().sum())
+        if missing:
+            yield _MISSING, f"{name!r} is missing in {missing:,} of {n:,} rows."
+        if is_numeric_dtype(column.dtype):
+            numbers = column.dropna().to_numpy(dtype=float)
+            endless = int(np.isinf(numbers).sum())
+            if endless:
+                yield _INFINITE, f"{name!r} is infinite in {endless:,} of {n:,} rows."
+            continue
+        seen = known.get(str(name))
+        if seen is None and like is not None and like is not column:
+            seen = None if is_numeric_dtype(like.dtype) else set(like.dropna())
+        if seen is not None:
+            strange = int((~column.dropna().isin(list(seen))).sum())
+            if strange:
+                yield (
+                    _UNSEEN,
+                    f"{name!r} holds values in {strange:,} of {n:,} rows that the model \
+was not fitted on.",
+                )
+        elif like is None or like is column or is_numeric_dtype(like.dtype):
+            yield _TEXT, f"{name!r} is of the type {column.dtype}: {_held(column)}."
+
+
+def _held(column: pd.Series[Any]) -> str:
+    """What a column without a type of numbers holds, in words."""
+    values = column.dropna()
+    texts = sum(isinstance(value, str) for value in values)
+    if texts:
+        return f"it holds text in {texts:,} of {len(column):,} rows"
+    kinds = sorted({type(value).__name__ for value in values})
+    return f"it holds {', '.join(kinds[:3]) or 'nothing'}"
+
+
+def _encoded_categories(model: Any) -> Mapping[str, set[Any]]:
+    """The categories that the encoders of a scikit-learn pipeline were fitted on, by column."""
+    found: dict[str, set[Any]] = {}
+    for columns, step in _steps(model):
+        categories = getattr(step, "categories_", None)
+        if categories is not None and len(categories) == len(columns):
+            found |= {str(c): set(seen) for c, seen in zip(columns, categories, strict=True)}
+    return found
+
+
+def _steps(model: Any) -> Iterator[tuple[list[Any], Any]]:
+    """Each transformer of a pipeline, with the columns that it takes by their names."""
+    for part in (step for _, step in getattr(model, "steps", ())):
+        for _, transformer, columns in getattr(part, "transformers_", ()):
+            if isinstance(columns, list):
+                for inner in [s for _, s in getattr(transformer, "steps", ())] or [transformer]:
+                    yield columns, inner
+        yield list(getattr(part, "feature_names_in_", ())), part
