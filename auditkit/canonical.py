@@ -105,7 +105,10 @@ def canonical_bytes(value: Json) -> bytes:
         InputError: If the value has no canonical form (see the module's laws).
     """
     parts: list[str] = []
-    _write(value, parts)
+    try:
+        _write(value, parts)
+    except RecursionError as error:
+        raise InputError("A value is nested too deeply to be written as JSON.") from error
     try:
         return "".join(parts).encode("utf-8")
     except UnicodeEncodeError as error:

@@ -17,9 +17,30 @@
 Laws: the last two are siblings, so that catching "could not check" never swallows "is false".
 Messages never contain personal data: they name files, columns, rows and counts, not values.
 Anything that is not an `AuditkitError` is a defect of auditkit.
+
+Where a message names an argument, it does so by `argument`, since the same argument is `scores=` in
+Python, `--scores` on a command line and `scores` in an audit file; see `AuditkitError.spelled`.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+# Around an argument's name inside a message: controls, which no message has.
+_BEGIN, _END = "\x02", "\x03"
+_ARGUMENT: Final = re.compile(f"{_BEGIN}([a-z_]+){_END}")
+
+
+def argument(name: str) -> str:
+    """An argument's name as a part of a message or a remedy, which tells later how it is spelled.
+
+    Example:
+        >>> AuditkitError(f"Give {argument('scores')}.").message
+        'Give scores=.'
+    """
+    return f"{_BEGIN}{name}{_END}"
 
 
 class AuditkitError(Exception):
@@ -31,9 +52,18 @@ class AuditkitError(Exception):
     """
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self._parts = (message, remedy)
+        self.message, self.remedy = self.spelled("{}=".format)
+        super().__init__(self.message)
+
+    def spelled(self, spell: Callable[[str], str]) -> tuple[str, str | None]:
+        """Message and remedy, with the names of arguments as somebody else spells them.
+
+        Args:
+            spell: From an argument's name in Python to how it is given, as "--scores".
+        """
+        message, remedy = self._parts
+        return _spelled(message, spell), None if remedy is None else _spelled(remedy, spell)
 
     def __str__(self) -> str:
         """The message, followed by the remedy where there is one."""
@@ -94,3 +124,7 @@ class VerificationError(AuditkitError):
 
 class UnverifiableError(AuditkitError):
     """A claim could not be checked, so nothing is known about it."""
+
+
+def _spelled(text: str, spell: Callable[[str], str]) -> str:
+    return _ARGUMENT.sub(lambda found: spell(found[1]), text)

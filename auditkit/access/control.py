@@ -27,6 +27,7 @@ from auditkit.access.snapshot import Snapshot
 from auditkit.access.vocabulary import DEFAULT_DOMAIN, fault_in_request
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.errors import AccessDeniedError, PolicyError
+from auditkit.files import read_text
 from auditkit.resources import data_path
 
 FILES = ("model.conf", "policy.csv", "access.yaml")
@@ -238,13 +239,8 @@ def read_texts(folder: str | Path | None) -> dict[str, str]:
         path = base / name
         if name != "policy.csv" and not path.exists():
             path = packaged / name
-        try:
-            texts[name] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PolicyError(
-                f"The access policy's {name} cannot be read.",
-                remedy=f"put a readable {name} into the folder",
-            ) from error
+        remedy = f"put a readable {name} into the folder"
+        texts[name] = read_text(path, what="access policy's file", kind=PolicyError, remedy=remedy)
     return texts
 
 

@@ -17,7 +17,7 @@ from auditkit.access.seal import Approvers, Seal, parse_seal
 from auditkit.access.source import PolicyInForce, Sealed
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import OutputError, PolicyError, VerificationError
-from auditkit.files import write_whole
+from auditkit.files import read_bytes, write_whole
 from auditkit.resources import data_path
 from auditkit.signing.private_keys import PrivateKey
 
@@ -63,12 +63,10 @@ def read_seal(folder: str | Path) -> Seal | None:
         PolicyError: If it cannot be read.
         VerificationError: If its signature does not verify.
     """
-    try:
-        return parse_seal((Path(folder) / SEAL).read_bytes())
-    except FileNotFoundError:
+    path = Path(folder) / SEAL
+    if not os.path.lexists(path):
         return None
-    except OSError as error:
-        raise PolicyError("The policy's seal cannot be read.") from error
+    return parse_seal(read_bytes(path, what="policy's seal", kind=PolicyError))
 
 
 def is_sealed(folder: str | Path) -> bool:

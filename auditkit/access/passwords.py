@@ -12,8 +12,9 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from auditkit.canonical import parse_json
 from auditkit.errors import InputError
-from auditkit.files import write_whole
+from auditkit.files import read_text, write_whole
 
 MIN_CHARACTERS: Final = 12
 _COST, _BLOCK, _LANES = 2**15, 8, 1
@@ -55,7 +56,7 @@ def read_users(path: Path) -> dict[str, str]:
                 f"The users' file {path.name!r} may be read by others.",
                 remedy=f"chmod 600 {path.name}",
             )
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(
             f"The users' file {path.name!r} cannot be read.",

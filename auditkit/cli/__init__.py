@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -133,10 +134,18 @@ def _run(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except errors.AuditkitError as error:
-        complain(error.message, error.remedy)
+        complain(*error.spelled(_spelling(arguments)))
         return exit_code(error)
     except BrokenPipeError:
         sys.stderr.close()
+        return BAD_INPUT
+    except OSError as error:
+        # Not what it says of itself, which holds the path with whatever the path holds.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        complain(f"The system refused: {why}.", "check the paths that you gave, and the disk")
+        return BAD_INPUT
+    except MemoryError:
+        complain("There is not enough memory.", "use a larger machine, or give smaller files")
         return BAD_INPUT
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes an exit code
         if isinstance(error, _WrongUsage):
@@ -152,6 +161,27 @@ def _run(arguments: list[str] | None) -> int:
     if result == _INTERRUPTED:
         return _interrupted()
     return result if isinstance(result, int) else 0
+
+
+def _spelling(arguments: list[str] | None) -> Callable[[str], str]:
+    """How the command that was run is given an argument: by an option, or by its audit file."""
+    command: Any = typer.main.get_command(app)
+    for word in sys.argv[1:] if arguments is None else arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    options = {
+        parameter.name: max(parameter.opts, key=len)
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+    }
+
+    def spell(name: str) -> str:
+        from auditkit.loading.audit_file import AuditFile
+
+        if name in options:
+            return str(options[name])
+        return f"{name!r} in the audit file" if name in AuditFile.model_fields else name
+
+    return spell
 
 
 def _interrupted() -> int:

@@ -17,6 +17,7 @@ from auditkit.cli.console import harmless, say
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.cli.signing_options import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError, PolicyError
+from auditkit.files import read_text, write_whole
 
 Folder = Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy's folder.")]
 User = Annotated[
@@ -181,7 +182,6 @@ def verify(
 
 def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str) -> None:
     from auditkit.access import AccessControl, parse_rules
-    from auditkit.files import write_whole
 
     path = policy / "policy.csv"
     access = AccessControl.load(policy)
@@ -195,7 +195,7 @@ def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str)
             remedy="have them approved first",
         )
     line = f"g, {user}, role:{role.removeprefix('role:')}, {domain}"
-    text = edit(path.read_text(encoding="utf-8"), line)
+    text = edit(read_text(path, kind=PolicyError), line)
     rules = parse_rules(text, source="the changed policy")
     AccessControl(rules, access.settings)
     write_whole(path, text.encode())
@@ -203,7 +203,5 @@ def _change(policy: Path, by: str, edit: Any, user: str, role: str, domain: str)
 
 
 def _author(policy: Path) -> str:
-    try:
-        return (policy / _AUTHOR).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
+    path = policy / _AUTHOR
+    return read_text(path).strip() if path.exists() else ""

@@ -208,9 +208,23 @@ def init(
     ],
     label: Annotated[str, typer.Option(metavar="COLUMN", help="The column with the true outcome.")],
     model: Annotated[
-        Path,
+        Path | None,
         typer.Option(metavar="FILE", help="An XGBoost .json or .ubj, or a LightGBM .txt model."),
-    ],
+    ] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Instead of a model: the column with scores of the favourable outcome, 0 to 1.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column with decisions made already, in the values of the label.",
+        ),
+    ] = None,
     groups: Annotated[
         str,
         typer.Option(
@@ -244,10 +258,18 @@ def init(
         raise OutputError(
             f"{output} exists already.", remedy="name another file with --output, or remove it"
         )
+    if model is None and scores is None and predictions is None:
+        raise InputError(
+            "It is unknown what to audit.", remedy="give --model, --scores or --predictions"
+        )
+    if model is not None and scores is not None:
+        raise InputError("A model gives its own scores.", remedy="leave out --model or --scores")
     text = audit_yaml(
         name=output.name,
         folder=output.parent,
         model=model,
+        scores=scores,
+        predictions=predictions,
         data=data,
         label=label,
         favourable=favourable,
@@ -257,7 +279,7 @@ def init(
     )
     write_whole(output, text.encode())
     # What is named here is allowed here; whoever runs the audit file allows it anew.
-    named = [data, model, *([reference] if reference else [])]
+    named = [path for path in (data, model, reference) if path is not None]
     named += [] if is_bare(policy) else [Path(policy)]
     try:
         file = read_audit_file(output)

@@ -16,6 +16,7 @@ from auditkit.cli.console import harmless, say
 from auditkit.cli.ledger_open import writing
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError, OutputError
+from auditkit.files import WRITTEN_BY_PROGRAMS, read_bytes, read_text, write_whole
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
@@ -62,7 +63,6 @@ def scan(
 ) -> None:
     """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE."""
     from auditkit.deid.files import propose_for_file
-    from auditkit.files import write_whole
 
     if plan is not None and plan.exists():
         raise OutputError(
@@ -157,7 +157,6 @@ def generalize(
 
     from auditkit.deid.files import gather, propose_for_file
     from auditkit.deid.generalizing import generalized
-    from auditkit.files import write_whole
 
     chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
     if columns:
@@ -174,7 +173,7 @@ def generalize(
         print(found.plan.to_yaml(), end="")
     else:
         former = plan.with_name(f"{plan.name}~")
-        write_whole(former, plan.read_bytes())
+        write_whole(former, read_bytes(plan, what="plan"))
         write_whole(plan, found.plan.to_yaml().encode())
         say(f"Wrote {plan}; what it was before is in {former.name}.")
 
@@ -208,10 +207,7 @@ def evaluate(
     from auditkit.deid.evaluating import read_labelled
     from auditkit.deid.kinds import CLASSES
 
-    try:
-        lines = labelled.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{labelled.name} cannot be read as UTF-8 text.") from error
+    lines = read_text(labelled, what="labelled file", limit=WRITTEN_BY_PROGRAMS).split("\n")
     made = measure(read_labelled(lines), _reader(model))
     for m in made.named("recall"):
         title = CLASSES[m.group[0][1]] if m.group else "All"
@@ -305,12 +301,8 @@ def _plan(path: Path | None) -> Plan | None:
 
     if path is None:
         return None
-    try:
-        return Plan.from_yaml(path.read_text(encoding="utf-8"), source=path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The plan {path.name} cannot be read.", remedy="write one: auditkit deid scan TABLE"
-        ) from error
+    text = read_text(path, what="plan", remedy="write one: auditkit deid scan TABLE --plan FILE")
+    return Plan.from_yaml(text, source=path.name)
 
 
 def _evidence(path: Path | None) -> Evidence | None:
@@ -318,10 +310,7 @@ def _evidence(path: Path | None) -> Evidence | None:
 
     if path is None:
         return None
-    try:
-        return Evidence.from_file(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"The evidence {path.name} cannot be read.") from error
+    return Evidence.from_file(read_bytes(path, what="evidence"))
 
 
 def _keys(vault: Path | None, key: Path | None, secret: Path | None) -> Keys:
@@ -352,23 +341,14 @@ def _need_vault(path: Path) -> None:
 
 
 def _secret_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes().rstrip(b"\r\n")
-    except FileNotFoundError as error:
-        raise KeyFileError(
-            f"There is no key file {path.name}.",
-            remedy=f"make one: (umask 077; openssl rand -hex 32 > {path.name})",
-        ) from error
-    except OSError as error:
-        raise KeyFileError(
-            f"The key file {path.name} cannot be read.", remedy="name a file that you may read"
-        ) from error
+    remedy = f"make one: (umask 077; openssl rand -hex 32 > {path.name})"
+    data = read_bytes(path, what="key file", kind=KeyFileError, remedy=remedy)
+    return data.rstrip(b"\r\n")
 
 
 def _write_evidence(made: tuple[Evidence, ...], folder: Path | None) -> None:
     if folder is None:
         return
-    from auditkit.files import write_whole
 
     for one in made:
         write_whole(folder / f"{one.check}.json", one.to_file())

@@ -25,14 +25,13 @@ from auditkit.cli.ledger_open import (
     Name,
     Reason,
     public_keys,
-    read_bytes,
     reading,
     signer,
-    text,
     url,
     writing,
 )
 from auditkit.cli.signing_options import Folder
+from auditkit.files import read_bytes, read_text, write_whole
 
 UNCHECKED: Final = 11
 
@@ -62,7 +61,7 @@ def verify(
     Exit code 12 if anything is not as it was logged, and 11 if the log could not be compared with
     anything outside its own database, so that an old copy would pass.
     """
-    kept = None if checkpoint is None else text(checkpoint)
+    kept = None if checkpoint is None else read_text(checkpoint, what="checkpoint")
     with reading(log, key, keys, name, head) as opened:
         report = opened.verify(checkpoint=kept)
     found = {
@@ -179,7 +178,6 @@ def export(
     ] = None,
 ) -> None:
     """Writes a period of the log as one file that verifies alone."""
-    from auditkit.files import write_whole
     from auditkit.ledger.export import export_lines, period
 
     first = since.replace(tzinfo=UTC) if since else datetime(1970, 1, 1, tzinfo=UTC)
@@ -198,7 +196,7 @@ def verify_export(
     """Checks an export against the log's public key, without the log."""
     from auditkit.ledger.export import verify_export
 
-    found = verify_export(read_bytes(file), public_keys(key, None, LOG_NAME))
+    found = verify_export(read_bytes(file, what="export"), public_keys(key, None, LOG_NAME))
     _lines(
         {
             "origin": found.origin,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.signing_options import open_store
-from auditkit.errors import InputError, KeyFileError, LedgerError
+from auditkit.errors import KeyFileError, LedgerError
+from auditkit.files import read_text
 
 if TYPE_CHECKING:
     from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
@@ -82,7 +83,9 @@ def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Not
     if key:
         lines: list[str] = []
         for one in key:
-            lines += [one] if one.count("+") >= 2 else text(Path(one)).split()
+            lines += (
+                [one] if one.count("+") >= 2 else read_text(Path(one), what="public key").split()
+            )
         found = [NoteVerifier.parse(line) for line in lines]
     else:
         found = list(_store(keys).log_verifiers(name))
@@ -105,21 +108,3 @@ def _store(keys: Path | None) -> KeyStore:
 def url(log: str) -> str:
     """A file's path as a log's address; an address as it is."""
     return log if "://" in log else f"sqlite:///{log}"
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file {path.name} cannot be read.", remedy="check the path"
-        ) from error
-
-
-def text(path: Path) -> str:
-    """A file's text."""
-    try:
-        return read_bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"The file {path.name} is not text.") from error

@@ -12,8 +12,9 @@ import typer
 
 from auditkit.cli.console import say
 from auditkit.cli.keys import LOG_NAME
-from auditkit.cli.ledger_open import Log, Name, signer, text, writing
+from auditkit.cli.ledger_open import Log, Name, signer, writing
 from auditkit.cli.signing_options import Folder
+from auditkit.files import read_text
 
 if TYPE_CHECKING:
     from auditkit.ledger.witness import Witness
@@ -72,7 +73,7 @@ def sign(
 ) -> None:
     """Prints the witness's line for a request that came by file."""
     witness, line = _witness(keys, name, log_key, state)
-    print(witness.sign(text(request)), end="")
+    print(witness.sign(read_text(request, what="request")), end="")
     say(f"The witness's public key: {line}")
 
 
@@ -115,8 +116,9 @@ def add(
     from auditkit.ledger.witness import keep_cosignature
 
     witness = NoteVerifier.parse(witness_key)
+    asked, answered = read_text(request, what="request"), read_text(answer, what="answer")
     with writing(log, keys, name) as opened:
-        print(keep_cosignature(opened, text(request), text(answer), witness), end="")
+        print(keep_cosignature(opened, asked, answered, witness), end="")
 
 
 @app.command("submit")

@@ -146,18 +146,13 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
         InputError: If there is no such file.
         PolicyError: If it is not such a table.
     """
-    from auditkit.errors import InputError
+    from auditkit.files import read_text
     from auditkit.report.letter_texts import parse_letter_texts
     from auditkit.resources import data_path
 
     chosen = path if path is not None else data_path("policies", "reasons", "lending.yaml")
-    try:
-        text = chosen.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{chosen} cannot be read: {type(error).__name__}.",
-            remedy="give --words, a YAML file like policies/reasons/lending.yaml",
-        ) from error
+    remedy = "give --words, a YAML file like policies/reasons/lending.yaml"
+    text = read_text(chosen, what="table of words", remedy=remedy)
     return parse_letter_texts(text, source=chosen.name)
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from auditkit.cli.console import say
-from auditkit.errors import InputError
 
 
 def renew(
@@ -29,16 +28,11 @@ def renew(
     Do it while the report verifies, and before the certificate of its last timestamp expires. The
     certificates' issuers are asked over the network. What was signed stays as it is.
     """
-    from auditkit.files import write_whole
+    from auditkit.files import read_bytes, write_whole
     from auditkit.signing import TimestampAuthority
     from auditkit.signing.long_term import extend
 
-    try:
-        data = report.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file {report.name!r} cannot be read.", remedy="check that it exists"
-        ) from error
+    data = read_bytes(report, what="report")
     target = output or report
     write_whole(target, extend(data, TimestampAuthority(url=timestamps)))
     say("Renewed. Next: auditkit verify")

@@ -36,7 +36,7 @@ def bundle(
     allow_outside: AllowOutside = None,
 ) -> None:
     """Seal what a second run of an audit needs, without the data."""
-    from auditkit.files import write_whole
+    from auditkit.files import read_bytes, write_whole
     from auditkit.reperformance import seal_bundle
     from auditkit.reperformance.bundle import SALT, read_salt
 
@@ -47,10 +47,10 @@ def bundle(
         salt = beside
     files = seal_bundle(
         audit_file,
-        _read(report),
+        read_bytes(report, what="report"),
         signer=open_store().report_signer(),
         outside=allow_outside or (),
-        salt=None if salt is None else read_salt(_read(salt)),
+        salt=None if salt is None else read_salt(read_bytes(salt, what="salt")),
     )
     for name, content in files.items():
         write_whole(output / name, content)
@@ -226,21 +226,13 @@ def _again(
 
 def _statement(path: Path) -> Any:
     from auditkit.canonical import parse_json
+    from auditkit.files import read_bytes
     from auditkit.reperformance.bundle import statement_of
 
-    found = parse_json(statement_of(_read(path)))
+    found = parse_json(statement_of(read_bytes(path, what="report")))
     if not isinstance(found, dict) or not isinstance(found.get("predicate"), dict):
         raise InputError(
             f"{path.name} is neither a report nor its statement.",
             remedy="give a report of auditkit",
         )
     return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file {path.name!r} cannot be read.", remedy="check that it exists"
-        ) from error

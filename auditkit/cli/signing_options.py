@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.errors import InputError, KeyFileError
+from auditkit.files import read_bytes
 
 if TYPE_CHECKING:
     from auditkit.signing import KeyStore, Signer
@@ -114,12 +115,7 @@ def passphrase(file: Path | None = None, *, ask: bool = False) -> bytes | None:
     from auditkit.signing.keys import PASSPHRASE_VARIABLE
 
     if file is not None:
-        try:
-            secret = file.read_bytes().rstrip(b"\r\n")
-        except OSError as error:
-            raise KeyFileError(
-                "The passphrase file cannot be read.", remedy="give a file that you may read"
-            ) from error
+        secret = read_bytes(file, what="passphrase file", kind=KeyFileError).rstrip(b"\r\n")
         if not secret:
             raise KeyFileError(
                 "The passphrase file is empty.", remedy="write the passphrase in its first line"

@@ -14,7 +14,9 @@ def audit_yaml(
     *,
     name: str,
     folder: Path,
-    model: Path,
+    model: Path | None,
+    scores: str | None,
+    predictions: str | None,
     data: Path,
     label: str,
     favourable: str | None,
@@ -34,6 +36,15 @@ def audit_yaml(
         relative_to = f"reference: {relative(data)}  # a stand-in: give the training data instead"
     else:
         relative_to = f"reference: {relative(reference)}"
+    judged = "\n".join(
+        f"{key}: {value}"
+        for key, value in (
+            ("model", relative(model) if model is not None else None),
+            ("scores", _quoted(scores) if scores else None),
+            ("predictions", _quoted(predictions) if predictions else None),
+        )
+        if value is not None
+    )
     policy_text = _quoted(policy) if is_bare(policy) else relative(Path(policy))
     return f"""\
 # One audit. Run it:  auditkit run {name} --output audit/
@@ -41,11 +52,11 @@ def audit_yaml(
 # Unknown keys are errors.
 
 # The model ---------------------------------------------------------------------------------------
-name: {_quoted(model.stem)}
+name: {_quoted((model or data).stem)}
 version: unregistered     # its version in the model registry
 purpose: ""               # what it decides, in one line; printed on page 1
 owner: ""                 # who answers for it
-model: {relative(model)}
+{judged}
 threshold: 0.5            # decided favourably at this score or above
 
 # The rows to evaluate: not those that the model was trained on -----------------------------------

@@ -17,6 +17,7 @@ from auditkit.cli.console import one_line
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError
+from auditkit.files import read_bytes, read_text
 
 if TYPE_CHECKING:
     from auditkit.ledger import NoteVerifier
@@ -84,11 +85,11 @@ def verify(
     # The PDF library tells its own log about hostile files; the claims say all that matters.
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
-    data = _read(report)
-    roots: list[Trusted | bytes] = [_read(path) for path in trust or ()]
+    data = read_bytes(report)
+    roots: list[Trusted | bytes] = [read_bytes(path) for path in trust or ()]
     trusted_from(roots)
     keys = [_log_key(text) for text in log_key or ()]
-    records = list(parse_records(_read(key_list))) if key_list is not None else []
+    records = list(parse_records(read_bytes(key_list))) if key_list is not None else []
     if own_keys:
         store = open_store()
         own = store.records()
@@ -104,7 +105,7 @@ def verify(
         data,
         trust=roots,
         log_keys=keys,
-        checkpoint=_text(checkpoint) if checkpoint is not None else None,
+        checkpoint=read_text(checkpoint) if checkpoint is not None else None,
         consistency_proof=_proof(consistency) if consistency is not None else (),
         witness_quorum=quorum,
         now=datetime.now(UTC),
@@ -130,31 +131,15 @@ def _print(found: Verification) -> None:
     print(f"\n{found.report_id or 'No report'}: {verdicts[found.exit_code]}")
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file {path.name!r} cannot be read.", remedy="check that it exists"
-        ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return _read(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"The file {path.name!r} is not text.") from error
-
-
 def _log_key(text: str) -> NoteVerifier:
     from auditkit.ledger import NoteVerifier
 
-    return NoteVerifier.parse(_text(Path(text)) if Path(text).is_file() else text)
+    return NoteVerifier.parse(read_text(Path(text)) if text.count("+") < 2 else text)
 
 
 def _proof(path: Path) -> tuple[bytes, ...]:
     try:
-        lines = [line.strip() for line in _text(path).splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
         return tuple(base64.b64decode(line, validate=True) for line in lines)
     except binascii.Error as error:
         raise InputError(

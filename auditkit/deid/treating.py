@@ -29,7 +29,7 @@ from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_o
 from auditkit.deid.known import value_words
 from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.deid.vault import Vault
-from auditkit.errors import InputError, MissingExtraError
+from auditkit.errors import InputError, MissingExtraError, argument
 
 _MOST_DAYS: Final = 365
 _LEAST_KEY: Final = 16
@@ -212,7 +212,7 @@ def _vault(entry: ColumnPlan, keys: Keys) -> Vault:
     if keys.vault is None:
         raise InputError(
             f"Column {entry.column!r} is to be replaced by tokens, and there is no vault.",
-            remedy="give keys=Keys(vault=Vault(path, key)), or --vault and --key",
+            remedy=f"give a vault ({argument('vault')}) with its key",
         )
     return keys.vault
 
@@ -221,6 +221,6 @@ def _secret(entry: ColumnPlan, keys: Keys) -> bytes:
     if keys.secret is None or len(keys.secret) < _LEAST_KEY:
         raise InputError(
             f"Column {entry.column!r}: {entry.treatment.value!r} needs a secret of 16 bytes.",
-            remedy="give keys=Keys(secret=...), or --secret FILE",
+            remedy=f"give a secret ({argument('secret')})",
         )
     return keys.secret

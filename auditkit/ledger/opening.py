@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditkit.errors import LedgerError, VerificationError
+from auditkit.errors import LedgerError, VerificationError, argument
 from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.growth import Edge
 from auditkit.ledger.head import HeadFile
@@ -43,7 +43,8 @@ def create_if_new(session: Session, head_file: HeadFile, signer: NoteSigner, ori
                 if kept is not None and Checkpoint.parse(kept.partition("\n\n")[0] + "\n").size:
                     raise VerificationError(  # noqa: TRY301
                         "The database is empty, and the kept head says that the log has entries.",
-                        remedy="restore the database, or name another file with head=",
+                        remedy="restore the database, or name another file with "
+                        f"{argument('head')}",
                     )
                 session.create_tables()
                 session.put_meta(origin=origin, format=FORMAT)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from auditkit.errors import LedgerError, OutputError, VerificationError
-from auditkit.files import write_whole
+from auditkit.files import read_text, write_whole
 from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.entry import milliseconds
 from auditkit.ledger.log import Ledger
@@ -120,12 +120,8 @@ class Witness:
 
     def known(self, origin: str) -> str | None:
         """The checkpoint of a log that was signed last."""
-        try:
-            return self._path(origin).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise _unusable(self._folder, error) from error
+        path = self._path(origin)
+        return read_text(path, what="checkpoint", kind=LedgerError) if path.exists() else None
 
     def _check_growth(
         self,

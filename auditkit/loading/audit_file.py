@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
-from auditkit.files import read_bytes
+from auditkit.files import read_bytes, read_text
 from auditkit.loading.files import OFTEN_MISSING, load_model, load_table
 from auditkit.loading.places import Place, is_bare
 from auditkit.measures.fitted_columns import fitted_columns
@@ -54,6 +54,7 @@ class AuditFile(Document):
         owner: Who answers for it.
         model: An XGBoost (.json, .ubj) or LightGBM (.txt) model.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
+        predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
         missing: Words in the tables that stand for a missing value, as NA; an empty cell does.
         label: The column of `data` that holds the true outcome.
@@ -74,6 +75,7 @@ class AuditFile(Document):
     owner: PersonOrNobody = ""
     model: Text | None = None
     scores: Text | None = None
+    predictions: Text | None = None
     data: Text
     missing: tuple[str, ...] = ()
     label: Text
@@ -89,8 +91,10 @@ class AuditFile(Document):
 
     @model_validator(mode="after")
     def _something_to_judge(self) -> Self:
-        if (self.model is None) == (self.scores is None):
-            raise ValueError("give exactly one of model and scores")
+        if self.model is not None and self.scores is not None:
+            raise ValueError("give a model or scores, not both")
+        if self.model is None and self.scores is None and self.predictions is None:
+            raise ValueError("give a model, scores or predictions")
         return self
 
 
@@ -101,14 +105,7 @@ def read_audit_file(path: Path) -> AuditFile:
         InputError: If there is no such file.
         PolicyError: If it has an unknown key, or a value that makes no sense.
     """
-    if not path.is_file():
-        raise InputError(
-            f"There is no audit file at {path}.", remedy="make one: auditkit init --help"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {type(error).__name__}.") from error
+    text = read_text(path, what="audit file", remedy="make one: auditkit init --help")
     return parse_document(AuditFile, text, source=path.name)
 
 
@@ -158,13 +155,14 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
     table = load_table(data, text=groups, missing=audit.missing)
-    for column in (audit.label, *groups, *([audit.scores] if audit.scores else [])):
+    judged = [column for column in (audit.label, audit.scores, audit.predictions) if column]
+    for column in (*judged, *groups):
         if column not in table.columns:
             raise InputError(
                 f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
     model = digest = None
-    others = {audit.label, *groups} | ({audit.scores} if audit.scores else set())
+    others = {*judged, *groups}
     features = [c for c in table.columns if c not in others]
     if model_file is not None:
         model, digest = load_model(model_file)
@@ -178,6 +176,7 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
         reference=_columns(reference, features, audit.reference) if audit.reference else None,
         favourable=audit.favourable,
         scores=table[audit.scores] if audit.scores else None,
+        predictions=table[audit.predictions] if audit.predictions else None,
         threshold=audit.threshold,
         name=audit.name or Path(audit.model or audit.data).stem,
         version=audit.version,

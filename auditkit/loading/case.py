@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.canonical import Digest
-from auditkit.errors import InputError, NothingToAuditError
+from auditkit.errors import InputError, NothingToAuditError, argument
 from auditkit.loading.models import model_digest, scorer
 from auditkit.measures.columns import group_columns, one_column
 from auditkit.measures.fitted_columns import refuse_other_columns
@@ -108,13 +108,13 @@ def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
         if not all(v in (0, 1) for v in values):
             raise InputError(
                 "The labels are neither 0/1 nor booleans, so it is unknown which one is good.",
-                remedy="give favourable=, the label value that is good for the person",
+                remedy=f"give {argument('favourable')}, the value that is good for the person",
             )
         favourable = 1
     if not any(v == favourable for v in values):
         raise InputError(
             f"No label has the favourable value {favourable!r}.",
-            remedy="give favourable= one of the two values in labels",
+            remedy=f"give {argument('favourable')} one of the two values in labels",
         )
     return np.asarray(column == favourable, dtype=bool), favourable
 
@@ -159,7 +159,8 @@ def _decisions(
     if strange:
         raise InputError(
             f"predictions has {len(strange):,} values that labels does not have.",
-            remedy="give decisions in the same two values as labels; scores go into scores=",
+            remedy="give decisions in the same two values as labels; scores go into "
+            f"{argument('scores')}",
         )
     return np.asarray(column == favourable, dtype=bool)
 

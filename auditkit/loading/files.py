@@ -15,7 +15,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
-from auditkit.files import require_file
+from auditkit.files import read_bytes, require_file
 from auditkit.registry.digest import ArtifactFile, digest_of_files
 
 # Words that others write for a missing value. Here they are words, unless the caller says so.
@@ -24,6 +24,8 @@ OFTEN_MISSING: Final = frozenset(
     | {"None", "none", "NONE", "missing", "?", "-", "."}
 )
 _REMEDY: Final = "check the path; in an audit file it is relative to the file's folder"
+# A forest of thousands of deep trees has some hundred million bytes.
+_MODEL_BYTES: Final = 4 * 2**30
 _TRUTH: Final = ("True", "TRUE", "true", "False", "FALSE", "false")
 _WHOLE: Final = r"^[+-]?[0-9]+$"
 _NUMBER: Final = (
@@ -111,8 +113,12 @@ def load_model(path: Path) -> tuple[Any, Digest]:
         InputError: If the file is missing, a pickle, or of no known format.
         MissingExtraError: If the library that reads it is not installed.
     """
-    require_file(path, what="model", remedy=_REMEDY)
-    data = path.read_bytes()
+    if path.is_dir():
+        raise InputError(
+            f"The model {path.name} is a folder.",
+            remedy="give the file in it: an XGBoost .json or .ubj, or a LightGBM .txt",
+        )
+    data = read_bytes(path, what="model", limit=_MODEL_BYTES, remedy=_REMEDY)
     file = ArtifactFile(path.name, len(data), hashlib.sha256(data).hexdigest())
     if data[:1] == b"{":
         return _xgboost(data, path), digest_of_files((file,))

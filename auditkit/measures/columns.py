@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from auditkit.errors import InputError
+from auditkit.errors import InputError, argument
 from auditkit.measures.tables import to_pandas
 
 Array = npt.NDArray[np.float64]
@@ -173,12 +173,13 @@ def favourable_rows(
         if array.dtype.kind not in "iufbO" or not plain:
             raise InputError(
                 f"{what} is neither 0 and 1 nor booleans, so it is unknown which is good.",
-                remedy="name the good value: favourable=...; for more classes use by_class()",
+                remedy=f"name the good value with {argument('favourable')}; for more classes use "
+                "by_class()",
             )
     elif len(rest) and len(pd.unique(rest)) > 1:
         if not is_favourable.any():
             raise InputError(
-                f"{what} nowhere holds the value that favourable= names.",
+                f"{what} nowhere holds the value that {argument('favourable')} names.",
                 remedy="name a value as the column holds it: mind its type and its spelling",
             )
         raise InputError(

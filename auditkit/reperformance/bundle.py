@@ -86,7 +86,7 @@ def seal_bundle(
         PolicyError: If audit file or policy is wrong.
     """
     audit = read_audit_file(audit_file)
-    files = {"statement.json": statement_of(report), "audit.yaml": audit_file.read_bytes()}
+    files = {"statement.json": statement_of(report), "audit.yaml": read_bytes(audit_file)}
     if report.startswith(b"%PDF"):
         attached = read_attachments(parse(report))
         files |= {RECEIPT: attached[RECEIPT]} if RECEIPT in attached else {}
@@ -165,7 +165,7 @@ def open_bundle(folder: Path) -> dict[str, bytes]:
         if any(p.is_symlink() for p in folder.rglob("*")):
             raise VerificationError("The bundle holds a link to a file elsewhere.")
         names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-        files = {name: (folder / name).read_bytes() for name in names}
+        files = {name: read_bytes(folder / name) for name in names}
         manifest = files[MANIFEST]
     except (OSError, KeyError) as error:
         raise InputError(

@@ -59,6 +59,8 @@ Algorithm = Literal["ecdsa-p256", "ecdsa-p384", "rsa-3072"]
 FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
 PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
 _INDEX: Final = "keys.json"
+# What the library encrypts a key file with.
+_LONGEST_PASSPHRASE: Final = 1023
 
 
 class KeyStore:
@@ -89,6 +91,11 @@ class KeyStore:
         self.folder = Path(folder)
         self._files = KeyFolder(self.folder)
         self._passphrase = passphrase.encode() if isinstance(passphrase, str) else passphrase
+        if self._passphrase and len(self._passphrase) > _LONGEST_PASSPHRASE:
+            raise KeyFileError(
+                f"The passphrase has more than {_LONGEST_PASSPHRASE:,} bytes.",
+                remedy="check that its file holds the passphrase and nothing else",
+            )
 
     def report_signer(self) -> Signer:
         """The signer of reports: the active report key with the active statement key."""

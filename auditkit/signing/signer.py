@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from auditkit.errors import KeyFileError
+from auditkit.errors import KeyFileError, argument
+from auditkit.files import read_bytes
 from auditkit.signing import dsse
 from auditkit.signing.certificates import (
     common_name,
@@ -143,7 +144,7 @@ class Signer:
             raise KeyFileError(
                 "No certificate belongs to the private key.",
                 remedy="give the X.509 certificate of this key with it: in the PKCS#12 file, "
-                "in the same PEM file, or as certificate=",
+                f"in the same PEM file, or as {argument('certificate')}",
             )
         return cls(
             certificates=(own[0], *_issuers(own[0], certificates)),
@@ -269,13 +270,8 @@ class Signer:
 
 
 def _read(path: str | Path) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise KeyFileError(
-            f"The key file {Path(path).name!r} cannot be read.",
-            remedy="check that it exists and that you may read it",
-        ) from error
+    remedy = "check that it exists and that you may read it"
+    return read_bytes(Path(path), what="key file", kind=KeyFileError, remedy=remedy)
 
 
 def _from_pem(

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from auditkit.errors import KeyFileError, MissingExtraError
+from auditkit.errors import KeyFileError, MissingExtraError, argument
 from auditkit.signing.certificates import read_certificates
 from auditkit.signing.private_keys import PublicKey, accepted, algorithm_of
 from auditkit.signing.signer import Signer
@@ -215,7 +215,7 @@ def _stored_certificate(module: str, token: str, label: str, pin: str) -> bytes:
             return bytes(found[pkcs11.Attribute.VALUE])
     raise KeyFileError(
         f"The token holds no certificate with the label {label!r}.",
-        remedy="store it in the token, or give it as certificate=",
+        remedy=f"store it in the token, or give it as {argument('certificate')}",
     )
 
 

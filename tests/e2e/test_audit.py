@@ -233,6 +233,7 @@ def test_a_wrong_audit_file_is_refused_with_the_remedy(mortgage_files, tmp_path,
         name="audit.yaml", folder=tmp_path, model=mortgage_files / "model.json",
         data=mortgage_files / "test.csv", label="approved", favourable=None,
         groups=["afam", "single"], reference=None, policy="starter",
+        scores=None, predictions=None,
     )  # fmt: skip
     assert old in text
     (tmp_path / "audit.yaml").write_text(text.replace(old, new))

@@ -15,6 +15,7 @@ from auditkit.access.authentication import (
 )
 from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
+from auditkit.files import read_text
 
 
 class LogSettings(Document):
@@ -107,13 +108,8 @@ def read_settings(path: Path) -> ServerSettings:
     Raises:
         PolicyError: If it cannot be read or is wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolicyError(
-            f"The server's settings {path.name!r} cannot be read.",
-            remedy="set AUDITKIT_SERVER to the path of a settings file",
-        ) from error
+    remedy = "set AUDITKIT_SERVER to the path of a settings file"
+    text = read_text(path, what="server's settings file", kind=PolicyError, remedy=remedy)
     found = parse_document(ServerSettings, text, source=path.name)
     base = path.resolve().parent
 
