@@ -314,8 +314,12 @@ class Evidence:
         return canonical_bytes({"evidence": self.to_json(), "rows": rows})
 
     @classmethod
-    def from_file(cls, data: bytes) -> Evidence:
+    def from_file(cls, data: bytes, *, source: str = "This") -> Evidence:
         """Reads what `to_file` wrote.
+
+        Args:
+            data: The file's bytes.
+            source: What they are called in errors, as a file's name.
 
         Raises:
             InputError: If it is anything else, or a table's rows do not have their digest.
@@ -327,12 +331,14 @@ class Evidence:
             tables = tuple(Table.from_json(t, rows[t["name"]]) for t in content.pop("tables"))
             content["outcome"] = Outcome(content["outcome"])
             content["notes"] = tuple(content["notes"])
-            return cls(**content, measurements=measurements, tables=tables)
-        except (KeyError, TypeError, ValueError) as error:
+            made = cls(**content, measurements=measurements, tables=tables)
+            assert made.digest  # what cannot be written as JSON is none either
+        except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                "This is not evidence that auditkit wrote.",
+                f"{source} is not evidence that auditkit wrote.",
                 remedy="make it again with the command that wrote it",
             ) from error
+        return made
 
     def to_json(self) -> dict[str, Json]:
         """As the statement writes it."""

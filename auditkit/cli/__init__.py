@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -130,7 +131,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        result = app(args=arguments, standalone_mode=False)
+        result = _command()(args=arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except errors.AuditkitError as error:
@@ -163,9 +164,14 @@ def _run(arguments: list[str] | None) -> int:
     return result if isinstance(result, int) else 0
 
 
+@cache
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
 def _spelling(arguments: list[str] | None) -> Callable[[str], str]:
     """How the command that was run is given an argument: by an option, or by its audit file."""
-    command: Any = typer.main.get_command(app)
+    command = _command()
     for word in sys.argv[1:] if arguments is None else arguments:
         command = getattr(command, "commands", {}).get(word, command)
     options = {

@@ -310,7 +310,7 @@ def _evidence(path: Path | None) -> Evidence | None:
 
     if path is None:
         return None
-    return Evidence.from_file(read_bytes(path, what="evidence"))
+    return Evidence.from_file(read_bytes(path, what="evidence"), source=path.name)
 
 
 def _keys(vault: Path | None, key: Path | None, secret: Path | None) -> Keys:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from auditkit.cli.console import say
+from auditkit.errors import InputError
 
 
 def renew(
@@ -33,6 +34,8 @@ def renew(
     from auditkit.signing.long_term import extend
 
     data = read_bytes(report, what="report")
+    if not data.startswith(b"%PDF"):
+        raise InputError(f"{report.name} is no PDF.", remedy="give a report of auditkit")
     target = output or report
     write_whole(target, extend(data, TimestampAuthority(url=timestamps)))
     say("Renewed. Next: auditkit verify")

@@ -242,9 +242,5 @@ def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd
 
 def _evidence(path: Path) -> Evidence:
     remedy = "check the path in the audit file; it is relative to the file's folder"
-    try:
-        return Evidence.from_file(read_bytes(path, what="evidence", remedy=remedy))
-    except InputError as error:
-        if path.name in error.message:
-            raise
-        raise InputError(f"{path.name}: {error.message}", remedy=error.remedy) from error
+    data = read_bytes(path, what="evidence", remedy=remedy)
+    return Evidence.from_file(data, source=path.name)

@@ -19,6 +19,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
@@ -52,7 +53,13 @@ def statement_of(data: bytes) -> bytes:
         InputError: If there is none.
     """
     if not data.startswith(b"%PDF"):
-        return data
+        with suppress(InputError):
+            found = parse_json(data)
+            if isinstance(found, dict) and isinstance(found.get("predicate"), dict):
+                return data
+        raise InputError(
+            "The file is neither a report nor its statement.", remedy="give a report of auditkit"
+        )
     files = read_attachments(parse(data))
     if STATEMENT not in files:
         raise InputError("The PDF carries no statement.", remedy="give a report of auditkit")
