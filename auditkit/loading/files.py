@@ -15,7 +15,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
-from auditkit.files import read_bytes, require_file
+from auditkit.files import read_bytes
 from auditkit.registry.digest import ArtifactFile, digest_of_files
 
 # Words that others write for a missing value. Here they are words, unless the caller says so.
