@@ -22,6 +22,7 @@ from auditkit.canonical import Digest
 from auditkit.errors import InputError
 from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
 from auditkit.measures.units import Unit
+from auditkit.parameters import COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,6 +136,7 @@ class Attribution:
         """
         from auditkit.measures.attribution_plots import plot
 
+        most = COUNT.of(12).read(most, name="most")
         return plot(self, kind, row=row, feature=feature, most=most)
 
     def to_frame(self) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
 from auditkit.measures.tables import table_digest, to_pandas
 from auditkit.measures.threads import FEW_ROWS, OneThread
+from auditkit.parameters import COUNT, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,11 @@ class _Way:
     against: Callable[[Any], Values] | None = None
 
 
+PAIRS: Final = COUNT.of(64)
+# Without an end: blocks of a reference count on from the seed of an audit.
+SEED_OF_PART: Final = Parameter(default=0, at_least=0)
+
+
 class Explainer:
     """A model with a reference, ready to explain rows.
 
@@ -76,7 +82,8 @@ class Explainer:
         like: An explainer of the same model that has explained rows; its trees are not read again.
 
     Raises:
-        InputError: If the reference is empty or the model cannot score it.
+        InputError: If the reference is empty, the model cannot score it, or a number is out of its
+            range.
     """
 
     def __init__(
@@ -92,6 +99,8 @@ class Explainer:
         compare: bool = True,
         like: Explainer | None = None,
     ) -> None:
+        pairs = PAIRS.read(pairs, name="pairs")
+        seed = SEED_OF_PART.read(seed, name="seed")
         self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
         self._names, self._players = grouping(self._columns, groups)

@@ -175,3 +175,21 @@ def test_inputs_are_checked_alike(name, value):
     inputs = ak.Inputs(data={"a": [1, 2]}, labels=[0, 1], predictions=[0, 1], **{name: value})
     with pytest.raises(AuditkitError, match=rf"^{name} must be "):
         ak.run(inputs, policy="starter")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("pairs", 0), ("pairs", 1.5), ("pairs", True), ("seed", -1), ("seed", "a")],
+)
+def test_explain_refuses_wrong_arguments_by_their_name(name, value):
+    rows = pd.DataFrame({"a": [0.0, 1.0]})
+    with pytest.raises(InputError, match=rf"^{name} must be a whole number"):
+        ak.explain(lambda table: table["a"], rows, reference=rows, **{name: value})
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, "all"])
+def test_plots_refuse_wrong_arguments(most):
+    rows = pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 2.0]})
+    found = ak.explain(lambda table: table["a"], rows, reference=rows)
+    with pytest.raises(InputError, match=r"^most must be a whole number"):
+        found.plot("bar", most=most)
