@@ -15,9 +15,11 @@ from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import Estimate, forest
 from auditkit.charts.privacy import before_after, class_sizes
-from auditkit.charts.style import Chart, letters
+from auditkit.charts.style import HALF, WHOLE, Chart, letters, text_width
 
 __all__ = [
+    "HALF",
+    "WHOLE",
     "Chart",
     "Estimate",
     "beeswarm",
@@ -31,5 +33,6 @@ __all__ = [
     "letters",
     "rank_intervals",
     "sweep",
+    "text_width",
     "waterfall",
 ]

@@ -14,6 +14,7 @@ from auditkit.charts.style import (
     drawing,
     finish,
     fitted,
+    name_axis,
     place,
     round_ticks,
     ticks,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-_ROW: Final = 14.0
-_SWARM_ROW: Final = 19.0
+_ROW: Final = 12.5
+_SWARM_ROW: Final = 14.0
 # From low to high: light to dark, so that grey print keeps the order.
 _SCALE: Final = ("#d9a441", "#c08a4a", "#9d7a63", "#74698a", "#4a5690", "#2b437d", "#12305c")
 _MAX_POINTS: Final = 1500
@@ -69,10 +70,10 @@ def importance(
                 axes.plot([a, b], [y, y], color="#e08a1e", lw=1.2, solid_capstyle="butt")
                 axes.plot([a, b], [y, y], ls="", marker="|", ms=4, mew=0.9, color="#e08a1e")
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
         positions, digits = round_ticks(0, top)
         labels = ticks(axes.xaxis, positions, digits=digits)
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         told = "; ".join(
             f"{name} {interval(float(value), a, b)}"
             for name, value, a, b in zip(names, values, low, high, strict=True)
@@ -125,11 +126,11 @@ def beeswarm(
             colour = _SCALE[k] if k < len(_SCALE) else "#8a8f98"
             _dots(axes, np.concatenate(groups), colour)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim())
         labels = ticks(axes.xaxis, positions, digits=digits)
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         _key(figure, width, height)
         ranges = "; ".join(
             f"{name} from {with_minus(contributions[:, j].min())} "
@@ -213,14 +214,14 @@ def waterfall(
         axes.tick_params(axis="y", length=0)
         labels = [
             base_label,
-            *fitted(names, label_width),
+            *fitted(names, label_width - 4),
             output_label,
         ]
         axes.set_yticks(range(rows + 2), labels, color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim())
         scale = ticks(axes.xaxis, positions, digits=digits)
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         told = "; ".join(f"{name} {text}" for name, text in listed)
         return finish(
             figure,

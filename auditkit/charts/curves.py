@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from auditkit.charts.style import (
     ACCENT,
     GROUP_COLOURS,
+    HALF,
     MARKERS,
     SECONDARY,
     Chart,
     drawing,
     finish,
+    key,
+    key_height,
+    name_axis,
     place,
-    shorten,
     ticks,
 )
 from auditkit.wording import interval, number
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 Line = Sequence[tuple[float, float]]
 Curve = Sequence[tuple[float, float, float | None, float | None]]
+
+_STEPS: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_SIDE: Final = 134.0
+_LEFT: Final = 42.0
+_BOTTOM: Final = 32.0
 
 
 def calibration(
@@ -27,7 +40,7 @@ def calibration(
     *,
     axis_label: str = "Mean score",
     value_label: str = "Observed share of favourable outcomes",
-    width: float = 354.0,
+    width: float = HALF,
 ) -> Chart:
     """Observed shares against mean scores; on the diagonal a score is what it says.
 
@@ -38,14 +51,12 @@ def calibration(
         value_label: Of the observed shares.
         width: Of the whole chart, in points; the plot itself is square.
     """
-    side, left, bottom = 140.0, 60.0, 34.0
-    steps = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    with drawing(width, side + bottom + 10) as figure:
-        axes = place(figure, left, bottom, side, side)
+    names = [name for name, _ in curves if name]
+    with drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT)) as figure:
+        axes = place(figure, _LEFT, _BOTTOM, _SIDE, _SIDE)
         axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
         axes.plot([0, 1], [0, 1], color=SECONDARY, lw=0.6, ls=(0, (3, 2)))
-        for place_in_list, (name, bins) in enumerate(curves):
+        for place_in_list, (_, bins) in enumerate(curves):
             colour = ACCENT if len(curves) == 1 else GROUP_COLOURS[place_in_list]
             for x, _, low, high in bins:
                 if low is not None and high is not None:
@@ -58,24 +69,8 @@ def calibration(
                 lw=0.7,
                 color=colour,
             )
-            if name:
-                top = side + bottom - 8 - 13 * place_in_list
-                beside = left + side + 16
-                height = side + bottom + 10
-                axes.plot(
-                    [beside / width],
-                    [top / height],
-                    marker=MARKERS[place_in_list],
-                    ms=4.2,
-                    color=colour,
-                    transform=figure.transFigure,
-                    clip_on=False,
-                )
-                figure.text((beside + 8) / width, top / height, shorten(name), va="center")
-        scale = ticks(axes.xaxis, steps, digits=1)
-        ticks(axes.yaxis, steps, digits=1)
-        axes.set_xlabel(axis_label)
-        axes.set_ylabel(value_label)
+        _key(figure, names)
+        scale = _frame(axes, axis_label, value_label)
         told = "; ".join(
             (f"{name}: " if name else "")
             + ", ".join(
@@ -93,7 +88,7 @@ def sweep(
     in_use: float | None,
     axis_label: str = "Cut-off on the score",
     value_label: str = "Selection rate",
-    width: float = 354.0,
+    width: float = HALF,
 ) -> Chart:
     """A rate of each group over cut-offs, with the cut-off in use.
 
@@ -105,41 +100,23 @@ def sweep(
         value_label: Of the rates.
         width: Of the whole chart, in points.
     """
-    high, left, bottom = 150.0, 60.0, 34.0
-    across = width - left - 130
-    steps = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    with drawing(width, high + bottom + 10) as figure:
-        axes = place(figure, left, bottom, across, high)
+    names = [name for name, _ in lines]
+    with drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT)) as figure:
+        axes = place(figure, _LEFT, _BOTTOM, width - _LEFT - 8, _SIDE)
         axes.set_xlim(0, 1)
-        axes.set_ylim(-0.02, 1.02)
         if in_use is not None:
             axes.axvline(in_use, color=SECONDARY, lw=0.7, ls=(0, (3, 2)))
-        for place_in_list, (name, points) in enumerate(lines):
-            colour, marker = GROUP_COLOURS[place_in_list], MARKERS[place_in_list]
+        for place_in_list, (_, points) in enumerate(lines):
             axes.plot(
                 [x for x, _ in points],
                 [y for _, y in points],
-                color=colour,
-                marker=marker,
+                color=GROUP_COLOURS[place_in_list],
+                marker=MARKERS[place_in_list],
                 ms=3.2,
                 lw=0.9,
             )
-            top = (high + bottom - 8 - 13 * place_in_list) / (high + bottom + 10)
-            beside = left + across + 12
-            axes.plot(
-                [beside / width],
-                [top],
-                marker=marker,
-                ms=4.2,
-                color=colour,
-                transform=figure.transFigure,
-                clip_on=False,
-            )
-            figure.text((beside + 8) / width, top, shorten(name, limit=26), va="center")
-        scale = ticks(axes.xaxis, steps, digits=1)
-        ticks(axes.yaxis, steps, digits=1)
-        axes.set_xlabel(axis_label)
-        axes.set_ylabel(value_label)
+        _key(figure, names)
+        scale = _frame(axes, axis_label, value_label)
         told = "; ".join(
             f"{name}: " + ", ".join(f"{number(float(y))} at {number(float(x))}" for x, y in points)
             for name, points in lines
@@ -147,3 +124,18 @@ def sweep(
         mark = "" if in_use is None else f" In use: {number(float(in_use))}."
         alt = f"{value_label} by {axis_label.lower()}. {told}.{mark}"
         return finish(figure, alt=alt, axes=(scale, scale))
+
+
+def _key(figure: Figure, names: Sequence[str]) -> None:
+    looks = zip(names, MARKERS, GROUP_COLOURS, GROUP_COLOURS, strict=False)
+    key(figure, list(looks), left=_LEFT)
+
+
+def _frame(axes: Axes, axis_label: str, value_label: str) -> tuple[str, ...]:
+    """Both axes from 0 to 1; gives the labels of their ticks."""
+    axes.set_ylim(-0.02, 1.02)
+    scale = ticks(axes.xaxis, list(_STEPS), digits=1)
+    ticks(axes.yaxis, list(_STEPS), digits=1)
+    name_axis(axes, axis_label)
+    axes.set_ylabel(value_label)
+    return scale

@@ -13,6 +13,7 @@ from auditkit.charts.style import (
     drawing,
     finish,
     fitted,
+    name_axis,
     place,
     round_ticks,
     shorten,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-_ROW: Final = 14.0
+_ROW: Final = 12.5
 _MAX_POINTS: Final = 1500
 _MAX_CATEGORIES: Final = 12
 
@@ -80,7 +81,7 @@ def dependence(
         if numeric:
             labels.insert(0, _scale(axes.xaxis, *axes.get_xlim()))
         else:
-            axes.set_xticks(range(len(categories)), [shorten(c, limit=14) for c in categories])
+            axes.set_xticks(range(len(categories)), [shorten(c, 60) for c in categories])
         axes.set_xlabel(name)
         axes.set_ylabel(axis_label)
         return finish(
@@ -123,12 +124,12 @@ def rank_intervals(
             axes.plot([low, high], [y, y], ls="", marker="|", ms=5, mew=1.0, color=ACCENT)
         axes.plot(ranks, range(rows), ls="", marker="o", ms=4.2, color=ACCENT)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width), color="#1a1a1a")
+        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
         axes.spines["left"].set_visible(False)
         step = max(1, -(-last // 10))
         positions = [float(p) for p in range(1, last + 1, step)]
         labels = ticks(axes.xaxis, positions, digits=0)
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         told = "; ".join(
             f"{name} {rank} ({low} to {high})"
             for name, rank, low, high in zip(names, ranks, lower, upper, strict=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from auditkit.charts.style import (
     ACCENT,
     GROUP_COLOURS,
+    HALF,
     MUTED,
     SECONDARY,
     Chart,
     drawing,
     finish,
+    key,
+    key_height,
+    name_axis,
     place,
     round_ticks,
     ticks,
@@ -25,7 +28,7 @@ def frontier(
     *,
     axis_label: str = "Balanced accuracy",
     value_label: str = "Smallest ratio of selection rates",
-    width: float = 354.0,
+    width: float = HALF,
 ) -> Chart:
     """Smallest ratio against balanced accuracy; the upper right is better in both.
 
@@ -36,12 +39,12 @@ def frontier(
         value_label: Of the ratio.
         width: Of the whole chart, in points.
     """
-    high, left, bottom = 170.0, 60.0, 34.0
-    across = width - left - 120
+    high, left, bottom = 140.0, 42.0, 32.0
+    names = ("in use", "alternative", "decides by group")
     (_, now_x, now_y, _, _), *others = points
     best = sorted((x, y) for _, x, y, on, _ in points if on)
-    with drawing(width, high + bottom + 10) as figure:
-        axes = place(figure, left, bottom, across, high)
+    with drawing(width, high + bottom + 8 + key_height(names, width - left)) as figure:
+        axes = place(figure, left, bottom, width - left - 8, high)
         xs, ys = [x for _, x, _, _, _ in points], [y for _, _, y, _, _ in points]
         room = max(max(xs) - min(xs), 0.02) * 0.06
         axes.set_xlim(min(xs) - room, max(xs) + room)
@@ -49,35 +52,21 @@ def frontier(
         axes.axhline(0.8, color=SECONDARY, lw=0.6, ls=(0, (3, 2)))
         axes.plot([x for x, _ in best], [y for _, y in best], color=MUTED, lw=0.8, zorder=1)
         kinds = (
-            ("in use", "s", ACCENT, ACCENT, [(now_x, now_y)]),
-            ("alternative", "o", ACCENT, "white", [(x, y) for _, x, y, _, u in others if not u]),
-            (
-                "decides by group",
-                "^",
-                GROUP_COLOURS[1],
-                "white",
-                [(x, y) for _, x, y, _, u in others if u],
-            ),
+            ("s", ACCENT, ACCENT, [(now_x, now_y)]),
+            ("o", ACCENT, "white", [(x, y) for _, x, y, _, by in others if not by]),
+            ("^", GROUP_COLOURS[1], "white", [(x, y) for _, x, y, _, by in others if by]),
         )
-        for row, (name, marker, edge, fill, places) in enumerate(kinds):
-            style: dict[str, Any] = {
-                "marker": marker,
-                "ms": 5.0,
-                "mec": edge,
-                "mfc": fill,
-                "mew": 0.9,
-                "ls": "",
-            }
-            axes.plot([x for x, _ in places], [y for _, y in places], zorder=3 - row, **style)
-            top = (high + bottom - 8 - 13 * row) / (high + bottom + 10)
-            beside = (left + across + 14) / width
-            axes.plot([beside], [top], transform=figure.transFigure, clip_on=False, **style)
-            figure.text(beside + 8 / width, top, name, va="center")
+        for row, (marker, edge, fill, places) in enumerate(kinds):
+            axes.plot(
+                [x for x, _ in places], [y for _, y in places], marker=marker, ms=4.6, mec=edge,
+                mfc=fill, mew=0.9, ls="", zorder=3 - row,
+            )  # fmt: skip
+        key(figure, [(n, m, e, f) for n, (m, e, f, _) in zip(names, kinds, strict=True)], left=left)
         positions, digits = round_ticks(*axes.get_xlim(), count=4)
         below = ticks(axes.xaxis, positions, digits=digits)
         positions, digits = round_ticks(*axes.get_ylim())
         beside_labels = ticks(axes.yaxis, positions, digits=digits)
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         axes.set_ylabel(value_label)
         told = "; ".join(
             f"{name} {number(float(y))} at {number(float(x))}{' (decides by group)' if by else ''}"

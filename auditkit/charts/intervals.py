@@ -15,9 +15,10 @@ from auditkit.charts.style import (
     Chart,
     drawing,
     finish,
+    fitted,
+    name_axis,
     place,
     round_ticks,
-    shorten,
     ticks,
 )
 from auditkit.wording import exact, interval
@@ -25,7 +26,10 @@ from auditkit.wording import exact, interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROW: Final = 15.0
+_ROW: Final = 12.5
+# Points between a label and its row, and from a row to the end of its number of cases.
+_GAP: Final = 6.0
+_BESIDE: Final = 33.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,10 +84,10 @@ def forest(
     """
     headings = sum(bool(r.heading) for r in rows)
     blocks = len(rows) + headings
-    height = blocks * _ROW + 44
+    height = blocks * _ROW + 42
     low, high = limits or _limits(rows, lines, log=log)
     with drawing(width, height) as figure:
-        axes = place(figure, label_width, 32, width - label_width - 40, blocks * _ROW + 2)
+        axes = place(figure, label_width, 30, width - label_width - 34, blocks * _ROW + 2)
         axes.set_ylim(blocks - 0.4, -0.6)
         if log:
             axes.set_xscale("log")
@@ -96,19 +100,22 @@ def forest(
             labels = ticks(axes.xaxis, positions, digits=digits)
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
-        axes.set_xlabel(axis_label)
+        name_axis(axes, axis_label)
         for line in lines:
             solid = line == 1
             axes.axvline(line, color=SECONDARY, lw=0.7, ls="-" if solid else (0, (3, 2)), zorder=1)
-        _rows(axes, rows, low, high)
+        _rows(axes, rows, low, high, label_width)
         return finish(figure, alt=_describe(rows, measure, lines, level), axes=(labels,))
 
 
-def _rows(axes: Axes, rows: Sequence[Estimate], low: float, high: float) -> None:
+def _rows(
+    axes: Axes, rows: Sequence[Estimate], low: float, high: float, label_width: float
+) -> None:
     beside = axes.get_yaxis_transform()
-    axes.text(1.13, -0.62, "n", transform=beside, ha="right", va="bottom", color=SECONDARY)
+    _at_the_side(axes, -0.9, "n", right=True)
+    labels = fitted((row.label for row in rows), label_width - _GAP)
     y = 0
-    for row in rows:
+    for label, row in zip(labels, rows, strict=True):
         if row.heading:
             axes.text(
                 -0.02 - 110 / (axes.bbox.width),
@@ -121,8 +128,8 @@ def _rows(axes: Axes, rows: Sequence[Estimate], low: float, high: float) -> None
             )
             y += 1
         axes.axhline(y + 0.5, color=HAIRLINE, lw=0.35, zorder=0)
-        axes.text(-0.02, y, shorten(row.label, limit=72), transform=beside, ha="right", va="center")
-        axes.text(1.13, y, row.n, transform=beside, ha="right", va="center", color=SECONDARY)
+        _at_the_side(axes, y, label)
+        _at_the_side(axes, y, row.n, right=True)
         if row.value is None:
             axes.text(
                 0.5,
@@ -137,6 +144,15 @@ def _rows(axes: Axes, rows: Sequence[Estimate], low: float, high: float) -> None
         else:
             _point(axes, row, y, low, high)
         y += 1
+
+
+def _at_the_side(axes: Axes, y: float, text: str, *, right: bool = False) -> None:
+    """A label before a row, or its number of cases after it."""
+    axes.annotate(
+        text, (1 if right else 0, y), xycoords=axes.get_yaxis_transform(), ha="right",
+        xytext=(_BESIDE if right else -_GAP, 0), textcoords="offset points", va="center",
+        color=SECONDARY if right else INK,
+    )  # fmt: skip
 
 
 def _point(axes: Axes, row: Estimate, y: int, low: float, high: float) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from auditkit.charts.style import (
     ACCENT,
     HAIRLINE,
+    HALF,
     INK,
     SECONDARY,
     Chart,
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ROW: Final = 15.0
+_ROW: Final = 12.5
 
 
 def class_sizes(
-    sizes: Sequence[tuple[str, int, int]], *, width: float = 354.0, label_width: float = 118.0
+    sizes: Sequence[tuple[str, int, int]], *, width: float = HALF, label_width: float = 54.0
 ) -> Chart:
     """How many rows share their quasi-identifiers with how many others.
 
@@ -70,7 +71,7 @@ def before_after(
             axes.plot([after, before], [y, y], color=SECONDARY, lw=0.8, zorder=1)
             axes.plot([before], [y], marker="o", ms=4.6, mew=1.0, mec=ACCENT, mfc="white", ls="")
             axes.plot([after], [y], marker="o", ms=4.6, mew=1.0, mec=ACCENT, mfc=ACCENT, ls="")
-            _label(axes, y, shorten(name, limit=52))
+            _label(axes, y, shorten(name, label_width - 6))
             _beside(axes, y, f"{before:,}", at=40)
             _beside(axes, y, f"{after:,}", at=72)
         _beside(axes, -0.75, "before", at=40)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +26,10 @@ MUTED: Final = "#a8682a"
 GROUP_COLOURS: Final = ("#1f4e79", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#5c6470")
 MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 FONT: Final = "Source Sans 3"
-TEXT_SIZE: Final = 8.0
+TEXT_SIZE: Final = 7.5
+# Widths in points: half of a page, so that two charts stand side by side, and the whole of one.
+HALF: Final = 228.0
+WHOLE: Final = 480.0
 
 _BESIDE: Final = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->", re.DOTALL)
 # A line to where it began, which draws its two round ends: a dot.
@@ -86,8 +89,9 @@ class Chart:
         return self.svg
 
 
-# Points a letter of a wide sans serif takes on average.
-_LETTER: Final = 4.6
+# A viewer without our font takes another, which is wider.
+_SPARE: Final = 1.1
+_KEY_ROW: Final = 11.0
 
 
 @contextmanager
@@ -136,6 +140,55 @@ def finish(figure: Figure, *, alt: str, axes: tuple[tuple[str, ...], ...] = ()) 
 _NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
+def name_axis(axes: Axes, label: str) -> None:
+    """Writes what a horizontal axis measures below it, within the drawing."""
+    wide = text_width(label) > float(axes.bbox.width)
+    axes.set_xlabel(label, loc="right" if wide else "center")
+
+
+def key_height(names: Sequence[str], width: float) -> float:
+    """How much room a key takes above a plot, in points."""
+    return _KEY_ROW * (1 + max((row for row, _ in _key_places(names, width)), default=-1))
+
+
+def key(figure: Figure, entries: Sequence[tuple[str, str, str, str]], *, left: float) -> None:
+    """Names with their markers, row by row at the top of a figure.
+
+    Args:
+        figure: Has `key_height` of room above its plot.
+        entries: Name, marker, colour and what fills the marker.
+        left: Where the rows begin, in points.
+    """
+    width, height = (float(side) * 72 for side in figure.get_size_inches())
+    places = _key_places([name for name, *_ in entries], width - left)
+    for (name, marker, colour, fill), (row, x) in zip(entries, places, strict=True):
+        across, up = (left + x + 4) / width, 1 - _KEY_ROW * (row + 0.5) / height
+        figure.add_artist(
+            _line([across], [up], marker=marker, ms=4.2, mew=0.9, color=colour, ls="", mfc=fill)
+        )
+        label = shorten(name, width - left - x - 12)
+        figure.text(across + 7 / width, up, label, va="center")
+
+
+def _key_places(names: Sequence[str], width: float) -> list[tuple[int, float]]:
+    """The row of each name and where it begins in it."""
+    places: list[tuple[int, float]] = []
+    row, x = 0, 0.0
+    for name in names:
+        taken = text_width(name) + 24
+        if x and x + taken > width:
+            row, x = row + 1, 0.0
+        places.append((row, x))
+        x += taken
+    return places
+
+
+def _line(x: list[float], y: list[float], **style: Any) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D(x, y, **style)
+
+
 def ticks(axis: Any, positions: list[float], *, digits: int) -> tuple[str, ...]:
     """Puts ticks at positions on an axis and gives their labels."""
     from matplotlib.ticker import FixedLocator, NullLocator
@@ -174,24 +227,54 @@ def with_minus(value: float) -> str:
     return typeset(number(float(value)))
 
 
-def shorten(label: str, *, limit: int = 34) -> str:
-    """A label that fits beside a chart; of "name = value" the name is shortened."""
-    if len(label) <= limit:
+def shorten(label: str, width: float) -> str:
+    """A label that fits a width in points; of "name = value" the name is shortened."""
+    if text_width(label) <= width:
         return label
     name, given, value = label.rpartition(" = ")
-    if given and len(value) < limit // 2:
-        return f"{name[: limit - len(value) - 4]}… = {value}"
-    return label[: limit - 1] + "…"
+    if given and text_width(value) < width / 2:
+        kept = name[: letters(name, width - text_width(f"… = {value}"), end="")]
+        return f"{kept}… = {value}"
+    return label[: letters(label, width) - 1] + "…"
 
 
-def letters(width: float) -> int:
-    """How many letters fit a column of a width in points, also in a viewer's wider font."""
-    return int(width / _LETTER)
+def letters(text: str, width: float, *, end: str = "…") -> int:
+    """How many letters of a text fit a width in points.
+
+    Args:
+        text: The text.
+        width: In points, >= 0.
+        end: Stands for what is cut off, and counts; at least one letter is kept beside it.
+    """
+    if text_width(text) <= width:
+        return len(text)
+    most = len(text) - 1
+    while most > 1 and text_width(text[:most] + end) > width:
+        most -= 1
+    return most + len(end)
 
 
 def fitted(labels: Iterable[str], width: float) -> list[str]:
     """Labels that fit a column of a width in points."""
-    return [shorten(label, limit=letters(width)) for label in labels]
+    return [shorten(label, width) for label in labels]
+
+
+def text_width(text: str) -> float:
+    """How much of a line a label takes, in points, with a little to spare."""
+    advances, other = _advances()
+    return sum(advances.get(ord(c), other) for c in text) * TEXT_SIZE * _SPARE
+
+
+@cache
+def _advances() -> tuple[dict[int, float], float]:
+    """What each letter of the font takes, in shares of the type's size; and any other's."""
+    from fontpkg_source_sans_3 import ROOT
+    from fontTools.ttLib import TTFont
+
+    with TTFont(ROOT / "files" / "SourceSans3[wght].ttf", lazy=True) as font:
+        widths, em = font["hmtx"], font["head"].unitsPerEm
+        known = {code: widths[name][0] / em for code, name in font.getBestCmap().items()}
+    return known, max(known.values())
 
 
 @cache

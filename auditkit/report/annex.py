@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Final
+
 from auditkit.controls import ControlPack, ControlStatus
 from auditkit.evidence import Evidence, Outcome
 from auditkit.report.blocks import Status
 from auditkit.report.book import Book, Line, Text, joined
+
+# A parameter with more letters is printed once and then referred to.
+_LONG: Final = 40
 
 
 class Control:
@@ -54,9 +60,12 @@ class Indexed:
         book: The book of the report.
         evidence: The evidence.
         section: The number of the section that shows it.
+        before: What the index lists before it, whose long parameters are not said again.
     """
 
-    def __init__(self, book: Book, evidence: Evidence, section: Text) -> None:
+    def __init__(
+        self, book: Book, evidence: Evidence, section: Text, before: Sequence[Evidence] = ()
+    ) -> None:
         self.id = book.quote(evidence.id)
         self.plain_id = evidence.id
         self.title = book.quote(evidence.title)
@@ -72,6 +81,16 @@ class Indexed:
         self.status = None if passed else Status(outcome=evidence.outcome)
         place = ("evidence", int(evidence.id[2:]) - 1, "parameters")
         self.parameters = [
-            (book.quote(name), book.parameter(value, *place, name))
+            (book.quote(name), _told(book, name, value, place, before))
             for name, value in sorted(evidence.parameters.items())
         ]
+
+
+def _told(
+    book: Book, name: str, value: Any, place: Sequence[str | int], before: Sequence[Evidence]
+) -> Text:
+    """A parameter's value, or which evidence listed before has the same."""
+    told = book.parameter(value, *place, name)
+    same = (e.id for e in before if e.parameters.get(name) == value)
+    first = next(same, None) if len(str(told)) > _LONG else None
+    return told if first is None else Line("as for ", book.quote(first))

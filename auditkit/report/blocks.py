@@ -96,13 +96,37 @@ class ChartBlock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prose:
-    """A paragraph."""
+    """A paragraph.
+
+    Attributes:
+        text: What it says.
+        note: Said in small print after it.
+        evidence: Id printed in the margin; None: none.
+    """
 
     text: Text
+    note: Text = ""
+    evidence: Printed | None = None
     kind: str = field(default="prose", init=False)
 
 
-Block = TableBlock | ChartBlock | Prose
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two blocks side by side.
+
+    Attributes:
+        left: Is read first.
+        right: Is read second.
+        share: How much of the width the left one takes, in percent.
+    """
+
+    left: TableBlock | ChartBlock
+    right: TableBlock | ChartBlock
+    share: int
+    kind: str = field(default="pair", init=False)
+
+
+Block = TableBlock | ChartBlock | Prose | Pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from auditkit.report.blocks import Area, Log, Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
 from auditkit.report.condition import Condition
 from auditkit.report.files import offline_script
+from auditkit.report.layout import laid_out
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
 
@@ -273,7 +274,7 @@ class Page:
             )
             if evidence.outcome is Outcome.PASS
             else Line(book.quote(evidence.check), ", version ", book.quote(evidence.version)),
-            blocks=blocks_of(book, evidence),
+            blocks=laid_out(blocks_of(book, evidence)),
             notes=[book.quote(note) for note in evidence.notes],
         )
 
@@ -300,7 +301,8 @@ class Page:
     def index(self) -> list[Indexed]:
         """Every evidence, in the order of the statement."""
         section = {p.evidence.id: p.number for a in self.areas for p in a.parts}
-        return [Indexed(self.book, e, section[e.id]) for e in self.judgement.evidence]
+        found = self.judgement.evidence
+        return [Indexed(self.book, e, section[e.id], found[:i]) for i, e in enumerate(found)]
 
     @property
     def log(self) -> Log | None:

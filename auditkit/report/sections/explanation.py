@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.charts import beeswarm, importance, letters, waterfall
+from auditkit.charts import HALF, beeswarm, importance, letters, text_width, waterfall
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import attached, measurements, plain
+from auditkit.report.text import shown
 
 _MOST: Final = 15
 _STEPS: Final = 8
-_NAMES_WIDTH: Final = 118.0
-_STEPS_WIDTH: Final = 150.0
-# Names are cut here, so that what a drawing shows is what is noted.
-_NAME: Final = letters(_NAMES_WIDTH)
-_STEP: Final = letters(_STEPS_WIDTH)
+# Names are cut here to their column, so that what a drawing shows is what is noted.
+_NAMES_WIDTH: Final = 92.0
+_STEPS_WIDTH: Final = 112.0
 
 
 def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -27,7 +26,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
     names = [m.group[0][1] for m in ranked]
-    labels = [book.words(name, limit=_NAME) for name in names]
+    labels = [_named(book, name, _NAMES_WIDTH - 4) for name in names]
     eid = book.quote(evidence.id)
     unit = book.quote(ranked[0].unit, limit=24)
     level = next((m for m in ranked if m.level is not None), None)
@@ -45,6 +44,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 lower=[m.lower for m in ranked],
                 upper=[m.upper for m in ranked],
                 axis_label=f"Mean absolute SHAP value ({unit})",
+                width=HALF,
                 label_width=_NAMES_WIDTH,
             ),
             texts=[*labels, unit],
@@ -138,10 +138,10 @@ def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | No
     for name in kept:
         if source is not None and values is not None and name in values.columns:
             value = book.cell(source, values, at, name)
-            room = max(4, _STEP - len(f" = {value}"))
-            labels.append(Line(book.words(name, limit=room), " = ", value))
+            room = _STEPS_WIDTH - 4 - text_width(f" = {value}")
+            labels.append(Line(_named(book, name, room), " = ", value))
         else:
-            labels.append(book.words(name, limit=_STEP))
+            labels.append(_named(book, name, _STEPS_WIDTH - 4))
     texts = [book.cell(evidence, shap, row, name) for name in kept]
     contributions = [_real(shap.rows[row][shap.columns.index(name)]) for name in kept]
     base = book.cell(evidence, shap, row, "base")
@@ -164,6 +164,7 @@ def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | No
             rest=("all other features", end - start - sum(contributions)) if left else None,
             output_label=f"this case {output}",
             axis_label=f"Score ({unit})",
+            width=HALF,
             label_width=_STEPS_WIDTH,
         ),
         texts=[base, *labels, *texts, output, unit],
@@ -192,7 +193,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
     features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
     if len(contributions) != len(features):
         return None
-    labels = [book.words(n, limit=_NAME) for n in known]
+    labels = [_named(book, n, _NAMES_WIDTH - 4) for n in known]
     return ChartBlock(
         title="Each dot is one case: how far a feature moved its score, and in which direction.",
         chart=beeswarm(
@@ -200,6 +201,7 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
             contributions,
             features,
             axis_label=f"SHAP value ({unit})",
+            width=HALF,
             label_width=_NAMES_WIDTH,
         ),
         texts=[*labels, unit],
@@ -207,6 +209,11 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
         "with a high value of the feature, light ones with a low value.",
         evidence=book.quote(evidence.id),
     )
+
+
+def _named(book: Book, name: str, room: float) -> Text:
+    """A feature's name, cut to some points."""
+    return book.words(name, limit=letters(shown(name), room))
 
 
 def _real(cell: object) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from auditkit.charts import Estimate, forest
+from auditkit.charts import HALF, WHOLE, Estimate, forest, text_width
 from auditkit.evidence import Evidence, Measurement
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
@@ -13,7 +13,9 @@ from auditkit.report.sections.generic import measurements, of_group, plain, smal
 
 Group = tuple[tuple[str, str], ...]
 _IN_THE_TABLE: Final = ("selection_rate", "impact_ratio", "selection_rate_difference")
-_LONG_LABEL: Final = 30
+# A chart's names get as much room as they need, up to this many points; then they are cut.
+_LABELS: Final = 112.0
+_LONG_LABELS: Final = 230.0
 
 
 def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -43,7 +45,7 @@ def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
             ratios.values(),
             title=title,
             measure="Impact ratio",
-            axis_label="Ratio to the group with the highest selection rate (log scale)",
+            axis_label="Ratio to the highest selection rate (log scale)",
             lines=(0.8, 1.0),
             log=True,
             how=(
@@ -107,7 +109,6 @@ def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
                 "n: cases whose true outcome is favourable, and unfavourable. ",
                 small_print(book, evidence, used),
             ),
-            wide=True,
         )
     ]
     rest = [m for m in evidence.measurements if m not in used]
@@ -148,7 +149,6 @@ def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> T
         rows=rows,
         evidence=book.quote(evidence.id),
         note=note,
-        wide=True,
     )
 
 
@@ -166,12 +166,14 @@ def _forest(
     log: bool = False,
 ) -> ChartBlock:
     shown = _by_size(list(found))
-    wide = max(len(str(book.group(m.group))) for m in shown) > _LONG_LABEL
+    widest = max(text_width(str(book.group(m.group))) for m in shown)
+    wide = widest > _LABELS
+    room = min(widest, _LONG_LABELS)
     texts: list[Text] = []
     estimates: list[Estimate] = []
     level: Measurement | None = None
     for m in shown:
-        label, n = book.group(m.group, limit=70 if wide else 34), book.n(evidence, m)
+        label, n = _label(book, m.group, room), book.n(evidence, m)
         texts += [label, n]
         level = level or (m if m.level is not None else None)
         reference = bool(m.group) and m.group == m.compared_with
@@ -197,14 +199,23 @@ def _forest(
             axis_label=axis_label,
             lines=lines,
             log=log,
-            width=453.0 if wide else 354.0,
-            label_width=210.0 if wide else 118.0,
+            width=WHOLE if wide else HALF,
+            label_width=room + 8,
         ),
-        wide=wide,
         texts=texts,
         how=Line(how, *tail),
         evidence=eid,
     )
+
+
+def _label(book: Book, group: Group, room: float) -> Line:
+    """A group's name, cut to some points."""
+    whole = book.group(group)
+    if text_width(str(whole)) <= room:
+        return whole
+    most = sum(len(name) + len(value) + 3 for name, value in group)
+    cut = (book.group(group, limit=limit) for limit in range(most - 1, 0, -1))
+    return next((label for label in cut if text_width(str(label)) <= room), whole)
 
 
 def _by_size(found: list[Measurement]) -> list[Measurement]:

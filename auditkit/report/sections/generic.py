@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
-from auditkit.glossary import MEASURES
-from auditkit.report.blocks import Block, Cell, Column, TableBlock
+from auditkit.glossary import MEASURES, in_sentence
+from auditkit.report.blocks import Block, Cell, Column, Prose, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text, joined
 
 Group = tuple[tuple[str, str], ...]
@@ -19,8 +19,11 @@ Group = tuple[tuple[str, str], ...]
 _MAX_ROWS: Final = 24
 _FIRST_ROWS: Final = 6
 _MAX_COLUMNS: Final = 7
-_ABREAST: Final = 2
+_ABREAST: Final = 4
+_FEW: Final = 2
 _ACROSS: Final = 4
+# What a number is of says this already.
+_PLAIN_UNITS: Final = frozenset({"proportion", "probability", "count"})
 
 
 def plain(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -36,8 +39,8 @@ def measurements(
     shown: Sequence[Measurement],
     *,
     caption: Text = "What was measured",
-) -> list[TableBlock]:
-    """Measurements with their intervals and n.
+) -> list[Block]:
+    """Measurements with their intervals and n: a line where there are few, else a table.
 
     Args:
         book: Hands out the numbers.
@@ -45,20 +48,32 @@ def measurements(
         shown: Those to show, in order.
         caption: Of the table of numbers about everyone.
     """
-    blocks: list[TableBlock] = []
+    blocks: list[Block] = []
     overall = [m for m in shown if not m.group]
-    if overall:
+    if overall and _fit_a_line(overall):
+        blocks.append(_line(book, evidence, overall))
+    elif overall:
         blocks.append(_list(book, evidence, overall, caption))
-    together: dict[frozenset[Group], list[str]] = {}
-    for name in dict.fromkeys(m.name for m in shown if m.group):
-        groups = frozenset(m.group for m in shown if m.name == name)
-        together.setdefault(groups, []).append(name)
-    for names in together.values():
+    for names in _together(shown):
         blocks += [
             _pivot(book, evidence, shown, names[start : start + _ABREAST])
             for start in range(0, len(names), _ABREAST)
         ]
     return blocks
+
+
+def _together(shown: Sequence[Measurement]) -> list[list[str]]:
+    """Names of measures in one table: those of the same groups, or of some of them."""
+    tables: list[tuple[set[Group], list[str]]] = []
+    for name in dict.fromkeys(m.name for m in shown if m.group):
+        groups = {m.group for m in shown if m.name == name}
+        for known, names in tables:
+            if groups <= known:
+                names.append(name)
+                break
+        else:
+            tables.append((groups, [name]))
+    return [names for _, names in tables]
 
 
 def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
@@ -97,13 +112,12 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
         rows=body,
         evidence=book.quote(evidence.id),
         note=attached(book, evidence, table, printed=len(body)),
-        wide=len(kept) > 5,
     )
 
 
 def attached(book: Book, evidence: Evidence, table: Table, *, printed: int) -> Line | str:
     """Says which file holds the whole table, where the page does not."""
-    if printed == len(table.rows) and len(table.columns) <= _MAX_COLUMNS:
+    if printed == len(table.rows) and (len(table.columns) <= _MAX_COLUMNS or not table.rows):
         return ""
     where = ("evidence", int(evidence.id[2:]) - 1, "tables", evidence.tables.index(table), "rows")
     return Line(
@@ -151,26 +165,58 @@ def of_group(book: Book, evidence: Evidence, found: Measurement | None) -> Print
     return book.interval(evidence, found)
 
 
+def _fit_a_line(shown: Sequence[Measurement]) -> bool:
+    return len(shown) <= (_FEW if any(m.lower is not None for m in shown) else 2 * _FEW)
+
+
+def _line(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Prose:
+    """A few numbers about everyone, or about one group, as a sentence would have them."""
+    told: list[Text] = []
+    for position, m in enumerate(shown):
+        words = book.measure(m.name)
+        if position and isinstance(words, str):
+            words = in_sentence(words)
+        unit: Text = "" if m.unit in _PLAIN_UNITS else Line(" ", book.quote(m.unit))
+        told.append(Line(words, " ", of_group(book, evidence, m), unit))
+        if position == len(shown) - 1 or m.n != shown[-1].n:
+            told[-1] = Line(told[-1], ", n = ", book.n(evidence, m))
+    about: Text = ""
+    if shown[0].group:
+        about = Line(book.group(shown[0].group), ": ")
+    return Prose(
+        text=Line(about, joined("; ", told), "."),
+        note=small_print(book, evidence, shown),
+        evidence=book.quote(evidence.id),
+    )
+
+
 def _list(
     book: Book, evidence: Evidence, shown: Sequence[Measurement], caption: Text
 ) -> TableBlock:
+    """Numbers about everyone, one row each; what all rows share is said once."""
+    one_n = len({m.n for m in shown}) == 1
+    units = {m.unit for m in shown}
+    if units <= _PLAIN_UNITS:
+        units = set()
+    value: Text = "Value (interval)" if any(m.lower is not None for m in shown) else "Value"
+    if len(units) == 1:
+        value = Line(value, ", ", book.quote(units.pop()))
+        units = set()
+    columns = [Column(heading="Measure"), Column(heading=value, align="right")]
+    if not one_n:
+        columns.append(Column(heading="n", align="right", narrow=True))
+    if units:
+        columns.append(Column(heading="Unit", narrow=True))
+    rows: list[list[Cell]] = []
+    for m in shown:
+        row: list[Cell] = [book.measure(m.name), book.interval(evidence, m)]
+        row += [] if one_n else [book.n(evidence, m)]
+        row += [book.quote(m.unit)] if units else []
+        rows.append(row)
     return TableBlock(
-        caption=caption,
-        columns=[
-            Column(heading="Measure"),
-            Column(heading="Value (interval)", align="right"),
-            Column(heading="n", align="right", narrow=True),
-            Column(heading="Unit"),
-        ],
-        rows=[
-            [
-                book.measure(m.name),
-                book.interval(evidence, m),
-                book.n(evidence, m),
-                book.quote(m.unit),
-            ]
-            for m in shown
-        ],
+        caption=Line(caption, ", n = ", book.n(evidence, shown[0])) if one_n else caption,
+        columns=columns,
+        rows=rows,
         evidence=book.quote(evidence.id),
         note=small_print(book, evidence, shown),
     )
@@ -178,31 +224,40 @@ def _list(
 
 def _pivot(
     book: Book, evidence: Evidence, shown: Sequence[Measurement], names: Sequence[str]
-) -> TableBlock:
+) -> TableBlock | Prose:
     found = {(m.name, m.group): m for m in shown if m.name in names and m.group}
-    groups = list(dict.fromkeys(group for _, group in found))
+    groups = list(dict.fromkeys(m.group for m in shown if m.name == names[0] and m.group))
+    if len(groups) == 1 and _fit_a_line(list(found.values())):
+        return _line(book, evidence, list(found.values()))
     crossed = _crossing(groups) if len(names) == 1 else None
     if crossed is not None:
         return _matrix(book, evidence, found, names[0], crossed)
     attributes = {tuple(a for a, _ in group) for group in groups}
     one = next(iter(attributes))[0] if attributes == {(groups[0][0][0],)} else None
-    once = all(len({found[name, g].n for name in names}) == 1 for g in groups)
-    counts = Column(heading="n", align="right", narrow=True)
+    counts = {g: {m.n for m in found.values() if m.group == g} for g in groups}
+    once = all(len(of) == 1 for of in counts.values())
+    alike = len(groups) > 1 and len(set.union(*counts.values())) == 1
     columns = [Column(heading=book.heading(one) if one else "Group")]
     for name in names:
         columns.append(Column(heading=book.measure(name), align="right"))
-        if not once or name == names[-1]:
-            columns.append(counts)
+        if not once or (name == names[-1] and not alike):
+            columns.append(Column(heading="n", align="right", narrow=True))
     body: list[list[Cell]] = []
     for group in groups[:_MAX_ROWS]:
         row: list[Cell] = [book.words(group[0][1]) if one else book.group(group)]
         for name in names:
-            row.append(of_group(book, evidence, found[name, group]))
-            if not once or name == names[-1]:
-                row.append(book.n(evidence, found[name, group]))
+            m = found.get((name, group))
+            row.append(of_group(book, evidence, m))
+            if not once:
+                row.append("\u2013" if m is None else book.n(evidence, m))
+        if once and not alike:
+            row.append(book.n(evidence, found[names[0], group]))
         body.append(row)
+    caption = book.measures(names)
+    if alike:
+        caption = Line(caption, ", n = ", book.n(evidence, found[names[0], groups[0]]))
     return TableBlock(
-        caption=book.measures(names),
+        caption=caption,
         columns=columns,
         rows=body,
         evidence=book.quote(evidence.id),
@@ -248,7 +303,6 @@ def _matrix(
         rows=body,
         evidence=book.quote(evidence.id),
         note=_cut(note, down),
-        wide=len(across) > 2,
     )
 
 

@@ -17,6 +17,10 @@ _EIGHTEEN = (
     *("recall_in_text", "recall_at_least", "action", "residual"),
 )
 
+# Of charts by class, whose names are long, in points.
+_WIDTH: Final = 330.0
+_NAMES: Final = 150.0
+
 # So that the empty column of a form is wide enough to write in.
 _ROOM: Final = "\N{NO-BREAK SPACE}" * 60
 _FORMS: Final = {
@@ -72,8 +76,8 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 measure="Recall",
                 axis_label="Share of labelled identifiers found",
                 limits=(max(0.0, min(0.9, lowest - 0.02)), 1.003),
-                label_width=196.0,
-                width=453.0,
+                label_width=_NAMES,
+                width=_WIDTH,
             ),
             texts=[text for pair in zip(names, counts, strict=True) for text in pair],
             how=Line(
@@ -82,7 +86,6 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 " confidence; few labelled cases give long lines.",
             ),
             evidence=book.quote(evidence.id),
-            wide=True,
         ),
         TableBlock(
             caption=book.quote(table.title),
@@ -103,7 +106,6 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
             ],
             evidence=book.quote(evidence.id),
             note="Only what stands in free text depends on recall; columns are treated whole.",
-            wide=True,
         ),
     ]
 
@@ -135,7 +137,8 @@ def disclosure_risk(book: Book, evidence: Evidence) -> Sequence[Block]:
         ),
         evidence=book.quote(evidence.id),
     )
-    return [*measurements(book, evidence, evidence.measurements), chart]
+    first, *others = measurements(book, evidence, evidence.measurements)
+    return [first, chart, *others]
 
 
 def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -158,7 +161,6 @@ def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
         rows=rows,
         evidence=book.quote(evidence.id),
         note=attached(book, evidence, table, printed=len(rows)),
-        wide=True,
     )
     return [
         *measurements(book, evidence, evidence.measurements),
@@ -198,14 +200,13 @@ def _before_after(book: Book, evidence: Evidence, table: Table) -> list[ChartBlo
             title="Identifiers before and after, by class.",
             chart=before_after(
                 [(str(name), *pairs[i]) for i, (name, *_) in zip(shown, cells, strict=True)],
-                width=453.0,
-                label_width=196.0,
+                width=_WIDTH + 30,
+                label_width=_NAMES,
             ),
             texts=[text for row in cells for text in row],
             how="How to read it: the ring is what was found in the raw table, the dot what the "
             "search of the output found. Classes with neither are left out.",
             evidence=book.quote(evidence.id),
-            wide=True,
         )
     ]
 

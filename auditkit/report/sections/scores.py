@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from auditkit.charts import calibration, frontier, sweep
+from auditkit.charts import calibration, frontier, letters, sweep
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, ChartBlock
 from auditkit.report.book import Book, Line, Text
 from auditkit.report.sections.generic import attached, measurements, plain, rows
+from auditkit.report.text import shown
 
 _MOST: Final = 6
-_LABEL: Final = 24
+_LABEL: Final = 160.0
 
 
 def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
@@ -21,7 +22,7 @@ def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
     if table is None:
         return plain(book, evidence)
     charts: list[Block] = []
-    for groups in _attributes(table).values():
+    for attribute, groups in _attributes(table).items():
         curves: list[tuple[str, list[tuple[float, float, float | None, float | None]]]] = []
         texts: list[Text] = []
         for group, positions in groups.items():
@@ -31,7 +32,7 @@ def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
                 if (x := _number(table, i, "mean_score")) is not None
                 and (y := _number(table, i, "observed")) is not None
             ]
-            label = book.words(group, limit=_LABEL)
+            label = book.words(group, limit=letters(shown(group), _LABEL))
             if bins and len(curves) < _MOST:
                 curves.append((str(label), bins))
                 texts.append(label)
@@ -39,10 +40,12 @@ def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
             continue
         charts.append(
             ChartBlock(
-                title="How often the outcome was favourable, by score and group.",
+                title=Line("Favourable outcomes by score and ", book.words(attribute), "."),
                 chart=calibration(curves),
                 texts=texts,
-                how=Line(
+                how=""
+                if charts
+                else Line(
                     "How to read it: where curves lie apart, one score means different things for "
                     "different groups. Bins of few cases are left out. ",
                     attached(book, evidence, table, printed=0),
@@ -64,9 +67,9 @@ def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     used = [c for c, u in zip(table.column("threshold"), table.column("in_use"), strict=True) if u]
     charts: list[Block] = []
-    for groups in _attributes(table).values():
+    for attribute, groups in _attributes(table).items():
         chosen = list(groups.items())[:_MOST]
-        labels = [book.words(group, limit=_LABEL) for group, _ in chosen]
+        labels = [book.words(group, limit=letters(shown(group), _LABEL)) for group, _ in chosen]
         lines = [
             (
                 str(label),
@@ -82,10 +85,12 @@ def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
         in_use = float(used[0]) if used and isinstance(used[0], int | float) else None
         charts.append(
             ChartBlock(
-                title="Selection rate of each group, had the cut-off been another.",
+                title=Line("Selection rate at other cut-offs, by ", book.words(attribute), "."),
                 chart=sweep(lines, in_use=in_use),
                 texts=labels,
-                how=Line(
+                how=""
+                if charts
+                else Line(
                     "How to read it: the dashed line is the cut-off in use; the wider the gap "
                     "between curves, the more a cut-off there tells groups apart. ",
                     attached(book, evidence, table, printed=0),

@@ -74,7 +74,7 @@ def _with_table(
         rows=rows,
         evidence=book.quote(evidence.id),
         note=rest or note,
-        wide=len(columns) > 5 or any(c.code for c in columns.values()),
+        wide=any(c.code for c in columns.values()),
         layout=layout,
     )
     return [*measurements(book, evidence, evidence.measurements), block]
