@@ -6,6 +6,7 @@ stands on the page, in reading order, as often as it stands there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MOST_DIGITS: Final = 4
 _LONG_WORD: Final = 18
+_MOST_IN_A_ROW: Final = 40
+_ENDLESS: Final = re.compile(rf"\d{{{_MOST_IN_A_ROW},}}")
 # Never whole numbers, though what was read from JSON has 1 for 1.0.
 _SHARES: Final = frozenset({"proportion", "probability"})
 # Values of groups that do not say of what: `other` race, or `high` income.
@@ -68,7 +71,9 @@ class Line:
 
     def __html__(self) -> Markup:
         """The texts as markup."""
-        return Markup("").join(escape(part) for part in self.parts)
+        return Markup("").join(
+            _breakable(part) if isinstance(part, str) else escape(part) for part in self.parts
+        )
 
     def __str__(self) -> str:
         """The texts; for descriptions that are not on the page."""
@@ -277,31 +282,47 @@ class Book:
         visible = shown(text, limit=limit)
         return Printed(visible, {"source": source} if tokens(visible) else None, self)
 
-    def words(self, name: str, *, limit: int = LIMIT) -> Text:
-        """A name of a column or group: without underscores, unless it holds a number."""
-        quoted = self.quote(name, limit=limit)
-        return quoted if tokens(quoted.text) else quoted.text.replace("_", " ")
+    def plain(self, text: str) -> Printed:
+        """A text without a number."""
+        return Printed(text, None, self)
 
-    def heading(self, name: str) -> Text:
+    def words(self, name: str, *, limit: int = LIMIT) -> Printed:
+        """A name of a column or group: without underscores, unless it holds a number.
+
+        It is cut at a number that no column could hold, as a number does not break across lines.
+        """
+        endless = _ENDLESS.search(name)
+        most = limit if endless is None else endless.start() + _MOST_IN_A_ROW
+        quoted = self.quote(name, limit=min(limit, most))
+        return quoted if tokens(quoted.text) else self.plain(quoted.text.replace("_", " "))
+
+    def heading(self, name: str) -> Printed:
         """A name at the head of a column."""
         words = self.words(name)
-        return words[:1].upper() + words[1:] if isinstance(words, str) else words
+        if tokens(words.text):
+            return words
+        return self.plain(words.text[:1].upper() + words.text[1:])
 
-    def measure(self, name: str) -> Text:
-        """A measure's name in words."""
+    def measure(self, name: str, *, inside: bool = False) -> Printed:
+        """A measure's name in words.
+
+        Args:
+            name: Of the measurement.
+            inside: Whether it stands inside a sentence.
+        """
         if name not in MEASURES and tokens(name):
             return self.quote(name)
-        return shown(in_words(name))
+        words = shown(in_words(name))
+        return self.plain(in_sentence(words) if inside else words)
 
     def measures(self, names: Sequence[str]) -> Line:
         """Names of measures in a row: `Smallest ratio and alternative ratio`."""
-        words = [self.measure(name) for name in names]
-        rest = (in_sentence(w) if isinstance(w, str) else w for w in words[1:])
-        return joined(" and ", [*words[:1], *rest])
+        *first, last = (self.measure(n, inside=bool(i)) for i, n in enumerate(names))
+        return Line(joined(", ", first), " and ", last) if first else Line(last)
 
-    def stated(self, text: str) -> Printed:
+    def stated(self, text: str, *, limit: int = 180) -> Printed:
         """What the people behind the report stated, at most some lines of it."""
-        return self.quote(text, source="stated", limit=180)
+        return self.quote(text, source="stated", limit=limit)
 
     def digest(self, text: str) -> Printed:
         """A digest, the beginning of one, or the report's id."""

@@ -97,7 +97,19 @@ def _pair(left: Block, right: Block) -> Pair | None:
     if not steps:
         return None
     share = min(steps, key=lambda s: abs(s - share))
-    return Pair(left=replace(left, wide=False), right=replace(right, wide=False), share=share)
+    room = share / 100 * (_WHOLE - _BETWEEN)
+    return Pair(left=_in(left, room), right=_in(right, _WHOLE - _BETWEEN - room), share=share)
+
+
+def _in(block: ChartBlock | TableBlock, room: float) -> ChartBlock | TableBlock:
+    """A block in its part of a pair; the names of its rows do not wrap where all of it fits."""
+    if isinstance(block, ChartBlock):
+        return replace(block, wide=False)
+    first, *others = block.columns
+    whole = _need(block, words=_WHOLE) <= room
+    return replace(
+        block, wide=False, columns=[replace(first, narrow=first.narrow or whole), *others]
+    )
 
 
 def _is_short(block: Block) -> bool:

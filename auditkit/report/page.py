@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from auditkit.charts import letters
 from auditkit.evidence import SEVEREST_FIRST, SUPPRESSION_RULE, Evidence, Finding, Outcome
 from auditkit.gate import Decision, severity_order
 from auditkit.glossary import explained
@@ -21,6 +22,7 @@ from auditkit.report.files import offline_script
 from auditkit.report.layout import laid_out
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
+from auditkit.report.text import shown
 
 if TYPE_CHECKING:
     from auditkit.audit import Judgement
@@ -35,6 +37,10 @@ AREAS: Final = (
     ("lineage", "Lineage"),
     ("monitoring", "Monitoring"),
 )
+# Points that the running head and foot have for a name.
+_HEAD_NAME: Final = 150.0
+_HEAD_VERSION: Final = 40.0
+_FOOT_NAME: Final = 120.0
 _ORDER_OF_COUNTS: Final = (
     Outcome.PASS,
     Outcome.FAIL,
@@ -88,6 +94,22 @@ class Page:
             return Line(self.book.quote(subject.name), ", not registered")
         version = self.book.quote(subject.version)
         return Line(self.book.quote(subject.name), ", version ", version)
+
+    @property
+    def short_title(self) -> Line:
+        """The title, cut to what a running head has room for."""
+        subject, book = self.judgement.subject, self.book
+        name = book.quote(subject.name, limit=letters(shown(subject.name), _HEAD_NAME))
+        if subject.version == "unregistered":
+            return Line(name, ", not registered")
+        limit = letters(shown(subject.version), _HEAD_VERSION)
+        return Line(name, ", version ", book.quote(subject.version, limit=limit))
+
+    @property
+    def producer(self) -> Printed:
+        """Who produced the report, cut to what a running foot has room for."""
+        stated = self.options.organisation
+        return self.book.stated(stated, limit=letters(shown(stated), _FOOT_NAME))
 
     @property
     def facts(self) -> Iterator[tuple[str, Text]]:
@@ -238,7 +260,8 @@ class Page:
         """The sections of evidence, numbered after the two sections on conditions."""
         known = dict(AREAS)
         others = sorted(self._areas() - set(known))
-        titles: dict[str, Text] = {a: self.book.words(a) for a in others} | known
+        titles: dict[str, Text] = {a: self.book.words(a) for a in others}
+        titles |= known
         ordered = [a for a, _ in AREAS if a in self._areas()]
         ordered += others
         return [self._area(a, titles[a], position) for position, a in enumerate(ordered, start=3)]

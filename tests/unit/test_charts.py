@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from fontpkg_source_sans_3 import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageFont
 
 from auditkit.charts import (
     Estimate,
@@ -147,10 +149,21 @@ def test_ticks_are_round_rising_and_inside(low, width):
 
 def test_long_names_are_shortened_to_their_column_and_keep_their_value():
     long = "debt_to_income_ratio_of_the_household"
+    font = ImageFont.truetype(ROOT / "files" / "SourceSans3[wght].ttf", 75)
+    font.set_variation_by_axes([400])
     name, with_value = fitted([long, f"{long} = 0.10"], 118.0)
-    assert len(name) <= 118 / 4.6
+    assert font.getlength(name) / 10 <= 118
     assert name.endswith("…")
-    assert len(with_value) <= 118 / 4.6
+    assert font.getlength(with_value) / 10 <= 118
     assert with_value.startswith("debt_to_income")
     assert with_value.endswith("… = 0.10")
     assert fitted(["income = 3.05"], 118.0) == ["income = 3.05"]
+
+
+@pytest.mark.parametrize("name", ["W" * 60, "i" * 90, "rindfleisch_" * 6, "W\u00f6rter"])
+def test_a_label_takes_no_more_than_its_column_in_the_font_itself(name):
+    font = ImageFont.truetype(ROOT / "files" / "SourceSans3[wght].ttf", 75)
+    font.set_variation_by_axes([400])
+    (label,) = fitted([name], 100.0)
+    assert font.getlength(label) / 10 <= 100
+    assert label == name or font.getlength(label) / 10 >= 75  # and no less than it could

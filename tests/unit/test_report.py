@@ -146,8 +146,9 @@ def test_an_unknown_check_is_shown_in_full():
 def test_a_plain_table_names_groups_and_measures_in_words_and_gives_one_n_once():
     group = (("race", "not African American"), ("marital_status", "single"))
     measured = tuple(
-        Measurement(name=name, value=value, n=8765, group=group, compared_with=(group[1],))
+        Measurement(name=name, value=value, n=8765, group=of, compared_with=(group[1],))
         for name, value in (("smallest_ratio", 0.71), ("brier", 0.072))
+        for of in (group, group[:1])
     )
     rows = Table(
         name="sweep", title="What else", columns=("group", measured[0].key),
@@ -163,11 +164,31 @@ def test_a_plain_table_names_groups_and_measures_in_words_and_gives_one_n_once()
     text = "".join(page_texts(render(lending.judgement((case,)))))
     told = " ".join(text[text.index("Smallest ratio and Brier score") :].split())
     assert told.startswith(
-        "Smallest ratio and Brier score Group Smallest ratio Brier score n "
-        "not African American, single 0.71 0.072 8,765"
+        "Smallest ratio and Brier score, n = 8,765 Group Smallest ratio Brier score "
+        "not African American, single 0.71 0.072 not African American 0.71 0.072"
     )
     assert "Group Smallest ratio, not African American, single" in told
     assert "marital_status" not in told[: told.index("Control matrix")]
+
+
+def test_a_few_numbers_are_a_sentence_and_no_table():
+    group = (("race", "martian"),)
+    case = Evidence(
+        check="fairness.other", version="1", title="T", area="fairness", n=700,
+        measurements=(
+            Measurement(name="auc", value=0.8, lower=0.75, upper=0.85, level=0.95, n=700),
+            Measurement(name="brier", value=0.072, n=650, unit="squared probability"),
+            Measurement(name="selection_rate", value=0.5, n=64, group=group),
+            Measurement(name="base_rate", value=0.25, n=64, group=group),
+        ),
+    )  # fmt: skip
+    text = " ".join("".join(page_texts(render(lending.judgement((case,))))).split())
+    assert (
+        "Area under the ROC curve 0.80 (0.75 to 0.85), n = 700; "
+        "Brier score 0.072 squared probability, n = 650."
+    ) in text
+    assert "martian: Selection rate 0.50; base rate 0.25, n = 64." in text
+    assert "What was measured" not in text
 
 
 def test_small_groups_are_not_printed():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
-from auditkit.glossary import MEASURES, in_sentence
+from auditkit.glossary import MEASURES
 from auditkit.report.blocks import Block, Cell, Column, Prose, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text, joined
 
@@ -173,9 +173,7 @@ def _line(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Prose
     """A few numbers about everyone, or about one group, as a sentence would have them."""
     told: list[Text] = []
     for position, m in enumerate(shown):
-        words = book.measure(m.name)
-        if position and isinstance(words, str):
-            words = in_sentence(words)
+        words = book.measure(m.name, inside=position > 0)
         unit: Text = "" if m.unit in _PLAIN_UNITS else Line(" ", book.quote(m.unit))
         told.append(Line(words, " ", of_group(book, evidence, m), unit))
         if position == len(shown) - 1 or m.n != shown[-1].n:
