@@ -17,6 +17,7 @@ from auditkit.charts.style import (
     name_axis,
     place,
     round_ticks,
+    steps_across,
     ticks,
     with_minus,
 )
@@ -71,7 +72,7 @@ def importance(
                 axes.plot([a, b], [y, y], ls="", marker="|", ms=4, mew=0.9, color="#e08a1e")
         axes.tick_params(axis="y", length=0)
         axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
-        positions, digits = round_ticks(0, top)
+        positions, digits = round_ticks(0, top, count=steps_across(axes))
         labels = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
         told = "; ".join(
@@ -128,7 +129,7 @@ def beeswarm(
         axes.tick_params(axis="y", length=0)
         axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
         axes.spines["left"].set_visible(False)
-        positions, digits = round_ticks(*axes.get_xlim())
+        positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         labels = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
         _key(figure, width, height)
@@ -219,7 +220,7 @@ def waterfall(
         ]
         axes.set_yticks(range(rows + 2), labels, color="#1a1a1a")
         axes.spines["left"].set_visible(False)
-        positions, digits = round_ticks(*axes.get_xlim())
+        positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         scale = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
         told = "; ".join(f"{name} {text}" for name, text in listed)

@@ -18,6 +18,7 @@ from auditkit.charts.style import (
     name_axis,
     place,
     round_ticks,
+    steps_across,
     ticks,
 )
 from auditkit.wording import number
@@ -62,7 +63,7 @@ def frontier(
                 mfc=fill, mew=0.9, ls="", zorder=3 - row,
             )  # fmt: skip
         key(figure, [(n, m, e, f) for n, (m, e, f, _) in zip(names, kinds, strict=True)], left=left)
-        positions, digits = round_ticks(*axes.get_xlim(), count=4)
+        positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         below = ticks(axes.xaxis, positions, digits=digits)
         positions, digits = round_ticks(*axes.get_ylim())
         beside_labels = ticks(axes.yaxis, positions, digits=digits)

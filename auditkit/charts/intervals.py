@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from auditkit.charts.style import (
     name_axis,
     place,
     round_ticks,
+    steps_across,
     ticks,
 )
 from auditkit.wording import exact, interval
@@ -30,6 +32,8 @@ _ROW: Final = 12.5
 # Points between a label and its row, and from a row to the end of its number of cases.
 _GAP: Final = 6.0
 _BESIDE: Final = 33.0
+# From one label of an axis to the next.
+_TICK: Final = 22.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,10 +97,11 @@ def forest(
             axes.set_xscale("log")
         axes.set_xlim(low, high)
         if log:
-            inside = _spread([t for t in RATIO_TICKS if low <= t <= high], low, high)
+            inside = [t for t in RATIO_TICKS if low <= t <= high]
+            inside = _spread(inside, math.log(high / low) * _TICK / float(axes.bbox.width))
             labels = _ratio_ticks(axes, inside)
         else:
-            positions, digits = round_ticks(low, high)
+            positions, digits = round_ticks(low, high, count=steps_across(axes))
             labels = ticks(axes.xaxis, positions, digits=digits)
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
@@ -203,12 +208,9 @@ def _limits(rows: Sequence[Estimate], lines: Sequence[float], *, log: bool) -> t
     return (0.0 if 0 <= min(ends) < margin else low), high
 
 
-def _spread(positions: list[float], low: float, high: float) -> list[float]:
-    """Leaves out tick positions that would print on top of each other; keeps 0.8 and 1."""
-    import math
-
+def _spread(positions: list[float], room: float) -> list[float]:
+    """Leaves out ticks that would print too near to others on a log axis; keeps 0.8 and 1."""
     kept: list[float] = []
-    room = (math.log(high) - math.log(low)) / 9
     for position in sorted(positions, key=lambda p: (p not in (0.8, 1.0), p)):
         if all(abs(math.log(position / other)) >= room for other in kept):
             kept.append(position)

@@ -17,6 +17,7 @@ from auditkit.charts.style import (
     place,
     round_ticks,
     shorten,
+    steps_across,
     ticks,
 )
 
@@ -92,7 +93,7 @@ def _scale(axes: Axes, most: int) -> tuple[str, ...]:
     """A scale of whole numbers from zero; gives its labels."""
     most = max(most, 1)
     axes.set_xlim(-0.015 * most, most * 1.04)
-    positions, _ = round_ticks(0, most, count=4)
+    positions, _ = round_ticks(0, most, count=steps_across(axes))
     return ticks(axes.xaxis, [p for p in positions if p == int(p)], digits=0)
 
 

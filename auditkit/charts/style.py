@@ -92,6 +92,8 @@ class Chart:
 # A viewer without our font takes another, which is wider.
 _SPARE: Final = 1.1
 _KEY_ROW: Final = 11.0
+# Points from one label of an axis to the next.
+_TICK: Final = 34.0
 
 
 @contextmanager
@@ -208,7 +210,7 @@ def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float]
     Args:
         low: Lower end; less than `high`.
         high: Upper end.
-        count: About how many steps.
+        count: The most steps, but at least one is made.
     """
     import math
 
@@ -219,7 +221,14 @@ def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float]
     if abs(step * 10**digits - round(step * 10**digits)) > 1e-9:
         digits += 1
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    if last <= first:  # one tick is no scale
+        return round_ticks(low, high, count=count + 1)
     return [round(i * step, 12) + 0.0 for i in range(first, last + 1)], digits
+
+
+def steps_across(axes: Axes) -> int:
+    """How many steps a horizontal axis has room for, so that no label runs into the next."""
+    return max(1, min(5, int(float(axes.bbox.width) / _TICK)))
 
 
 def with_minus(value: float) -> str:

@@ -192,7 +192,7 @@ def _list(
     book: Book, evidence: Evidence, shown: Sequence[Measurement], caption: Text
 ) -> TableBlock:
     """Numbers about everyone, one row each; what all rows share is said once."""
-    one_n = len({m.n for m in shown}) == 1
+    one_n = shown[0].n is not None and len({m.n for m in shown}) == 1
     units = {m.unit for m in shown}
     if units <= _PLAIN_UNITS:
         units = set()
@@ -234,7 +234,8 @@ def _pivot(
     one = next(iter(attributes))[0] if attributes == {(groups[0][0][0],)} else None
     counts = {g: {m.n for m in found.values() if m.group == g} for g in groups}
     once = all(len(of) == 1 for of in counts.values())
-    alike = len(groups) > 1 and len(set.union(*counts.values())) == 1
+    every = set.union(*counts.values())
+    alike = len(groups) > 1 and len(every) == 1 and None not in every
     columns = [Column(heading=book.heading(one) if one else "Group")]
     for name in names:
         columns.append(Column(heading=book.measure(name), align="right"))
