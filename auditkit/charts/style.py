@@ -166,7 +166,17 @@ def key(figure: Figure, entries: Sequence[tuple[str, str, str, str]], *, left: f
     for (name, marker, colour, fill), (row, x) in zip(entries, places, strict=True):
         across, up = (left + x + 4) / width, 1 - _KEY_ROW * (row + 0.5) / height
         figure.add_artist(
-            _line([across], [up], marker=marker, ms=4.2, mew=0.9, color=colour, ls="", mfc=fill)
+            _line(
+                [across],
+                [up],
+                marker=marker,
+                ms=4.2,
+                mew=0.9,
+                color=colour,
+                ls="",
+                mec=colour,
+                mfc=fill,
+            )
         )
         label = shorten(name, width - left - x - 12)
         figure.text(across + 7 / width, up, label, va="center")
