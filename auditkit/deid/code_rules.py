@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, CODE_GROUPED, Rule, cued, has_digit
+from auditkit.deid.rule import ANY_CASE, CODE_GROUPED, Rule, cued, needs
 
 CODE_RULES: Final[tuple[Rule, ...]] = (
     cued(
@@ -13,6 +13,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         "BIOMETRIC",
         r"(?:finger|thumb|voice|palm|retinal?|iris|face|facial|dna|gait|hand|vein)[ -]?(?:print|scan|id|template|sample|profile|geometry)s?"
         r"(?: hash| id| file| template| no| number)?",
+        needs=needs(1, "finger|thumb|voice|palm|retina|iris|fac|dna|gait|hand|vein"),
     ),
     Rule(
         "biometric-file",
@@ -22,6 +23,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.85,
+        needs=needs(0, "finger|thumb|voice|palm|retina|iris"),
     ),
     Rule(
         "photo",
@@ -31,6 +33,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.85,
+        needs=needs(0, ".jp|.png|.heic|.tif|.dcm|.bmp|.gif|.webp"),
     ),
     Rule(
         "uuid",
@@ -40,6 +43,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.9,
+        needs=needs(1, "-"),
     ),
     Rule(
         "user",
@@ -50,6 +54,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.7,
+        needs=needs(0, "user|login|uid|logname"),
     ),
     cued(
         "code-bare",
@@ -57,6 +62,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         r"order|ticket|case|claim|invoice|report|reference|ref|accession|confirmation|tracking|file|contract|booking|reservation|specimen|pathology",
         score=0.6,
         code=r"(?P<x>(?=(?:[A-Z./-]{0,4}\d){5})[A-Z0-9](?:[A-Z0-9]|[./-](?=[A-Z0-9])){4,24})\b",
+        needs=needs(5),
     ),
     cued(
         "code",
@@ -66,23 +72,17 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         r"(?: id| no| number|#| ?#| identifier| code)|\bni (?:no|number)|national insurance(?: no| number)?|record locator|\bpnr\b|\ba-(?:number|no)|alien (?:registration )?(?:number|no)",
         score=0.7,
         code=CODE_GROUPED,
+        needs=needs(1, " id|no|num|#|code|ident|national insurance|locator|pnr"),
     ),
     Rule(
         "code-dated",
         "ID",
         # A laboratory's or an office's number with its year: `SP-24-00931`.
-        re.compile(r"(?<![\w-])[A-Z]{1,3}-?(?:20)?[12]\d-\d{3,7}(?:-\d{1,4})?(?![\w-])"),
-        0.5,
-    ),
-    Rule(
-        "json-id",
-        "ID",
         re.compile(
-            r"[\"'](?:id|_id|uuid|identifier|mrn|ssn|account|member_?id|patient_?id|customer_?id)[\"'][ ]?:[ ]?[\"'](?P<x>[\w.:-]{4,64})[\"']",
-            ANY_CASE,
+            r"(?<![\w-])(?!CVE|CWE|ISO|IEC|RFC|DIN|FY)[A-Z]{1,3}-?(?:20)?[12]\d-\d{3,7}(?:-\d{1,4})?(?![\w-])"
         ),
-        0.7,
-        has_digit,
+        0.5,
+        needs=needs(5, "-"),
     ),
     Rule(
         "numbered",
@@ -96,5 +96,6 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.5,
+        needs=needs(4, "no|num|#|nr|id"),
     ),
 )

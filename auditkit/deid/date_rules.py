@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, DIGIT_WORDS, Rule
+from auditkit.deid.rule import ANY_CASE, DIGIT_WORDS, Rule, needs
 
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
+_MONTH_PARTS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAY: Final = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _YEAR: Final = r"(?:1[89]\d\d|20\d\d)"
 _WEEKDAY: Final = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?"
@@ -26,6 +27,30 @@ _ORDINAL: Final = (
     r"twelfth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth)"
 )
 
+# Figures without separators. A year, a month and a day in this order are a date wherever they
+# stand alone, one eight-digit number in a thousand; other orders need a word that asks for a date.
+_MM: Final = "(?:1[0-2]|0[1-9])"
+_DD: Final = r"(?:3[01]|[12]\d|0[1-9])"
+_YYYY: Final = r"(?:19\d\d|20[0-4]\d)"
+_YMD: Final = rf"{_YYYY}{_MM}{_DD}"
+_DAY_FIRST: Final = rf"(?:{_DD}{_MM}|{_MM}{_DD}){_YYYY}"
+_SHORT: Final = rf"(?:\d\d{_MM}{_DD}|{_DD}{_MM}\d\d|{_MM}{_DD}\d\d)"
+_CLOCK: Final = (
+    r"(?:[T_]?(?:[01]\d|2[0-3]):?[0-5]\d(?::?[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)?)"
+)
+_DATED: Final = (
+    r"d\.?o\.?b|birth ?da(?:te|y)|birth|born|dates?|dated|dos|dod|admi(?:t(?:ted|s)?|ssion)|adm|discharged?|d/c|seen|visit(?:ed)?|"
+    r"scan(?:ned)?|exam(?:ined)?|since|until|till|signed|issued|expir(?:es|y)|effective|due|hired|deceased|died|surgery|collected|received|reviewed"
+)
+_AROUND: Final = r"(?<![A-Za-z0-9.,$\u20ac\u00a3#/+])(?<!\d-)"
+_COMPACT: Final = re.compile(rf"{_YMD}{_CLOCK}?|{_DAY_FIRST}|{_SHORT}")
+
+
+def is_compact_date(written: str) -> bool:
+    """Whether digits alone can be a date, in any order, where something says that they are one."""
+    return bool(_COMPACT.fullmatch(written))
+
+
 DATE_RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "date-iso",
@@ -35,6 +60,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.9,
+        needs=needs(6),
     ),
     Rule(
         "date-numeric",
@@ -44,6 +70,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.85,
+        needs=needs(4, "/|-|."),
     ),
     Rule(
         "date-range",
@@ -53,6 +80,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             rf"(?:1[0-2]|0?[1-9])/(?:3[01]|[12]\d|0?[1-9])(?:/(?:{_YEAR}|\d\d))?(?![\w/%]|\.\d)"
         ),
         0.7,
+        needs=needs(4, "/"),
     ),
     Rule(
         "date-slash",
@@ -61,27 +89,57 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             rf"(?<![\w./$-])(?<!pain )(?<!score )(?<!Pain )(?<!strength )(?:1[0-2]|0?[1-9])/(?:{_YEAR}|(?:3[01]|[12]\d|0[1-9]))(?![\w/%]|\.\d)"
         ),
         0.5,
+        needs=needs(3, "/"),
     ),
     Rule(
         "date-slash-cued",
         "DATE_TIME",
         re.compile(
             r"\b(?:on|since|from|by|until|till|til|through|before|after|dated?|seen|admitted|discharged|born|dob|"
-            r"visit|week of|as of|starting|effective)[ :]{1,2}(?P<x>(?:1[0-2]|0?[1-9])[/-](?:3[01]|[12]\d|0?[1-9]))(?![\w/%-]|\.\d)",
+            r"visit|week of|as of|starting|effective|adm|dos|d/c)[ :]{1,2}(?P<x>(?:1[0-2]|0?[1-9])[/-](?:3[01]|[12]\d|0?[1-9]))(?![\w/%-]|\.\d)",
             ANY_CASE,
         ),
         0.7,
+        needs=needs(2, "/|-"),
     ),
     Rule(
         "date-compact",
         "DATE_TIME",
         re.compile(
             rf"(?<!\w){_DAY}-?{_MONTH}-?(?:{_YEAR}|\d\d)(?!\w)"
-            rf"|(?<!\w)(?:3[01]|[12]\d|0?[1-9])([-./ ])(?:x|i{{1,3}}|iv|vi{{0,3}}|ix|xi{{1,2}})\1{_YEAR}(?!\w)"
-            rf"|(?:dob|date|born|birth)[ :=#]{{1,3}}(?P<x>{_YEAR}(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9]))(?!\d)",
+            rf"|(?<!\w)(?:3[01]|[12]\d|0?[1-9])([-./ ])(?:x|i{{1,3}}|iv|vi{{0,3}}|ix|xi{{1,2}})\1{_YEAR}(?!\w)",
             ANY_CASE,
         ),
         0.8,
+        needs=needs(3),
+    ),
+    Rule(
+        "date-plain",
+        "DATE_TIME",
+        re.compile(rf"{_AROUND}{_YMD}{_CLOCK}?(?:-{_YMD})?(?![A-Za-z0-9%]|[.,]\d|-\d)"),
+        0.8,
+        needs=needs(8, "19|20"),
+        unless=re.compile(r"\b(?:build|version|ver|rev|revision|release)[ .:#=-]{0,3}\Z", ANY_CASE),
+    ),
+    Rule(
+        "date-plain-cued",
+        "DATE_TIME",
+        re.compile(
+            rf"\b(?:{_DATED}|on|from|to|by|through|before|after|of)\b[^\d\n]{{1,20}}(?P<x>{_DAY_FIRST})(?![\w%]|[.,]\d)",
+            ANY_CASE,
+        ),
+        0.8,
+        needs=needs(8),
+    ),
+    Rule(
+        "date-short-cued",
+        "DATE_TIME",
+        re.compile(
+            rf"\b(?:{_DATED})\b[ :=#\"'>.(]{{1,4}}(?:on |in |of )?(?P<x>{_SHORT})(?![\w%]|[.,-]\d)",
+            ANY_CASE,
+        ),
+        0.7,
+        needs=needs(6),
     ),
     Rule(
         "date-spelled",
@@ -91,6 +149,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.8,
+        needs=needs(0, _MONTH_PARTS),
     ),
     Rule(
         "date-words",
@@ -101,6 +160,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.85,
+        needs=needs(1, _MONTH_PARTS),
     ),
     Rule(
         "age-over-89",
@@ -110,6 +170,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.9,
+        needs=needs(0, "y|m|f|lady"),
     ),
     Rule(
         "age-told",
@@ -119,6 +180,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.6,
+        needs=needs(2, "9|10|11"),
     ),
     Rule(
         "age-in-words",
@@ -128,15 +190,22 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.7,
+        needs=needs(0, "nineties|90|hundreds|arian"),
     ),
     Rule(
         "aged-over-89",
         "AGE",
         re.compile(
-            rf"\b(?:aged?|age of|turn(?:s|ed|ing)|at|is|was|now(?=[ ]ninety))[ :]{{1,2}}(?P<x>(?:9\d|1[0-2]\d)(?<!is[ ]\d\d)(?<!is[ ]\d\d\d)"
-            rf"(?<!was[ ]\d\d)(?<!was[ ]\d\d\d)|{_TENS})(?![\w%]|[.,:/-]\d)(?! ?(?:am|pm|percent|per|degrees|dollars|minutes|mg|ml|bpm|%))",
+            rf"\b(?:(?:aged?|age of|turn(?:s|ed|ing)|at)[ :]{{1,2}}|(?:is|was|now)[ :]{{1,2}}(?=ninety))(?P<x>9\d|1[0-2]\d"
+            rf"|{_TENS})(?![\w%]|[.,:/-]\d)(?! ?(?:am|pm|percent|per|degrees|dollars|minutes|mg|ml|bpm|%))",
             ANY_CASE,
         ),
         0.7,
+        needs=needs(0, "age|turn|at |at:|ninety"),
+        unless=re.compile(
+            r"(?:\b(?:hr|rate|rr|sats?|spo2|satting|saturat\w+|o2|bp|pressure|glucose|pulse|temp\w*|map|held|set|stable|dose|level|score|speed|capped|fixed|running|percentile))"
+            r"\W{1,3}(?:was |is |to )?at[ :]{1,2}\Z",
+            ANY_CASE,
+        ),
     ),
 )

@@ -30,9 +30,10 @@ from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 from thinc.api import NumpyOps
 
 from auditkit.deid.entity_reader import EntityReader
-from auditkit.deid.kinds import kind_named
+from auditkit.deid.kinds import KINDS, kind_named
+from auditkit.deid.number_guesses import in_company
 from auditkit.deid.people import spans_of_people
-from auditkit.deid.rules import RULES, spans_of
+from auditkit.deid.rules import spans_of
 from auditkit.deid.spacy_model import load_pipeline
 from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel, products_session
@@ -247,28 +248,32 @@ class ContextWhereAsked(LemmaContextAwareEnhancer):
             results = super().enhance_using_context(
                 text, raw_results, nlp_artifacts, recognizers, context
             )
-        return [kept for result in results for kept in _standing(result, text)]
-
-
-def _standing(result: RecognizerResult, text: str) -> Iterator[RecognizerResult]:
-    known = result.recognition_metadata or {}
-    name = known.get(RecognizerResult.RECOGNIZER_NAME_KEY, "")
-    whole = Span(result.start, result.end, kind_named(result.entity_type), result.score, name)
-    for part in weeded(whole, text):
-        if part == whole:
-            yield result
-        else:
-            yield RecognizerResult(
-                result.entity_type, part.start, part.end, result.score, recognition_metadata=known
+        parts = [(part, result) for result in results for part in weeded(_span(result), text)]
+        parts.sort(key=lambda pair: (pair[0].start, pair[0].end))
+        held = in_company([part for part, _ in parts], text)
+        return [
+            RecognizerResult(
+                result.entity_type,
+                part.start,
+                part.end,
+                result.score,
+                recognition_metadata=result.recognition_metadata,
             )
+            for (part, result), stands in zip(parts, held, strict=True)
+            if stands
+        ]
+
+
+def _span(result: RecognizerResult) -> Span:
+    name = (result.recognition_metadata or {}).get(RecognizerResult.RECOGNIZER_NAME_KEY, "")
+    return Span(result.start, result.end, kind_named(result.entity_type), result.score, name)
 
 
 class RuleRecognizer(LocalRecognizer):
     """The rules of `rules` and the lists of `people` as one Presidio recognizer."""
 
     def __init__(self) -> None:
-        kinds = sorted({rule.kind for rule in RULES} | {"FAX_NUMBER", "PERSON", "ORGANIZATION"})
-        super().__init__(supported_entities=kinds, name="rules", supported_language=LANGUAGE)
+        super().__init__(supported_entities=list(KINDS), name="rules", supported_language=LANGUAGE)
 
     def load(self) -> None:
         """Nothing to load."""

@@ -8,6 +8,7 @@ Example:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from auditkit.deid.folding import fold
@@ -33,19 +34,19 @@ NAMES: Final = tuple(
         (r"phone|telephone|tel|mobile|cell|cellphone|pager|contact (?:no|number)", "PHONE_NUMBER"),
         (r"ssn|social security|soc sec|social", "US_SSN"),
         (r"itin|tax(?:payer)? id|tin|ein", "TAX_ID"),
-        (r"mrn|medical record|patient (?:id|no|number|identifier)|chart (?:id|no|number)|encounter id", "MEDICAL_RECORD"),
-        (r"(?:member|subscriber|beneficiary|enrollee|health plan|insurance|policy|medicare|medicaid) ?(?:id|no|number|identifier)|mbi|hicn", "HEALTH_PLAN"),
+        (r"mrn|medical record|(?:patient|chart|encounter|admission|visit) ?(?:id|no|num|nbr|number|identifier)", "MEDICAL_RECORD"),
+        (r"(?:member|mbr|subscriber|beneficiary|enrollee|health plan|insurance|ins|policy|pol|medicare|medicaid) ?(?:id|no|num|nbr|number|identifier)|mbi|hicn", "HEALTH_PLAN"),
         (r"iban", "IBAN_CODE"),
-        (r"(?:credit |debit |payment )?card (?:no|number)|credit card|cc (?:no|number|num)|pan", "CREDIT_CARD"),
+        (r"(?:credit |debit |payment )?card (?:no|num|nbr|number)|credit card|cc (?:no|number|num)|pan", "CREDIT_CARD"),
         (r"routing(?: no| number)?|aba", "ROUTING_NUMBER"),
-        (r"(?:bank )?(?:account|acct) ?(?:id|no|num|number)|loan (?:id|no|number)", "ACCOUNT"),
+        (r"(?:bank )?(?:account|acct|loan) ?(?:id|no|num|nbr|number)", "ACCOUNT"),
         (r"npi", "NPI"),
         (r"dea(?: no| number)?", "DEA"),
         (r"driver s? ?licen[cs]e(?: no| number)?|drivers licen[cs]e(?: no| number)?|driving licen[cs]e|dl (?:no|number)", "DRIVER_LICENSE"),
         (r"passport(?: no| number)?", "PASSPORT"),
         (r"vin|vehicle (?:id|identification)(?: number)?", "VEHICLE"),
         (r"(?:licen[cs]e )?plate(?: no| number)?|vehicle tag", "LICENSE_PLATE"),
-        (r"(?:licen[cs]e|certificate|credential|permit)(?: id| no| number)", "LICENSE"),
+        (r"(?:licen[cs]e|certificate|credential|permit)(?: id| no| num| nbr| number)", "LICENSE"),
         (r"mac(?: address)?", "MAC_ADDRESS"),
         (r"(?:device|serial|imei|implant|udi|equipment) ?(?:id|no|number|serial|identifier)?", "DEVICE"),
         (r"(?:ip|ipv4|ipv6)(?: address| addr)?", "IP_ADDRESS"),
@@ -65,8 +66,8 @@ NAMES: Final = tuple(
          r"physician|doctor|provider|nurse|officer|spouse|mother|father|parent|guardian|relative|emergency contact|contact|user|person|member|next of kin|insured|account holder|subject)s? ?names?"
          r"|surname|forename|lastname|firstname|fullname|name|spouse|mother|father|guardian|next of kin|emergency contact|physician|doctor", "PERSON"),
         (r"badge|(?:emp|staff|worker|loyalty|membership|ticket|claim|order|invoice|tracking|accession|specimen) ?(?:id|no|num|nbr|number|code)", "ID"),
-        (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
-        (r"(?:pt|patient|emp|cust|f|l|m) ?(?:nm|name)|nm|first|last|middle|attending|surgeon|prescriber|provider|referring(?: \w+)?|"
+        (r"(?:record|customer|client|user|person|employee|applicant|application|case|subject|participant|patient|row|student|study|uuid|guid|national|government) ?(?:id|no|num|nbr|number|identifier|key|code)|uuid|guid|user ?name|login|id", "ID"),
+        (r"(?:pt|patient|emp|cust|f|l|m) ?(?:nm|name)|nm|first|last|middle|family|given|attending|surgeon|prescriber|provider|referring(?: \w+)?|"
          r"(?:co ?)?(?:applicant|borrower|signer)|manager|supervisor|agent|owner|author|caregiver|witness|attorney|counsel|adjuster|"
          r"underwriter|(?:loan )?officer|patient|customer|client|employee|tenant|landlord|assigned to|reported by|created by", SOMEBODY),
     )
@@ -79,7 +80,17 @@ def name_words(name: str) -> str:
     return _NOT_WORD.sub(" ", spaced).strip().lower()
 
 
-def kind_of_name(name: str) -> str:
-    """The kind that a field's name proposes; `SOMEBODY` where values must decide; "" for none."""
+def proposals(name: str) -> Iterator[tuple[str, str]]:
+    """The kinds that a field's name proposes, each with the words that do; the first is likeliest.
+
+    `SOMEBODY` stands for a person where values must decide.
+    """
     words = name_words(name)
-    return next((kind for pattern, kind in NAMES if pattern.search(words)), "")
+    for pattern, kind in NAMES:
+        if match := pattern.search(words):
+            yield kind, match.group().strip()
+
+
+def kind_of_name(name: str) -> str:
+    """The kind that a field's name proposes first; "" for none."""
+    return next((kind for kind, _ in proposals(name)), "")

@@ -6,7 +6,22 @@ import re
 from typing import Final
 
 from auditkit.deid import checksums
-from auditkit.deid.rule import ANY_CASE, CODE_GROUPED, CODE_SPACED, LINK, Rule, cued, has_digit
+from auditkit.deid.rule import (
+    ANY_CASE,
+    CODE_GROUPED,
+    CODE_SPACED,
+    LINK,
+    Rule,
+    cued,
+    has_digit,
+    needs,
+)
+
+# What stands before a telephone number, which passes Luhn one time in ten.
+_DIALLED: Final = re.compile(
+    r"(?:[+(]|\b(?:tel|telephone|phone|mobile|mob|cell|fax|whatsapp|sms|pager|dial|call|ring)(?: ?(?:no|number|nr))?\b[.: ]{0,3})\Z",
+    ANY_CASE,
+)
 
 NUMBER_RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -15,6 +30,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w-])\d{3}([- .\u00b7]|- ?| -)\d{2}\1\d{4}(?![\w]|-\d)"),
         0.9,
         checksums.ssn,
+        needs=needs(9),
     ),
     Rule(
         "ssn-cued",
@@ -25,6 +41,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.95,
+        needs=needs(4, "ss|soc"),
     ),
     Rule(
         "ssn-last-four",
@@ -36,6 +53,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.8,
+        needs=needs(4, "ssn|social|last"),
     ),
     Rule(
         "ssn-masked",
@@ -44,6 +62,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             r"(?<![\w*-])(?:[X*]{3}|[X*\d]{3})[- ]?[X*]{2}[- ]?(?P<x>\d{4})(?![\w-])", ANY_CASE
         ),
         0.8,
+        needs=needs(4, "x|*"),
     ),
     Rule(
         "itin",
@@ -51,11 +70,13 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w-])9\d{2}([- ])\d{2}\1\d{4}(?![\w-])"),
         0.8,
         checksums.itin,
+        needs=needs(9, "9"),
     ),
     cued(
         "tax-id",
         "TAX_ID",
         r"e\.?i\.?n|t\.?i\.?n|itin|tax(?:payer)? id(?:entification)?",
+        needs=needs(1, "tin|ein|t.i|ti.|e.i|ei.|tax"),
     ),
     cued(
         "medical-record",
@@ -63,9 +84,15 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         r"m\.?r\.?n|med(?:ical)?\.? rec(?:ord)?s?|(?:chart|patient|hospital|encounter|acc(?:ession)?|"
         r"specimen|visit|nhs)(?: id| no| number|#| ?#| identifier)",
         code=CODE_GROUPED,
+        needs=needs(1, "mr|m.r|med|chart|patient|hospital|encounter|acc|specimen|visit|nhs"),
     ),
     Rule(
-        "hl7-record", "MEDICAL_RECORD", re.compile(r"(?<![\w^])\w{4,20}(?=\^\^\^)"), 0.7, has_digit
+        "hl7-record",
+        "MEDICAL_RECORD",
+        re.compile(r"(?<![\w^])\w{4,20}(?=\^\^\^)"),
+        0.7,
+        has_digit,
+        needs=needs(1, "^^^"),
     ),
     cued(
         "health-plan",
@@ -73,6 +100,10 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         r"(?:member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medicare|medicaid|"
         r"hicn?|mbi|claim|nhs)(?: id| no| number|#| ?#| identifier| card| policy)|\bhicn?(?=[:# ])",
         code=CODE_GROUPED,
+        needs=needs(
+            1,
+            "member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medic|hic|mbi|claim|nhs",
+        ),
     ),
     Rule(
         "mbi",
@@ -82,19 +113,26 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         ),
         0.9,
         checksums.mbi,
+        needs=needs(5),
     ),
     Rule(
         "card",
         "CREDIT_CARD",
-        re.compile(r"(?<![\w.-])\d(?:(?:[ -]{0,2}| - )\d){11,18}(?![\w]|[-.]\d)"),
+        # Its first group has four digits, or it is not in groups: `63 917 555 0123` is a telephone.
+        re.compile(
+            r"(?<![\w.-])(?=\d(?:\d{3}(?:\d|\b)| ?[ -] ?\d\b))\d(?:(?:[ -]{0,2}| - )\d){11,18}(?![\w]|[-.]\d)"
+        ),
         0.95,
         checksums.card,
+        needs=needs(12),
+        unless=_DIALLED,
     ),
     cued(
         "card-cued",
         "CREDIT_CARD",
         r"(?:credit|debit|visa|master ?card|amex|payment|bank)(?: card)?|card",
         code=r"(?P<x>\d(?:[ -]?\d){11,18})(?!\d)",
+        needs=needs(12, "card|visa|amex|credit|debit|payment|bank"),
     ),
     Rule(
         "iban",
@@ -102,6 +140,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![\w])", ANY_CASE),
         0.95,
         checksums.iban,
+        needs=needs(10),
     ),
     Rule(
         "iban-cued",
@@ -111,6 +150,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.9,
+        needs=needs(3, "iban"),
     ),
     Rule(
         "crypto",
@@ -120,6 +160,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         ),
         0.8,
         has_digit,
+        needs=needs(1),
     ),
     Rule(
         "card-last-four",
@@ -129,36 +170,42 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.8,
+        needs=needs(4, "ending"),
     ),
     Rule(
         "routing",
         "ROUTING_NUMBER",
         re.compile(rf"(?:routing|aba|rtn)(?: transit)?{LINK}(?P<x>\d{{9}})(?!\d)", ANY_CASE),
         0.9,
+        needs=needs(9, "routing|aba|rtn"),
     ),
     cued(
         "account",
         "ACCOUNT",
         r"(?:bank |savings |checking |loan |customer |brokerage )?(?:account|acct|a/c)s?|loan(?: id| no| number|#| ?#)|iban|swift",
         code=r"(?P<x>(?=[A-Z0-9 -]{0,10}\d)[A-Z0-9]+(?:[ -](?=[A-Z]{0,3}\d)[A-Z0-9]+){0,6}(?<=\w{4}))\b",
+        needs=needs(1, "acc|a/c|loan|iban|swift"),
     ),
-    cued("passport", "PASSPORT", r"passport"),
+    cued("passport", "PASSPORT", r"passport", needs=needs(1, "passport")),
     cued(
         "driver-license",
         "DRIVER_LICENSE",
         r"(?:driver'?s?'?|driving)[ -](?:licen[cs]e|lic|permit)\.?|d\.?l\.? ?(?:no|number|#)|\bDL",
         code=CODE_SPACED,
+        needs=needs(1, "driv|dl|d.l"),
     ),
     cued(
         "license",
         "LICENSE",
         r"(?:licen[cs]e|lic|certificate|cert|credential|permit|badge|bar|board)\.?(?: id| no| number|#| ?#)|\blic\b\.?|nmls(?: id)?",
+        needs=needs(1, "lic|nmls|cert|cred|permit|badge|bar|board"),
     ),
     Rule(
         "npi",
         "NPI",
         re.compile(rf"\bnpi{LINK}(?P<x>\d{{10}})(?!\d)", ANY_CASE),
         0.95,
+        needs=needs(10, "npi"),
     ),
     Rule(
         "dea",
@@ -166,20 +213,23 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w-])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![\w-])", ANY_CASE),
         0.9,
         checksums.dea,
+        needs=needs(7),
     ),
-    cued("dea-cued", "DEA", r"dea", code=r"(?P<x>[A-Z][A-Z9]\d{7})\b"),
+    cued("dea-cued", "DEA", r"dea", code=r"(?P<x>[A-Z][A-Z9]\d{7})\b", needs=needs(7, "dea")),
     Rule(
         "vin",
         "VEHICLE",
         re.compile(r"(?<![\w-])[A-HJ-NPR-Z0-9]{17}(?![\w-])", ANY_CASE),
         0.95,
         checksums.vin,
+        needs=needs(1),
     ),
     cued(
         "vin-cued",
         "VEHICLE",
         r"vin|vehicle identification",
         code=r"(?P<x>(?=[A-Z]*\d)[A-Z0-9](?:[ -]?[A-Z0-9]){10,16})\b",
+        needs=needs(1, "vin|vehicle"),
     ),
     cued(
         "plate",
@@ -187,6 +237,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         r"(?:licen[cs]e |number |vehicle |car |registration )?plates?|(?:vehicle|car) (?:tag|registration|reg)|"
         r"plate|registration (?:no|number)|\btags?(?= ?[#:]?[ ]?[A-Z]{0,3}-?\d)|\breg(?= ?[#:]?[ ][A-Z]{2}\d)",
         code=r"(?P<x>(?=[A-Z0-9 -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -](?-i:[A-Z0-9]{1,5})\b){0,2})\b",
+        needs=needs(1, "plate|tag|reg"),
     ),
     cued(
         "device",
@@ -194,18 +245,21 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         r"(?:device|implant|pacemaker|pump|meter|monitor|equipment)?[ ]?(?:serial|s/n|\bsn\b)|"
         r"(?:device|implant|pacemaker|imei|meid|udi|lot|handset|asset)(?: id| no| number|#| ?#| identifier| model)?",
         score=0.8,
+        needs=needs(1, "serial|s/n|sn|device|implant|pacemaker|imei|meid|udi|lot|handset|asset"),
     ),
     Rule(
         "udi",
         "DEVICE",
         re.compile(r"\(01\)\d{14}(?:\((?:1[017]|21)\)[A-Z0-9]{1,20})*", ANY_CASE),
         0.95,
+        needs=needs(14, "(01)"),
     ),
     Rule(
         "imei",
         "DEVICE",
         re.compile(rf"\bimei{LINK}(?P<x>\d(?:[ -]?\d){{14}})(?!\d)", ANY_CASE),
         0.97,  # it passes Luhn, as a card does
+        needs=needs(15, "imei"),
     ),
     Rule(
         "mac",
@@ -214,6 +268,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             r"(?<![\w:-])[0-9A-F]{2}([:-])(?:[0-9A-F]{2}\1){4}[0-9A-F]{2}(?![\w:-])", ANY_CASE
         ),
         0.95,
+        needs=needs(1, ":|-"),
     ),
     Rule(
         "national-id",
@@ -224,5 +279,6 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             r"|[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]|(?:sin|aadhaar)(?: no\.?| number|:|#)? ?\d{3,4}[ -]?\d{3,4}[ -]?\d{3,4})(?![\w-])"
         ),
         0.8,
+        needs=needs(4),
     ),
 )

@@ -48,7 +48,6 @@ _NUMBERS: Final = frozenset(
 _NAMES: Final = frozenset({"PERSON", "ORGANIZATION"})
 _NUMBERED: Final = _NUMBERS | {"DRIVER_LICENSE", "PASSPORT", "ROUTING_NUMBER", "ZIP_CODE"}
 _DIGIT: Final = re.compile(r"\d")
-_STREET_NAME: Final = re.compile(r"[^\W\d_]{2,}")
 _CERTAIN: Final = 0.6
 _NAME_WORD: Final = re.compile(rf"(?<![\w'])[{CAPITALS}][\w\u2019-]{{2,}}(?![\w])")
 # With the rest of it on the next line, if a hyphen says so.
@@ -83,7 +82,6 @@ def refined(spans: Iterable[Span], text: str) -> list[Span]:
     grown = (_whole_words(span, text) for span in spans if not _without_digits(span, text))
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
     joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
-    joined = [span for span in joined if not _number_alone(span, text)]
     return merged(
         [*joined, *_again(joined, text), *_letterhead(joined, text), *_ages(joined, text)], text
     )
@@ -100,13 +98,6 @@ def _no_zip(span: Span, text: str) -> bool:
     """Whether a model takes a longer number, as an amount, for a ZIP code."""
     written = text[span.start : span.end]
     return span.source == "model: zip code" and written.isdigit() and len(written) > 5
-
-
-def _number_alone(span: Span, text: str) -> bool:
-    """Whether a model takes a bare number for a house's, with no street beside it."""
-    if span.source != "model: building number":
-        return False
-    return not_names().issuperset(_STREET_NAME.findall(text[span.start : span.end].lower()))
 
 
 def _whole_words(span: Span, text: str) -> Span:

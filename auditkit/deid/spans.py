@@ -39,7 +39,9 @@ class Span:
 
 
 # Between two parts of one address or one name there is only this.
-_IN_ADDRESS: Final = re.compile(r"[\s,.;>#/|\-\u2013]{0,6}\Z")
+IN_ADDRESS: Final = re.compile(r"[\s,.;>#/|\-\u2013]{0,6}\Z")
+# What found the value of a field whose name says what it holds.
+FIELD: Final = "field"
 _MODELS: Final = ("model:", "SpacyRecognizer")
 _IN_NAME: Final = re.compile(r"(?:[ \t]{1,2}(?:[A-Z]\.?[ \t])?|-|\u2010|'|\u2019|\. ?)\Z")
 
@@ -72,14 +74,16 @@ def _union(first: Span, second: Span) -> Span:
 
 
 def _by_form(span: Span) -> bool:
-    """Whether a rule or a known value says what it is: surer of the kind than a model."""
-    return span.kind not in {"PERSON", "ORGANIZATION"} and not span.source.startswith(_MODELS)
+    """Whether a rule, a field's name or a known value says what it is: surer than a model."""
+    if span.kind in {"PERSON", "ORGANIZATION"}:
+        return span.source == FIELD
+    return not span.source.startswith(_MODELS)
 
 
 def _one_thing(first: Span, second: Span, text: str) -> bool:
     between = text[first.end : second.start]
     if class_of(first.kind) == class_of(second.kind) == "B":
-        return bool(_IN_ADDRESS.match(between))
+        return bool(IN_ADDRESS.match(between))
     if not first.kind == second.kind == "PERSON" or not _IN_NAME.match(between):
         return False
     # A full stop joins an initial to its name; after a word it ends a sentence.

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from auditkit.deid.number_guesses import is_measure
 from auditkit.deid.spans import Span
 from auditkit.deid.word_lists import eponyms, given_names, not_names, surnames
 
@@ -42,6 +43,67 @@ _LABEL: Final = re.compile(r"[ \t]*(?::|\.{3})")
 _CODE: Final = re.compile(r"[A-Z]\d{1,2}(?:\.\w{1,4})?|[\w.]+=[\w.+-]+|[a-z_]+\([\w, ]*\)?")
 # An abbreviation: `DNR`, `PET-CT`, `HER2`, `x3`, `4B`.
 _ABBREVIATION: Final = re.compile(r"[A-Z0-9]{1,4}s?(?:[-/&][A-Z0-9]{1,4}){0,2}|[a-z]\d+")
+# A standard, a disease, a ticket: `ISO-27001`, `COVID-19`, `CVE-2021-44228`.
+_NUMBERED: Final = re.compile(r"[A-Z][A-Za-z]{1,9}-\d[\d.]*(?:-\d+)?")
+_STATES: Final = frozenset(
+    [
+        "AL",
+        "AK",
+        "AZ",
+        "AR",
+        "CA",
+        "CO",
+        "CT",
+        "DC",
+        "DE",
+        "FL",
+        "GA",
+        "HI",
+        "ID",
+        "IL",
+        "IN",
+        "IA",
+        "KS",
+        "KY",
+        "LA",
+        "MA",
+        "MD",
+        "ME",
+        "MI",
+        "MN",
+        "MO",
+        "MS",
+        "MT",
+        "NC",
+        "ND",
+        "NE",
+        "NH",
+        "NJ",
+        "NM",
+        "NV",
+        "NY",
+        "OH",
+        "OK",
+        "OR",
+        "PA",
+        "RI",
+        "SC",
+        "SD",
+        "TN",
+        "TX",
+        "UK",
+        "UT",
+        "VA",
+        "VT",
+        "WA",
+        "WI",
+        "WV",
+        "WY",
+        "US",
+        "EU",
+    ]
+)
+_BEFORE_STATE: Final = re.compile(r"(?:,|\b(?:in|from|to|near|of|at))\s\Z", re.IGNORECASE)
 _ABBREVIATED: Final = re.compile(r"[A-Z0-9&/+-]{2,10}")
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}")
 # A grade after a scale's name: `Killip II`, `Fuhrman 2`.
@@ -92,6 +154,8 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
             return
         if _SPAN_OF_TIME.fullmatch(written):
             return
+    if span.source.startswith("model:") and is_measure(span, text):
+        return
     if span.kind not in {"PERSON", "ORGANIZATION", "CITY", "LOCATION"}:
         yield span
         return
@@ -109,6 +173,8 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
 def _is_no_name(span: Span, text: str) -> bool:
     written = text[span.start : span.end]
     general = span.source == GENERAL
+    if general and ("_" in written or "=" in written):
+        return True
     if general and (_CODE.fullmatch(written) or not _LETTERS.search(written)):
         return True
     words = _WORDS.findall(_COUNTED.sub("", written).lower())
@@ -119,9 +185,11 @@ def _is_no_name(span: Span, text: str) -> bool:
         return general and one and bool(_EPONYM.match(text, span.end))
     if general and written.islower() and not any(w in surnames() for w in words):
         return _in_running_text(span, text)
+    if general and _NUMBERED.fullmatch(written):
+        return True
     if general and _ABBREVIATION.fullmatch(written):
         if span.kind == "LOCATION":
-            return len(written) == 2 and written in {"EF", "IV", "RA", "CV", "GU"}
+            return len(written) == 2 and not _is_state(span, text)
         return len(written) <= 3 or words[0] not in surnames()
     if _EPONYM.match(text, span.end) and len(words) <= 2:
         return True
@@ -132,6 +200,14 @@ def _is_no_name(span: Span, text: str) -> bool:
     if span.kind == "PERSON" and any(c.isdigit() for c in written):
         return True
     return one and bool(_AMOUNT.match(text, span.end))
+
+
+def _is_state(span: Span, text: str) -> bool:
+    """Whether two capitals stand where a state's do: after a comma, or after `in`, `from`, `to`."""
+    written = text[span.start : span.end]
+    return written in _STATES and bool(
+        _BEFORE_STATE.search(text, max(0, span.start - 6), span.start)
+    )
 
 
 def _in_running_text(span: Span, text: str) -> bool:

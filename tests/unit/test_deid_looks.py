@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from auditkit.deid.checksums import bare
 from auditkit.deid.folding import fold
 from auditkit.deid.people import _ANNOUNCED
+from auditkit.deid.rule import needs
 from auditkit.deid.rules import RULES, spans_of
+from tests.support.pattern_samples import matching
 from tests.support.personal_texts import texts_of
 
 STREETS = """
@@ -27,8 +31,6 @@ TEXTS += STREETS.strip().replace("\n", "|").split("|")
 def test_a_look_spares_no_rule_that_matches(change):
     tried = 0
     for text in map(change, TEXTS):
-        if not any(map(str.isdigit, text)):
-            continue
         found = {span.source for span in spans_of(text)}
         matching = {rule.name for rule in RULES if _matches(rule, text)}
         assert matching <= found, text
@@ -42,6 +44,33 @@ def _matches(rule, text):
         if rule.valid is None or rule.valid(bare(written)):
             return True
     return False
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_whatever_a_pattern_matches_holds_what_its_rule_needs(rule):
+    """On texts made from the pattern itself, so that no part of it goes untried."""
+    matches = list(matching(rule.pattern, 600))
+    assert len(matches) >= 20
+    for match in matches:
+        written = match.groupdict().get("x") or match.group()
+        if rule.valid is None or rule.valid(bare(written)):
+            assert holds(rule, match.string), match.string
+
+
+def test_the_law_of_needs_can_fail():
+    corner = next(rule for rule in RULES if rule.name == "corner")
+    with pytest.raises(AssertionError):
+        test_whatever_a_pattern_matches_holds_what_its_rule_needs(
+            replace(corner, needs=needs(0, "corner of"))
+        )
+
+
+def holds(rule, text):
+    low = text.lower()
+    parts = rule.needs.parts
+    return sum(map(str.isdigit, text)) >= rule.needs.digits and (
+        not parts or any(part in low for part in parts)
+    )
 
 
 @pytest.mark.parametrize("announced", _ANNOUNCED, ids=lambda a: f"{a[-1]} {a[1]!r}")

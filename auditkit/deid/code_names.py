@@ -1,0 +1,88 @@
+"""What kinds of number are called where a code names itself: `INS-913420877`, `EMP_48213`.
+
+The letters before a code, and the name of a field that holds one (`member="XK-2231-77A"`), are the
+same words, so they stand here once. A word that also names tickets, parts or findings needs more
+digits behind it, and so does one that a hyphen does not tie to its code: `INS 913420877`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from auditkit.deid.rule import ANY_CASE, Rule, needs
+
+# kind -> words that stand for it, and words that stand for other things too.
+_WORDS: Final = {
+    "MEDICAL_RECORD": (
+        "mrn mrno pat patient ptid chart enc encounter hn uhid emr ehr nhs nh accn acsn",
+        "pt mr med vis visit spec hosp pid adm cht",
+    ),
+    "HEALTH_PLAN": (
+        "ins insurance pol plcy policy mbr member subscr subscriber ben beneficiary hic hicn mbi "
+        "hpn covg clm claim medicare medicaid",
+        "mem sub grp group cov plan pln hp enr mcd mcr",
+    ),
+    "ACCOUNT": ("acct account acc ban loan ln mtg cif", "act sav chk bank"),
+    "CREDIT_CARD": ("", "card cc"),
+    "US_SSN": ("ssn", "ss"),
+    "TAX_ID": ("tin ein itin", "tax vat"),
+    "DRIVER_LICENSE": ("dl dln cdl", "drv"),
+    "PASSPORT": ("ppt passport psp", "pp"),
+    "LICENSE": ("lic licence license cert nmls", "cred bar permit"),
+    "NPI": ("npi", ""),
+    "DEA": ("dea", ""),
+    "VEHICLE": ("vin veh vehicle", ""),
+    "LICENSE_PLATE": ("plate lpn plt", ""),
+    "DEVICE": ("sn s/n serial imei meid udi", "dev device impl"),
+    "BIOMETRIC": ("fpr", "fp bio"),
+    "ID": (
+        "emp empl employee staff stu stud student nid nin cust customer cus client usr userid uid "
+        "pers person badge bdg donor subj participant",
+        "id rx cli user app appl applicant case ref ord order inv invoice trk tracking txn bkg "
+        "booking pnr prov provider presc voter",
+    ),
+}
+_SURE: Final = 3
+_UNSURE: Final = 5
+
+# Word -> kind, and the digits that a code behind it has at least.
+KIND_OF_CODE: Final = {
+    word: (kind, digits)
+    for kind, groups in _WORDS.items()
+    for words, digits in zip(groups, (_SURE, _UNSURE), strict=True)
+    for word in words.split()
+}
+
+
+def _rule(kind: str) -> Rule:
+    sure, unsure = (_any(words) for words in _WORDS[kind])
+    every = _any(" ".join(_WORDS[kind]).upper())
+    return Rule(
+        f"named-{kind.lower().replace('_', '-')}",
+        kind,
+        re.compile(
+            rf"(?<![\w./@-])(?:(?:{sure})[-_]{_code(_SURE, './')}"
+            rf"|(?:{unsure})[-_]{_code(_UNSURE, './')}"
+            rf"|(?-i:(?:{every}))(?: ?[:#/_] ?| )?(?P<x>(?-i:{_code(_UNSURE, '')})))(?!\w|[.,]\d)",
+            ANY_CASE,
+        ),
+        0.85,
+        needs=needs(_SURE, "|".join(" ".join(_WORDS[kind]).split())),
+    )
+
+
+def _any(words: str) -> str:
+    return "|".join(sorted(words.split(), key=len, reverse=True)) or r"(?!)"
+
+
+def _code(digits: int, separators: str) -> str:
+    """A code with at least some digits, its parts tied by hyphens and the like."""
+    tied = f"[{separators}-]"
+    return (
+        rf"(?=(?:[A-Z]|{tied}){{0,6}}\d(?:(?:[A-Z]|{tied}){{0,6}}\d){{{digits - 1}}})"
+        rf"[A-Z0-9]{{1,24}}(?:{tied}[A-Z0-9]{{1,24}}){{0,5}}"
+    )
+
+
+NAMED_CODE_RULES: Final = tuple(map(_rule, _WORDS))
