@@ -73,6 +73,7 @@ def verify(
         "kept_head_size": report.kept_head,
         "checkpoint_size": report.checkpoint_size,
         "compared_with_outside": report.is_anchored,
+        "clock_set_back": list(report.clock_set_back),
     }
     if as_json:
         print(json.dumps(found, indent=2))
@@ -81,6 +82,8 @@ def verify(
         for one in report.destroyed:
             told = one_line(f"{one.by}: {one.reason}")
             say(f"Entry {one.index}: {one.count} payloads destroyed by {told}")
+        for index in report.clock_set_back:
+            say(f"Entry {index}: the clock was behind the time of the entry before it")
     if not report.is_anchored:
         say("Could not check: whether the database is an old copy. Give --checkpoint or --head.")
         return UNCHECKED

@@ -22,6 +22,7 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.merkle import leaf_hash
 
 SALT_BYTES: Final = 32
+CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 ENTRY_TYPE: Final = "auditkit/ledger-entry/v1"
 _COMMITMENT: Final = b"auditkit/ledger-payload/v1\0"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
@@ -39,8 +40,8 @@ class Entry:
 
     Attributes:
         index: Its place in the log, from 0.
-        time_ms: When it was logged, in milliseconds since 1970 UTC. Never less than that of the
-            entry before it.
+        time_ms: When it was logged, in milliseconds since 1970 UTC. Less than that of the entry
+            before it only in an entry that says so (`CLOCK_SET_BACK`).
         kind: What it records, as "access.decision".
         retention: The class that says how long its payload is kept.
         commitment: The salted digest of the payload, 32 bytes.

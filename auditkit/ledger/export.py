@@ -97,14 +97,14 @@ def export_lines(log: LogReader, *, begin: int = 0, end: int | None = None) -> I
 def period(log: LogReader, *, since: datetime, until: datetime) -> tuple[int, int]:
     """The stretch of entries logged from one time to before another: `[begin, end)`.
 
-    Times never go back in a log, so a period is one stretch.
+    Times go back only where the clock was set back by more than a day: a stretch around that
+    moment holds entries of other times too, and none is left out.
 
     Raises:
         InputError: If nothing was logged in that time.
     """
     with log.reading() as session:
-        begin = session.first_index_from(milliseconds(since))
-        end = session.first_index_from(milliseconds(until))
+        begin, end = session.period(milliseconds(since), milliseconds(until))
     if begin >= end:
         raise InputError("Nothing was logged in that period.")
     return begin, end

@@ -30,7 +30,6 @@ from auditkit.ledger.entry import (
     commitment,
     is_name,
     item,
-    milliseconds,
 )
 from auditkit.ledger.group import GroupCommit
 from auditkit.ledger.growth import Edge, Grown
@@ -39,14 +38,13 @@ from auditkit.ledger.note import NoteSigner, NoteVerifier, split_note
 from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.receipt import Receipt
-from auditkit.ledger.retention import CLASSES, PERMANENT, RetentionClass
+from auditkit.ledger.retention import CLASSES, RetentionClass
+from auditkit.ledger.stamps import Stamps
 from auditkit.ledger.store import Database, Head, Session, open_database
 from auditkit.merkle import range_root
 
 OWN: Final = "ledger."
 SEALED: Final = "ledger.sealed"
-CLOCK_SET_BACK: Final = "ledger.clock-set-back"
-_CLOCK_SLACK_MS: Final = 60_000
 
 
 class Added(NamedTuple):
@@ -93,12 +91,11 @@ class Ledger(LogReader):
         self._signer = signer
         self._writer = writer
         self._alone = threading.Lock()
-        self._clock = clock
+        self._stamps = Stamps(clock)
         self._classes = {one.name: one for one in retention}
         self._known = self._next = _Known(edge, note="")
         self._process = os.getpid()
         self._broken = False
-        self._clock_noted = False
         self._group: GroupCommit[Item, Added] = GroupCommit(self._commit)
 
     @classmethod
@@ -348,24 +345,20 @@ class Ledger(LogReader):
 
     def _entries_of(self, batch: Sequence[Item], last_ms: int) -> list[Entry]:
         """The batch as entries, behind a note where the clock was set back since the last one."""
-        now_ms = milliseconds(self._clock())
-        items = list(batch)
-        behind = last_ms - now_ms > _CLOCK_SLACK_MS
-        if behind and not self._clock_noted:
-            told = {"clock_ms": now_ms, "last_entry_ms": last_ms}
-            items.insert(0, item(CLOCK_SET_BACK, told, PERMANENT))
-        self._clock_noted = behind
+        time_ms, notes = self._stamps.next(last_ms)
         return [
             Entry(
                 index=index,
-                time_ms=max(now_ms, last_ms),
+                time_ms=time_ms,
                 kind=kind,
                 retention=retention,
                 commitment=commitment(salt, body),
                 salt=salt,
                 body=body,
             )
-            for index, (kind, retention, salt, body) in enumerate(items, self._next.edge.size)
+            for index, (kind, retention, salt, body) in enumerate(
+                [*notes, *batch], self._next.edge.size
+            )
         ]
 
     def _current(self, session: Session) -> _Known:

@@ -8,7 +8,7 @@ Writers are in one order by the lock on the head's row. A server that does not w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
@@ -18,23 +18,78 @@ from auditkit.ledger.store import Database, Session
 if TYPE_CHECKING:
     import psycopg
 
-_TABLES: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS head (id INT PRIMARY KEY CHECK (id = 1), size BIGINT NOT NULL,
-    note TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entry (idx BIGINT PRIMARY KEY, time_ms BIGINT NOT NULL,
-    kind TEXT NOT NULL, retention TEXT NOT NULL, commitment BYTEA NOT NULL);
-CREATE TABLE IF NOT EXISTS node (id BIGINT PRIMARY KEY, hash BYTEA NOT NULL);
-CREATE TABLE IF NOT EXISTS payload (idx BIGINT PRIMARY KEY, salt BYTEA NOT NULL,
-    body BYTEA NOT NULL);
-CREATE TABLE IF NOT EXISTS checkpoint (size BIGINT PRIMARY KEY, note TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, idx);
-CREATE OR REPLACE FUNCTION only_added_to() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'the log is only ever added to'; END $$;
-CREATE OR REPLACE TRIGGER entry_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON entry
-    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
-CREATE OR REPLACE TRIGGER node_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON node
-    FOR EACH STATEMENT EXECUTE FUNCTION only_added_to();
+# Written as the server writes them in its catalogue, so that they can be compared (`there`).
+_TABLES: Final = {
+    "meta": ("name text NOT NULL", "value text NOT NULL", "PRIMARY KEY (name)"),
+    "head": (
+        "id integer NOT NULL",
+        "size bigint NOT NULL",
+        "note text NOT NULL",
+        "PRIMARY KEY (id)",
+        "CHECK ((id = 1))",
+    ),
+    "entry": (
+        "idx bigint NOT NULL",
+        "time_ms bigint NOT NULL",
+        "kind text NOT NULL",
+        "retention text NOT NULL",
+        "commitment bytea NOT NULL",
+        "PRIMARY KEY (idx)",
+    ),
+    "node": ("id bigint NOT NULL", "hash bytea NOT NULL", "PRIMARY KEY (id)"),
+    "payload": (
+        "idx bigint NOT NULL",
+        "salt bytea NOT NULL",
+        "body bytea NOT NULL",
+        "PRIMARY KEY (idx)",
+    ),
+    "checkpoint": ("size bigint NOT NULL", "note text NOT NULL", "PRIMARY KEY (size)"),
+}
+_INDEX: Final = "INDEX entry_kind ON entry USING btree (kind, idx)"
+_FUNCTION: Final = "only_added_to()"
+_REFUSES: Final = " BEGIN RAISE EXCEPTION 'the log is only ever added to'; END "
+_TRIGGERS: Final = {
+    table: f"TRIGGER {table}_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON {table} "
+    f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}"
+    for table in ("entry", "node")
+}
+_MADE: Final = "".join(
+    [
+        *(
+            f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)});"
+            for name, lines in _TABLES.items()
+        ),
+        _INDEX.replace("INDEX", "CREATE INDEX IF NOT EXISTS", 1) + ";",
+        f"CREATE OR REPLACE FUNCTION {_FUNCTION} RETURNS trigger LANGUAGE plpgsql ",
+        f"AS $${_REFUSES}$$;",
+        *(f"CREATE OR REPLACE {trigger};" for trigger in _TRIGGERS.values()),
+    ]
+)
+# Of each table: what kind it is, then its columns, constraints, indexes and triggers.
+_CATALOGUE: Final = """
+WITH own AS (SELECT name, to_regclass(name) AS id FROM unnest(%s::text[]) name)
+SELECT name, CASE WHEN relkind = 'r' AND relpersistence = 'p' AND NOT relrowsecurity
+    AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = id)
+    AND NOT EXISTS (SELECT FROM pg_inherits WHERE id IN (inhrelid, inhparent))
+    THEN 'TABLE' ELSE 'another kind of table' END
+FROM own JOIN pg_class ON pg_class.oid = id
+UNION ALL
+SELECT name, attname || ' ' || format_type(atttypid, atttypmod)
+    || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END
+    || coalesce(' DEFAULT ' || pg_get_expr(adbin, adrelid), '')
+FROM own JOIN pg_attribute ON attrelid = id AND attnum > 0 AND NOT attisdropped
+LEFT JOIN pg_attrdef ON adrelid = id AND adnum = attnum
+UNION ALL
+SELECT name, pg_get_constraintdef(pg_constraint.oid)
+FROM own JOIN pg_constraint ON conrelid = id AND contype NOT IN ('n', 't')
+UNION ALL
+SELECT name, replace(pg_get_indexdef(indexrelid, 0, true), 'CREATE ', '')
+FROM own JOIN pg_index ON indrelid = id
+WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+UNION ALL
+SELECT name, replace(pg_get_triggerdef(pg_trigger.oid, true), 'CREATE ', '')
+    || CASE WHEN tgenabled = 'O' THEN '' ELSE ' not enabled' END || prosrc
+FROM own JOIN pg_trigger ON tgrelid = id AND NOT tgisinternal JOIN pg_proc ON pg_proc.oid = tgfoid
 """
 # Any number, the same for every writer: "auditkit" in ASCII.
 _CREATION_LOCK: Final = 0x6175646974
@@ -122,7 +177,20 @@ class PostgresSession(Session):
 
     def create_tables(self) -> None:
         with _translated(self._name):
-            self._connection.execute(_TABLES)
+            self._connection.execute(_trusted(_MADE))
+
+    def made(self) -> Mapping[str, str]:
+        lines = {name: ["TABLE", *lines] for name, lines in _TABLES.items()}
+        lines["entry"].append(_INDEX)
+        for table, trigger in _TRIGGERS.items():
+            lines[table].append(f"{trigger}{_REFUSES}")
+        return {f"table {name}": "\n".join(sorted(found)) for name, found in lines.items()}
+
+    def there(self) -> Mapping[str, str]:
+        found: dict[str, list[str]] = {}
+        for name, line in self.fetch(_CATALOGUE, (list(_TABLES),)):
+            found.setdefault(name, []).append(line)
+        return {f"table {name}": "\n".join(sorted(lines)) for name, lines in found.items()}
 
     def created(self) -> bool:
         with _translated(self._name):

@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -47,6 +48,11 @@ _TABLES: Final = (
         for table in ("entry", "node")
         for verb in ("UPDATE", "DELETE")
     ),
+)
+# All that was made, as SQLite keeps it; what it makes by itself has a name that nobody can give.
+_SCHEMA: Final = (
+    "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema"
+    r" WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
 )
 
 
@@ -158,6 +164,15 @@ class SqliteSession(Session):
         with self._translated:
             for statement in _TABLES:
                 self._connection.execute(statement)
+
+    def made(self) -> Mapping[str, str]:
+        with closing(sqlite3.connect(":memory:")) as empty:
+            for statement in _TABLES:
+                empty.execute(statement)
+            return dict(empty.execute(_SCHEMA).fetchall())
+
+    def there(self) -> Mapping[str, str]:
+        return dict(self.fetch(_SCHEMA))
 
     def created(self) -> bool:
         known = self.fetch("SELECT name FROM sqlite_schema WHERE type = 'table'")

@@ -23,11 +23,11 @@ What differs between databases is in `sqlite` and `postgres`; the statements are
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.errors import InputError, LedgerError
+from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger.entry import Entry
 from auditkit.merkle import Node, node_id
 
@@ -88,6 +88,14 @@ class Session(ABC):
         """Makes the tables where they are missing."""
 
     @abstractmethod
+    def made(self) -> Mapping[str, str]:
+        """What `create_tables` makes, by its name: tables, columns, indexes, triggers."""
+
+    @abstractmethod
+    def there(self) -> Mapping[str, str]:
+        """What there is, in the same words."""
+
+    @abstractmethod
     def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a small answer."""
 
@@ -126,6 +134,37 @@ class Session(ABC):
     def created(self) -> bool:
         """Whether the tables hold a log yet."""
         return bool(self.meta())
+
+    def check_tables(self) -> None:
+        """Compares the tables with those that the log makes, and looks for rows outside the log.
+
+        Raises:
+            VerificationError: If a table, an index or a trigger is missing, other or one more, or
+                if a row belongs to no entry of the log.
+        """
+        made, there = self.made(), self.there()
+        for name in sorted(made.keys() | there.keys()):
+            if name not in there:
+                raise VerificationError(f"The log's tables lack the {name}.")
+            if name not in made:
+                raise VerificationError(f"The log did not make the {name} that is there.")
+            if made[name] != there[name]:
+                raise VerificationError(f"The {name} is not as the log made it.")
+        if self.meta().keys() != {"origin", "format"}:
+            raise VerificationError("The log's tables say more of the log than the log wrote.")
+        m = self.mark
+        for what, where, values in (
+            ("entry", f"entry WHERE idx < 0 OR idx >= {m}", (self.head().size,)),
+            (
+                "payload",
+                "payload WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.idx = payload.idx)",
+                (),
+            ),
+        ):
+            if rows := self.fetch(f"SELECT idx FROM {where} ORDER BY idx LIMIT 1", values):
+                raise VerificationError(
+                    f"The tables hold a row {rows[0][0]} in {what} that is outside the log."
+                )
 
     def meta(self) -> dict[str, str]:
         """What the log says of itself and its format; empty before the first opening."""
@@ -211,16 +250,26 @@ class Session(ABC):
         (row,) = self.fetch("SELECT MAX(idx) FROM entry")
         return -1 if row[0] is None else int(row[0])
 
-    def first_index_from(self, time_ms: int) -> int:
-        """The first index logged at a time or later; the log's size if there is none."""
-        low, high = 0, self.head().size
-        while low < high:
-            middle = (low + high) // 2
-            ((found,),) = self.fetch(
-                f"SELECT time_ms FROM entry WHERE idx = {self.mark}", (middle,)
-            )
-            low, high = (middle + 1, high) if found < time_ms else (low, middle)
-        return low
+    def period(self, since_ms: int, until_ms: int) -> tuple[int, int]:
+        """The shortest range that holds every entry logged in a period, as [begin, end).
+
+        Where the clock was set back inside it, it holds others too. Empty if there is no entry.
+        """
+        m = self.mark
+        ((begin, end),) = self.fetch(
+            f"SELECT MIN(idx), MAX(idx) FROM entry WHERE time_ms >= {m} AND time_ms < {m}",
+            (since_ms, until_ms),
+        )
+        return (0, 0) if begin is None else (begin, end + 1)
+
+    def first_between(self, after_ms: int, until_ms: int) -> int | None:
+        """The first index logged after a time, and no later than another; None if there is none."""
+        m = self.mark
+        ((found,),) = self.fetch(
+            f"SELECT MIN(idx) FROM entry WHERE time_ms > {m} AND time_ms <= {m}",
+            (after_ms, until_ms),
+        )
+        return None if found is None else int(found)
 
     def stream_entries(
         self,

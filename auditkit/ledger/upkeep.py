@@ -6,6 +6,7 @@ is gone and nothing says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -65,12 +66,16 @@ def destroy(
     with log.writing() as session:
         holds = _holds(session)
         size, early = session.head().size, False
+        periods: dict[str, _Due] = {}
         for index in wanted:
             if not 0 <= index < size:
                 raise InputError(f"Index {index} is not in a log of {size} entries.")
             entry = session.entry(index)
             _need_destroyable(entry, holds)
-            if not _is_due(entry, known.get(entry.retention), now):
+            name = entry.retention
+            if name not in periods:
+                periods[name] = _Due(session, known.get(name), now)
+            if not periods[name].covers(index, entry.time_ms):
                 early = True
                 if not before_due:
                     law = known[entry.retention].law if entry.retention in known else "not known"
@@ -201,19 +206,32 @@ def _need_destroyable(entry: Entry, holds: Sequence[Hold]) -> None:
             )
 
 
-def _is_due(entry: Entry, kept: RetentionClass | None, now: datetime) -> bool:
-    cutoff = None if kept is None else kept.cutoff(now)
-    return cutoff is not None and entry.time_ms <= milliseconds(cutoff)
+class _Due:
+    """Which payloads of a class are due: logged by the end of its period.
+
+    Times alone do not tell, for the clock may have been wrong: what was logged after an entry that
+    is not due is not due either.
+    """
+
+    def __init__(self, session: Session, kept: RetentionClass | None, now: datetime) -> None:
+        cutoff = None if kept is None else kept.cutoff(now)
+        self.until_ms = -1 if cutoff is None or cutoff.year < 1970 else milliseconds(cutoff)
+        first = session.first_between(self.until_ms, milliseconds(now))
+        self._before = math.inf if first is None else first
+
+    def covers(self, index: int, time_ms: int) -> bool:
+        """Whether an entry's payload is due."""
+        return time_ms <= self.until_ms and index < self._before
 
 
 def _due(session: Session, one: RetentionClass, now: datetime, holds: Sequence[Hold]) -> list[int]:
-    cutoff = one.cutoff(now)
-    if cutoff is None or cutoff.year < 1970:
-        return []
+    found = _Due(session, one, now)
     return [
         index
-        for index, kind in session.payloads_until(one.name, milliseconds(cutoff))
-        if not kind.startswith(OWN) and not any(hold.covers(index, kind) for hold in holds)
+        for index, kind in session.payloads_until(one.name, found.until_ms)
+        if found.covers(index, found.until_ms)
+        and not kind.startswith(OWN)
+        and not any(hold.covers(index, kind) for hold in holds)
     ]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.errors import VerificationError
-from auditkit.ledger.entry import Entry, commitment, leaf_bytes
+from auditkit.ledger.entry import CLOCK_SET_BACK, Entry, commitment, leaf_bytes
 from auditkit.ledger.note import NoteVerifier
 from auditkit.ledger.opening import check_prefix, edge_of, plausible
 from auditkit.ledger.retention import DESTROYED, Destruction
@@ -38,6 +38,7 @@ class LogReport:
         kept_head: The size that the head kept outside the database says; None if there was none,
             so that nobody looked whether the database is an old one.
         checkpoint_size: The size of the checkpoint given by the caller; None if there was none.
+        clock_set_back: The entries that say that the clock was behind the entry before them.
     """
 
     origin: str
@@ -48,6 +49,7 @@ class LogReport:
     kept_checkpoints: int
     kept_head: int | None
     checkpoint_size: int | None
+    clock_set_back: tuple[int, ...] = ()
 
     @property
     def is_anchored(self) -> bool:
@@ -105,6 +107,7 @@ def _verified(
         else check_prefix(session, head.size, note, verifiers, origin, what=what).size
         for note, what in ((kept_head, "kept head"), (checkpoint, "checkpoint given"))
     ]
+    session.check_tables()
     return LogReport(
         origin=origin,
         size=head.size,
@@ -114,6 +117,7 @@ def _verified(
         kept_checkpoints=len(kept),
         kept_head=against[0],
         checkpoint_size=against[1],
+        clock_set_back=tuple(entry.index for entry in own if entry.kind == CLOCK_SET_BACK),
     )
 
 
@@ -131,7 +135,7 @@ def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
             index, time_ms, kind, retention, digest, salt, body = row
             if index != expected:
                 raise VerificationError(f"Entry {expected} is missing.")
-            if time_ms < last_ms:
+            if time_ms < last_ms and kind != CLOCK_SET_BACK:
                 raise VerificationError(f"Entry {index} is older than the one before it.")
             expected, last_ms = expected + 1, time_ms
             leaf = leaf_bytes(index, time_ms, kind, retention, digest)

@@ -132,9 +132,68 @@ def test_what_was_changed_is_found(place):
         place,
         "ALTER TABLE entry DISABLE TRIGGER ALL",
         "UPDATE entry SET kind = 'other.kind' WHERE idx = 3",
+        "ALTER TABLE entry ENABLE TRIGGER ALL",
     )
     with place.open() as log, pytest.raises(VerificationError, match="not those of its entries"):
         log.verify()
+
+
+def test_tables_that_the_log_did_not_make_so_are_found(place):
+    """Each change is undone before the next, after which the log verifies again."""
+    with place.open() as log:
+        for n in range(3):
+            log.append(kind="test.entry", payload={"n": n})
+
+    def function(name, does):
+        made = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+        return f"{made} AS $$ BEGIN {does}; END $$"
+
+    refuses = "RAISE EXCEPTION 'the log is only ever added to'"
+    kept = (
+        "CREATE TRIGGER entry_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON entry "
+        "FOR EACH STATEMENT EXECUTE FUNCTION {}()"
+    )
+    redone = ["DROP TRIGGER entry_kept ON entry", kept.format("only_added_to")]
+    row = "INSERT INTO entry SELECT -1, time_ms, kind, retention, commitment FROM entry LIMIT 1"
+    unkept = ["ALTER TABLE entry DISABLE TRIGGER ALL", "DELETE FROM entry WHERE idx < 0"]
+    changes = [
+        ("table entry is not", ["ALTER TABLE entry DISABLE TRIGGER entry_kept"],
+         ["ALTER TABLE entry ENABLE TRIGGER entry_kept"]),
+        ("table node is not", ["ALTER TABLE node ENABLE REPLICA TRIGGER node_kept"],
+         ["ALTER TABLE node ENABLE TRIGGER node_kept"]),
+        ("table entry is not", ["DROP TRIGGER entry_kept ON entry"], redone[1:]),
+        ("table entry is not",
+         [function("quiet", "RETURN NULL"), redone[0], kept.format("quiet")],
+         [*redone, "DROP FUNCTION quiet"]),
+        ("table payload is not",
+         [function("quiet", "DELETE FROM payload WHERE idx < new.idx; RETURN new"),
+          "CREATE TRIGGER a AFTER INSERT ON payload FOR EACH ROW EXECUTE FUNCTION quiet()"],
+         ["DROP TRIGGER a ON payload", "DROP FUNCTION quiet"]),
+        ("is not as",
+         [function("only_added_to", "RETURN NULL")], [function("only_added_to", refuses)]),
+        ("table payload is not", ["CREATE RULE r AS ON INSERT TO payload DO ALSO NOTHING"],
+         ["DROP RULE r ON payload"]),
+        ("table node is not", ["ALTER TABLE node ENABLE ROW LEVEL SECURITY"],
+         ["ALTER TABLE node DISABLE ROW LEVEL SECURITY"]),
+        ("table checkpoint is not", ["CREATE TABLE child () INHERITS (checkpoint)"],
+         ["DROP TABLE child"]),
+        ("table meta is not", ["ALTER TABLE meta ADD COLUMN more text"],
+         ["ALTER TABLE meta DROP COLUMN more"]),
+        ("table entry is not", ["CREATE UNIQUE INDEX one ON entry (commitment)"],
+         ["DROP INDEX one"]),
+        ("table head is not", ["ALTER TABLE head DROP CONSTRAINT head_id_check"],
+         ["ALTER TABLE head ADD CHECK (id = 1)"]),
+        ("row -1 in entry", [row], [*unkept, "ALTER TABLE entry ENABLE TRIGGER ALL"]),
+        ("row 9 in payload", ["INSERT INTO payload VALUES (9, '', '')"],
+         ["DELETE FROM payload WHERE idx = 9"]),
+    ]  # fmt: skip
+    for message, change, undo in changes:
+        execute(place, *change)
+        with place.open() as log, pytest.raises(VerificationError, match=message):
+            log.verify()
+        execute(place, *undo)
+        with place.open() as log:
+            assert log.verify().size == 3, change
 
 
 def test_a_restored_old_database_is_detected(place, server):

@@ -21,6 +21,7 @@ from auditkit.ledger import (
     verify_receipt,
 )
 from auditkit.ledger.entry import Entry
+from auditkit.ledger.sqlite import _TABLES as TABLES
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -233,6 +234,8 @@ def tamper(tmp_path, *statements):
         for verb in ("UPDATE", "DELETE"):
             database.execute(f"DROP TRIGGER {table}_{verb}")
     for statement in statements:
+        database.execute(statement)
+    for statement in TABLES:  # The triggers are back: only what was changed tells.
         database.execute(statement)
     database.commit()
     database.close()
