@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from auditkit.charts.style import (
     ACCENT,
     HAIRLINE,
+    INK,
     MUTED,
     SECONDARY,
     Chart,
@@ -15,6 +16,7 @@ from auditkit.charts.style import (
     finish,
     fitted,
     name_axis,
+    named_ticks,
     place,
     round_ticks,
     steps_across,
@@ -71,7 +73,7 @@ def importance(
                 axes.plot([a, b], [y, y], color="#e08a1e", lw=1.2, solid_capstyle="butt")
                 axes.plot([a, b], [y, y], ls="", marker="|", ms=4, mew=0.9, color="#e08a1e")
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
+        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
         positions, digits = round_ticks(0, top, count=steps_across(axes))
         labels = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
@@ -127,7 +129,7 @@ def beeswarm(
             colour = _SCALE[k] if k < len(_SCALE) else "#8a8f98"
             _dots(axes, np.concatenate(groups), colour)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
+        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         labels = ticks(axes.xaxis, positions, digits=digits)
@@ -218,7 +220,7 @@ def waterfall(
             *fitted(names, label_width - 4),
             output_label,
         ]
-        axes.set_yticks(range(rows + 2), labels, color="#1a1a1a")
+        named_ticks(axes.yaxis, range(rows + 2), labels, color=INK)
         axes.spines["left"].set_visible(False)
         positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         scale = ticks(axes.xaxis, positions, digits=digits)

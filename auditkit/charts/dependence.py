@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 from auditkit.charts.style import (
     ACCENT,
     HAIRLINE,
+    INK,
     SECONDARY,
     Chart,
     drawing,
     finish,
     fitted,
     name_axis,
+    named_ticks,
     place,
     round_ticks,
     shorten,
@@ -81,7 +83,7 @@ def dependence(
         if numeric:
             labels.insert(0, _scale(axes.xaxis, *axes.get_xlim()))
         else:
-            axes.set_xticks(range(len(categories)), [shorten(c, 60) for c in categories])
+            named_ticks(axes.xaxis, range(len(categories)), [shorten(c, 60) for c in categories])
         axes.set_xlabel(name)
         axes.set_ylabel(axis_label)
         return finish(
@@ -124,7 +126,7 @@ def rank_intervals(
             axes.plot([low, high], [y, y], ls="", marker="|", ms=5, mew=1.0, color=ACCENT)
         axes.plot(ranks, range(rows), ls="", marker="o", ms=4.2, color=ACCENT)
         axes.tick_params(axis="y", length=0)
-        axes.set_yticks(range(rows), fitted(names, label_width - 4), color="#1a1a1a")
+        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
         axes.spines["left"].set_visible(False)
         step = max(1, -(-last // 10))
         positions = [float(p) for p in range(1, last + 1, step)]

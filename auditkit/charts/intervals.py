@@ -18,6 +18,7 @@ from auditkit.charts.style import (
     finish,
     fitted,
     name_axis,
+    named_ticks,
     place,
     round_ticks,
     steps_across,
@@ -218,13 +219,7 @@ def _spread(positions: list[float], room: float) -> list[float]:
 
 
 def _ratio_ticks(axes: Axes, positions: list[float]) -> tuple[str, ...]:
-    from matplotlib.ticker import FixedLocator, NullLocator
-
-    labels = tuple(exact(p) for p in positions)
-    axes.xaxis.set_major_locator(FixedLocator(positions))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels(labels)
-    return labels
+    return named_ticks(axes.xaxis, positions, (exact(p) for p in positions))
 
 
 def _describe(rows: Sequence[Estimate], measure: str, lines: Sequence[float], level: float) -> str:

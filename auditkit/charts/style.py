@@ -203,15 +203,27 @@ def _line(x: list[float], y: list[float], **style: Any) -> Any:
 
 def ticks(axis: Any, positions: list[float], *, digits: int) -> tuple[str, ...]:
     """Puts ticks at positions on an axis and gives their labels."""
-    from matplotlib.ticker import FixedLocator, NullLocator
-
     labels = tuple(number(float(p), digits=digits).replace("-", "\u2212") for p in positions)
     if digits == 0:
         labels = tuple(f"{p:,.0f}".replace("-", "\u2212") for p in positions)
-    axis.set_major_locator(FixedLocator(positions))
+    return named_ticks(axis, positions, labels)
+
+
+def named_ticks(
+    axis: Any, positions: Iterable[float], labels: Iterable[str], *, color: str = SECONDARY
+) -> tuple[str, ...]:
+    """Puts ticks at positions on an axis, each with its label; gives the labels.
+
+    Not by `set_ticklabels`, which changes the filters of warnings, those of the whole process.
+    """
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    texts = tuple(labels)
+    axis.set_major_locator(FixedLocator(list(positions)))
+    axis.set_major_formatter(FixedFormatter(texts))
     axis.set_minor_locator(NullLocator())
-    axis.set_ticklabels(labels)
-    return labels
+    axis.set_tick_params(labelcolor=color)
+    return texts
 
 
 def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float], int]:

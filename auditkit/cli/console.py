@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -51,3 +53,21 @@ def step(title: str) -> Iterator[list[str]]:
     told = f": {harmless(', '.join(result))}" if result else ""
     line = f"  {title}{told} ({seconds:.1f} s)"
     print(f"\r\x1b[K{line}" if live else line, file=sys.stderr)
+
+
+def quiet_mlflow() -> None:
+    """Keeps MLflow's progress bars, addresses and talk below warnings out of a program's output.
+
+    They are settings of the whole process, so a program makes them, before it opens a registry.
+
+    Raises:
+        MissingExtraError: If MLflow is not installed.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    from auditkit.registry.models import import_mlflow
+
+    import_mlflow()  # which sets the levels of both loggers
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.console import harmless, say
+from auditkit.cli.console import harmless, quiet_mlflow, say
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def load(
     version, digest = _client(url).approved_digest(model, alias=alias)
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    quiet_mlflow()
     registry = ModelRegistry(_address(url))
     try:
         print(registry.load(model, version, folder, expected=Digest.parse(digest)))

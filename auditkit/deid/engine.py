@@ -5,7 +5,6 @@ This module imports Presidio and spaCy, which takes a second; import it only whe
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,9 +64,6 @@ _IGNORED: Final = [
 
 _CHUNK_CHARACTERS: Final = 40_000
 _LOOKS: Final = "auditkit"  # where a document carries them
-
-# Presidio warns of every entity that it is told to ignore; that is no news here.
-logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
 
 
 class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a checker

@@ -23,6 +23,10 @@ class OneThread:
     """Lends libraries one thread each, whatever the model was told to use.
 
     Finding the libraries takes milliseconds, so one is made once, after the model was loaded.
+
+    Law: only the thread that scores is held to it. How many threads OpenMP starts is a setting of
+    the thread that starts them, and joblib's backend is too; the pools of BLAS, which are the
+    whole process's, are left alone.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,6 @@ it later, an audit, an approval, a load, compares that digest with the files as 
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -66,7 +65,7 @@ class ModelRegistry:
 
     def __init__(self, uri: str, *, artifacts: str | Path | None = None) -> None:
         self.uri = uri
-        self._mlflow = quiet_mlflow()
+        self._mlflow = import_mlflow()
         if artifacts is None and uri.startswith("sqlite:///"):
             artifacts = Path(uri.removeprefix("sqlite:///")).resolve().parent / "artifacts"
         self._artifacts = Path(artifacts).resolve() if artifacts is not None else None
@@ -277,24 +276,19 @@ class ModelRegistry:
         return str(self.client.create_experiment(_EXPERIMENT, artifact_location=location))
 
 
-def quiet_mlflow() -> Any:
-    """The package mlflow, without telemetry, progress bars and its talk below warnings.
+def import_mlflow() -> Any:
+    """The package mlflow, without telemetry unless somebody decided on it.
 
     Raises:
         MissingExtraError: If it is not installed.
     """
+    # It reads this before it can be told anything, and sends from the moment it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     try:
         import mlflow
         import mlflow.artifacts
     except ImportError as error:
         raise MissingExtraError("mlflow", extra="mlflow", purpose="the model registry") from error
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     return mlflow
 
 

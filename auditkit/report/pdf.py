@@ -9,10 +9,9 @@ Laws:
 from __future__ import annotations
 
 import io
-import os
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -94,25 +93,25 @@ class Paper:
         from weasyprint import Attachment
 
         written = io.BytesIO()
-        with _fixed_clock(self._moment):
-            files = [
-                Attachment(
-                    string=file.content,
-                    name=file.name,
-                    description=file.description,
-                    relationship=file.relationship,
-                    created=self._moment,
-                    modified=self._moment,
-                    url_fetcher=_fetcher({}),
-                )
-                for file in sorted(attached, key=lambda f: f.name)
-            ]
-            self._document.write_pdf(
-                written,
-                pdf_variant="pdf/a-3a",
-                pdf_identifier=self._identifier,
-                attachments=files,
+        files = [
+            Attachment(
+                string=file.content,
+                name=file.name,
+                description=file.description,
+                relationship=file.relationship,
+                created=self._moment,
+                modified=self._moment,
+                url_fetcher=_fetcher({}),
             )
+            for file in sorted(attached, key=lambda f: f.name)
+        ]
+        self._document.write_pdf(
+            written,
+            finisher=lambda _, pdf: _date_fonts(pdf, self._moment),
+            pdf_variant="pdf/a-3a",
+            pdf_identifier=self._identifier,
+            attachments=files,
+        )
         return written.getvalue()
 
 
@@ -248,15 +247,39 @@ _PDFUA: Final = """
 """
 
 
-@contextmanager
-def _fixed_clock(moment: datetime) -> Iterator[None]:
-    """The font tools write the time into each font, unless the environment names another."""
-    before = os.environ.get("SOURCE_DATE_EPOCH")
-    os.environ["SOURCE_DATE_EPOCH"] = str(int(moment.timestamp()))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["SOURCE_DATE_EPOCH"]
-        else:
-            os.environ["SOURCE_DATE_EPOCH"] = before
+def _date_fonts(pdf: Any, moment: datetime) -> None:
+    """Dates the fonts of a PDF that is about to be written; the font tools wrote the time there.
+
+    Why not by SOURCE_DATE_EPOCH, which they would heed: the environment is the whole process's.
+    """
+    for item in pdf.objects:
+        streams: list[Any] = getattr(item, "stream", [])
+        for number, content in enumerate(streams):
+            if isinstance(content, bytes) and content[:4] in (b"\0\1\0\0", b"OTTO", b"true"):
+                streams[number] = _dated(content, moment)
+
+
+def _dated(font: bytes, moment: datetime) -> bytes:
+    """A font with a day of change, and the sums that follow (ISO/IEC 14496-22, tables head)."""
+    data = bytearray(font)
+    for place in range(12, 12 + 16 * int.from_bytes(data[4:6]), 16):
+        if data[place : place + 4] == b"head":
+            start, length = (int.from_bytes(data[place + at : place + at + 4]) for at in (8, 12))
+            data[start + 28 : start + 36] = (int(moment.timestamp()) + _SINCE_1904).to_bytes(8)
+            data[start + 8 : start + 12] = bytes(4)
+            data[place + 4 : place + 8] = _sum(data[start : start + length]).to_bytes(4)
+            whole = (_MAGIC_SUM - _sum(data)) % 2**32
+            data[start + 8 : start + 12] = whole.to_bytes(4)
+    return bytes(data)
+
+
+def _sum(part: bytes | bytearray) -> int:
+    """The sum of a table's 32-bit numbers."""
+    padded = part + bytes(-len(part) % 4)
+    numbers: tuple[int, ...] = struct.unpack(f">{len(padded) // 4}I", padded)
+    return sum(numbers) % 2**32
+
+
+# Fonts count seconds from 1904; the sum of a whole font is this number.
+_SINCE_1904: Final = 2_082_844_800
+_MAGIC_SUM: Final = 0xB1B0AFBA

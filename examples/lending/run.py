@@ -24,7 +24,7 @@ from auditkit.access import evidence as access_evidence
 from auditkit.access.control import read_texts
 from auditkit.access.review import review
 from auditkit.api import LOG_NAME, default_keys, open_log
-from auditkit.cli.console import say, step
+from auditkit.cli.console import quiet_mlflow, say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.applying import Result
 from auditkit.deid.evaluating import evaluate
@@ -82,7 +82,7 @@ def main() -> int:
     with step("Register the model") as result:
         path = OUT / "model.json"
         model.save_model(path)
-        registry = ModelRegistry(f"sqlite:///{OUT / 'mlflow.db'}")
+        registry = opened_registry()
         version = registered(registry, path)
         result.append(f"version {version.version}, {str(version.digest)[:23]}")
 
@@ -154,6 +154,12 @@ def main() -> int:
     told(audit, audit_seconds=time.perf_counter() - audited, seconds=time.perf_counter() - began)
     print(OUT / "report.pdf")
     return checked.exit_code
+
+
+def opened_registry() -> ModelRegistry:
+    """MLflow's registry in the example's folder."""
+    quiet_mlflow()
+    return ModelRegistry(f"sqlite:///{OUT / 'mlflow.db'}")
 
 
 def told(audit: ak.Audit, *, audit_seconds: float, seconds: float) -> None:

@@ -32,12 +32,12 @@ from auditkit.access import AccessControl
 from auditkit.access.folder import seal_policy, start_policy
 from auditkit.access.passwords import hash_password, write_users
 from auditkit.access.review import review
-from auditkit.cli.console import step
+from auditkit.cli.console import quiet_mlflow, step
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger
 from auditkit.registry import ModelRegistry
 from auditkit.registry.client import RegistryClient
-from auditkit.registry.models import quiet_mlflow
+from auditkit.registry.models import import_mlflow
 from auditkit.signing import KeyStore
 
 PASSWORD = secrets.token_urlsafe(16)
@@ -116,7 +116,7 @@ class Story:
     def mlflow(self, user: str) -> Any:
         """MLflow's own client, as a user."""
         os.environ.update(MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=PASSWORD)
-        return quiet_mlflow().MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+        return import_mlflow().MlflowClient(tracking_uri=self.url, registry_uri=self.url)
 
     def step(self, user: str, what: str, act: Callable[[], Any]) -> Any:
         """One row of the table."""
@@ -184,6 +184,7 @@ def tell(folder: Path, url: str) -> Story:
 
 def main() -> None:
     """Prepares, starts, tells, reviews, stops."""
+    quiet_mlflow()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with step("Make a policy, six users, and the log's key"):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from auditkit.errors import OutputError
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.book import Printed
-from auditkit.report.pdf import Paper, page_texts
+from auditkit.report.files import font_files
+from auditkit.report.pdf import Paper, _dated, page_texts
 from auditkit.report.sections.generic import telling_digits
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
@@ -252,3 +254,19 @@ def test_rows_that_differ_are_printed_with_numbers_that_differ():
     assert telling_digits((0.75, 0.7524, 0.8)) == 3
     assert telling_digits((0.75, 0.75 + 1e-12)) == 2  # no number of decimals would tell
     assert telling_digits(("a", None, 3)) == 2
+
+
+@pytest.mark.parametrize("name", list(font_files()))
+def test_a_dated_font_is_sound(name):
+    """By the sums that fontTools computes, which reads a font with a wrong one only to complain."""
+    from fontTools.ttLib import TTFont
+    from fontTools.ttLib.sfnt import calcChecksum
+
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    given = font_files()[name].read_bytes()
+    dated = _dated(given, moment)
+    font = TTFont(io.BytesIO(dated), checkChecksums=2, recalcTimestamp=False)
+    assert all(font.reader[table] for table in font.reader.keys())  # noqa: SIM118 - no mapping
+    assert font["head"].modified == (moment - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds()
+    assert calcChecksum(dated) == calcChecksum(given) == 0xB1B0AFBA
+    assert _dated(dated, moment) == dated
