@@ -18,6 +18,7 @@ from auditkit.audit import Judgement, Progress, examine, parameters_of
 from auditkit.controls import ControlPack
 from auditkit.errors import InputError
 from auditkit.policy import Policy
+from auditkit.progress import shown
 from auditkit.small_cells import MIN_SALT
 from auditkit.wording import interval, plural
 
@@ -132,6 +133,7 @@ class Audit:
         retention: str = "standard",
         twin: str | Path | None = None,
         witnesses: Sequence[RemoteWitness] = (),
+        progress: Progress | bool | None = None,
     ) -> Receipt:
         """Logs the statement, renders the report with it, signs it, and writes it whole.
 
@@ -151,6 +153,7 @@ class Audit:
                 reading and not signed. Default: nowhere.
             witnesses: Who signs the log's checkpoint before it is printed, so that a reader who
                 knows their keys sees the log that everyone sees. Default: nobody.
+            progress: As for `run`, of the steps: log, pages, signature, copy.
 
         Returns:
             The log's receipt for the statement, which is also attached to the PDF.
@@ -170,29 +173,40 @@ class Audit:
         store = keys if keys is not None else default_keys()
         signing = signer if signer is not None else store.report_signer()
         chosen = options if options is not None else ReportOptions()
-        if ledger is not None:
-            receipt = self._record(ledger, retention, witnesses)
-        else:
-            with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
-                receipt = self._record(log, retention, witnesses)
-        chosen = replace(
-            chosen,
-            signer=signing.name,
-            fingerprint=signing.fingerprint,
-            signing_time=signing.time_words,
-        )
-        unsigned = render(
-            self.judgement,
-            receipt=receipt.to_json(),
-            envelope=signing.sign_statement(self.statement),
-            options=chosen,
-        )
-        reason = f"Evidence report {self.judgement.report_id}, as it was issued"
-        signed = signing.sign_pdf(unsigned, reason=reason, at=at)
-        write_whole(target, signed)
-        if twin is not None:
-            copy = render_twin(self.judgement, receipt=receipt.to_json(), options=chosen)
-            write_whole(Path(twin), copy)
+        steps = ["log", "pages", "signature", *(["copy for a browser"] if twin else [])]
+        with shown("Report", progress=progress) as tell:
+
+            def told(step: str) -> None:
+                if tell is not None:
+                    tell(steps.index(step), len(steps), step)
+
+            told("log")
+            if ledger is not None:
+                receipt = self._record(ledger, retention, witnesses)
+            else:
+                with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
+                    receipt = self._record(log, retention, witnesses)
+            chosen = replace(
+                chosen,
+                signer=signing.name,
+                fingerprint=signing.fingerprint,
+                signing_time=signing.time_words,
+            )
+            told("pages")
+            unsigned = render(
+                self.judgement,
+                receipt=receipt.to_json(),
+                envelope=signing.sign_statement(self.statement),
+                options=chosen,
+            )
+            told("signature")
+            reason = f"Evidence report {self.judgement.report_id}, as it was issued"
+            signed = signing.sign_pdf(unsigned, reason=reason, at=at)
+            write_whole(target, signed)
+            if twin is not None:
+                told("copy for a browser")
+                copy = render_twin(self.judgement, receipt=receipt.to_json(), options=chosen)
+                write_whole(Path(twin), copy)
         return receipt
 
     def _record(self, log: Ledger, retention: str, witnesses: Sequence[RemoteWitness]) -> Receipt:
@@ -254,7 +268,7 @@ def run(
     packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
     salt: bytes | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Audit:
     """Audits a model.
 
@@ -268,7 +282,9 @@ def run(
             waiver is in force. It is an argument so that equal inputs give equal statements.
         salt: At least 16 secret bytes for the commitment to the numbers that are suppressed in the
             statement. Default: they follow from all rows, so that who has the data has the salt.
-        progress: Called before each check with its position, the number of checks and its title.
+        progress: None shows which check runs where a person looks, in a terminal or a notebook;
+            False shows nothing. A function is called before each check with its position, the
+            number of checks and its title.
 
     Returns:
         The audit: verdict, findings, evidence, statement.
@@ -286,15 +302,16 @@ def run(
         )
     chosen, folder = load_policy(policy)
     parameters_of(chosen)  # refuses wrong ones before the model is asked for a single score
-    judgement = examine(
-        prepare(inputs),
-        chosen,
-        load_packs(chosen, folder) if packs is None else packs,
-        today=today,
-        versions=computing_versions(),
-        salt=salt,
-        progress=progress,
-    )
+    with shown("Audit", progress=progress) as tell:
+        judgement = examine(
+            prepare(inputs),
+            chosen,
+            load_packs(chosen, folder) if packs is None else packs,
+            today=today,
+            versions=computing_versions(),
+            salt=salt,
+            progress=tell,
+        )
     return Audit(judgement)
 
 

@@ -10,6 +10,7 @@ the output:
     10  the gate failed, or access was denied
     11  incomplete, uncertain, or could not be checked
     12  verification failed
+    130 interrupted by Ctrl-C; nothing half-written
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ _WrongUsage: Final[type[Any]] = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
 
-# What typer turns Ctrl-C into; the process itself exits with BAD_INPUT.
-_INTERRUPTED: Final = 130
+# What a shell expects of a program that Ctrl-C ended, and what typer turns it into.
+INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="auditkit",
@@ -63,7 +64,8 @@ app = typer.Typer(
     ),
     epilog=(
         "Exit codes: 0 passed, 1 internal error, 2 usage or bad input, 3 nothing to audit, "
-        "10 gate failed or access denied, 11 incomplete or uncertain, 12 verification failed."
+        "10 gate failed or access denied, 11 incomplete or uncertain, 12 verification failed, "
+        "130 interrupted."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -109,13 +111,13 @@ app.add_typer(registry.app, name="registry")
 
 def main() -> NoReturn:
     """Runs the command line and exits with the documented code."""
-    code = _run(None)
-    if code == _INTERRUPTED:
+    code = run()
+    if code == INTERRUPTED:
         # Not sys.exit: when Ctrl-C struck inside some C libraries, Python ends itself by the signal
         # on the way out, although it was handled, and the exit code would be another one.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(BAD_INPUT)
+        os._exit(INTERRUPTED)
     sys.exit(code)
 
 
@@ -125,11 +127,6 @@ def run(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; None: those of the process.
     """
-    code = _run(arguments)
-    return BAD_INPUT if code == _INTERRUPTED else code
-
-
-def _run(arguments: list[str] | None) -> int:
     try:
         result = _command()(args=arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -159,7 +156,7 @@ def _run(arguments: list[str] | None) -> int:
         )
         return INTERNAL_ERROR
     # An exit code that a command raised comes back as a value.
-    if result == _INTERRUPTED:
+    if result == INTERRUPTED:
         return _interrupted()
     return result if isinstance(result, int) else 0
 
@@ -192,7 +189,7 @@ def _spelling(arguments: list[str] | None) -> Callable[[str], str]:
 
 def _interrupted() -> int:
     complain("Interrupted. Nothing half-written was left behind.", "run the command again")
-    return _INTERRUPTED
+    return INTERRUPTED
 
 
 def exit_code(error: errors.AuditkitError) -> int:

@@ -17,7 +17,7 @@ import typer
 
 from auditkit.cli import access_draft, access_user
 from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
-from auditkit.cli.console import harmless, say
+from auditkit.cli.console import Work, harmless, say
 from auditkit.cli.ledger_open import reading
 from auditkit.errors import InputError
 from auditkit.wording import plural
@@ -234,7 +234,8 @@ def review(
 def _checked(where: str, keys: list[str]) -> Iterator[Ledger]:
     """The log, after all of it was checked: a review of what somebody rewrote says nothing."""
     with reading(where, keys, None, "") as opened:
-        size = opened.verify().size
+        with Work("Check the log"):
+            size = opened.verify().size
         say(f"The log's {size:,} entries are as they were logged.")
         yield opened
 

@@ -130,6 +130,7 @@ def run(
                 retention=retention,
                 twin=output / "report.html",
                 witnesses=witnesses,
+                progress=result.tell_step,
             )
         result.append(f"log entry {receipt.index}")
     write_whole(output / "salt.txt", f"{audit.salt.hex()}\n".encode(), secret=True)
@@ -308,18 +309,9 @@ def _audit(
         result.append(f"{len(inputs.data):,} rows, {inputs.data.shape[1]} features")
     day = today.date() if today else file.as_of or date.today()  # noqa: DTZ011 - the user's day
     with step("Run the checks") as result:
-        audit = run_audit(inputs, policy=policy, today=day, progress=_told)
+        audit = run_audit(inputs, policy=policy, today=day, progress=result.tell_step)
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit, file
-
-
-def _told(position: int, count: int, title: str) -> None:
-    import sys
-
-    if sys.stderr.isatty():
-        print(
-            f"\r\x1b[K  [{position + 1}/{count}] {title} ...", end="", file=sys.stderr, flush=True
-        )
 
 
 def _options(file: AuditFile) -> ReportOptions:

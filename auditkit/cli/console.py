@@ -5,9 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final, Self
+
+_LATE_SECONDS: Final = 2.0
+_BETWEEN_SECONDS: Final = 10.0
 
 
 def say(text: str) -> None:
@@ -32,27 +37,74 @@ def one_line(text: str) -> str:
     return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+class Work:
+    """What a command is at, told where somebody looks or waits.
+
+    On a terminal one line changes. Piped, a line is written when the work has taken two seconds,
+    and then at most one every ten: a log shows what goes on, and short work shows nothing.
+
+    Args:
+        title: What the work is.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._is_live = sys.stderr.isatty()
+        self._told_at = time.perf_counter()
+        self._late = threading.Timer(_LATE_SECONDS, self._write, [title])
+        self._late.daemon = True
+
+    def __enter__(self) -> Self:
+        if self._is_live:
+            self._write(self._title)
+        else:
+            self._late.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._late.cancel()
+        if self._is_live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def tell(self, text: str) -> None:
+        """How far the work is."""
+        if self._is_live or time.perf_counter() - self._told_at > _BETWEEN_SECONDS:
+            self._write(f"{self._title}: {text}")
+
+    def tell_step(self, position: int, count: int, title: str) -> None:
+        """The same, as an audit tells it before each of its checks or steps."""
+        self.tell(f"{title} ({position + 1} of {count})")
+
+    def _write(self, text: str) -> None:
+        self._told_at = time.perf_counter()
+        begin, end = ("\r\x1b[K", "") if self._is_live else ("", "\n")
+        print(f"{begin}  {one_line(text)} ...", end=end, file=sys.stderr, flush=True)
+
+
+class Step(list[str]):
+    """The result of a step, which is printed when it ends, and the work that leads to it."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.tell, self.tell_step = work.tell, work.tell_step
+
+
 @contextmanager
-def step(title: str) -> Iterator[list[str]]:
+def step(title: str) -> Iterator[Step]:
     """One line for a step: its title, its result and its time.
 
-    What the step appends to the list that it is given is printed as its result. On a terminal the
-    title shows while the step runs.
+    What the step appends to the list that it is given is printed as its result.
     """
-    live = sys.stderr.isatty()
-    if live:
-        print(f"  {title} ...", end="", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    result: list[str] = []
     try:
-        yield result
+        with Work(title) as work:
+            result = Step(work)
+            yield result
     except BaseException:
-        print(f"\r\x1b[K  {title}: stopped" if live else f"  {title}: stopped", file=sys.stderr)
+        say(f"  {title}: stopped")
         raise
-    seconds = time.perf_counter() - began
-    told = f": {harmless(', '.join(result))}" if result else ""
-    line = f"  {title}{told} ({seconds:.1f} s)"
-    print(f"\r\x1b[K{line}" if live else line, file=sys.stderr)
+    told = f": {', '.join(result)}" if result else ""
+    say(f"  {title}{told} ({time.perf_counter() - began:.1f} s)")
 
 
 def quiet_mlflow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from auditkit.cli.console import harmless, say
+from auditkit.cli.console import Work, harmless, say
 from auditkit.cli.ledger_open import writing
 from auditkit.cli.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError, OutputError
@@ -69,7 +70,8 @@ def scan(
             f"{plan} exists already, perhaps with what people changed in it.",
             remedy="name another file with --plan, or remove it",
         )
-    proposed = propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+    with Work(f"Read {table.name}"):
+        proposed = propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
     if plan is None:
         print(proposed.to_yaml(), end="")
     else:
@@ -113,25 +115,36 @@ def apply(
     ] = None,
     evidence: EvidenceFolder = None,
     model: Model = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over OUTPUT if it is there.")
+    ] = False,
 ) -> None:
-    """De-identifies a table by a plan, or by the plan that `scan` would propose."""
+    """De-identifies a table by a plan, or by the plan that `scan` would propose.
+
+    The output is for machines: its values are written as they are, also those of CSV that a
+    spreadsheet would take for formulas.
+    """
     from auditkit.deid.files import apply_to_file, gather, propose_for_file
     from auditkit.deid.population import Population
 
-    chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
-    measured = _evidence(recall)
-    everyone = None
-    if population is not None:
-        everyone = Population.of(gather(population, chosen.quasi_identifiers))
-    keys = _keys(vault, key, secret)
-    try:
-        made = apply_to_file(
-            chosen, table, output, keys=keys, deidentifier=_reader(model), progress=_progress(),
-            recall=measured, population=everyone,
-        )  # fmt: skip
-    finally:
-        if keys.vault is not None:
-            keys.vault.close()
+    if output.exists() and not replace:
+        raise OutputError(
+            f"{output} exists already.", remedy="name another file, or give --replace"
+        )
+    measured, reader, everyone = _evidence(recall), _reader(model), None
+    with Work(f"De-identify {table.name}") as work:
+        chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+        if population is not None:
+            everyone = Population.of(gather(population, chosen.quasi_identifiers))
+        keys = _keys(vault, key, secret)
+        try:
+            made = apply_to_file(
+                chosen, table, output, keys=keys, deidentifier=reader, progress=_rows(work),
+                recall=measured, population=everyone,
+            )  # fmt: skip
+        finally:
+            if keys.vault is not None:
+                keys.vault.close()
     _write_evidence(made, evidence)
     found = made[0].measurement("identifiers_found").value
     say(f"Found {found:,} identifiers in {made[0].n:,} rows; no leak was found in {output}.")
@@ -158,10 +171,12 @@ def generalize(
     from auditkit.deid.files import gather, propose_for_file
     from auditkit.deid.generalizing import generalized
 
-    chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
-    if columns:
-        chosen = replace(chosen, quasi_identifiers=tuple(c.strip() for c in columns.split(",")))
-    found = generalized(chosen, gather(table, chosen.quasi_identifiers), wanted_k=k)
+    with Work(f"Generalize {table.name}"):
+        chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
+        if columns:
+            named = tuple(c.strip() for c in columns.split(","))
+            chosen = replace(chosen, quasi_identifiers=named)
+        found = generalized(chosen, gather(table, chosen.quasi_identifiers), wanted_k=k)
     say(
         f"k is {found.k_before:,} now and {found.k:,} as proposed; "
         f"{found.information_lost:.0%} of the information in these columns goes."
@@ -172,7 +187,7 @@ def generalize(
     if plan is None:
         print(found.plan.to_yaml(), end="")
     else:
-        former = plan.with_name(f"{plan.name}~")
+        former = _free(plan)
         write_whole(former, read_bytes(plan, what="plan"))
         write_whole(plan, found.plan.to_yaml().encode())
         say(f"Wrote {plan}; what it was before is in {former.name}.")
@@ -187,7 +202,10 @@ def text(model: Model = None) -> None:
         raise InputError(
             f"The text is not UTF-8 at byte {error.start}.", remedy="save it as UTF-8"
         ) from error
-    sys.stdout.write(_reader(model).redact(given))
+    reader = _reader(model)
+    with Work("Redact"):
+        redacted = reader.redact(given)
+    sys.stdout.write(redacted)
 
 
 @app.command()
@@ -208,7 +226,9 @@ def evaluate(
     from auditkit.deid.kinds import CLASSES
 
     lines = read_text(labelled, what="labelled file", limit=WRITTEN_BY_PROGRAMS).split("\n")
-    made = measure(read_labelled(lines), _reader(model))
+    reader = _reader(model)
+    with Work("Find identifiers in the labelled texts"):
+        made = measure(read_labelled(lines), reader)
     for m in made.named("recall"):
         title = CLASSES[m.group[0][1]] if m.group else "All"
         print(f"{title:<50} recall {m.value:.3f}, at least {m.lower:.3f}, n = {m.n:,}")
@@ -282,7 +302,7 @@ def rotate(
     from auditkit.deid import read_key
 
     _need_vault(vault)
-    with _vault(vault, key) as opened:
+    with _vault(vault, key) as opened, Work("Encrypt the vault anew"):
         count = opened.rotate(read_key(_secret_file(new_key)))
     say(f"{count:,} values are encrypted under the new key.")
 
@@ -355,10 +375,16 @@ def _write_evidence(made: tuple[Evidence, ...], folder: Path | None) -> None:
     say(f"Evidence: {', '.join(one.check for one in made)} in {folder}.")
 
 
-def _progress() -> Callable[[int], None]:
+def _rows(work: Work) -> Callable[[int], None]:
     began = time.perf_counter()
 
     def tell(rows: int) -> None:
-        say(f"  {rows:,} rows, {rows / (time.perf_counter() - began):,.0f} a second")
+        work.tell(f"{rows:,} rows, {rows / (time.perf_counter() - began):,.0f} a second")
 
     return tell
+
+
+def _free(plan: Path) -> Path:
+    """Where a plan is kept before another takes its name; no earlier one is written over."""
+    names = (plan.with_name(f"{plan.name}{'~' * count}") for count in itertools.count(1))
+    return next(path for path in names if not path.exists())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.audit import AllowOutside, AuditFileArgument
-from auditkit.cli.console import harmless
+from auditkit.cli.console import Work, harmless
 from auditkit.cli.letter import prepared
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def explain(
     favourable = bool(case.decisions[row])
     population = ALL if favourable else str(parameters["population"])
     reference = population_of(case, {**parameters, "population": population})
-    one = favourable_attribution(case, case.features.iloc[[row]], reference)
+    with Work(f"Explain row {row:,}"):
+        one = favourable_attribution(case, case.features.iloc[[row]], reference)
     content = _content(one, row, favourable=favourable, population=POPULATIONS[population])
     print(json.dumps(content, indent=2) if as_json else _text(content))
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli import ledger_witness
-from auditkit.cli.console import one_line, say
+from auditkit.cli.console import Work, one_line, say
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.ledger_open import (
     By,
@@ -31,9 +31,10 @@ from auditkit.cli.ledger_open import (
     writing,
 )
 from auditkit.cli.signing_options import Folder
-from auditkit.files import read_bytes, read_text, write_whole
+from auditkit.files import read_bytes, read_text, whole_file
 
 UNCHECKED: Final = 11
+_EXPORT_BYTES: Final = 4 * 2**30
 
 app = typer.Typer(no_args_is_help=True, help="The append-only log: check, prove, witness, keep.")
 hold_app = typer.Typer(no_args_is_help=True, help="Keep payloads from being destroyed.")
@@ -62,7 +63,7 @@ def verify(
     anything outside its own database, so that an old copy would pass.
     """
     kept = None if checkpoint is None else read_text(checkpoint, what="checkpoint")
-    with reading(log, key, keys, name, head) as opened:
+    with reading(log, key, keys, name, head) as opened, Work("Check every entry"):
         report = opened.verify(checkpoint=kept)
     found = {
         "origin": report.origin,
@@ -187,7 +188,8 @@ def export(
     last = until.replace(tzinfo=UTC) if until else datetime(9000, 1, 1, tzinfo=UTC)
     with reading(log, key, keys, name) as opened:
         begin, end = period(opened, since=first, until=last)
-        write_whole(output, b"".join(export_lines(opened, begin=begin, end=end)))
+        with Work(f"Export {end - begin:,} entries"), whole_file(output) as file:
+            file.writelines(export_lines(opened, begin=begin, end=end))
     say(f"Wrote entries {begin} to {end - 1} to {output.name}.")
 
 
@@ -199,7 +201,9 @@ def verify_export(
     """Checks an export against the log's public key, without the log."""
     from auditkit.ledger.export import verify_export
 
-    found = verify_export(read_bytes(file, what="export"), public_keys(key, None, LOG_NAME))
+    with Work(f"Check {file.name}"):
+        data = read_bytes(file, what="export", limit=_EXPORT_BYTES)
+        found = verify_export(data, public_keys(key, None, LOG_NAME))
     _lines(
         {
             "origin": found.origin,
@@ -259,8 +263,9 @@ def compact(
         if dry_run:
             print(json.dumps({"payloads_due": due(opened, now=now)}, indent=2))
             return
-        done = expire(opened, by=by, now=now)
-        opened.reclaim()
+        with Work("Destroy what is due, and give back its room"):
+            done = expire(opened, by=by, now=now)
+            opened.reclaim()
         for one in done:
             say(f"Entry {one.index}: {one.count} payloads destroyed: {one.reason}")
         with opened.snapshot() as session:
@@ -305,7 +310,9 @@ def rotate(
         with Ledger.open(
             url(new), key=key, former_keys=former, origin=next_origin(old.origin)
         ) as opened:
-            print(rotate(old, opened, by=by, now=datetime.now(UTC)), end="")
+            with Work("Seal the log and begin the next"):
+                sealed = rotate(old, opened, by=by, now=datetime.now(UTC))
+            print(sealed, end="")
 
 
 @hold_app.command("place")

@@ -114,7 +114,8 @@ def letter(
         open_log(f"sqlite:///{output / 'audit-log.db'}", store) as log,
         step("Write, log and sign") as result,
     ):
-        for one in rows:
+        for position, one in enumerate(rows):
+            result.tell(f"{position:,} of {len(rows):,}")
             stop = held_back(evidence, one, texts)
             if stop and not draft and everyone:
                 held[stop] = held.get(stop, 0) + 1

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.console import harmless, quiet_mlflow, say
+from auditkit.cli.console import Work, harmless, quiet_mlflow, say
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def request(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
     """Asks for an alias to be moved to a version."""
-    asked = _client(url).request(model, version, alias=alias, stage=stage)
+    with _asked(url) as server:
+        asked = server.request(model, version, alias=alias, stage=stage)
     print(asked["request"])
     needed = asked["approvals_needed"]
     say(f"Bound to {asked['artifact_digest']}; needs {needed} approval{'s' * (needed != 1)}.")
@@ -65,7 +67,8 @@ def request(
 @app.command()
 def approve(request_id: Request, url: Url = "") -> None:
     """Approves what somebody else has asked for."""
-    done = _client(url).approve(request_id)
+    with _asked(url) as server:
+        done = server.approve(request_id)
     say(f"Approved by {', '.join(done['approvals'])}.")
 
 
@@ -76,7 +79,8 @@ def reject(
     url: Url = "",
 ) -> None:
     """Rejects a request."""
-    _client(url).reject(request_id, reason=reason)
+    with _asked(url) as server:
+        server.reject(request_id, reason=reason)
     say(f"Rejected: {request_id} cannot be used any more.")
 
 
@@ -85,14 +89,16 @@ def promote(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
     """Moves an alias to a version, if a rule, the approvals and the evidence are there."""
-    _client(url).promote(model, version, alias=alias, stage=stage)
+    with _asked(url) as server:
+        server.promote(model, version, alias=alias, stage=stage)
     say(f"{model}@{alias or stage} is version {version}.")
 
 
 @app.command()
 def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
     """Moves an alias back to the version it pointed to before."""
-    version = _client(url).rollback(model, alias=alias, stage=stage)["version"]
+    with _asked(url) as server:
+        version = server.rollback(model, alias=alias, stage=stage)["version"]
     say(f"{model}@{alias or stage} is version {version}.")
 
 
@@ -105,7 +111,8 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Requests and moves, and emergencies that nobody has reviewed."""
-    found = _client(url).history(model)
+    with _asked(url) as server:
+        found = server.history(model)
     if as_json:
         print(json.dumps(found, indent=1))
         return
@@ -130,7 +137,8 @@ def break_glass(
     url: Url = "",
 ) -> None:
     """Allows yourself, for a while, to move an alias without an approval; everybody will know."""
-    made = _client(url).break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
+    with _asked(url) as server:
+        made = server.break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
     say(f"For {made['valid_minutes']:g} minutes. Next: auditkit registry promote, as usual.")
     review = f"auditkit registry review-break-glass {made['id']} --findings WHAT"
@@ -151,7 +159,8 @@ def review_break_glass(
     url: Url = "",
 ) -> None:
     """Reviews somebody else's break-glass, and so ends it."""
-    _client(url).review_break_glass(number, findings=findings)
+    with _asked(url) as server:
+        server.review_break_glass(number, findings=findings)
     say(f"Reviewed: {number} has ended.")
 
 
@@ -172,18 +181,21 @@ def load(
     model, _, alias = what.partition("@")
     if not model or not alias:
         raise InputError("Name a model and an alias.", remedy="write it as credit@champion")
-    version, digest = _client(url).approved_digest(model, alias=alias)
+    with _asked(url) as server:
+        version, digest = server.approved_digest(model, alias=alias)
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     quiet_mlflow()
     registry = ModelRegistry(_address(url))
     try:
-        print(registry.load(model, version, folder, expected=Digest.parse(digest)))
+        with Work(f"Fetch the files of {model} {version}"):
+            loaded = registry.load(model, version, folder, expected=Digest.parse(digest))
     except BaseException:
         if is_new:
             with suppress(OSError):  # what was fetched is gone already
                 folder.rmdir()
         raise
+    print(loaded)
 
 
 @app.command()
@@ -195,7 +207,9 @@ def fetch(
     url: Url = "",
 ) -> None:
     """Fetches training data that the server keeps; who took what is in its log."""
-    print(_client(url).fetch_dataset(dataset, file))
+    with _asked(url) as server:
+        digest = server.fetch_dataset(dataset, file)
+    print(digest)
 
 
 def _happened(row: dict[str, Any]) -> str:
@@ -217,12 +231,16 @@ def _address(url: str) -> str:
     return address
 
 
-def _client(url: str) -> RegistryClient:
+@contextmanager
+def _asked(url: str) -> Iterator[RegistryClient]:
+    """The server, while something is asked of it."""
     from auditkit.registry.client import RegistryClient
 
-    return RegistryClient(
+    server = RegistryClient(
         _address(url),
         user=os.environ.get("MLFLOW_TRACKING_USERNAME"),
         password=os.environ.get("MLFLOW_TRACKING_PASSWORD"),
         token=os.environ.get("MLFLOW_TRACKING_TOKEN"),
     )
+    with Work("Ask the registry's server"):
+        yield server

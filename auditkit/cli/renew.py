@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from auditkit.cli.console import say
+from auditkit.cli.console import Work, say
 from auditkit.errors import InputError
 
 
@@ -37,6 +37,8 @@ def renew(
     if not data.startswith(b"%PDF"):
         raise InputError(f"{report.name} is no PDF.", remedy="give a report of auditkit")
     target = output or report
-    write_whole(target, extend(data, TimestampAuthority(url=timestamps)))
+    with Work("Ask the certificates' issuers and the timestamp authority"):
+        renewed = extend(data, TimestampAuthority(url=timestamps))
+    write_whole(target, renewed)
     say("Renewed. Next: auditkit verify")
     print(target)

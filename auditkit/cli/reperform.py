@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auditkit.cli.audit import AllowOutside
-from auditkit.cli.console import one_line, say, step
+from auditkit.cli.console import Work, one_line, say, step
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import OutputError
 
@@ -45,13 +45,14 @@ def bundle(
     beside = report.parent / SALT
     if salt is None and beside.is_file():
         salt = beside
-    files = seal_bundle(
-        audit_file,
-        read_bytes(report, what="report"),
-        signer=open_store().report_signer(),
-        outside=allow_outside or (),
-        salt=None if salt is None else read_salt(read_bytes(salt, what="salt")),
-    )
+    with Work("Seal the bundle"):
+        files = seal_bundle(
+            audit_file,
+            read_bytes(report, what="report"),
+            signer=open_store().report_signer(),
+            outside=allow_outside or (),
+            salt=None if salt is None else read_salt(read_bytes(salt, what="salt")),
+        )
     for name, content in files.items():
         write_whole(output / name, content)
     say(f"Sealed {len(files)} files. Next: auditkit reperform {output} --data FOLDER")
@@ -161,7 +162,8 @@ def diff(
 
     from auditkit.reperformance import differences
 
-    changes = differences(_statement(before), _statement(after))
+    with Work("Compare the two audits"):
+        changes = differences(_statement(before), _statement(after))
     if as_json:
         print(json.dumps([asdict(change) for change in changes], indent=2))
     else:
@@ -214,13 +216,14 @@ def _again(
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
     audit = audit.model_copy(update={"evidence": tuple(map(str, kept))})
-    with step("Run the checks again"):
+    with step("Run the checks again") as result:
         return run(
             inputs_of(audit, data, outside=(*outside, *kept)),
             policy=bundle_folder / "policy.yaml",
             packs=packs_of(files),
             today=today,
             salt=read_salt(files[SALT]) if SALT in files else None,
+            progress=result.tell_step,
         )
 
 

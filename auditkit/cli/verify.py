@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.console import one_line
+from auditkit.cli.console import Work, one_line
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.signing_options import open_store
 from auditkit.errors import InputError
@@ -101,16 +101,17 @@ def verify(
                 "Relying on the keys in your own key store as well; --no-own-keys leaves them out.",
                 file=sys.stderr,
             )
-    found = check(
-        data,
-        trust=roots,
-        log_keys=keys,
-        checkpoint=read_text(checkpoint) if checkpoint is not None else None,
-        consistency_proof=_proof(consistency) if consistency is not None else (),
-        witness_quorum=quorum,
-        now=datetime.now(UTC),
-        key_list=records,
-    )
+    with Work(f"Verify {report.name}"):
+        found = check(
+            data,
+            trust=roots,
+            log_keys=keys,
+            checkpoint=read_text(checkpoint) if checkpoint is not None else None,
+            consistency_proof=_proof(consistency) if consistency is not None else (),
+            witness_quorum=quorum,
+            now=datetime.now(UTC),
+            key_list=records,
+        )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
     else:

@@ -41,7 +41,7 @@ LAYERS = (
         "edges",
         {"loading", "access", "registry", "signing", "ledger", "report", "output", "engine"},
     ),
-    ("shell", {"verification", "reperformance", "api", "cli", "__main__", "__init__"}),
+    ("shell", {"progress", "verification", "reperformance", "api", "cli", "__main__", "__init__"}),
 )
 LAYER_OF = {name: depth for depth, (_, names) in enumerate(LAYERS) for name in names}
 FORBIDDEN = {("checks", "deid")}

@@ -1,0 +1,90 @@
+"""What a person sees while an audit runs: one line that changes, in a terminal or a notebook.
+
+The core calls a function before each step and knows no more; here that function meets a stream.
+
+Laws:
+    - Piped, logged or redirected, nothing is shown; nor with `progress=False`.
+    - Nothing that belongs to the process is touched: no stream is replaced, no signal caught.
+    - The line is gone, or in a notebook says how long it took, when the work ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from auditkit.audit import Progress
+
+
+@contextmanager
+def shown(title: str, *, progress: Progress | bool | None) -> Iterator[Progress | None]:
+    """A function to call before each step, with its position, the number of steps and its title.
+
+    Args:
+        title: What the whole is called.
+        progress: None or True: shown where a person looks; False: not shown; a function: called.
+    """
+    if progress is False or callable(progress):
+        yield None if progress is False else progress
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if console.is_jupyter:
+        with _in_notebook(title) as tell:
+            yield tell
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with _in_terminal(title, console) as tell:
+            yield tell
+    else:
+        yield None
+
+
+@contextmanager
+def _in_terminal(title: str, console: Any) -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    display = Display(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        # Rich would put its own streams in the place of the process's.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with display:
+        task = display.add_task(title, total=None)
+
+        def tell(position: int, count: int, step: str) -> None:
+            display.update(task, completed=position, total=count, description=f"{title}: {step}")
+
+        yield tell
+
+
+@contextmanager
+def _in_notebook(title: str) -> Iterator[Progress]:
+    display: Any = import_module("IPython.display").display
+    began = time.perf_counter()
+    shown_line = display(_plain(f"{title} ..."), raw=True, display_id=True)
+
+    def tell(position: int, count: int, step: str) -> None:
+        shown_line.update(_plain(f"{title}: {step} ({position + 1} of {count}) ..."), raw=True)
+
+    ended = "stopped"
+    try:
+        yield tell
+        ended = "done"
+    finally:
+        took = time.perf_counter() - began
+        shown_line.update(_plain(f"{title}: {ended} ({took:.1f} s)"), raw=True)
+
+
+def _plain(text: str) -> dict[str, str]:
+    return {"text/plain": text}
