@@ -43,6 +43,10 @@ class Outcome(StrEnum):
         """What a report prints: met, exception, uncertain, not tested, not applicable, error."""
         return _WORDS[self]
 
+    def __repr__(self) -> str:
+        """The same words: what a person reads has no others, in a notebook either."""
+        return f"<Outcome: {self.words}>"
+
 
 _WORDS = {
     Outcome.PASS: "met",

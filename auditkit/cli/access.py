@@ -61,7 +61,10 @@ def check(
     domain: Domain = "default",
     as_json: Json = False,
 ) -> int:
-    """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied."""
+    """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied.
+
+    Example: auditkit access check alice model:promote models/credit/aliases/champion
+    """
     from auditkit.access import AccessControl
     from auditkit.access.folder import is_sealed
     from auditkit.access.vocabulary import VERBS
@@ -105,7 +108,10 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
 
 @app.command()
 def roles(policy: Folder = FOLDER, as_json: Json = False) -> None:
-    """Who has which role, and through which other."""
+    """Who has which role, and through which other.
+
+    Example: auditkit access roles --json
+    """
     from auditkit.access import AccessControl
     from auditkit.access.review import review as make
 
@@ -115,7 +121,10 @@ def roles(policy: Folder = FOLDER, as_json: Json = False) -> None:
 
 @app.command()
 def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
-    """What is wrong with a policy. Exit code 10 for errors and conflicts of duties."""
+    """What is wrong with a policy. Exit code 10 for errors and conflicts of duties.
+
+    Example: auditkit access lint --policy access
+    """
     from auditkit.access.control import read_texts
     from auditkit.access.lint import lint as find
     from auditkit.access.rules import parse_rules
@@ -138,7 +147,10 @@ def diff(
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder after, as draft.")],
     as_json: Json = False,
 ) -> int:
-    """What a change of policy gives and takes, user by user. Exit code 10 if anything."""
+    """What a change of policy gives and takes, user by user. Exit code 10 if anything.
+
+    Example: auditkit access diff access draft
+    """
     from auditkit.access import AccessControl
     from auditkit.access.effects import differences
 
@@ -160,7 +172,10 @@ def simulate(
     ],
     as_json: Json = False,
 ) -> int:
-    """Decides what was logged once more, under a draft. Exit code 10 if anything changes."""
+    """Decides what was logged once more, under a draft. Exit code 10 if anything changes.
+
+    Example: auditkit access simulate draft --log audit-log.db --key log.pub
+    """
     from auditkit.access import AccessControl
     from auditkit.access.effects import replayed
 
@@ -191,7 +206,10 @@ def review(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Who may promote, who did, who was denied, what nobody used, and what changed."""
+    """Who may promote, who did, who was denied, what nobody used, and what changed.
+
+    Example: auditkit access review --log audit-log.db --key log.pub --csv review/
+    """
     from auditkit.access import AccessControl
     from auditkit.access.review import review as make
     from auditkit.cells import csv_bytes

@@ -39,7 +39,10 @@ def init(
         Path, typer.Argument(metavar="DIR", help="A folder to make, as access.")
     ] = FOLDER,
 ) -> None:
-    """Copies the packaged policy into a folder, as a draft to edit."""
+    """Copies the packaged policy into a folder, as a draft to edit.
+
+    Example: auditkit access init access
+    """
     from auditkit.access.folder import start_policy
 
     start_policy(folder)
@@ -47,7 +50,10 @@ def init(
 
 
 def grant(user: User, role: Role, by: By, policy: Folder = FOLDER, domain: Domain = "*") -> None:
-    """Gives a role to a user, in the draft."""
+    """Gives a role to a user, in the draft.
+
+    Example: auditkit access grant alice reviewer --by adam
+    """
     from auditkit.access import parse_rules
 
     def added(text: str, line: str) -> str:
@@ -64,7 +70,10 @@ def grant(user: User, role: Role, by: By, policy: Folder = FOLDER, domain: Domai
 
 
 def revoke(user: User, role: Role, by: By, policy: Folder = FOLDER, domain: Domain = "*") -> None:
-    """Takes a role from a user, in the draft."""
+    """Takes a role from a user, in the draft.
+
+    Example: auditkit access revoke alice reviewer --by adam
+    """
     from auditkit.access import parse_rules
 
     def without(text: str, line: str) -> str:
@@ -96,7 +105,10 @@ def approve(
         typer.Option("--database", metavar="URL", help="Publish it in a database too; its URL."),
     ] = "",
 ) -> None:
-    """Puts a draft that somebody else wrote into force."""
+    """Puts a draft that somebody else wrote into force.
+
+    Example: auditkit access approve --by paula --sign
+    """
     from auditkit.access import AccessControl
     from auditkit.access.control import read_texts
     from auditkit.access.duties import conflicts
@@ -155,7 +167,10 @@ def verify(
         ),
     ] = "",
 ) -> None:
-    """Checks that a policy is what somebody else than its author approved. Exit code 12 if not."""
+    """Checks that a policy is what somebody else than its author approved. Exit code 12 if not.
+
+    Example: auditkit access verify --approver paula=sha256:1f0c...
+    """
     from auditkit.access.folder import read_sealed
 
     approvers: dict[str, list[str]] = {}

@@ -27,7 +27,10 @@ _USER_NAME: Final = re.compile(r"[^:\x00-\x1f]+\Z")
 
 @app.command()
 def add(name: Name, users: Users = _FILE) -> None:
-    """Adds a user, or changes a password; it is asked for, or read from standard input."""
+    """Adds a user, or changes a password; it is asked for, or read from standard input.
+
+    Example: auditkit access user add alice --users users.json
+    """
     from auditkit.access.passwords import hash_password, read_users, write_users
 
     if not _USER_NAME.match(name):
@@ -48,7 +51,10 @@ def add(name: Name, users: Users = _FILE) -> None:
 
 @app.command()
 def remove(name: Name, users: Users = _FILE) -> None:
-    """Removes a user; running servers follow at the next request."""
+    """Removes a user; running servers follow at the next request.
+
+    Example: auditkit access user remove alice --users users.json
+    """
     from auditkit.access.passwords import read_users, write_users
 
     known = read_users(users)

@@ -99,6 +99,8 @@ def run(
     bundle': keep it from readers who may not know the numbers that the report suppresses.
 
     The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+
+    Example: auditkit run audit.yaml --output audit/
     """
     from auditkit.files import require_writable, write_whole
     from auditkit.output import findings_csv
@@ -168,6 +170,8 @@ def gate(
     """Run an audit and give only the verdict: the exit code, and why.
 
     0 pass, 10 fail, 11 incomplete or uncertain. Writes nothing.
+
+    Example: auditkit gate audit.yaml --json
     """
     audit, _ = _audit(audit_file, today, allow_outside)
     if as_json:
@@ -188,7 +192,10 @@ def checks(
         str | None, typer.Argument(metavar="ID", help="One check, in full.")
     ] = None,
 ) -> None:
-    """List the checks, or say what one measures and when it misleads."""
+    """List the checks, or say what one measures and when it misleads.
+
+    Example: auditkit checks fairness.error_rates
+    """
     from auditkit.checks import CHECKS, find_check
     from auditkit.errors import InputError
 
@@ -247,7 +254,10 @@ def init(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The audit file to write.")
     ] = Path("audit.yaml"),
 ) -> None:
-    """Write a commented audit.yaml, and see that it loads."""
+    """Write a commented audit.yaml, and see that it loads.
+
+    Example: auditkit init --model m.json --data test.csv --label approved --groups sex,race
+    """
     from auditkit.cli.template import audit_yaml
     from auditkit.errors import OutputError
     from auditkit.files import write_whole

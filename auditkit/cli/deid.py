@@ -62,7 +62,10 @@ def scan(
     mode: Mode = "safe-harbor",
     plan: PlanFile = None,
 ) -> None:
-    """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE."""
+    """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE.
+
+    Example: auditkit deid scan visits.csv --plan plan.yaml
+    """
     from auditkit.deid.files import propose_for_file
 
     if plan is not None and plan.exists():
@@ -123,6 +126,8 @@ def apply(
 
     The output is for machines: its values are written as they are, also those of CSV that a
     spreadsheet would take for formulas.
+
+    Example: auditkit deid apply visits.csv clean.csv --plan plan.yaml
     """
     from auditkit.deid.files import apply_to_file, gather, propose_for_file
     from auditkit.deid.population import Population
@@ -165,7 +170,10 @@ def generalize(
     ] = "",
     mode: Mode = "safe-harbor",
 ) -> None:
-    """Proposes the least generalization that hides everyone among k, and writes it to --plan."""
+    """Proposes the least generalization that hides everyone among k, and writes it to --plan.
+
+    Example: auditkit deid generalize visits.csv --k 5 --plan plan.yaml
+    """
     from dataclasses import replace
 
     from auditkit.deid.files import gather, propose_for_file
@@ -195,7 +203,10 @@ def generalize(
 
 @app.command()
 def text(model: Model = None) -> None:
-    """Redacts text: from stdin to stdout."""
+    """Redacts text: from stdin to stdout.
+
+    Example: auditkit deid text < note.txt > clean.txt
+    """
     try:
         given = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -220,7 +231,10 @@ def evaluate(
     evidence: EvidenceFolder = None,
     model: Model = None,
 ) -> None:
-    """Measures recall by class, with a 95 % lower bound, on texts that people labelled."""
+    """Measures recall by class, with a 95 % lower bound, on texts that people labelled.
+
+    Example: auditkit deid evaluate labelled.jsonl --evidence evidence/
+    """
     from auditkit.deid.evaluating import evaluate as measure
     from auditkit.deid.evaluating import read_labelled
     from auditkit.deid.kinds import CLASSES
@@ -262,7 +276,11 @@ def reveal(
     ] = "",
     keys: KeyFolder = None,
 ) -> None:
-    """Re-identifies tokens for who may (vault:reveal); each request is written down before."""
+    """Re-identifies tokens for who may (vault:reveal); each request is written down before.
+
+    Example: auditkit deid reveal PERSON_1f0c9e2b --vault vault.db --purpose 'recall of lot 7'
+    --user ann
+    """
     from auditkit.access import vault_object
     from auditkit.access.folder import read_sealed
     from auditkit.api import LOG_NAME
@@ -298,7 +316,10 @@ def rotate(
     ],
     key: KeyFile = None,
 ) -> None:
-    """Encrypts a vault under a new key; its tokens stay."""
+    """Encrypts a vault under a new key; its tokens stay.
+
+    Example: auditkit deid rotate --vault vault.db --key old.key --new-key new.key
+    """
     from auditkit.deid import read_key
 
     _need_vault(vault)

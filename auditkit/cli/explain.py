@@ -29,6 +29,8 @@ def explain(
     Prints the features from the one that moved the score most: its value, what is usual, and by how
     much it moved the score. Below 0 spoke against the person. Usual is what those have whom the
     reasons of a denial are relative to, as in the letter; for others, everyone in the reference.
+
+    Example: auditkit explain audit.yaml --row 17
     """
     from auditkit.checks.explained import favourable_attribution, lacking
     from auditkit.checks.explanation_denials import population_of

@@ -55,7 +55,10 @@ def init(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
-    """Makes the keys that are missing: for reports, statements and the log."""
+    """Makes the keys that are missing: for reports, statements and the log.
+
+    Example: auditkit keys init --name 'Model Risk' --organisation 'Example Bank'
+    """
     store = open_store(folder, passphrase_file, ask=ask_passphrase)
     now = _now()
     present = {record.use for record in store.records() if record.state == "active"}
@@ -80,7 +83,10 @@ def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Lists the keys: id, state, algorithm, dates, fingerprint. Needs no passphrase."""
+    """Lists the keys: id, state, algorithm, dates, fingerprint. Needs no passphrase.
+
+    Example: auditkit keys list --json
+    """
     records = open_store(folder).records()
     if as_json:
         print(json.dumps([record.to_json() for record in records], indent=2))
@@ -108,7 +114,10 @@ def rotate(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
-    """Makes the next key of a use. What the former one signed stays verifiable."""
+    """Makes the next key of a use. What the former one signed stays verifiable.
+
+    Example: auditkit keys rotate report
+    """
     now = _now()
     made = open_store(folder, passphrase_file, ask=ask_passphrase).make(
         cast("Use", use),
@@ -143,6 +152,8 @@ def revoke(
     """Ends a key: what it signs from then on does not verify.
 
     Publish the list of keys (auditkit keys list --json) to those who verify.
+
+    Example: auditkit keys revoke report-1 --reason 'laptop lost' --compromised
     """
     at = since.replace(tzinfo=UTC) if since else _now()
     store = open_store(folder)
@@ -160,7 +171,10 @@ def export(
         str, typer.Option(metavar="NAME", help="The log's name, for its key.")
     ] = LOG_NAME,
 ) -> None:
-    """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key."""
+    """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key.
+
+    Example: auditkit keys export report-1 > auditor.pem
+    """
     store = open_store(folder)
     public = store.export_public(key_id)
     use = next(record.use for record in store.records() if record.id == key_id)

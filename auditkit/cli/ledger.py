@@ -61,6 +61,8 @@ def verify(
 
     Exit code 12 if anything is not as it was logged, and 11 if the log could not be compared with
     anything outside its own database, so that an old copy would pass.
+
+    Example: auditkit ledger verify audit-log.db --checkpoint kept.txt
     """
     kept = None if checkpoint is None else read_text(checkpoint, what="checkpoint")
     with reading(log, key, keys, name, head) as opened, Work("Check every entry"):
@@ -109,7 +111,10 @@ def prove(
         bool, typer.Option("--tlog-proof", help="Print a C2SP tlog-proof, without the payload.")
     ] = False,
 ) -> None:
-    """Prints the receipt of an entry: its payload, its proof, a signed checkpoint."""
+    """Prints the receipt of an entry: its payload, its proof, a signed checkpoint.
+
+    Example: auditkit ledger prove audit-log.db 4
+    """
     with reading(log, key, keys, name) as opened:
         receipt = opened.prove(index, size=size)
     if tlog_proof:
@@ -135,6 +140,8 @@ def consistency(
 
     An auditor whose checkpoint has another size than the report's asks for it, keeps it in a file,
     and gives that to 'auditkit verify --checkpoint kept.txt --consistency FILE'.
+
+    Example: auditkit ledger consistency audit-log.db 120 240
     """
     with reading(log, key, keys, name) as opened:
         proof = opened.prove_consistency(old, new)
@@ -156,7 +163,10 @@ def checkpoint(
         ),
     ] = False,
 ) -> None:
-    """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later."""
+    """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later.
+
+    Example: auditkit ledger checkpoint audit-log.db > kept.txt
+    """
     with writing(log, keys, name, head, accept_missing_head=accept_missing_head) as opened:
         print(opened.checkpoint(), end="")
 
@@ -181,7 +191,10 @@ def export(
         typer.Option("--until", metavar="TIME", help="To before this time, UTC, in the same way."),
     ] = None,
 ) -> None:
-    """Writes a period of the log as one file that verifies alone."""
+    """Writes a period of the log as one file that verifies alone.
+
+    Example: auditkit ledger export audit-log.db --since 2026-01-01 --output 2026.jsonl
+    """
     from auditkit.ledger.export import export_lines, period
 
     first = since.replace(tzinfo=UTC) if since else datetime(1970, 1, 1, tzinfo=UTC)
@@ -198,7 +211,10 @@ def verify_export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'export' wrote.")],
     key: Key = None,
 ) -> None:
-    """Checks an export against the log's public key, without the log."""
+    """Checks an export against the log's public key, without the log.
+
+    Example: auditkit ledger verify-export 2026.jsonl --key log.pub
+    """
     from auditkit.ledger.export import verify_export
 
     with Work(f"Check {file.name}"):
@@ -215,7 +231,10 @@ def verify_export(
 
 @app.command()
 def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME) -> None:
-    """Prints what the log holds, as JSON: sizes and counts, no payloads."""
+    """Prints what the log holds, as JSON: sizes and counts, no payloads.
+
+    Example: auditkit ledger stats audit-log.db
+    """
     from auditkit.ledger.upkeep import due, holds
 
     with reading(log, key, keys, name) as opened:
@@ -239,7 +258,10 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
 
 @app.command()
 def classes() -> None:
-    """Prints the retention classes: how long payloads are kept, and by which rule."""
+    """Prints the retention classes: how long payloads are kept, and by which rule.
+
+    Example: auditkit ledger classes
+    """
     from auditkit.ledger import CLASSES
 
     for one in CLASSES:
@@ -255,7 +277,10 @@ def compact(
     name: Name = LOG_NAME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, no more.")] = False,
 ) -> None:
-    """Destroys the payloads whose retention period is over, and gives back their room."""
+    """Destroys the payloads whose retention period is over, and gives back their room.
+
+    Example: auditkit ledger compact audit-log.db --by ann --dry-run
+    """
     from auditkit.ledger.upkeep import due, expire
 
     now = datetime.now(UTC)
@@ -284,7 +309,10 @@ def destroy(
         bool, typer.Option("--before-due", help="Although their period is not over.")
     ] = False,
 ) -> None:
-    """Destroys payloads on request. The log still verifies, and says who did it and why."""
+    """Destroys payloads on request. The log still verifies, and says who did it and why.
+
+    Example: auditkit ledger destroy audit-log.db 4 5 --by ann --reason 'request 112'
+    """
     from auditkit.ledger.upkeep import destroy
 
     now = datetime.now(UTC)
@@ -301,7 +329,10 @@ def rotate(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Seals the log, goes on in a new segment, and prints the sealed one's last checkpoint."""
+    """Seals the log, goes on in a new segment, and prints the sealed one's last checkpoint.
+
+    Example: auditkit ledger rotate audit-log.db audit-log-2.db --by ann
+    """
     from auditkit.ledger import Ledger
     from auditkit.ledger.rotation import next_origin, rotate
 
@@ -333,7 +364,10 @@ def hold_place(
         int | None, typer.Option("--end", metavar="INDEX", help="To before this index.")
     ] = None,
 ) -> None:
-    """Places a legal hold. Without --end it covers what is still to come."""
+    """Places a legal hold. Without --end it covers what is still to come.
+
+    Example: auditkit ledger hold place audit-log.db case-112 --by ann --reason 'litigation'
+    """
     from auditkit.ledger.retention import Hold
     from auditkit.ledger.upkeep import place_hold
 
@@ -351,7 +385,10 @@ def hold_release(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Releases a legal hold."""
+    """Releases a legal hold.
+
+    Example: auditkit ledger hold release audit-log.db case-112 --by ann --reason 'settled'
+    """
     from auditkit.ledger.upkeep import release_hold
 
     with writing(log, keys, name) as opened:

@@ -47,7 +47,11 @@ def serve(
         int, typer.Option("--port", metavar="PORT", help="The port; 0 picks one.")
     ] = 8722,
 ) -> None:
-    """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank."""
+    """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank.
+
+    Example: auditkit ledger witness serve --keys keys/ --name w.example --log-key "$(cat
+    log.pub)" --state state/
+    """
     from auditkit.ledger.witness_http import witness_server
 
     witness, line = _witness(keys, name, log_key, state)
@@ -71,7 +75,11 @@ def sign(
     log_key: LogKeys,
     state: State,
 ) -> None:
-    """Prints the witness's line for a request that came by file."""
+    """Prints the witness's line for a request that came by file.
+
+    Example: auditkit ledger witness sign request.txt --keys keys/ --name w.example --log-key
+    "$(cat log.pub)" --state state/
+    """
     witness, line = _witness(keys, name, log_key, state)
     print(witness.sign(read_text(request, what="request")), end="")
     say(f"The witness's public key: {line}")
@@ -90,7 +98,10 @@ def request(
         typer.Option("--old-size", metavar="N", help="What it signed last, if that got lost."),
     ] = None,
 ) -> None:
-    """Prints a request to a witness over the newest checkpoint."""
+    """Prints a request to a witness over the newest checkpoint.
+
+    Example: auditkit ledger witness request audit-log.db --witness-key "$(cat w.pub)"
+    """
     from auditkit.ledger.note import NoteVerifier
     from auditkit.ledger.witness import last_cosigned, request_for
 
@@ -111,7 +122,11 @@ def add(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Keeps a witness's line with its checkpoint, and prints both."""
+    """Keeps a witness's line with its checkpoint, and prints both.
+
+    Example: auditkit ledger witness add audit-log.db request.txt answer.txt --witness-key "$(cat
+    w.pub)"
+    """
     from auditkit.ledger.note import NoteVerifier
     from auditkit.ledger.witness import keep_cosignature
 
@@ -131,7 +146,11 @@ def submit(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Asks a witness over HTTP, keeps its line, and prints the checkpoint."""
+    """Asks a witness over HTTP, keeps its line, and prints the checkpoint.
+
+    Example: auditkit ledger witness submit audit-log.db https://w.example --witness-key "$(cat
+    w.pub)"
+    """
     from auditkit.ledger.note import NoteVerifier
     from auditkit.ledger.witness_http import submit
 

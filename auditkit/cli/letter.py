@@ -82,6 +82,8 @@ def letter(
     Writes letter-ROW.pdf to DIR, and logs in audit-log.db how the reasons came about. A letter
     whose reasons do not stand, or whose words nobody has reviewed, is held back;
     the exit code is 11 if any was.
+
+    Example: auditkit letter audit.yaml --row 17 --to 'Ann Smith' --to '1 Main Street'
     """
     from auditkit.api import open_log
     from auditkit.errors import InputError

@@ -55,7 +55,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def request(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
-    """Asks for an alias to be moved to a version."""
+    """Asks for an alias to be moved to a version.
+
+    Example: auditkit registry request credit 7 --alias champion
+    """
     with _asked(url) as server:
         asked = server.request(model, version, alias=alias, stage=stage)
     print(asked["request"])
@@ -66,7 +69,10 @@ def request(
 
 @app.command()
 def approve(request_id: Request, url: Url = "") -> None:
-    """Approves what somebody else has asked for."""
+    """Approves what somebody else has asked for.
+
+    Example: auditkit registry approve 1f0c9e2b77aa
+    """
     with _asked(url) as server:
         done = server.approve(request_id)
     say(f"Approved by {', '.join(done['approvals'])}.")
@@ -78,7 +84,10 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="WHY", help="Why, for the record.")],
     url: Url = "",
 ) -> None:
-    """Rejects a request."""
+    """Rejects a request.
+
+    Example: auditkit registry reject 1f0c9e2b77aa --reason 'no validation report'
+    """
     with _asked(url) as server:
         server.reject(request_id, reason=reason)
     say(f"Rejected: {request_id} cannot be used any more.")
@@ -88,7 +97,10 @@ def reject(
 def promote(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
-    """Moves an alias to a version, if a rule, the approvals and the evidence are there."""
+    """Moves an alias to a version, if a rule, the approvals and the evidence are there.
+
+    Example: auditkit registry promote credit 7 --alias champion
+    """
     with _asked(url) as server:
         server.promote(model, version, alias=alias, stage=stage)
     say(f"{model}@{alias or stage} is version {version}.")
@@ -96,7 +108,10 @@ def promote(
 
 @app.command()
 def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
-    """Moves an alias back to the version it pointed to before."""
+    """Moves an alias back to the version it pointed to before.
+
+    Example: auditkit registry rollback credit --alias champion
+    """
     with _asked(url) as server:
         version = server.rollback(model, alias=alias, stage=stage)["version"]
     say(f"{model}@{alias or stage} is version {version}.")
@@ -110,7 +125,10 @@ def history(
     url: Url = "",
     as_json: Json = False,
 ) -> None:
-    """Requests and moves, and emergencies that nobody has reviewed."""
+    """Requests and moves, and emergencies that nobody has reviewed.
+
+    Example: auditkit registry history credit
+    """
     with _asked(url) as server:
         found = server.history(model)
     if as_json:
@@ -136,7 +154,10 @@ def break_glass(
     stage: Stage = "",
     url: Url = "",
 ) -> None:
-    """Allows yourself, for a while, to move an alias without an approval; everybody will know."""
+    """Allows yourself, for a while, to move an alias without an approval; everybody will know.
+
+    Example: auditkit registry break-glass credit --alias champion --reason outage --ticket INC-4711
+    """
     with _asked(url) as server:
         made = server.break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
@@ -158,7 +179,10 @@ def review_break_glass(
     findings: Annotated[str, typer.Option(metavar="WHAT", help="What was found, for the record.")],
     url: Url = "",
 ) -> None:
-    """Reviews somebody else's break-glass, and so ends it."""
+    """Reviews somebody else's break-glass, and so ends it.
+
+    Example: auditkit registry review-break-glass 52c1a77e90bd --findings 'as reported'
+    """
     with _asked(url) as server:
         server.review_break_glass(number, findings=findings)
     say(f"Reviewed: {number} has ended.")
@@ -174,7 +198,10 @@ def load(
     ],
     url: Url = "",
 ) -> None:
-    """Fetches what an alias was moved to, and refuses files other than those approved."""
+    """Fetches what an alias was moved to, and refuses files other than those approved.
+
+    Example: auditkit registry load credit@champion model/
+    """
     from auditkit.canonical import Digest
     from auditkit.registry import ModelRegistry
 
@@ -206,7 +233,10 @@ def fetch(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make, as a.csv.")],
     url: Url = "",
 ) -> None:
-    """Fetches training data that the server keeps; who took what is in its log."""
+    """Fetches training data that the server keeps; who took what is in its log.
+
+    Example: auditkit registry fetch visits/2026.csv 2026.csv
+    """
     with _asked(url) as server:
         digest = server.fetch_dataset(dataset, file)
     print(digest)

@@ -28,6 +28,8 @@ def renew(
 
     Do it while the report verifies, and before the certificate of its last timestamp expires. The
     certificates' issuers are asked over the network. What was signed stays as it is.
+
+    Example: auditkit renew report.pdf --timestamps https://tsa.example/tsr
     """
     from auditkit.files import read_bytes, write_whole
     from auditkit.signing import TimestampAuthority

@@ -35,7 +35,10 @@ def bundle(
     ] = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Seal what a second run of an audit needs, without the data."""
+    """Seal what a second run of an audit needs, without the data.
+
+    Example: auditkit bundle audit.yaml --report audit/report.pdf --output bundle/
+    """
     from auditkit.files import read_bytes, write_whole
     from auditkit.reperformance import seal_bundle
     from auditkit.reperformance.bundle import SALT, read_salt
@@ -78,6 +81,8 @@ def reperform(
     Numbers that the statement suppresses are compared by a salted digest, all at once.
 
     Exit 0: every number is equal or within the tolerance. 12: one is different, or the inputs are.
+
+    Example: auditkit reperform bundle/ --data data/
     """
     from auditkit.canonical import Digest, parse_json
     from auditkit.reperformance import (
@@ -157,6 +162,8 @@ def diff(
 
     Exit 0: nothing regressed. 10: something did. Signatures are not checked: 'auditkit verify'
     does that.
+
+    Example: auditkit diff january.pdf june.pdf
     """
     from dataclasses import asdict
 

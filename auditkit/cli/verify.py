@@ -77,6 +77,8 @@ def verify(
     """Check a signed report, offline.
 
     Exit 0: all that was asked is true. 12: something is false. 11: something could not be checked.
+
+    Example: auditkit verify audit/report.pdf --trust auditor.pem
     """
     from auditkit.signing.key_records import parse_records
     from auditkit.verification import verify as check

@@ -170,10 +170,12 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
     reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
         model=model,
-        data=_columns(table, features, audit.data),
+        data=_columns(table, features, audit.data, model),
         labels=table[audit.label],
         groups=_declared(table[groups], values) if groups else None,
-        reference=_columns(reference, features, audit.reference) if audit.reference else None,
+        reference=(
+            _columns(reference, features, audit.reference, model) if audit.reference else None
+        ),
         favourable=audit.favourable,
         scores=table[audit.scores] if audit.scores else None,
         predictions=table[audit.predictions] if audit.predictions else None,
@@ -196,15 +198,18 @@ def _near(column: str, columns: Iterable[Any]) -> str:
     return f"{meant}name one of its {len(names):,} columns, as the first line spells it"
 
 
-def _columns(table: Any, names: list[str], source: str) -> pd.DataFrame:
+def _columns(table: Any, names: list[str], source: str, model: Any) -> pd.DataFrame:
     lacking = [name for name in names if name not in table.columns]
     if lacking:
+        needed = "the model was fitted on" if model is not None else "the data has"
         raise InputError(
-            f"{source} has no column {lacking[0]!r}, which the model was fitted on.",
-            remedy=f"the model wants these columns: {', '.join(names)}",
+            f"{source} has no column {lacking[0]!r}, which {needed}.",
+            remedy=f"these columns are wanted: {', '.join(names)}",
         )
     texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
-    if texts and len(table):  # without rows a column has no type, and the audit says what is wrong
+    # Without a model nothing is computed from texts; without rows a column has no type, and the
+    # audit says what is wrong.
+    if texts and len(table) and model is not None:
         raise _holds_text(table[texts[0]], source)
     selected: pd.DataFrame = table[names]
     return selected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 import typer
@@ -44,3 +45,13 @@ def test_options_name_what_they_take_and_not_its_type(path):
     # The option and what it takes; two spaces part it from its words.
     heads = [line.strip().split("  ")[0] for line in lines]
     assert [head for head in heads if TYPE.search(head)] == []
+
+
+@pytest.mark.parametrize("path", [p for p in ALL if not hasattr(ALL[p], "commands")], ids=" ".join)
+def test_every_command_shows_an_example_that_it_takes(path):
+    """The example is read by the command's own parser."""
+    command = ALL[path]
+    example = " ".join(command.help.split("Example: ")[1].split())
+    words = shlex.split(re.split(r" [<>] ", example)[0])
+    assert tuple(words[: len(path)]) == path
+    command.make_context(path[-1], words[len(path) :])
