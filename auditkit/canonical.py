@@ -8,6 +8,7 @@ Laws:
     - `canonical_bytes(parse(canonical_bytes(v))) == canonical_bytes(v)`.
     - What has no single JSON form is refused: NaN, infinities, integers beyond 2**53, keys that
       are not strings, lone surrogates, duplicate names on reading.
+    - What people read as a name holds nothing that hides, orders or ends text (`check_name`).
     - A digest names its algorithm, and `digest_of` separates kinds of document, so the digest of
       a policy can never be passed off as that of a statement.
 
@@ -36,6 +37,13 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 AUDIT_PREDICATE: Final = "urn:auditkit:audit:v1"
 
+# Characters that show other text than there is: they turn its order, or are not seen. The rule is
+# fixed, not that of an installed Unicode version. Joiners stay: emoji and Persian need them.
+HIDING: Final = (
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+)
+_NOT_IN_NAMES: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDING}]")
 _MAX_SAFE_INTEGER: Final = 2**53
 _quoted: Final = json.encoder.encode_basestring
 _HEX64: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -80,6 +88,33 @@ class Digest:
     def short(self) -> str:
         """The first 16 hexadecimal digits: for people, never for a comparison."""
         return self.hex[:16]
+
+
+def is_clear(name: str) -> bool:
+    """Whether a name shows all that it is: no control characters, none that turn or hide text."""
+    return not _NOT_IN_NAMES.search(name)
+
+
+def check_name(name: str, *, what: str) -> str:
+    """A name of a model, a key, a log or a person, as it may be signed and logged.
+
+    Args:
+        name: The name; empty where it is not stated.
+        what: Whose it is, for the message, as "The model's name".
+
+    Raises:
+        InputError: If it is no text, or holds a character that is not shown as it is.
+    """
+    if not isinstance(name, str):
+        raise InputError(f"{what} is not text.")
+    if found := _NOT_IN_NAMES.search(name):
+        raise InputError(
+            f"{what} holds the character U+{ord(found[0]):04X}, which hides or turns what people "
+            "read.",
+            remedy="leave it out: control characters, bidirectional controls and line breaks are "
+            "in no name",
+        )
+    return name
 
 
 def digest_of(kind: str, value: Json) -> Digest:

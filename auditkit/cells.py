@@ -23,17 +23,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
+from auditkit.canonical import HIDING
+
 # Spaces and what spreadsheets skip, then a sign in any width; or a tab or line break at the start.
 _FORMULA: Final = re.compile(
     "[\t\r\n]|[\\s\u200b-\u200f\u2060\ufeff]*"
     "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
-_OBEYED: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls of terminals
-    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # order and nothing
-    "\ud800-\udfff\U000e0000-\U000e007f]"  # half surrogates, invisible tags
-)
+_OBEYED: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{HIDING}]")
 # A field with one of these is quoted; the semicolon separates cells where the comma is decimal.
 _QUOTED: Final = re.compile('[",;\t\r\n]')
 

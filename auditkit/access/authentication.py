@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from auditkit.access.passwords import matches, read_users
+from auditkit.canonical import is_clear
 from auditkit.errors import InputError, MissingExtraError
 
 _CACHE_SECONDS: Final = 60.0
@@ -321,9 +322,9 @@ def _is_private(url: str) -> bool:
 
 
 def authenticate(ways: Sequence[Authenticator], shown: Credentials) -> Caller | None:
-    """The first answer of several ways, in their order."""
+    """The first answer of several ways, in their order. A name that hides text names nobody."""
     for way in ways:
         caller = way(shown)
         if caller is not None:
-            return caller
+            return caller if is_clear(caller.user) else None
     return None

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from auditkit.access.vocabulary import person
-from auditkit.canonical import STATEMENT_TYPE, Digest, Json, canonical_bytes, parse_json
+from auditkit.canonical import STATEMENT_TYPE, Digest, Json, canonical_bytes, check_name, parse_json
 from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.dsse import seal as sign
@@ -51,6 +51,8 @@ class Seal:
     key: str = ""
 
     def __post_init__(self) -> None:
+        check_name(self.author, what="The author's name")
+        check_name(self.approver, what="The approver's name")
         if person(self.author) == person(self.approver):
             raise AccessDeniedError(
                 "A policy is approved by somebody else than its author.",

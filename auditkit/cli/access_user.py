@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from auditkit.canonical import check_name
 from auditkit.cli.console import say
 from auditkit.errors import InputError
 from auditkit.wording import plural
@@ -22,7 +22,6 @@ Users = Annotated[
     Path, typer.Option("--users", metavar="FILE", help="The users' file, as server.yaml names it.")
 ]
 _FILE: Final = Path("users.json")
-_USER_NAME: Final = re.compile(r"[^:\x00-\x1f]+\Z")
 
 
 @app.command()
@@ -33,9 +32,11 @@ def add(name: Name, users: Users = _FILE) -> None:
     """
     from auditkit.access.passwords import hash_password, read_users, write_users
 
-    if not _USER_NAME.match(name):
+    check_name(name, what="The user's name")
+    if not name or ":" in name:
         raise InputError(
-            "A user's name with a colon cannot be told from the password after it.",
+            "A user's name is not empty, and with a colon it cannot be told from the password "
+            "after it.",
             remedy="use letters, digits and _ . @ + = -",
         )
     known = read_users(users) if users.exists() else {}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.canonical import Json, canonical_bytes, check_name, parse_json
 from auditkit.errors import InputError, VerificationError
 from auditkit.merkle import leaf_hash
 
@@ -26,6 +26,8 @@ CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 ENTRY_TYPE: Final = "auditkit/ledger-entry/v1"
 _COMMITMENT: Final = b"auditkit/ledger-payload/v1\0"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
+# Members of a payload that name who did something, or what it was done to.
+_NAMES: Final = frozenset({"actor", "approver", "by", "owner", "reviewer", "subject", "user"})
 _MAX_NAME: Final = 64
 _MAX_PAYLOAD: Final = 1 << 20
 _MAX_TIME_MS: Final = 253_402_300_799_999  # The end of the year 9999.
@@ -163,10 +165,14 @@ def payload_bytes(payload: Mapping[str, Json]) -> bytes:
     """A payload as it is kept and committed to.
 
     Raises:
-        InputError: If it is not an object with a canonical JSON form of at most 1 MiB.
+        InputError: If it is not an object with a canonical JSON form of at most 1 MiB, or if a name
+            in it holds characters that are not shown as they are.
     """
     if not isinstance(payload, Mapping):
         raise InputError("A payload is a JSON object.", remedy="give a dict with string keys")
+    for member in _NAMES & payload.keys():
+        if isinstance(name := payload[member], str):
+            check_name(name, what=f"The entry's {member}")
     found = canonical_bytes(payload)
     if len(found) > _MAX_PAYLOAD:
         raise InputError(

@@ -23,7 +23,6 @@ import base64
 import binascii
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from auditkit.canonical import is_clear
 from auditkit.errors import InputError, KeyFileError, VerificationError
 
 _LOG_SIGNATURE: Final = 0x01
@@ -335,14 +335,13 @@ def _cosigned(text: str, seconds: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _is_name(name: str) -> bool:
-    unfit = any(c.isspace() or unicodedata.category(c) in ("Cc", "Cs") for c in name)
-    return bool(name) and "+" not in name and not unfit
+    return bool(name) and is_clear(name) and not any(c.isspace() or c == "+" for c in name)
 
 
 def _check_name(name: str) -> None:
     if not _is_name(name):
         raise InputError(
-            "A key's name is not empty and has no white space and no plus sign.",
+            "A key's name is not empty and has no white space, no plus sign and nothing hidden.",
             remedy="name it as an address without a scheme: example.com/audit",
         )
 

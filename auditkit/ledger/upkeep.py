@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from auditkit.canonical import Json
+from auditkit.canonical import Json, check_name
 from auditkit.errors import InputError, LedgerError
 from auditkit.ledger.entry import Entry, is_name, item, milliseconds
 from auditkit.ledger.log import OWN, Ledger
@@ -249,3 +249,5 @@ def _holds(session: Session) -> tuple[Hold, ...]:
 def _need_words(*words: str) -> None:
     if not all(isinstance(word, str) and word.strip() for word in words):
         raise InputError("Who does it and why is part of the record, and not empty.")
+    for word in words:
+        check_name(word, what="Who does it, or why,")

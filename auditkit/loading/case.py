@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from auditkit.canonical import Digest
+from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError, argument
 from auditkit.loading.models import model_digest, scorer
 from auditkit.measures.columns import group_columns, one_column
@@ -219,9 +219,9 @@ def _subject(
         digest = array_digest(scores if scores is not None else decisions.astype(float))
     default_name = type(inputs.model).__name__ if inputs.model is not None else "decisions"
     return Subject(
-        name=inputs.name or default_name,
-        version=inputs.version,
+        name=check_name(inputs.name or default_name, what="The model's name"),
+        version=check_name(inputs.version, what="The model's version"),
         digest=digest,
-        purpose=inputs.purpose,
-        owner=inputs.owner,
+        purpose=check_name(inputs.purpose, what="The model's purpose"),
+        owner=check_name(inputs.owner, what="The model's owner"),
     )

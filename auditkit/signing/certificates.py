@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
-from auditkit.canonical import Digest
+from auditkit.canonical import Digest, check_name
 from auditkit.errors import KeyFileError
 from auditkit.signing.private_keys import LocalKey
 
@@ -107,7 +107,10 @@ def self_signed(
 
     Raises:
         KeyFileError: If the name is empty or too long.
+        InputError: If a name holds characters that are not shown as they are.
     """
+    check_name(name, what="The key's name")
+    check_name(organisation, what="The organisation's name")
     try:
         attributes = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
         if organisation:
