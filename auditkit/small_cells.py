@@ -184,8 +184,7 @@ class _Cells:
         counts = self._counts
         equations = [*_margins(counts), *self._splits(), *self._bins()]
         fixed = [c for c in counts if not c[1] and not c[0].startswith("bin ")]
-        unknown = [c for c in counts if any(value == UNKNOWN for _, value in c[1])]
-        found = hidden_cells(counts, equations, small_cell=small_cell, fixed=fixed, prefer=unknown)
+        found = hidden_cells(counts, equations, small_cell=small_cell, fixed=fixed, rank=_rank)
         groups = {group: why for (part, group), why in found.items() if part == "members"}
         for part, group in counts:
             if group in groups:
@@ -335,6 +334,16 @@ def _margins(counts: Mapping[People, int]) -> Iterator[Equation[People]]:
             parts.setdefault(((part, rest), names), []).append(cell)
     for (total, _), cells in parts.items():
         yield Equation(total=total, parts=tuple(cells))
+
+
+def _rank(cell: People) -> int:
+    """What is hidden first for another's sake: what the fewest numbers of an audit rest on."""
+    part, group = cell
+    if any(value == UNKNOWN for _, value in group):
+        return 0  # no comparison rests on them
+    if part == "members":
+        return 5 if len(group) == 1 else 4
+    return 1 if part.startswith("bin ") else 3 if len(group) == 1 else 2
 
 
 def _base(name: str) -> str:

@@ -69,7 +69,7 @@ def hidden_groups(
         equations,
         small_cell=small_cell,
         fixed={(MEMBERS, -1)},
-        prefer={(kind, i) for kind in counts for i in unknown},
+        rank=lambda cell: 0 if cell[1] in unknown else 2 if cell[0] == MEMBERS else 1,
     )
     masks = {
         kind: np.array([(kind, i) in found for i in range(len(partition.groups))])

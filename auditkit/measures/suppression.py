@@ -29,7 +29,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
@@ -65,7 +65,7 @@ def hidden_cells(
     *,
     small_cell: int,
     fixed: Collection[C] = (),
-    prefer: Collection[C] = (),
+    rank: Callable[[C], int] = lambda _: 0,
 ) -> dict[C, Why]:
     """The cells to hide, and whether each is small itself or hidden for another's sake.
 
@@ -74,7 +74,8 @@ def hidden_cells(
         equations: The sums that a reader knows; equations about cells without a count are left out.
         small_cell: Cells of 1 to `small_cell` - 1 people are small; 0 or 1: none is.
         fixed: Cells that stay shown whatever follows, as the number of rows of the audit.
-        prefer: Cells to hide first for another's sake, as those of unknown membership.
+        rank: Of the cells that could be hidden for another's sake those of the lowest rank are,
+            and of these the smallest that is enough. Default: all are alike.
     """
     hidden: dict[C, Why] = {
         cell: "small" for cell, n in counts.items() if 0 < n < small_cell and cell not in fixed
@@ -85,7 +86,7 @@ def hidden_cells(
         equations=known,
         small_cell=small_cell,
         fixed=frozenset(fixed),
-        prefer=frozenset(prefer),
+        rank=rank,
         hidden=hidden,
     )
     while hidden and (search.by_subtraction() or search.by_solving()):
@@ -101,7 +102,7 @@ class _Search(Generic[C]):
     equations: Sequence[Equation[C]]
     small_cell: int
     fixed: frozenset[C]
-    prefer: frozenset[C]
+    rank: Callable[[C], int]
     hidden: dict[C, Why]
 
     def by_subtraction(self) -> bool:
@@ -114,12 +115,9 @@ class _Search(Generic[C]):
         return more
 
     def _lacking(self, equation: Equation[C]) -> C | None:
-        """A further cell to hide, since one equation gives a hidden one away; None: it does not."""
+        """A further cell to hide: the total gives a small part away, or that some are few."""
         parts = [p for p in equation.parts if p in self.hidden]
-        if equation.total in self.hidden:
-            enough = any(self.counts[p] for p in parts)
-            return None if enough else self._cheapest(equation.parts, at_least=1)
-        if not parts:
+        if equation.total in self.hidden or all(self.hidden[p] != "small" for p in parts):
             return None
         together = sum(self.counts[p] for p in parts)
         if len(parts) > 1 and together >= self.small_cell:
@@ -135,14 +133,14 @@ class _Search(Generic[C]):
         for cells, equations in self._components():
             if all(self.hidden[c] != "small" for c in cells):
                 continue
-            for cell, follows in zip(cells, _determined(cells, equations), strict=True):
-                if self.hidden[cell] != "small" or not follows:
-                    continue
-                near = [e for e in equations if cell in e.cells]
-                found = self._cheapest(self._shown(near)) or self._cheapest(self._shown(equations))
-                if found is not None:
-                    self.hidden[found] = "complementary"
-                    more = True
+            matrix = _matrix(cells, equations)
+            for i in np.flatnonzero(_determined(matrix)):
+                if self.hidden[cells[i]] == "small":
+                    used = [equations[row] for row in _derivation(matrix, int(i))]
+                    found = self._cheapest(self._shown(used))
+                    if found is not None:
+                        self.hidden[found] = "complementary"
+                        more = True
         return more
 
     def _shown(self, equations: Sequence[Equation[C]]) -> list[C]:
@@ -150,12 +148,16 @@ class _Search(Generic[C]):
         return [c for c in cells if c not in self.hidden and c not in self.fixed]
 
     def _cheapest(self, cells: Sequence[C], *, at_least: int = 1) -> C | None:
-        """The smallest shown cell of at least some people, else the largest there is."""
+        """Of the shown cells of the lowest rank the smallest of enough people, else the largest."""
         free = [c for c in cells if c not in self.hidden and c not in self.fixed and self.counts[c]]
+        if not free:
+            return None
+        lowest = min(map(self.rank, free))
+        free = [c for c in free if self.rank(c) == lowest]
         enough = [c for c in free if self.counts[c] >= at_least]
         if enough:
-            return min(enough, key=lambda c: (c not in self.prefer, self.counts[c]))
-        return max(free, key=lambda c: self.counts[c], default=None)
+            return min(enough, key=lambda c: self.counts[c])
+        return max(free, key=lambda c: self.counts[c])
 
     def _components(self) -> list[tuple[list[C], list[Equation[C]]]]:
         """Hidden cells that hang together by equations, with those equations."""
@@ -180,13 +182,8 @@ class _Search(Generic[C]):
         return found
 
 
-def _determined(cells: list[C], equations: list[Equation[C]]) -> npt.NDArray[np.bool_]:
-    """Which hidden cells follow from the shown ones, shape `(cells,)`.
-
-    A cell follows if it is 0 in every way in which the hidden cells may vary while every shown one
-    stays: in the null space of the equations. Few cells: in a basis of it. Many: in random vectors
-    of it, in which any other cell is 0 with probability 0.
-    """
+def _matrix(cells: list[C], equations: list[Equation[C]]) -> sparse.csr_array:
+    """What each equation asks of the hidden cells, shape `(equations, cells)`."""
     place = {cell: i for i, cell in enumerate(cells)}
     entries = [
         (row, place[cell], 1.0 if i else -1.0)
@@ -194,16 +191,41 @@ def _determined(cells: list[C], equations: list[Equation[C]]) -> npt.NDArray[np.
         for i, cell in enumerate(equation.cells)
         if cell in place
     ]
-    if not entries:
-        return np.zeros(len(cells), dtype=bool)
-    rows, columns, signs = zip(*entries, strict=True)
-    matrix = sparse.csr_array((signs, (rows, columns)), shape=(len(equations), len(cells)))
-    if len(cells) <= _MAX_DENSE:
+    rows, columns, signs = zip(*entries, strict=True) if entries else ((), (), ())
+    return sparse.csr_array((signs, (rows, columns)), shape=(len(equations), len(cells)))
+
+
+def _determined(matrix: sparse.csr_array) -> npt.NDArray[np.bool_]:
+    """Which hidden cells follow from the shown ones, shape `(cells,)`.
+
+    A cell follows if it is 0 in every way in which the hidden cells may vary while every shown one
+    stays: in the null space of the equations. Few cells: in a basis of it. Many: in random vectors
+    of it, in which any other cell is 0 with probability 0.
+    """
+    size = matrix.shape[1]
+    if size <= _MAX_DENSE:
         sizes, vectors = np.linalg.eigh((matrix.T @ matrix).toarray())
         free = vectors[:, sizes < _ZERO]
         return np.asarray(np.abs(free).max(axis=1, initial=0.0) < _ZERO)
-    furthest = np.zeros(len(cells))
-    for drawn in np.random.default_rng(0).normal(size=(_DRAWS, len(cells))):
-        part = linalg.lsmr(matrix, matrix @ drawn, atol=1e-14, btol=1e-14, maxiter=100_000)[0]
-        furthest = np.maximum(furthest, np.abs(drawn - part))
+    furthest = np.zeros(size)
+    for drawn in np.random.default_rng(0).normal(size=(_DRAWS, size)):
+        furthest = np.maximum(furthest, np.abs(drawn - _least_squares(matrix, matrix @ drawn)))
     return np.asarray(furthest < _ZERO)
+
+
+def _derivation(matrix: sparse.csr_array, cell: int) -> list[int]:
+    """The equations that together give a hidden cell."""
+    wanted = np.zeros(matrix.shape[1])
+    wanted[cell] = 1.0
+    return [
+        int(row) for row in np.flatnonzero(np.abs(_least_squares(matrix.T.tocsr(), wanted)) > _ZERO)
+    ]
+
+
+def _least_squares(
+    matrix: sparse.csr_array, right: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    found: npt.NDArray[np.float64] = linalg.lsmr(
+        matrix, right, atol=1e-14, btol=1e-14, maxiter=100_000
+    )[0]
+    return found

@@ -193,6 +193,25 @@ def test_no_small_bin_of_scores_follows_from_the_tables(seed):
             assert all(n is None for n in counts)
 
 
+def test_a_small_bin_of_scores_hides_no_group():
+    """Bins give way to bins: rates of two large groups are not hidden for six people's sake."""
+    n = 400
+    sex = np.array(["f"] * 200 + ["m"] * 200)
+    scores = np.where(sex == "f", 0.1, 0.7)
+    scores[200:206] = 0.1
+    scores[206:300] = 0.9
+    inputs = ak.Inputs(
+        data=pd.DataFrame({"x": scores}), labels=np.tile([0, 1], n // 2), scores=scores,
+        groups=pd.DataFrame({"sex": sex}),
+    )  # fmt: skip
+    policy = parse_policy(RULES.format(small_cell=11, min_n=0))
+    judged = examine(prepare(inputs), policy, (), today=DAY, versions={})
+    assert not [m.key for e in judged.evidence for m in e.measurements if m.suppressed]
+    table = judged.evidence_of("fairness.calibration").table("calibration_by_group")
+    assert 6 not in table.column("n")
+    assert table.column("n").count(None) >= 3
+
+
 def test_the_policys_number_rules_everywhere():
     groups = {"sex": np.array(["m"] * 273 + ["f"] * 27)}
     for small_cell, hidden in ((40, True), (27, False), (0, False)):
