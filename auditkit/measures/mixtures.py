@@ -128,7 +128,11 @@ def _levels(ours: pd.Series, theirs: pd.Series) -> Any:
     mine, yours = of(ours), of(theirs)
     if mine == yours and ours.dtype == theirs.dtype:
         return None
+    if len({type(level) is bool or isinstance(level, np.bool_) for level in (*mine, *yours)}) > 1:
+        return np.dtype(object)  # True and 1 are one level to pandas, and not one value
+    # A level that is declared and not there is not needed, and a model may refuse it.
+    there = {*yours, *pd.unique(ours.dropna())}
     longer, shorter = (mine, yours) if set(yours) < set(mine) else (yours, mine)
-    every = list(dict.fromkeys([*longer, *shorter]))
-    ordered = all(getattr(c.dtype, "ordered", False) for c in (ours, theirs)) and every == longer
+    every = [level for level in dict.fromkeys([*longer, *shorter]) if level in there]
+    ordered = all(getattr(c.dtype, "ordered", False) for c in (ours, theirs)) and every == yours
     return pd.CategoricalDtype(every, ordered=ordered)
