@@ -10,27 +10,29 @@ import pandas as pd
 
 
 def enumerated(predict, rows: pd.DataFrame, reference: pd.DataFrame, groups=None) -> np.ndarray:
-    """Shapley values by definition, shape (rows, players)."""
+    """Shapley values by definition, shape (rows, players).
+
+    Every row is mixed with every row of the reference in every coalition, and all mixtures are
+    predicted in one call.
+    """
     players = [[c] for c in rows.columns] if groups is None else groups
     count = len(players)
-
-    def worth(row: pd.DataFrame, coalition) -> float:
-        mixture = reference.copy()
-        for player in coalition:
-            for name in players[player]:
-                mixture[name] = pd.Series(
-                    [row[name].iloc[0]] * len(mixture), index=mixture.index
-                ).astype(reference[name].dtype)
-        return float(np.mean(predict(mixture)))
+    coalitions = [c for size in range(count + 1) for c in combinations(range(count), size)]
+    both = pd.concat([reference, rows.astype(reference.dtypes)], ignore_index=True)
+    shape = (len(rows), len(coalitions), len(reference))
+    theirs = np.broadcast_to(np.arange(len(reference)), shape)
+    own = np.broadcast_to((len(reference) + np.arange(len(rows)))[:, None, None], shape)
+    sources = {name: theirs for name in reference.columns}
+    for player, names in enumerate(players):
+        joined = np.array([player in c for c in coalitions])[:, None]
+        sources |= dict.fromkeys(names, np.where(joined, own, theirs))
+    mixtures = pd.DataFrame({name: both[name].array.take(s.ravel()) for name, s in sources.items()})
+    worths = np.reshape(predict(mixtures), shape).astype(float).mean(axis=2)
 
     values = np.zeros((len(rows), count))
-    for i in range(len(rows)):
-        row = rows.iloc[[i]]
-        worths = {
-            c: worth(row, c) for size in range(count + 1) for c in combinations(range(count), size)
-        }
-        for c, value in worths.items():
-            for player in set(range(count)) - set(c):
-                weight = factorial(len(c)) * factorial(count - len(c) - 1) / factorial(count)
-                values[i, player] += weight * (worths[tuple(sorted((*c, player)))] - value)
+    for position, c in enumerate(coalitions):
+        for player in set(range(count)) - set(c):
+            weight = factorial(len(c)) * factorial(count - len(c) - 1) / factorial(count)
+            with_player = coalitions.index(tuple(sorted((*c, player))))
+            values[:, player] += weight * (worths[:, with_player] - worths[:, position])
     return values
