@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Why: threads of models that wait for each other by spinning take the other worker's processor, for
+# most of the time of a small model. They sleep instead; as many take part as where a user runs it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pandas as pd
 import pytest

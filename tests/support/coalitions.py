@@ -22,7 +22,7 @@ def enumerated(predict, rows: pd.DataFrame, reference: pd.DataFrame, groups=None
     shape = (len(rows), len(coalitions), len(reference))
     theirs = np.broadcast_to(np.arange(len(reference)), shape)
     own = np.broadcast_to((len(reference) + np.arange(len(rows)))[:, None, None], shape)
-    sources = {name: theirs for name in reference.columns}
+    sources = dict.fromkeys(reference.columns, theirs)
     for player, names in enumerate(players):
         joined = np.array([player in c for c in coalitions])[:, None]
         sources |= dict.fromkeys(names, np.where(joined, own, theirs))
