@@ -329,9 +329,11 @@ def test_the_key_of_a_web_server_signs_no_reports(purpose, state):
 FAKE = "Bank\ntrue             The signer is trusted\x1b[2K\x1b[1A\u202e\r"
 
 
-def test_a_name_does_not_write_lines_or_escapes_of_its_own(tmp_path):
+def test_a_name_does_not_write_lines_or_escapes_of_its_own(tmp_path, monkeypatch):
+    """A certificate by somebody else's program, which takes any name."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    monkeypatch.setattr("auditkit.signing.certificates.check_name", lambda name, **_: name)
     key = LocalKey(ec.generate_private_key(ec.SECP256R1()))
     hostile = Signer.of([key], [self_signed(key, name=FAKE)])
     path = tmp_path / "report.pdf"
