@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
-from auditkit.glossary import in_sentence, in_words
+from auditkit.glossary import DecisionWords, in_sentence, in_words
 from auditkit.policy import Policy, Rule
 from auditkit.wording import exact, number_against, percentage, plural, typeset
 
@@ -137,7 +137,8 @@ def _judge_rule(
         statement = f"Every {rule.measure} rests on fewer than {rule.min_n} observations."
     else:
         outcome, worst_number = min(judged, key=lambda pair: _worst_first(rule, *pair))
-        statement = _sentence(rule, outcome, worst_number, judged, len(numbers))
+        name = _name(worst_number, policy.decision.words) + _whom(worst_number)
+        statement = _sentence(rule, outcome, worst_number, judged, len(numbers), name=name)
     return Finding(
         rule=rule.id,
         title=rule.title,
@@ -210,13 +211,14 @@ def _sentence(
     number: Measurement,
     judged: Sequence[tuple[Outcome, Measurement]],
     found: int,
+    *,
+    name: str,
 ) -> str:
     def against(value: float) -> str:
         return typeset(number_against(value, rule.threshold))
 
     least = "at least" if rule.operator == ">=" else "at most"
     bound = f"{least} {typeset(exact(rule.threshold))}"
-    name = _name(number) + _whom(number)
     if number.suppressed:
         told = f"{name} is suppressed ({number.reason}); the condition is {bound}"
     elif number.value is None:
@@ -241,8 +243,8 @@ def _sentence(
     return told + share + "."
 
 
-def _name(number: Measurement) -> str:
-    name = in_words(number.name)
+def _name(number: Measurement, decision: DecisionWords) -> str:
+    name = in_words(number.name, decision)
     if number.unit == "count" and len(name) > 1:
         return f"Number of {in_sentence(name)}"
     return name

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionWords:
+    """What becomes of cases, as a sentence says it: "cases approved".
+
+    Attributes:
+        favourable: Of cases that the model decides in favour of.
+        unfavourable: Of all others.
+    """
+
+    favourable: str = "decided favourably"
+    unfavourable: str = "decided unfavourably"
+
+    def put_into(self, text: str) -> str:
+        """A text of the glossary with these words in their places."""
+        return text.replace("{favourable}", self.favourable).replace(
+            "{unfavourable}", self.unfavourable
+        )
+
+
+NEUTRAL: Final = DecisionWords()
 
 # Name of the measurement: (in words, definition).
 MEASURES: Final[dict[str, tuple[str, str]]] = {
@@ -18,7 +41,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     ),
     "adverse_coverage": (
         "Coverage of reasons",
-        "Share of what spoke against a denied case that its listed reasons carry.",
+        "Share of what spoke against a case {unfavourable} that its listed reasons carry.",
     ),
     "allowed": ("Requests allowed", "Requests that the access policy allowed."),
     "alternative_balanced_accuracy": (
@@ -65,7 +88,10 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     ),
     "columns_examined": ("Columns examined", "Columns that were searched for identifiers."),
     "decisions": ("Requests decided", "Requests on which the access policy decided."),
-    "denials": ("Denials", "Cases that the model decides unfavourably."),
+    "denials": (
+        "Cases {unfavourable}",
+        "Cases that the model decides against.",
+    ),
     "deletion_gain": (
         "Deletion gain",
         (
@@ -74,8 +100,8 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         ),
     ),
     "denials_with_reasons": (
-        "Share of denials with reasons",
-        "Denied cases for which at least one reason was found.",
+        "Share of cases {unfavourable} with reasons",
+        "Cases {unfavourable} for which at least one reason was found.",
     ),
     "denied": ("Requests denied", "Requests that the access policy denied."),
     "digest_matches": (
@@ -135,7 +161,7 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     ),
     "rank": ("Rank by importance", "Place of a feature when features are ordered by importance."),
     "reference_rows": ("Reference rows", "Rows that attributions are relative to."),
-    "selection_rate": ("Selection rate", "Share of cases decided favourably."),
+    "selection_rate": ("Selection rate", "Share of cases {favourable}."),
     "selection_rate_difference": (
         "Difference in selection rates",
         "A group's selection rate less that of the group compared with.",
@@ -171,8 +197,8 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
     "classes_present": ("Classes present", "Classes of which an identifier was found."),
     "classes_remaining": ("Classes remaining", "Classes of which one was left in the output."),
     "denials_on_protected": (
-        "Denials on a protected attribute",
-        "Denied cases with a protected attribute among their principal factors.",
+        "Cases {unfavourable} on a protected attribute",
+        "Cases {unfavourable} with a protected attribute among their principal factors.",
     ),
     "journalist_risk": (
         "Journalist risk",
@@ -215,8 +241,8 @@ MEASURES: Final[dict[str, tuple[str, str]]] = {
         "Largest distance between an attribute's distribution in a set of rows alike and overall.",
     ),
     "stable_denials": (
-        "Share of denials with stable reasons",
-        "Share of denied cases whose reasons are principal in nearly every resample.",
+        "Share of cases {unfavourable} with stable reasons",
+        "Share of cases {unfavourable} whose reasons are principal in nearly every resample.",
     ),
     "breakglass_unreviewed": (
         "Uses of break-glass not reviewed",
@@ -252,23 +278,33 @@ _ABBREVIATED: Final = {
 }
 
 
-def in_words(name: str) -> str:
+def in_words(name: str, decision: DecisionWords = NEUTRAL) -> str:
     """A measure's name for people.
+
+    Args:
+        name: Of the measurement.
+        decision: What the model's decisions are called.
 
     Example:
         >>> in_words("tpr_difference"), in_words("worst_tpr")
         ('Difference in true positive rates', 'Worst true positive rate')
     """
     if name in MEASURES:
-        return MEASURES[name][0]
+        return decision.put_into(MEASURES[name][0])
     parts = name.replace(".", "_").split("_")
     words = " ".join(_ABBREVIATED.get(part, part) for part in parts)
     return words[:1].upper() + words[1:]
 
 
-def explained(names: Iterable[str]) -> list[tuple[str, str]]:
-    """The entries of the glossary for some measures, in alphabetical order."""
-    return sorted(MEASURES[name] for name in set(names) if name in MEASURES)
+def explained(names: Iterable[str], decision: DecisionWords = NEUTRAL) -> list[tuple[str, str]]:
+    """The entries of the glossary for some measures, in alphabetical order.
+
+    Args:
+        names: Of the measurements.
+        decision: What the model's decisions are called.
+    """
+    known = (MEASURES[name] for name in set(names) if name in MEASURES)
+    return sorted((decision.put_into(term), decision.put_into(told)) for term, told in known)
 
 
 # Begin with a person's name, so they keep their capital.

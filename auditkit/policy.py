@@ -30,12 +30,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.documents import Document, Person, Text, parse_document
+from auditkit.glossary import NEUTRAL, DecisionWords
 
 
 class Rule(Document):
@@ -112,6 +113,27 @@ class Waiver(Document):
         return self
 
 
+# Letters alone: a number in them would stand in a report without an address.
+_Word = Annotated[str, Field(pattern=r"^\p{L}[\p{L} '\-]*$", max_length=40)]
+
+
+class Decided(Document):
+    """What the model's decisions are called, as in "cases approved".
+
+    Attributes:
+        favourable: What becomes of cases that the model decides in favour of.
+        unfavourable: What becomes of all others.
+    """
+
+    favourable: _Word = NEUTRAL.favourable
+    unfavourable: _Word = NEUTRAL.unfavourable
+
+    @property
+    def words(self) -> DecisionWords:
+        """For the glossary."""
+        return DecisionWords(favourable=self.favourable, unfavourable=self.unfavourable)
+
+
 class Policy(Document):
     """What must hold for one kind of model.
 
@@ -126,6 +148,7 @@ class Policy(Document):
         waivers: Exceptions granted.
         small_cell: Counts of people below this are not printed.
         out_of_scope: What an audit under this policy does not look at, one sentence each.
+        decision: What the model's decisions are called.
     """
 
     id: Text
@@ -138,6 +161,7 @@ class Policy(Document):
     waivers: tuple[Waiver, ...] = ()
     small_cell: int = Field(default=11, ge=0)
     out_of_scope: tuple[Text, ...] = ()
+    decision: Decided = Decided()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -151,8 +175,10 @@ class Policy(Document):
         return self
 
     def to_json(self) -> dict[str, Json]:
-        """The whole policy as JSON."""
+        """The whole policy as JSON; words for decisions only where the policy gives them."""
         content: dict[str, Json] = self.model_dump(mode="json")
+        if self.decision == Decided():
+            del content["decision"]
         return content
 
     @property

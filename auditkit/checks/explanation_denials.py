@@ -56,7 +56,9 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     denied = np.flatnonzero(~case.decisions)
     if not reason and len(denied) == 0:
         return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE, reason="nobody was denied", parameters=parameters
+            outcome=Outcome.NOT_APPLICABLE,
+            reason="nobody was decided unfavourably",
+            parameters=parameters,
         )
     if reason:
         return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
@@ -108,7 +110,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
             "reference_rows": attribution.reference_rows,
         },
         n=len(denied),
-        population="denials",
+        population="unfavourable decisions",
         measurements=_measurements(
             listed,
             len(case.decisions),
@@ -118,7 +120,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         tables=(
             Table(
                 name="denial_reasons",
-                title=f"Principal reasons of every denial, {attribution.unit}",
+                title=f"Principal reasons of every unfavourable decision, {attribution.unit}",
                 columns=_COLUMNS,
                 rows=tuple(
                     (
@@ -172,7 +174,10 @@ def _attributions(attribution: Attribution, denied: NDArray[np.int64]) -> Table:
     own = ("row", "base", "output")
     return Table(
         name="denial_attributions",
-        title=f"Attributions of every denial, {attribution.unit}, relative to the same population",
+        title=(
+            f"Attributions of every unfavourable decision, {attribution.unit}, "
+            "relative to the same population"
+        ),
         columns=(*own, *feature_columns(attribution.feature_names, beside=own)),
         rows=tuple(
             (int(row), attribution.base, float(output), *map(float, shares))
@@ -221,7 +226,7 @@ def _measurements(
     content: dict[str, Any] = (
         {"value": float(np.median(coverage))}
         if coverage
-        else {"value": None, "reason": "no denial has a reason"}
+        else {"value": None, "reason": "no unfavourable decision has a reason"}
     )
     return (
         Measurement(name="denials", value=denials, n=rows, unit="count"),
@@ -259,11 +264,11 @@ def _stable(listed: list[tuple[Reason, ...]], least_kept: float) -> Measurement:
 CHECK: Check = Check(
     id="explanation.denials",
     version="1",
-    title="Reasons for denials",
+    title="Reasons for unfavourable decisions",
     area="explanation",
     measures=(
-        "For every denied row the factors that pulled its score below the reference population's, "
-        "heaviest first, and how much of all that spoke against it they carry."
+        "For every unfavourable decision the factors that pulled its score below the reference "
+        "population's, heaviest first, and how much of all that spoke against it they carry."
     ),
     misleads=(
         "A reason is a factor in the model's arithmetic; changing it need not change the decision."

@@ -200,7 +200,7 @@ CHECK = Check(
     misleads=(
         "The best of many cut-offs looks better here than it will on new data. A ratio near 1 is "
         "easily had by approving, or denying, nearly everyone: read it with the accuracy. Labels "
-        "of those who were denied may be missing or guessed."
+        "of those decided unfavourably may be missing or guessed."
     ),
     source="29 CFR 1607.4(D)",
     run=_run,

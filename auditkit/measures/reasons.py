@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-MARGINAL: Final = "approved at or just above the cut-off"
-APPROVED: Final = "all approved"
-ALL: Final = "all applicants"
+MARGINAL: Final = "at or just above the cut-off"
+APPROVED: Final = "all at or above the cut-off"
+ALL: Final = "everyone in the reference"
 # Whom reasons are relative to, as a sentence names them.
 POPULATIONS: Final = {
-    MARGINAL: "those approved at or just above the cut-off",
-    APPROVED: "all who were approved",
+    MARGINAL: "those at or just above the cut-off",
+    APPROVED: "all at or above the cut-off",
     ALL: "everyone in the reference",
 }
 
@@ -195,8 +195,8 @@ def reference_population(
     approved = np.flatnonzero(scores >= threshold)
     if len(approved) == 0:
         raise InputError(
-            "No row of the reference is approved, so nobody stands just above the cut-off.",
-            remedy=f"give a reference with approved applicants, or choose {ALL!r}",
+            "No row of the reference reaches the cut-off, so nobody stands just above it.",
+            remedy=f"give a reference with rows above the cut-off, or choose {ALL!r}",
         )
     if population == MARGINAL:
         count = max(round(marginal_share * len(approved)), at_least)

@@ -109,6 +109,7 @@ class Book:
         self.judgement = judgement
         self.screen = screen
         self._small = judgement.policy.small_cell
+        self.decision = judgement.policy.decision.words
         self.figures: list[dict[str, Any]] = []
         self.fixed: list[dict[str, Any]] = []
 
@@ -312,7 +313,7 @@ class Book:
         """
         if name not in MEASURES and tokens(name):
             return self.quote(name)
-        words = shown(in_words(name))
+        words = shown(in_words(name, self.decision))
         return self.plain(in_sentence(words) if inside else words)
 
     def measures(self, names: Sequence[str]) -> Line:

@@ -396,4 +396,5 @@ class Page:
     @property
     def glossary(self) -> list[tuple[str, str]]:
         """The measures that this report prints, each with its definition."""
-        return explained(m.name for e in self.judgement.evidence for m in e.measurements)
+        named = (m.name for e in self.judgement.evidence for m in e.measurements)
+        return explained(named, self.book.decision)

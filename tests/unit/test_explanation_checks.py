@@ -113,7 +113,7 @@ def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
     drawn = next(b for b in blocks if isinstance(b, ChartBlock))
     listed = next(b for b in blocks if isinstance(b, TableBlock) and "closest" in str(b.caption))
     for text in (str(drawn.title), str(listed.caption)):
-        assert "those approved at or just above the cut-off" in text
+        assert "those at or just above the cut-off" in text
     shown = {str(cells[1]): str(cells[4]) for cells in listed.rows}
     for feature, contribution in shown.items():
         assert f"{feature} {contribution}" in drawn.chart.alt
@@ -153,7 +153,7 @@ def test_a_model_that_did_not_give_the_scores_is_refused(case):
 
 def test_reference_population_is_the_marginal_approvals_by_default(case):
     marginal = run("explanation.denials", case)
-    everyone = run("explanation.denials", case, population="all applicants")
+    everyone = run("explanation.denials", case, population="everyone in the reference")
     approved = int((case.score(case.reference) >= 0.5).sum())
     assert marginal.parameters["reference_rows"] == max(50, round(0.1 * approved))
     assert everyone.parameters["reference_rows"] == 800

@@ -156,7 +156,7 @@ def test_a_letter_names_whom_its_reasons_are_relative_to(evidence, texts):
     sound = changed(evidence, stable=True)
     row = denied_rows(sound)[0]
     said = printed(write_letter(sound, row, texts, day=DAY).pdf)
-    assert "relative to those approved at or just above the cut-off" in said
+    assert "relative to those at or just above the cut-off" in said
     everyone = replace(sound, parameters={**sound.parameters, "relative_to": "all"})
     said = printed(write_letter(everyone, row, texts, day=DAY).pdf)
     assert "relative to all;" in said
@@ -199,7 +199,7 @@ def test_the_commands(audit_file, evidence, capsys):
     assert total == pytest.approx(told["output"], abs=1e-5)
     assert told["decision"] == "unfavourable"
     # A denied applicant's numbers are the same wherever they are printed.
-    assert told["relative_to"] == "those approved at or just above the cut-off"
+    assert told["relative_to"] == "those at or just above the cut-off"
     reasons = evidence.table("denial_reasons")
     moved = {f["feature"]: (f["contribution"], f["usual"]) for f in told["features"]}
     for one in (dict(zip(reasons.columns, r, strict=True)) for r in reasons.rows if r[0] == row):
@@ -208,7 +208,7 @@ def test_the_commands(audit_file, evidence, capsys):
     assert command(["explain", str(audit_file), "--row", str(row)]) == 0
     out = capsys.readouterr().out
     assert "unfavourable" in out
-    assert "over 50 rows: those approved at or just above the cut-off" in out
+    assert "over 50 rows: those at or just above the cut-off" in out
     approved = next(r for r in range(24) if r not in denied)
     assert command(["explain", str(audit_file), "--row", str(approved)]) == 0
     assert "over 600 rows: everyone in the reference" in capsys.readouterr().out

@@ -8,11 +8,13 @@ from auditkit.checks import CHECKS
 from auditkit.controls import assess, parse_pack
 from auditkit.errors import PolicyError
 from auditkit.evidence import Finding, Outcome
+from auditkit.glossary import explained, in_words
 from auditkit.policy import parse_policy
 from auditkit.resources import data_path
 
 RULE = "{id: R1, title: T, check: c, measure: m, at_least: 1, severity: high, citation: x, why: y}"
 HEAD = 'id: p\nversion: "1"\ntitle: T\nas_of: 2026-01-01\n'
+WHOLE = HEAD + f"rules: [{RULE}]"
 
 
 @pytest.mark.parametrize(
@@ -137,3 +139,28 @@ def test_a_control_is_as_good_as_its_worst_finding_and_needs_all_its_checks(outc
     (status,) = assess([finding(c, o) for c, o in outcomes.items()], PACK)
     assert status.outcome is expected
     assert bool(status.reason) is (len(outcomes) < 2)
+
+
+def test_the_words_for_decisions_travel_with_the_policy():
+    policy = parse_policy(
+        f"decision: {{favourable: selected, unfavourable: not selected}}\n{WHOLE}"
+    )
+    assert policy.to_json()["decision"] == {
+        "favourable": "selected",
+        "unfavourable": "not selected",
+    }
+    words = policy.decision.words
+    assert in_words("stable_denials", words) == "Share of cases not selected with stable reasons"
+    assert explained(["selection_rate"], words) == [("Selection rate", "Share of cases selected.")]
+
+
+def test_a_policy_without_words_for_decisions_keeps_its_digest():
+    policy = parse_policy(WHOLE)
+    assert "decision" not in policy.to_json()
+    assert in_words("denials", policy.decision.words) == "Cases decided unfavourably"
+
+
+@pytest.mark.parametrize("word", ["", "'12 denied'", "<b>", "'a\\nb'", "x" * 41, "5"])
+def test_words_for_decisions_are_words(word):
+    with pytest.raises(PolicyError, match=r"decision\.unfavourable"):
+        parse_policy(f"decision: {{unfavourable: {word}}}\n{WHOLE}")

@@ -86,7 +86,7 @@ def test_reference_populations():
     approved = reference_population(table, scores, population=APPROVED, **given_)
     assert approved.x.tolist() == list(range(50, 100))
     assert len(reference_population(table, scores, population=ALL, **given_)) == 100
-    with pytest.raises(InputError, match="No row of the reference is approved"):
+    with pytest.raises(InputError, match="No row of the reference reaches the cut-off"):
         reference_population(table, scores, threshold=1.0)
 
 

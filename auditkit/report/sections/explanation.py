@@ -1,4 +1,4 @@
-"""What scores rest on: overall, and for those who were denied."""
+"""What scores rest on: overall, and where the decision was unfavourable."""
 
 from __future__ import annotations
 
@@ -62,9 +62,14 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
 
 
 def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
-    """How many denials have reasons, and one denied case in full."""
+    """How many unfavourable decisions have reasons, and one case in full."""
     blocks: list[Block] = [
-        *measurements(book, evidence, evidence.measurements, caption="Denials and their reasons")
+        *measurements(
+            book,
+            evidence,
+            evidence.measurements,
+            caption=f"Cases {book.decision.unfavourable}, and their reasons",
+        )
     ]
     table = next((t for t in evidence.tables if t.name == "denial_reasons"), None)
     if table is None or not table.rows:
@@ -94,7 +99,9 @@ def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     first = cases.index(chosen)
     return TableBlock(
         caption=Line(
-            "The denied case closest to approval (row ",
+            "Of the cases ",
+            book.decision.unfavourable,
+            " the one closest to the cut-off (row ",
             book.cell(evidence, table, first, "row"),
             ", score ",
             book.cell(evidence, table, first, "score"),
@@ -115,7 +122,7 @@ def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
 
 
 def _nearest(table: Table) -> object:
-    """The denied case nearest to approval: the one that most deserves a second look."""
+    """The case nearest to the cut-off: the one that most deserves a second look."""
     scores = table.column("score")
     return table.column("row")[max(range(len(scores)), key=lambda i: (_real(scores[i]), -i))]
 
@@ -175,7 +182,7 @@ def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | No
 
 
 def _population(evidence: Evidence) -> str:
-    """Whom the reasons for denials are relative to."""
+    """Whom the reasons are relative to."""
     return str(evidence.parameters.get("relative_to", "the reference population"))
 
 

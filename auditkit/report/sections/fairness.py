@@ -49,8 +49,8 @@ def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
             lines=(0.8, 1.0),
             log=True,
             how=(
-                "How to read it: left of the solid line a group is selected less often than the "
-                "reference; the dashed line is the four-fifths rule of thumb. "
+                f"How to read it: left of the solid line a group is {book.decision.favourable} "
+                "less often than the reference; the dashed line is the four-fifths rule of thumb. "
             ),
             eid=eid,
         ),
@@ -60,7 +60,7 @@ def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
             rates.values(),
             title="Selection rate of each group.",
             measure="Selection rate",
-            axis_label="Share of cases decided favourably",
+            axis_label=f"Share of cases {book.decision.favourable}",
             how="How to read it: where intervals overlap widely, "
             "the data do not tell groups apart. ",
             eid=eid,
