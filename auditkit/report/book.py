@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MOST_DIGITS: Final = 4
 _LONG_WORD: Final = 18
+_OF_NUMBERS: Final = frozenset("0123456789.,\u2212")
 _MOST_IN_A_ROW: Final = 40
 _ENDLESS: Final = re.compile(rf"\d{{{_MOST_IN_A_ROW},}}")
 # Never whole numbers, though what was read from JSON has 1 for 1.0.
@@ -278,8 +279,20 @@ class Book:
 
     # Fixed texts
 
-    def quote(self, text: str, *, source: str = "statement", limit: int = LIMIT) -> Printed:
-        """A string of the statement, word for word, cut to a number of characters."""
+    def quote(
+        self, text: str, *, source: str = "statement", limit: int = LIMIT, whole: bool = False
+    ) -> Printed:
+        """A string of the statement, word for word, cut to a number of characters.
+
+        Args:
+            text: The string.
+            source: Where it stands.
+            limit: The most characters.
+            whole: Keeps a number that no line of a table could hold; a number does not break.
+        """
+        endless = None if whole else _ENDLESS.search(text)
+        if endless is not None:
+            limit = min(limit, endless.start() + _MOST_IN_A_ROW)
         visible = shown(text, limit=limit)
         return Printed(visible, {"source": source} if tokens(visible) else None, self)
 
@@ -288,13 +301,8 @@ class Book:
         return Printed(text, None, self)
 
     def words(self, name: str, *, limit: int = LIMIT) -> Printed:
-        """A name of a column or group: without underscores, unless it holds a number.
-
-        It is cut at a number that no column could hold, as a number does not break across lines.
-        """
-        endless = _ENDLESS.search(name)
-        most = limit if endless is None else endless.start() + _MOST_IN_A_ROW
-        quoted = self.quote(name, limit=min(limit, most))
+        """A name of a column or group: without underscores, unless it holds a number."""
+        quoted = self.quote(name, limit=limit)
         return quoted if tokens(quoted.text) else self.plain(quoted.text.replace("_", " "))
 
     def heading(self, name: str) -> Printed:
@@ -379,7 +387,7 @@ def _breakable(text: str) -> Markup:
     run = 0
     for before, character in pairwise(f" {text}"):
         run = 0 if character == " " else run + 1
-        if run > _LONG_WORD and not (before.isdigit() or character.isdigit()):
+        if run > _LONG_WORD and not (before in _OF_NUMBERS and character in _OF_NUMBERS):
             pieces.append(Markup("<wbr>"))
             run = 0
         pieces.append(character)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from auditkit.evidence import Finding, Outcome
 from auditkit.report.blocks import Status
 from auditkit.report.book import Book, Line, Printed, Text
-
-# Longer ids may break across lines.
-_LONG: Final = 24
 
 
 class Condition:
@@ -25,11 +20,10 @@ class Condition:
         judgement = book.judgement
         rule = next(r for r in judgement.policy.rules if r.id == finding.rule)
         self.id = book.quote(finding.rule)
-        self.is_long = len(finding.rule) > _LONG
         self.title = book.quote(finding.title)
         self.status = Status(outcome=finding.outcome)
         self.severity = finding.severity
-        self.sentence = book.quote(finding.statement)
+        self.sentence = book.quote(finding.statement, whole=True)
         self.stop = "" if finding.statement.endswith((".", "!", "?")) else "."
         again = finding.statement.startswith(finding.title)
         self.told = Line(*(() if again else (self.title, ". ")), self.sentence, self.stop)

@@ -6,7 +6,7 @@ read from elsewhere is the charts, by names that exist in memory only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
@@ -17,6 +17,9 @@ from auditkit.resources import data_path
 
 if TYPE_CHECKING:
     import jinja2
+
+# Numbers and names stay on one line; what has more letters may break.
+_LONG: Final = 28
 
 
 class Drawings:
@@ -89,4 +92,5 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     known.filters["shown"] = shown
+    known.tests["long"] = lambda text: len(str(text)) > _LONG
     return known

@@ -37,6 +37,9 @@ AREAS: Final = (
     ("lineage", "Lineage"),
     ("monitoring", "Monitoring"),
 )
+# Letters that a fact on page one may have.
+_FACT: Final = 120
+_TITLE: Final = 240
 # Points that the running head and foot have for a name.
 _HEAD_NAME: Final = 150.0
 _HEAD_VERSION: Final = 40.0
@@ -59,6 +62,7 @@ class Page:
         options: What the people behind the report state.
         receipt: The log's receipt; None: the statement was not logged.
         room: How many exceptions page one has room for.
+        fits: Whether page one is a page; what does not fit one goes on without a break.
         screen: Whether it is shown on a screen, where a number can say more of itself.
     """
 
@@ -69,9 +73,11 @@ class Page:
         receipt: Mapping[str, Any] | None,
         *,
         room: int = 5,
+        fits: bool = True,
         screen: bool = False,
     ) -> None:
         self._room = room
+        self.fits = fits
         self.screen = screen
         self.book = Book(judgement, screen=screen)
         self.judgement = judgement
@@ -91,9 +97,9 @@ class Page:
         """The model and its version."""
         subject = self.judgement.subject
         if subject.version == "unregistered":
-            return Line(self.book.quote(subject.name), ", not registered")
-        version = self.book.quote(subject.version)
-        return Line(self.book.quote(subject.name), ", version ", version)
+            return Line(self.book.quote(subject.name, limit=_TITLE), ", not registered")
+        version = self.book.quote(subject.version, limit=_FACT)
+        return Line(self.book.quote(subject.name, limit=_TITLE), ", version ", version)
 
     @property
     def short_title(self) -> Line:
@@ -116,7 +122,7 @@ class Page:
         """What page one says of the subject and of those who examined it."""
         judgement, options, book = self.judgement, self.options, self.book
         subject = judgement.subject
-        yield "Owner", book.quote(subject.owner) if subject.owner else "not stated"
+        yield "Owner", book.quote(subject.owner, limit=_FACT) if subject.owner else "not stated"
         as_of: Text = book.quote(str(judgement.as_of)) if judgement.as_of else "not stated"
         if options.period:
             yield "Period", book.stated(options.period)
@@ -124,7 +130,9 @@ class Page:
         yield (
             "Policy",
             Line(
-                book.quote(judgement.policy.id), ", version ", book.quote(judgement.policy.version)
+                book.quote(judgement.policy.id, limit=_FACT),
+                ", version ",
+                book.quote(judgement.policy.version, limit=_FACT),
             ),
         )
         yield "Run by", book.stated(options.ran_by) if options.ran_by else "not stated"

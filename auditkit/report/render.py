@@ -40,10 +40,9 @@ def render(
         OutputError: If a number on the pages cannot be traced to the statement.
     """
     chosen = options or ReportOptions()
-    page, drawings = (
-        Page(judgement, chosen, receipt, room=_room(judgement, chosen, receipt)),
-        Drawings(),
-    )
+    room, fits = _room(judgement, chosen, receipt)
+    page = Page(judgement, chosen, receipt, room=room, fits=fits)
+    drawings = Drawings()
     paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
     texts = paper.texts()
     figures = traced(page.book, chosen, texts)
@@ -56,14 +55,19 @@ def render(
 _ROOM: Final = (5, 3, 1)
 
 
-def _room(judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None) -> int:
-    """How many exceptions leave page one a single page, tried on that page alone."""
-    for room in _ROOM[:-1]:
+def _room(
+    judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None
+) -> tuple[int, bool]:
+    """How many exceptions leave page one a single page, and whether any number does.
+
+    It is tried on that page alone.
+    """
+    for room in _ROOM:
         page, drawings = Page(judgement, options, receipt, room=room), Drawings()
         html = to_html(page, drawings, whole=False)
         if _paper(judgement, options, html, drawings).pages == 1:
-            return room
-    return _ROOM[-1]
+            return room, True
+    return _ROOM[-1], False
 
 
 def _paper(judgement: Judgement, options: ReportOptions, html: str, drawings: Drawings) -> Paper:

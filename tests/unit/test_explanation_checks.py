@@ -14,6 +14,7 @@ from auditkit.checks import find_check
 from auditkit.checks.explanation_denials import population_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
+from auditkit.glossary import NEUTRAL
 from auditkit.loading import prepare
 from auditkit.report.blocks import ChartBlock, TableBlock
 from auditkit.report.book import Book
@@ -105,7 +106,8 @@ def test_attributions_of_denials_are_those_of_their_reasons(case):
 
 def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
     judgement = SimpleNamespace(
-        evidence_of=lambda check: None, policy=SimpleNamespace(small_cell=11)
+        evidence_of=lambda check: None,
+        policy=SimpleNamespace(small_cell=11, decision=SimpleNamespace(words=NEUTRAL)),
     )
     e = replace(run("explanation.denials", case), id="E-0001")
     book = Book(judgement)
