@@ -20,6 +20,7 @@ from auditkit.charts.style import (
     place,
     round_ticks,
     steps_across,
+    text_width,
     ticks,
     with_minus,
 )
@@ -185,9 +186,12 @@ def waterfall(
     for value in contributions:
         stops.append(stops[-1] + value)
     low, high = min(stops), max(stops)
-    margin = 0.24 * ((high - low) or 1.0)  # for the numbers beside the bars
+    across = width - label_width - 8
+    # Room for the numbers beside the bars, at both ends.
+    taken = max(map(text_width, texts), default=0.0) + 6
+    margin = ((high - low) or 1.0) * taken / max(across - 2 * taken, taken)
     with drawing(width, (rows + 2) * _ROW + 38) as figure:
-        axes = place(figure, label_width, 32, width - label_width - 8, (rows + 2) * _ROW)
+        axes = place(figure, label_width, 32, across, (rows + 2) * _ROW)
         axes.set_xlim(low - margin, high + margin)
         axes.set_ylim(rows + 1.5, -0.5)
         for y, value in enumerate(contributions, start=1):

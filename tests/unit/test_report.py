@@ -189,7 +189,7 @@ def test_a_few_numbers_are_a_sentence_and_no_table():
         "Area under the ROC curve 0.80 (0.75 to 0.85), n = 700; "
         "Brier score 0.072 squared probability, n = 650."
     ) in text
-    assert "martian: Selection rate 0.50; base rate 0.25, n = 64." in text
+    assert "martian: selection rate 0.50; base rate 0.25, n = 64." in text
     assert "What was measured" not in text
 
 

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from auditkit.report import ReportOptions, render
+from auditkit.report.pdf import page_texts
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
 from tests.support.laid_out import faults
@@ -40,6 +41,15 @@ def report(page_size: str, name: str = "") -> bytes:
 @pytest.mark.parametrize("page_size", ["A4", "Letter"])
 def test_every_page_is_well_filled_and_legible(page_size):
     assert faults(report(page_size)) == []
+
+
+@pytest.mark.parametrize("page_size", ["A4", "Letter"])
+def test_decisions_are_called_what_the_policy_calls_them(page_size):
+    """The fixture's policy names none, so nobody is denied; what a condition is titled stays."""
+    text = " ".join(" ".join(page_texts(report(page_size))).split())
+    assert "Share of cases decided favourably" in text
+    assert "Cases decided unfavourably" in text
+    assert "denied case" not in text
 
 
 @pytest.mark.parametrize("name", LONG.values(), ids=LONG.keys())

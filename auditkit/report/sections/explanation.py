@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.charts import HALF, beeswarm, importance, letters, text_width, waterfall
+from auditkit.charts import HALF, WHOLE, beeswarm, importance, letters, text_width, waterfall
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
 from auditkit.report.book import Book, Line, Printed, Text
@@ -14,8 +14,10 @@ from auditkit.report.text import shown
 
 _MOST: Final = 15
 _STEPS: Final = 8
-# Names are cut here to their column, so that what a drawing shows is what is noted.
-_NAMES_WIDTH: Final = 92.0
+# Names are cut here to their column, so that what a drawing shows is what is noted. Up to so many
+# points they stand in a chart of half the page; longer ones get a chart of the whole page.
+_NAMES: Final = 112.0
+_LONG_NAMES: Final = 230.0
 _STEPS_WIDTH: Final = 112.0
 
 
@@ -26,7 +28,8 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
         return plain(book, evidence)
     ranked = sorted(found, key=lambda m: (-float(m.value or 0), m.key))[:_MOST]
     names = [m.group[0][1] for m in ranked]
-    labels = [_named(book, name, _NAMES_WIDTH - 4) for name in names]
+    width, room = _room(names)
+    labels = [_named(book, name, room) for name in names]
     eid = book.quote(evidence.id)
     unit = book.quote(ranked[0].unit, limit=24)
     level = next((m for m in ranked if m.level is not None), None)
@@ -44,8 +47,8 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
                 lower=[m.lower for m in ranked],
                 upper=[m.upper for m in ranked],
                 axis_label=f"Mean absolute SHAP value ({unit})",
-                width=HALF,
-                label_width=_NAMES_WIDTH,
+                width=width,
+                label_width=room + 6,
             ),
             texts=[*labels, unit],
             how=how,
@@ -200,7 +203,8 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
     features = np.array([[_real(c) for c in values.column(n)] for n in known]).T
     if len(contributions) != len(features):
         return None
-    labels = [_named(book, n, _NAMES_WIDTH - 4) for n in known]
+    width, room = _room(names)
+    labels = [_named(book, n, room) for n in known]
     return ChartBlock(
         title="Each dot is one case: how far a feature moved its score, and in which direction.",
         chart=beeswarm(
@@ -208,14 +212,20 @@ def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> C
             contributions,
             features,
             axis_label=f"SHAP value ({unit})",
-            width=HALF,
-            label_width=_NAMES_WIDTH,
+            width=width,
+            label_width=room + 6,
         ),
         texts=[*labels, unit],
         how="How to read it: right of the line a feature raised the score; dark dots are cases "
         "with a high value of the feature, light ones with a low value.",
         evidence=book.quote(evidence.id),
     )
+
+
+def _room(names: Sequence[str]) -> tuple[float, float]:
+    """Widths in points, of a chart and of its column of names, in which the names can be read."""
+    widest = max(text_width(shown(name)) for name in names)
+    return (HALF, widest) if widest <= _NAMES else (WHOLE, min(widest, _LONG_NAMES))
 
 
 def _named(book: Book, name: str, room: float) -> Text:

@@ -173,7 +173,7 @@ def _line(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Prose
     """A few numbers about everyone, or about one group, as a sentence would have them."""
     told: list[Text] = []
     for position, m in enumerate(shown):
-        words = book.measure(m.name, inside=position > 0)
+        words = book.measure(m.name, inside=position > 0 or bool(m.group))
         unit: Text = "" if m.unit in _PLAIN_UNITS else Line(" ", book.quote(m.unit))
         told.append(Line(words, " ", of_group(book, evidence, m), unit))
         if position == len(shown) - 1 or m.n != shown[-1].n:

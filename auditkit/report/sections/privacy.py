@@ -22,7 +22,7 @@ _WIDTH: Final = 330.0
 _NAMES: Final = 150.0
 
 # So that the empty column of a form is wide enough to write in.
-_ROOM: Final = "\N{NO-BREAK SPACE}" * 60
+_ROOM: Final = "\N{NO-BREAK SPACE}" * 90
 _FORMS: Final = {
     "safe-harbor": (
         "For a person to state: no actual knowledge",
@@ -179,7 +179,10 @@ def _to_state(evidence: Evidence) -> list[TableBlock]:
     return [
         TableBlock(
             caption=caption,
-            columns=[Column(heading="To be filled in by hand"), Column(heading="Statement")],
+            columns=[
+                Column(heading="To be filled in by hand"),
+                Column(heading="Statement", narrow=True),
+            ],
             rows=[[line, _ROOM] for line in lines],
             note="Left empty, nothing was stated.",
         )
