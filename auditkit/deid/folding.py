@@ -1,16 +1,18 @@
 """One spelling for texts that look alike: what recognizers read instead of the text itself.
 
-Escapes of mark-up and of web addresses are read as what they stand for, zero-width characters
-vanish, full-width and mathematical letters, digits of any script and the common look-alike letters
-of other scripts become their plain forms. Whole words of another script stay as they are: only a
-word that mixes scripts is a disguise.
+Escapes of mark-up and of web addresses and the encoded words of mail headers (RFC 2047) are read as
+what they stand for, zero-width characters vanish, full-width and mathematical letters, digits of
+any script and the common look-alike letters of other scripts become their plain forms. Whole words
+of another script stay as they are: only a word that mixes scripts is a disguise.
 
 Law: `fold(text)` gives offsets, one per character of its result, that lead back into the text.
 """
 
 from __future__ import annotations
 
+import base64
 import html
+import quopri
 import re
 import unicodedata
 from array import array
@@ -30,9 +32,16 @@ _INVISIBLE: Final = frozenset(
 )
 _DASHES: Final = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d")
 _QUOTES: Final = frozenset("\u2018\u2019\u201b\u02bc\uff07")
-# Characters as mark-up and addresses of the web write them; after a digit, `%` is per cent.
+# `=?utf-8?Q?J=C3=BCrgen?=`: character set, base64 or quoted-printable, content.
+_ENCODED_WORD: Final = (
+    r"=\?(?P<charset>[A-Za-z][\w-]{1,30})(?:\*[\w-]{1,20})?"
+    r"\?(?P<form>[bBqQ])\?(?P<content>[^?\s]{0,400})\?="
+)
+# Characters as mark-up and addresses of the web write them; after a digit, `%` is per cent. Blanks
+# between two encoded words are part of neither (RFC 2047, section 6.2).
 _ESCAPED: Final = re.compile(
-    r"&#\d{2,6};|&#[xX][0-9a-fA-F]{2,5};|&[A-Za-z]{2,8};|(?<![\d\s])%[2-7][0-9A-Fa-f]"
+    rf"&#\d{{2,6}};|&#[xX][0-9a-fA-F]{{2,5}};|&[A-Za-z]{{2,8}};|(?<![\d\s])%[2-7][0-9A-Fa-f]"
+    rf"|(?:%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){{1,3}})+|{_ENCODED_WORD}(?:\s{{1,8}}(?==\?[\w*-]{{2,52}}\?[bBqQ]\?))?"
 )
 _ESCAPES: Final = 4  # escapes of escapes are followed so deep
 _WORD: Final = re.compile(r"[^\W\d_]+")
@@ -59,23 +68,26 @@ class Folded:
         """The range of the original that a range of `text` stands for. Requires start < end."""
         if self.offsets is None:
             return start, end
+        # What an escape stands for is covered whole or not at all.
+        while end < len(self.offsets) and self.offsets[end] == self.offsets[end - 1]:
+            end += 1
         after = self.offsets[end] if end < len(self.offsets) else self.length
         return self.offsets[start], max(self.offsets[end - 1] + 1, after)
 
 
 def fold(text: str) -> Folded:
     """The plain spelling of a text, with the way back."""
-    escapes = ("&" in text or "%" in text) and _ESCAPED.search(text)
+    escapes = ("&" in text or "%" in text or "=?" in text) and _ESCAPED.search(text)
     return _through_escapes(text, _ESCAPES) if escapes else _folded(text)
 
 
 def _through_escapes(text: str, deep: int) -> Folded:
-    """A text with `&nbsp;`, `&#45;` and `%40` read as the characters that they stand for."""
+    """A text with `&nbsp;`, `%40` and `=?utf-8?Q?=C3=BC?=` read as what they stand for."""
     parts: list[str] = []
     offsets = array("L")
     done = 0
     for match in _ESCAPED.finditer(text):
-        stands_for = _unescaped(match.group())
+        stands_for = _unescaped(match)
         parts += [text[done : match.start()], stands_for]
         offsets.extend(range(done, match.start()))
         offsets.extend([match.start()] * len(stands_for))
@@ -92,9 +104,27 @@ def _through_escapes(text: str, deep: int) -> Folded:
     return Folded(inner.text, offsets, len(text))
 
 
-def _unescaped(escape: str) -> str:
-    plain = chr(int(escape[1:], 16)) if escape[0] == "%" else html.unescape(escape)
-    return plain if plain.isprintable() or plain.isspace() else escape
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match.group()
+    if match["form"]:
+        plain = _decoded(match["charset"], match["form"], match["content"])
+    elif escape[0] == "%":
+        plain = bytes.fromhex(escape.replace("%", "")).decode(errors="replace")
+    else:
+        plain = html.unescape(escape)
+    return plain if all(c.isprintable() or c.isspace() for c in plain) else escape
+
+
+def _decoded(charset: str, form: str, content: str) -> str:
+    """The content of an encoded word; a null where it cannot be read, which is no spelling."""
+    try:
+        if form in "qQ":
+            written = quopri.decodestring(content, header=True)
+        else:
+            written = base64.b64decode(content + "=" * (-len(content) % 4))
+        return written.decode("ascii" if "escape" in charset.lower() else charset, "replace")
+    except (LookupError, ValueError):
+        return "\0"
 
 
 def _folded(text: str) -> Folded:
