@@ -5,9 +5,10 @@ This module imports Presidio and spaCy, which takes a second; import it only whe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -26,9 +27,10 @@ from presidio_analyzer.nlp_engine import (
     SpacyNlpEngine,
 )
 from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+from spacy.lang.lex_attrs import is_punct, is_stop
 from thinc.api import NumpyOps
 
-from auditkit.deid.entity_reader import EntityReader
+from auditkit.deid.entity_reader import Entity, EntityReader
 from auditkit.deid.kinds import KINDS, kind_named
 from auditkit.deid.number_guesses import in_company
 from auditkit.deid.people import spans_of_people
@@ -63,7 +65,6 @@ _IGNORED: Final = [
 ]
 
 _CHUNK_CHARACTERS: Final = 40_000
-_LOOKS: Final = "auditkit"  # where a document carries them
 
 
 class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a checker
@@ -109,7 +110,7 @@ class SmallSpacy(SpacyNlpEngine):
     def load(self) -> None:
         """Loads the pipeline that was installed with this distribution, its files verified."""
         pipeline = load_pipeline()
-        self._entities = EntityReader(pipeline)
+        self.entities = EntityReader(pipeline)
         if self._model:
             products = _Products(products_session())
             for layer in pipeline.get_pipe("ner").model.walk():
@@ -144,49 +145,84 @@ class SmallSpacy(SpacyNlpEngine):
             waiting = [beside.submit(_looked, self._model, c) for c in chunks]
             try:
                 for number, chunk in enumerate(chunks):
-                    read = self._entities.read(chunk)
-                    for doc, looks in zip(read, waiting[number].result(), strict=True):
-                        doc.user_data[_LOOKS] = looks
-                        yield self._doc_to_nlp_artifact(doc, language)
+                    found = self.entities.read(chunk)
+                    for read in zip(chunk, found, waiting[number].result(), strict=True):
+                        yield _Read(*read, engine=self, language=language)
             finally:
                 beside.shutdown(cancel_futures=True)
 
-    def _doc_to_nlp_artifact(self, doc: Any, language: str) -> NlpArtifacts:
-        entities, scores = self._get_updated_entities(
-            self._get_entities(doc), self._get_scores_for_entities(doc)
-        )
-        return _Read(
-            entities=entities,
-            tokens=doc,
-            nlp_engine=self,
-            language=language,
-            scores=scores,
-        )
+    def is_stopword(self, word: str, language: str) -> bool:
+        """Whether a word carries no meaning of its own; asks no vocabulary, which would grow."""
+        return is_stop(word, self.nlp[language].Defaults.stop_words)
+
+    def is_punct(self, word: str, language: str) -> bool:
+        """Whether a word is punctuation."""
+        del language
+        return is_punct(word)
 
 
 class _Read(NlpArtifacts):
-    """What was read of a text. Its words are gathered once a recognizer asks for them."""
+    """What was read of a text. Its words are gathered once a recognizer asks for them.
 
-    def __init__(self, *, nlp_engine: NlpEngine, language: str, **read: Any) -> None:
-        super().__init__(nlp_engine=None, language=language, tokens_indices=[], lemmas=[], **read)
-        del self.keywords, self.lemmas, self.tokens_indices  # not gathered yet
-        self.nlp_engine = nlp_engine
+    Attributes:
+        looks: What rules and the token model found in it.
+    """
+
+    def __init__(
+        self, text: str, entities: list[Entity], looks: _Looks, *, engine: SmallSpacy, language: str
+    ) -> None:
+        mapped = [
+            replace(entity, label_=_ENTITIES[entity.label_])
+            for entity in entities
+            if entity.label_ in _ENTITIES
+        ]
+        read: Any = {"entities": mapped, "tokens": None}  # spaCy's, by Presidio's declaration
+        score = engine.ner_model_configuration.default_score or 0.0
+        super().__init__(
+            **read,
+            tokens_indices=[],
+            lemmas=[],
+            nlp_engine=None,
+            language=language,
+            scores=[score] * len(mapped),
+        )
+        del self.keywords, self.lemmas, self.tokens_indices, self.tokens  # not gathered yet
+        self.looks = looks
+        self.nlp_engine: SmallSpacy = engine
+        self._text = text
         self._language = language
 
     @cached_property
-    def lemmas(self) -> list[str]:  # type: ignore[override]  # as good as an attribute
+    def tokens(self) -> Any:  # type: ignore[override]  # as good as an attribute
+        """The words of the text."""
+        return self.nlp_engine.entities.words(self._text)
+
+    @cached_property
+    def lemmas(self) -> list[str]:  # type: ignore[override]
         """The words in small letters."""
-        return [token.lower_ for token in self.tokens]
+        return [word.text.lower() for word in self.tokens]
 
     @cached_property
     def tokens_indices(self) -> list[int]:  # type: ignore[override]
         """Where they begin."""
-        return [token.idx for token in self.tokens]
+        return [word.idx for word in self.tokens]
 
     @cached_property
-    def keywords(self) -> list[str]:  # type: ignore[override]  # as good as an attribute
+    def keywords(self) -> list[str]:  # type: ignore[override]
         """The words of the text but for stop words and punctuation."""
         return self.set_keywords(self.nlp_engine, self.lemmas, self._language)
+
+    def to_json(self) -> str:
+        """What was read, as Presidio's trace of decisions prints it."""
+        return json.dumps(
+            {
+                "entities": [entity.text for entity in self.entities],
+                "tokens": self.lemmas,
+                "tokens_indices": self.tokens_indices,
+                "keywords": self.keywords,
+                "scores": self.scores,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +241,7 @@ def _looked(model: TokenModel | None, texts: Sequence[str]) -> list[_Looks]:
 
 def _looks(text: str, read: NlpArtifacts | None, model: TokenModel | None) -> _Looks:
     """What was found while the text was read, or is now: other engines than ours do not look."""
-    looks = read.tokens.user_data.get(_LOOKS) if read and read.tokens is not None else None
-    return looks or _looked(model, [text])[0]
+    return read.looks if isinstance(read, _Read) else _looked(model, [text])[0]
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:

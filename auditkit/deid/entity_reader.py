@@ -6,11 +6,19 @@ Why: of the component's time the greater part goes, in its compiled loop, into t
 the interpreter's lock for each of 74 moves a token, and threads beside it wait for that lock. The
 weights and the vectors of the words are the component's own; only the choice of the best move is
 made here, for all texts at once. It follows the one pipeline whose digests `spacy_model` verifies.
+
+spaCy remembers every word that it has seen. Texts are read in a memory zone of the pipeline, which
+forgets their words at its end, so a process that reads for days does not grow; documents do not
+outlive their zone, and what is found leaves it as plain values. A zone belongs to the pipeline, not
+to a thread: one thread reads at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,8 +29,41 @@ if TYPE_CHECKING:
 _NOTHING: Final = -1  # no entity is open
 
 
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """What the recognizer found, under the names that spaCy's spans have.
+
+    Attributes:
+        start_char: Offset of its first character.
+        end_char: Offset past its last character.
+        label_: spaCy's label.
+        text: Its characters.
+    """
+
+    start_char: int
+    end_char: int
+    label_: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, under the names that spaCy's tokens have.
+
+    Attributes:
+        idx: Offset of its first character.
+        text: Its characters.
+    """
+
+    idx: int
+    text: str
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
 class EntityReader:
-    """Reads texts with a pipeline whose one component is spaCy's entity recognizer.
+    """Reads texts with a pipeline whose one component is spaCy's entity recognizer. Thread-safe.
 
     Args:
         pipeline: The loaded pipeline.
@@ -32,6 +73,7 @@ class EntityReader:
         component = pipeline.get_pipe("ner")
         names = [component.moves.get_class_name(i) for i in range(component.moves.n_moves)]
         self._pipeline = pipeline
+        self._lock = Lock()
         self._words = component.model.get_ref("tok2vec")
         self._lower = component.model.get_ref("lower")
         self._upper = component.model.get_ref("upper")
@@ -45,17 +87,30 @@ class EntityReader:
         self._label = np.array([places.get(name[2:], _NOTHING) for name in names])
         self._forbidden = self._forbid()
 
-    def read(self, texts: Sequence[str]) -> list[Any]:
-        """The texts as spaCy's documents, with their entities, in order."""
-        from spacy.tokens import Span
+    def read(self, texts: Sequence[str]) -> list[list[Entity]]:
+        """The entities of each text, in order."""
+        found: list[list[Entity]] = [[] for _ in texts]
+        with self._zone():
+            docs = list(enumerate(map(self._pipeline.make_doc, texts)))
+            # Longest first: those that still have a word at some place are then the first few.
+            ordered = sorted((d for d in docs if len(d[1])), key=lambda d: len(d[1]), reverse=True)
+            entities = self._entities([doc for _, doc in ordered]) if ordered else []
+            for (number, doc), words in zip(ordered, entities, strict=True):
+                for first, after, label in words:
+                    start, end = doc[first].idx, doc[after - 1].idx + len(doc[after - 1])
+                    found[number].append(Entity(start, end, label, texts[number][start:end]))
+            del docs, ordered
+        return found
 
-        docs = [self._pipeline.make_doc(text) for text in texts]
-        # Longest first: those that still have a word at some place are then the first few.
-        ordered = sorted((doc for doc in docs if len(doc)), key=len, reverse=True)
-        if ordered:
-            for doc, found in zip(ordered, self._entities(ordered), strict=True):
-                doc.ents = [Span(doc, start, end, label) for start, end, label in found]
-        return docs
+    def words(self, text: str) -> list[Word]:
+        """The words of a text, and its punctuation, as spaCy's tokenizer cuts it."""
+        with self._zone():
+            return [Word(token.idx, token.text) for token in self._pipeline.make_doc(text)]
+
+    @contextmanager
+    def _zone(self) -> Iterator[None]:
+        with self._lock, self._pipeline.memory_zone():
+            yield
 
     def _entities(self, docs: Sequence[Any]) -> list[list[tuple[int, int, str]]]:
         """Start, end and label of the entities of each text; the longest text comes first."""
