@@ -9,6 +9,7 @@ Laws:
     - A number about a group is hidden if the people that it rests on are 1 to `small_cell` - 1, and
       so is every number from which such a number of people follows by sums and differences: see
       `auditkit.measures.suppression`.
+    - Everyone is a group too where the audit has fewer than `small_cell` rows; how many is shown.
     - If the size of a group is hidden, every number about it is, and every number that compares
       another group with it.
     - A hidden number has no value, no interval and no n; it says why. Nothing else changes.
@@ -25,40 +26,33 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from auditkit.canonical import Digest, digest_of
-from auditkit.evidence import Evidence, Measurement, Table, describe_group
+from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.measures.groups import UNKNOWN
 from auditkit.measures.suppression import Equation, Why, hidden_cells
+from auditkit.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
 
 if TYPE_CHECKING:
-    from auditkit.evidence import Cell
     from auditkit.subject import Case
 
 MIN_SALT: Final = 16
 
-# Columns that say what a row is about, and those that are about its group alone.
-_LABELS: Final = frozenset(
-    {"attribute", "group", "table", "category", "from", "to", "threshold", "in_use", "reference"}
-    | {"left_out"}
-)
-_OWN: Final = frozenset({"n", "selected", "selection_rate", "lower", "upper", "rate"})
-# A number of people: which part of a group, and the group in no particular order.
-People = tuple[str, frozenset[tuple[str, str]]]
-
-_OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
 _ALL: Final = "(all)"
 _UNKNOWN_CATEGORY: Final = "unknown_category"
-# The parts of a group that a measure is a share of; of any other measure: the members.
+# The parts of a group that a measure is a share of, or that it compares; of any other measure: the
+# members. The calibration gap is the share with the favourable outcome less a mean of scores.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "tpr": ("favourable",),
     "fpr": ("unfavourable",),
     "ppv": ("selected",),
-    "equalized_odds": ("favourable", "unfavourable"),
+    "equalized_odds": BOTH,
+    "auc": BOTH,
+    "calibration_gap": BOTH,
 }
 
 
@@ -161,35 +155,24 @@ def _emptied(table: Table, cells: set[tuple[int, str]]) -> Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Told:
-    """What one row of a table tells of people: in which columns, about whom, and how many."""
-
-    row: int
-    columns: tuple[str, ...]
-    people: People
-    count: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Cells:
     """Every number of people that some evidence would show, and the sums that hold among them."""
 
     evidence: Sequence[Evidence]
     rows: int
     attributes: frozenset[str]
-    _read: dict[int, list[_Told]] = field(default_factory=dict)
+    _read: dict[int, list[Told]] = field(default_factory=dict)
 
     def hidden(self, small_cell: int) -> dict[People, Why]:
         """The numbers of people that must not be shown."""
         counts = self._counts
         equations = [*_margins(counts), *self._splits(), *self._bins()]
         fixed = [c for c in counts if not c[1] and not c[0].startswith("bin ")]
-        found = hidden_cells(counts, equations, small_cell=small_cell, fixed=fixed, rank=_rank)
-        groups = {group: why for (part, group), why in found.items() if part == "members"}
-        for part, group in counts:
-            if group in groups:
-                found.setdefault((part, group), groups[group])
-        return found
+        if self.rows < small_cell:  # everyone together is one small cell
+            fixed = []
+        return hidden_cells(
+            counts, equations, small_cell=small_cell, fixed=fixed, rank=_rank, whole=_whole
+        )
 
     def why(self, e: Evidence, m: Measurement, hidden: Mapping[People, Why]) -> Why | None:
         """Why a measurement is hidden; None: it is not."""
@@ -220,18 +203,24 @@ class _Cells:
 
     def _is_about_people(self, e: Evidence, m: Measurement) -> bool:
         named = {name for name, _ in m.group} & self.attributes
-        return bool(named) or (bool(m.group) and e.area in _OF_PEOPLE)
+        return bool(named) or (bool(m.group) and e.area in OF_PEOPLE)
 
     def _people_of(self, e: Evidence, m: Measurement) -> list[People]:
         """The numbers of people that a measurement shows or would give away."""
+        if not m.group and e.area in OF_PEOPLE:
+            return [("members", frozenset())]
         if not self._is_about_people(e, m):
             return []
         if any(value == _ALL for _, value in m.group):
             return self._compared(e, m)
         if m.name == _UNKNOWN_CATEGORY:
             return [(_UNKNOWN_CATEGORY, frozenset(m.group))]
-        named = frozenset(p for p in m.group if p[0] in self.attributes) or frozenset(m.group)
-        return [("members", named), (self._part(m), frozenset(m.group))]
+        group = frozenset(m.group)
+        named = frozenset(p for p in group if p[0] in self.attributes) or group
+        people = [("members", named), *((p, group) for p in _parts(m.name) or [self._part(m)])]
+        if named != group:  # it tells members from all others who are known, and its n counts both
+            people += [("members", frozenset({(name, UNKNOWN)})) for name, _ in named]
+        return people
 
     def _compared(self, e: Evidence, m: Measurement) -> list[People]:
         """Whom a number across all groups of some attributes compares."""
@@ -252,7 +241,7 @@ class _Cells:
         parts = _parts(m.name)
         if len(parts) == 1:
             return parts[0]
-        whole = self._members.get(frozenset(m.group))
+        whole = self._members.get(frozenset(m.group)) if m.group else self.rows
         return "members" if m.n == whole else _base(m.name)
 
     @cached_property
@@ -263,7 +252,7 @@ class _Cells:
             for m in e.measurements:
                 if m.n is None or not self._is_about_people(e, m):
                     continue
-                if {name for name, _ in m.group} <= self.attributes or e.area in _OF_PEOPLE:
+                if {name for name, _ in m.group} <= self.attributes or e.area in OF_PEOPLE:
                     group = frozenset(m.group)
                     found[group] = max(found.get(group, 0), m.n)
         return {g: n for g, n in found.items() if all(value != _ALL for _, value in g)}
@@ -277,7 +266,7 @@ class _Cells:
                 if m.name == _UNKNOWN_CATEGORY and isinstance(m.value, int):
                     counts[_UNKNOWN_CATEGORY, frozenset(m.group)] = m.value
                 elif m.n is not None and not any(value == _ALL for _, value in m.group):
-                    overall = not m.group and e.area in _OF_PEOPLE and bool(_parts(m.name))
+                    overall = not m.group and e.area in OF_PEOPLE and bool(_parts(m.name))
                     if overall or self._is_about_people(e, m):
                         counts.setdefault((self._part(m), frozenset(m.group)), m.n)
             for table in e.tables:
@@ -311,15 +300,10 @@ class _Cells:
 
     # What the tables tell
 
-    def _told(self, e: Evidence, table: Table) -> list[_Told]:
+    def _told(self, e: Evidence, table: Table) -> list[Told]:
         """What the rows of a table tell of people."""
         if id(table) not in self._read:
-            named = {
-                describe_group(g): frozenset(g)
-                for m in e.measurements
-                for g in (m.group, m.compared_with)
-            }
-            self._read[id(table)] = list(_rows_told(e, table, named))
+            self._read[id(table)] = list(told_by(e, table))
         return self._read[id(table)]
 
 
@@ -346,80 +330,15 @@ def _rank(cell: People) -> int:
     return 1 if part.startswith("bin ") else 3 if len(group) == 1 else 2
 
 
+def _whole(cell: People) -> People | None:
+    """The members that a part of a group is of."""
+    part, group = cell
+    return None if part == "members" else ("members", group)
+
+
 def _base(name: str) -> str:
     return name.removesuffix("_difference").removesuffix("_ratio")
 
 
 def _parts(name: str) -> tuple[str, ...]:
     return _PARTS.get(_base(name), ())
-
-
-def _rows_told(
-    e: Evidence, table: Table, named: Mapping[str, frozenset[tuple[str, str]]]
-) -> Iterator[_Told]:
-    """What each row of a table tells of people.
-
-    A row is about a group if the table has a column `group` with the group's address, or columns
-    `attribute` and `group`; the row of Local Law 144 names a category. Its number of people stands
-    in `n`, those selected in `selected`; rows with `from` and `to` are about a bin of scores.
-    """
-    if e.area not in _OF_PEOPLE:
-        return
-    for i, row in enumerate(table.rows):
-        cell = dict(zip(table.columns, row, strict=True))
-        group = _group_of(e, cell, named)
-        rest = tuple(c for c in table.columns if c not in _LABELS)
-        if group is None:
-            alone: People = ("row", frozenset({(table.name, str(i))}))
-            yield _Told(row=i, columns=rest, people=alone, count=_count(cell.get("n")))
-            continue
-        if "from" in cell and "to" in cell:
-            people: People = (f"bin {cell['from']:g} to {cell['to']:g}", group)
-            yield _Told(row=i, columns=rest, people=people, count=_count(cell.get("n")))
-            yield _Told(row=i, columns=rest, people=("members", group))
-            continue
-        if not group:
-            continue
-        yield _Told(row=i, columns=rest, people=("members", group), count=_count(cell.get("n")))
-        if "selected" in cell:
-            selected: People = ("selected", group)
-            yield _Told(
-                row=i, columns=("selected",), people=selected, count=_count(cell["selected"])
-            )
-        yield _Told(row=i, columns=_among(table, "tpr"), people=("favourable", group))
-        yield _Told(row=i, columns=_among(table, "fpr"), people=("unfavourable", group))
-        against = named.get(str(cell.get("reference", "")))
-        if against:
-            compared = tuple(c for c in rest if c not in _OWN)
-            yield _Told(row=i, columns=compared, people=("members", against))
-
-
-def _group_of(
-    e: Evidence, cell: Mapping[str, Cell], named: Mapping[str, frozenset[tuple[str, str]]]
-) -> frozenset[tuple[str, str]] | None:
-    if "category" in cell and "table" in cell:
-        return _category(e, str(cell["table"]), str(cell["category"]))
-    if "group" not in cell:
-        return frozenset() if "from" in cell else None
-    if "attribute" in cell:
-        return frozenset({(str(cell["attribute"]), str(cell["group"]))})
-    return named.get(str(cell["group"]))
-
-
-def _category(e: Evidence, table: str, category: str) -> frozenset[tuple[str, str]] | None:
-    """The group of a row of Local Law 144's tables, found among those that were measured."""
-    wanted = {"sex": (str(e.parameters.get("sex")),), "race": (str(e.parameters.get("race")),)}
-    names = wanted.get(table, (*wanted["race"], *wanted["sex"]))
-    for m in e.named("category_impact_ratio"):
-        told = dict(m.group)
-        if set(told) == set(names) and " / ".join(told[name] for name in names) == category:
-            return frozenset(m.group)
-    return None
-
-
-def _among(table: Table, name: str) -> tuple[str, ...]:
-    return (name,) if name in table.columns else ()
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -8,13 +8,12 @@ import numpy as np
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.measures.groups import UNKNOWN
 from auditkit.measures.proxies import separation
 from auditkit.parameters import COUNT, LEVEL
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
-
-_UNKNOWN = "(unknown)"
 
 
 def _run(case: Case, parameters: Parameters) -> Evidence:
@@ -43,7 +42,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
 
 def _to_tell(values: list[str]) -> list[str]:
     """The groups to tell from others; of two, either is told as well as the other."""
-    groups = sorted(set(values) - {_UNKNOWN})
+    groups = sorted(set(values) - {UNKNOWN})
     return groups if len(groups) > 2 else groups[:1]
 
 
@@ -51,7 +50,7 @@ def _proxy(
     case: Case, feature: str, attribute: str, group: str, parameters: Parameters
 ) -> Measurement:
     groups = case.groups[attribute]
-    known = groups != _UNKNOWN
+    known = groups != UNKNOWN
     level, at_least = float(parameters["level"]), int(parameters["at_least"])
     found = separation(
         case.features[feature][known],
@@ -62,9 +61,7 @@ def _proxy(
     )
     content: dict[str, Any] = {"level": level, "lower": found.lower, "upper": found.upper}
     if found.auc is None:
-        content = {
-            "reason": f"{found.members} members and {found.others} others; {at_least} are needed"
-        }
+        content = {"reason": f"fewer than {at_least} members, or others, have a value"}
     return Measurement(
         name="proxy_auc",
         value=found.auc,

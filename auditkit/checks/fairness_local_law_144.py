@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from auditkit.evidence import Cell
     from auditkit.measures.groups import Group
-    from auditkit.measures.local_law_144 import CategoryRow, LocalLaw144
+    from auditkit.measures.local_law_144 import Category, CategoryRow, LocalLaw144
     from auditkit.subject import Case
 
 
@@ -40,19 +40,16 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
     alike = what_makes_alike(case)
     listed = [
-        *(("sex", row, ((sex, row.category[0]),)) for row in found.sex),
-        *(("race", row, ((race, row.category[0]),)) for row in found.race),
-        *(
-            ("intersectional", row, ((race, row.category[0]), (sex, row.category[1])))
-            for row in found.intersectional
-        ),
+        *(("sex", row, (sex,)) for row in found.sex),
+        *(("race", row, (race,)) for row in found.race),
+        *(("intersectional", row, (race, sex)) for row in found.intersectional),
     ]
     return CHECK.evidence(
         parameters=parameters,
         n=found.n,
         population="applicants",
         measurements=(
-            *(_measurement(row, group, alike) for _, row, group in listed if row.n),
+            *(_measurement(row, names, alike) for _, row, names in listed if row.n),
             Measurement(
                 name="unknown_category",
                 value=found.unknown,
@@ -73,16 +70,21 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
 
 
-def _measurement(row: CategoryRow, group: Group, alike: Mapping[str, str]) -> Measurement:
+def _measurement(row: CategoryRow, names: tuple[str, ...], alike: Mapping[str, str]) -> Measurement:
     return Measurement(
         name="category_impact_ratio",
         value=row.impact_ratio,
         n=row.n,
         unit="ratio",
         method="rate over the highest rate",
-        group=group,
+        group=_group(names, row.category),
+        compared_with=_group(names, row.highest),
         reason=alike.get(row.reason, row.reason),
     )
+
+
+def _group(names: tuple[str, ...], category: Category) -> Group:
+    return tuple(zip(names, category, strict=True)) if category else ()
 
 
 def _row(table: str, row: CategoryRow) -> tuple[Cell, ...]:

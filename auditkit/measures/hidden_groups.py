@@ -70,12 +70,12 @@ def hidden_groups(
         small_cell=small_cell,
         fixed={(MEMBERS, -1)},
         rank=lambda cell: 0 if cell[1] in unknown else 2 if cell[0] == MEMBERS else 1,
+        whole=lambda cell: None if cell[0] == MEMBERS else (MEMBERS, cell[1]),
     )
-    masks = {
+    return {
         kind: np.array([(kind, i) in found for i in range(len(partition.groups))])
         for kind in counts
     }
-    return {kind: mask | masks[MEMBERS] for kind, mask in masks.items()}
 
 
 def relative(hidden: Mask, reference: npt.NDArray[np.intp]) -> Mask:

@@ -59,8 +59,11 @@ class CategoryRow:
             or where there is no other category to compare with.
         left_out: Whether it holds less than the least share and is left out of the ratios.
         reason: Why there is no ratio; else empty.
+        highest: The category that the ratio is relative to; of several with the highest rate, one
+            of the most applicants. Empty where there is no ratio.
         hidden: Whether its numbers are not printed: few people are in it, or how many are in
             another category of few would follow from it.
+        ratio_hidden: Whether its ratio is not printed: its numbers are not, or those of `highest`.
     """
 
     category: Category
@@ -70,7 +73,9 @@ class CategoryRow:
     impact_ratio: float | None
     left_out: bool
     reason: str = ""
+    highest: Category = ()
     hidden: bool = False
+    ratio_hidden: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +191,15 @@ def local_law_144(
     hidden = {g for g, mask in zip(found.groups, masks[MEMBERS], strict=True) if mask}
 
     def table(counts: dict[Category, tuple[int, int]], *names: str) -> tuple[CategoryRow, ...]:
+        def is_hidden(category: Category) -> bool:
+            return tuple(zip(names, category, strict=False)) in hidden
+
         return tuple(
-            replace(row, hidden=tuple(zip(names, row.category, strict=True)) in hidden)
+            replace(
+                row,
+                hidden=is_hidden(row.category),
+                ratio_hidden=is_hidden(row.category) or is_hidden(row.highest),
+            )
             for row in impact_ratios(counts, least_share=least_share, sample=n)
         )
 
@@ -218,8 +230,9 @@ def impact_ratios(
     total = sum(n for _, n in counts.values()) if sample is None else sample
     left_out = {c: 0 < n < least_share * total for c, (_, n) in counts.items()}
     rates = {c: favoured / n if n else None for c, (favoured, n) in counts.items()}
-    compared = [r for c, r in rates.items() if r is not None and not left_out[c]]
-    highest = max(compared, default=0.0)
+    compared = {c: r for c, r in rates.items() if r is not None and not left_out[c]}
+    best = max(compared, key=lambda c: (compared[c], counts[c][1]), default=())
+    highest = compared.get(best, 0.0)
     rows = []
     for category in sorted(counts):
         favoured, n = counts[category]
@@ -242,6 +255,7 @@ def impact_ratios(
                 impact_ratio=rate / highest if rate is not None and not reason else None,
                 left_out=left_out[category],
                 reason=reason,
+                highest=() if reason else best,
             )
         )
     return tuple(rows)
@@ -260,6 +274,8 @@ def _line(row: CategoryRow) -> str:
     if row.rate is None:
         return f"{name}: no applicants"
     ratio = "left out" if row.left_out else "not estimable"
-    if row.impact_ratio is not None:
+    if row.ratio_hidden:
+        ratio = "suppressed"
+    elif row.impact_ratio is not None:
         ratio = number(row.impact_ratio)
     return f"{name}: {row.favoured:,} of {row.n:,}, rate {row.rate:.3f}, impact ratio {ratio}"

@@ -30,7 +30,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
 import numpy as np
@@ -66,6 +66,7 @@ def hidden_cells(
     small_cell: int,
     fixed: Collection[C] = (),
     rank: Callable[[C], int] = lambda _: 0,
+    whole: Callable[[C], C | None] = lambda _: None,
 ) -> dict[C, Why]:
     """The cells to hide, and whether each is small itself or hidden for another's sake.
 
@@ -76,10 +77,13 @@ def hidden_cells(
         fixed: Cells that stay shown whatever follows, as the number of rows of the audit.
         rank: Of the cells that could be hidden for another's sake those of the lowest rank are,
             and of these the smallest that is enough. Default: all are alike.
+        whole: The cell without which another is not shown: of people with the favourable outcome,
+            the group that they belong to. Default: each is shown without any other.
     """
-    hidden: dict[C, Why] = {
-        cell: "small" for cell, n in counts.items() if 0 < n < small_cell and cell not in fixed
-    }
+    belonging: dict[C, list[C]] = {}
+    for cell in counts:
+        if (of := whole(cell)) is not None:
+            belonging.setdefault(of, []).append(cell)
     known = [e for e in equations if all(cell in counts for cell in e.cells)]
     search = _Search(
         counts=counts,
@@ -87,11 +91,14 @@ def hidden_cells(
         small_cell=small_cell,
         fixed=frozenset(fixed),
         rank=rank,
-        hidden=hidden,
+        belonging=belonging,
     )
-    while hidden and (search.by_subtraction() or search.by_solving()):
+    for cell, n in counts.items():
+        if 0 < n < small_cell and cell not in search.fixed:
+            search.hide(cell, "small")
+    while search.hidden and (search.by_subtraction() or search.by_solving()):
         pass
-    return hidden
+    return search.hidden
 
 
 @dataclass(kw_only=True, slots=True)
@@ -103,14 +110,22 @@ class _Search(Generic[C]):
     small_cell: int
     fixed: frozenset[C]
     rank: Callable[[C], int]
-    hidden: dict[C, Why]
+    belonging: Mapping[C, Sequence[C]]
+    hidden: dict[C, Why] = field(default_factory=dict)
+
+    def hide(self, cell: C, why: Why) -> None:
+        """Hides a cell, and those that are not shown without it."""
+        if self.hidden.get(cell) != "small":
+            self.hidden[cell] = why
+        for other in self.belonging.get(cell, ()):
+            self.hidden.setdefault(other, why)
 
     def by_subtraction(self) -> bool:
         """Hides what single equations ask for; whether anything was hidden."""
         more = False
         for equation in self.equations:
             while (cell := self._lacking(equation)) is not None:
-                self.hidden[cell] = "complementary"
+                self.hide(cell, "complementary")
                 more = True
         return more
 
@@ -139,7 +154,7 @@ class _Search(Generic[C]):
                     used = [equations[row] for row in _derivation(matrix, int(i))]
                     found = self._cheapest(self._shown(used))
                     if found is not None:
-                        self.hidden[found] = "complementary"
+                        self.hide(found, "complementary")
                         more = True
         return more
 

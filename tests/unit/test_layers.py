@@ -36,7 +36,7 @@ LAYERS = (
     ("measures", {"measures"}),
     ("deid", {"deid"}),
     ("checks", {"checks"}),
-    ("judgement", {"policy", "controls", "gate", "small_cells", "audit"}),
+    ("judgement", {"policy", "controls", "gate", "small_cell_tables", "small_cells", "audit"}),
     (
         "edges",
         {"loading", "access", "registry", "signing", "ledger", "report", "output", "engine"},

@@ -114,3 +114,13 @@ def test_bad_input():
         local_law_144(sex=["F"], race=["a", "b"], selected=[1, 0])
     with pytest.raises(InputError, match="NaN"):
         local_law_144(sex=["F", "M"], race=["a", "b"], scores=[1.0, np.nan])
+
+
+def test_what_is_printed_gives_no_rate_of_few_away():
+    """The highest rate is that of 8 applicants: no ratio to it is printed."""
+    selected = np.tile([1, 0, 0, 1, 0], 60)
+    selected[292:] = 1
+    race = np.array(["w"] * 150 + ["b"] * 142 + ["x"] * 8)
+    found = local_law_144(sex=np.array(["f", "m"] * 150), race=race, selected=selected)
+    assert "w: 60 of 150, rate 0.400, impact ratio suppressed" in repr(found)
+    assert found.to_frame().set_index("category").loc["w", "impact_ratio"] == 0.4

@@ -30,10 +30,10 @@ rules:
 PARTS = {"tpr": "favourable", "fpr": "unfavourable", "ppv": "selected"}
 
 
-def audited(groups, *, small_cell=11, min_n=0, seed=0, salt=None, decisions=None):
+def audited(groups, *, small_cell=11, min_n=0, seed=0, salt=None, decisions=None, labels=None):
     n = len(next(iter(groups.values())))
     rng = np.random.default_rng(seed)
-    labels = (rng.random(n) < 0.6).astype(int)
+    labels = (rng.random(n) < 0.6).astype(int) if labels is None else labels
     scores = np.clip(0.3 * labels + rng.random(n) * 0.7, 0, 1)
     if decisions is None:
         inputs = ak.Inputs(
@@ -313,3 +313,79 @@ def test_a_feature_that_stands_for_a_hidden_group_is_hidden():
     ]
     _, found = small_cells.suppress(made, small_cell=11, rows=300, attributes=["race"])
     assert found.measurements[0].suppressed == "complementary"
+
+
+def test_the_number_of_unknown_people_does_not_follow_from_those_who_are_known():
+    """A proxy is told from all whose group is known: 297 of 300 tells that 3 are unknown."""
+    sex = np.array(["f"] * 150 + ["m"] * 147 + [None] * 3, dtype=object)
+    judged, _ = audited({"sex": sex})
+    assert all(m.n not in (3, 297) for e in judged.evidence for m in e.measurements)
+
+
+def test_a_proxy_says_in_words_that_too_few_have_a_value():
+    race = np.array(["w"] * 150 + ["b"] * 150)
+    x = np.where(np.arange(300) < 4, 1.0, np.nan)
+    inputs = ak.Inputs(
+        data=pd.DataFrame({"x": x}), labels=np.tile([1, 0], 150), predictions=np.tile([1, 0], 150),
+        groups=pd.DataFrame({"race": race}),
+    )  # fmt: skip
+    policy = parse_policy(RULES.format(small_cell=0, min_n=0))
+    judged = examine(prepare(inputs), policy, (), today=DAY, versions={})
+    (proxy,) = judged.evidence_of("explanation.proxies").measurements
+    assert proxy.value is None
+    assert proxy.reason == "fewer than 10 members, or others, have a value"
+
+
+def test_a_ratio_to_the_rate_of_a_hidden_category_is_hidden():
+    """The highest rate is that of 8 people: rate over ratio would give it."""
+    decisions = np.tile([1, 0, 0, 1, 0], 60)
+    decisions[292:] = 1
+    groups = {
+        "sex": np.array(["f", "m"] * 150),
+        "race": np.array(["w"] * 150 + ["b"] * 142 + ["x"] * 8),
+    }
+    judged, _ = audited(groups, decisions=decisions)
+    found = judged.evidence_of("fairness.local_law_144")
+    large = found.measurement("category_impact_ratio[race=w]")
+    assert large.suppressed == "complementary"
+    (row,) = [r for r in found.table("local_law_144").rows if r[:2] == ("race", "w")]
+    assert row[2:] == (150, 60, 0.4, None, False)
+    assert found.measurement("category_impact_ratio[sex=m]").value is not None
+
+
+def test_few_with_the_favourable_outcome_follow_from_no_other_number():
+    """Five of 100: neither accuracy where everyone is selected, nor the bins of scores, say so."""
+    labels = np.tile([1, 0], 150)
+    labels[200:] = 0
+    labels[200:205] = 1
+    judged, _ = audited({"g": np.array(["a"] * 200 + ["b"] * 100)}, labels=labels)
+    assert judged.evidence_of("fairness.selection_rates").measurement("selection_rate[g=b]").value
+    sweep = judged.evidence_of("fairness.threshold_sweep").table("threshold_sweep")
+    assert set(sweep.column("accuracy")) == {None}
+    curves = judged.evidence_of("fairness.calibration").table("calibration_by_group")
+    assert set(curves.column("observed")) == {None}
+    assert {n for n in curves.column("n") if n is not None}
+    told = {m.key: m.suppressed for m in judged.evidence_of("fairness.calibration").measurements}
+    assert told["calibration_gap[g=b]"]
+    assert told["auc[g=b]"]
+
+
+def test_what_is_hidden_anyway_is_hidden_for_another_first():
+    """The unknown hide men; that men's selected are hidden with them is enough: women's are not."""
+    sex = np.array(["f"] * 150 + ["m"] * 147 + [None] * 3, dtype=object)
+    judged, _ = audited({"sex": sex}, decisions=np.tile([1, 0, 0], 100))
+    table = judged.evidence_of("fairness.significance").table("four_fifths")
+    assert {row[0]: row[2] for row in table.rows} == {"sex=f": 50, "sex=m": None}
+
+
+def test_everyone_together_can_be_a_small_cell():
+    judged, _ = audited({"g": np.array(["a"] * 5 + ["b"] * 3)})
+    numbers = [m for e in judged.evidence for m in e.measurements if e.area == "performance"]
+    assert numbers
+    assert {m.suppressed for m in numbers} == {"small"}
+    for table in judged.tables:
+        for row in table.rows:
+            cell = dict(zip(table.columns, row, strict=True))
+            assert cell.get("accuracy") is None
+            assert cell.get("n") in (None, 0)
+    assert judged.rows == 8
