@@ -30,19 +30,31 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def first(mortgage_files, tmp_path_factory):
-    """An audit run from the command line, and its bundle."""
+    """An audit under an own policy, run, signed by a key file and bundled on the command line."""
     folder = tmp_path_factory.mktemp("first")
     work = folder / "work"
     shutil.copytree(mortgage_files, work)
-    with pytest.MonkeyPatch.context() as patch:
+    (work / "controls").mkdir()
+    starter = data_path("policies", "starter.yaml").read_text()
+    (work / "own.yaml").write_text(
+        starter.replace("controls: []", "controls: [controls/soc2.yaml]")
+    )
+    shutil.copy(data_path("policies", "controls", "soc2.yaml"), work / "controls")
+    authority = Authority()
+    key_file(authority, folder)
+    with pytest.MonkeyPatch.context() as patch, serving(authority, folder) as url:
         patch.setenv("HOME", str(folder))
         done = run(
             "init", "--model", work / "model.json", "--data", work / "test.csv", "--label",
             "approved", "--groups", "afam,single", "--reference", work / "train.csv",
-            "--output", work / "audit.yaml",
+            "--policy", work / "own.yaml", "--output", work / "audit.yaml",
         )  # fmt: skip
         assert done.exit_code == 0, done.output
-        done = run("run", work / "audit.yaml", "--output", folder / "out", "--today", "2026-11-24")
+        done = run(
+            "run", work / "audit.yaml", "--output", folder / "out", "--today", "2026-11-24",
+            "--key", folder / "key.p12", "--passphrase-file", folder / "secret",
+            "--timestamps", url,
+        )  # fmt: skip
         assert done.exit_code in {0, 10, 11}, done.output
         sealed = run(
             "bundle", work / "audit.yaml", "--report", folder / "out" / "report.pdf",
@@ -50,6 +62,18 @@ def first(mortgage_files, tmp_path_factory):
         )  # fmt: skip
         assert sealed.exit_code == 0, sealed.output
     return folder
+
+
+def key_file(authority, folder):
+    """Writes key.p12 and the secret that opens it, and root.pem, which its signer is trusted by."""
+    key, certificate = authority.issue("Example Bank Model Risk")
+    protection = BestAvailableEncryption(b"correct horse")
+    bundle = pkcs12.serialize_key_and_certificates(
+        b"k", key, certificate, [authority.issuer], protection
+    )
+    (folder / "key.p12").write_bytes(bundle)
+    (folder / "secret").write_text("correct horse\n")
+    (folder / "root.pem").write_bytes(to_pem(authority.root))
 
 
 def test_a_second_run_gives_every_number_again(first):
@@ -64,27 +88,13 @@ def test_a_second_run_gives_every_number_again(first):
 def test_a_key_file_and_a_timestamp_authority_sign_on_the_command_line(
     first, tmp_path, monkeypatch
 ):
-    authority = Authority()
-    key, certificate = authority.issue("Example Bank Model Risk")
-    chain = [certificate, authority.issuer]
-    protection = BestAvailableEncryption(b"correct horse")
-    bundle = pkcs12.serialize_key_and_certificates(b"k", key, chain[0], chain[1:], protection)
-    (tmp_path / "key.p12").write_bytes(bundle)
-    (tmp_path / "secret").write_text("correct horse\n")
-    (tmp_path / "root.pem").write_bytes(to_pem(authority.root))
     audit = ("run", first / "work" / "audit.yaml", "--output", tmp_path / "out")
-    wrong = run(*audit, "--key", tmp_path / "key.p12")
+    wrong = run(*audit, "--key", first / "key.p12")
     assert isinstance(wrong.exception, KeyFileError)
     assert not list((tmp_path / "out").glob("*"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with serving(authority, tmp_path) as url:
-        done = run(
-            *audit, "--key", tmp_path / "key.p12", "--passphrase-file", tmp_path / "secret",
-            "--timestamps", url,
-        )  # fmt: skip
-    assert done.exit_code in {0, 10, 11}, done.output
-    report = tmp_path / "out" / "report.pdf"
-    found = run("verify", report, "--trust", tmp_path / "root.pem", "--json")
+    monkeypatch.setenv("HOME", str(first))
+    report = first / "out" / "report.pdf"
+    found = run("verify", report, "--trust", first / "root.pem", "--json")
     claims = {c["id"]: c["state"] for c in json.loads(found.stdout)["claims"]}
     assert found.exit_code == 0, found.stdout
     assert claims["time"] == claims["signer"] == "true"
@@ -125,26 +135,18 @@ def test_a_policy_that_was_changed_since_the_report_is_not_sealed(first, tmp_pat
     """Else whoever does the audit again would find another verdict, and no reason for it."""
     work = tmp_path / "work"
     shutil.copytree(first / "work", work)
-    (work / "controls").mkdir()
-    audit, policy, pack = work / "audit.yaml", work / "own.yaml", work / "controls" / "soc2.yaml"
-    starter = data_path("policies", "starter.yaml").read_text()
-    policy.write_text(starter.replace("controls: []", "controls: [controls/soc2.yaml]"))
-    pack.write_text(data_path("policies", "controls", "soc2.yaml").read_text())
-    audit.write_text(re.sub(r"(?m)^policy: .*$", "policy: own.yaml", audit.read_text()))
-    done = run("run", audit, "--output", tmp_path / "out", "--today", "2026-11-24")
-    assert done.exit_code in {0, 10, 11}, done.output
-    bundle = ("bundle", audit, "--report", tmp_path / "out" / "report.pdf", "--output")
+    policy, pack = work / "own.yaml", work / "controls" / "soc2.yaml"
+    report = first / "out" / "report.pdf"
+    bundle = ("bundle", work / "audit.yaml", "--report", report, "--output", tmp_path / "bundle")
     for changed, what in ((policy, "policy"), (pack, "control pack controls/soc2.yaml")):
         kept = changed.read_text()
         changed.write_text(kept.replace("title: ", "title: New ", 1))
-        done = run(*bundle, tmp_path / "bundle")
+        done = run(*bundle)
         assert isinstance(done.exception, InputError)
         assert f"The {what} is not the one that the report was made under." in str(done.exception)
         assert not (tmp_path / "bundle").exists()
         changed.write_text(kept)
-    assert run(*bundle, tmp_path / "bundle").exit_code == 0
-    again = run("reperform", tmp_path / "bundle", "--data", work, "--tolerance", "0")
-    assert again.exit_code == 0, again.output
+    assert run(*bundle).exit_code == 0
 
 
 @pytest.mark.parametrize("change", ["edit", "remove", "add", "manifest", "no manifest"])
