@@ -23,6 +23,8 @@ from auditkit.loading import prepare
 from auditkit.policy import parse_policy
 from auditkit.report import render
 from auditkit.resources import data_path
+from auditkit.signing.certificates import to_pem
+from tests.support.authority import Authority, serving
 
 DAY = date(2026, 11, 22)
 
@@ -186,18 +188,31 @@ def cli(files, folder, *arguments, **options):
     )
 
 
+@pytest.mark.server
 def test_init_run_gate_and_verify_on_the_command_line(mortgage_files, tmp_path):
+    """Signed by a key file, with the time of an authority on loopback."""
+    authority = Authority()
+    (tmp_path / "key.p12").write_bytes(authority.key_file(b"correct horse"))
+    (tmp_path / "secret").write_text("correct horse\n")
+    (tmp_path / "root.pem").write_bytes(to_pem(authority.root))
     made = cli(mortgage_files, tmp_path, "init", *INIT)
     assert made.returncode == 0, made.stderr
-    ran = cli(mortgage_files, tmp_path, "run", "audit.yaml", "--output", "out")
+    with serving(authority, tmp_path) as url:
+        ran = cli(
+            mortgage_files, tmp_path, "run", "audit.yaml", "--output", "out",
+            "--key", "key.p12", "--passphrase-file", "secret", "--timestamps", url,
+        )  # fmt: skip
     assert ran.returncode in (0, 10, 11), ran.stderr
     assert ran.stdout.strip() == "out/report.pdf"
     gated = cli(mortgage_files, tmp_path, "gate", "audit.yaml", "--json")
     assert gated.returncode == ran.returncode
     decision = json.loads(gated.stdout)["verdict"]["decision"]
     assert {"pass": 0, "fail": 10, "incomplete": 11}[decision] == ran.returncode
-    verified = cli(mortgage_files, tmp_path, "verify", "out/report.pdf")
+    verify = ("verify", "out/report.pdf", "--trust", "root.pem", "--json")
+    verified = cli(mortgage_files, tmp_path, *verify)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+    claims = {c["id"]: c["state"] for c in json.loads(verified.stdout)["claims"]}
+    assert claims["time"] == claims["signer"] == "true"
     report = tmp_path / "out" / "report.pdf"
     data = bytearray(report.read_bytes())
     data[len(data) // 2] ^= 1

@@ -13,7 +13,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.now(UTC)
@@ -92,6 +98,14 @@ class Authority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
             )
         return builder.sign(issuer_key or key, hashes.SHA256())
+
+    def key_file(self, passphrase: bytes, name: str = "Example Bank Model Risk") -> bytes:
+        """A PKCS #12 file with a signer's key, its certificate and the issuer's."""
+        key, certificate = self.issue(name)
+        protection = BestAvailableEncryption(passphrase)
+        return pkcs12.serialize_key_and_certificates(
+            b"k", key, certificate, [self.issuer], protection
+        )
 
 
 @contextmanager
