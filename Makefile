@@ -1,6 +1,7 @@
-# Two commands: `make demo` and `make test`. Both set up everything that they need.
+# `make demo`, `make check` and `make test` set up everything that they need.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 help:  ## Says what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,14 +12,23 @@ setup:  ## Makes .venv from the lock file and checks the system libraries
 demo: setup  ## Audits a mortgage model on real data; out/lending/report.pdf
 	@$(BIN)/python examples/lending/run.py
 
+check:  ## Checks style and types, and runs the unit tests that start no server
+	@.ci/setup check
+	@$(MAKE) -s style
+	@printf 'Running the unit tests\n'
+	@$(PYTEST) -m 'not server' tests/unit auditkit
+
 test:  ## Checks style and types, and runs every test
 	@.ci/setup test
+	@$(MAKE) -s style
+	@printf 'Running the tests\n'
+	@$(PYTEST)
+
+style:
 	@printf 'Checking style and types\n'
 	@$(BIN)/ruff check -q auditkit tests examples
 	@$(BIN)/ruff format --check -q auditkit tests examples
 	@$(BIN)/mypy
-	@printf 'Running the tests\n'
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
 
 bench: setup  ## Measures speed against peers, in one run; prints ratios
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
@@ -29,4 +39,4 @@ soak: setup  ## Runs the long fault and fuzz tests
 lock: setup  ## Resolves requirements.lock anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.PHONY: help setup demo test bench soak lock
+.PHONY: help setup demo check test style bench soak lock

@@ -12,6 +12,29 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import pandas as pd
 import pytest
 
+# With two workers (`-n 2 --dist loadgroup`), what takes long to make is made on one of them, and
+# what takes long comes first. The session's fixtures that take long:
+SHARED = ("guarded", "whole")
+
+
+def pytest_itemcollected(item):
+    """Keeps the tests that share such a fixture, or one of their module, on one worker."""
+    if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group"):
+        used = item._fixtureinfo.name2fixturedefs
+        shared = [name for name in SHARED if name in used]
+        if any(one.scope == "module" for definitions in used.values() for one in definitions):
+            shared.append(item.path.name)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared[0]))
+
+
+def pytest_collection_modifyitems(items):
+    """Puts end-to-end tests first, then the other groups; single tests fill the end."""
+    items.sort(
+        key=lambda item: ("e2e" not in item.path.parts, not item.get_closest_marker("xdist_group"))
+    )
+
+
 ROOT = Path(__file__).resolve().parent.parent
 HMDA = ROOT / "examples" / "lending" / "data" / "hmda_boston_1990.csv"
 FEATURES = ["pirat", "hirat", "lvrat", "chist", "mhist", "phist", "insurance"]
@@ -53,6 +76,14 @@ def mortgage_files(tmp_path_factory, mortgages, mortgage_model) -> Path:
     mortgages[:1400][FEATURES].sample(300, random_state=0).to_csv(folder / "train.csv", index=False)
     mortgage_model.save_model(folder / "model.json")
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """A report of the lending fixture: rendered, logged, signed."""
+    from tests.support.whole_report import whole_report
+
+    return whole_report()
 
 
 @pytest.fixture

@@ -12,14 +12,12 @@ from tests.support.authority import NOW, Authority, serving
 from tests.support.pki import SIGNED_AT as PKI_TIME
 from tests.support.pki import infrastructure
 from tests.support.verapdf import assert_conforms
-from tests.support.whole_report import whole_report
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(whole, tmp_path_factory):
     """The same report unsigned, signed as B-B, B-T and B-LTA, and renewed."""
     folder = tmp_path_factory.mktemp("pdf")
-    whole = whole_report()
     authority = Authority()
     key, certificate = authority.issue("Example Bank")
     with serving(authority, folder) as url:

@@ -192,6 +192,7 @@ def bearer(token: str) -> Credentials:
     return Credentials({"authorization": f"Bearer {token}"}, "")
 
 
+@pytest.mark.server
 def test_a_token_is_checked_for_everything(issuer: Issuer):
     way = OidcAuthenticator(issuer.url, "mlflow")
     assert way(bearer(issuer.token("one"))) == Caller("ann", "oidc")
@@ -264,6 +265,7 @@ def test_nobody_waits_for_an_issuer_that_did_not_answer():
     assert OidcAuthenticator("http://localhost.example", "m")(bearer("x")) is None
 
 
+@pytest.mark.server
 def test_keys_rotate_and_another_issuers_keys_do_not_count(issuer: Issuer):
     way = OidcAuthenticator(issuer.url, "mlflow", refresh_seconds=0)
     assert way(bearer(issuer.token("one"))) is not None

@@ -31,17 +31,12 @@ from tests.support.small_report import (
     statement_bytes,
     unsigned_report,
 )
-from tests.support.whole_report import LOG, SIGNED_AT, whole_report
+from tests.support.whole_report import LOG, SIGNED_AT
 
 
 @pytest.fixture(scope="module")
 def signer(tmp_path_factory):
     return KeyStore(tmp_path_factory.mktemp("hostile") / "keys").report_signer()
-
-
-@pytest.fixture(scope="module")
-def whole():
-    return whole_report()
 
 
 def with_names(signer, change):

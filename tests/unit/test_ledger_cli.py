@@ -183,6 +183,7 @@ def test_witness_by_file(place):
     assert receipt["checkpoint"] == added
 
 
+@pytest.mark.server
 def test_witness_over_http(place):
     KeyStore(place / "wkeys").log_signer("witness.example/w")
     line = (place / "log.pub").read_text().strip()

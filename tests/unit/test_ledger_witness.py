@@ -192,6 +192,7 @@ def server(witness):
     running.server_close()
 
 
+@pytest.mark.server
 def test_over_http(server, witness, log):
     for n in range(3):
         for k in range(4):
@@ -207,6 +208,7 @@ def test_over_http(server, witness, log):
     assert last_cosigned(log, W1.witness_verifier) == 14
 
 
+@pytest.mark.server
 def test_over_http_a_log_restored_from_a_backup_gets_no_line(server, tmp_path, log):
     for n in range(6):
         log.append(kind="test.entry", payload={"n": n})
@@ -224,6 +226,7 @@ def test_over_http_a_log_restored_from_a_backup_gets_no_line(server, tmp_path, l
             submit(old, server, W1.witness_verifier)
 
 
+@pytest.mark.server
 def test_all_witnesses_sign_one_checkpoint_even_while_the_log_grows(server, tmp_path, log):
     other = Witness(signer=W2, logs=[KEY.verifier], folder=tmp_path / "w2", clock=lambda: NOON)
     running = witness_server(other, host="127.0.0.1", port=0)
@@ -256,6 +259,7 @@ def test_all_witnesses_sign_one_checkpoint_even_while_the_log_grows(server, tmp_
         running.server_close()
 
 
+@pytest.mark.server
 def test_a_report_carries_its_witnesses_lines(server, tmp_path, log):
     from auditkit.api import Audit
     from auditkit.signing import KeyStore

@@ -27,6 +27,8 @@ from auditkit.verification import ClaimState, verify
 from tests.support.pki import SIGNED_AT, infrastructure
 from tests.support.small_report import attachments, statement_bytes, unsigned_report
 
+pytestmark = pytest.mark.server
+
 LATER = datetime(2029, 6, 1, tzinfo=UTC)  # the signer's certificate has expired
 MUCH_LATER = datetime(2040, 1, 1, tzinfo=UTC)  # the authority's, too
 LOOKED_AT = {"signature", "signer", "time", "long_term", "unchanged"}

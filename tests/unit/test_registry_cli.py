@@ -41,6 +41,7 @@ def answering(monkeypatch):
         server.server_close()
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [

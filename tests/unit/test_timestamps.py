@@ -16,6 +16,8 @@ from auditkit.verification import ClaimState, verify
 from tests.support.authority import NOW, Authority, serving
 from tests.support.small_report import attachments, statement_bytes, unsigned_report
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def authority():

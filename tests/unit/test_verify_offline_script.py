@@ -13,14 +13,8 @@ import pytest
 
 from auditkit.resources import data_path
 from auditkit.signing.private_keys import fingerprint_of
-from tests.support.whole_report import whole_report
 
 SCRIPT = data_path("report_templates", "verify_offline.py")
-
-
-@pytest.fixture(scope="module")
-def whole():
-    return whole_report()
 
 
 @pytest.fixture

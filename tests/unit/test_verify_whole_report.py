@@ -29,15 +29,10 @@ from auditkit.verification import ClaimState, verify
 from auditkit.verification.verify import TITLES
 from tests.fixtures.lending import judgement
 from tests.support.small_report import attachments, saved, statement_bytes, unsigned_report
-from tests.support.whole_report import SIGNED_AT, whole_report
+from tests.support.whole_report import SIGNED_AT
 
 NOT_ASKED = {"time", "long_term", "witnesses", "consistency"}
 ASKED = [name for name in TITLES if name not in NOT_ASKED]
-
-
-@pytest.fixture(scope="module")
-def whole():
-    return whole_report()
 
 
 def check(whole, data=None, **options):
