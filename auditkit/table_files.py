@@ -30,6 +30,8 @@ _REMEDY: Final = "check the path; in an audit file it is relative to the file's 
 BATCH_ROWS: Final = 20_000
 _BATCH_BYTES: Final = 16_000_000
 ENDINGS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
+# What stands between cells in files that are none of ours.
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _FIELD: Final = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*)?)(,|\r?\n|\r|\Z)')
 
 
@@ -90,6 +92,11 @@ def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
                 if not cells:
                     continue
                 number += 1
+                if cells == header and len(header) > 1:
+                    raise InputError(
+                        f"{path.name}, row {number}: the first line again.",
+                        remedy="remove it, as where files were joined",
+                    )
                 if len(cells) != len(header):
                     raise InputError(
                         f"{path.name}, row {number}: {len(cells)} cells, expected {len(header)}.",
@@ -170,6 +177,12 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise _twice(path)
     if not all(_is_text(name) for name in header):
         raise InputError(f"{path.name}: the first line is not UTF-8.", remedy="save it as UTF-8")
+    other = next((word for sign, word in _SEPARATORS.items() if sign in header[0]), "")
+    if len(header) == 1 and other:
+        raise InputError(
+            f"{path.name}: the cells are separated by {other}, not by commas.",
+            remedy="save it with commas, and with points in decimal numbers",
+        )
 
 
 def _twice(path: Path) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError, argument
 from auditkit.loading.models import model_digest, scorer
-from auditkit.measures.columns import group_columns, one_column
+from auditkit.measures.columns import group_columns, one_column, refuse
 from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.groups import UNKNOWN, refuse_many_levels
 from auditkit.measures.pairing import refuse_other_rows
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from auditkit.loading.models import Score
+
+_PROBABILITIES: Final = "give probabilities of the favourable outcome"
 
 
 def prepare(inputs: Inputs) -> Case:
@@ -127,15 +129,25 @@ def _scores(
     column = one_column(inputs.scores, what="scores", rows=len(features), against="data")
     try:
         scores = column.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("scores holds values that are not numbers.") from error
-    wrong = int((~((scores >= 0) & (scores <= 1))).sum())
-    if wrong:
+    except (TypeError, ValueError):
+        wrong = np.array([not _is_number(value) for value in column])
+        refuse(wrong, "scores holds values that are not numbers", remedy=_PROBABILITIES)
+        raise
+    outside = int((~((scores >= 0) & (scores <= 1))).sum())
+    if outside:
         raise InputError(
-            f"{wrong:,} of {len(scores):,} scores are missing or outside [0, 1].",
-            remedy="give probabilities of the favourable outcome",
+            f"{outside:,} of {len(scores):,} scores are missing or outside [0, 1].",
+            remedy=_PROBABILITIES,
         )
     return scores
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _decisions(

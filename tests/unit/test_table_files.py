@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 
+import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import load_table, prepare
 from auditkit.loading.audit_file import inputs_of, read_audit_file
@@ -199,7 +201,7 @@ def test_a_long_cell_is_read_and_the_limit_of_the_process_left_alone(tmp_path):
 def audit(folder, table, **keys):
     table.to_csv(folder / "t.csv", index=False)
     keys = {"data": "t.csv", "label": "y", "scores": "s", "policy": "starter"} | keys
-    lines = [f"{key}: {json.dumps(value)}" for key, value in keys.items()]
+    lines = [f"{key}: {json.dumps(value)}" for key, value in keys.items() if value]
     (folder / "audit.yaml").write_text("\n".join(lines))
     return inputs_of(read_audit_file(folder / "audit.yaml"), folder)
 
@@ -218,11 +220,44 @@ def test_groups_of_an_audit_file_are_the_words_of_the_table(tmp_path):
 
 def test_a_feature_with_words_for_missing_says_how_to_read_them(tmp_path):
     table = pd.DataFrame({"y": [0, 1] * 8, "s": [0.2, 0.9] * 8, "x": ["1", "NA", "2", "?"] * 4})
+    model = xgboost.XGBClassifier(n_estimators=1).fit(pd.DataFrame({"x": [1, 2]}), [0, 1])
+    model.save_model(tmp_path / "m.json")
+    scored = {"model": "m.json", "scores": None}
     with pytest.raises(InputError, match="column 'x' holds text in 8 of 16 rows") as caught:
-        audit(tmp_path, table)
+        audit(tmp_path, table, **scored)
     assert caught.value.remedy.endswith('missing: ["?", "NA"]')
-    assert audit(tmp_path, table, missing=["?", "NA"]).data["x"].isna().sum() == 8
+    assert audit(tmp_path, table, **scored, missing=["?", "NA"]).data["x"].isna().sum() == 8
     table["x"] = ["1", "Ann Lee"] * 8
     with pytest.raises(InputError, match="column 'x' holds text in 8 of 16 rows") as caught:
-        audit(tmp_path, table)
+        audit(tmp_path, table, **scored)
     assert "Ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("sign", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_separator_is_named(tmp_path, sign, word):
+    path = tmp_path / "t.csv"
+    path.write_text(f"x{sign}label\n0,5{sign}1\n")
+    with pytest.raises(InputError, match=f"separated by {word}, not by commas"):
+        read_table(path)
+    path.write_text(f"x{sign}y,label\n0,1\n")
+    assert read_table(path).column_names == [f"x{sign}y", "label"]
+
+
+def test_a_first_line_that_comes_again_is_found(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,label\n1,0\n2,1\nx,label\n3,0\n")
+    with pytest.raises(InputError, match="row 3: the first line again"):
+        read_table(path)
+    path.write_text("x\n1\nx\n")
+    assert read_table(path).column("x").to_pylist() == ["1", "x"]
+
+
+def test_scores_that_are_no_numbers_are_counted():
+    for bad in ("NA", "0.7\0", None):
+        scores = [0.2, 0.4, bad, 0.9]
+        inputs = ak.Inputs(
+            data=pd.DataFrame({"x": range(4)}), labels=[0, 1, 0, 1], scores=np.array(scores, object)
+        )
+        with pytest.raises(InputError, match=r"scores.*1 of 4|1 of 4 scores") as caught:
+            prepare(inputs)
+        assert caught.value.remedy == "give probabilities of the favourable outcome"
