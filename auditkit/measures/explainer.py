@@ -33,7 +33,7 @@ from auditkit.measures.threads import FEW_ROWS, OneThread
 from auditkit.parameters import COUNT, Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -54,11 +54,13 @@ class _Way:
     Attributes:
         method: How it is called.
         values: Against the whole reference.
+        sums: Encoded rows to what their values add up to, where that takes less time.
         against: Against another reference, where the whole takes long; None: it does not.
     """
 
     method: str
     values: Values
+    sums: Callable[[Any], NDArray[np.float64]] | None = None
     against: Callable[[Any], Values] | None = None
 
 
@@ -120,6 +122,7 @@ class Explainer:
         self._like = like
         self._trees: trees.TreeExplanation | None = None
         self._ways: list[_Way] | None = None
+        self._held: set[str] = set()
         # Which columns had zeros, and missing values, in what the ways were tested on.
         self._tested = special_values(self._reference).any(axis=1)
 
@@ -154,7 +157,7 @@ class Explainer:
 
     def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> Estimate:
         encoded = self._encoded(rows)
-        for way in self._tested_ways(rows, encoded):
+        for way in self._ways_for(rows, encoded):
             values = way.values(encoded)
             if values is not None and adds_up(values, outputs, self._base):
                 return Estimate(
@@ -177,28 +180,38 @@ class Explainer:
             )
         return estimate
 
-    def _tested_ways(self, rows: pd.DataFrame, encoded: Any) -> list[_Way]:
+    def _ways_for(self, rows: pd.DataFrame, encoded: Any) -> Iterator[_Way]:
         """The ways that add up on mixtures of these rows and the reference, the fastest first.
 
         They are tested again where rows are many, or hold a zero or a missing value in a column
-        that had none so far.
+        that had none so far; none is tested before it is needed.
         """
         special = special_values(rows).any(axis=1)
         if self._ways is None:
             self._ways = self._prepare(rows, encoded)
-            tested = self._like is not None  # with the same rows, against the whole reference
-        else:
-            tested = len(rows) <= FEW_ROWS and not (special & ~self._tested).any()
-        if not tested and self._ways:
-            mixture = mixtures(rows, self._reference, seed=self._seed)
-            outputs, encoded = self.predict(mixture), self._encoded(mixture)
-            self._ways = [way for way in self._ways if self._holds(way, encoded, outputs)]
+            if self._like is not None:  # tested with the same rows, against the whole reference
+                self._held = {way.method for way in self._ways}
+        elif len(rows) > FEW_ROWS or (special & ~self._tested).any():
+            self._held = set()
         self._tested = self._tested | special
-        return self._ways
+        mixture: tuple[Any, NDArray[np.float64]] | None = None
+        for way in tuple(self._ways):
+            if way.method not in self._held:
+                if mixture is None:
+                    both = mixtures(rows, self._reference, seed=self._seed)
+                    mixture = self._encoded(both), self.predict(both)
+                if not self._holds(way, *mixture):
+                    self._ways.remove(way)
+                    continue
+                self._held.add(way.method)
+            yield way
 
     def _holds(self, way: _Way, mixture: Any, outputs: NDArray[np.float64]) -> bool:
+        base = self._base
+        if way.sums is not None:
+            return adds_up(way.sums(mixture)[:, None], outputs, base)
         if way.against is None:
-            values, base = way.values(mixture), self._base
+            values = way.values(mixture)
         else:
             few = self._reference.iloc[_spread(len(self._reference), _FEW)]
             values = way.against(self._encoded(few))(mixture)
@@ -239,7 +252,9 @@ class Explainer:
         self._trees = self._read_trees(reference, players, encoded)
         if self._trees is not None:
             note = "" if self._trees.compared else " (not compared with shap, which misreads it)"
-            ways.append(_Way(method=trees.METHOD + note, values=self._trees.values))
+            method = trees.METHOD + note
+            read = self._trees
+            ways.append(_Way(method=method, values=read.values, sums=read.outputs))
         if self._encode is None and len(self._names) == len(self._columns):
 
             def by_shap(reference: Any) -> Values:

@@ -34,6 +34,7 @@ def alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
     differ = {
         name: common
         for name, one, other in zip(ours.columns, ours.dtypes, theirs.dtypes, strict=True)
+        if one != other or not isinstance(one, np.dtype)
         if (common := _common(ours[name], theirs[name], one, other)) is not None
     }
     return (ours.astype(differ), theirs.astype(differ)) if differ else (ours, theirs)

@@ -69,6 +69,10 @@ class TreeExplanation:
         """Shapley values, shape `(rows, players)`."""
         return self.factor * self.paths.values(self.numeric(encoded))
 
+    def outputs(self, encoded: Any) -> Doubles:
+        """What the values of each row add up to, shape `(rows,)`."""
+        return self.factor * self.paths.outputs(self.numeric(encoded))
+
     def relative_to(self, reference: Any) -> TreeExplanation:
         """The same ensemble, read once, with another reference."""
         return replace(self, paths=self.paths.relative_to(self.numeric(reference)))

@@ -183,6 +183,29 @@ class TreePaths:
                     values[player] += table[bit].take(which)
         return values.T
 
+    def outputs(self, rows: Doubles) -> Doubles:
+        """What the trees give each row, less their mean over the reference, shape `(rows,)`.
+
+        It is what the row's values add up to, for a fraction of their time.
+
+        Args:
+            rows: Shape `(rows, columns)`; NaN is missing.
+        """
+        total, mean = np.zeros(len(rows)), 0.0
+        turned = np.ascontiguousarray(rows.T)
+        for tree, found in zip(self._trees, self._found, strict=True):
+            left = tree.goes_left(turned)
+            right = ~left
+            for leaf, (path, weight) in enumerate(zip(tree.paths, tree.weights, strict=True)):
+                met = np.ones(len(rows), dtype=np.bool_)
+                for _, conditions in path:
+                    for node, goes_left in conditions:
+                        met &= left[node] if goes_left else right[node]
+                total[met] += weight
+                patterns, shares = found[leaf]
+                mean += float(weight * shares[patterns == 2 ** len(path) - 1].sum())
+        return total - mean
+
 
 # So many rows are faster one by one than leaf by leaf.
 _FEW_ROWS: Final = 16

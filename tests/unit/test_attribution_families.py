@@ -29,6 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from auditkit.errors import InputError
 from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution, tree_paths
 from auditkit.measures.attribution import explain
+from auditkit.measures.explained_output import explained_output
 from auditkit.measures.tree_paths import TreePaths
 from tests.support.coalitions import enumerated
 
@@ -420,6 +421,16 @@ def evaluate(node: Node, row) -> float:
 
 VALUES = st_.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, np.nan])
 ROWS = st_.lists(st_.tuples(VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
+
+
+def test_sums_are_those_of_the_values():
+    """What tests a way on mixtures is the sum of what it would give there."""
+    forest = se.RandomForestRegressor(5, random_state=0).fit(TRAIN, SIZE)
+    rows, reference = numbers(40, 1), numbers(30, 2)
+    read = tree_attribution.prepared_trees(
+        forest, explained_output(forest), reference, [0, 1, 1, 2], count=3, sample=None
+    )
+    np.testing.assert_allclose(read.outputs(rows), read.values(rows).sum(axis=1), atol=1e-12)
 
 
 @pytest.mark.parametrize("few_players", [0, 10])
