@@ -8,6 +8,7 @@ from auditkit.deid.entity_reader import EntityReader
 from auditkit.deid.spacy_model import load_pipeline
 from tests.support.marked_texts import marked_texts
 from tests.support.personal_texts import texts_of
+from tests.support.repeated import times
 
 PIPELINE = load_pipeline()
 READER = EntityReader(PIPELINE)
@@ -37,9 +38,10 @@ def agree(texts):
     assert plain(READER.read(texts)) == plain(by_spacy)
 
 
+@pytest.mark.repeated
 @pytest.mark.parametrize("name", ["clinical", "business", "disguised"])
 def test_texts_of_styles_are_read_as_spacy_reads_them(name):
-    agree([sample.text for half in (0, 1) for sample in texts_of(name, half, 200)])
+    agree([sample.text for half in (0, 1) for sample in texts_of(name, half, times(30, 200))])
 
 
 def test_texts_written_one_by_one_are_read_as_spacy_reads_them():
@@ -53,7 +55,8 @@ def test_odd_texts_are_read_as_spacy_reads_them():
     agree(["", ""])
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.repeated
+@settings(max_examples=times(60, 600), deadline=None)
 @given(
     st.lists(
         st.one_of(

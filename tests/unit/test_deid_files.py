@@ -21,6 +21,7 @@ from auditkit.errors import (
     VerificationError,
 )
 from auditkit.signing import KeyStore
+from tests.support.repeated import times
 
 SECRETS = ("Ann Lee", "Lee", "617-555-0188", "4471001")
 
@@ -149,13 +150,15 @@ def test_nulls_stay_nulls_in_every_format(tmp_path, deid):
         assert rows["note"].notna().sum() == 3
 
 
-@pytest.mark.slow
-def test_a_cell_of_ten_megabytes_is_read_whole(tmp_path, deid):
+@pytest.mark.repeated
+def test_a_long_cell_is_read_whole(tmp_path, deid):
     """One sentence again and again is read once; the name stands at its far end."""
-    long = "No change since the last visit. Wound is dry. " * 220_000 + "Seen with Lee."
+    long = (
+        "No change since the last visit. Wound is dry. " * times(25_000, 220_000) + "Seen with Lee."
+    )
     table = pd.DataFrame({"patient_name": ["Ann Lee"], "mrn": ["4471001"], "note": [long]})
     source = written(tmp_path, ".csv", table)
-    assert source.stat().st_size > 10_000_000
+    assert source.stat().st_size > 1_100_000  # spaCy's limit is a million, in the soak ten
     plan = Plan.propose(table).with_column("note", kind="FREE_TEXT", treatment="redact")
     target = tmp_path / "out.csv"
     apply(source, target, deid, plan)

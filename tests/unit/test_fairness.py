@@ -24,6 +24,7 @@ from auditkit.measures.rates import METRICS, Confusion, rates, values
 from auditkit.measures.replicates import replicate_counts, simulated
 from auditkit.measures.scored_groups import SCORE_METRICS, at_level
 from auditkit.measures.stats import gathered
+from tests.support.repeated import between, times
 
 # One independent source for every metric; a missing denominator is NaN there as here.
 ORACLES = {
@@ -64,7 +65,8 @@ def test_every_metric_has_an_oracle():
     assert set(ORACLES) == set(METRICS)
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.repeated
+@settings(max_examples=times(6, 100), deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 300), st.sampled_from([0.02, 0.5, 0.98]))
 def test_every_metric_of_every_group_equals_its_oracle(seed, n, skew):
     labels, decisions, groups = sample(seed, n, skew=skew)
@@ -85,7 +87,8 @@ def test_every_metric_of_every_group_equals_its_oracle(seed, n, skew):
                 assert estimate.upper is None or estimate.value <= estimate.upper + 1e-12
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.repeated
+@settings(max_examples=times(4, 100), deadline=None)
 @given(st.integers(0, 10**6), st.integers(300, 600))
 def test_largest_gaps_equal_fairlearn(seed, n):
     labels, decisions, groups = sample(seed, n)
@@ -315,7 +318,7 @@ def test_rounding_does_not_cross_the_four_fifths_line():
     assert "0.7996" in repr(fairness(decisions, decisions, groups={"g": group}))
 
 
-def coverage(tpr, fpr, positives, negatives, *, ratio, samples=300):
+def coverage(tpr, fpr, positives, negatives, *, ratio, samples):
     rng = np.random.default_rng(20261124)
     truth = np.array(tpr).min() / max(tpr) if ratio else max(np.ptp(tpr), np.ptp(fpr))
     parts = ("tpr",) if ratio else ("tpr", "fpr")
@@ -335,6 +338,7 @@ def coverage(tpr, fpr, positives, negatives, *, ratio, samples=300):
     return hits / samples
 
 
+@pytest.mark.repeated
 @pytest.mark.parametrize("ratio", [False, True], ids=["equalized odds", "smallest ratio"])
 @pytest.mark.parametrize(
     ("tpr", "fpr", "sizes"),
@@ -348,8 +352,10 @@ def coverage(tpr, fpr, positives, negatives, *, ratio, samples=300):
 )
 def test_largest_gaps_cover_what_they_promise(tpr, fpr, sizes, ratio):
     sizes = np.array(sizes)
+    tries = times(60, 300)
+    share = coverage(tpr, fpr, sizes, sizes, ratio=ratio, samples=tries)
     # 93 % to 97.5 %, give or take what 300 samples may err.
-    assert 0.92 <= coverage(tpr, fpr, sizes, sizes, ratio=ratio) <= 0.98
+    assert between(0.92, share, 0.98, tries=tries)
 
 
 def scored_sample(rng, sizes, separations):
@@ -399,14 +405,15 @@ def test_largest_gaps_of_scores_equal_counting_by_hand():
         assert row[["difference_lower", "ratio_upper", "p_value"]].isna().all()
 
 
+@pytest.mark.repeated
 @pytest.mark.parametrize("separations", [[1.2, 1.2, 1.2], [1.2, 1.2, 2.2]])
 @pytest.mark.parametrize("ratio", [False, True], ids=["difference", "ratio"])
 def test_largest_gaps_of_scores_cover_what_they_promise(separations, ratio):
     rng = np.random.default_rng(20261127)
     areas = special.ndtr(np.array(separations) / np.sqrt(2))
     truth = areas.min() / areas.max() if ratio else np.ptp(areas)
-    hits = 0
-    for seed in range(300):
+    hits, tries = 0, times(60, 300)
+    for seed in range(tries):
         labels, scores, groups = scored_sample(rng, [300] * 3, separations)
         rows = [groups["g"] == g for g in ("g0", "g1", "g2")]
         each = [area_under_curve(labels[r], scores[r], level=0.95) for r in rows]
@@ -420,7 +427,7 @@ def test_largest_gaps_of_scores_cover_what_they_promise(separations, ratio):
         ).estimate
         hits += gap.lower <= truth + 1e-12 and truth - 1e-12 <= gap.upper
     # 93 % to 97.5 %, give or take what 300 samples may err.
-    assert 0.92 <= hits / 300 <= 0.985
+    assert between(0.92, hits / tries, 0.985, tries=tries)
 
 
 def test_gaps_of_scores_that_no_interval_would_cover_say_why():
@@ -440,19 +447,24 @@ def test_gaps_of_scores_that_no_interval_would_cover_say_why():
     assert "fewer than two groups" in one.disparities.set_index("metric").loc["ks", "status"]
 
 
+@pytest.mark.repeated
 def test_small_gaps_are_covered_at_least_as_often_as_promised():
     sizes = np.full(4, 400)
     # No gap is shown here in most samples, and an interval that begins at 0 is the longer one.
-    assert coverage([0.8, 0.78, 0.76, 0.74], [0.2] * 4, sizes, sizes, ratio=False) >= 0.95
+    tries = times(60, 300)
+    share = coverage([0.8, 0.78, 0.76, 0.74], [0.2] * 4, sizes, sizes, ratio=False, samples=tries)
+    assert between(0.95, share, 1, tries=tries)
 
 
+@pytest.mark.repeated
 def test_bands_hold_for_all_groups_at_once():
     rng = np.random.default_rng(20261124)
     group = np.repeat(["a", "b", "c", "d"], 150)
     truth = np.repeat([0.2, 0.4, 0.6, 0.8], 150)
     labels = np.tile([True, False], 300)
     all_hold = one_holds = 0
-    for seed in range(200):
+    tries = times(60, 200)
+    for seed in range(tries):
         found = fairness(
             labels,
             rng.random(600) < truth,
@@ -466,14 +478,16 @@ def test_bands_hold_for_all_groups_at_once():
         all_hold += ((band["lower"] <= true) & (true <= band["upper"])).all()
         plain = found.to_frame()
         one_holds += ((plain["lower"] <= true) & (true <= plain["upper"])).all()
-    assert 0.93 <= all_hold / 200 <= 0.995
-    assert one_holds / 200 < 0.85  # what the bands are for
+    assert between(0.93, all_hold / tries, 0.995, tries=tries)
+    assert one_holds / tries < 0.85  # what the bands are for
 
 
+@pytest.mark.repeated
 def test_clusters_make_intervals_that_cover():
     rng = np.random.default_rng(20261124)
     hits = plain_hits = 0
-    for seed in range(200):
+    tries = times(60, 200)
+    for seed in range(tries):
         clusters = np.repeat(np.arange(120), 10)
         chance = np.clip(rng.normal(0.5, 0.25, 120), 0, 1)[clusters]
         decisions = rng.random(1200) < chance
@@ -488,8 +502,8 @@ def test_clusters_make_intervals_that_cover():
         hits += low <= 0.5 <= high
         plain = fairness(decisions, decisions, **options).estimates("selection_rate")
         plain_hits += plain.lower[0] <= 0.5 <= plain.upper[0]
-    assert 0.91 <= hits / 200 <= 0.99
-    assert plain_hits / 200 < 0.85
+    assert between(0.91, hits / tries, 0.99, tries=tries)
+    assert plain_hits / tries < 0.85
 
 
 def test_classes_against_all_others():

@@ -16,6 +16,7 @@ from auditkit.loading import prepare
 from auditkit.measures.ranks import rank_intervals
 from auditkit.measures.regression import regression_fairness
 from auditkit.measures.stats import Estimate, holding, percentile_interval
+from tests.support.repeated import times
 
 
 def triples(frame, value, lower="", upper=""):
@@ -55,7 +56,8 @@ def drawn(seed):
     }
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.repeated
+@settings(max_examples=times(15, 500), deadline=None)
 @given(st.integers(0, 10**6))
 def test_every_interval_of_a_comparison_holds_its_value(seed):
     rng, rows = drawn(seed)
