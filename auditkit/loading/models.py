@@ -120,7 +120,16 @@ def _from_estimator(model: Any, favourable: Any) -> Score:
         )
     column, given = matching[0], as_fitted(model)
 
-    return lambda rows: np.asarray(model.predict_proba(given(rows)))[:, column]
+    def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+        chances = np.asarray(model.predict_proba(given(rows)))
+        if chances.ndim != 2:  # LightGBM's margins, of an objective of one's own
+            raise InputError(
+                "The model's predict_proba gives no probabilities, but one number a row.",
+                remedy="give a function that makes probabilities of what the model adds up",
+            )
+        return np.asarray(chances[:, column], dtype=np.float64)
+
+    return score
 
 
 def _booster_predict(model: Any) -> Score | None:

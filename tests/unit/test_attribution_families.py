@@ -286,12 +286,12 @@ def test_what_a_model_cannot_score_is_located():
     train, rows = applicants(200), applicants(4, 1)
     model.fit(train, train.owner)
     rows.loc[2, "purpose"] = "boat"
-    with pytest.raises(InputError, match="'purpose' holds values in 1 rows that the reference"):
+    with pytest.raises(InputError, match="'purpose' holds values in 1 of 4 rows"):
         explain(model, rows, reference=applicants(30, 2))
     plain = sl.LogisticRegression().fit(TRAIN, TWO)
     holes = numbers(4, 1).mask(numbers(4, 1) > 1)
     holes.loc[0, "b"] = np.inf
-    with pytest.raises(InputError, match="'b' is infinite in 1 rows"):
+    with pytest.raises(InputError, match="'b' is infinite in 1 of 4 rows"):
         explain(plain, holes, reference=TRAIN)
     gone = numbers(30, 2)
     gone.loc[0, "a"] = np.nan

@@ -19,9 +19,11 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
 from auditkit.errors import InputError
+from auditkit.loading import prepare
 from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution
 from auditkit.measures.attribution import explain
 from auditkit.measures.units import Unit, unit_of
+from auditkit.subject import Inputs
 from tests.support.coalitions import enumerated
 
 RNG = np.random.default_rng(5)
@@ -269,6 +271,14 @@ def test_chances_are_asked_for_where_they_do_not_add_up(name):
     np.testing.assert_allclose(e.outputs, asked(ROWS), atol=1e-6)
     np.testing.assert_allclose(e.values, enumerated(asked, ROWS, REFERENCE), atol=1e-5)
     assert (e.unit, e.method) == (CHANCE, ASKED)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_classifier_without_probabilities_is_not_scored_by_its_margins():
+    model, label, *_ = MODELS["lightgbm class of one's own"]
+    model.fit(TRAIN, label)
+    with pytest.raises(InputError, match="gives no probabilities, but one number a row"):
+        prepare(Inputs(model=model, data=TRAIN, labels=label))
 
 
 def test_outputs_are_asked_for_behind_a_link():
