@@ -63,6 +63,8 @@ def _scores_of(
     try:
         values = np.asarray(ask(rows))
         scores = values.astype(np.float64)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001, whatever a model raises
         # Without the library's own words, which may quote the data.
         raise refusal(error, model, rows, reference=reference) from None
