@@ -34,7 +34,7 @@ _WORDS: Final = {
     "DEA": ("dea", ""),
     "VEHICLE": ("vin veh vehicle", ""),
     "LICENSE_PLATE": ("plate lpn plt", ""),
-    "DEVICE": ("sn s/n serial imei meid udi", "dev device impl"),
+    "DEVICE": ("sn serial imei meid udi", "dev device impl"),
     "BIOMETRIC": ("fpr", "fp bio"),
     "ID": (
         "emp empl employee staff stu stud student nid nin cust customer cus client usr userid uid "
@@ -64,11 +64,11 @@ def _rule(kind: str) -> Rule:
         re.compile(
             rf"(?<![\w./@-])(?:(?:{sure})[-_]{_code(_SURE, './')}"
             rf"|(?:{unsure})[-_]{_code(_UNSURE, './')}"
-            rf"|(?-i:(?:{every}))(?: ?[:#/_] ?| )?(?P<x>(?-i:{_code(_UNSURE, '')})))(?!\w|[.,]\d)",
+            rf"|(?-i:(?:{every}))(?: ?[:#/_] ?| |(?=\d))(?P<x>(?-i:{_code(_UNSURE, '')})))(?!\w|[.,]\d)",
             ANY_CASE,
         ),
         0.85,
-        needs=needs(_SURE, "|".join(" ".join(_WORDS[kind]).split())),
+        needs=needs(_SURE, words="|".join(" ".join(_WORDS[kind]).split())),
     )
 
 

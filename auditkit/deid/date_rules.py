@@ -56,7 +56,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         "date-iso",
         "DATE_TIME",
         re.compile(
-            rf"(?<![\w.-]){_YEAR}([-/.])(?:1[0-2]|0?[1-9])\1(?:3[01]|[12]\d|0?[1-9]){_TIME}(?![\w]|-\d)",
+            rf"(?<![\w.-]){_YEAR}([-/.])(?:1[0-2]|0?[1-9])\1(?:3[01]|[12]\d|0?[1-9]){_TIME}(?![\w]|-\d|[-.]?(?:rc|alpha|beta|dev|post)\d)",
             ANY_CASE,
         ),
         0.9,
@@ -118,7 +118,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         "DATE_TIME",
         re.compile(rf"{_AROUND}{_YMD}{_CLOCK}?(?:-{_YMD})?(?![A-Za-z0-9%]|[.,]\d|-\d)"),
         0.8,
-        needs=needs(8, "19|20"),
+        needs=needs(parts="19|20", run=8),
         unless=re.compile(r"\b(?:build|version|ver|rev|revision|release)[ .:#=-]{0,3}\Z", ANY_CASE),
     ),
     Rule(
@@ -129,7 +129,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.8,
-        needs=needs(8),
+        needs=needs(run=8),
     ),
     Rule(
         "date-short-cued",
@@ -139,7 +139,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
             ANY_CASE,
         ),
         0.7,
-        needs=needs(6),
+        needs=needs(run=6),
     ),
     Rule(
         "date-spelled",

@@ -64,7 +64,11 @@ test string str text int integer number float double bool boolean varchar char o
 datetime timestamp required optional redacted name value type key id undefined
 """
 _NO_VALUE: Final = frozenset(_NO_VALUE_TEXT.split())
-_VERSION: Final = re.compile(r"v?[+-]?\d+(?:\.\d+){1,3}(?:e[+-]?\d+)?", re.IGNORECASE)
+# A version or a measure: `v2.3.1`, `-1.25e-3`, `11.2GB`.
+_VERSION: Final = re.compile(
+    r"v?[+-]?\d+(?:\.\d+){1,3}(?:e[+-]?\d+)?(?:-?(?:rc|beta|alpha|dev)\d*)?[a-z/%]{0,5}|\d+(?:[kmgt]i?b|ms|s|%)",
+    re.IGNORECASE,
+)
 _CODE: Final = re.compile(r"#?[A-Za-z0-9]{1,36}(?:[-_.:/# ]{1,2}[A-Za-z0-9]{1,24}){0,6}")
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][\w.@\\-]{2,39}")
 _NAME: Final = re.compile(r"[^\W\d_][\w'.\u2019-]*(?:,? ?[^\W\d_][\w'.\u2019-]*){0,4}")
@@ -154,15 +158,16 @@ def _proposals(name: str) -> tuple[tuple[str, str], ...]:
     found = list(proposals(name))
     for word in reversed(name_words(name).split()):
         if word in KIND_OF_CODE:
-            found.append((KIND_OF_CODE[word][0], "code"))
+            kind, digits = KIND_OF_CODE[word]
+            found.append((kind, f"{digits} digits"))
             break
     return tuple(found)
 
 
 def _fits(kind: str, words: str, value: str) -> bool:
     """Whether a value looks like what a field's name says."""
-    if words == "code":
-        return _is_code(value, 3)
+    if words.endswith(" digits"):
+        return _is_code(value, int(words[0]))
     if kind in {SOMEBODY, "PERSON"}:
         certain = words in _FAMILY if kind == SOMEBODY else words != "name" and "user" not in words
         return bool(_NAME.fullmatch(value)) and (certain or _is_somebody(value))

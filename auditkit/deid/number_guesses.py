@@ -42,6 +42,12 @@ _DECIMALS: Final = re.compile(r"(?<![\d.])[-+]?\d+\.\d{1,3}(?![\d.]|\s?\d{3,4})"
 _SYMBOL: Final = re.compile(r"[A-Za-z]{1,5}\d{1,2}[A-Za-z]?")
 _WORD: Final = re.compile(r"\b[^\W\d_]{2,}\d{0,2}\b")
 _LETTERS: Final = re.compile(r"[^\W\d_]+\d{0,2}")
+# A digest of something in hexadecimal, of a commit or a file.
+_DIGEST: Final = re.compile(r"(?:[a-z0-9]{2,8}[:-])?(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{20,128}")
+# Letters before a number that name a project or a part, no country as in `LV-1010`.
+_TICKET: Final = re.compile(
+    r"(?<![\w-])(?!(?:CH|DK|LT|LV|NL|PL|SE|SI|SK|CZ|HR|EE|RO|MD|AD|LU|FI|NO|IS|AT|DE|FR|IT|ES|PT|BE|AZ|AM|HN|UA)-)[A-Z]{2,8}-(?:\d{1,6}(?!\d)|\Z)"
+)
 _ROMAN: Final = re.compile(r"[ivx]+")
 _SHORT_NUMBER: Final = re.compile(r"\d{1,6}(?![\d.,/-]*\d)")
 _UNIT: Final = re.compile(
@@ -85,6 +91,8 @@ def is_measure(span: Span, text: str) -> bool:
         text: What it read, folded.
     """
     whole = _whole(span, text)
+    if _DIGEST.fullmatch(whole) and span.kind != "URL":
+        return True
     if span.kind == "URL":
         return not re.search(r"[./@:]", whole.strip("./:@"))
     if span.kind == "CITY":
@@ -108,7 +116,7 @@ def _is_misshapen(kind: str, whole: str) -> bool:
     words = _WORD.findall(whole)
     if kind == "ZIP_CODE":
         lettered = any(map(str.isalpha, whole))
-        return lettered and not _POSTCODE.fullmatch(whole)
+        return lettered and (not _POSTCODE.fullmatch(whole) or bool(_TICKET.fullmatch(whole)))
     # `QTc 440. PR 160`: words and short numbers in turn.
     longest = max(map(len, re.findall(r"\d+", whole)))
     return longest < 4 and len(words) >= 2
@@ -125,6 +133,7 @@ def _is_measured(span: Span, text: str) -> bool:
         or _COUNTED.search(text, max(0, span.start - 20), span.start)
         or _UNIT.match(text, number.end())
         or _MEMBER.search(text, before, span.start)
+        or (span.kind == "ZIP_CODE" and _TICKET.search(text, max(0, span.start - 9), span.start))
     )
 
 
@@ -139,7 +148,7 @@ def _whole(span: Span, text: str) -> str:
 
 
 def _goes_on(character: str, before: str, after: str) -> bool:
-    return character.isalnum() or (character in ".,-_" and before.isdigit() and after.isdigit())
+    return character.isalnum() or (character in ".-_" and before.isdigit() and after.isdigit())
 
 
 def in_company(spans: Sequence[Span], text: str) -> list[bool]:

@@ -177,7 +177,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "ROUTING_NUMBER",
         re.compile(rf"(?:routing|aba|rtn)(?: transit)?{LINK}(?P<x>\d{{9}})(?!\d)", ANY_CASE),
         0.9,
-        needs=needs(9, "routing|aba|rtn"),
+        needs=needs(parts="routing|aba|rtn", run=9),
     ),
     cued(
         "account",
@@ -205,7 +205,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         "NPI",
         re.compile(rf"\bnpi{LINK}(?P<x>\d{{10}})(?!\d)", ANY_CASE),
         0.95,
-        needs=needs(10, "npi"),
+        needs=needs(parts="npi", run=10),
     ),
     Rule(
         "dea",
@@ -213,9 +213,15 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         re.compile(r"(?<![\w-])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![\w-])", ANY_CASE),
         0.9,
         checksums.dea,
-        needs=needs(7),
+        needs=needs(run=7),
     ),
-    cued("dea-cued", "DEA", r"dea", code=r"(?P<x>[A-Z][A-Z9]\d{7})\b", needs=needs(7, "dea")),
+    cued(
+        "dea-cued",
+        "DEA",
+        r"dea",
+        code=r"(?P<x>[A-Z][A-Z9]\d{7})\b",
+        needs=needs(parts="dea", run=7),
+    ),
     Rule(
         "vin",
         "VEHICLE",

@@ -281,7 +281,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
             rf"|(?i:between) {_ORDINAL_STREET} (?:and|&) {_ORDINAL_STREET}(?: {_TYPE_CASED}\b|(?= on [A-Z]| in [A-Z]|[.,;)]|\n|\Z)))(?! (?:{_COUNTED}))"
         ),
         0.6,
-        needs=needs(0, "&|th|st|nd|rd|between"),
+        needs=needs(0, "&|between|1st|2nd|3rd|0th|1th|2th|3th|4th|5th|6th|7th|8th|9th"),
         unless=_NO_CORNER,
     ),
     Rule(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,21 +14,68 @@ class Needs(NamedTuple):
     Attributes:
         digits: The fewest digits.
         parts: Lower-case strings, one of which it holds; none: any text will do.
+        run: The fewest digits in a row.
+        words: Lower-case words, one of which it holds with no letter beside; none: as for parts.
     """
 
     digits: int = 0
     parts: frozenset[str] = frozenset()
+    run: int = 0
+    words: frozenset[str] = frozenset()
+
+
+class Held(NamedTuple):
+    """What a text holds of all that rules need; looked up once for all of them."""
+
+    digits: int
+    parts: frozenset[str]
+    run: int
+    words: frozenset[str]
+
+    def meets(self, needs: Needs) -> bool:
+        """Whether a pattern with these needs may match."""
+        return (
+            self.digits >= needs.digits
+            and self.run >= needs.run
+            and not (needs.parts and self.parts.isdisjoint(needs.parts))
+            and not (needs.words and self.words.isdisjoint(needs.words))
+        )
+
+
+_DIGITS: Final = re.compile(r"\d+")
+_LETTERS: Final = re.compile(r"[a-z]+")
+
+
+def held_in(text: str, parts: Iterable[str]) -> Held:
+    """What a text holds.
+
+    Args:
+        text: Folded.
+        parts: Those that any rule needs.
+    """
+    low = text.lower()
+    runs = [len(run) for run in _DIGITS.findall(text)]
+    return Held(
+        digits=sum(runs),
+        parts=frozenset(part for part in parts if part in low),
+        run=max(runs, default=0),
+        words=frozenset(_LETTERS.findall(low)),
+    )
 
 
 NO_NEEDS: Final = Needs()
 
 
-def needs(digits: int = 0, parts: str = "") -> Needs:
-    """The needs of a rule; parts are lower-case and stand between `|`.
+def needs(digits: int = 0, parts: str = "", *, run: int = 0, words: str = "") -> Needs:
+    """The needs of a rule; parts and words are lower-case and stand between `|`.
 
     Law: what the rule's pattern matches holds them (tests/unit/test_deid_looks.py).
     """
-    return Needs(digits, frozenset(parts.split("|")) if parts else frozenset())
+    return Needs(max(digits, run), _listed(parts), run, _listed(words))
+
+
+def _listed(joined: str) -> frozenset[str]:
+    return frozenset(joined.split("|")) if joined else frozenset()
 
 
 @dataclass(frozen=True, slots=True)

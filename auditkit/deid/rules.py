@@ -18,7 +18,7 @@ from auditkit.deid.date_rules import DATE_RULES
 from auditkit.deid.field_rules import spans_of_fields
 from auditkit.deid.number_rules import NUMBER_RULES
 from auditkit.deid.place_rules import PLACE_RULES
-from auditkit.deid.rule import ANY_CASE, Rule
+from auditkit.deid.rule import ANY_CASE, Rule, held_in
 from auditkit.deid.spans import Span
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -30,7 +30,7 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 
-_PARTS: Final = frozenset().union(*(rule.needs.parts for rule in RULES))
+PARTS: Final = frozenset().union(*(rule.needs.parts for rule in RULES))
 # Characters before a match that may say that it is something else.
 _BEFORE: Final = 24
 # Groups that are cut off a number until its check digits agree.
@@ -45,12 +45,9 @@ def spans_of(text: str) -> Iterator[Span]:
     Args:
         text: As `folding.fold` gives it.
     """
-    digits = sum(map(str.isdigit, text))
-    low = text.lower()
-    held = {part for part in _PARTS if part in low}
+    held = held_in(text, PARTS)
     for rule in RULES:
-        fewest, parts = rule.needs
-        if digits < fewest or (parts and held.isdisjoint(parts)):
+        if not held.meets(rule.needs):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("x") if match.groupdict().get("x") else match.span()

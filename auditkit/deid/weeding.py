@@ -45,6 +45,9 @@ _CODE: Final = re.compile(r"[A-Z]\d{1,2}(?:\.\w{1,4})?|[\w.]+=[\w.+-]+|[a-z_]+\(
 _ABBREVIATION: Final = re.compile(r"[A-Z0-9]{1,4}s?(?:[-/&][A-Z0-9]{1,4}){0,2}|[a-z]\d+")
 # A standard, a disease, a ticket: `ISO-27001`, `COVID-19`, `CVE-2021-44228`.
 _NUMBERED: Final = re.compile(r"[A-Z][A-Za-z]{1,9}-\d[\d.]*(?:-\d+)?")
+# `UF 2.5 L`: an abbreviation, what was measured, and its unit.
+_MEASURED: Final = re.compile(r"[A-Z/]{2,5} \d+(?:\.\d+)?(?: ?[A-Za-z/%]{1,5})?")
+_DIGEST: Final = re.compile(r"(?<![\w-])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{20,}")
 _STATES: Final = frozenset(
     [
         "AL",
@@ -173,7 +176,7 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
 def _is_no_name(span: Span, text: str) -> bool:
     written = text[span.start : span.end]
     general = span.source == GENERAL
-    if general and ("_" in written or "=" in written):
+    if general and (any(c in written for c in "_=") or _is_of_a_machine(written)):
         return True
     if general and (_CODE.fullmatch(written) or not _LETTERS.search(written)):
         return True
@@ -185,8 +188,6 @@ def _is_no_name(span: Span, text: str) -> bool:
         return general and one and bool(_EPONYM.match(text, span.end))
     if general and written.islower() and not any(w in surnames() for w in words):
         return _in_running_text(span, text)
-    if general and _NUMBERED.fullmatch(written):
-        return True
     if general and _ABBREVIATION.fullmatch(written):
         if span.kind == "LOCATION":
             return len(written) == 2 and not _is_state(span, text)
@@ -200,6 +201,17 @@ def _is_no_name(span: Span, text: str) -> bool:
     if span.kind == "PERSON" and any(c.isdigit() for c in written):
         return True
     return one and bool(_AMOUNT.match(text, span.end))
+
+
+def _is_of_a_machine(written: str) -> bool:
+    """Whether something is a measure, a digest, or numbers of standards and tickets."""
+    if _MEASURED.fullmatch(written) or _DIGEST.search(written):
+        return True
+    words = _WORDS.findall(_COUNTED.sub("", written))
+    return any(map(_NUMBERED.fullmatch, words)) and all(
+        _NUMBERED.fullmatch(w) or w.isupper() or w.lower() in not_names() | _SMALL_WORDS
+        for w in words
+    )
 
 
 def _is_state(span: Span, text: str) -> bool:

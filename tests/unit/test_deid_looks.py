@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from auditkit.deid.checksums import bare
 from auditkit.deid.folding import fold
 from auditkit.deid.people import _ANNOUNCED
-from auditkit.deid.rule import needs
-from auditkit.deid.rules import RULES, spans_of
+from auditkit.deid.rule import held_in, needs
+from auditkit.deid.rules import PARTS, RULES, spans_of
 from tests.support.pattern_samples import matching
 from tests.support.personal_texts import texts_of
 
@@ -66,11 +67,17 @@ def test_the_law_of_needs_can_fail():
 
 
 def holds(rule, text):
-    low = text.lower()
-    parts = rule.needs.parts
-    return sum(map(str.isdigit, text)) >= rule.needs.digits and (
-        not parts or any(part in low for part in parts)
+    """As `Held.meets` says, written naively."""
+    low, need = text.lower(), rule.needs
+    letters = "".join(c if c in string.ascii_lowercase else " " for c in low).split()
+    longest = max(map(len, "".join(c if c.isdecimal() else " " for c in text).split()), default=0)
+    assert held_in(text, PARTS).meets(need) == (
+        sum(map(str.isdecimal, text)) >= need.digits
+        and longest >= need.run
+        and (not need.parts or any(part in low for part in need.parts))
+        and (not need.words or any(word in letters for word in need.words))
     )
+    return held_in(text, PARTS).meets(need)
 
 
 @pytest.mark.parametrize("announced", _ANNOUNCED, ids=lambda a: f"{a[-1]} {a[1]!r}")
