@@ -39,7 +39,7 @@ _WORDS: Final = {
     "ID": (
         "emp empl employee staff stu stud student nid nin cust customer cus client usr userid uid "
         "pers person badge bdg donor subj participant",
-        "id rx cli user app appl applicant case ref ord order inv invoice trk tracking txn bkg "
+        "rx cli user app appl applicant case ref ord order inv invoice trk tracking txn bkg "
         "booking pnr prov provider presc voter",
     ),
 }

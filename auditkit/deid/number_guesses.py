@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
 from auditkit.deid.kinds import class_of
@@ -48,6 +49,9 @@ _DIGEST: Final = re.compile(r"(?:[a-z0-9]{2,8}[:-])?(?=[0-9]*[a-f])(?=[a-f]*[0-9
 _TICKET: Final = re.compile(
     r"(?<![\w-])(?!(?:CH|DK|LT|LV|NL|PL|SE|SI|SK|CZ|HR|EE|RO|MD|AD|LU|FI|NO|IS|AT|DE|FR|IT|ES|PT|BE|AZ|AM|HN|UA)-)[A-Z]{2,8}-(?:\d{1,6}(?!\d)|\Z)"
 )
+# A server's answer: `404 Not Found`.
+_STATUS: Final = re.compile("|".join(rf"\b{s.value} {re.escape(s.phrase)}\b" for s in HTTPStatus))
+_NEAR: Final = 32
 _ROMAN: Final = re.compile(r"[ivx]+")
 _SHORT_NUMBER: Final = re.compile(r"\d{1,6}(?![\d.,/-]*\d)")
 _UNIT: Final = re.compile(
@@ -91,6 +95,9 @@ def is_measure(span: Span, text: str) -> bool:
         text: What it read, folded.
     """
     whole = _whole(span, text)
+    around = max(0, span.start - _NEAR), span.end + _NEAR
+    if any(m.start() <= span.start < m.end() for m in _STATUS.finditer(text, *around)):
+        return True
     if _DIGEST.fullmatch(whole) and span.kind != "URL":
         return True
     if span.kind == "URL":

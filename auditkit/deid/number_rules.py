@@ -190,7 +190,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
     cued(
         "driver-license",
         "DRIVER_LICENSE",
-        r"(?:driver'?s?'?|driving)[ -](?:licen[cs]e|lic|permit)\.?|d\.?l\.? ?(?:no|number|#)|\bDL",
+        r"(?:driver'?s?'?|driving)[ -](?:licen[cs]e|lic|permit)\.?|d\.?l\.? ?(?:no|number|#)|\bDL(?![A-Z])",
         code=CODE_SPACED,
         needs=needs(1, "driv|dl|d.l"),
     ),

@@ -5,12 +5,15 @@
 The table is that of tests/benchmarks/bench_deid.py: name, e-mail, SSN, city, income and a note.
 Asserts that no more than 2 GiB of memory are used, that every row comes out, that none of the
 first rows' identifiers does, and that after Ctrl-C and after a kill nothing lies at the output.
+First, that a process which reads texts of ever new words does not grow by them.
 """
 
 from __future__ import annotations
 
+import random
 import resource
 import signal
+import string
 import subprocess
 import sys
 import tempfile
@@ -21,8 +24,35 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 from bench_deid import people
 
+from auditkit.deid import Deidentifier
+
 ROWS_A_PART = 100_000
 MOST_BYTES = 2 * 2**30
+# Texts of forty new words each; what they may add to resident memory after the first fifth.
+TEXTS = 10_000
+MOST_GROWTH = 24 * 2**20
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def reading_forgets() -> None:
+    """Reads texts for a while; resident memory must come to rest."""
+    rng = random.Random(1)
+    deid = Deidentifier()
+    start = 0
+    for done in range(0, TEXTS, TEXTS // 10):
+        words = (
+            " ".join("".join(rng.choices(string.ascii_lowercase, k=8)) for _ in range(40))
+            for _ in range(TEXTS // 10)
+        )
+        deid.find([f"{text} said Ann Lee at 617-555-0188." for text in words])
+        start = resident() if done == TEXTS // 10 else start
+        tell(f"{done + TEXTS // 10:,} texts read: {resident() / 2**20:,.0f} MiB")
+    assert resident() - start < MOST_GROWTH
 
 
 def made(path: Path, size: int) -> int:
@@ -67,6 +97,7 @@ def interrupted(source: Path, folder: Path, how: signal.Signals) -> None:
 def main(gigabytes: float) -> None:
     # Whoever starts this in a shell's background has SIGINT ignored, and so would the command.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    reading_forgets()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, target = folder / "in.csv", folder / "out.csv"
