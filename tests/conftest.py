@@ -86,7 +86,7 @@ def whole():
     return whole_report()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mortgage_inputs(mortgages, mortgage_model):
     """The same as `ak.Inputs`; small enough that an audit takes a second or two."""
     from auditkit import Inputs

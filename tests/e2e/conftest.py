@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from guarded_server import Workplace, running
 
+from auditkit.access.control import read_texts
+
 ALERT = """#!/bin/sh
 cat >> "$(dirname "$0")/alerts.txt"
 """
@@ -24,18 +26,30 @@ DELETER = (
     "g, rio, role:reviewer, *\n"
     "g, roy, role:trainer, *\n"
     "g, roy, role:reviewer, *\n"
+    # A rule that a test changes while the server runs.
+    "p, vic, *, models/followed-a, model:delete, allow\n"
 )
+# Models that are promoted with evidence only.
+EVIDENCE = """promotions:
+  - models: "evidence-*"
+    aliases: [champion]
+    approvals: 1
+    evidence: {policy: lending, max_age_days: 30}
+"""
 
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory):
-    """A server with four workers on SQLite, and its workplace."""
+    """A server with two workers on SQLite, and its workplace."""
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "alert.sh").write_text(ALERT)
     (folder / "alert.sh").chmod(0o755)
     (folder / "data").mkdir()
-    workplace = Workplace(folder, settings="alert: alert.sh\ndatasets: data\n", extra_rules=DELETER)
-    with running(workplace, workers=4) as server:
+    access = read_texts(None)["access.yaml"].replace("promotions:\n", EVIDENCE)
+    workplace = Workplace(
+        folder, settings="alert: alert.sh\ndatasets: data\n", access=access, extra_rules=DELETER
+    )
+    with running(workplace, workers=2) as server:
         yield server, workplace
 
 

@@ -1,4 +1,4 @@
-"""The promotion story with a real MLflow server of four workers, its own client, and raw HTTP."""
+"""The promotion story with a real MLflow server of two workers, its own client, and raw HTTP."""
 
 from __future__ import annotations
 
@@ -437,7 +437,7 @@ def test_under_gunicorn_it_is_the_same(tmp_path):
     from test_access_mlflow_failures import make_version
 
     workplace = Workplace(tmp_path)
-    with running(workplace, "--gunicorn-opts", "--threads 2", workers=2) as server:
+    with running(workplace, "--gunicorn-opts", "--threads 2") as server:
         make_version(server, "credit")
         refuse_every_row(server)
         for method, path, double in SPELLINGS:

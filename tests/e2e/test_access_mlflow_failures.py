@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 
 import pytest
 import requests
-from guarded_server import PASSWORD, Workplace, running
+from guarded_server import LOG_NAME, PASSWORD, Workplace, running
 
 from auditkit.access.verdicts import verdict_payload
 from auditkit.errors import AccessDeniedError
@@ -18,16 +18,12 @@ from auditkit.policy import parse_policy
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 API = "/api/2.0/mlflow"
-EVIDENCE = """
-id: strict
+FREE = """
+id: free
 version: "1"
-title: With evidence
+title: Aliases that anybody may move
 promotions:
-  - models: "*"
-    aliases: [champion]
-    approvals: 1
-    evidence: {policy: lending, max_age_days: 30}
-  - {models: "*", aliases: [canary, canary-1, canary-2], approvals: 0}
+  - {models: "*", aliases: [canary-0, canary-1], approvals: 0}
 """
 POLICY = """
 id: lending
@@ -54,52 +50,53 @@ def make_version(server, name: str) -> None:
     server.call("ann", "POST", f"{API}/model-versions/create", json=body).raise_for_status()
 
 
-def test_without_evidence_nothing_is_promoted(tmp_path):
-    workplace = Workplace(tmp_path, access=EVIDENCE)
-    with running(workplace) as server:
-        make_version(server, "credit")
-        asked = server.client("abe").request("credit", "1", alias="champion")
-        server.client("rita").approve(asked["request"])
-        with pytest.raises(AccessDeniedError, match=r"auditkit run audit\.yaml"):
-            server.client("mia").promote("credit", "1", alias="champion")
-        signer = NoteSigner.from_pem((tmp_path / "log.pem").read_bytes(), name="auditkit.local/log")
-        for decision in ("pass", "fail", "pass"):
-            payload = verdict_payload(
-                artifact_digest=asked["artifact_digest"],
-                policy=parse_policy(POLICY),
-                decision=decision,
-                waived=(),
-                statement="sha256:0",
-            )
-            with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=signer) as log:
-                log.append(kind="gate.verdict", payload=payload)
-            if decision == "fail":
-                with pytest.raises(AccessDeniedError, match="decided: fail"):
-                    server.client("mia").promote("credit", "1", alias="champion")
-        server.client("mia").promote("credit", "1", alias="champion")
+def test_without_evidence_nothing_is_promoted(guarded):
+    server, workplace = guarded
+    name = "evidence-credit"
+    make_version(server, name)
+    asked = server.client("abe").request(name, "1", alias="champion")
+    server.client("rita").approve(asked["request"])
+    with pytest.raises(AccessDeniedError, match=r"auditkit run audit\.yaml"):
+        server.client("mia").promote(name, "1", alias="champion")
+    signer = NoteSigner.from_pem((workplace.folder / "log.pem").read_bytes(), name=LOG_NAME)
+    for decision in ("pass", "fail", "pass"):
+        payload = verdict_payload(
+            artifact_digest=asked["artifact_digest"],
+            policy=parse_policy(POLICY),
+            decision=decision,
+            waived=(),
+            statement="sha256:0",
+        )
+        with Ledger.open(f"sqlite:///{workplace.folder}/ledger.db", key=signer) as log:
+            log.append(kind="gate.verdict", payload=payload)
+        if decision == "fail":
+            with pytest.raises(AccessDeniedError, match="decided: fail"):
+                server.client("mia").promote(name, "1", alias="champion")
+    server.client("mia").promote(name, "1", alias="champion")
 
 
-def test_without_a_log_nothing_is_done(tmp_path):
-    workplace = Workplace(tmp_path)
-    with running(workplace) as server:
-        body = {"name": "before"}
-        create = f"{API}/registered-models/create"
-        assert server.call("ann", "POST", create, json=body).status_code == 200
-        # Somebody holds the log's database and does not let go.
-        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as holder:
-            holder.execute("BEGIN EXCLUSIVE")
-            assert server.call("ann", "POST", create, json={"name": "during"}).status_code == 503
-            search = f"{API}/registered-models/search"
-            assert server.call("vic", "GET", search).status_code == 503
-            holder.execute("ROLLBACK")
-        assert server.call("ann", "POST", create, json={"name": "after"}).status_code == 200
-        names = [m["name"] for m in server.call("vic", "GET", search).json()["registered_models"]]
-        assert names == ["after", "before"]
+def test_without_a_log_nothing_is_done(guarded):
+    server, workplace = guarded
+    create = f"{API}/registered-models/create"
+    names = [f"log-{when}" for when in ("before", "during", "after")]
+    before, during, after = ({"name": name} for name in names)
+    assert server.call("ann", "POST", create, json=before).status_code == 200
+    # Somebody holds the log's database and does not let go.
+    database = workplace.folder / "ledger.db"
+    with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        assert server.call("ann", "POST", create, json=during).status_code == 503
+        found = f"{API}/registered-models/get?name={{}}"
+        assert server.call("vic", "GET", found.format(names[0])).status_code == 503
+        holder.execute("ROLLBACK")
+    assert server.call("ann", "POST", create, json=after).status_code == 200
+    made = [server.call("vic", "GET", found.format(name)).status_code for name in names]
+    assert made == [200, 404, 200]
 
 
 def test_killed_in_the_middle_it_happened_and_is_logged_or_it_did_not(tmp_path):
-    workplace = Workplace(tmp_path, access=EVIDENCE)
-    for number, delay in enumerate([None, 0.003, 0.015, None]):
+    workplace = Workplace(tmp_path, access=FREE)
+    for number, delay in enumerate([0.003, 0.015, None]):
         with running(workplace) as server:
             if number == 0:
                 make_version(server, "credit")
@@ -129,38 +126,37 @@ def move(server, alias: str) -> None:
         server.call("mia", "POST", f"{API}/registered-models/alias", json=body)
 
 
-def test_two_workers_follow_a_policy_and_no_request_sees_half_of_it(tmp_path):
-    workplace = Workplace(tmp_path, extra_rules="p, vic, *, models/a, model:delete, allow\n")
-    with running(workplace, workers=2) as server:
-        search = f"{server.url}{API}/registered-models/search"
-        stop, bad = threading.Event(), []
+def test_workers_follow_a_policy_and_no_request_sees_half_of_it(guarded):
+    server, workplace = guarded
+    search = f"{server.url}{API}/registered-models/search"
+    stop, bad = threading.Event(), []
 
-        def ask() -> None:
-            with requests.Session() as session:
-                session.auth = ("vic", PASSWORD)
-                while not stop.is_set():
-                    status = session.get(search, timeout=30).status_code
-                    if status != 200:
-                        bad.append(status)
+    def ask() -> None:
+        with requests.Session() as session:
+            session.auth = ("vic", PASSWORD)
+            while not stop.is_set():
+                status = session.get(search, timeout=30).status_code
+                if status != 200:
+                    bad.append(status)
 
-        threads = [threading.Thread(target=ask) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for number in range(5):
-            old, new = ("a", "b") if number % 2 == 0 else ("b", "a")
-            workplace.edit_policy(f"models/{old}, model:delete", f"models/{new}, model:delete")
-            time.sleep(0.1)
-            workplace.seal()
-            time.sleep(0.2)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert bad == []
-        body = {"name": "b"}
-        for _ in range(8):  # whichever worker answers
-            delete = f"{API}/registered-models/delete"
-            assert server.call("vic", "DELETE", delete, json=body).status_code == 404
-            assert server.call("vic", "DELETE", delete, json={"name": "a"}).status_code == 403
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    a, b = "followed-a", "followed-b"
+    for number in range(5):
+        old, new = (a, b) if number % 2 == 0 else (b, a)
+        workplace.edit_policy(f"models/{old}, model:delete", f"models/{new}, model:delete")
+        time.sleep(0.1)
+        workplace.seal()
+        time.sleep(0.2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert bad == []
+    delete = f"{API}/registered-models/delete"
+    for _ in range(8):  # whichever worker answers
+        assert server.call("vic", "DELETE", delete, json={"name": b}).status_code == 404
+        assert server.call("vic", "DELETE", delete, json={"name": a}).status_code == 403
     sealed = [e for e in workplace.entries() if e.kind == "policy.activated"]
     assert len(sealed) >= 2
     assert {(e.payload["author"], e.payload["approver"]) for e in sealed} == {("adam", "paula")}

@@ -39,49 +39,74 @@ def database(postgres: Server, name: str) -> str:
     return postgres.url(name).replace("postgresql:", "postgresql+psycopg:")
 
 
+class Followed:
+    """A signed policy in PostgreSQL."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.store = SqlPolicyStore(url)
+        self.key = LocalKey(Ed25519PrivateKey.generate())
+        self.fingerprint = fingerprint_of(self.key.public_key)
+        self.texts = read_texts(folder)
+
+    def publish(self, more: str = "", *, signed: bool = True) -> None:
+        """Publishes the policy with more rules, by its author and approver."""
+        texts = {**self.texts, "policy.csv": self.texts["policy.csv"] + more}
+        key = self.key if signed else None
+        self.store.publish(texts, author="adam", approver="paula", key=key, now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def served(postgres, tmp_path_factory):
+    """Two workers whose models and whose policy are in PostgreSQL, and all of theirs."""
+    folder, url = tmp_path_factory.mktemp("served"), database(postgres, "followed")
+    workplace = Workplace(folder, store=database(postgres, "mlflow"), policy=url)
+    policy = Followed(url, folder / "access")
+    with (folder / "server.yaml").open("a") as settings:
+        settings.write(f"approvers: {{paula: ['{policy.fingerprint}']}}\n")
+    policy.publish()
+    with running(workplace, workers=2) as server:
+        yield server, workplace, policy
+    policy.store.close()
+
+
 def test_a_policy_in_postgresql(postgres):
     exercise(database(postgres, "access"))
 
 
-def test_mlflow_on_postgresql_is_guarded_the_same(postgres, tmp_path):
+def test_mlflow_on_postgresql_is_guarded_the_same(served):
     from test_access_mlflow_failures import make_version
 
-    workplace = Workplace(tmp_path, store=database(postgres, "mlflow"))
-    with running(workplace, workers=2) as server:
-        make_version(server, "credit")
-        ann, mia = server.client("abe"), server.client("mia")
-        with pytest.raises(AccessDeniedError, match="nobody has asked"):
-            mia.promote("credit", "1", alias="champion")
-        asked = ann.request("credit", "1", alias="champion")
-        with pytest.raises(AccessDeniedError):
-            server.client("ann").approve(asked["request"])
-        server.client("rita").approve(asked["request"])
+    server, _, _ = served
+    make_version(server, "credit")
+    ann, mia = server.client("abe"), server.client("mia")
+    with pytest.raises(AccessDeniedError, match="nobody has asked"):
         mia.promote("credit", "1", alias="champion")
-        assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
+    asked = ann.request("credit", "1", alias="champion")
+    with pytest.raises(AccessDeniedError):
+        server.client("ann").approve(asked["request"])
+    server.client("rita").approve(asked["request"])
+    mia.promote("credit", "1", alias="champion")
+    assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
 
 
-def test_four_workers_follow_a_signed_policy_in_postgresql(postgres, tmp_path):
-    url = database(postgres, "followed")
-    key = LocalKey(Ed25519PrivateKey.generate())
-    signed = {"author": "adam", "approver": "paula", "key": key}
-    settings = f"approvers: {{paula: ['{fingerprint_of(key.public_key)}']}}\n"
-    workplace = Workplace(tmp_path, policy=url, settings=settings)
-    store = SqlPolicyStore(url)
-    texts = read_texts(tmp_path / "access")
-    store.publish(texts, now=datetime.now(UTC), **signed)
+def test_workers_follow_a_signed_policy_in_postgresql(served):
+    server, workplace, policy = served
     search = "/api/2.0/mlflow/registered-models/search"
-    with running(workplace, workers=4) as server:
 
-        def answers() -> set[int]:
-            return {server.call("vic", "GET", search).status_code for _ in range(12)}
+    def answers() -> set[int]:
+        return {server.call("vic", "GET", search).status_code for _ in range(12)}
 
-        assert answers() == {200}
-        texts["policy.csv"] += "p, vic, *, **, *, deny\n"
-        unsigned = {**signed, "key": None}
-        store.publish(texts, now=datetime.now(UTC), **unsigned)
-        assert answers() == {200}
-        store.publish(texts, now=datetime.now(UTC), **signed)
-        assert answers() == {403}
-    sealed = [e.payload for e in workplace.entries() if e.kind == "policy.activated"]
-    assert [p["key"] for p in sealed] == [fingerprint_of(key.public_key)] * 2
-    store.close()
+    def sealed() -> list[str]:
+        return [e.payload["key"] for e in workplace.entries() if e.kind == "policy.activated"]
+
+    assert answers() == {200}
+    before, nothing = sealed(), "p, vic, *, **, *, deny\n"
+    policy.publish(nothing, signed=False)
+    assert answers() == {200}
+    policy.publish(nothing)
+    assert answers() == {403}
+    policy.publish()
+    assert answers() == {200}
+    assert sealed() == [*before, policy.fingerprint, policy.fingerprint]
+    assert set(before) == {policy.fingerprint}

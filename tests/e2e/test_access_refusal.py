@@ -13,6 +13,8 @@ import pytest
 from guarded_server import LOG_NAME, Workplace, environment
 
 from auditkit.access.approvals import APPROVED
+from auditkit.access.mlflow_app.build import refuse_early
+from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger, NoteSigner
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -45,29 +47,44 @@ def port() -> str:
         return str(found.getsockname()[1])
 
 
-@pytest.mark.parametrize(
-    ("lacking", "told"),
-    [
-        ("access/policy.csv", "The access policy's policy.csv cannot be"),
-        ("users.json", "The users' file 'users.json' cannot be read"),
-        ("log.pem", "The log's key 'log.pem' cannot be read"),
-    ],
-)
-def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path, lacking, told):
+def test_mlflow_gives_up_before_it_starts_a_worker(tmp_path):
     workplace = Workplace(tmp_path)
-    (tmp_path / lacking).unlink()
+    (tmp_path / "access" / "policy.csv").unlink()
     code, said = outcome(
         workplace, "mlflow", "server", "--port", port(), "--workers", "2",
         "--backend-store-uri", workplace.store, "--app-name", "auditkit",
     )  # fmt: skip
     assert code == 2
-    assert said.count(f"auditkit refuses to start: {told}") == 1
+    told = "auditkit refuses to start: There is no access policy's file at"
+    assert said.count(told) == 1
     assert "Traceback" not in said
     assert "parent process" not in said
     assert "Booting worker" not in said
 
 
-def test_a_log_into_which_somebody_wrote_an_approval_is_not_served(tmp_path):
+def refused(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the same server would say, asked without starting it."""
+    monkeypatch.chdir(workplace.folder)
+    monkeypatch.setenv("AUDITKIT_SERVER", str(workplace.folder / "server.yaml"))
+    with pytest.raises(AuditkitError) as error:
+        refuse_early(composed=False)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [
+        ("users.json", "The users' file 'users.json' cannot be read"),
+        ("log.pem", "The log's key 'log.pem' cannot be read"),
+    ],
+)
+def test_whatever_it_lacks_is_named(tmp_path, monkeypatch, lacking, told):
+    workplace = Workplace(tmp_path)
+    (tmp_path / lacking).unlink()
+    assert refused(workplace, monkeypatch).startswith(told)
+
+
+def test_a_log_into_which_somebody_wrote_an_approval_is_not_served(tmp_path, monkeypatch):
     workplace = Workplace(tmp_path)
     key = NoteSigner.from_pem((tmp_path / "log.pem").read_bytes(), name=LOG_NAME)
     with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", key=key) as log:
@@ -75,12 +92,8 @@ def test_a_log_into_which_somebody_wrote_an_approval_is_not_served(tmp_path):
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
         forged = b'{"request":"r2","user":"rita"}'
         database.execute("UPDATE payload SET body = ?", (forged,))
-    code, said = outcome(
-        workplace, "mlflow", "server", "--port", port(),
-        "--backend-store-uri", workplace.store, "--app-name", "auditkit",
-    )  # fmt: skip
-    assert code == 2
-    assert "auditkit refuses to start: The payload of entry 0 is not what was logged" in said
+    told = refused(workplace, monkeypatch)
+    assert told.startswith("The payload of entry 0 is not what was logged")
 
 
 # What only a worker can see: the same settings, with nobody to look at them beforehand.
@@ -93,7 +106,8 @@ def test_the_first_worker_that_refuses_stops_its_supervisor(tmp_path, server):
     workplace = Workplace(tmp_path)
     (tmp_path / "server.yaml").write_text("access: [1\n")
     at = port() if server[0] == "uvicorn" else f"127.0.0.1:{port()}"
-    code, said = outcome(workplace, *server, at, "--workers", "2", _MLFLOW_SGI_NAME=server[0])
+    workers = "2" if server[0] == "uvicorn" else "1"  # uvicorn starts one without a supervisor
+    code, said = outcome(workplace, *server, at, "--workers", workers, _MLFLOW_SGI_NAME=server[0])
     # uvicorn's supervisor says 0 whatever became of its workers.
     assert code == (3 if server[0] == "gunicorn" else 0)
     assert "auditkit refuses to start: server.yaml is not valid YAML" in said
