@@ -55,7 +55,10 @@ def prints(
         return read == true and found["rest"] is None and found["power"] is None
     if digits == "exact":
         return abs(read - true) <= _EXACT * abs(true)
-    if abs(read - true) > _HALF * unit or unit > Decimal(1).scaleb(-int(digits)):
+    # All digits of a float are nearer to no other float, and may still be off by more than half a
+    # unit of the last.
+    near = abs(read - true) <= _HALF * unit or float(read) == value
+    if not near or unit > Decimal(1).scaleb(-int(digits)):
         return False
     return threshold is None or _side(float(read), threshold) == _side(value, threshold)
 

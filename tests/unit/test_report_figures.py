@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pypdf
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditkit.errors import UnverifiableError
@@ -143,6 +143,7 @@ def test_rounding_does_not_cross_a_threshold():
 
 
 @given(st.floats(-1e12, 1e12), st.integers(0, 6), st.floats(-2, 2) | st.none())
+@example(0.13104142743753178, 0, 0.13104142743753178)
 def test_what_is_written_is_read_as_its_value_and_as_no_other(value, digits, threshold):
     text = (
         number(value, digits=digits)
