@@ -8,9 +8,9 @@ from auditkit.report import ReportOptions, render_twin
 from tests.fixtures import lending
 
 
-@pytest.fixture
-def page(browser, tmp_path):
-    file = tmp_path / "report.html"
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("twin") / "report.html"
     file.write_bytes(
         render_twin(
             lending.judgement(),
@@ -18,6 +18,11 @@ def page(browser, tmp_path):
             options=ReportOptions(organisation="Example Bank", signer="demo key"),
         )
     )
+    return file
+
+
+@pytest.fixture
+def page(browser, file):
     context = browser.new_context()
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened = context.new_page()
