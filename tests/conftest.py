@@ -12,27 +12,36 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import pandas as pd
 import pytest
 
-# With two workers (`-n 2 --dist loadgroup`), what takes long to make is made on one of them, and
-# what takes long comes first. The session's fixtures that take long:
-SHARED = ("guarded", "whole")
+# With two workers, the files of tests that share what takes long to make are one worker's.
+SHARED = {
+    "test_access_attacks.py": "guarded",
+    "test_access_mlflow.py": "guarded",
+    "test_access_mlflow_failures.py": "guarded",
+    "test_access_refusal.py": "guarded",  # MLflow alone
+    "test_access_ui.py": "guarded",
+    "test_hostile_reports.py": "whole",
+    "test_pdf_conformance.py": "whole",
+    "test_verify_offline_script.py": "whole",
+    "test_verify_whole_report.py": "whole",
+}
 
 
-def pytest_itemcollected(item):
-    """Keeps the tests that share such a fixture, or one of their module, on one worker."""
-    if isinstance(item, pytest.Function) and not item.get_closest_marker("xdist_group"):
-        used = item._fixtureinfo.name2fixturedefs
-        shared = [name for name in SHARED if name in used]
-        if any(one.scope == "module" for definitions in used.values() for one in definitions):
-            shared.append(item.path.name)
-        if shared:
-            item.add_marker(pytest.mark.xdist_group(shared[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """`--dist loadfile` as above; the groups of pytest-xdist 3.8 group nothing in pytest 9.2."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Sharing(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return SHARED.get(Path(file).name, file)
+
+    return Sharing(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items):
-    """Puts end-to-end tests first, then the other groups; single tests fill the end."""
-    items.sort(
-        key=lambda item: ("e2e" not in item.path.parts, not item.get_closest_marker("xdist_group"))
-    )
+    """Puts the end-to-end tests first, which are the longest; short files fill the end."""
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
 
 
 ROOT = Path(__file__).resolve().parent.parent
