@@ -89,7 +89,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         "ID",
         re.compile(
             # Any word and "no.", "number" or "#" before four digits or more, but for what is numbered and no one's.
-            r"\b(?!(?:model|part|item|section|version|page|chapter|question|figure|table|line|row|step|flight|room|phase|grant|"
+            r"\b(?=[a-z]{2,20}[ .]{0,2}(?:n|#)|(?-i:ID))(?!(?:model|part|item|section|version|page|chapter|question|figure|table|line|row|step|flight|room|phase|grant|"
             r"sku|product|catalog(?:ue)?|error|build|patent|atomic|style|lot|batch|phone|the|a|total|large|small|maximum|"
             r"minimum|average|any|this|that|whole|random|port|bug|issue|pr)\b)(?:[a-z]{2,20}[ .]{0,2}(?:no\.?|number|num\.?|nr\.?|#)|(?-i:ID))[ :#]{1,3}"
             r"(?P<x>(?=(?:[A-Z/-]{0,6}\d){4})[A-Z0-9](?:[A-Z0-9]|[/-](?=[A-Z0-9])){3,24})(?![\w.]\d|\w)",

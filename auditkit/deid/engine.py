@@ -283,16 +283,23 @@ class ContextWhereAsked(LemmaContextAwareEnhancer):
         parts.sort(key=lambda pair: (pair[0].start, pair[0].end))
         held = in_company([part for part, _ in parts], text)
         return [
-            RecognizerResult(
-                result.entity_type,
-                part.start,
-                part.end,
-                result.score,
-                recognition_metadata=result.recognition_metadata,
-            )
+            _over(result, part)
             for (part, result), stands in zip(parts, held, strict=True)
             if stands
         ]
+
+
+def _over(result: RecognizerResult, part: Span) -> RecognizerResult:
+    """The same result over a part of its range."""
+    if (part.start, part.end) == (result.start, result.end):
+        return result
+    return RecognizerResult(
+        result.entity_type,
+        part.start,
+        part.end,
+        result.score,
+        recognition_metadata=result.recognition_metadata,
+    )
 
 
 def _span(result: RecognizerResult) -> Span:

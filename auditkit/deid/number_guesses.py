@@ -95,8 +95,7 @@ def is_measure(span: Span, text: str) -> bool:
         text: What it read, folded.
     """
     whole = _whole(span, text)
-    around = max(0, span.start - _NEAR), span.end + _NEAR
-    if any(m.start() <= span.start < m.end() for m in _STATUS.finditer(text, *around)):
+    if class_of(span.kind) == "B" and _is_status(span, text):
         return True
     if _DIGEST.fullmatch(whole) and span.kind != "URL":
         return True
@@ -112,6 +111,11 @@ def is_measure(span: Span, text: str) -> bool:
     if span.kind not in _FEWEST:
         return False
     return _is_misshapen(span.kind, whole) or _is_measured(span, text)
+
+
+def _is_status(span: Span, text: str) -> bool:
+    around = max(0, span.start - _NEAR), span.end + _NEAR
+    return any(m.start() <= span.start < m.end() for m in _STATUS.finditer(text, *around))
 
 
 def _is_misshapen(kind: str, whole: str) -> bool:

@@ -47,6 +47,8 @@ _ABBREVIATION: Final = re.compile(r"[A-Z0-9]{1,4}s?(?:[-/&][A-Z0-9]{1,4}){0,2}|[
 _NUMBERED: Final = re.compile(r"[A-Z][A-Za-z]{1,9}-\d[\d.]*(?:-\d+)?")
 # `UF 2.5 L`: an abbreviation, what was measured, and its unit.
 _MEASURED: Final = re.compile(r"[A-Z/]{2,5} \d+(?:\.\d+)?(?: ?[A-Za-z/%]{1,5})?")
+_SETTING: Final = re.compile(r"[_=]")
+_DIGIT: Final = re.compile(r"\d")
 _DIGEST: Final = re.compile(r"(?<![\w-])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{20,}")
 _STATES: Final = frozenset(
     [
@@ -176,7 +178,7 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
 def _is_no_name(span: Span, text: str) -> bool:
     written = text[span.start : span.end]
     general = span.source == GENERAL
-    if general and (any(c in written for c in "_=") or _is_of_a_machine(written)):
+    if general and _is_of_a_machine(written):
         return True
     if general and (_CODE.fullmatch(written) or not _LETTERS.search(written)):
         return True
@@ -204,13 +206,17 @@ def _is_no_name(span: Span, text: str) -> bool:
 
 
 def _is_of_a_machine(written: str) -> bool:
-    """Whether something is a measure, a digest, or numbers of standards and tickets."""
+    """Whether something is a setting, a measure, a digest, or numbers of standards and tickets."""
+    if _SETTING.search(written):
+        return True
+    if not _DIGIT.search(written):
+        return False
     if _MEASURED.fullmatch(written) or _DIGEST.search(written):
         return True
     words = _WORDS.findall(_COUNTED.sub("", written))
-    return any(map(_NUMBERED.fullmatch, words)) and all(
-        _NUMBERED.fullmatch(w) or w.isupper() or w.lower() in not_names() | _SMALL_WORDS
-        for w in words
+    others = [word for word in words if not _NUMBERED.fullmatch(word)]
+    return len(others) < len(words) and all(
+        w.isupper() or w.lower() in not_names() or w.lower() in _SMALL_WORDS for w in others
     )
 
 
