@@ -28,6 +28,7 @@ from auditkit.verification.index_limits import check_index, packed_objects
 from auditkit.verification.signature_parts import SignatureParts, take_apart
 
 MAX_BYTES: Final = 512 * 1024 * 1024
+_HEADER: Final = b"%PDF-"
 _HEX: Final = re.compile(rb"[0-9A-F]+")
 
 
@@ -71,6 +72,9 @@ def parse(data: bytes) -> PdfFileReader:
     """
     if len(data) > MAX_BYTES:
         raise VerificationError(f"The file is larger than {MAX_BYTES:,} bytes.")
+    if not data.startswith(_HEADER):
+        # pyHanko reads backwards, and turns for ever before line ends that begin a file.
+        raise VerificationError("The file is not a PDF that can be read.")
     try:
         check_index(data)
         reader = PdfFileReader(BytesIO(data), strict=True)

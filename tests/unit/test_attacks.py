@@ -13,7 +13,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -436,6 +436,7 @@ def test_edited_reports_get_a_typed_verdict(edits, report, store):
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.binary(max_size=2000))
+@example(data=b"\n\n")
 def test_any_bytes_get_a_typed_verdict(data):
     for start in (b"", b"%PDF-1.7\n"):
         assert verify(start + data).exit_code == 12
