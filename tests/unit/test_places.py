@@ -224,14 +224,19 @@ def test_a_control_pack_that_is_not_there_is_not_replaced(name, work):
 def test_init_writes_names_that_lead_back_and_says_what_to_allow(work, mortgage_files, tmp_path):
     policy = tmp_path / "elsewhere" / "lending"  # a file whose name is that of a packaged policy
     policy.write_text(STARTER)
+    files = tmp_path / "files"
+    files.mkdir()
+    rows = (mortgage_files / "test.csv").read_text().splitlines(keepends=True)
+    (files / "test.csv").write_text("".join(rows[:81]))
+    (files / "model.json").write_bytes((mortgage_files / "model.json").read_bytes())
     options = [
-        "init", "--model", mortgage_files / "model.json", "--data", mortgage_files / "test.csv",
+        "init", "--model", files / "model.json", "--data", files / "test.csv",
         "--label", "approved", "--policy", "./lending", "--output",
     ]  # fmt: skip
     for target in (Path("audit.yaml"), work / "audit.yaml"):
         made = CliRunner().invoke(app, [*map(str, options), str(target)])
         assert made.exit_code == 0, made.output
-        assert f"--allow-outside {mortgage_files}" in made.stderr
+        assert f"--allow-outside {files}" in made.stderr
         allowed = re.findall(r"--allow-outside (\S+)", made.stderr)
         given = [part for path in allowed for part in ("--allow-outside", path)]
         assert gate(target, *given) in {0, 10, 11}

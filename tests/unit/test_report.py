@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import functools
+import hashlib
 import io
 import os
 import re
@@ -32,8 +34,23 @@ ROOT = Path(__file__).parents[2]
 OPTIONS = ReportOptions(organisation="Example Bank", ran_by="M. Osei", signer="demo key")
 
 
-@pytest.mark.parametrize("name", hostile.TEXTS.values(), ids=hostile.TEXTS.keys())
-def test_foreign_text_is_shown_and_does_nothing(name):
+# Several foreign texts make one, as a whole report is rendered for each.
+FOREIGN = [
+    ("markup", "attribute", "mathtext"), ("scripts", "digits", "mixed"), ("invisible",),
+    ("formula",), ("empty",),
+]  # fmt: skip
+
+
+@functools.cache
+def plain() -> bytes:
+    """The report of the lending fixture, for the tests that only read it."""
+    return render(lending.judgement(), receipt=lending.RECEIPT)
+
+
+@pytest.mark.parametrize("of", FOREIGN, ids="-".join)
+def test_foreign_text_is_shown_and_does_nothing(of):
+    assert {*hostile.TEXTS} == {one for several in FOREIGN for one in several}
+    name = " ".join(hostile.TEXTS[one] for one in of)
     judged = hostile.judgement(name)
     options = ReportOptions(organisation=name, ran_by=name, reviewed_by=name, period=name)
     pdf = render(judged, receipt=lending.RECEIPT, options=options)
@@ -61,7 +78,7 @@ def fonts_of(pdf: bytes) -> set[str]:
 
 
 def test_only_the_reports_own_fonts_are_in_it():
-    assert fonts_of(render(lending.judgement(), receipt=lending.RECEIPT)) == OURS
+    assert fonts_of(plain()) == OURS
 
 
 def test_attachments_are_exactly_the_expected_ones():
@@ -89,17 +106,12 @@ def test_the_same_arguments_give_the_same_bytes_elsewhere_and_later():
         "pdf = render(lending.judgement(), receipt=lending.RECEIPT)\n"
         "print(hashlib.sha256(pdf).hexdigest())\n"
     )
-    found = set()
-    for seed, zone, epoch in (("1", "Asia/Tokyo", "1"), ("2", "America/Lima", None)):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}
-        if epoch:
-            environment["SOURCE_DATE_EPOCH"] = epoch
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        found.add(done.stdout)
-    assert len(found) == 1
+    elsewhere = {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=os.environ | elsewhere, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == hashlib.sha256(plain()).hexdigest()
 
 
 @pytest.mark.parametrize("page_size", ["A4", "Letter"])
@@ -130,7 +142,7 @@ def test_page_one_says_what_was_not_tested_and_counts_all_six():
 
 
 def test_a_check_that_did_not_run_says_why():
-    text = "".join(page_texts(render(lending.judgement())))
+    text = "".join(page_texts(plain()))
     assert "Not tested: no scores were given, only decisions." in text
 
 
