@@ -21,9 +21,14 @@ SHARED = {
     "test_access_ui.py": "guarded",
     "test_hostile_reports.py": "whole",
     "test_pdf_conformance.py": "whole",
+    "test_report.py": "lending",
+    "test_report_figures.py": "lending",
+    "test_report_twin.py": "lending",
     "test_verify_offline_script.py": "whole",
     "test_verify_whole_report.py": "whole",
 }
+# They start first: the end-to-end tests, what is shared, and these; short files fill the end.
+LONG = {"test_any_name.py", "test_reperformance.py", "test_report_pages.py"}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,8 +45,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Puts the end-to-end tests first, which are the longest; short files fill the end."""
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+    """Puts what takes long before what does not."""
+    long = LONG | SHARED.keys()
+    items.sort(key=lambda item: ("e2e" not in item.path.parts, item.path.name not in long))
 
 
 ROOT = Path(__file__).resolve().parent.parent

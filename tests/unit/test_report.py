@@ -31,7 +31,7 @@ from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
 
 ROOT = Path(__file__).parents[2]
-OPTIONS = ReportOptions(organisation="Example Bank", ran_by="M. Osei", signer="demo key")
+OPTIONS = lending.OPTIONS
 
 
 # Several foreign texts make one, as a whole report is rendered for each.
@@ -42,9 +42,14 @@ FOREIGN = [
 
 
 @functools.cache
-def plain() -> bytes:
-    """The report of the lending fixture, for the tests that only read it."""
-    return render(lending.judgement(), receipt=lending.RECEIPT)
+def unlogged() -> bytes:
+    """A report that is in no log, with a check that nobody knows."""
+    measured = Measurement(name="novel_measure", value=0.123456, n=321)
+    novel = Evidence(
+        check="novel.check", version="7", title="A new thing", area="novel", n=321,
+        population="things", measurements=(measured,), notes=("Mind the gap.",),
+    )  # fmt: skip
+    return render(lending.judgement((*lending.evidence(), novel)))
 
 
 @pytest.mark.parametrize("of", FOREIGN, ids="-".join)
@@ -78,13 +83,12 @@ def fonts_of(pdf: bytes) -> set[str]:
 
 
 def test_only_the_reports_own_fonts_are_in_it():
-    assert fonts_of(plain()) == OURS
+    assert fonts_of(lending.report()) == OURS
 
 
 def test_attachments_are_exactly_the_expected_ones():
     judged = lending.judgement()
-    pdf = render(judged, receipt=lending.RECEIPT, envelope=b'{"payload":""}', options=OPTIONS)
-    files = pypdf.PdfReader(BytesIO(pdf)).attachments
+    files = pypdf.PdfReader(BytesIO(lending.report())).attachments
     tables = {f"table-{t.name}.{kind}" for t in judged.tables for kind in ("json", "csv")}
     expected = {"statement.json", "statement.dsse.json", "receipt.json", "figures.json"}
     if (ROOT / "report_templates" / "verify_offline.py").exists():
@@ -102,16 +106,14 @@ def test_the_same_arguments_give_the_same_bytes_elsewhere_and_later():
     program = (
         "import sys, hashlib; sys.path.insert(0, '.')\n"
         "from tests.fixtures import lending\n"
-        "from auditkit.report import render\n"
-        "pdf = render(lending.judgement(), receipt=lending.RECEIPT)\n"
-        "print(hashlib.sha256(pdf).hexdigest())\n"
+        "print(hashlib.sha256(lending.report()).hexdigest())\n"
     )
     elsewhere = {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1"}
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT, env=os.environ | elsewhere, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == hashlib.sha256(plain()).hexdigest()
+    assert done.stdout.strip() == hashlib.sha256(lending.report()).hexdigest()
 
 
 @pytest.mark.parametrize("page_size", ["A4", "Letter"])
@@ -133,7 +135,7 @@ def test_page_one_is_one_page_however_much_went_wrong(page_size):
 
 
 def test_page_one_says_what_was_not_tested_and_counts_all_six():
-    text = page_texts(render(lending.judgement()))[0]
+    text = page_texts(unlogged())[0]
     words = ("6 met", "3 exception", "1 uncertain", "1 not tested", "0 not applicable", "0 error")
     assert " ".join(words) in " ".join(text.split())
     assert "FL-5" in text
@@ -142,17 +144,12 @@ def test_page_one_says_what_was_not_tested_and_counts_all_six():
 
 
 def test_a_check_that_did_not_run_says_why():
-    text = "".join(page_texts(plain()))
+    text = "".join(page_texts(lending.report()))
     assert "Not tested: no scores were given, only decisions." in text
 
 
 def test_an_unknown_check_is_shown_in_full():
-    measured = Measurement(name="novel_measure", value=0.123456, n=321)
-    novel = Evidence(
-        check="novel.check", version="7", title="A new thing", area="novel", n=321,
-        population="things", measurements=(measured,), notes=("Mind the gap.",),
-    )  # fmt: skip
-    text = "".join(page_texts(render(lending.judgement((*lending.evidence(), novel)))))
+    text = "".join(page_texts(unlogged()))
     for words in ("A new thing", "Novel measure", "0.12", "321", "things", "Mind the gap."):
         assert words in text
 

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditkit.errors import UnverifiableError
-from auditkit.report import ReportOptions, check_figures, render
+from auditkit.report import check_figures
 from auditkit.report import rules as report_rules
 from auditkit.report import text as report_text
 from auditkit.report.figures import is_printed, tokens, value_at
@@ -26,12 +26,10 @@ from auditkit.report.vocabulary import VOCABULARY, is_standard
 from auditkit.wording import exact, number, number_against, typeset
 from tests.fixtures import lending
 
-OPTIONS = ReportOptions(organisation="Example Bank 24", signer="demo key", fingerprint="ab12" * 16)
-
 
 @pytest.fixture(scope="module")
 def report():
-    pdf = render(lending.judgement(), receipt=lending.RECEIPT, envelope=b"{}", options=OPTIONS)
+    pdf = lending.report()
     files = {
         name: content[0] for name, content in pypdf.PdfReader(BytesIO(pdf)).attachments.items()
     }

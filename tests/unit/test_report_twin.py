@@ -13,10 +13,10 @@ from io import BytesIO
 import pypdf
 import pytest
 
-from auditkit.report import ReportOptions, render, render_twin
+from auditkit.report import ReportOptions, render_twin
 from tests.fixtures import hostile, lending
 
-OPTIONS = ReportOptions(organisation="Example Bank", ran_by="M. Osei", signer="demo key")
+OPTIONS = lending.OPTIONS
 VOID = {"meta", "img", "br", "wbr"}
 
 
@@ -53,8 +53,9 @@ def page() -> str:
 
 
 def test_every_figure_of_the_pdf_stands_on_it(page):
-    pdf = render(lending.judgement(), receipt=lending.RECEIPT, options=OPTIONS)
-    listed = json.loads(pypdf.PdfReader(BytesIO(pdf)).attachments["figures.json"][0])["figures"]
+    listed = json.loads(pypdf.PdfReader(BytesIO(lending.report())).attachments["figures.json"][0])[
+        "figures"
+    ]
     drawn = "".join(
         base64.b64decode(found).decode()
         for found in re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', page)
