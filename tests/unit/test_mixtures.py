@@ -22,6 +22,13 @@ from auditkit.measures.mixtures import MIXTURES, alike, mixed, mixtures, special
 from tests.support.coalitions import enumerated
 
 RNG = np.random.default_rng(3)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def _same_rows():
+    """Every test draws the same rows, whichever test came before it."""
+    RNG.bit_generator.state = START
 
 
 def whole(rows: int, *, zeros: bool = True, holes: float = 0.0) -> pd.DataFrame:

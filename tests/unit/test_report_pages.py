@@ -11,6 +11,7 @@ from auditkit.report.pdf import page_texts
 from auditkit.report.text import shown
 from tests.fixtures import hostile, lending
 from tests.support.laid_out import faults
+from tests.support.repeated import IN_SOAK
 
 LONG = {
     "word": "rindfleischetikettierungsueberwachungsaufgabenuebertragung",
@@ -52,7 +53,11 @@ def test_decisions_are_called_what_the_policy_calls_them(page_size):
     assert "denied case" not in text
 
 
-@pytest.mark.parametrize("name", LONG.values(), ids=LONG.keys())
+TRIED = LONG if IN_SOAK else ("word", "address", "mixed", "markup")
+
+
+@pytest.mark.repeated
+@pytest.mark.parametrize("name", [LONG[name] for name in TRIED], ids=TRIED)
 def test_long_names_run_over_nothing_and_off_nothing(name):
     assert shown(name)
     assert faults(report("A4", name)) == []
