@@ -197,7 +197,7 @@ def running(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=5)  # gunicorn waits for its threads
             except subprocess.TimeoutExpired:
                 server.kill()
         log.close()

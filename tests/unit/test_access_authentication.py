@@ -250,6 +250,7 @@ def by_hand(claims: str, header: dict[str, str], secret: bytes) -> str:
     return f"{head}.{claims}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
 
 
+@pytest.mark.server
 def test_nobody_waits_for_an_issuer_that_did_not_answer():
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # takes connections and never answers
