@@ -85,7 +85,7 @@ class Inputs:
     """Everything an audit reads.
 
     Rows are paired by their position. Where data, labels, groups, scores and predictions carry a
-    pandas index, the indexes must be equal; see `auditkit.measures.pairing`.
+    pandas index, the indexes must be equal; see `auditkit.tables.pairing`.
 
     Args:
         model: A fitted estimator: anything with `predict_proba` or `predict`, an XGBoost booster,

@@ -212,8 +212,8 @@ def review(
     """
     from auditkit.access import AccessControl
     from auditkit.access.review import review as make
-    from auditkit.cells import csv_bytes
     from auditkit.files import write_whole
+    from auditkit.tables.cells import csv_bytes
 
     begin = datetime.combine(_date(since), datetime.min.time(), UTC) if since else None
     if begin is not None and begin > datetime.now(UTC):

@@ -19,7 +19,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from auditkit.cells import write_csv
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
 from auditkit.deid.cell_texts import cell_text, is_nested
@@ -34,7 +33,8 @@ from auditkit.deid.treating import Keys
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
 from auditkit.files import whole_file
-from auditkit.table_files import ending_of, read_batches
+from auditkit.tables.cells import write_csv
+from auditkit.tables.reading import ending_of, read_batches
 
 
 def propose_for_file(path: Path, **options: Any) -> Plan:

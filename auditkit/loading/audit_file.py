@@ -18,8 +18,8 @@ from auditkit.evidence import Evidence
 from auditkit.files import read_bytes, read_text
 from auditkit.loading.files import OFTEN_MISSING, load_model, load_table
 from auditkit.loading.places import Place, is_bare
-from auditkit.measures.fitted_columns import fitted_columns
 from auditkit.subject import Inputs
+from auditkit.tables.fitted_columns import fitted_columns
 
 
 class ReportSection(Document):

@@ -10,13 +10,13 @@ import pandas as pd
 from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError, argument
 from auditkit.loading.models import model_digest, scorer
-from auditkit.measures.columns import group_columns, one_column, refuse
-from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.groups import UNKNOWN, refuse_many_levels
-from auditkit.measures.pairing import refuse_other_rows
-from auditkit.measures.tables import array_digest, describe, to_pandas
 from auditkit.parameters import SEED, THRESHOLD
 from auditkit.subject import Case, Inputs, Subject
+from auditkit.tables.columns import group_columns, one_column, refuse
+from auditkit.tables.convert import array_digest, describe, to_pandas
+from auditkit.tables.fitted_columns import refuse_other_columns
+from auditkit.tables.pairing import refuse_other_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -51,7 +51,7 @@ def load_table(
         InputError: If the file is missing, of another kind, or cannot be read, or names two
             columns alike.
     """
-    from auditkit.table_files import read_table
+    from auditkit.tables.reading import read_table
 
     table = read_table(path)
     parsed = path.suffix.lower() != ".parquet"

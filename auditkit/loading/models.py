@@ -11,8 +11,8 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.fitted_columns import as_fitted
 from auditkit.measures.refusals import refusal, without_scores
+from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
     import numpy.typing as npt

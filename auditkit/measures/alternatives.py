@@ -25,15 +25,15 @@ import numpy.typing as npt
 
 from auditkit.errors import InputError
 from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
-from auditkit.measures.columns import favourable_rows, group_columns
 from auditkit.measures.fairness import Fairness, fairness
 from auditkit.measures.groups import UNKNOWN, partition
-from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import Confusion, rates
 from auditkit.measures.refusals import refusal
 from auditkit.measures.stats import Estimate
-from auditkit.measures.tables import to_pandas
 from auditkit.parameters import MIN_GROUP, SEED, SHARE, THRESHOLD, Parameter
+from auditkit.tables.columns import favourable_rows, group_columns
+from auditkit.tables.convert import to_pandas
+from auditkit.tables.pairing import refuse_other_rows
 
 if TYPE_CHECKING:
     import pandas as pd

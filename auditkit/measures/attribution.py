@@ -215,9 +215,9 @@ def explain(
         InputError: If a table is empty, lacks a column, or the model cannot be explained with it.
     """
     from auditkit.measures.explainer import Explainer
-    from auditkit.measures.fitted_columns import refuse_other_columns
     from auditkit.measures.source_columns import unwrapped
-    from auditkit.measures.tables import to_pandas
+    from auditkit.tables.convert import to_pandas
+    from auditkit.tables.fitted_columns import refuse_other_columns
 
     rows = to_pandas(data, what="data")
     encode, own = unwrapped(model)

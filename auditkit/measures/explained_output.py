@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.fitted_columns import as_fitted
 from auditkit.measures.units import Unit, unit_of
+from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
     import pandas as pd

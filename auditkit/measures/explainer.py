@@ -22,15 +22,15 @@ from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
 from auditkit.measures.explained_output import adds_up, explained_output
-from auditkit.measures.fitted_columns import refuse_other_columns
 from auditkit.measures.mixtures import alike, mixtures, special_values
 from auditkit.measures.reasons import typical_values
 from auditkit.measures.refusals import refusal, without_scores
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
-from auditkit.measures.tables import table_digest, to_pandas
 from auditkit.measures.threads import FEW_ROWS, OneThread
 from auditkit.parameters import COUNT, Parameter
+from auditkit.tables.convert import table_digest, to_pandas
+from auditkit.tables.fitted_columns import refuse_other_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -31,7 +31,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.measures.columns import (
+from auditkit.measures.disparities import references
+from auditkit.measures.fairness_result import Fairness
+from auditkit.measures.groups import Group, partition
+from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
+from auditkit.measures.scored_groups import SCORE_METRICS
+from auditkit.parameters import COUNT, DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
+from auditkit.tables.columns import (
     favourable_rows,
     group_columns,
     probabilities,
@@ -39,13 +45,7 @@ from auditkit.measures.columns import (
     vector,
     weights_of,
 )
-from auditkit.measures.disparities import references
-from auditkit.measures.fairness_result import Fairness
-from auditkit.measures.groups import Group, partition
-from auditkit.measures.pairing import refuse_other_rows
-from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
-from auditkit.measures.scored_groups import SCORE_METRICS
-from auditkit.parameters import COUNT, DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
+from auditkit.tables.pairing import refuse_other_rows
 
 __all__ = ["Fairness", "by_class", "fairness", "within"]
 
@@ -94,7 +94,7 @@ def fairness(
             hides below this, or below 11.
 
     Rows are paired by their position. Where pandas inputs carry indexes, these must be equal; see
-    `auditkit.measures.pairing`.
+    `auditkit.tables.pairing`.
 
     Raises:
         InputError: If lengths or indexes differ, labels are not of two classes, a value is

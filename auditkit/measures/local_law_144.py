@@ -32,12 +32,12 @@ import numpy as np
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.measures.columns import favourable_rows, group_columns, numbers
 from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
 from auditkit.measures.hidden_groups import MEMBERS, hidden_groups
-from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.rates import NOBODY
 from auditkit.parameters import SHARE
+from auditkit.tables.columns import favourable_rows, group_columns, numbers
+from auditkit.tables.pairing import refuse_other_rows
 from auditkit.wording import number
 
 Category = tuple[str, ...]

@@ -18,12 +18,12 @@ from scipy import special
 
 from auditkit.errors import InputError
 from auditkit.evidence import describe_group
-from auditkit.measures.columns import group_columns, numbers
 from auditkit.measures.disparities import differences
 from auditkit.measures.groups import Partition, is_unknown, partition
-from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.stats import Array, Estimates, wilson
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, NUMBER
+from auditkit.tables.columns import group_columns, numbers
+from auditkit.tables.pairing import refuse_other_rows
 
 _LEAST_FOR_RMSE: Final = 100
 REGRESSION_METRICS: Final = ("mean_error", "mae", "rmse", "r2", "selection_rate")

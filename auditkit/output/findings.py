@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.cells import csv_bytes
 from auditkit.evidence import Finding
+from auditkit.tables.cells import csv_bytes
 
 _COLUMNS: Final = ("rule", "outcome", "statement", "evidence", "key", "value", "lower", "upper")
 

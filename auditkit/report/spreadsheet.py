@@ -6,7 +6,7 @@ import csv
 import io
 
 from auditkit.canonical import parse_json
-from auditkit.cells import csv_bytes
+from auditkit.tables.cells import csv_bytes
 
 
 def table_csv(table: bytes) -> bytes:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditkit.cells import cell, csv_bytes, write_csv
 from auditkit.evidence import Finding, Outcome, Table
 from auditkit.output import findings_csv
 from auditkit.report.spreadsheet import is_table_csv, table_csv
+from auditkit.tables.cells import cell, csv_bytes, write_csv
 
 TEXTS = st.text(st.characters(), max_size=12)
 WHOLE = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from auditkit import cli, table_files
+from auditkit import cli
 from auditkit.access.folder import seal_policy, start_policy
 from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
@@ -21,6 +21,7 @@ from auditkit.errors import (
     VerificationError,
 )
 from auditkit.signing import KeyStore
+from auditkit.tables import reading
 from tests.support.repeated import times
 
 SECRETS = ("Ann Lee", "Lee", "617-555-0188", "4471001")
@@ -166,7 +167,7 @@ def test_a_long_cell_is_read_whole(tmp_path, deid):
 
 
 def test_long_cells_make_short_batches(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files, "_BATCH_BYTES", 1000)
+    monkeypatch.setattr(reading, "_BATCH_BYTES", 1000)
     for ending in (".csv", ".jsonl", ".parquet"):
         sizes = [batch.num_rows for batch in read_batches(written(tmp_path, ending))]
         assert sum(sizes) == 60

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures.fitted_columns import fitted_columns, refuse_other_columns
+from auditkit.tables.fitted_columns import fitted_columns, refuse_other_columns
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(200, 3))

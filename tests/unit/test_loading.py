@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.loading import load_model, load_table, prepare
-from auditkit.measures.tables import table_digest
 from auditkit.subject import Inputs
+from auditkit.tables.convert import table_digest
 
 N = 8
 DATA = pd.DataFrame({"a": np.arange(N, dtype=float), "b": [0, 1] * (N // 2)})
@@ -120,7 +120,7 @@ def test_the_same_table_of_any_kind_has_one_digest(tmp_path):
     frame.to_parquet(tmp_path / "t.parquet")
     read = [load_table(tmp_path / f"t.{kind}") for kind in ("csv", "parquet")]
     given = [frame, pl.from_pandas(frame), pa.Table.from_pandas(frame), *read]
-    from auditkit.measures.tables import to_pandas
+    from auditkit.tables.convert import to_pandas
 
     assert len({table_digest(to_pandas(t, what="t")) for t in given}) == 1
 

@@ -16,8 +16,8 @@ from auditkit.errors import InputError
 from auditkit.loading import prepare
 from auditkit.measures.fairness import by_class, fairness, within
 from auditkit.measures.local_law_144 import local_law_144
-from auditkit.measures.pairing import refuse_other_rows
 from auditkit.measures.regression import regression_fairness
+from auditkit.tables.pairing import refuse_other_rows
 
 N = 60
 RNG = np.random.default_rng(0)

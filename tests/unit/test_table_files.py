@@ -20,8 +20,8 @@ from auditkit.errors import InputError
 from auditkit.loading import load_table, prepare
 from auditkit.loading.audit_file import inputs_of, read_audit_file
 from auditkit.loading.files import OFTEN_MISSING
-from auditkit.measures.tables import table_digest
-from auditkit.table_files import read_batches, read_table
+from auditkit.tables.convert import table_digest
+from auditkit.tables.reading import read_batches, read_table
 
 WORDS = sorted(OFTEN_MISSING)
 

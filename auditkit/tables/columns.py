@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError, argument
-from auditkit.measures.tables import to_pandas
+from auditkit.tables.convert import to_pandas
 
 Array = npt.NDArray[np.float64]
 
