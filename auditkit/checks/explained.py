@@ -8,7 +8,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.attribution import Attribution, explain
-from auditkit.measures.units import Unit
+from auditkit.model.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ import pandas as pd
 
 from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError, argument
-from auditkit.loading.models import model_digest, scorer
 from auditkit.measures.groups import UNKNOWN, refuse_many_levels
+from auditkit.model.scoring import model_digest, scorer
 from auditkit.parameters import SEED, THRESHOLD
 from auditkit.subject import Case, Inputs, Subject
 from auditkit.tables.columns import group_columns, one_column, refuse
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from auditkit.loading.models import Score
+    from auditkit.model.scoring import Score
 
 _PROBABILITIES: Final = "give probabilities of the favourable outcome"
 

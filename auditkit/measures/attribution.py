@@ -21,7 +21,7 @@ import numpy as np
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
 from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
-from auditkit.measures.units import Unit
+from auditkit.model.units import Unit
 from auditkit.parameters import COUNT
 
 if TYPE_CHECKING:

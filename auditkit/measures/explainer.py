@@ -21,13 +21,13 @@ from auditkit.errors import InputError
 from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution import Attribution
-from auditkit.measures.explained_output import adds_up, explained_output
 from auditkit.measures.mixtures import alike, mixtures, special_values
 from auditkit.measures.reasons import typical_values
-from auditkit.measures.refusals import refusal, without_scores
 from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
 from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
-from auditkit.measures.threads import FEW_ROWS, OneThread
+from auditkit.model.output import adds_up, explained_output
+from auditkit.model.refusals import refusal, without_scores
+from auditkit.model.threads import FEW_ROWS, OneThread
 from auditkit.parameters import COUNT, Parameter
 from auditkit.tables.convert import table_digest, to_pandas
 from auditkit.tables.fitted_columns import refuse_other_columns
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from auditkit.measures.explained_output import ExplainedOutput
+    from auditkit.model.output import ExplainedOutput
 
     # Encoded rows to values; None where this way does not work.
     Values = Callable[[Any], NDArray[np.float64] | None]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from auditkit.measures.explained_output import ExplainedOutput
+    from auditkit.model.output import ExplainedOutput
 
 METHOD: Final = "interventional SHAP, exact, linear"
 

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.measures.catboost_trees import catboost_trees, several_outputs
-from auditkit.measures.explained_output import adds_up
 from auditkit.measures.mixtures import mixed
 from auditkit.measures.source_columns import dense
 from auditkit.measures.tree_paths import TreePaths
+from auditkit.model.output import adds_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from auditkit.measures.explained_output import ExplainedOutput
+    from auditkit.model.output import ExplainedOutput
 
     Doubles = NDArray[np.float64]
 

@@ -29,8 +29,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from auditkit.errors import InputError
 from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution, tree_paths
 from auditkit.measures.attribution import explain
-from auditkit.measures.explained_output import explained_output
 from auditkit.measures.tree_paths import TreePaths
+from auditkit.model.output import explained_output
 from tests.support.coalitions import enumerated
 
 

@@ -22,7 +22,7 @@ from auditkit.errors import InputError
 from auditkit.loading import prepare
 from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution
 from auditkit.measures.attribution import explain
-from auditkit.measures.units import Unit, unit_of
+from auditkit.model.units import Unit, unit_of
 from auditkit.subject import Inputs
 from tests.support.coalitions import enumerated
 

@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import auditkit as ak
 from auditkit.deid import Deidentifier
 from auditkit.measures.explainer import Explainer
-from auditkit.measures.threads import FEW_ROWS
+from auditkit.model.threads import FEW_ROWS
 from auditkit.report import render
 
 ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(FEW_ROWS + 1, 2)), columns=["a", "b"])

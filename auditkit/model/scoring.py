@@ -11,7 +11,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.refusals import refusal, without_scores
+from auditkit.model.refusals import refusal, without_scores
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:

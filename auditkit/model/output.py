@@ -2,7 +2,7 @@
 
 Boosted trees and linear classifiers add up log-odds; forests average probabilities; regressors
 add up their own output or, behind a log link, its logarithm. An attribution is exact on that scale
-and stated in its unit, which `auditkit.measures.units` tells by what the model predicts.
+and stated in its unit, which `auditkit.model.units` tells by what the model predicts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.units import Unit, unit_of
+from auditkit.model.units import Unit, unit_of
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
