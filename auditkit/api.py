@@ -14,12 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from auditkit.audit import Judgement, Progress, examine, parameters_of
-from auditkit.controls import ControlPack
 from auditkit.errors import InputError
+from auditkit.judgement.audit import Judgement, Progress, examine, parameters_of
+from auditkit.judgement.controls import ControlPack
+from auditkit.judgement.progress import shown
+from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.policy import Policy
-from auditkit.progress import shown
-from auditkit.small_cells import MIN_SALT
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from auditkit.canonical import Digest
     from auditkit.evidence import Evidence, Finding
-    from auditkit.gate import Verdict
+    from auditkit.judgement.gate import Verdict
     from auditkit.ledger import Ledger, Receipt
     from auditkit.ledger.witness_http import RemoteWitness
     from auditkit.report import ReportOptions
@@ -247,7 +247,7 @@ class Audit:
 
     def _repr_html_(self) -> str:
         """The findings as a table, worst first, for a notebook."""
-        from auditkit.gate import severity_order
+        from auditkit.judgement.gate import severity_order
 
         rows = "".join(
             f"<tr><td>{html.escape(f.outcome.words)}</td><td>{html.escape(f.rule)}</td>"

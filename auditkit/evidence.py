@@ -93,7 +93,7 @@ class Measurement:
         reason: Why there is no value; beside a value, whom it leaves out, and then it may break a
             condition and meets none.
         suppressed: "small" if n is a small cell, "complementary" if one would follow from the
-            number; empty if it is shown. See `auditkit.small_cells`.
+            number; empty if it is shown. See `auditkit.judgement.small_cells`.
     """
 
     name: str

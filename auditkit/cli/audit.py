@@ -332,7 +332,7 @@ def _options(file: AuditFile) -> ReportOptions:
 
 def _tell(audit: Audit) -> None:
     """The findings, worst first, and the verdict, for a person at a terminal."""
-    from auditkit.gate import severity_order
+    from auditkit.judgement.gate import severity_order
 
     say("")
     for finding in sorted(audit.findings, key=severity_order):

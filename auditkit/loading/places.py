@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from auditkit.controls import ControlPack, parse_pack
 from auditkit.errors import InputError, PolicyError
 from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes, read_text
+from auditkit.judgement.controls import ControlPack, parse_pack
 from auditkit.policy import Policy, parse_policy
 from auditkit.resources import data_path
 

@@ -25,16 +25,16 @@ from pathlib import Path
 from typing import Final
 
 from auditkit.canonical import STATEMENT_TYPE, Digest, canonical_bytes, parse_json
-from auditkit.controls import ControlPack, parse_pack
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes
+from auditkit.judgement.controls import ControlPack, parse_pack
+from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.loading.audit_file import evidence_paths, policy_of, read_audit_file
 from auditkit.loading.places import is_bare, load_policy, pack_path, policy_path
 from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
-from auditkit.small_cells import MIN_SALT
 from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
 from auditkit.verification.contents import read_statement
 from auditkit.verification.signed_file import parse

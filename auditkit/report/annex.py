@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from auditkit.controls import ControlPack, ControlStatus
 from auditkit.evidence import Evidence, Outcome
+from auditkit.judgement.controls import ControlPack, ControlStatus
 from auditkit.report.blocks import Status
 from auditkit.report.book import Book, Line, Text, joined
 

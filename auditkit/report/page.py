@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.charts import letters
 from auditkit.evidence import SEVEREST_FIRST, SUPPRESSION_RULE, Evidence, Finding, Outcome
-from auditkit.gate import Decision, severity_order
 from auditkit.glossary import explained
+from auditkit.judgement.gate import Decision, severity_order
 from auditkit.report.annex import Indexed, Pack
 from auditkit.report.blocks import Area, Log, Part, Status
 from auditkit.report.book import Book, Line, Printed, Text, joined
@@ -25,7 +25,7 @@ from auditkit.report.sections import blocks_of
 from auditkit.report.text import shown
 
 if TYPE_CHECKING:
-    from auditkit.audit import Judgement
+    from auditkit.judgement.audit import Judgement
 
 # The areas in the order of the report, with their headings.
 AREAS: Final = (

@@ -15,7 +15,7 @@ from auditkit.report.spreadsheet import table_csv
 from auditkit.report.tracing import insist, traced
 
 if TYPE_CHECKING:
-    from auditkit.audit import Judgement
+    from auditkit.judgement.audit import Judgement
 
 
 def render(

@@ -15,7 +15,7 @@ from auditkit.report.options import ReportOptions
 from auditkit.report.rules import Rules
 
 if TYPE_CHECKING:
-    from auditkit.audit import Judgement
+    from auditkit.judgement.audit import Judgement
 
 
 def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from auditkit.report.tracing import insist, traced
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:
-    from auditkit.audit import Judgement
+    from auditkit.judgement.audit import Judgement
 
 _FACES: Final = {
     "sans": "Source Sans 3",

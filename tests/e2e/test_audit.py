@@ -15,10 +15,10 @@ from datetime import date
 import pytest
 
 import auditkit as ak
-from auditkit.audit import examine
 from auditkit.canonical import canonical_bytes
 from auditkit.checks import CHECKS
 from auditkit.errors import OutputError
+from auditkit.judgement.audit import examine
 from auditkit.loading import prepare
 from auditkit.policy import parse_policy
 from auditkit.report import render_twin

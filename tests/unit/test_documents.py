@@ -14,7 +14,6 @@ from pydantic import Field
 
 import auditkit
 from auditkit.access.settings import parse_settings
-from auditkit.controls import parse_pack
 from auditkit.deid import Plan
 from auditkit.documents import (
     MOST_BYTES,
@@ -27,6 +26,7 @@ from auditkit.documents import (
     parse_json_document,
 )
 from auditkit.errors import InputError, PolicyError
+from auditkit.judgement.controls import parse_pack
 from auditkit.policy import parse_policy
 from auditkit.report.letter_texts import parse_letter_texts
 

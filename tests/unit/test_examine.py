@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import auditkit as ak
-from auditkit.audit import examine
 from auditkit.checks import CHECKS, Check, find_check
 from auditkit.errors import InputError
 from auditkit.evidence import Measurement
+from auditkit.judgement.audit import examine
 from auditkit.loading import prepare
 from auditkit.policy import parse_policy
 from auditkit.report.render import render

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome
-from auditkit.gate import Decision, decide, judge
+from auditkit.judgement.gate import Decision, decide, judge
 from auditkit.policy import parse_policy
 
 POLICY = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from auditkit.checks import CHECKS
-from auditkit.controls import assess, parse_pack
 from auditkit.errors import PolicyError
 from auditkit.evidence import Finding, Outcome
 from auditkit.glossary import explained, in_words
+from auditkit.judgement.controls import assess, parse_pack
 from auditkit.policy import parse_policy
 from auditkit.resources import data_path
 

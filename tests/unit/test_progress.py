@@ -17,7 +17,7 @@ import pytest
 
 import auditkit as ak
 from auditkit.cli import console
-from auditkit.progress import shown
+from auditkit.judgement.progress import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import auditkit as ak
-from auditkit import small_cells
-from auditkit.audit import examine
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.judgement import small_cells
+from auditkit.judgement.audit import examine
 from auditkit.loading import prepare
 from auditkit.policy import parse_policy
 from tests.support.repeated import times

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from auditkit.audit import Progress
+from auditkit.judgement.audit import Progress
 
 
 @contextmanager

@@ -18,13 +18,13 @@ from datetime import date
 from functools import cached_property
 from typing import Final
 
-from auditkit import small_cells
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.checks import CHECKS, Check
-from auditkit.controls import ControlPack, ControlStatus, assess
 from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table
-from auditkit.gate import Verdict, decide, judge
+from auditkit.judgement import small_cells
+from auditkit.judgement.controls import ControlPack, ControlStatus, assess
+from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
 

@@ -33,9 +33,9 @@ import pandas as pd
 
 from auditkit.canonical import Digest, digest_of
 from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.judgement.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
 from auditkit.measures.groups import UNKNOWN
 from auditkit.measures.suppression import Equation, Why, hidden_cells
-from auditkit.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
 
 if TYPE_CHECKING:
     from auditkit.subject import Case

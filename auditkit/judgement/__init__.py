@@ -1,0 +1,1 @@
+"""From evidence to a verdict: small cells hidden, rules applied, controls assessed."""
