@@ -17,6 +17,7 @@ from auditkit.measures.groups import (
     partition,
 )
 from auditkit.measures.measured import measured
+from auditkit.measures.numbers.intervals import Estimate, Estimates
 from auditkit.measures.rates import (
     EVERYBODY,
     NOBODY,
@@ -25,7 +26,6 @@ from auditkit.measures.rates import (
     confusion_by_cell,
     rates,
 )
-from auditkit.measures.stats import Estimate, Estimates
 from auditkit.wording import exact
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.attribution import feature_columns
+from auditkit.measures.numbers.intervals import percentile_interval
 from auditkit.measures.reasons import cell
-from auditkit.measures.stats import percentile_interval
 from auditkit.parameters import LEVEL, REPLICATES
 
 if TYPE_CHECKING:

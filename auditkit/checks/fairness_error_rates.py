@@ -24,7 +24,7 @@ from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
     from auditkit.evidence import Measurement
-    from auditkit.measures.stats import Estimates
+    from auditkit.measures.numbers.intervals import Estimates
     from auditkit.subject import Case
 
 

@@ -17,8 +17,8 @@ from auditkit.evidence import Evidence, Outcome
 from auditkit.measures.disparities import differences, ratios
 from auditkit.measures.groups import is_unknown
 from auditkit.measures.measured import measured
+from auditkit.measures.numbers.intervals import rate
 from auditkit.measures.rates import rates
-from auditkit.measures.stats import rate
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import group_notes, grouped, no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
 from auditkit.measures.disparities import NO_REFERENCE, ratios
+from auditkit.measures.numbers.significance import significance
 from auditkit.measures.rates import rates
-from auditkit.measures.significance import significance
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
     from auditkit.evidence import Cell
-    from auditkit.measures.significance import Significance
-    from auditkit.measures.stats import Array, Estimates
+    from auditkit.measures.numbers.intervals import Array, Estimates
+    from auditkit.measures.numbers.significance import Significance
     from auditkit.subject import Case
 
 _UNITS = {

@@ -22,7 +22,7 @@ from auditkit.wording import exact
 if TYPE_CHECKING:
     from auditkit.checks._grouped import Grouped
     from auditkit.evidence import Cell
-    from auditkit.measures.stats import Array
+    from auditkit.measures.numbers.intervals import Array
     from auditkit.subject import Case
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Outcome, Table
-from auditkit.measures.area import area_under_curve
 from auditkit.measures.measured import measured
+from auditkit.measures.numbers.area import area_under_curve
 from auditkit.measures.ranking import (
     CalibrationBin,
     brier,

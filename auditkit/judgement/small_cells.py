@@ -8,7 +8,7 @@ not the gate, the statement, the pages, or an attached table.
 Laws:
     - A number about a group is hidden if the people that it rests on are 1 to `small_cell` - 1, and
       so is every number from which such a number of people follows by sums and differences: see
-      `auditkit.measures.suppression`.
+      `auditkit.measures.numbers.suppression`.
     - Everyone is a group too where the audit has fewer than `small_cell` rows; how many is shown.
     - If the size of a group is hidden, every number about it is, and every number that compares
       another group with it.
@@ -35,7 +35,7 @@ from auditkit.canonical import Digest, digest_of
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.judgement.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
 from auditkit.measures.groups import UNKNOWN
-from auditkit.measures.suppression import Equation, Why, hidden_cells
+from auditkit.measures.numbers.suppression import Equation, Why, hidden_cells
 
 if TYPE_CHECKING:
     from auditkit.subject import Case

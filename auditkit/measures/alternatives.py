@@ -27,8 +27,8 @@ from auditkit.errors import InputError
 from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
 from auditkit.measures.fairness import Fairness, fairness
 from auditkit.measures.groups import UNKNOWN, partition
+from auditkit.measures.numbers.intervals import Estimate
 from auditkit.measures.rates import Confusion, rates
-from auditkit.measures.stats import Estimate
 from auditkit.model.refusals import refusal
 from auditkit.parameters import MIN_GROUP, SEED, SHARE, THRESHOLD, Parameter
 from auditkit.tables.columns import favourable_rows, group_columns

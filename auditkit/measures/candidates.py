@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.measures.measured import measured
-from auditkit.measures.stats import Estimate
+from auditkit.measures.numbers.intervals import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

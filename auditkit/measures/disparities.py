@@ -22,8 +22,13 @@ import numpy.typing as npt
 
 from auditkit.errors import InputError
 from auditkit.measures.groups import Group, Partition, is_unknown
+from auditkit.measures.numbers.intervals import (
+    Estimates,
+    difference_interval,
+    ratio_interval,
+    ratio_of_rates,
+)
 from auditkit.measures.rates import PROPORTIONS
-from auditkit.measures.stats import Estimates, difference_interval, ratio_interval, ratio_of_rates
 
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]

@@ -24,10 +24,10 @@ from auditkit.measures.group_frames import MEMBER_METRIC, SUPPRESSED, GroupFrame
 from auditkit.measures.group_numbers import SCORED
 from auditkit.measures.groups import is_unknown
 from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, veiled
+from auditkit.measures.numbers.significance import holm, significance
 from auditkit.measures.ranking import calibration_curve
 from auditkit.measures.rates import values
 from auditkit.measures.scored_groups import smallest_ratios, sweep
-from auditkit.measures.significance import holm, significance
 
 # The field's names for an even rate; each is a row of `Fairness.disparities`.
 CRITERIA: Final = {

@@ -22,8 +22,8 @@ from auditkit.evidence import Outcome, describe_group
 from auditkit.measures.group_numbers import GroupNumbers
 from auditkit.measures.groups import is_unknown
 from auditkit.measures.hidden_groups import veiled
+from auditkit.measures.numbers.intervals import Array, Estimates
 from auditkit.measures.rates import METRICS
-from auditkit.measures.stats import Array, Estimates
 
 SUPPRESSED: Final = "suppressed"
 # A metric that rests on all members of a group.

@@ -18,6 +18,7 @@ from auditkit.measures.bootstrap import Gap, critical_value, gap_without_interva
 from auditkit.measures.disparities import Positions, differences, ratios
 from auditkit.measures.groups import Group, Partition, is_unknown
 from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, relative
+from auditkit.measures.numbers.intervals import Array, Estimate, Estimates
 from auditkit.measures.rates import METRICS, PROPORTIONS, TRANSFORMED, Confusion, rates, values
 from auditkit.measures.replicates import (
     design_effects,
@@ -31,7 +32,6 @@ from auditkit.measures.scored_groups import (
     score_estimates,
     why_no_gap_interval,
 )
-from auditkit.measures.stats import Array, Estimate, Estimates
 
 SCORED: Final = "scored row"
 

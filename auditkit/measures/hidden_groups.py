@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.measures.groups import Partition, is_unknown
-from auditkit.measures.suppression import Equation, hidden_cells
+from auditkit.measures.numbers.suppression import Equation, hidden_cells
 
 Mask = npt.NDArray[np.bool_]
 # A kind of count, and the position of the group; -1: everyone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditkit.evidence import Measurement
 from auditkit.measures.groups import Group
-from auditkit.measures.stats import Estimate
+from auditkit.measures.numbers.intervals import Estimate
 
 
 def measured(

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.measures.groups import Partition
-from auditkit.measures.stats import Estimates, wilson
+from auditkit.measures.numbers.intervals import Estimates, wilson
 
 Array = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from auditkit.errors import InputError
 from auditkit.evidence import describe_group
 from auditkit.measures.disparities import differences
 from auditkit.measures.groups import Partition, is_unknown, partition
-from auditkit.measures.stats import Array, Estimates, wilson
+from auditkit.measures.numbers.intervals import Array, Estimates, wilson
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, NUMBER
 from auditkit.tables.columns import group_columns, numbers
 from auditkit.tables.pairing import refuse_other_rows

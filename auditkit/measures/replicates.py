@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from auditkit.measures.groups import Partition
+from auditkit.measures.numbers.intervals import Array, Estimates, normal_quantile
 from auditkit.measures.rates import PROPORTIONS, Confusion
-from auditkit.measures.stats import Array, Estimates, normal_quantile
 
 _BLOCK = 1 << 21  # numbers held at a time
 

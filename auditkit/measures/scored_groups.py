@@ -15,8 +15,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.measures.area import area_under_curve
 from auditkit.measures.groups import Partition
+from auditkit.measures.numbers.area import area_under_curve
+from auditkit.measures.numbers.intervals import (
+    Array,
+    Estimate,
+    Estimates,
+    gathered,
+    mean,
+    normal_quantile,
+)
 from auditkit.measures.ranking import (
     brier,
     calibration_error,
@@ -24,7 +32,6 @@ from auditkit.measures.ranking import (
     kolmogorov_smirnov,
 )
 from auditkit.measures.rates import values
-from auditkit.measures.stats import Array, Estimate, Estimates, gathered, mean, normal_quantile
 
 SCORE_METRICS: Final = {
     "mean_score": "probability",

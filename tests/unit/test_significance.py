@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from auditkit.measures.significance import benjamini_hochberg, holm, pooled_z, significance
+from auditkit.measures.numbers.significance import benjamini_hochberg, holm, pooled_z, significance
 
 
 @settings(deadline=None)

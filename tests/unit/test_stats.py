@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn.metrics import roc_auc_score
 
-from auditkit.measures.area import area_under_curve
-from auditkit.measures.stats import difference_interval, mean, ratio_of_rates, wilson
+from auditkit.measures.numbers.area import area_under_curve
+from auditkit.measures.numbers.intervals import difference_interval, mean, ratio_of_rates, wilson
 
 
 def every_outcome(n1, p1, n0, p0):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditkit.measures import suppression
-from auditkit.measures.suppression import Equation, hidden_cells
+from auditkit.measures.numbers import suppression
+from auditkit.measures.numbers.suppression import Equation, hidden_cells
 
 SMALL = 11
 

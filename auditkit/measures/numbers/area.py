@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from auditkit.measures.stats import Array, Estimate, kish, normal_quantile
+from auditkit.measures.numbers.intervals import Array, Estimate, kish, normal_quantile
 
 # With fewer than this in either class, DeLong's interval is too short.
 SMALL_CLASS: Final = 30

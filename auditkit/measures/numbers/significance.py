@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from auditkit.measures.stats import Array
+from auditkit.measures.numbers.intervals import Array
 
 # Where fewer are expected in a cell, the normal approximation of the pooled test is poor.
 SMALL_EXPECTED = 5

@@ -1,0 +1,1 @@
+"""Intervals, tests and areas of plain numbers; knows nothing of groups or people."""
