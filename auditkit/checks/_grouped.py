@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditkit.evidence import Measurement
-from auditkit.measures.disparities import Positions, references
-from auditkit.measures.groups import (
+from auditkit.measures.groups.disparities import Positions, references
+from auditkit.measures.groups.measured import measured
+from auditkit.measures.groups.membership import (
     Group,
     Partition,
     is_unknown,
     partition,
 )
-from auditkit.measures.measured import measured
-from auditkit.measures.numbers.intervals import Estimate, Estimates
-from auditkit.measures.rates import (
+from auditkit.measures.groups.rates import (
     EVERYBODY,
     NOBODY,
     Confusion,
@@ -26,6 +25,7 @@ from auditkit.measures.rates import (
     confusion_by_cell,
     rates,
 )
+from auditkit.measures.numbers.intervals import Estimate, Estimates
 from auditkit.wording import exact
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from auditkit.checks._grouped import (
 )
 from auditkit.checks.performance_ranking import CALIBRATION_COLUMNS, calibration_row
 from auditkit.evidence import Evidence, Outcome, Table
-from auditkit.measures.disparities import differences
-from auditkit.measures.ranking import calibration_curve
-from auditkit.measures.scored_groups import score_estimates
+from auditkit.measures.groups.disparities import differences
+from auditkit.measures.groups.ranking import calibration_curve
+from auditkit.measures.groups.scores import score_estimates
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:

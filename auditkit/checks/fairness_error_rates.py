@@ -15,10 +15,10 @@ from auditkit.checks._grouped import (
     no_groups,
 )
 from auditkit.evidence import Evidence, Outcome
-from auditkit.measures.bootstrap import largest_gap
-from auditkit.measures.disparities import differences
-from auditkit.measures.rates import rates, values
-from auditkit.measures.replicates import replicate_counts
+from auditkit.measures.groups.bootstrap import largest_gap
+from auditkit.measures.groups.disparities import differences
+from auditkit.measures.groups.rates import rates, values
+from auditkit.measures.groups.replicates import replicate_counts
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from auditkit.checks._grouped import (
     no_groups,
 )
 from auditkit.evidence import Evidence, Outcome
-from auditkit.measures.disparities import differences, ratios
-from auditkit.measures.groups import is_unknown
-from auditkit.measures.measured import measured
+from auditkit.measures.groups.disparities import differences, ratios
+from auditkit.measures.groups.measured import measured
+from auditkit.measures.groups.membership import is_unknown
+from auditkit.measures.groups.rates import rates
 from auditkit.measures.numbers.intervals import rate
-from auditkit.measures.rates import rates
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import group_notes, grouped, no_groups
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
-from auditkit.measures.disparities import NO_REFERENCE, ratios
+from auditkit.measures.groups.disparities import NO_REFERENCE, ratios
+from auditkit.measures.groups.rates import rates
 from auditkit.measures.numbers.significance import significance
-from auditkit.measures.rates import rates
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:

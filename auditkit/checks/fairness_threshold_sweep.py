@@ -14,8 +14,8 @@ from auditkit.checks._grouped import (
     no_groups,
 )
 from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
-from auditkit.measures.rates import Confusion, rates, values
-from auditkit.measures.scored_groups import smallest_ratios, sweep
+from auditkit.measures.groups.rates import Confusion, rates, values
+from auditkit.measures.groups.scores import smallest_ratios, sweep
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
 from auditkit.wording import exact
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import alone
 from auditkit.evidence import Evidence
-from auditkit.measures.measured import measured
-from auditkit.measures.rates import rates
+from auditkit.measures.groups.measured import measured
+from auditkit.measures.groups.rates import rates
 from auditkit.parameters import LEVEL
 
 if TYPE_CHECKING:

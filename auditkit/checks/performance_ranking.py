@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Outcome, Table
-from auditkit.measures.measured import measured
-from auditkit.measures.numbers.area import area_under_curve
-from auditkit.measures.ranking import (
+from auditkit.measures.groups.measured import measured
+from auditkit.measures.groups.ranking import (
     CalibrationBin,
     brier,
     calibration_curve,
     calibration_error,
     kolmogorov_smirnov,
 )
+from auditkit.measures.numbers.area import area_under_curve
 from auditkit.parameters import BINS, LEVEL, REPLICATES
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ import pandas as pd
 from auditkit.canonical import Digest, digest_of
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.judgement.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
-from auditkit.measures.groups import UNKNOWN
+from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.measures.numbers.suppression import Equation, Why, hidden_cells
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError, argument
-from auditkit.measures.groups import UNKNOWN, refuse_many_levels
+from auditkit.measures.groups.membership import UNKNOWN, refuse_many_levels
 from auditkit.model.scoring import model_digest, scorer
 from auditkit.parameters import SEED, THRESHOLD
 from auditkit.subject import Case, Inputs, Subject

@@ -26,9 +26,9 @@ import numpy.typing as npt
 from auditkit.errors import InputError
 from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
 from auditkit.measures.fairness import Fairness, fairness
-from auditkit.measures.groups import UNKNOWN, partition
+from auditkit.measures.groups.membership import UNKNOWN, partition
+from auditkit.measures.groups.rates import Confusion, rates
 from auditkit.measures.numbers.intervals import Estimate
-from auditkit.measures.rates import Confusion, rates
 from auditkit.model.refusals import refusal
 from auditkit.parameters import MIN_GROUP, SEED, SHARE, THRESHOLD, Parameter
 from auditkit.tables.columns import favourable_rows, group_columns

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Table
-from auditkit.measures.measured import measured
+from auditkit.measures.groups.measured import measured
 from auditkit.measures.numbers.intervals import Estimate
 
 if TYPE_CHECKING:

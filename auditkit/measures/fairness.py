@@ -31,11 +31,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.measures.disparities import references
 from auditkit.measures.fairness_result import Fairness
-from auditkit.measures.groups import Group, partition
-from auditkit.measures.rates import METRICS, by_group, confusion_by_cell, rates
-from auditkit.measures.scored_groups import SCORE_METRICS
+from auditkit.measures.groups.disparities import references
+from auditkit.measures.groups.membership import Group, partition
+from auditkit.measures.groups.rates import METRICS, by_group, confusion_by_cell, rates
+from auditkit.measures.groups.scores import SCORE_METRICS
 from auditkit.parameters import COUNT, DEPTH, LEVEL, MIN_GROUP, REPLICATES, SEED
 from auditkit.tables.columns import (
     favourable_rows,
@@ -83,8 +83,8 @@ def fairness(
         reference: The value of each attribute to compare with, as {"sex": "male"}. Default: the
             group with the highest selection rate that reaches `min_group`.
         min_group: Rows that a group needs to be the reference, or to decide a largest gap.
-        metrics: Names out of `auditkit.measures.rates.METRICS`, and with scores out of
-            `auditkit.measures.scored_groups.SCORE_METRICS`. Default: all.
+        metrics: Names out of `auditkit.measures.groups.rates.METRICS`, and with scores out of
+            `auditkit.measures.groups.scores.SCORE_METRICS`. Default: all.
         level: Nominal coverage of every interval, in (0, 1).
         replicates: Of every bootstrap, at least 20.
         seed: Of every draw.

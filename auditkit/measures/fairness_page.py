@@ -6,8 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from auditkit.evidence import describe_group
-from auditkit.measures.groups import SUPPRESS_BELOW, is_unknown
-from auditkit.measures.hidden_groups import MEMBERS, hidden_groups, relative
+from auditkit.measures.groups.hidden import MEMBERS, hidden_groups, relative
+from auditkit.measures.groups.membership import SUPPRESS_BELOW, is_unknown
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:

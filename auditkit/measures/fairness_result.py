@@ -18,16 +18,16 @@ import pandas as pd
 
 from auditkit.errors import InputError
 from auditkit.evidence import describe_group
-from auditkit.measures.bootstrap import Gap
 from auditkit.measures.fairness_page import html_of, text_of
 from auditkit.measures.group_frames import MEMBER_METRIC, SUPPRESSED, GroupFrames, columns_of
-from auditkit.measures.group_numbers import SCORED
-from auditkit.measures.groups import is_unknown
-from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, veiled
+from auditkit.measures.groups.bootstrap import Gap
+from auditkit.measures.groups.hidden import MEMBERS, Mask, hidden_groups, veiled
+from auditkit.measures.groups.membership import is_unknown
+from auditkit.measures.groups.metrics import SCORED
+from auditkit.measures.groups.ranking import calibration_curve
+from auditkit.measures.groups.rates import values
+from auditkit.measures.groups.scores import smallest_ratios, sweep
 from auditkit.measures.numbers.significance import holm, significance
-from auditkit.measures.ranking import calibration_curve
-from auditkit.measures.rates import values
-from auditkit.measures.scored_groups import smallest_ratios, sweep
 
 # The field's names for an even rate; each is a row of `Fairness.disparities`.
 CRITERIA: Final = {

@@ -19,11 +19,11 @@ import pandas as pd
 
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome, describe_group
-from auditkit.measures.group_numbers import GroupNumbers
-from auditkit.measures.groups import is_unknown
-from auditkit.measures.hidden_groups import veiled
+from auditkit.measures.groups.hidden import veiled
+from auditkit.measures.groups.membership import is_unknown
+from auditkit.measures.groups.metrics import GroupNumbers
+from auditkit.measures.groups.rates import METRICS
 from auditkit.measures.numbers.intervals import Array, Estimates
-from auditkit.measures.rates import METRICS
 
 SUPPRESSED: Final = "suppressed"
 # A metric that rests on all members of a group.

@@ -32,9 +32,9 @@ import numpy as np
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.measures.groups import SUPPRESS_BELOW, UNKNOWN, Group, partition
-from auditkit.measures.hidden_groups import MEMBERS, hidden_groups
-from auditkit.measures.rates import NOBODY
+from auditkit.measures.groups.hidden import MEMBERS, hidden_groups
+from auditkit.measures.groups.membership import SUPPRESS_BELOW, UNKNOWN, Group, partition
+from auditkit.measures.groups.rates import NOBODY
 from auditkit.parameters import SHARE
 from auditkit.tables.columns import favourable_rows, group_columns, numbers
 from auditkit.tables.pairing import refuse_other_rows

@@ -18,8 +18,8 @@ from scipy import special
 
 from auditkit.errors import InputError
 from auditkit.evidence import describe_group
-from auditkit.measures.disparities import differences
-from auditkit.measures.groups import Partition, is_unknown, partition
+from auditkit.measures.groups.disparities import differences
+from auditkit.measures.groups.membership import Partition, is_unknown, partition
 from auditkit.measures.numbers.intervals import Array, Estimates, wilson
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, NUMBER
 from auditkit.tables.columns import group_columns, numbers

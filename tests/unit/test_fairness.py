@@ -17,13 +17,13 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve as sk_curve
 
 from auditkit.errors import InputError
-from auditkit.measures.bootstrap import largest_gap
 from auditkit.measures.fairness import by_class, fairness, within
+from auditkit.measures.groups.bootstrap import largest_gap
+from auditkit.measures.groups.rates import METRICS, Confusion, rates, values
+from auditkit.measures.groups.replicates import replicate_counts, simulated
+from auditkit.measures.groups.scores import SCORE_METRICS, at_level
 from auditkit.measures.numbers.area import area_under_curve
 from auditkit.measures.numbers.intervals import gathered
-from auditkit.measures.rates import METRICS, Confusion, rates, values
-from auditkit.measures.replicates import replicate_counts, simulated
-from auditkit.measures.scored_groups import SCORE_METRICS, at_level
 from tests.support.repeated import between, times
 
 # One independent source for every metric; a missing denominator is NaN there as here.

@@ -18,7 +18,7 @@ import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
 from auditkit.measures.fairness import fairness
-from auditkit.measures.groups import MAX_LEVELS, MAX_NUMBERS, partition
+from auditkit.measures.groups.membership import MAX_LEVELS, MAX_NUMBERS, partition
 from auditkit.measures.regression import regression_fairness
 
 N = 600

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.calibration import calibration_curve as sk_curve
 
-from auditkit.measures.ranking import (
+from auditkit.measures.groups.ranking import (
     brier,
     calibration_curve,
     calibration_error,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditkit.evidence import Measurement
-from auditkit.measures.groups import Group
+from auditkit.measures.groups.membership import Group
 from auditkit.measures.numbers.intervals import Estimate
 
 

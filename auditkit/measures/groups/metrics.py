@@ -14,24 +14,36 @@ import numpy.typing as npt
 from scipy import special
 
 from auditkit.errors import InputError
-from auditkit.measures.bootstrap import Gap, critical_value, gap_without_interval, largest_gap
-from auditkit.measures.disparities import Positions, differences, ratios
-from auditkit.measures.groups import Group, Partition, is_unknown
-from auditkit.measures.hidden_groups import MEMBERS, Mask, hidden_groups, relative
-from auditkit.measures.numbers.intervals import Array, Estimate, Estimates
-from auditkit.measures.rates import METRICS, PROPORTIONS, TRANSFORMED, Confusion, rates, values
-from auditkit.measures.replicates import (
+from auditkit.measures.groups.bootstrap import (
+    Gap,
+    critical_value,
+    gap_without_interval,
+    largest_gap,
+)
+from auditkit.measures.groups.disparities import Positions, differences, ratios
+from auditkit.measures.groups.hidden import MEMBERS, Mask, hidden_groups, relative
+from auditkit.measures.groups.membership import Group, Partition, is_unknown
+from auditkit.measures.groups.rates import (
+    METRICS,
+    PROPORTIONS,
+    TRANSFORMED,
+    Confusion,
+    rates,
+    values,
+)
+from auditkit.measures.groups.replicates import (
     design_effects,
     replicate_clusters,
     replicate_counts,
     simulated,
 )
-from auditkit.measures.scored_groups import (
+from auditkit.measures.groups.scores import (
     SCORE_METRICS,
     at_level,
     score_estimates,
     why_no_gap_interval,
 )
+from auditkit.measures.numbers.intervals import Array, Estimate, Estimates
 
 SCORED: Final = "scored row"
 

@@ -15,7 +15,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.measures.groups import Partition
+from auditkit.measures.groups.membership import Partition
+from auditkit.measures.groups.ranking import (
+    brier,
+    calibration_error,
+    calibration_gap,
+    kolmogorov_smirnov,
+)
+from auditkit.measures.groups.rates import values
 from auditkit.measures.numbers.area import area_under_curve
 from auditkit.measures.numbers.intervals import (
     Array,
@@ -25,13 +32,6 @@ from auditkit.measures.numbers.intervals import (
     mean,
     normal_quantile,
 )
-from auditkit.measures.ranking import (
-    brier,
-    calibration_error,
-    calibration_gap,
-    kolmogorov_smirnov,
-)
-from auditkit.measures.rates import values
 
 SCORE_METRICS: Final = {
     "mean_score": "probability",

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from auditkit.measures.groups.replicates import standard_errors
 from auditkit.measures.numbers.intervals import (
     Array,
     Estimate,
@@ -34,7 +35,6 @@ from auditkit.measures.numbers.intervals import (
     normal_quantile,
     ratio_interval,
 )
-from auditkit.measures.replicates import standard_errors
 
 # How much of the probability that an interval of a largest gap fails lies at its lower end.
 LOWER_SHARE: Final = 0.7

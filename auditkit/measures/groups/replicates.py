@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from auditkit.measures.groups import Partition
+from auditkit.measures.groups.membership import Partition
+from auditkit.measures.groups.rates import PROPORTIONS, Confusion
 from auditkit.measures.numbers.intervals import Array, Estimates, normal_quantile
-from auditkit.measures.rates import PROPORTIONS, Confusion
 
 _BLOCK = 1 << 21  # numbers held at a time
 

@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.errors import InputError
-from auditkit.measures.groups import Group, Partition, is_unknown
+from auditkit.measures.groups.membership import Group, Partition, is_unknown
+from auditkit.measures.groups.rates import PROPORTIONS
 from auditkit.measures.numbers.intervals import (
     Estimates,
     difference_interval,
     ratio_interval,
     ratio_of_rates,
 )
-from auditkit.measures.rates import PROPORTIONS
 
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]

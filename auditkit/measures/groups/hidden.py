@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from auditkit.measures.groups import Partition, is_unknown
+from auditkit.measures.groups.membership import Partition, is_unknown
 from auditkit.measures.numbers.suppression import Equation, hidden_cells
 
 Mask = npt.NDArray[np.bool_]

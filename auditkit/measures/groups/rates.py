@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.measures.groups import Partition
+from auditkit.measures.groups.membership import Partition
 from auditkit.measures.numbers.intervals import Estimates, wilson
 
 Array = npt.NDArray[np.float64]

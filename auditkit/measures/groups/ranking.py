@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from auditkit.measures.groups.rates import Confusion
+from auditkit.measures.groups.replicates import replicate_counts
 from auditkit.measures.numbers.intervals import Array, Estimate, kish, mean, wilson
-from auditkit.measures.rates import Confusion
-from auditkit.measures.replicates import replicate_counts
 
 Labels = npt.NDArray[np.bool_]
 

@@ -1,0 +1,1 @@
+"""Numbers of groups: who belongs to which, rates, differences, and their intervals."""
