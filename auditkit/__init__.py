@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
-    from auditkit.measures.alternatives import alternatives
     from auditkit.measures.attribution import Attribution, explain
-    from auditkit.measures.candidates import Alternatives
-    from auditkit.measures.fairness import Fairness, fairness
+    from auditkit.measures.fairness.alternatives import alternatives
+    from auditkit.measures.fairness.candidates import Alternatives
+    from auditkit.measures.fairness.comparison import Fairness, fairness
     from auditkit.report import ReportOptions
     from auditkit.signing import Signer
     from auditkit.subject import Inputs
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Alternatives": "auditkit.measures.candidates",
+    "Alternatives": "auditkit.measures.fairness.candidates",
     "Attribution": "auditkit.measures.attribution",
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",
     "Evidence": "auditkit.evidence",
-    "Fairness": "auditkit.measures.fairness",
+    "Fairness": "auditkit.measures.fairness.comparison",
     "Finding": "auditkit.evidence",
     "Inputs": "auditkit.subject",
     "Ledger": "auditkit.ledger",
@@ -51,9 +51,9 @@ _HOME = {
     "ReportOptions": "auditkit.report",
     "Signer": "auditkit.signing",
     "Verification": "auditkit.verification",
-    "alternatives": "auditkit.measures.alternatives",
+    "alternatives": "auditkit.measures.fairness.alternatives",
     "explain": "auditkit.measures.attribution",
-    "fairness": "auditkit.measures.fairness",
+    "fairness": "auditkit.measures.fairness.comparison",
     "run": "auditkit.api",
     "verify": "auditkit.verification",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditkit.checks._check import Check
 from auditkit.checks._given import taken_up
-from auditkit.measures.candidates import CHECK_ID, CHECK_TITLE, CHECK_VERSION
+from auditkit.measures.fairness.candidates import CHECK_ID, CHECK_TITLE, CHECK_VERSION
 
 CHECK: Check = Check(
     id=CHECK_ID,

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks._grouped import no_groups, what_makes_alike
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.measures.fairness.local_law_144 import LEAST_SHARE, local_law_144
 from auditkit.measures.groups.membership import UNKNOWN
-from auditkit.measures.local_law_144 import LEAST_SHARE, local_law_144
 from auditkit.parameters import SHARE, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditkit.evidence import Cell
+    from auditkit.measures.fairness.local_law_144 import Category, CategoryRow, LocalLaw144
     from auditkit.measures.groups.membership import Group
-    from auditkit.measures.local_law_144 import Category, CategoryRow, LocalLaw144
     from auditkit.subject import Case
 
 

@@ -20,7 +20,7 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import accuracy_score, precision_score
 
-from auditkit.measures.fairness import Fairness, fairness
+from auditkit.measures.fairness.comparison import Fairness, fairness
 
 ROWS, BOOTSTRAP_ROWS, MEMORY_ROWS = 1_000_000, 100_000, 10_000_000
 REPLICATES, TIMED_REPLICATES = 1000, 20

@@ -13,7 +13,7 @@ import auditkit as ak
 from auditkit.checks import find_check
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
-from auditkit.measures.alternatives import IN_USE
+from auditkit.measures.fairness.alternatives import IN_USE
 
 
 def people(rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:

@@ -17,7 +17,7 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve as sk_curve
 
 from auditkit.errors import InputError
-from auditkit.measures.fairness import by_class, fairness, within
+from auditkit.measures.fairness.comparison import by_class, fairness, within
 from auditkit.measures.groups.bootstrap import largest_gap
 from auditkit.measures.groups.rates import METRICS, Confusion, rates, values
 from auditkit.measures.groups.replicates import replicate_counts, simulated

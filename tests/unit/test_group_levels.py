@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures.fairness import fairness
+from auditkit.measures.fairness.comparison import fairness
+from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.measures.groups.membership import MAX_LEVELS, MAX_NUMBERS, partition
-from auditkit.measures.regression import regression_fairness
 
 N = 600
 RNG = np.random.default_rng(0)

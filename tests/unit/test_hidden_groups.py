@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures.local_law_144 import local_law_144
+from auditkit.measures.fairness.local_law_144 import local_law_144
 
 FRAMES = {
     "by_group": lambda f: f.by_group,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from auditkit.errors import InputError
-from auditkit.measures.local_law_144 import impact_ratios, local_law_144
+from auditkit.measures.fairness.local_law_144 import impact_ratios, local_law_144
 
 # The rule's example of a scoring rate: the share that scored above the sample's median.
 SEX = {"Female": (34, 76), "Male": (50, 92)}

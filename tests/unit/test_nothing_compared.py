@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
-from auditkit.measures.candidates import Alternatives, Candidate
+from auditkit.measures.fairness.candidates import Alternatives, Candidate
+from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.measures.groups.rates import METRICS
 from auditkit.measures.numbers.area import area_under_curve
 from auditkit.measures.numbers.intervals import Estimate
-from auditkit.measures.regression import regression_fairness
 from auditkit.policy import parse_policy
 
 RULES = """

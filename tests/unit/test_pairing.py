@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 import auditkit as ak
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures.fairness import by_class, fairness, within
-from auditkit.measures.local_law_144 import local_law_144
-from auditkit.measures.regression import regression_fairness
+from auditkit.measures.fairness.comparison import by_class, fairness, within
+from auditkit.measures.fairness.local_law_144 import local_law_144
+from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.tables.pairing import refuse_other_rows
 
 N = 60

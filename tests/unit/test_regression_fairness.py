@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics
 
 from auditkit.errors import InputError
-from auditkit.measures.regression import regression_fairness
+from auditkit.measures.fairness.regression import regression_fairness
 from tests.support.repeated import between, times
 
 

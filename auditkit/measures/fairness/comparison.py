@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.measures.fairness_result import Fairness
+from auditkit.measures.fairness.result import Fairness
 from auditkit.measures.groups.disparities import references
 from auditkit.measures.groups.membership import Group, partition
 from auditkit.measures.groups.rates import METRICS, by_group, confusion_by_cell, rates

@@ -11,7 +11,7 @@ from auditkit.measures.groups.membership import SUPPRESS_BELOW, is_unknown
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
-    from auditkit.measures.fairness import Fairness
+    from auditkit.measures.fairness.comparison import Fairness
 
 _MOST_ROWS: Final = 20
 _HEAD: Final = ("group", "n", "selection rate", "impact ratio")

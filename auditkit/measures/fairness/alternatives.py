@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.errors import InputError
-from auditkit.measures.candidates import Alternatives, Candidate, with_frontier
-from auditkit.measures.fairness import Fairness, fairness
+from auditkit.measures.fairness.candidates import Alternatives, Candidate, with_frontier
+from auditkit.measures.fairness.comparison import Fairness, fairness
 from auditkit.measures.groups.membership import UNKNOWN, partition
 from auditkit.measures.groups.rates import Confusion, rates
 from auditkit.measures.numbers.intervals import Estimate

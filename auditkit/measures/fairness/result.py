@@ -18,8 +18,8 @@ import pandas as pd
 
 from auditkit.errors import InputError
 from auditkit.evidence import describe_group
-from auditkit.measures.fairness_page import html_of, text_of
-from auditkit.measures.group_frames import MEMBER_METRIC, SUPPRESSED, GroupFrames, columns_of
+from auditkit.measures.fairness.frames import MEMBER_METRIC, SUPPRESSED, GroupFrames, columns_of
+from auditkit.measures.fairness.page import html_of, text_of
 from auditkit.measures.groups.bootstrap import Gap
 from auditkit.measures.groups.hidden import MEMBERS, Mask, hidden_groups, veiled
 from auditkit.measures.groups.membership import is_unknown

@@ -45,7 +45,7 @@ def regression_fairness(
     Args:
         y_true: Finite numbers, shape `(n,)`.
         y_pred: Finite numbers, shape `(n,)`.
-        groups: As for `auditkit.measures.fairness.fairness`.
+        groups: As for `auditkit.measures.fairness.comparison.fairness`.
         threshold: Also gives the share of predictions that are at least this.
         reference: The group to compare with, as "sex=male"; None: the largest of each attribute.
         depth: Intersections of up to so many attributes.

@@ -1,0 +1,1 @@
+"""Comparisons of groups as people call for them, and what they print."""
