@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
-    from auditkit.measures.attribution import Attribution, explain
+    from auditkit.measures.attribution.result import Attribution, explain
     from auditkit.measures.fairness.alternatives import alternatives
     from auditkit.measures.fairness.candidates import Alternatives
     from auditkit.measures.fairness.comparison import Fairness, fairness
@@ -38,7 +38,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Alternatives": "auditkit.measures.fairness.candidates",
-    "Attribution": "auditkit.measures.attribution",
+    "Attribution": "auditkit.measures.attribution.result",
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",
     "Evidence": "auditkit.evidence",
@@ -52,7 +52,7 @@ _HOME = {
     "Signer": "auditkit.signing",
     "Verification": "auditkit.verification",
     "alternatives": "auditkit.measures.fairness.alternatives",
-    "explain": "auditkit.measures.attribution",
+    "explain": "auditkit.measures.attribution.result",
     "fairness": "auditkit.measures.fairness.comparison",
     "run": "auditkit.api",
     "verify": "auditkit.verification",

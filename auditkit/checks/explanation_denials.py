@@ -9,9 +9,8 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import favourable_attribution, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.attribution import feature_columns
-from auditkit.measures.ranks import resampled_weights
-from auditkit.measures.reasons import (
+from auditkit.measures.attribution.ranks import resampled_weights
+from auditkit.measures.attribution.reasons import (
     LEAST_SHARE,
     MARGINAL,
     MOST,
@@ -24,14 +23,15 @@ from auditkit.measures.reasons import (
     principal_reasons,
     reference_population,
 )
-from auditkit.measures.trust import block_values
+from auditkit.measures.attribution.result import feature_columns
+from auditkit.measures.attribution.trust import block_values
 from auditkit.parameters import BLOCKS, COUNT, PART, REPLICATES, SHARE, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from auditkit.measures.attribution import Attribution
+    from auditkit.measures.attribution.result import Attribution
     from auditkit.subject import Case
 
 _COLUMNS = (

@@ -9,10 +9,10 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
 from auditkit.evidence import Evidence, Measurement, Outcome
-from auditkit.measures.explainer import Explainer
+from auditkit.measures.attribution.explainer import Explainer
+from auditkit.measures.attribution.ranks import resampled_weights
+from auditkit.measures.attribution.trust import faithfulness
 from auditkit.measures.numbers.intervals import percentile_interval
-from auditkit.measures.ranks import resampled_weights
-from auditkit.measures.trust import faithfulness
 from auditkit.parameters import COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, lacking
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.attribution import feature_columns
+from auditkit.measures.attribution.reasons import cell
+from auditkit.measures.attribution.result import feature_columns
 from auditkit.measures.numbers.intervals import percentile_interval
-from auditkit.measures.reasons import cell
 from auditkit.parameters import LEVEL, REPLICATES
 
 if TYPE_CHECKING:
-    from auditkit.measures.attribution import Attribution
+    from auditkit.measures.attribution.result import Attribution
     from auditkit.subject import Case
 
 

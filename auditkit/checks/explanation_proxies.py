@@ -8,8 +8,8 @@ import numpy as np
 
 from auditkit.checks._check import Check, Parameters
 from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.measures.attribution.proxies import separation
 from auditkit.measures.groups.membership import UNKNOWN
-from auditkit.measures.proxies import separation
 from auditkit.parameters import COUNT, LEVEL
 
 if TYPE_CHECKING:

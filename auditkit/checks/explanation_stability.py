@@ -9,8 +9,8 @@ import numpy as np
 from auditkit.checks._check import Check, Parameters
 from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
 from auditkit.evidence import Evidence, Measurement, Outcome
-from auditkit.measures.ranks import rank_intervals, rank_stability
-from auditkit.measures.trust import block_values
+from auditkit.measures.attribution.ranks import rank_intervals, rank_stability
+from auditkit.measures.attribution.trust import block_values
 from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ CHECK: Check = Check(
         "are resampled, and how many of the first features a resample keeps."
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
-    source="Mogstad et al., Review of Economic Studies 91 (2024); see auditkit.measures.ranks",
+    source="Mogstad et al., Review of Economic Studies 91 (2024); see auditkit.measures.attribution.ranks",
     parameters={
         "top": COUNT.of(5),
         "blocks": BLOCKS.of(20),

@@ -13,7 +13,7 @@ from auditkit.cli.letter import prepared
 
 if TYPE_CHECKING:
     from auditkit.evidence import Cell
-    from auditkit.measures.attribution import Attribution
+    from auditkit.measures.attribution.result import Attribution
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
     from auditkit.checks.explained import favourable_attribution, lacking
     from auditkit.checks.explanation_denials import population_of
     from auditkit.errors import InputError
-    from auditkit.measures.reasons import ALL, POPULATIONS
+    from auditkit.measures.attribution.reasons import ALL, POPULATIONS
 
     case, _, parameters = prepared(audit_file, allow_outside)
     reason = lacking(case)
@@ -56,7 +56,7 @@ def explain(
 
 
 def _content(one: Attribution, row: int, *, favourable: bool, population: str) -> dict[str, Any]:
-    from auditkit.measures.reasons import cell
+    from auditkit.measures.attribution.reasons import cell
 
     order = abs(one.values[0]).argsort(kind="stable")[::-1]
     return {

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.measures.catboost_trees import catboost_trees, several_outputs
-from auditkit.measures.mixtures import mixed
-from auditkit.measures.source_columns import dense
+from auditkit.measures.shapley.feature_groups import dense
+from auditkit.measures.shapley.mixtures import mixed
 from auditkit.measures.tree_paths import TreePaths
 from auditkit.model.output import adds_up
 

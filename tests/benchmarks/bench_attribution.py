@@ -23,8 +23,8 @@ import xgboost
 from sklearn.ensemble import RandomForestClassifier
 from woodelf import WoodelfExplainer
 
-from auditkit.measures.attribution import explain
-from auditkit.measures.explainer import Explainer
+from auditkit.measures.attribution.explainer import Explainer
+from auditkit.measures.attribution.result import explain
 
 
 def tell(line: str) -> None:

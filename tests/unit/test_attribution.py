@@ -12,7 +12,7 @@ import shap
 import xgboost
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution import explain, feature_columns
+from auditkit.measures.attribution.result import explain, feature_columns
 
 FEATURES = ["income", "debt", "years", "age"]
 

@@ -27,8 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from auditkit.errors import InputError
-from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution, tree_paths
-from auditkit.measures.attribution import explain
+from auditkit.measures import tree_attribution, tree_paths
+from auditkit.measures.attribution.result import explain
+from auditkit.measures.shapley import linear, sampled
 from auditkit.measures.tree_paths import TreePaths
 from auditkit.model.output import explained_output
 from tests.support.coalitions import enumerated
@@ -46,7 +47,7 @@ THREE = TWO + (TRAIN.d > 0.5).astype(int)
 SIZE = TRAIN.a * 3 - TRAIN.b * TRAIN.c
 
 MARGIN = "decision_function"
-EXACT = (tree_attribution.METHOD, linear_attribution.METHOD)
+EXACT = (tree_attribution.METHOD, linear.METHOD)
 MODELS = {
     "xgboost": (xgboost.XGBClassifier(n_estimators=9, max_depth=3), TWO, None, "xgb"),
     "xgboost of three": (xgboost.XGBClassifier(n_estimators=5, max_depth=3), THREE, 2, "xgb"),
@@ -220,8 +221,8 @@ def encoder() -> ColumnTransformer:
     [
         (xgboost.XGBClassifier(n_estimators=15, max_depth=4), tree_attribution.METHOD),
         (se.RandomForestClassifier(9, random_state=0), tree_attribution.METHOD),
-        (sl.LogisticRegression(max_iter=500), linear_attribution.METHOD),
-        (MLPClassifier((4,), random_state=0), sampled_attribution.ENUMERATED),
+        (sl.LogisticRegression(max_iter=500), linear.METHOD),
+        (MLPClassifier((4,), random_state=0), sampled.ENUMERATED),
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -313,7 +314,7 @@ def test_an_encoder_that_mixes_columns_is_explained_as_one_function():
     e = explain(model, rows, reference=reference)
     expected = enumerated(lambda t: model.predict_proba(t)[:, 1], rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-10)
-    assert e.method == sampled_attribution.ENUMERATED
+    assert e.method == sampled.ENUMERATED
 
 
 @pytest.mark.parametrize("model", [xgboost.XGBClassifier(n_estimators=9), sl.LogisticRegression()])
@@ -342,7 +343,7 @@ def test_sampled_values_lie_within_their_standard_errors():
         return x[:, 0] * x[:, 1] + np.maximum(x[:, 2], 0) + 0.5 * x[:, 3] * x[:, 4]
 
     e = explain(function, rows, reference=reference, pairs=400)
-    assert e.method == sampled_attribution.SAMPLED
+    assert e.method == sampled.SAMPLED
     assert e.evaluations == 400 * 2 * 11 * 6
     assert e.residual.max() < 1e-12
     # By hand: E over the reference of the two-player games x0*x1, x3*x4 and of max(x2, 0).
@@ -517,7 +518,7 @@ def test_a_tree_model_that_nothing_can_read_is_explained_by_asking_it(monkeypatc
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
     rows, reference = numbers(3, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)
-    assert e.method == sampled_attribution.ENUMERATED
+    assert e.method == sampled.ENUMERATED
     expected = enumerated(own_output(model, "xgb", None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
 

@@ -20,8 +20,9 @@ from sklearn.tree import DecisionTreeRegressor
 
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures import linear_attribution, sampled_attribution, tree_attribution
-from auditkit.measures.attribution import explain
+from auditkit.measures import tree_attribution
+from auditkit.measures.attribution.result import explain
+from auditkit.measures.shapley import linear, sampled
 from auditkit.model.units import Unit, unit_of
 from auditkit.subject import Inputs
 from tests.support.coalitions import enumerated
@@ -39,8 +40,8 @@ SHARE = 1 / (1 + np.exp(-TRAIN.a))
 GROUPS = [30] * 10
 GRADES = np.clip(np.round(TRAIN.a + 1), 0, 3).astype(int)
 
-PATHS, COEFFICIENTS = tree_attribution.METHOD, linear_attribution.METHOD
-ASKED = sampled_attribution.ENUMERATED
+PATHS, COEFFICIENTS = tree_attribution.METHOD, linear.METHOD
+ASKED = sampled.ENUMERATED
 
 
 def logistic(true, margin):

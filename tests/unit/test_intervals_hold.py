@@ -13,9 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 import auditkit as ak
 from auditkit.checks import CHECKS
 from auditkit.loading import prepare
+from auditkit.measures.attribution.ranks import rank_intervals
 from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.measures.numbers.intervals import Estimate, holding, percentile_interval
-from auditkit.measures.ranks import rank_intervals
 from tests.support.repeated import times
 
 

@@ -15,10 +15,11 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from auditkit.measures import sampled_attribution, tree_attribution
-from auditkit.measures.attribution import explain
-from auditkit.measures.explainer import Explainer
-from auditkit.measures.mixtures import MIXTURES, alike, mixed, mixtures, special_values
+from auditkit.measures import tree_attribution
+from auditkit.measures.attribution.explainer import Explainer
+from auditkit.measures.attribution.result import explain
+from auditkit.measures.shapley import sampled
+from auditkit.measures.shapley.mixtures import MIXTURES, alike, mixed, mixtures, special_values
 from tests.support.coalitions import enumerated
 
 RNG = np.random.default_rng(3)
@@ -92,7 +93,7 @@ def test_a_later_row_with_a_zero_is_no_exception():
         np.testing.assert_allclose(e.values[0], expected[row], atol=3e-5)
         methods.append(e.method)
     assert methods[0].startswith(tree_attribution.METHOD)
-    assert methods[-1] == sampled_attribution.ENUMERATED
+    assert methods[-1] == sampled.ENUMERATED
 
 
 def test_shap_is_held_to_mixtures_as_well(monkeypatch):
@@ -108,7 +109,7 @@ def test_shap_is_held_to_mixtures_as_well(monkeypatch):
     )
     e = explain(model, rows, reference=reference)
     assert asked
-    assert e.method == sampled_attribution.ENUMERATED
+    assert e.method == sampled.ENUMERATED
     np.testing.assert_allclose(e.values, enumerated(own(model), rows, reference), atol=3e-5)
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.checks import CHECKS, Check
 from auditkit.errors import AuditkitError, InputError, PolicyError
+from auditkit.measures.attribution.reasons import Limits
 from auditkit.measures.fairness.comparison import fairness
 from auditkit.measures.fairness.local_law_144 import local_law_144
 from auditkit.measures.fairness.regression import regression_fairness
-from auditkit.measures.reasons import Limits
 from auditkit.parameters import COUNT, LEVEL, Parameter
 from auditkit.policy import parse_policy
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from auditkit.errors import InputError
-from auditkit.measures.reasons import (
+from auditkit.measures.attribution.reasons import (
     ALL,
     APPROVED,
     MARGINAL,

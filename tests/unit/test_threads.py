@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import auditkit as ak
 from auditkit.deid import Deidentifier
-from auditkit.measures.explainer import Explainer
+from auditkit.measures.attribution.explainer import Explainer
 from auditkit.model.threads import FEW_ROWS
 from auditkit.report import render
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.mixtures import mixed
+from auditkit.measures.shapley.mixtures import mixed
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:

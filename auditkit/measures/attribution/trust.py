@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.explainer import Explainer
-from auditkit.measures.mixtures import mixed
+from auditkit.measures.attribution.explainer import Explainer
+from auditkit.measures.shapley.mixtures import mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ import numpy as np
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.measures.reasons import Limits, Reason, cell, principal_reasons
+from auditkit.measures.attribution.reasons import Limits, Reason, cell, principal_reasons
 from auditkit.model.units import Unit
 from auditkit.parameters import COUNT
 
@@ -101,7 +101,7 @@ class Attribution:
         )
 
     def reasons(self, row: int, *, limits: Limits | None = None) -> tuple[Reason, ...]:
-        """The principal reasons that spoke against a row; see `auditkit.measures.reasons`.
+        """The principal reasons that spoke against a row; see `auditkit.measures.attribution.reasons`.
 
         Args:
             row: Counted from 0.
@@ -134,7 +134,7 @@ class Attribution:
         Raises:
             InputError: If there is no such kind, feature or row, or one is needed and not given.
         """
-        from auditkit.measures.attribution_plots import plot
+        from auditkit.measures.attribution.plots import plot
 
         most = COUNT.of(12).read(most, name="most")
         return plot(self, kind, row=row, feature=feature, most=most)
@@ -214,8 +214,8 @@ def explain(
     Raises:
         InputError: If a table is empty, lacks a column, or the model cannot be explained with it.
     """
-    from auditkit.measures.explainer import Explainer
-    from auditkit.measures.source_columns import unwrapped
+    from auditkit.measures.attribution.explainer import Explainer
+    from auditkit.measures.shapley.feature_groups import unwrapped
     from auditkit.tables.convert import to_pandas
     from auditkit.tables.fitted_columns import refuse_other_columns
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.measures.mixtures import mixed
+from auditkit.measures.shapley.mixtures import mixed
 
 if TYPE_CHECKING:
     import pandas as pd

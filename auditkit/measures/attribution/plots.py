@@ -10,15 +10,15 @@ import numpy as np
 from auditkit.charts.attribution import beeswarm, importance, waterfall
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.errors import InputError
-from auditkit.measures.ranks import rank_stability
-from auditkit.measures.reasons import cell
+from auditkit.measures.attribution.ranks import rank_stability
+from auditkit.measures.attribution.reasons import cell
 from auditkit.wording import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from auditkit.charts.style import Chart
-    from auditkit.measures.attribution import Attribution
+    from auditkit.measures.attribution.result import Attribution
 
 _REPLICATES: Final = 200
 _LEVEL: Final = 0.95

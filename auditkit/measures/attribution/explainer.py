@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures import linear_attribution as linear
 from auditkit.measures import tree_attribution as trees
-from auditkit.measures.attribution import Attribution
-from auditkit.measures.mixtures import alike, mixtures, special_values
-from auditkit.measures.reasons import typical_values
-from auditkit.measures.sampled_attribution import Estimate, sampled_attribution
-from auditkit.measures.source_columns import dense, encoding, grouping, unwrapped
+from auditkit.measures.attribution.reasons import typical_values
+from auditkit.measures.attribution.result import Attribution
+from auditkit.measures.shapley import linear
+from auditkit.measures.shapley.feature_groups import dense, encoding, grouping, unwrapped
+from auditkit.measures.shapley.mixtures import alike, mixtures, special_values
+from auditkit.measures.shapley.sampled import Estimate, sampled_attribution
 from auditkit.model.output import adds_up, explained_output
 from auditkit.model.refusals import refusal, without_scores
 from auditkit.model.threads import FEW_ROWS, OneThread
@@ -73,7 +73,7 @@ class Explainer:
     """A model with a reference, ready to explain rows.
 
     Args:
-        model: As for `auditkit.measures.attribution.explain`.
+        model: As for `auditkit.measures.attribution.result.explain`.
         reference: At least one row; all of it is used.
         of: The class to explain; default: the second of two.
         unit: "log-odds", "probability" or "output"; default: the scale it adds up on.

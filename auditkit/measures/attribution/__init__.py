@@ -1,0 +1,1 @@
+"""Explanations of decisions: attributions, reasons, and how far they can be trusted."""

@@ -1,0 +1,1 @@
+"""Shapley values: of trees, of linear models, and of any function."""
