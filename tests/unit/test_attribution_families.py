@@ -27,10 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from auditkit.errors import InputError
-from auditkit.measures import tree_attribution, tree_paths
 from auditkit.measures.attribution.result import explain
-from auditkit.measures.shapley import linear, sampled
-from auditkit.measures.tree_paths import TreePaths
+from auditkit.measures.shapley import linear, sampled, tree_ensembles, tree_paths
+from auditkit.measures.shapley.tree_paths import TreePaths
 from auditkit.model.output import explained_output
 from tests.support.coalitions import enumerated
 
@@ -47,7 +46,7 @@ THREE = TWO + (TRAIN.d > 0.5).astype(int)
 SIZE = TRAIN.a * 3 - TRAIN.b * TRAIN.c
 
 MARGIN = "decision_function"
-EXACT = (tree_attribution.METHOD, linear.METHOD)
+EXACT = (tree_ensembles.METHOD, linear.METHOD)
 MODELS = {
     "xgboost": (xgboost.XGBClassifier(n_estimators=9, max_depth=3), TWO, None, "xgb"),
     "xgboost of three": (xgboost.XGBClassifier(n_estimators=5, max_depth=3), THREE, 2, "xgb"),
@@ -166,13 +165,13 @@ def test_a_number_that_stands_for_a_missing_value():
     e = explain(model, rows, reference=reference)
     expected = enumerated(own_output(model, "xgb", None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=2e-5)
-    assert e.method == tree_attribution.METHOD
+    assert e.method == tree_ensembles.METHOD
 
 
 def test_trees_that_are_misread_are_not_used(monkeypatch):
     """Rows mixed as coalitions mix them show the mistake."""
     model = se.HistGradientBoostingClassifier(max_iter=9).fit(TRAIN, TWO)
-    right = tree_attribution._trees_of
+    right = tree_ensembles._trees_of
 
     def wrong(*given):
         trees = right(*given)
@@ -180,10 +179,10 @@ def test_trees_that_are_misread_are_not_used(monkeypatch):
             tree.left.value += 1.0
         return trees
 
-    monkeypatch.setattr(tree_attribution, "_trees_of", wrong)
+    monkeypatch.setattr(tree_ensembles, "_trees_of", wrong)
     rows, reference = numbers(4, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)
-    assert not e.method.startswith(tree_attribution.METHOD)
+    assert not e.method.startswith(tree_ensembles.METHOD)
     expected = enumerated(own_output(model, MARGIN, None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-6)
 
@@ -219,8 +218,8 @@ def encoder() -> ColumnTransformer:
 @pytest.mark.parametrize(
     ("end", "method"),
     [
-        (xgboost.XGBClassifier(n_estimators=15, max_depth=4), tree_attribution.METHOD),
-        (se.RandomForestClassifier(9, random_state=0), tree_attribution.METHOD),
+        (xgboost.XGBClassifier(n_estimators=15, max_depth=4), tree_ensembles.METHOD),
+        (se.RandomForestClassifier(9, random_state=0), tree_ensembles.METHOD),
         (sl.LogisticRegression(max_iter=500), linear.METHOD),
         (MLPClassifier((4,), random_state=0), sampled.ENUMERATED),
     ],
@@ -386,7 +385,7 @@ def test_deep_forests_agree_with_shap():
     masker = shap.maskers.Independent(reference, max_samples=len(reference))
     peer = shap.TreeExplainer(model, masker).shap_values(rows, check_additivity=False)[:, :, 1]
     np.testing.assert_allclose(e.values, peer, atol=1e-7)
-    assert e.method == tree_attribution.METHOD
+    assert e.method == tree_ensembles.METHOD
 
 
 class Node:
@@ -428,7 +427,7 @@ def test_sums_are_those_of_the_values():
     """What tests a way on mixtures is the sum of what it would give there."""
     forest = se.RandomForestRegressor(5, random_state=0).fit(TRAIN, SIZE)
     rows, reference = numbers(40, 1), numbers(30, 2)
-    read = tree_attribution.prepared_trees(
+    read = tree_ensembles.prepared_trees(
         forest, explained_output(forest), reference, [0, 1, 1, 2], count=3, sample=None
     )
     np.testing.assert_allclose(read.outputs(rows), read.values(rows).sum(axis=1), atol=1e-12)
@@ -541,14 +540,14 @@ def test_paths_that_disagree_with_shap_are_not_used(monkeypatch):
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
     rows, reference = numbers(3, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)
-    assert e.method == tree_attribution.BY_SHAP
+    assert e.method == tree_ensembles.BY_SHAP
     expected = enumerated(own_output(model, "xgb", None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
 
 
 def test_where_shap_differs_the_model_judges(monkeypatch):
     """shap takes values next to a threshold for others only where rows are mixed."""
-    right = tree_attribution.shap_values
+    right = tree_ensembles.shap_values
 
     def shifted(*given):  # adds up all the same
         values = right(*given)
@@ -556,11 +555,11 @@ def test_where_shap_differs_the_model_judges(monkeypatch):
         values[:, 1] -= 0.1
         return values
 
-    monkeypatch.setattr(tree_attribution, "shap_values", shifted)
+    monkeypatch.setattr(tree_ensembles, "shap_values", shifted)
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
     rows, reference = numbers(3, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)
-    assert e.method.startswith(tree_attribution.METHOD + " (not compared")
+    assert e.method.startswith(tree_ensembles.METHOD + " (not compared")
     expected = enumerated(own_output(model, "xgb", None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
 
@@ -603,7 +602,7 @@ def test_a_model_that_stopped_early_is_read_without_its_idle_trees():
     e = explain(model, rows, reference=reference)
     expected = enumerated(own_output(model, "xgb", None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-5)
-    assert e.method == tree_attribution.METHOD
+    assert e.method == tree_ensembles.METHOD
 
 
 def test_compiled_code_is_quiet_too(capfd):

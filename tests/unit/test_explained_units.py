@@ -20,9 +20,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures import tree_attribution
 from auditkit.measures.attribution.result import explain
-from auditkit.measures.shapley import linear, sampled
+from auditkit.measures.shapley import linear, sampled, tree_ensembles
 from auditkit.model.units import Unit, unit_of
 from auditkit.subject import Inputs
 from tests.support.coalitions import enumerated
@@ -40,7 +39,7 @@ SHARE = 1 / (1 + np.exp(-TRAIN.a))
 GROUPS = [30] * 10
 GRADES = np.clip(np.round(TRAIN.a + 1), 0, 3).astype(int)
 
-PATHS, COEFFICIENTS = tree_attribution.METHOD, linear.METHOD
+PATHS, COEFFICIENTS = tree_ensembles.METHOD, linear.METHOD
 ASKED = sampled.ENUMERATED
 
 

@@ -15,10 +15,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from auditkit.measures import tree_attribution
 from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.result import explain
-from auditkit.measures.shapley import sampled
+from auditkit.measures.shapley import sampled, tree_ensembles
 from auditkit.measures.shapley.mixtures import MIXTURES, alike, mixed, mixtures, special_values
 from tests.support.coalitions import enumerated
 
@@ -76,7 +75,7 @@ def test_zeros_and_missing_values_are_what_the_model_takes_them_for(name, holes)
     e = explain(model, rows, reference=reference)
     np.testing.assert_allclose(e.values, enumerated(own(model), rows, reference), atol=3e-5)
     if name != "zero as missing":
-        assert e.method.startswith(tree_attribution.METHOD)
+        assert e.method.startswith(tree_ensembles.METHOD)
 
 
 def test_a_later_row_with_a_zero_is_no_exception():
@@ -92,7 +91,7 @@ def test_a_later_row_with_a_zero_is_no_exception():
         e = explainer.explain(rows.iloc[[row]])
         np.testing.assert_allclose(e.values[0], expected[row], atol=3e-5)
         methods.append(e.method)
-    assert methods[0].startswith(tree_attribution.METHOD)
+    assert methods[0].startswith(tree_ensembles.METHOD)
     assert methods[-1] == sampled.ENUMERATED
 
 
@@ -101,11 +100,11 @@ def test_shap_is_held_to_mixtures_as_well(monkeypatch):
     train = whole(400)
     model = KINDS["zero as missing"]().fit(train, label(train))
     rows, reference = whole(4), whole(30, zeros=False)
-    monkeypatch.setattr(tree_attribution, "prepared_trees", lambda *_, **__: None)
+    monkeypatch.setattr(tree_ensembles, "prepared_trees", lambda *_, **__: None)
     asked = []
-    right = tree_attribution.shap_values
+    right = tree_ensembles.shap_values
     monkeypatch.setattr(
-        tree_attribution, "shap_values", lambda *given: asked.append(1) or right(*given)
+        tree_ensembles, "shap_values", lambda *given: asked.append(1) or right(*given)
     )
     e = explain(model, rows, reference=reference)
     assert asked

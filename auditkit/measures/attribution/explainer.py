@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures import tree_attribution as trees
 from auditkit.measures.attribution.reasons import typical_values
 from auditkit.measures.attribution.result import Attribution
 from auditkit.measures.shapley import linear
+from auditkit.measures.shapley import tree_ensembles as trees
 from auditkit.measures.shapley.feature_groups import dense, encoding, grouping, unwrapped
 from auditkit.measures.shapley.mixtures import alike, mixtures, special_values
 from auditkit.measures.shapley.sampled import Estimate, sampled_attribution

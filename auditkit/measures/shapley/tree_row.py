@@ -1,6 +1,6 @@
 """The Shapley values of one row in a millisecond or two: every leaf of every tree at once.
 
-The same sums as `auditkit.measures.tree_paths`, laid out flat: nodes, conditions, players on paths,
+The same sums as `auditkit.measures.shapley.tree_paths`, laid out flat: nodes, conditions, players on paths,
 and every pattern of the reference at every leaf are one array each.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from auditkit.measures.tree_paths import Doubles, Integers, Tree
+    from auditkit.measures.shapley.tree_paths import Doubles, Integers, Tree
 
 
 class RowPaths:
@@ -24,7 +24,7 @@ class RowPaths:
     Args:
         trees: The ensemble.
         found: For each tree and leaf: the patterns in the reference, and the share of each.
-        weights: `up` and `down` of `auditkit.measures.tree_paths`, by |A| and |B|.
+        weights: `up` and `down` of `auditkit.measures.shapley.tree_paths`, by |A| and |B|.
         players: How many players there are.
     """
 

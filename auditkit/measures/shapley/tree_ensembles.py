@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.measures.catboost_trees import catboost_trees, several_outputs
+from auditkit.measures.shapley.catboost_trees import catboost_trees, several_outputs
 from auditkit.measures.shapley.feature_groups import dense
 from auditkit.measures.shapley.mixtures import mixed
-from auditkit.measures.tree_paths import TreePaths
+from auditkit.measures.shapley.tree_paths import TreePaths
 from auditkit.model.output import adds_up
 
 if TYPE_CHECKING:

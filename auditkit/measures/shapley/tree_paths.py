@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy import sparse
 
-from auditkit.measures.tree_row import RowPaths
+from auditkit.measures.shapley.tree_row import RowPaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LeftIsSmallerEqualNode:
-    """A node, in the shape that `auditkit.measures.tree_paths` reads.
+    """A node, in the shape that `auditkit.measures.shapley.tree_paths` reads.
 
     Attributes:
         value: The threshold; of a leaf its weight.
