@@ -235,9 +235,9 @@ def evaluate(
 
     Example: auditkit deid evaluate labelled.jsonl --evidence evidence/
     """
-    from auditkit.deid.evaluating import evaluate as measure
-    from auditkit.deid.evaluating import read_labelled
-    from auditkit.deid.kinds import CLASSES
+    from auditkit.deid.detect.recall import evaluate as measure
+    from auditkit.deid.detect.recall import read_labelled
+    from auditkit.deid.vocabulary.entity_types import CLASSES
 
     lines = read_text(labelled, what="labelled file", limit=WRITTEN_BY_PROGRAMS).split("\n")
     reader = _reader(model)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from auditkit.deid.columns import FREE_TEXT
 from auditkit.deid.frames import Column
 from auditkit.deid.generalize import zip3_digest
-from auditkit.deid.kinds import CLASSES, class_of
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.treatments import ColumnPlan, Treatment
+from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.disclosure_risk import (
@@ -27,7 +27,7 @@ from auditkit.measures.disclosure_risk import (
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
 
 _AREA: Final = "privacy"
 _WANTED_K: Final = 11

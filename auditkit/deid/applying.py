@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.columns import FREE_TEXT, examine
-from auditkit.deid.detector import Deidentifier
+from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.frames import Column, flat, read_columns, with_columns
-from auditkit.deid.kinds import CLASSES, KINDS, class_of, describe
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import Reader, redact_notes
@@ -21,6 +20,7 @@ from auditkit.deid.strays import counted, strays, whole_strays
 from auditkit.deid.titles import nobody_in_titles
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.deid.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
+from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of, describe
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.evidence import Evidence
 

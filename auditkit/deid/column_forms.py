@@ -11,7 +11,7 @@ from auditkit.deid import checksums
 from auditkit.deid.field_names import SOMEBODY, whole_words
 from auditkit.deid.generalize import read_date
 from auditkit.deid.rule import CAPITALS
-from auditkit.deid.word_lists import given_names, surnames
+from auditkit.deid.vocabulary.word_lists import given_names, surnames
 
 NOTES: Final = whole_words(
     r"notes?|comments?|remarks?|description|narrative|text|memo|message|summary|report|history|free ?text|body|details?|reason|transcript|feedback"

@@ -27,8 +27,8 @@ from auditkit.deid.column_forms import (
     names_someone,
 )
 from auditkit.deid.field_names import SOMEBODY, kind_of_name, name_words
-from auditkit.deid.folding import fold
-from auditkit.deid.kinds import KINDS, describe
+from auditkit.deid.vocabulary.entity_types import KINDS, describe
+from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
     from auditkit.deid.frames import Column

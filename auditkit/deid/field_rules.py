@@ -18,8 +18,8 @@ from auditkit.deid.column_forms import FULL, MUST_FIT, names_someone
 from auditkit.deid.date_rules import is_compact_date
 from auditkit.deid.field_names import SOMEBODY, name_words, proposals
 from auditkit.deid.generalize import read_date
-from auditkit.deid.spans import FIELD, Span
-from auditkit.deid.word_lists import given_names, not_names
+from auditkit.deid.vocabulary.spans import FIELD, Span
+from auditkit.deid.vocabulary.word_lists import given_names, not_names
 
 _KEY: Final = r"[A-Za-z_@][\w .:@-]{0,40}"
 _QUOTED: Final = r'\\?"(?P<{0}1>[^"\\\n]{{1,200}})\\?"|\'(?P<{0}2>[^\'\n]{{1,200}})\''

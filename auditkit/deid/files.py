@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
 from auditkit.deid.cell_texts import cell_text, is_nested
-from auditkit.deid.detector import Deidentifier
+from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.frames import Column, flat, read_columns
 from auditkit.deid.gathering import Gathering
 from auditkit.deid.leaks import Leaks

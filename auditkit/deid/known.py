@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from auditkit.deid.folding import fold, plain_words
 from auditkit.deid.generalize import read_date
-from auditkit.deid.spans import Span
+from auditkit.deid.vocabulary.normalization import fold, plain_words
+from auditkit.deid.vocabulary.spans import Span
 
 # A part of a name that is also a common word is believed only where it is written as a name.
 _WORDS_TEXT: Final = """

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from auditkit.deid.kinds import KINDS
 from auditkit.deid.known import read_text, spans_of_known, value_words
-from auditkit.deid.spans import Span, merged, replaced
+from auditkit.deid.vocabulary.entity_types import KINDS
+from auditkit.deid.vocabulary.spans import Span, merged, replaced
 
 if TYPE_CHECKING:
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
 
 # `<PERSON>`; `<PERSON:0>` where an invented value will stand.
 PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})(?::(\d+))?>")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from auditkit.deid.rule import CAPITALS
-from auditkit.deid.spans import Span
-from auditkit.deid.word_lists import given_names, not_names, surnames
+from auditkit.deid.vocabulary.spans import Span
+from auditkit.deid.vocabulary.word_lists import given_names, not_names, surnames
 
 _NAME: Final = rf"[{CAPITALS}][\w'\u2019-]+"
 _INITIAL: Final = rf"[{CAPITALS}]\."

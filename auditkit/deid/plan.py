@@ -26,7 +26,6 @@ from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.columns import FREE_TEXT, examine
 from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import read_columns
-from auditkit.deid.kinds import CLASSES, KINDS
 from auditkit.deid.strays import mixed
 from auditkit.deid.treatments import (
     BANDED,
@@ -38,12 +37,13 @@ from auditkit.deid.treatments import (
     Mode,
     Treatment,
 )
+from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS
 from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
     from auditkit.deid.applying import Result
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
     from auditkit.evidence import Evidence
 
 # Never earlier than this release: a plan without a date of its own must not take people for

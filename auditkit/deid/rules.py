@@ -19,7 +19,7 @@ from auditkit.deid.field_rules import spans_of_fields
 from auditkit.deid.number_rules import NUMBER_RULES
 from auditkit.deid.place_rules import PLACE_RULES
 from auditkit.deid.rule import ANY_CASE, Rule, held_in
-from auditkit.deid.spans import Span
+from auditkit.deid.vocabulary.spans import Span
 
 RULES: Final[tuple[Rule, ...]] = (
     *NUMBER_RULES,

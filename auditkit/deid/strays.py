@@ -24,15 +24,15 @@ from auditkit.deid import checksums
 from auditkit.deid.cell_texts import strings_in, whole_numbers_in
 from auditkit.deid.column_forms import FULL, is_code
 from auditkit.deid.columns import FREE_TEXT, Verdict
-from auditkit.deid.folding import fold
 from auditkit.deid.generalize import read_date
-from auditkit.deid.kinds import describe
 from auditkit.deid.rule import CAPITALS
+from auditkit.deid.vocabulary.entity_types import describe
+from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
     from auditkit.deid.frames import Column
-    from auditkit.deid.spans import Span
+    from auditkit.deid.vocabulary.spans import Span
 
 # What rules find by form, check digits or an express cue.
 _SURE_TEXT: Final = """
@@ -238,6 +238,6 @@ def _unique_codes(column: Column, short: Sequence[int]) -> dict[int, str]:
 
 @cache
 def _rules() -> Deidentifier:
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
 
     return Deidentifier(model=False)

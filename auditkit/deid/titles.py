@@ -15,14 +15,14 @@ from auditkit.deid.checksums import card, npi, ssn
 from auditkit.deid.columns import examine
 from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import Column, titles_of
-from auditkit.deid.kinds import KINDS
 from auditkit.deid.leaks import in_names
 from auditkit.deid.strays import in_texts
 from auditkit.deid.treatments import LIMITED_MAY_KEEP
+from auditkit.deid.vocabulary.entity_types import KINDS
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
     from auditkit.deid.notes import Known
 
 _SURE: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})

@@ -24,11 +24,11 @@ from functools import partial
 from typing import Any, Final
 
 from auditkit.deid.field_names import name_words
-from auditkit.deid.folding import plain_words
 from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_of
 from auditkit.deid.known import value_words
 from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.deid.vault import Vault
+from auditkit.deid.vocabulary.normalization import plain_words
 from auditkit.errors import InputError, MissingExtraError, argument
 
 _MOST_DAYS: Final = 365

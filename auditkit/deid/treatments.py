@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from auditkit.deid.columns import FREE_TEXT
-from auditkit.deid.kinds import KINDS, class_of
+from auditkit.deid.vocabulary.entity_types import KINDS, class_of
 
 
 class Mode(StrEnum):

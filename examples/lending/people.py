@@ -13,7 +13,7 @@ import re
 import pandas as pd
 from faker import Faker
 
-from auditkit.deid.evaluating import Labelled
+from auditkit.deid.detect.recall import Labelled
 
 SEED = 1990
 SAMPLE = 400

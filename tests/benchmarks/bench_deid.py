@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.deid import Deidentifier, Keys, Plan
-from auditkit.deid.evaluating import Labelled
+from auditkit.deid.detect.recall import Labelled
 from auditkit.deid.files import apply_to_file, propose_for_file
 from auditkit.measures.disclosure_risk import classes_of, codes_of, disclosure_risk, diversity
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from auditkit.deid.evaluating import Labelled
+from auditkit.deid.detect.recall import Labelled
 from tests.support.personal_texts import NEUTRAL
 
 FOLDER: Final = Path(__file__).parents[1] / "fixtures" / "deid"

@@ -15,7 +15,7 @@ from typing import Final
 
 from faker import Faker
 
-from auditkit.deid.evaluating import Labelled
+from auditkit.deid.detect.recall import Labelled
 
 NEUTRAL: Final = "NEUTRAL"  # neither an identifier by the rule nor wrong to take out
 _SLOT = re.compile(r"\{(\w+)\}")

@@ -6,7 +6,7 @@ The rules alone are asked, without the models: a class must not hang on a model'
 import pytest
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.kinds import CLASSES, class_of
+from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
 
 # Class, text, what must be found in it as that class.
 FOUND = [

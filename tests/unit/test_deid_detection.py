@@ -16,14 +16,11 @@ from hypothesis import strategies as st
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
 from auditkit.deid import Deidentifier, checksums, token_model
-from auditkit.deid.detector import cuts
-from auditkit.deid.folding import fold
-from auditkit.deid.kinds import CLASSES, KINDS, class_of
+from auditkit.deid.detect.detector import cuts
+from auditkit.deid.detect.merging import refined
 from auditkit.deid.people import spans_of_people
-from auditkit.deid.refining import refined
 from auditkit.deid.rules import RULES, spans_of
 from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
-from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import (
     INSTALL,
     OVERLAP,
@@ -35,6 +32,9 @@ from auditkit.deid.token_model import (
     shortened,
     windows,
 )
+from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of
+from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.vocabulary.spans import Span, merged, replaced
 from auditkit.errors import InputError, MissingExtraError, VerificationError
 
 

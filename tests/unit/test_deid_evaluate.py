@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.evaluating import evaluate, lower_bound, read_labelled
+from auditkit.deid.detect.recall import evaluate, lower_bound, read_labelled
 from auditkit.errors import InputError, NothingToAuditError
 
 LINES = [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.folding import fold
+from auditkit.deid.vocabulary.normalization import fold
 
 DEID = Deidentifier()
 LETTERS = "abcdefgh ijklmnop ABCDEFG äöüéèñçø ÄÖÜ .,:-"

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from auditkit.deid.checksums import bare
-from auditkit.deid.folding import fold
 from auditkit.deid.people import _ANNOUNCED
 from auditkit.deid.rule import held_in, needs
 from auditkit.deid.rules import PARTS, RULES, spans_of
+from auditkit.deid.vocabulary.normalization import fold
 from tests.support.pattern_samples import matching
 from tests.support.personal_texts import texts_of
 

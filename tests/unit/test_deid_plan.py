@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from auditkit.deid import Deidentifier, Plan, Treatment
-from auditkit.deid.evaluating import Labelled, evaluate
-from auditkit.deid.kinds import CLASSES
+from auditkit.deid.detect.recall import Labelled, evaluate
+from auditkit.deid.vocabulary.entity_types import CLASSES
 from auditkit.errors import InputError, PolicyError, VerificationError
 
 FIRST = ["Ann", "Bob", "Carla", "Dmitri", "Eva", "Farid", "Grace", "Hugo", "Inés", "Joon-ho"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from auditkit.deid import Deidentifier, Plan
-from auditkit.deid.evaluating import Labelled, evaluate
+from auditkit.deid.detect.recall import Labelled, evaluate
 from auditkit.evidence import Evidence
 from auditkit.report import render
 from auditkit.report.pdf import page_texts

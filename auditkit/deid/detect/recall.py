@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Json, digest_of, parse_json
-from auditkit.deid.kinds import CLASSES, class_of, is_kind, kind_named
+from auditkit.deid.vocabulary.entity_types import CLASSES, class_of, is_kind, kind_named
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence, Measurement, Table
 
 if TYPE_CHECKING:
-    from auditkit.deid.detector import Deidentifier
+    from auditkit.deid.detect.detector import Deidentifier
 
 _LEVEL: Final = 0.95
 _NOTE: Final = (

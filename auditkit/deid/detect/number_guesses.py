@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from auditkit.deid.kinds import class_of
 from auditkit.deid.rule import ANY_CASE, CAPITALS
-from auditkit.deid.spans import IN_ADDRESS, Span
-from auditkit.deid.word_lists import not_names
+from auditkit.deid.vocabulary.entity_types import class_of
+from auditkit.deid.vocabulary.spans import IN_ADDRESS, Span
+from auditkit.deid.vocabulary.word_lists import not_names
 
 # The fewest digits of a number of each kind.
 _FEWEST: Final = {

@@ -30,15 +30,15 @@ from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 from spacy.lang.lex_attrs import is_punct, is_stop
 from thinc.api import NumpyOps
 
+from auditkit.deid.detect.false_positives import weeded
+from auditkit.deid.detect.number_guesses import in_company
 from auditkit.deid.entity_reader import Entity, EntityReader
-from auditkit.deid.kinds import KINDS, kind_named
-from auditkit.deid.number_guesses import in_company
 from auditkit.deid.people import spans_of_people
 from auditkit.deid.rules import spans_of
 from auditkit.deid.spacy_model import load_pipeline
-from auditkit.deid.spans import Span
 from auditkit.deid.token_model import TokenModel, products_session
-from auditkit.deid.weeding import weeded
+from auditkit.deid.vocabulary.entity_types import KINDS, kind_named
+from auditkit.deid.vocabulary.spans import Span
 
 LANGUAGE: Final = "en"
 _ENTITIES: Final = {

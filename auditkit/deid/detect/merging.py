@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from auditkit.deid.kinds import class_of
 from auditkit.deid.rule import CAPITALS
-from auditkit.deid.spans import Span, merged
-from auditkit.deid.word_lists import not_names
+from auditkit.deid.vocabulary.entity_types import class_of
+from auditkit.deid.vocabulary.spans import Span, merged
+from auditkit.deid.vocabulary.word_lists import not_names
 
 _COMMON_TEXT: Final = """
 The And Will May Mark Grant Bill Rose Long Young April June August Patient Doctor Street Hospital

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.deid.kinds import class_of
+from auditkit.deid.vocabulary.entity_types import class_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from auditkit.deid.number_guesses import is_measure
-from auditkit.deid.spans import Span
-from auditkit.deid.word_lists import eponyms, given_names, not_names, surnames
+from auditkit.deid.detect.number_guesses import is_measure
+from auditkit.deid.vocabulary.spans import Span
+from auditkit.deid.vocabulary.word_lists import eponyms, given_names, not_names, surnames
 
 # The general model's names for things; the rules and the token model are more particular.
 GENERAL: Final = "SpacyRecognizer"

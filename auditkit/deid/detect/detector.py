@@ -8,14 +8,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid import spacy_model
-from auditkit.deid.folding import Folded, fold
-from auditkit.deid.kinds import kind_named
+from auditkit.deid.detect.false_positives import weeded
+from auditkit.deid.detect.merging import refined
 from auditkit.deid.people import spans_of_people
-from auditkit.deid.refining import refined
 from auditkit.deid.rules import spans_of
-from auditkit.deid.spans import Span, merged, replaced
 from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, absence, model_folder
-from auditkit.deid.weeding import weeded
+from auditkit.deid.vocabulary.entity_types import kind_named
+from auditkit.deid.vocabulary.normalization import Folded, fold
+from auditkit.deid.vocabulary.spans import Span, merged, replaced
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Deidentifier:
         Raises:
             VerificationError: If the model's files are not the expected bytes.
         """
-        from auditkit.deid.engine import build_analyzer
+        from auditkit.deid.detect.presidio import build_analyzer
 
         return build_analyzer(TokenModel() if self._use_model else None, self._engine)
 

@@ -1,0 +1,1 @@
+"""Finding identifiers in text: rules and models, false positives dropped, spans merged."""

@@ -1,0 +1,1 @@
+"""The words of de-identification: entity types, spans, normal forms, generalizations."""
