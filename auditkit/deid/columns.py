@@ -26,7 +26,7 @@ from auditkit.deid.column_forms import (
     is_title_case,
     names_someone,
 )
-from auditkit.deid.field_names import SOMEBODY, kind_of_name, name_words
+from auditkit.deid.rules.field_names import SOMEBODY, kind_of_name, name_words
 from auditkit.deid.vocabulary.entity_types import KINDS, describe
 from auditkit.deid.vocabulary.normalization import fold
 

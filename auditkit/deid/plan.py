@@ -24,8 +24,8 @@ from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.columns import FREE_TEXT, examine
-from auditkit.deid.field_names import name_words
 from auditkit.deid.frames import read_columns
+from auditkit.deid.rules.field_names import name_words
 from auditkit.deid.strays import mixed
 from auditkit.deid.treatments import (
     BANDED,

@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
-from auditkit.deid import Deidentifier, checksums, token_model
+from auditkit.deid import Deidentifier, token_model
 from auditkit.deid.detect.detector import cuts
 from auditkit.deid.detect.merging import refined
-from auditkit.deid.people import spans_of_people
-from auditkit.deid.rules import RULES, spans_of
+from auditkit.deid.rules import checksums
+from auditkit.deid.rules.all_rules import RULES, spans_of
+from auditkit.deid.rules.names import spans_of_people
 from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
 from auditkit.deid.token_model import (
     INSTALL,

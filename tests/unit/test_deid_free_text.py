@@ -3,8 +3,8 @@
 import pytest
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.date_rules import is_compact_date
-from auditkit.deid.field_rules import spans_of_fields
+from auditkit.deid.rules.dates import is_compact_date
+from auditkit.deid.rules.fields import spans_of_fields
 from auditkit.deid.vocabulary.entity_types import class_of
 
 DEID = Deidentifier()

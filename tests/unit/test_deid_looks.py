@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from auditkit.deid.checksums import bare
-from auditkit.deid.people import _ANNOUNCED
-from auditkit.deid.rule import held_in, needs
-from auditkit.deid.rules import PARTS, RULES, spans_of
+from auditkit.deid.rules.all_rules import PARTS, RULES, spans_of
+from auditkit.deid.rules.checksums import bare
+from auditkit.deid.rules.names import _ANNOUNCED
+from auditkit.deid.rules.rule import held_in, needs
 from auditkit.deid.vocabulary.normalization import fold
 from tests.support.pattern_samples import matching
 from tests.support.personal_texts import texts_of

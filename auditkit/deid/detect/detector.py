@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from auditkit.deid import spacy_model
 from auditkit.deid.detect.false_positives import weeded
 from auditkit.deid.detect.merging import refined
-from auditkit.deid.people import spans_of_people
-from auditkit.deid.rules import spans_of
+from auditkit.deid.rules.all_rules import spans_of
+from auditkit.deid.rules.names import spans_of_people
 from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, absence, model_folder
 from auditkit.deid.vocabulary.entity_types import kind_named
 from auditkit.deid.vocabulary.normalization import Folded, fold

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from auditkit.deid.rule import CAPITALS
+from auditkit.deid.rules.rule import CAPITALS
 from auditkit.deid.vocabulary.entity_types import class_of
 from auditkit.deid.vocabulary.spans import Span, merged
 from auditkit.deid.vocabulary.word_lists import not_names

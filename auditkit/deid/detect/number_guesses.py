@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, CAPITALS
+from auditkit.deid.rules.rule import ANY_CASE, CAPITALS
 from auditkit.deid.vocabulary.entity_types import class_of
 from auditkit.deid.vocabulary.spans import IN_ADDRESS, Span
 from auditkit.deid.vocabulary.word_lists import not_names

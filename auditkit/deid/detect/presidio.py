@@ -33,8 +33,8 @@ from thinc.api import NumpyOps
 from auditkit.deid.detect.false_positives import weeded
 from auditkit.deid.detect.number_guesses import in_company
 from auditkit.deid.entity_reader import Entity, EntityReader
-from auditkit.deid.people import spans_of_people
-from auditkit.deid.rules import spans_of
+from auditkit.deid.rules.all_rules import spans_of
+from auditkit.deid.rules.names import spans_of_people
 from auditkit.deid.spacy_model import load_pipeline
 from auditkit.deid.token_model import TokenModel, products_session
 from auditkit.deid.vocabulary.entity_types import KINDS, kind_named

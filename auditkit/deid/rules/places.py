@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, CAPITALS, DIGIT_WORDS, LINK, Rule, needs, phone
+from auditkit.deid.rules.rule import ANY_CASE, CAPITALS, DIGIT_WORDS, LINK, Rule, needs, phone
 
 # No part of a street's name: what stands between a number and an abbreviation such as "dr." or "st".
 _NO_STREET: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, CODE_GROUPED, Rule, cued, needs
+from auditkit.deid.rules.rule import ANY_CASE, CODE_GROUPED, Rule, cued, needs
 
 CODE_RULES: Final[tuple[Rule, ...]] = (
     cued(

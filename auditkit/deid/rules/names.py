@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from auditkit.deid.rule import CAPITALS
+from auditkit.deid.rules.rule import CAPITALS
 from auditkit.deid.vocabulary.spans import Span
 from auditkit.deid.vocabulary.word_lists import given_names, not_names, surnames
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from auditkit.deid import checksums
-from auditkit.deid.code_names import NAMED_CODE_RULES
-from auditkit.deid.code_rules import CODE_RULES
-from auditkit.deid.date_rules import DATE_RULES
-from auditkit.deid.field_rules import spans_of_fields
-from auditkit.deid.number_rules import NUMBER_RULES
-from auditkit.deid.place_rules import PLACE_RULES
-from auditkit.deid.rule import ANY_CASE, Rule, held_in
+from auditkit.deid.rules import checksums
+from auditkit.deid.rules.code_names import NAMED_CODE_RULES
+from auditkit.deid.rules.codes import CODE_RULES
+from auditkit.deid.rules.dates import DATE_RULES
+from auditkit.deid.rules.fields import spans_of_fields
+from auditkit.deid.rules.numbers import NUMBER_RULES
+from auditkit.deid.rules.places import PLACE_RULES
+from auditkit.deid.rules.rule import ANY_CASE, Rule, held_in
 from auditkit.deid.vocabulary.spans import Span
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, Rule, needs
+from auditkit.deid.rules.rule import ANY_CASE, Rule, needs
 
 # kind -> words that stand for it, and words that stand for other things too.
 _WORDS: Final = {

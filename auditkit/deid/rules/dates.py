@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rule import ANY_CASE, DIGIT_WORDS, Rule, needs
+from auditkit.deid.rules.rule import ANY_CASE, DIGIT_WORDS, Rule, needs
 
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid import checksums
-from auditkit.deid.rule import (
+from auditkit.deid.rules import checksums
+from auditkit.deid.rules.rule import (
     ANY_CASE,
     CODE_GROUPED,
     CODE_SPACED,

@@ -1,0 +1,1 @@
+"""Rules that recognize identifiers: patterns, the words that announce them, check digits."""
