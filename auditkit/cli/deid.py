@@ -330,7 +330,7 @@ def rotate(
 
 def _reader(model: bool | None) -> Deidentifier:  # noqa: FBT001 -- the option as it came
     from auditkit.deid import Deidentifier
-    from auditkit.deid.token_model import absence
+    from auditkit.deid.models.tokens import absence
 
     if model is None and (lacking := absence()):
         say(f"Less is found without the token model; {lacking}   (--no-model: do without)")

@@ -15,14 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from presidio_analyzer.nlp_engine import NlpEngineProvider
 
-from auditkit.deid import Deidentifier, token_model
+from auditkit.deid import Deidentifier
 from auditkit.deid.detect.detector import cuts
 from auditkit.deid.detect.merging import refined
-from auditkit.deid.rules import checksums
-from auditkit.deid.rules.all_rules import RULES, spans_of
-from auditkit.deid.rules.names import spans_of_people
-from auditkit.deid.spacy_model import load_pipeline, pipeline_folder
-from auditkit.deid.token_model import (
+from auditkit.deid.models import tokens as token_model
+from auditkit.deid.models.spacy_small import load_pipeline, pipeline_folder
+from auditkit.deid.models.tokens import (
     INSTALL,
     OVERLAP,
     WINDOW,
@@ -33,6 +31,9 @@ from auditkit.deid.token_model import (
     shortened,
     windows,
 )
+from auditkit.deid.rules import checksums
+from auditkit.deid.rules.all_rules import RULES, spans_of
+from auditkit.deid.rules.names import spans_of_people
 from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of
 from auditkit.deid.vocabulary.normalization import fold
 from auditkit.deid.vocabulary.spans import Span, merged, replaced

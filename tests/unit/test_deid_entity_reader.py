@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditkit.deid.entity_reader import EntityReader
-from auditkit.deid.spacy_model import load_pipeline
+from auditkit.deid.models.entity_reader import EntityReader
+from auditkit.deid.models.spacy_small import load_pipeline
 from tests.support.marked_texts import marked_texts
 from tests.support.personal_texts import texts_of
 from tests.support.repeated import times

@@ -9,8 +9,8 @@ import pytest
 from presidio_analyzer import Pattern, PatternRecognizer
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.entity_reader import EntityReader
-from auditkit.deid.spacy_model import load_pipeline
+from auditkit.deid.models.entity_reader import EntityReader
+from auditkit.deid.models.spacy_small import load_pipeline
 
 
 def words(seed, count=60):

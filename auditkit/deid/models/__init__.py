@@ -1,0 +1,1 @@
+"""Language models that recognize names, read from reviewed files."""
