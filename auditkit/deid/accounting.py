@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid.columns import FREE_TEXT
-from auditkit.deid.frames import Column
 from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
+from auditkit.deid.table.frames import Column
 from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
 from auditkit.errors import InputError

@@ -10,13 +10,13 @@ from typing import Any, Final
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.columns import FREE_TEXT, examine
 from auditkit.deid.detect.detector import Deidentifier
-from auditkit.deid.frames import Column, flat, read_columns, with_columns
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import Reader, redact_notes
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.strays import counted, strays, whole_strays
+from auditkit.deid.table.frames import Column, flat, read_columns, with_columns
 from auditkit.deid.titles import nobody_in_titles
 from auditkit.deid.treating import Keys, shifted, treated_values
 from auditkit.deid.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment

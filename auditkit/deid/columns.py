@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.cell_texts import strings_in
 from auditkit.deid.column_forms import (
     BY_VALUE,
     FULL,
@@ -27,11 +26,12 @@ from auditkit.deid.column_forms import (
     names_someone,
 )
 from auditkit.deid.rules.field_names import SOMEBODY, kind_of_name, name_words
+from auditkit.deid.table.cell_texts import strings_in
 from auditkit.deid.vocabulary.entity_types import KINDS, describe
 from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
-    from auditkit.deid.frames import Column
+    from auditkit.deid.table.frames import Column
 
 FREE_TEXT: Final = "FREE_TEXT"
 _SAMPLE: Final = 200

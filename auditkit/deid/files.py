@@ -21,14 +21,14 @@ from typing import Any, BinaryIO, Protocol
 
 from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.applying import leaked, treat
-from auditkit.deid.cell_texts import cell_text, is_nested
 from auditkit.deid.detect.detector import Deidentifier
-from auditkit.deid.frames import Column, flat, read_columns
-from auditkit.deid.gathering import Gathering
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.notes import Reader
 from auditkit.deid.plan import Plan
 from auditkit.deid.population import Population
+from auditkit.deid.table.cell_texts import cell_text, is_nested
+from auditkit.deid.table.column_buffer import Gathering
+from auditkit.deid.table.frames import Column, flat, read_columns
 from auditkit.deid.treating import Keys
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence

@@ -24,9 +24,9 @@ from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.columns import FREE_TEXT, examine
-from auditkit.deid.frames import read_columns
 from auditkit.deid.rules.field_names import name_words
 from auditkit.deid.strays import mixed
+from auditkit.deid.table.frames import read_columns
 from auditkit.deid.treatments import (
     BANDED,
     LIMITED_MAY_KEEP,

@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.cell_texts import strings_in, whole_numbers_in
 from auditkit.deid.column_forms import FULL, is_code
 from auditkit.deid.columns import FREE_TEXT, Verdict
 from auditkit.deid.generalize import read_date
 from auditkit.deid.rules import checksums
 from auditkit.deid.rules.rule import CAPITALS
+from auditkit.deid.table.cell_texts import strings_in, whole_numbers_in
 from auditkit.deid.vocabulary.entity_types import describe
 from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.frames import Column
+    from auditkit.deid.table.frames import Column
     from auditkit.deid.vocabulary.spans import Span
 
 # What rules find by form, check digits or an express cue.

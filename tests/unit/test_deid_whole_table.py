@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid.files import apply_to_file, propose_for_file
-from auditkit.deid.frames import read_columns
 from auditkit.deid.strays import in_texts, strays
+from auditkit.deid.table.frames import read_columns
 from auditkit.errors import AuditkitError, InputError, PolicyError
 
 ROWS = 60

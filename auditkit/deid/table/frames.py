@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditkit.deid.cell_texts import UnreadableError, cell_text, is_nested, text_of_bytes
+from auditkit.deid.table.cell_texts import UnreadableError, cell_text, is_nested, text_of_bytes
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def flat(table: Any) -> Any:
 
     library = _library(table)
     if library == "pandas":
-        from auditkit.deid.pandas_frames import flat_pandas
+        from auditkit.deid.table.pandas_frames import flat_pandas
 
         return flat_pandas(table)
     if library == "polars":
@@ -103,7 +103,7 @@ def read_columns(table: Any) -> dict[str, Column]:
     table = flat(table)
     library = _library(table)
     if library == "pandas":
-        from auditkit.deid.pandas_frames import parts_of_pandas
+        from auditkit.deid.table.pandas_frames import parts_of_pandas
 
         found = list(parts_of_pandas(table))
     elif library == "polars":
@@ -119,7 +119,7 @@ def read_columns(table: Any) -> dict[str, Column]:
 def titles_of(table: Any) -> list[str]:
     """Every text that names a part of a table, columns first: they leave with it."""
     if _library(table) == "pandas":
-        from auditkit.deid.pandas_frames import titles_of_pandas
+        from auditkit.deid.table.pandas_frames import titles_of_pandas
 
         return titles_of_pandas(table)
     return list(table.columns if _library(table) == "polars" else table.column_names)
@@ -137,14 +137,14 @@ def with_columns(
     """
     library = _library(table)
     if library == "pandas":
-        from auditkit.deid.pandas_frames import with_columns_of_pandas
+        from auditkit.deid.table.pandas_frames import with_columns_of_pandas
 
         return with_columns_of_pandas(table, changed, frozenset(dropped))
     if library == "polars":
         return _with_columns_of_polars(table, changed, frozenset(dropped))
     import pyarrow as pa
 
-    from auditkit.deid.arrow_types import without_metadata
+    from auditkit.deid.table.arrow_types import without_metadata
 
     fields, arrays = [], []
     for name, data in zip(table.column_names, table.columns, strict=True):

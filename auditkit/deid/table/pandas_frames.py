@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from auditkit.deid.arrow_types import without_metadata
-from auditkit.deid.frames import Column, column_of, column_of_cells
+from auditkit.deid.table.arrow_types import without_metadata
+from auditkit.deid.table.frames import Column, column_of, column_of_cells
 
 # A row's number in a table has fewer digits than anybody's.
 _LEAST_LABEL: Final = 10**6
