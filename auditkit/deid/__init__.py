@@ -13,9 +13,9 @@ a row are searched for in its notes, and the output is searched again.
 from __future__ import annotations
 
 from auditkit.deid.detect.detector import Deidentifier
-from auditkit.deid.plan import Plan
+from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.treatments import ColumnPlan, Mode, Treatment
 from auditkit.deid.treating import Keys
-from auditkit.deid.treatments import ColumnPlan, Mode, Treatment
 from auditkit.deid.vault import Vault, read_key
 from auditkit.deid.vocabulary.spans import Span
 

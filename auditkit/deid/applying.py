@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from auditkit.deid.accounting import Run, evidence_of
-from auditkit.deid.columns import FREE_TEXT, examine
 from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.known import known_of_rows
 from auditkit.deid.leaks import Leaks, search
 from auditkit.deid.notes import Reader, redact_notes
-from auditkit.deid.plan import Plan
+from auditkit.deid.planning.columns import FREE_TEXT, examine
+from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
 from auditkit.deid.population import Population
 from auditkit.deid.strays import counted, strays, whole_strays
 from auditkit.deid.table.frames import Column, flat, read_columns, with_columns
 from auditkit.deid.titles import nobody_in_titles
 from auditkit.deid.treating import Keys, shifted, treated_values
-from auditkit.deid.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
 from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of, describe
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.evidence import Evidence

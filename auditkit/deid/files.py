@@ -24,7 +24,7 @@ from auditkit.deid.applying import leaked, treat
 from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.notes import Reader
-from auditkit.deid.plan import Plan
+from auditkit.deid.planning.plan import Plan
 from auditkit.deid.population import Population
 from auditkit.deid.table.cell_texts import cell_text, is_nested
 from auditkit.deid.table.column_buffer import Gathering

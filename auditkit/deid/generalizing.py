@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.plan import Plan
+from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.table.frames import Column
 from auditkit.deid.treating import Keys, treated_values
-from auditkit.deid.treatments import ColumnPlan, Treatment
 from auditkit.errors import InputError
 from auditkit.measures.disclosure_risk import classes_of, disclosure_risk, least_generalization
 

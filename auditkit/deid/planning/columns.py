@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.column_forms import (
+from auditkit.deid.rules.column_forms import (
     BY_VALUE,
     FULL,
     MUST_FIT,

@@ -23,11 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.deid.columns import FREE_TEXT, examine
-from auditkit.deid.rules.field_names import name_words
-from auditkit.deid.strays import mixed
-from auditkit.deid.table.frames import read_columns
-from auditkit.deid.treatments import (
+from auditkit.deid.planning.columns import FREE_TEXT, examine
+from auditkit.deid.planning.treatments import (
     BANDED,
     LIMITED_MAY_KEEP,
     NOT_SAFE_HARBOR,
@@ -37,6 +34,9 @@ from auditkit.deid.treatments import (
     Mode,
     Treatment,
 )
+from auditkit.deid.rules.field_names import name_words
+from auditkit.deid.strays import mixed
+from auditkit.deid.table.frames import read_columns
 from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS
 from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from auditkit.deid.columns import FREE_TEXT
+from auditkit.deid.planning.columns import FREE_TEXT
 from auditkit.deid.vocabulary.entity_types import KINDS, class_of
 
 
