@@ -15,8 +15,8 @@ from __future__ import annotations
 from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Mode, Treatment
-from auditkit.deid.treating import Keys
-from auditkit.deid.vault import Vault, read_key
+from auditkit.deid.transform.operators import Keys
+from auditkit.deid.transform.vault import Vault, read_key
 from auditkit.deid.vocabulary.spans import Span
 
 __all__ = [

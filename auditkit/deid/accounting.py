@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid.generalize import zip3_digest
 from auditkit.deid.leaks import Leaks
 from auditkit.deid.planning.columns import FREE_TEXT
 from auditkit.deid.planning.plan import Plan
@@ -15,6 +14,7 @@ from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.population import Population
 from auditkit.deid.table.frames import Column
 from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
+from auditkit.deid.vocabulary.generalize import zip3_digest
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
 from auditkit.measures.disclosure_risk import (

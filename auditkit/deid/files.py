@@ -29,7 +29,7 @@ from auditkit.deid.population import Population
 from auditkit.deid.table.cell_texts import cell_text, is_nested
 from auditkit.deid.table.column_buffer import Gathering
 from auditkit.deid.table.frames import Column, flat, read_columns
-from auditkit.deid.treating import Keys
+from auditkit.deid.transform.operators import Keys
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
 from auditkit.files import whole_file

@@ -17,7 +17,7 @@ import numpy as np
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.table.frames import Column
-from auditkit.deid.treating import Keys, treated_values
+from auditkit.deid.transform.operators import Keys, treated_values
 from auditkit.errors import InputError
 from auditkit.measures.disclosure_risk import classes_of, disclosure_risk, least_generalization
 

@@ -13,9 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.deid.known import Text, digits_of, read_text, spans_of_known, value_words
 from auditkit.deid.notes import PLACEHOLDER, Known, Reader, identifiers_in
 from auditkit.deid.strays import in_texts
+from auditkit.deid.transform.linked_values import (
+    Text,
+    digits_of,
+    read_text,
+    spans_of_known,
+    value_words,
+)
 from auditkit.deid.vocabulary.entity_types import class_of
 
 _DATES: Final = "C"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from auditkit.deid.known import read_text, spans_of_known, value_words
+from auditkit.deid.transform.linked_values import read_text, spans_of_known, value_words
 from auditkit.deid.vocabulary.entity_types import KINDS
 from auditkit.deid.vocabulary.spans import Span, merged, replaced
 

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.generalize import read_date
 from auditkit.deid.planning.columns import FREE_TEXT, Verdict
 from auditkit.deid.rules import checksums
 from auditkit.deid.rules.column_forms import FULL, is_code
 from auditkit.deid.rules.rule import CAPITALS
 from auditkit.deid.table.cell_texts import strings_in, whole_numbers_in
 from auditkit.deid.vocabulary.entity_types import describe
+from auditkit.deid.vocabulary.generalize import read_date
 from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:

@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from auditkit.access import AccessControl, vault_object
 from auditkit.access.control import read_texts
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
-from auditkit.deid.generalize import age_of, allowed_zip3, read_date, year_of, zip3_digest, zip3_of
-from auditkit.deid.known import read_text, spans_of_known
+from auditkit.deid.transform.linked_values import read_text, spans_of_known
+from auditkit.deid.vocabulary.generalize import (
+    age_of,
+    allowed_zip3,
+    read_date,
+    year_of,
+    zip3_digest,
+    zip3_of,
+)
 from auditkit.deid.vocabulary.spans import merged, replaced
 from auditkit.errors import (
     AccessDeniedError,

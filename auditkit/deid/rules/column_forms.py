@@ -7,10 +7,10 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 
-from auditkit.deid.generalize import read_date
 from auditkit.deid.rules import checksums
 from auditkit.deid.rules.field_names import SOMEBODY, whole_words
 from auditkit.deid.rules.rule import CAPITALS
+from auditkit.deid.vocabulary.generalize import read_date
 from auditkit.deid.vocabulary.word_lists import given_names, surnames
 
 NOTES: Final = whole_words(

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from auditkit.deid.generalize import read_date
 from auditkit.deid.rules.code_names import KIND_OF_CODE
 from auditkit.deid.rules.column_forms import FULL, MUST_FIT, names_someone
 from auditkit.deid.rules.dates import is_compact_date
 from auditkit.deid.rules.field_names import SOMEBODY, name_words, proposals
+from auditkit.deid.vocabulary.generalize import read_date
 from auditkit.deid.vocabulary.spans import FIELD, Span
 from auditkit.deid.vocabulary.word_lists import given_names, not_names
 

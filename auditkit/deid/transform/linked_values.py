@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from auditkit.deid.generalize import read_date
+from auditkit.deid.vocabulary.generalize import read_date
 from auditkit.deid.vocabulary.normalization import fold, plain_words
 from auditkit.deid.vocabulary.spans import Span
 

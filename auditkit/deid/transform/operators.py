@@ -23,11 +23,11 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any, Final
 
-from auditkit.deid.generalize import age_of, band_of, read_date, year_of, zip3_of
-from auditkit.deid.known import value_words
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.rules.field_names import name_words
-from auditkit.deid.vault import Vault
+from auditkit.deid.transform.linked_values import value_words
+from auditkit.deid.transform.vault import Vault
+from auditkit.deid.vocabulary.generalize import age_of, band_of, read_date, year_of, zip3_of
 from auditkit.deid.vocabulary.normalization import plain_words
 from auditkit.errors import InputError, MissingExtraError, argument
 

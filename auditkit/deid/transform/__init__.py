@@ -1,0 +1,1 @@
+"""What takes the place of an identifier, and the vault that knows the way back."""
