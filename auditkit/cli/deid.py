@@ -66,7 +66,7 @@ def scan(
 
     Example: auditkit deid scan visits.csv --plan plan.yaml
     """
-    from auditkit.deid.files import propose_for_file
+    from auditkit.deid.pipeline.files import propose_for_file
 
     if plan is not None and plan.exists():
         raise OutputError(
@@ -129,7 +129,7 @@ def apply(
 
     Example: auditkit deid apply visits.csv clean.csv --plan plan.yaml
     """
-    from auditkit.deid.files import apply_to_file, gather, propose_for_file
+    from auditkit.deid.pipeline.files import apply_to_file, gather, propose_for_file
     from auditkit.deid.population import Population
 
     if output.exists() and not replace:
@@ -176,8 +176,8 @@ def generalize(
     """
     from dataclasses import replace
 
-    from auditkit.deid.files import gather, propose_for_file
     from auditkit.deid.generalizing import generalized
+    from auditkit.deid.pipeline.files import gather, propose_for_file
 
     with Work(f"Generalize {table.name}"):
         chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.deid.leaks import Leaks
+from auditkit.deid.pipeline.leaks import Leaks
 from auditkit.deid.planning.columns import FREE_TEXT
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment

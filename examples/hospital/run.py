@@ -25,8 +25,8 @@ import auditkit as ak
 from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.console import say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
-from auditkit.deid.applying import Result
 from auditkit.deid.detect.recall import evaluate, read_labelled
+from auditkit.deid.pipeline.apply import Result
 from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.report import ReportOptions

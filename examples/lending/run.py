@@ -26,8 +26,8 @@ from auditkit.access.review import review
 from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.console import quiet_mlflow, say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
-from auditkit.deid.applying import Result
 from auditkit.deid.detect.recall import evaluate
+from auditkit.deid.pipeline.apply import Result
 from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest

@@ -11,8 +11,8 @@ from auditkit import cli
 from auditkit.access.folder import seal_policy, start_policy
 from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
-from auditkit.deid import files as deid_files
-from auditkit.deid.files import apply_to_file, propose_for_file, read_batches
+from auditkit.deid.pipeline import files as deid_files
+from auditkit.deid.pipeline.files import apply_to_file, propose_for_file, read_batches
 from auditkit.errors import (
     InputError,
     NothingToAuditError,

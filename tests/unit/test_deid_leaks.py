@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditkit.deid.leaks import search
+from auditkit.deid.pipeline.leaks import search
 
 KNOWN = [(("DATE_TIME", "2025-03-04"), ("PERSON", "Ann Lee"))]
 

@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier, Keys, Plan
-from auditkit.deid.files import apply_to_file, propose_for_file
-from auditkit.deid.strays import in_texts, strays
+from auditkit.deid.pipeline.files import apply_to_file, propose_for_file
+from auditkit.deid.planning.strays import in_texts, strays
 from auditkit.deid.table.frames import read_columns
 from auditkit.errors import AuditkitError, InputError, PolicyError
 

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.deid.planning.columns import FREE_TEXT, examine
+from auditkit.deid.planning.strays import mixed
 from auditkit.deid.planning.treatments import (
     BANDED,
     LIMITED_MAY_KEEP,
@@ -35,15 +36,14 @@ from auditkit.deid.planning.treatments import (
     Treatment,
 )
 from auditkit.deid.rules.field_names import name_words
-from auditkit.deid.strays import mixed
 from auditkit.deid.table.frames import read_columns
 from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS
 from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
-    from auditkit.deid.applying import Result
     from auditkit.deid.detect.detector import Deidentifier
+    from auditkit.deid.pipeline.apply import Result
     from auditkit.evidence import Evidence
 
 # Never earlier than this release: a plan without a date of its own must not take people for
@@ -174,7 +174,7 @@ class Plan:
             InputError: If the columns are not the plan's.
             VerificationError: If identifiers remain that no entry of the plan accepts.
         """
-        from auditkit.deid.applying import apply_plan
+        from auditkit.deid.pipeline.apply import apply_plan
 
         return apply_plan(
             self, table, keys=keys, deidentifier=deidentifier, recall=recall, population=population

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.deid.leaks import in_names
+from auditkit.deid.pipeline.leaks import in_names
 from auditkit.deid.planning.columns import examine
+from auditkit.deid.planning.strays import in_texts
 from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP
 from auditkit.deid.rules.checksums import card, npi, ssn
 from auditkit.deid.rules.field_names import name_words
-from auditkit.deid.strays import in_texts
 from auditkit.deid.table.frames import Column, titles_of
 from auditkit.deid.vocabulary.entity_types import KINDS
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.notes import Known
+    from auditkit.deid.pipeline.free_text import Known
 
 _SURE: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.deid.notes import PLACEHOLDER, Known, Reader, identifiers_in
-from auditkit.deid.strays import in_texts
+from auditkit.deid.pipeline.free_text import PLACEHOLDER, Known, Reader, identifiers_in
+from auditkit.deid.planning.strays import in_texts
 from auditkit.deid.transform.linked_values import (
     Text,
     digits_of,

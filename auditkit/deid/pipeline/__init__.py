@@ -1,0 +1,1 @@
+"""A plan applied to a table: treated, searched again, and recorded as evidence."""
