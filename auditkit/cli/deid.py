@@ -130,7 +130,7 @@ def apply(
     Example: auditkit deid apply visits.csv clean.csv --plan plan.yaml
     """
     from auditkit.deid.pipeline.files import apply_to_file, gather, propose_for_file
-    from auditkit.deid.population import Population
+    from auditkit.deid.risk.population import Population
 
     if output.exists() and not replace:
         raise OutputError(
@@ -176,8 +176,8 @@ def generalize(
     """
     from dataclasses import replace
 
-    from auditkit.deid.generalizing import generalized
     from auditkit.deid.pipeline.files import gather, propose_for_file
+    from auditkit.deid.risk.k_search import generalized
 
     with Work(f"Generalize {table.name}"):
         chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())

@@ -20,7 +20,7 @@ import pandas as pd
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid.detect.recall import Labelled
 from auditkit.deid.pipeline.files import apply_to_file, propose_for_file
-from auditkit.measures.disclosure_risk import classes_of, codes_of, disclosure_risk, diversity
+from auditkit.deid.risk.disclosure import classes_of, codes_of, disclosure_risk, diversity
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.support.personal_texts import NEUTRAL, texts_of

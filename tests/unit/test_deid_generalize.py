@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auditkit import cli
 from auditkit.deid import Deidentifier, Plan
-from auditkit.deid.generalizing import generalized
+from auditkit.deid.risk.k_search import generalized
 from auditkit.deid.table.frames import read_columns
 from auditkit.deid.vocabulary.generalize import age_of, band_of, year_of
 from auditkit.errors import InputError, PolicyError

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycanon import anonymity
 
-from auditkit.errors import InputError, NothingToAuditError
-from auditkit.measures.disclosure_risk import (
+from auditkit.deid.risk.disclosure import (
     SIZES,
     classes_of,
     codes_of,
@@ -18,6 +17,7 @@ from auditkit.measures.disclosure_risk import (
     diversity,
     least_generalization,
 )
+from auditkit.errors import InputError, NothingToAuditError
 
 
 def random_table(seed, rows=120):

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.detect.detector import Deidentifier
+from auditkit.deid.pipeline.evidence import Run, evidence_of
 from auditkit.deid.pipeline.free_text import Reader, redact_notes
 from auditkit.deid.pipeline.leaks import Leaks, search
 from auditkit.deid.pipeline.titles import nobody_in_titles
@@ -16,7 +16,7 @@ from auditkit.deid.planning.columns import FREE_TEXT, examine
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.strays import counted, strays, whole_strays
 from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
-from auditkit.deid.population import Population
+from auditkit.deid.risk.population import Population
 from auditkit.deid.table.frames import Column, flat, read_columns, with_columns
 from auditkit.deid.transform.linked_values import known_of_rows
 from auditkit.deid.transform.operators import Keys, shifted, treated_values

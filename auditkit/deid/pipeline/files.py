@@ -19,13 +19,13 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from auditkit.deid.accounting import Run, evidence_of
 from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.pipeline.apply import leaked, treat
+from auditkit.deid.pipeline.evidence import Run, evidence_of
 from auditkit.deid.pipeline.free_text import Reader
 from auditkit.deid.pipeline.leaks import Leaks
 from auditkit.deid.planning.plan import Plan
-from auditkit.deid.population import Population
+from auditkit.deid.risk.population import Population
 from auditkit.deid.table.cell_texts import cell_text, is_nested
 from auditkit.deid.table.column_buffer import Gathering
 from auditkit.deid.table.frames import Column, flat, read_columns

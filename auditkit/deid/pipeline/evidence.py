@@ -11,19 +11,19 @@ from auditkit.deid.pipeline.leaks import Leaks
 from auditkit.deid.planning.columns import FREE_TEXT
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
-from auditkit.deid.population import Population
-from auditkit.deid.table.frames import Column
-from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
-from auditkit.deid.vocabulary.generalize import zip3_digest
-from auditkit.errors import InputError
-from auditkit.evidence import Evidence, Measurement, Outcome, Table
-from auditkit.measures.disclosure_risk import (
+from auditkit.deid.risk.disclosure import (
     SIZES,
     classes_in_population,
     classes_of,
     disclosure_risk,
     diversity,
 )
+from auditkit.deid.risk.population import Population
+from auditkit.deid.table.frames import Column
+from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
+from auditkit.deid.vocabulary.generalize import zip3_digest
+from auditkit.errors import InputError
+from auditkit.evidence import Evidence, Measurement, Outcome, Table
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json

@@ -16,10 +16,10 @@ import numpy as np
 
 from auditkit.deid.planning.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
+from auditkit.deid.risk.disclosure import classes_of, disclosure_risk, least_generalization
 from auditkit.deid.table.frames import Column
 from auditkit.deid.transform.operators import Keys, treated_values
 from auditkit.errors import InputError
-from auditkit.measures.disclosure_risk import classes_of, disclosure_risk, least_generalization
 
 if TYPE_CHECKING:
     import numpy.typing as npt
