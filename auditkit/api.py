@@ -211,7 +211,7 @@ class Audit:
 
     def _record(self, log: Ledger, retention: str, witnesses: Sequence[RemoteWitness]) -> Receipt:
         """Logs the gate's verdict, which a promotion may require, and then the statement."""
-        from auditkit.access.verdicts import VERDICT, verdict_payload
+        from auditkit.access.record.verdicts import VERDICT, verdict_payload
 
         judgement = self.judgement
         verdict = verdict_payload(

@@ -6,18 +6,18 @@
 *Access* is who may; *policy*, elsewhere in this project, is what must hold.
 """
 
-from auditkit.access.control import AccessControl, Decision
-from auditkit.access.duties import Conflict, conflicts
-from auditkit.access.evidence import evidence
-from auditkit.access.rules import Grant, Rule, Rules, parse_rules
-from auditkit.access.settings import AccessSettings, Promotion, parse_settings
-from auditkit.access.vocabulary import (
+from auditkit.access.policy.control import AccessControl, Decision
+from auditkit.access.policy.duties import Conflict, conflicts
+from auditkit.access.policy.rules import Grant, Rule, Rules, parse_rules
+from auditkit.access.policy.settings import AccessSettings, Promotion, parse_settings
+from auditkit.access.policy.vocabulary import (
     VERBS,
     alias_object,
     dataset_object,
     model_object,
     vault_object,
 )
+from auditkit.access.record.evidence import evidence
 
 __all__ = [
     "VERBS",

@@ -66,8 +66,8 @@ def check(
     Example: auditkit access check alice model:promote models/credit/aliases/champion
     """
     from auditkit.access import AccessControl
-    from auditkit.access.folder import is_sealed
-    from auditkit.access.vocabulary import VERBS
+    from auditkit.access.kept.folder import is_sealed
+    from auditkit.access.policy.vocabulary import VERBS
 
     if verb not in VERBS:
         raise InputError(f"There is no verb {verb!r}.", remedy=f"use one of {', '.join(VERBS)}")
@@ -113,7 +113,7 @@ def roles(policy: Folder = FOLDER, as_json: Json = False) -> None:
     Example: auditkit access roles --json
     """
     from auditkit.access import AccessControl
-    from auditkit.access.review import review as make
+    from auditkit.access.record.review import review as make
 
     found = make(AccessControl.load(policy), (), now=datetime.now(UTC)).table("grants")
     _show(found, as_json=as_json)
@@ -125,9 +125,9 @@ def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
 
     Example: auditkit access lint --policy access
     """
-    from auditkit.access.control import read_texts
-    from auditkit.access.lint import lint as find
-    from auditkit.access.rules import parse_rules
+    from auditkit.access.policy.control import read_texts
+    from auditkit.access.policy.lint import lint as find
+    from auditkit.access.policy.rules import parse_rules
 
     found = find(parse_rules(read_texts(policy)["policy.csv"], source="policy.csv"))
     if as_json:
@@ -152,7 +152,7 @@ def diff(
     Example: auditkit access diff access draft
     """
     from auditkit.access import AccessControl
-    from auditkit.access.effects import differences
+    from auditkit.access.record.effects import differences
 
     found = differences(AccessControl.load(old), AccessControl.load(new))
     _changes(found, as_json=as_json)
@@ -177,7 +177,7 @@ def simulate(
     Example: auditkit access simulate draft --log audit-log.db --key log.pub
     """
     from auditkit.access import AccessControl
-    from auditkit.access.effects import replayed
+    from auditkit.access.record.effects import replayed
 
     with _checked(log, key) as opened:
         found = replayed(AccessControl.load(draft), opened.entries())
@@ -211,7 +211,7 @@ def review(
     Example: auditkit access review --log audit-log.db --key log.pub --csv review/
     """
     from auditkit.access import AccessControl
-    from auditkit.access.review import review as make
+    from auditkit.access.record.review import review as make
     from auditkit.files import write_whole
     from auditkit.tables.cells import csv_bytes
 

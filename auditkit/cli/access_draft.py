@@ -43,7 +43,7 @@ def init(
 
     Example: auditkit access init access
     """
-    from auditkit.access.folder import start_policy
+    from auditkit.access.kept.folder import start_policy
 
     start_policy(folder)
     say(f"A draft is in {folder}. Next: auditkit access grant NAME ROLE --by YOU")
@@ -110,9 +110,9 @@ def approve(
     Example: auditkit access approve --by paula --sign
     """
     from auditkit.access import AccessControl
-    from auditkit.access.control import read_texts
-    from auditkit.access.duties import conflicts
-    from auditkit.access.folder import read_seal, seal_policy
+    from auditkit.access.kept.folder import read_seal, seal_policy
+    from auditkit.access.policy.control import read_texts
+    from auditkit.access.policy.duties import conflicts
 
     written = author or _author(policy)
     if not written:
@@ -139,7 +139,7 @@ def approve(
         "key": store.report_signer().statement_key if store else None,
     }
     if database:
-        from auditkit.access.sql import SqlPolicyStore
+        from auditkit.access.kept.database import SqlPolicyStore
 
         published = SqlPolicyStore(database).publish(read_texts(policy), **named)
         say(f"Version {published} is in the database.")
@@ -171,7 +171,7 @@ def verify(
 
     Example: auditkit access verify --approver paula=sha256:1f0c...
     """
-    from auditkit.access.folder import read_sealed
+    from auditkit.access.kept.folder import read_sealed
 
     approvers: dict[str, list[str]] = {}
     for pair in approver or ():
@@ -180,7 +180,7 @@ def verify(
             raise InputError("An approver has a name and a key.", remedy="write NAME=sha256:...")
         approvers.setdefault(name, []).append(fingerprint)
     if database:
-        from auditkit.access.sql import SqlPolicyStore
+        from auditkit.access.kept.database import SqlPolicyStore
 
         store = SqlPolicyStore(database)
         found = [store.read(version.version) for version in store.history()]

@@ -30,7 +30,7 @@ def add(name: Name, users: Users = _FILE) -> None:
 
     Example: auditkit access user add alice --users users.json
     """
-    from auditkit.access.passwords import hash_password, read_users, write_users
+    from auditkit.access.login.passwords import hash_password, read_users, write_users
 
     check_name(name, what="The user's name")
     if not name or ":" in name:
@@ -56,7 +56,7 @@ def remove(name: Name, users: Users = _FILE) -> None:
 
     Example: auditkit access user remove alice --users users.json
     """
-    from auditkit.access.passwords import read_users, write_users
+    from auditkit.access.login.passwords import read_users, write_users
 
     known = read_users(users)
     if known.pop(name, None) is None:

@@ -282,7 +282,7 @@ def reveal(
     --user ann
     """
     from auditkit.access import vault_object
-    from auditkit.access.folder import read_sealed
+    from auditkit.access.kept.folder import read_sealed
     from auditkit.api import LOG_NAME
 
     access, _ = read_sealed(policy)

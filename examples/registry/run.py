@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from auditkit.access import AccessControl
-from auditkit.access.folder import seal_policy, start_policy
-from auditkit.access.passwords import hash_password, write_users
-from auditkit.access.review import review
+from auditkit.access.kept.folder import seal_policy, start_policy
+from auditkit.access.login.passwords import hash_password, write_users
+from auditkit.access.record.review import review
 from auditkit.cli.console import quiet_mlflow, step
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger

@@ -18,8 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from auditkit.access import AccessControl, Rules
-from auditkit.access.rules import Grant, Rule
-from auditkit.access.snapshot import Snapshot, casbin_enforcer
+from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.ledger import Ledger, NoteSigner
 from auditkit.resources import data_path

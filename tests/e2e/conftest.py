@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from guarded_server import Workplace, running
 
-from auditkit.access.control import read_texts
+from auditkit.access.policy.control import read_texts
 
 ALERT = """#!/bin/sh
 cat >> "$(dirname "$0")/alerts.txt"

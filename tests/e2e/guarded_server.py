@@ -20,9 +20,9 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auditkit.access.control import read_texts
-from auditkit.access.folder import seal_policy
-from auditkit.access.passwords import hash_password, write_users
+from auditkit.access.kept.folder import seal_policy
+from auditkit.access.login.passwords import hash_password, write_users
+from auditkit.access.policy.control import read_texts
 from auditkit.ledger import Ledger, NoteSigner
 from auditkit.registry.client import RegistryClient
 

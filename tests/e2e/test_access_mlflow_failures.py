@@ -11,7 +11,7 @@ import pytest
 import requests
 from guarded_server import LOG_NAME, PASSWORD, Workplace, running
 
-from auditkit.access.verdicts import verdict_payload
+from auditkit.access.record.verdicts import verdict_payload
 from auditkit.errors import AccessDeniedError
 from auditkit.ledger import Ledger, NoteSigner
 from auditkit.policy import parse_policy

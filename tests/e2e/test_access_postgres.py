@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from guarded_server import Workplace, running
 from test_ledger_postgres import Server
 
-from auditkit.access.control import read_texts
-from auditkit.access.sql import SqlPolicyStore
+from auditkit.access.kept.database import SqlPolicyStore
+from auditkit.access.policy.control import read_texts
 from auditkit.errors import AccessDeniedError
 from auditkit.signing.private_keys import LocalKey, fingerprint_of
 

@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 from guarded_server import LOG_NAME, Workplace, environment
 
-from auditkit.access.approvals import APPROVED
 from auditkit.access.mlflow_app.build import refuse_early
+from auditkit.access.record.approvals import APPROVED
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger, NoteSigner
 

@@ -10,8 +10,8 @@ import random
 import re
 
 from auditkit.access import Rules
-from auditkit.access.rules import Grant, Rule
-from auditkit.access.snapshot import Snapshot, casbin_enforcer
+from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.resources import data_path
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditkit.access.approvals import (
+from auditkit.access.policy.settings import EvidenceRequirement, Promotion
+from auditkit.access.record.approvals import (
     APPROVED,
     BROKEN,
     CLAIMED,
@@ -24,10 +25,9 @@ from auditkit.access.approvals import (
     VERSION_MADE,
     Book,
 )
-from auditkit.access.log import READS
-from auditkit.access.moves import Target
-from auditkit.access.settings import EvidenceRequirement, Promotion
-from auditkit.access.verdicts import missing_evidence, verdict_from, verdict_payload
+from auditkit.access.record.log import READS
+from auditkit.access.record.moves import Target
+from auditkit.access.record.verdicts import missing_evidence, verdict_from, verdict_payload
 from auditkit.policy import parse_policy
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from auditkit.access.authentication import (
+from auditkit.access.login.authentication import (
     BasicAuthenticator,
     Caller,
     Credentials,
@@ -26,7 +26,7 @@ from auditkit.access.authentication import (
     TooManyFailuresError,
     authenticate,
 )
-from auditkit.access.passwords import hash_password, matches, read_users, write_users
+from auditkit.access.login.passwords import hash_password, matches, read_users, write_users
 from auditkit.errors import InputError
 
 PASSWORD = "a long enough password"

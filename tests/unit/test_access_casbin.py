@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 
 from auditkit.access import AccessControl, Rules, parse_rules
-from auditkit.access.control import decide_under
-from auditkit.access.rules import Grant, Rule
-from auditkit.access.snapshot import Snapshot, casbin_enforcer
+from auditkit.access.policy.control import decide_under
+from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.resources import data_path
 from tests.support.access_worlds import MODEL, compare, request, world

@@ -11,7 +11,7 @@ from auditkit.access import VERBS
 from auditkit.access.mlflow_app import build, endpoints, internals, native, native_endpoints
 from auditkit.access.mlflow_app.ask import plain_number
 from auditkit.access.mlflow_app.refusals import RefusedError
-from auditkit.access.moves import overlap
+from auditkit.access.record.moves import overlap
 from auditkit.errors import InputError
 
 

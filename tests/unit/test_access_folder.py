@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auditkit.access.folder import follow_folder, read_seal, seal_policy, start_policy
+from auditkit.access.kept.folder import follow_folder, read_seal, seal_policy, start_policy
 from auditkit.errors import AccessDeniedError, OutputError, PolicyError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

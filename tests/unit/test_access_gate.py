@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from auditkit.access import AccessControl
-from auditkit.access.approvals import APPROVED, DECISION, POLICY, REQUESTED
-from auditkit.access.authentication import Caller
-from auditkit.access.log import Recorder
+from auditkit.access.login.authentication import Caller
 from auditkit.access.mlflow_app.gate import Gate
 from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.mlflow_app.refusals import RefusedError
-from auditkit.access.rules import Grant, Rule, Rules
+from auditkit.access.policy.rules import Grant, Rule, Rules
+from auditkit.access.record.approvals import APPROVED, DECISION, POLICY, REQUESTED
+from auditkit.access.record.log import Recorder
 from auditkit.ledger import Ledger, NoteSigner
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

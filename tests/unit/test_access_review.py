@@ -13,13 +13,13 @@ from types import SimpleNamespace
 import pytest
 
 from auditkit.access import AccessControl, Rules
-from auditkit.access.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
-from auditkit.access.control import read_texts
-from auditkit.access.effects import replayed
-from auditkit.access.folder import start_policy
-from auditkit.access.lint import lint
-from auditkit.access.review import review
-from auditkit.access.rules import Grant, Rule
+from auditkit.access.kept.folder import start_policy
+from auditkit.access.policy.control import read_texts
+from auditkit.access.policy.lint import lint
+from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.record.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
+from auditkit.access.record.effects import replayed
+from auditkit.access.record.review import review
 from auditkit.cli import run
 from auditkit.errors import PolicyError
 from auditkit.ledger import Ledger, NoteSigner

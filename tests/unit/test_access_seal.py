@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine, text
 
-from auditkit.access.control import read_texts
-from auditkit.access.folder import follow_folder, read_seal, seal_policy, start_policy
-from auditkit.access.seal import Seal, parse_seal
-from auditkit.access.sql import SqlPolicyStore
+from auditkit.access.kept.database import SqlPolicyStore
+from auditkit.access.kept.folder import follow_folder, read_seal, seal_policy, start_policy
+from auditkit.access.kept.seal import Seal, parse_seal
+from auditkit.access.policy.control import read_texts
 from auditkit.canonical import Digest
 from auditkit.errors import AuditkitError, PolicyError, VerificationError
 from auditkit.signing.private_keys import LocalKey, fingerprint_of

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import create_engine, text
 
-from auditkit.access.control import AccessControl, read_texts
-from auditkit.access.sql import SqlPolicyStore
+from auditkit.access.kept.database import SqlPolicyStore
+from auditkit.access.policy.control import AccessControl, read_texts
 from auditkit.errors import AccessDeniedError, PolicyError, VerificationError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

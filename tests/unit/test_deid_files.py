@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from auditkit import cli
-from auditkit.access.folder import seal_policy, start_policy
+from auditkit.access.kept.folder import seal_policy, start_policy
 from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid.pipeline import files as deid_files

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditkit.access import AccessControl, vault_object
-from auditkit.access.control import read_texts
+from auditkit.access.policy.control import read_texts
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.transform.linked_values import read_text, spans_of_known
 from auditkit.deid.vocabulary.generalize import (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import auditkit
-from auditkit.access.settings import parse_settings
+from auditkit.access.policy.settings import parse_settings
 from auditkit.deid import Plan
 from auditkit.documents import (
     MOST_BYTES,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from auditkit.access.passwords import hash_password, read_users, write_users
+from auditkit.access.login.passwords import hash_password, read_users, write_users
 from auditkit.errors import InputError, KeyFileError, OutputError
 from auditkit.files import read_bytes, read_text, require_file, whole_file, write_whole
 

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from auditkit import Inputs
-from auditkit.access.authentication import Caller, Credentials, authenticate
-from auditkit.access.seal import Seal
+from auditkit.access.kept.seal import Seal
+from auditkit.access.login.authentication import Caller, Credentials, authenticate
 from auditkit.canonical import Digest, check_name, is_clear
 from auditkit.errors import AuditkitError, InputError
 from auditkit.ledger import Ledger, NoteSigner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from auditkit.access.mlflow_app.plan import Need
-from auditkit.access.vocabulary import dataset_object, path_object
+from auditkit.access.policy.vocabulary import dataset_object, path_object
 
 _DATASET_VERBS: Final = {
     "artifact:read": "dataset:read",

@@ -9,8 +9,8 @@ from typing import Any, Final
 from auditkit.access.mlflow_app import internals
 from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.mlflow_app.stores import Stores
-from auditkit.access.moves import Target
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded
+from auditkit.access.record.moves import Target
 from auditkit.errors import InputError
 
 _MAX_TEXT: Final = 500

@@ -27,7 +27,7 @@ from auditkit.access.mlflow_app.flask_hooks import refusal_response
 from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.mlflow_app.refusals import RefusedError, unlogged
-from auditkit.access.vocabulary import dataset_object, segment
+from auditkit.access.policy.vocabulary import dataset_object, segment
 from auditkit.canonical import Json
 from auditkit.errors import LedgerError
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.access.authentication import Authenticator, Caller, Credentials, read_basic
-from auditkit.access.folder import follow_folder
-from auditkit.access.log import Recorder
+from auditkit.access.kept.database import SqlPolicyStore
+from auditkit.access.kept.folder import follow_folder
+from auditkit.access.kept.source import PolicyInForce
+from auditkit.access.login.authentication import Authenticator, Caller, Credentials, read_basic
 from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
 from auditkit.access.mlflow_app.broker import add_datasets
 from auditkit.access.mlflow_app.flask_hooks import guard
@@ -19,9 +20,8 @@ from auditkit.access.mlflow_app.native import NativeGate
 from auditkit.access.mlflow_app.routes import add_routes
 from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
 from auditkit.access.mlflow_app.stores import Stores
-from auditkit.access.snapshot import refuse_superseded_casbin
-from auditkit.access.source import PolicyInForce
-from auditkit.access.sql import SqlPolicyStore
+from auditkit.access.policy.snapshot import refuse_superseded_casbin
+from auditkit.access.record.log import Recorder
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore

@@ -7,7 +7,7 @@ from typing import Final
 
 from auditkit.access.mlflow_app.ask import Ask
 from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.vocabulary import dataset_object
+from auditkit.access.policy.vocabulary import dataset_object
 
 Planner = Callable[[Ask], Plan]
 

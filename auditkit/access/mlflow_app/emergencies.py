@@ -7,12 +7,12 @@ import secrets
 import subprocess
 from typing import Any, Final
 
-from auditkit.access.approvals import BROKEN, REVIEWED
 from auditkit.access.mlflow_app.ask import target_of, text_of
 from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.promotions import target_object
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
-from auditkit.access.vocabulary import person, segment
+from auditkit.access.policy.vocabulary import person, segment
+from auditkit.access.record.approvals import BROKEN, REVIEWED
 from auditkit.canonical import Json
 
 _ALERT_SECONDS: Final = 10

@@ -11,7 +11,7 @@ from auditkit.access.mlflow_app.artifacts import artifact_needs
 from auditkit.access.mlflow_app.ask import Ask
 from auditkit.access.mlflow_app.internals import is_ours, safe_path
 from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.vocabulary import path_object
+from auditkit.access.policy.vocabulary import path_object
 
 Planner = Callable[[Ask], Plan]
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from auditkit.access.approvals import WRITE_LASTS
-from auditkit.access.authentication import Authenticator, Caller, Credentials
+from auditkit.access.login.authentication import Authenticator, Caller, Credentials
 from auditkit.access.mlflow_app import internals
 from auditkit.access.mlflow_app.ask import Ask
 from auditkit.access.mlflow_app.endpoints import ENDPOINTS, PUBLIC, Planner
@@ -16,6 +15,7 @@ from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.native import identify, unplanned
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.refusals import RefusedError
+from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.canonical import Json
 
 Identify = Callable[[Credentials, str], Caller]

@@ -11,8 +11,7 @@ from auditkit.access.mlflow_app.artifacts import artifact_needs, dataset_needs
 from auditkit.access.mlflow_app.ask import Ask
 from auditkit.access.mlflow_app.internals import safe_path
 from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.moves import Target
-from auditkit.access.vocabulary import (
+from auditkit.access.policy.vocabulary import (
     alias_object,
     folded,
     model_object,
@@ -20,6 +19,7 @@ from auditkit.access.vocabulary import (
     stage_object,
     tag_object,
 )
+from auditkit.access.record.moves import Target
 
 # Some databases hold champion, CHAMPION and chàmpion for one; the last is not let in.
 _PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")

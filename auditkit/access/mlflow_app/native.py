@@ -15,8 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from auditkit.access.approvals import WRITE_LASTS
-from auditkit.access.authentication import (
+from auditkit.access.login.authentication import (
     Authenticator,
     Caller,
     Credentials,
@@ -28,6 +27,7 @@ from auditkit.access.mlflow_app.gate import Admission, Gate
 from auditkit.access.mlflow_app.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.refusals import RefusedError
+from auditkit.access.record.approvals import WRITE_LASTS
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -13,7 +13,7 @@ from typing import Any, Final
 from auditkit.access.mlflow_app.artifacts import artifact_needs
 from auditkit.access.mlflow_app.internals import safe_path
 from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.vocabulary import alias_object, folded, model_object, segment
+from auditkit.access.policy.vocabulary import alias_object, folded, model_object, segment
 
 PUBLIC: Final = frozenset({"health", "get_server_info"})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditkit.access.moves import Target
+from auditkit.access.record.moves import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, Book
-from auditkit.access.control import AccessControl, decide_under
-from auditkit.access.log import Recorder
 from auditkit.access.mlflow_app.internals import in_workspace
 from auditkit.access.mlflow_app.plan import Plan
 from auditkit.access.mlflow_app.refusals import RefusedError, denied
 from auditkit.access.mlflow_app.stores import Stores
-from auditkit.access.moves import APPROVE, Target, overlap
-from auditkit.access.settings import Promotion
-from auditkit.access.verdicts import missing_evidence
-from auditkit.access.vocabulary import alias_object, folded, segment, stage_object
+from auditkit.access.policy.control import AccessControl, decide_under
+from auditkit.access.policy.settings import Promotion
+from auditkit.access.policy.vocabulary import alias_object, folded, segment, stage_object
+from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, Book
+from auditkit.access.record.log import Recorder
+from auditkit.access.record.moves import APPROVE, Target, overlap
+from auditkit.access.record.verdicts import missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
 

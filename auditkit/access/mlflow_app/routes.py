@@ -18,7 +18,7 @@ from auditkit.access.mlflow_app.models import promotion_of_alias, promotion_to_s
 from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.mlflow_app.promotions import target_object
 from auditkit.access.mlflow_app.refusals import RefusedError
-from auditkit.access.vocabulary import segment
+from auditkit.access.policy.vocabulary import segment
 from auditkit.canonical import Json
 from auditkit.errors import LedgerError
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from auditkit.access.authentication import (
+from auditkit.access.login.authentication import (
     Authenticator,
     BasicAuthenticator,
     OidcAuthenticator,

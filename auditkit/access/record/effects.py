@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from auditkit.access.control import AccessControl
-from auditkit.access.log import LoggedEntry
-from auditkit.access.review import logged_decisions
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, VERBS
+from auditkit.access.policy.control import AccessControl
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, VERBS
+from auditkit.access.record.log import LoggedEntry
+from auditkit.access.record.review import logged_decisions
 
 # user, verb, object, before, after
 Change = tuple[str, str, str, str, str]

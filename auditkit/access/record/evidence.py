@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditkit.access.control import AccessControl, Decision
-from auditkit.access.duties import Conflict, conflicts
+from auditkit.access.policy.control import AccessControl, Decision
+from auditkit.access.policy.duties import Conflict, conflicts
 from auditkit.checks import find_check
 from auditkit.errors import NothingToAuditError
 from auditkit.evidence import Evidence, Measurement, Table

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from auditkit.access.approvals import POLICY, Book
-from auditkit.access.control import AccessControl
-from auditkit.access.duties import conflicts
-from auditkit.access.log import READS, LoggedEntry
-from auditkit.access.moves import Emergency, Moved
-from auditkit.access.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.policy.control import AccessControl
+from auditkit.access.policy.duties import conflicts
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.record.approvals import POLICY, Book
+from auditkit.access.record.log import READS, LoggedEntry
+from auditkit.access.record.moves import Emergency, Moved
 from auditkit.checks import find_check
 from auditkit.evidence import Cell, Evidence, Measurement, Table
 

@@ -1,6 +1,6 @@
 """What moves: targets, requests for a move, moves begun and done, and emergencies.
 
-They are values that `auditkit.access.approvals.Book` makes of the log.
+They are values that `auditkit.access.record.approvals.Book` makes of the log.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.settings import Promotion
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded, person
+from auditkit.access.policy.settings import Promotion
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded, person
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

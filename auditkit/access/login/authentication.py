@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from auditkit.access.passwords import matches, read_users
+from auditkit.access.login.passwords import matches, read_users
 from auditkit.canonical import is_clear
 from auditkit.errors import InputError, MissingExtraError
 

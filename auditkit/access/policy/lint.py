@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from auditkit.access.duties import conflicts
-from auditkit.access.rules import MAX_ROLE_STEPS, Rules
-from auditkit.access.snapshot import Snapshot
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, person
+from auditkit.access.policy.duties import conflicts
+from auditkit.access.policy.rules import MAX_ROLE_STEPS, Rules
+from auditkit.access.policy.snapshot import Snapshot
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, person
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
 

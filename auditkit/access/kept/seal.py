@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from auditkit.access.vocabulary import person
+from auditkit.access.policy.vocabulary import person
 from auditkit.canonical import STATEMENT_TYPE, Digest, Json, canonical_bytes, check_name, parse_json
 from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
 from auditkit.signing.dsse import open_envelope

@@ -7,7 +7,7 @@ seal is kept beside it, signed by its approver where that is asked for.
 
 Example:
     >>> from datetime import UTC
-    >>> from auditkit.access.control import read_texts
+    >>> from auditkit.access.policy.control import read_texts
     >>> store = SqlPolicyStore("sqlite://")
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
     >>> store.publish(read_texts(None), author="adam", approver="paula", now=now)
@@ -37,11 +37,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from auditkit.access.control import AccessControl
-from auditkit.access.rules import Grant, Rule, Rules, grant_from, parse_rules, rule_from
-from auditkit.access.seal import Approvers, Seal, parse_seal
-from auditkit.access.settings import parse_settings
-from auditkit.access.source import PolicyInForce, Sealed
+from auditkit.access.kept.seal import Approvers, Seal, parse_seal
+from auditkit.access.kept.source import PolicyInForce, Sealed
+from auditkit.access.policy.control import AccessControl
+from auditkit.access.policy.rules import Grant, Rule, Rules, grant_from, parse_rules, rule_from
+from auditkit.access.policy.settings import parse_settings
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.signing.private_keys import PrivateKey
@@ -122,7 +122,7 @@ class SqlPolicyStore:
         """Adds a version, whole or not at all.
 
         Args:
-            texts: The policy's files, as `auditkit.access.control.read_texts` gives them.
+            texts: The policy's files, as `auditkit.access.policy.control.read_texts` gives them.
             author: Who wrote it.
             approver: Who approves it.
             now: The time, with its zone.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-from auditkit.access.vocabulary import VERBS
+from auditkit.access.policy.vocabulary import VERBS
 from auditkit.errors import PolicyError
 
 # How many steps from a user to a role Casbin follows; beyond, a denial would be lost.

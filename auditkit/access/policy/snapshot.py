@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.access.rules import MAX_ROLE_STEPS, Rule, Rules
-from auditkit.access.vocabulary import VERBS
+from auditkit.access.policy.rules import MAX_ROLE_STEPS, Rule, Rules
+from auditkit.access.policy.vocabulary import VERBS
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.settings import EvidenceRequirement
+from auditkit.access.policy.settings import EvidenceRequirement
 from auditkit.canonical import Json
 from auditkit.policy import Policy
 

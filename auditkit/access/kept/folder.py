@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.access.control import FILES, AccessControl, read_texts
-from auditkit.access.seal import Approvers, Seal, parse_seal
-from auditkit.access.source import PolicyInForce, Sealed
+from auditkit.access.kept.seal import Approvers, Seal, parse_seal
+from auditkit.access.kept.source import PolicyInForce, Sealed
+from auditkit.access.policy.control import FILES, AccessControl, read_texts
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import OutputError, PolicyError, VerificationError
 from auditkit.files import read_bytes, write_whole

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.access.rules import Rule
-from auditkit.access.snapshot import Snapshot
-from auditkit.access.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.policy.rules import Rule
+from auditkit.access.policy.snapshot import Snapshot
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
 
 _UNMENTIONED: Final = "any-other-model"
 # One hand makes the thing, the other lets it through.

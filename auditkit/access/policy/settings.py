@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import Field, field_validator
 
-from auditkit.access.vocabulary import folded, segment
+from auditkit.access.policy.vocabulary import folded, segment
 from auditkit.documents import Document, Text, parse_document
 
 _MODELS: Final = re.compile(r"[A-Za-z0-9_.@%+=*-]+\Z")

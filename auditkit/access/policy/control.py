@@ -20,11 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditkit.access.lint import refuse_lost_links
-from auditkit.access.rules import Rules, parse_rules
-from auditkit.access.settings import AccessSettings, parse_settings
-from auditkit.access.snapshot import Snapshot
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, fault_in_request
+from auditkit.access.policy.lint import refuse_lost_links
+from auditkit.access.policy.rules import Rules, parse_rules
+from auditkit.access.policy.settings import AccessSettings, parse_settings
+from auditkit.access.policy.snapshot import Snapshot
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, fault_in_request
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.errors import AccessDeniedError, PolicyError
 from auditkit.files import read_text
@@ -168,7 +168,7 @@ class AccessControl:
         Args:
             user: As authenticated.
             verb: One of `VERBS`, as "model:promote".
-            object: As "models/credit/aliases/champion"; see `auditkit.access.vocabulary`.
+            object: As "models/credit/aliases/champion"; see `auditkit.access.policy.vocabulary`.
             domain: The workspace or environment.
         """
         return decide_under(self._in_force[0], user, verb, object, domain)

@@ -20,8 +20,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.log import READS, LoggedEntry
-from auditkit.access.moves import (
+from auditkit.access.policy.settings import Promotion
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded, person
+from auditkit.access.record.log import READS, LoggedEntry
+from auditkit.access.record.moves import (
     Begun,
     Emergency,
     Moved,
@@ -31,9 +33,7 @@ from auditkit.access.moves import (
     overlap,
     target_from,
 )
-from auditkit.access.settings import Promotion
-from auditkit.access.verdicts import VERDICT, LoggedVerdict, verdict_from
-from auditkit.access.vocabulary import DEFAULT_DOMAIN, folded, person
+from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, verdict_from
 
 REQUESTED: Final = "promotion.requested"
 APPROVED: Final = "promotion.approved"

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from auditkit.access.control import AccessControl
-from auditkit.access.seal import Approvers, Seal
+from auditkit.access.kept.seal import Approvers, Seal
+from auditkit.access.policy.control import AccessControl
 from auditkit.errors import PolicyError, VerificationError
 
 _logger: Final = logging.getLogger("auditkit.access")

@@ -1,0 +1,1 @@
+"""Where an access policy is kept: a folder or a database, sealed and followed."""

@@ -1,0 +1,1 @@
+"""What the log says of access: decisions, promotions, moves, verdicts, reviews."""
