@@ -12,13 +12,13 @@ from contextlib import closing
 import pytest
 from guarded_server import LOG_NAME, Workplace, environment
 
-from auditkit.access.mlflow_app.build import refuse_early
 from auditkit.access.record.approvals import APPROVED
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger, NoteSigner
+from auditkit.mlflow_guard.serve.build import refuse_early
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
-APP = "auditkit.access.mlflow_app:create_app"
+APP = "auditkit.mlflow_guard:create_app"
 
 
 def outcome(workplace: Workplace, *command: str, **variables: str) -> tuple[int, str]:

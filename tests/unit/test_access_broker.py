@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditkit.access.mlflow_app.broker import open_below
+from auditkit.mlflow_guard.serve.broker import open_below
 
 
 @pytest.fixture(scope="module")

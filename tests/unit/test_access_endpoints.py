@@ -8,11 +8,13 @@ from typing import Any, cast
 import pytest
 
 from auditkit.access import VERBS
-from auditkit.access.mlflow_app import build, endpoints, internals, native, native_endpoints
-from auditkit.access.mlflow_app.ask import plain_number
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.record.moves import overlap
 from auditkit.errors import InputError
+from auditkit.mlflow_guard.requests import endpoints, native_endpoints
+from auditkit.mlflow_guard.requests.ask import plain_number
+from auditkit.mlflow_guard.serve import build, native
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,7 @@ def test_files_are_pinned_with_all_above_and_below(path: str, conflicts: bool):
 
 @pytest.mark.parametrize("settings", [None, "access: nowhere\n", "access: [\n"])
 def test_a_server_that_may_not_start_says_why_in_a_line(tmp_path, monkeypatch, capsys, settings):
-    from auditkit.access.mlflow_app import create_app
+    from auditkit.mlflow_guard import create_app
 
     path = tmp_path / "server.yaml"
     if settings is not None:

@@ -12,13 +12,13 @@ import pytest
 
 from auditkit.access import AccessControl
 from auditkit.access.login.authentication import Caller
-from auditkit.access.mlflow_app.gate import Gate
-from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.policy.rules import Grant, Rule, Rules
 from auditkit.access.record.approvals import APPROVED, DECISION, POLICY, REQUESTED
 from auditkit.access.record.log import Recorder
 from auditkit.ledger import Ledger, NoteSigner
+from auditkit.mlflow_guard.guard.gate import Gate
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FILES = "1/run/artifacts/model"

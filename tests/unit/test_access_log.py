@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from auditkit.access.mlflow_app.build import _open_log
-from auditkit.access.mlflow_app.settings import ServerSettings
 from auditkit.access.record.log import READS, Recorder
 from auditkit.errors import LedgerError
 from auditkit.ledger import Ledger, NoteSigner
+from auditkit.mlflow_guard.serve.build import _open_log
+from auditkit.mlflow_guard.serve.settings import ServerSettings
 from auditkit.signing import KeyStore
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from auditkit.access.mlflow_app.promotions import Promotions
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.record.approvals import APPROVED, CLAIMED, DONE, FAILED, REQUESTED
+from auditkit.mlflow_guard.guard.promotions import Promotions
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MOVE = {"model": "credit", "version": "7", "kind": "alias", "name": "champion", "user": "mia"}

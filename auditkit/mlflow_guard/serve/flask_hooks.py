@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from auditkit.access.login.authentication import Authenticator, Caller, Credentials
-from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.endpoints import ENDPOINTS, PUBLIC, Planner
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.native import identify, unplanned
-from auditkit.access.mlflow_app.plan import Plan
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.canonical import Json
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
+from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.serve.native import identify, unplanned
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 Identify = Callable[[Credentials, str], Caller]
 

@@ -7,13 +7,13 @@ import secrets
 import subprocess
 from typing import Any, Final
 
-from auditkit.access.mlflow_app.ask import target_of, text_of
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.promotions import target_object
-from auditkit.access.mlflow_app.refusals import RefusedError, denied
 from auditkit.access.policy.vocabulary import person, segment
 from auditkit.access.record.approvals import BROKEN, REVIEWED
 from auditkit.canonical import Json
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.guard.promotions import target_object
+from auditkit.mlflow_guard.requests.ask import target_of, text_of
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 
 _ALERT_SECONDS: Final = 10
 

@@ -18,10 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.mlflow_app.internals import in_workspace
-from auditkit.access.mlflow_app.plan import Plan
-from auditkit.access.mlflow_app.refusals import RefusedError, denied
-from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.policy.control import AccessControl, decide_under
 from auditkit.access.policy.settings import Promotion
 from auditkit.access.policy.vocabulary import alias_object, folded, segment, stage_object
@@ -31,6 +27,10 @@ from auditkit.access.record.moves import APPROVE, Target, overlap
 from auditkit.access.record.verdicts import missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
+from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.upstream.internals import in_workspace
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
+from auditkit.mlflow_guard.upstream.stores import Stores
 
 # No request takes so long from its claim to its effect.
 _MOVE_SECONDS: Final = timedelta(seconds=60)

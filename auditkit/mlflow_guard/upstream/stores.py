@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from auditkit.access.mlflow_app import internals
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError
+from auditkit.mlflow_guard.upstream import internals
 from auditkit.registry.digest import artifact_digest
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")

@@ -6,11 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.artifacts import artifact_needs, dataset_needs
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.internals import safe_path
-from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.policy.vocabulary import (
     alias_object,
     folded,
@@ -20,6 +15,11 @@ from auditkit.access.policy.vocabulary import (
     tag_object,
 )
 from auditkit.access.record.moves import Target
+from auditkit.mlflow_guard.requests.artifacts import artifact_needs, dataset_needs
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.internals import safe_path
 
 # Some databases hold champion, CHAMPION and chàmpion for one; the last is not let in.
 _PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from auditkit.access.mlflow_app import datasets, experiments, models
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.plan import Need, Plan
+from auditkit.mlflow_guard.requests import datasets, experiments, models
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.plan import Need, Plan
 
 Planner = Callable[[Ask], Plan]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from auditkit.access.mlflow_app.artifacts import artifact_needs
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.internals import is_ours, safe_path
-from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.policy.vocabulary import path_object
+from auditkit.mlflow_guard.requests.artifacts import artifact_needs
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.upstream.internals import is_ours, safe_path
 
 Planner = Callable[[Ask], Plan]
 

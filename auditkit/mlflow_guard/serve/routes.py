@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from auditkit.access.mlflow_app import actions, internals
-from auditkit.access.mlflow_app.ask import Ask, plain_number, target_of, text_of
-from auditkit.access.mlflow_app.emergencies import break_glass, review_break_glass
-from auditkit.access.mlflow_app.endpoints import Planner
-from auditkit.access.mlflow_app.flask_hooks import refusal_response
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.models import promotion_of_alias, promotion_to_stage
-from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.mlflow_app.promotions import target_object
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.policy.vocabulary import segment
 from auditkit.canonical import Json
 from auditkit.errors import LedgerError
+from auditkit.mlflow_guard.guard import actions
+from auditkit.mlflow_guard.guard.emergencies import break_glass, review_break_glass
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.guard.promotions import target_object
+from auditkit.mlflow_guard.requests.ask import Ask, plain_number, target_of, text_of
+from auditkit.mlflow_guard.requests.endpoints import Planner
+from auditkit.mlflow_guard.requests.models import promotion_of_alias, promotion_to_stage
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.serve.flask_hooks import refusal_response
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 PREFIX: Final = "/api/auditkit/1.0"
 

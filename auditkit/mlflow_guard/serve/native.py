@@ -22,12 +22,12 @@ from auditkit.access.login.authentication import (
     TooManyFailuresError,
     authenticate,
 )
-from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
-from auditkit.access.mlflow_app.plan import Plan
-from auditkit.access.mlflow_app.refusals import RefusedError
 from auditkit.access.record.approvals import WRITE_LASTS
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.requests.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
+from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

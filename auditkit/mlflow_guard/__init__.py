@@ -53,7 +53,7 @@ def create_composed_app() -> Any:
 
 
 def _built(*, composed: bool) -> Any:
-    from auditkit.access.mlflow_app.build import build
+    from auditkit.mlflow_guard.serve.build import build
 
     try:
         return build(composed=composed)
@@ -92,7 +92,7 @@ def _in_command_line() -> bool:
 
 
 def _refuse_early() -> None:
-    from auditkit.access.mlflow_app.build import refuse_early
+    from auditkit.mlflow_guard.serve.build import refuse_early
 
     composed = any("auditkit-composed" in argument for argument in sys.argv)
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from auditkit.access.mlflow_app.plan import Need
 from auditkit.access.policy.vocabulary import dataset_object, path_object
+from auditkit.mlflow_guard.requests.plan import Need
 
 _DATASET_VERBS: Final = {
     "artifact:read": "dataset:read",

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.access.mlflow_app.artifacts import artifact_needs
-from auditkit.access.mlflow_app.internals import safe_path
-from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.policy.vocabulary import alias_object, folded, model_object, segment
+from auditkit.mlflow_guard.requests.artifacts import artifact_needs
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.upstream.internals import safe_path
 
 PUBLIC: Final = frozenset({"health", "get_server_info"})
 

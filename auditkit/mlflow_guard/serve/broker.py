@@ -20,16 +20,16 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.endpoints import Planner
-from auditkit.access.mlflow_app.flask_hooks import refusal_response
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.plan import Need, Plan
-from auditkit.access.mlflow_app.refusals import RefusedError, unlogged
 from auditkit.access.policy.vocabulary import dataset_object, segment
 from auditkit.canonical import Json
 from auditkit.errors import LedgerError
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.endpoints import Planner
+from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.serve.flask_hooks import refusal_response
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, unlogged
 
 SERVED: Final = "dataset.served"
 DIGEST_HEADER: Final = "X-Auditkit-Digest"

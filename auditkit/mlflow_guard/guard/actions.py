@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from auditkit.access.mlflow_app.ask import target_of, text_of
-from auditkit.access.mlflow_app.gate import Admission, Gate
-from auditkit.access.mlflow_app.promotions import target_json
-from auditkit.access.mlflow_app.refusals import RefusedError, denied
-from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.policy.control import decide_under
 from auditkit.access.policy.vocabulary import folded, person, segment
 from auditkit.access.record.approvals import APPROVED, DONE, FAILED, REJECTED, REQUESTED
 from auditkit.access.record.moves import PromotionRequest, Target
 from auditkit.canonical import Json
+from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.guard.promotions import target_json
+from auditkit.mlflow_guard.requests.ask import target_of, text_of
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
+from auditkit.mlflow_guard.upstream.stores import Stores
 
 
 def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:

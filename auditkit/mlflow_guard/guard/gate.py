@@ -15,16 +15,16 @@ from datetime import datetime
 
 from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Caller
-from auditkit.access.mlflow_app.plan import Plan
-from auditkit.access.mlflow_app.promotions import Entries, Held, Promotions
-from auditkit.access.mlflow_app.refusals import RefusedError, denied, unavailable, unlogged
-from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.policy.control import AccessControl, Decision, decide_under
 from auditkit.access.policy.vocabulary import model_object, segment
 from auditkit.access.record.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
+from auditkit.mlflow_guard.guard.promotions import Entries, Held, Promotions
+from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied, unavailable, unlogged
+from auditkit.mlflow_guard.upstream.stores import Stores
 
 
 @dataclass(frozen=True, kw_only=True)

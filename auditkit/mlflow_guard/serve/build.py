@@ -12,18 +12,19 @@ from auditkit.access.kept.database import SqlPolicyStore
 from auditkit.access.kept.folder import follow_folder
 from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Authenticator, Caller, Credentials, read_basic
-from auditkit.access.mlflow_app import endpoints, internals, native_endpoints
-from auditkit.access.mlflow_app.broker import add_datasets
-from auditkit.access.mlflow_app.flask_hooks import guard
-from auditkit.access.mlflow_app.gate import Gate
-from auditkit.access.mlflow_app.native import NativeGate
-from auditkit.access.mlflow_app.routes import add_routes
-from auditkit.access.mlflow_app.settings import ServerSettings, authenticators, read_settings
-from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.policy.snapshot import refuse_superseded_casbin
 from auditkit.access.record.log import Recorder
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
+from auditkit.mlflow_guard.guard.gate import Gate
+from auditkit.mlflow_guard.requests import endpoints, native_endpoints
+from auditkit.mlflow_guard.serve.broker import add_datasets
+from auditkit.mlflow_guard.serve.flask_hooks import guard
+from auditkit.mlflow_guard.serve.native import NativeGate
+from auditkit.mlflow_guard.serve.routes import add_routes
+from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.stores import Stores
 from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from auditkit.access.mlflow_app import internals
-from auditkit.access.mlflow_app.refusals import RefusedError
-from auditkit.access.mlflow_app.stores import Stores
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded
 from auditkit.access.record.moves import Target
 from auditkit.errors import InputError
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
+from auditkit.mlflow_guard.upstream.stores import Stores
 
 _MAX_TEXT: Final = 500
 _NUMBERS: Final = frozenset({"version", "experiment_id", "experiment_ids"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from auditkit.access.mlflow_app.ask import Ask
-from auditkit.access.mlflow_app.plan import Need, Plan
 from auditkit.access.policy.vocabulary import dataset_object
+from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.plan import Need, Plan
 
 Planner = Callable[[Ask], Plan]
 

@@ -1,0 +1,1 @@
+"""All contact with MLflow itself: its internals and its stores."""
