@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence, Finding
     from auditkit.judgement.gate import Verdict
     from auditkit.ledger import Ledger, Receipt
-    from auditkit.ledger.witness_http import RemoteWitness
+    from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Inputs
@@ -231,7 +231,7 @@ class Audit:
         receipt = log.append(kind="audit.statement", payload=entry, retention=retention)
         if not witnesses:
             return receipt
-        from auditkit.ledger.witness_http import submit_to_all
+        from auditkit.ledger.witness.http import submit_to_all
 
         return log.prove(receipt.index, size=submit_to_all(log, witnesses))
 

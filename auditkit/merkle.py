@@ -27,8 +27,8 @@ that a log that grows only ever adds to the end:
                   ┌─┴─┐       ┌─┴─┐       ┌─┴─┐
     level 0       0   1       3   4       7   8       10
 
-What it leaves to others: signatures over roots (`auditkit.ledger.note`), keeping nodes
-(`auditkit.ledger.store`). Source: RFC 9162, section 2.1.
+What it leaves to others: signatures over roots (`auditkit.ledger.records.note`), keeping nodes
+(`auditkit.ledger.store.tables`). Source: RFC 9162, section 2.1.
 
 Example:
     >>> leaves = [leaf_hash(name) for name in (b"a", b"b", b"c")]

@@ -27,7 +27,7 @@ from auditkit.errors import InputError
 if TYPE_CHECKING:
     from auditkit.api import Audit
     from auditkit.checks import Check
-    from auditkit.ledger.witness_http import RemoteWitness
+    from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.loading.audit_file import AuditFile
     from auditkit.report import ReportOptions
 
@@ -145,7 +145,7 @@ def run(
 
 def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
     from auditkit.ledger import NoteVerifier
-    from auditkit.ledger.witness_http import RemoteWitness
+    from auditkit.ledger.witness.http import RemoteWitness
 
     if len(urls) != len(keys):
         raise InputError(

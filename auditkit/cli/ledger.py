@@ -195,7 +195,7 @@ def export(
 
     Example: auditkit ledger export audit-log.db --since 2026-01-01 --output 2026.jsonl
     """
-    from auditkit.ledger.export import export_lines, period
+    from auditkit.ledger.keep.export import export_lines, period
 
     first = since.replace(tzinfo=UTC) if since else datetime(1970, 1, 1, tzinfo=UTC)
     last = until.replace(tzinfo=UTC) if until else datetime(9000, 1, 1, tzinfo=UTC)
@@ -215,7 +215,7 @@ def verify_export(
 
     Example: auditkit ledger verify-export 2026.jsonl --key log.pub
     """
-    from auditkit.ledger.export import verify_export
+    from auditkit.ledger.keep.export import verify_export
 
     with Work(f"Check {file.name}"):
         data = read_bytes(file, what="export", limit=_EXPORT_BYTES)
@@ -235,7 +235,7 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
 
     Example: auditkit ledger stats audit-log.db
     """
-    from auditkit.ledger.upkeep import due, holds
+    from auditkit.ledger.keep.payload_jobs import due, holds
 
     with reading(log, key, keys, name) as opened:
         with opened.snapshot() as session:
@@ -281,7 +281,7 @@ def compact(
 
     Example: auditkit ledger compact audit-log.db --by ann --dry-run
     """
-    from auditkit.ledger.upkeep import due, expire
+    from auditkit.ledger.keep.payload_jobs import due, expire
 
     now = datetime.now(UTC)
     with writing(log, keys, name) as opened:
@@ -313,7 +313,7 @@ def destroy(
 
     Example: auditkit ledger destroy audit-log.db 4 5 --by ann --reason 'request 112'
     """
-    from auditkit.ledger.upkeep import destroy
+    from auditkit.ledger.keep.payload_jobs import destroy
 
     now = datetime.now(UTC)
     with writing(log, keys, name) as opened:
@@ -334,7 +334,7 @@ def rotate(
     Example: auditkit ledger rotate audit-log.db audit-log-2.db --by ann
     """
     from auditkit.ledger import Ledger
-    from auditkit.ledger.rotation import next_origin, rotate
+    from auditkit.ledger.keep.rotation import next_origin, rotate
 
     with writing(log, keys, name) as old:
         key, former = signer(keys, name)
@@ -368,8 +368,8 @@ def hold_place(
 
     Example: auditkit ledger hold place audit-log.db case-112 --by ann --reason 'litigation'
     """
-    from auditkit.ledger.retention import Hold
-    from auditkit.ledger.upkeep import place_hold
+    from auditkit.ledger.keep.payload_jobs import place_hold
+    from auditkit.ledger.records.retention import Hold
 
     hold = Hold(name=title, by=by, reason=reason, kinds=tuple(kind or ()), begin=begin, end=end)
     with writing(log, keys, name) as opened:
@@ -389,7 +389,7 @@ def hold_release(
 
     Example: auditkit ledger hold release audit-log.db case-112 --by ann --reason 'settled'
     """
-    from auditkit.ledger.upkeep import release_hold
+    from auditkit.ledger.keep.payload_jobs import release_hold
 
     with writing(log, keys, name) as opened:
         say(f"Entry {release_hold(opened, title, by=by, reason=reason)} records it.")

@@ -17,7 +17,7 @@ from auditkit.cli.signing_options import Folder
 from auditkit.files import read_text
 
 if TYPE_CHECKING:
-    from auditkit.ledger.witness import Witness
+    from auditkit.ledger.witness.protocol import Witness
 
 # What a witness is told, whichever way it is asked.
 WitnessKeys = Annotated[
@@ -52,7 +52,7 @@ def serve(
     Example: auditkit ledger witness serve --keys keys/ --name w.example --log-key "$(cat
     log.pub)" --state state/
     """
-    from auditkit.ledger.witness_http import witness_server
+    from auditkit.ledger.witness.http import witness_server
 
     witness, line = _witness(keys, name, log_key, state)
     server = witness_server(witness, host=host, port=port)
@@ -102,8 +102,8 @@ def request(
 
     Example: auditkit ledger witness request audit-log.db --witness-key "$(cat w.pub)"
     """
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import last_cosigned, request_for
+    from auditkit.ledger.records.note import NoteVerifier
+    from auditkit.ledger.witness.protocol import last_cosigned, request_for
 
     witness = NoteVerifier.parse(witness_key)
     with writing(log, keys, name) as opened:
@@ -127,8 +127,8 @@ def add(
     Example: auditkit ledger witness add audit-log.db request.txt answer.txt --witness-key "$(cat
     w.pub)"
     """
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import keep_cosignature
+    from auditkit.ledger.records.note import NoteVerifier
+    from auditkit.ledger.witness.protocol import keep_cosignature
 
     witness = NoteVerifier.parse(witness_key)
     asked, answered = read_text(request, what="request"), read_text(answer, what="answer")
@@ -151,16 +151,16 @@ def submit(
     Example: auditkit ledger witness submit audit-log.db https://w.example --witness-key "$(cat
     w.pub)"
     """
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness_http import submit
+    from auditkit.ledger.records.note import NoteVerifier
+    from auditkit.ledger.witness.http import submit
 
     with writing(log, keys, name) as opened:
         print(submit(opened, url, NoteVerifier.parse(witness_key)), end="")
 
 
 def _witness(keys: Path, name: str, log_keys: Sequence[str], state: Path) -> tuple[Witness, str]:
-    from auditkit.ledger.note import NoteVerifier
-    from auditkit.ledger.witness import Witness
+    from auditkit.ledger.records.note import NoteVerifier
+    from auditkit.ledger.witness.protocol import Witness
 
     key, _ = signer(keys, name)
     witness = Witness(

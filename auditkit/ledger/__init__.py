@@ -17,18 +17,18 @@ Beside the log itself: `upkeep` destroys payloads by class and on request and pl
 `witness` signs that a log only grew.
 """
 
-from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.entry import Entry
+from auditkit.ledger.full_check import LogReport
 from auditkit.ledger.log import Ledger
-from auditkit.ledger.note import NoteSigner, NoteVerifier
-from auditkit.ledger.receipt import (
+from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.entry import Entry
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier
+from auditkit.ledger.records.receipt import (
     Receipt,
     verify_cosignatures,
     verify_proof_text,
     verify_receipt,
 )
-from auditkit.ledger.retention import CLASSES, Destruction, Hold, RetentionClass
-from auditkit.ledger.whole import LogReport
+from auditkit.ledger.records.retention import CLASSES, Destruction, Hold, RetentionClass
 
 __all__ = [
     "CLASSES",

@@ -23,24 +23,24 @@ from typing import Final, NamedTuple, Self
 
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError, VerificationError
-from auditkit.ledger.checkpoint import Checkpoint, speaks_for
-from auditkit.ledger.entry import (
+from auditkit.ledger.head import HeadFile
+from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
+from auditkit.ledger.reader import LogReader
+from auditkit.ledger.records.checkpoint import Checkpoint, speaks_for
+from auditkit.ledger.records.entry import (
     Entry,
     Item,
     commitment,
     is_name,
     item,
 )
-from auditkit.ledger.group import GroupCommit
-from auditkit.ledger.growth import Edge, Grown
-from auditkit.ledger.head import HeadFile
-from auditkit.ledger.note import NoteSigner, NoteVerifier, split_note
-from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
-from auditkit.ledger.reader import LogReader
-from auditkit.ledger.receipt import Receipt
-from auditkit.ledger.retention import CLASSES, RetentionClass
-from auditkit.ledger.stamps import Stamps
-from auditkit.ledger.store import Database, Head, Session, open_database
+from auditkit.ledger.records.frontier import Edge, Grown
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier, split_note
+from auditkit.ledger.records.receipt import Receipt
+from auditkit.ledger.records.retention import CLASSES, RetentionClass
+from auditkit.ledger.records.stamps import Stamps
+from auditkit.ledger.store.group_commit import GroupCommit
+from auditkit.ledger.store.tables import Database, Head, Session, open_database
 from auditkit.merkle import range_root
 
 OWN: Final = "ledger."

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from auditkit.errors import LedgerError, VerificationError, argument
-from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.growth import Edge
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.note import NoteSigner, NoteVerifier
-from auditkit.ledger.store import FORMAT, Head, Session
+from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.frontier import Edge
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier
+from auditkit.ledger.store.tables import FORMAT, Head, Session
 from auditkit.merkle import EMPTY_ROOT, range_root, whole_subtrees
 
 

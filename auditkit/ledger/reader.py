@@ -15,12 +15,12 @@ from itertools import chain
 from typing import Final
 
 from auditkit.errors import InputError
-from auditkit.ledger.entry import Entry, milliseconds
+from auditkit.ledger.full_check import LogReport, verify_log
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.note import NoteVerifier
-from auditkit.ledger.receipt import Receipt
-from auditkit.ledger.store import Database, Session, as_entry
-from auditkit.ledger.whole import LogReport, verify_log
+from auditkit.ledger.records.entry import Entry, milliseconds
+from auditkit.ledger.records.note import NoteVerifier
+from auditkit.ledger.records.receipt import Receipt
+from auditkit.ledger.store.tables import Database, Session, as_entry
 from auditkit.merkle import consistency_ranges, fold, inclusion_ranges, whole_subtrees
 
 _ROWS: Final = 1000

@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import InputError, KeyFileError
-from auditkit.ledger.note import NoteSigner, NoteVerifier
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier
 from auditkit.signing.certificates import (
     DEMONSTRATION_NAME,
     Trusted,

@@ -15,7 +15,7 @@ from typing import Any, Final
 from auditkit.canonical import Digest, parse_json
 from auditkit.errors import InputError, UnverifiableError, VerificationError
 from auditkit.ledger import Checkpoint, NoteVerifier, Receipt, open_checkpoint, verify_cosignatures
-from auditkit.ledger.note import split_note
+from auditkit.ledger.records.note import split_note
 from auditkit.merkle import verify_consistency, verify_inclusion
 
 STATEMENT_KIND: Final = "audit.statement"

@@ -18,8 +18,8 @@ from soak_ledger import KEY, Place, kill_rounds, many_processes
 from auditkit import merkle
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger import Ledger, verify_receipt
-from auditkit.ledger.export import export_lines, verify_export
-from auditkit.ledger.upkeep import destroy, expire
+from auditkit.ledger.keep.export import export_lines, verify_export
+from auditkit.ledger.keep.payload_jobs import destroy, expire
 
 pytestmark = pytest.mark.server
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

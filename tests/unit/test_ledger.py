@@ -20,8 +20,8 @@ from auditkit.ledger import (
     verify_proof_text,
     verify_receipt,
 )
-from auditkit.ledger.entry import Entry
-from auditkit.ledger.sqlite import _TABLES as TABLES
+from auditkit.ledger.records.entry import Entry
+from auditkit.ledger.store.sqlite import _TABLES as TABLES
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger import Ledger, NoteSigner, verify_receipt
-from auditkit.ledger.export import export_lines, period, verify_export
-from auditkit.ledger.rotation import next_origin, rotate, verify_segments
-from auditkit.ledger.upkeep import destroy
+from auditkit.ledger.keep.export import export_lines, period, verify_export
+from auditkit.ledger.keep.payload_jobs import destroy
+from auditkit.ledger.keep.rotation import next_origin, rotate, verify_segments
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2026, 1, 1, tzinfo=UTC)

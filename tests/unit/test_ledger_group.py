@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from auditkit.errors import LedgerError
-from auditkit.ledger.group import GroupCommit
+from auditkit.ledger.store.group_commit import GroupCommit
 
 
 def slow(batches, seconds=0.002):

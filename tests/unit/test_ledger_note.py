@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditkit.errors import AuditkitError, InputError, KeyFileError, VerificationError
-from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.note import NoteSigner, NoteVerifier, add_signatures, open_note, split_note
+from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.note import (
+    NoteSigner,
+    NoteVerifier,
+    add_signatures,
+    open_note,
+    split_note,
+)
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TESSERA = NoteVerifier.parse(

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from auditkit.canonical import canonical_bytes
 from auditkit.errors import VerificationError
 from auditkit.ledger import Ledger, NoteSigner, open_checkpoint, verify_receipt
-from auditkit.ledger.upkeep import destroy
+from auditkit.ledger.keep.payload_jobs import destroy
 from auditkit.merkle import verify_consistency
 
 KEY = NoteSigner.generate("example.com/audit")

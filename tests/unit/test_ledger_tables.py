@@ -9,9 +9,9 @@ import pytest
 
 from auditkit.errors import LedgerError, VerificationError
 from auditkit.ledger import Ledger, NoteSigner
-from auditkit.ledger.export import export_lines, period, verify_export
-from auditkit.ledger.stamps import Stamps
-from auditkit.ledger.upkeep import destroy, due, expire
+from auditkit.ledger.keep.export import export_lines, period, verify_export
+from auditkit.ledger.keep.payload_jobs import destroy, due, expire
+from auditkit.ledger.records.stamps import Stamps
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from auditkit.errors import InputError, LedgerError, UnverifiableError, VerificationError
 from auditkit.ledger import Ledger, NoteSigner, verify_receipt
-from auditkit.ledger.retention import CLASSES, Hold, RetentionClass, as_ranges
-from auditkit.ledger.upkeep import destroy, due, expire, holds, place_hold, release_hold
+from auditkit.ledger.keep.payload_jobs import destroy, due, expire, holds, place_hold, release_hold
+from auditkit.ledger.records.retention import CLASSES, Hold, RetentionClass, as_ranges
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2020, 1, 31, 12, tzinfo=UTC)

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from auditkit import merkle
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger import Checkpoint, Ledger, NoteSigner, verify_cosignatures, verify_receipt
-from auditkit.ledger.witness import (
+from auditkit.ledger.witness.http import (
+    RemoteWitness,
+    submit,
+    submit_to_all,
+    witness_server,
+)
+from auditkit.ledger.witness.protocol import (
     RefusalError,
     Witness,
     keep_cosignature,
@@ -22,12 +28,6 @@ from auditkit.ledger.witness import (
     read_request,
     request_for,
     request_text,
-)
-from auditkit.ledger.witness_http import (
-    RemoteWitness,
-    submit,
-    submit_to_all,
-    witness_server,
 )
 
 KEY = NoteSigner.generate("example.com/audit")

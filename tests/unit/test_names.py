@@ -15,8 +15,8 @@ from auditkit.access.login.authentication import Caller, Credentials, authentica
 from auditkit.canonical import Digest, check_name, is_clear
 from auditkit.errors import AuditkitError, InputError
 from auditkit.ledger import Ledger, NoteSigner
-from auditkit.ledger.retention import Hold
-from auditkit.ledger.upkeep import destroy, place_hold
+from auditkit.ledger.keep.payload_jobs import destroy, place_hold
+from auditkit.ledger.records.retention import Hold
 from auditkit.loading import prepare
 from auditkit.signing import LocalKey
 from auditkit.signing.certificates import self_signed

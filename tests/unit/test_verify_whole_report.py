@@ -21,7 +21,7 @@ from auditkit.cli import signing_options
 from auditkit.cli import verify as verify_cli
 from auditkit.errors import InputError, KeyFileError
 from auditkit.ledger import NoteSigner
-from auditkit.ledger.note import add_signatures, open_note
+from auditkit.ledger.records.note import add_signatures, open_note
 from auditkit.signing import KeyRecord, KeyStore
 from auditkit.signing.certificates import fingerprint, to_pem
 from auditkit.signing.private_keys import fingerprint_of

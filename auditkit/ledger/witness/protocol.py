@@ -11,7 +11,7 @@ Laws:
       checked and remembered.
 
 The protocol is C2SP tlog-witness: a request is text, and the same text travels over HTTP
-(`auditkit.ledger.witness_http`) or on a stick, for machines without a network.
+(`auditkit.ledger.witness.http`) or on a stick, for machines without a network.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from typing import Final
 
 from auditkit.errors import LedgerError, OutputError, VerificationError
 from auditkit.files import read_text, write_whole
-from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.entry import milliseconds
 from auditkit.ledger.log import Ledger
-from auditkit.ledger.note import (
+from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.entry import milliseconds
+from auditkit.ledger.records.note import (
     NoteSigner,
     NoteVerifier,
     add_signatures,

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from auditkit.ledger.entry import CLOCK_SET_BACK, Item, item, milliseconds
-from auditkit.ledger.retention import PERMANENT
+from auditkit.ledger.records.entry import CLOCK_SET_BACK, Item, item, milliseconds
+from auditkit.ledger.records.retention import PERMANENT
 
 _SLACK_MS: Final = 60_000
 _BELIEVED_MS: Final = 24 * 3_600_000

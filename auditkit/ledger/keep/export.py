@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from auditkit.canonical import Json, canonical_bytes, parse_json
 from auditkit.errors import InputError, VerificationError
-from auditkit.ledger.checkpoint import open_checkpoint
-from auditkit.ledger.entry import Entry, milliseconds
-from auditkit.ledger.note import NoteVerifier
 from auditkit.ledger.reader import LogReader
-from auditkit.ledger.receipt import Receipt
-from auditkit.ledger.store import as_entry
+from auditkit.ledger.records.checkpoint import open_checkpoint
+from auditkit.ledger.records.entry import Entry, milliseconds
+from auditkit.ledger.records.note import NoteVerifier
+from auditkit.ledger.records.receipt import Receipt
+from auditkit.ledger.store.tables import as_entry
 from auditkit.merkle import Node, fold, whole_subtrees
 
 EXPORT_TYPE: Final = "auditkit/ledger-export/v1"

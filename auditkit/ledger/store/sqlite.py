@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from auditkit.errors import InputError, LedgerError
-from auditkit.ledger.store import Database, Session
+from auditkit.ledger.store.tables import Database, Session
 
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "fuse.sshfs", "fuse.glusterfs"}

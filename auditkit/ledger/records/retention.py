@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from auditkit.errors import InputError, VerificationError
-from auditkit.ledger.entry import Entry, is_name
+from auditkit.ledger.records.entry import Entry, is_name
 
 PERMANENT: Final = "permanent"
 DESTROYED: Final = "ledger.payload-destroyed"

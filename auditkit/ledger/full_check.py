@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.errors import VerificationError
-from auditkit.ledger.entry import CLOCK_SET_BACK, Entry, commitment, leaf_bytes
-from auditkit.ledger.note import NoteVerifier
 from auditkit.ledger.opening import check_prefix, edge_of, plausible
-from auditkit.ledger.retention import DESTROYED, Destruction
-from auditkit.ledger.store import Session, as_entry
+from auditkit.ledger.records.entry import CLOCK_SET_BACK, Entry, commitment, leaf_bytes
+from auditkit.ledger.records.note import NoteVerifier
+from auditkit.ledger.records.retention import DESTROYED, Destruction
+from auditkit.ledger.store.tables import Session, as_entry
 from auditkit.merkle import node_count, node_hash
 
 _BLOCK_LEVELS: Final = 10

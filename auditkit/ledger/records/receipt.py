@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from auditkit.canonical import Json, canonical_bytes
 from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
-from auditkit.ledger.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.entry import Entry, payload_bytes
-from auditkit.ledger.note import NoteVerifier, Signed, from_base64, open_note
+from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.entry import Entry, payload_bytes
+from auditkit.ledger.records.note import NoteVerifier, Signed, from_base64, open_note
 from auditkit.merkle import leaf_hash, verify_inclusion
 
 RECEIPT_TYPE: Final = "auditkit/ledger-receipt/v1"

@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from auditkit.errors import AuditkitError, InputError, LedgerError, VerificationError
-from auditkit.ledger.checkpoint import open_checkpoint
 from auditkit.ledger.log import Ledger
-from auditkit.ledger.note import NoteVerifier
-from auditkit.ledger.witness import (
+from auditkit.ledger.records.checkpoint import open_checkpoint
+from auditkit.ledger.records.note import NoteVerifier
+from auditkit.ledger.witness.protocol import (
     RefusalError,
     Witness,
     keep_cosignature,

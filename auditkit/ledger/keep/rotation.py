@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from auditkit.errors import InputError, VerificationError
-from auditkit.ledger.checkpoint import open_checkpoint
-from auditkit.ledger.entry import item
 from auditkit.ledger.log import SEALED, Ledger
 from auditkit.ledger.opening import newest_of, plausible
 from auditkit.ledger.reader import LogReader
-from auditkit.ledger.retention import PERMANENT
+from auditkit.ledger.records.checkpoint import open_checkpoint
+from auditkit.ledger.records.entry import item
+from auditkit.ledger.records.retention import PERMANENT
 from auditkit.merkle import range_root
 
 CONTINUED = "ledger.continued"

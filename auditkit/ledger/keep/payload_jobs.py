@@ -12,10 +12,10 @@ from datetime import datetime
 
 from auditkit.canonical import Json, check_name
 from auditkit.errors import InputError, LedgerError
-from auditkit.ledger.entry import Entry, is_name, item, milliseconds
 from auditkit.ledger.log import OWN, Ledger
 from auditkit.ledger.opening import plausible
-from auditkit.ledger.retention import (
+from auditkit.ledger.records.entry import Entry, is_name, item, milliseconds
+from auditkit.ledger.records.retention import (
     CLASSES,
     DESTROYED,
     HOLD_PLACED,
@@ -27,7 +27,7 @@ from auditkit.ledger.retention import (
     as_ranges,
     holds_in_force,
 )
-from auditkit.ledger.store import Session, as_entry
+from auditkit.ledger.store.tables import Session, as_entry
 
 
 def destroy(

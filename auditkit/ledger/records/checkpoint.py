@@ -1,7 +1,7 @@
 """Checkpoints: what a log says of itself, in three lines that its key signs (C2SP tlog-checkpoint).
 
 Example:
-    >>> from auditkit.ledger.note import NoteSigner
+    >>> from auditkit.ledger.records.note import NoteSigner
     >>> signer = NoteSigner.generate("example.com/log")
     >>> note = signer.sign(Checkpoint(origin="example.com/log", size=0, root=EMPTY_ROOT).body())
     >>> open_checkpoint(note, [signer.verifier]).size
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auditkit.errors import VerificationError
-from auditkit.ledger.note import NoteVerifier, from_base64, open_note
+from auditkit.ledger.records.note import NoteVerifier, from_base64, open_note
 from auditkit.merkle import EMPTY_ROOT, HASH_BYTES
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.errors import InputError, LedgerError, VerificationError
-from auditkit.ledger.entry import Entry
+from auditkit.ledger.records.entry import Entry
 from auditkit.merkle import Node, node_id
 
 FORMAT: Final = "auditkit/ledger-tables/v1"
@@ -375,11 +375,11 @@ def open_database(url: str, *, lock_timeout_s: float) -> Database:
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-        from auditkit.ledger.sqlite import SqliteDatabase
+        from auditkit.ledger.store.sqlite import SqliteDatabase
 
         return SqliteDatabase(rest[1:], lock_timeout_s=lock_timeout_s)
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        from auditkit.ledger.postgres import PostgresDatabase
+        from auditkit.ledger.store.postgres import PostgresDatabase
 
         return PostgresDatabase(f"postgresql://{rest}", lock_timeout_s=lock_timeout_s)
     raise InputError(

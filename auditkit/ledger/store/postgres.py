@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 from auditkit.errors import LedgerError, MissingExtraError
-from auditkit.ledger.store import Database, Session
+from auditkit.ledger.store.tables import Database, Session
 
 if TYPE_CHECKING:
     import psycopg

@@ -1,0 +1,1 @@
+"""Keeping a log for years: payloads destroyed, segments rotated, stretches exported."""

@@ -1,0 +1,1 @@
+"""Witnesses: someone else who remembers how long a log was."""
