@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from auditkit.checks import Check
     from auditkit.evidence import Evidence
-    from auditkit.report.letter_texts import LetterTexts
+    from auditkit.report.letters.texts import LetterTexts
     from auditkit.subject import Case
 
 
@@ -88,7 +88,7 @@ def letter(
     from auditkit.api import open_log
     from auditkit.errors import InputError
     from auditkit.files import require_writable, write_whole
-    from auditkit.report.letter import denied_rows, held_back, write_letter
+    from auditkit.report.letters.letter import denied_rows, held_back, write_letter
 
     if (row is None) == (not everyone):
         raise InputError("It is unclear whose letter is wanted.", remedy="give --row 17, or --all")
@@ -150,7 +150,7 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
         PolicyError: If it is not such a table.
     """
     from auditkit.files import read_text
-    from auditkit.report.letter_texts import parse_letter_texts
+    from auditkit.report.letters.texts import parse_letter_texts
     from auditkit.resources import data_path
 
     chosen = path if path is not None else data_path("policies", "reasons", "lending.yaml")

@@ -11,9 +11,9 @@ Laws:
 
 from __future__ import annotations
 
-from auditkit.report.figures import check_figures
+from auditkit.report.figures.manifest import check_figures
+from auditkit.report.html_copy import render_twin
 from auditkit.report.options import ReportOptions
 from auditkit.report.render import render
-from auditkit.report.twin import render_twin
 
 __all__ = ["ReportOptions", "check_figures", "render", "render_twin"]

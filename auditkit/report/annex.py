@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from auditkit.evidence import Evidence, Outcome
 from auditkit.judgement.controls import ControlPack, ControlStatus
-from auditkit.report.blocks import Status
-from auditkit.report.book import Book, Line, Text, joined
+from auditkit.report.blocks.kinds import Status
+from auditkit.report.figures.book import Book, Line, Text, joined
 
 # A parameter with more letters is printed once and then referred to.
 _LONG: Final = 40

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
-from auditkit.report.blocks import ChartBlock
+from auditkit.report.blocks.kinds import ChartBlock
 from auditkit.report.page import Page
-from auditkit.report.text import shown
+from auditkit.report.typeset.text import shown
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:

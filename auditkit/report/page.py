@@ -15,14 +15,14 @@ from auditkit.evidence import SEVEREST_FIRST, SUPPRESSION_RULE, Evidence, Findin
 from auditkit.glossary import explained
 from auditkit.judgement.gate import Decision, severity_order
 from auditkit.report.annex import Indexed, Pack
-from auditkit.report.blocks import Area, Log, Part, Status
-from auditkit.report.book import Book, Line, Printed, Text, joined
-from auditkit.report.condition import Condition
-from auditkit.report.files import offline_script
-from auditkit.report.layout import laid_out
+from auditkit.report.blocks.condition import Condition
+from auditkit.report.blocks.kinds import Area, Log, Part, Status
+from auditkit.report.blocks.layout import laid_out
+from auditkit.report.figures.book import Book, Line, Printed, Text, joined
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
-from auditkit.report.text import shown
+from auditkit.report.typeset.fonts import offline_script
+from auditkit.report.typeset.text import shown
 
 if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import OutputError
-from auditkit.report.book import Book
-from auditkit.report.figures import FORMAT, STATED, check_figures, tokens
+from auditkit.report.figures.book import Book
+from auditkit.report.figures.manifest import FORMAT, STATED, check_figures, tokens
+from auditkit.report.figures.rules import Rules
 from auditkit.report.options import ReportOptions
-from auditkit.report.rules import Rules
 
 if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement

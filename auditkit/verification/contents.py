@@ -20,8 +20,8 @@ from auditkit.canonical import (
     parse_json,
 )
 from auditkit.errors import InputError, VerificationError
-from auditkit.report.figures import check_figures
-from auditkit.report.spreadsheet import is_table_csv
+from auditkit.output.spreadsheet import is_table_csv
+from auditkit.report.figures.manifest import check_figures
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (

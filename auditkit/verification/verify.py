@@ -26,7 +26,7 @@ from auditkit.errors import (
     VerificationError,
 )
 from auditkit.ledger import NoteVerifier, Receipt
-from auditkit.report.pdf import page_texts
+from auditkit.report.typeset.pdf import page_texts
 from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
 from auditkit.signing.key_records import KeyRecord, revoked
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of

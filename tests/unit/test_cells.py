@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from auditkit.evidence import Finding, Outcome, Table
 from auditkit.output import findings_csv
-from auditkit.report.spreadsheet import is_table_csv, table_csv
+from auditkit.output.spreadsheet import is_table_csv, table_csv
 from auditkit.tables.cells import cell, csv_bytes, write_csv
 
 TEXTS = st.text(st.characters(), max_size=12)

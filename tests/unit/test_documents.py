@@ -28,7 +28,7 @@ from auditkit.documents import (
 from auditkit.errors import InputError, PolicyError
 from auditkit.judgement.controls import parse_pack
 from auditkit.policy import parse_policy
-from auditkit.report.letter_texts import parse_letter_texts
+from auditkit.report.letters.texts import parse_letter_texts
 
 
 class Inner(Document):

@@ -16,8 +16,8 @@ from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
 from auditkit.glossary import NEUTRAL
 from auditkit.loading import prepare
-from auditkit.report.blocks import ChartBlock, TableBlock
-from auditkit.report.book import Book
+from auditkit.report.blocks.kinds import ChartBlock, TableBlock
+from auditkit.report.figures.book import Book
 from auditkit.report.sections.explanation import denials
 from auditkit.subject import Inputs
 

@@ -10,9 +10,11 @@ import pypdf
 import pytest
 
 from auditkit.canonical import parse_json
-from auditkit.report import check_figures, rules, text
-from auditkit.report.figures import tokens
-from auditkit.report.pdf import page_texts
+from auditkit.report import check_figures
+from auditkit.report.figures import rules
+from auditkit.report.figures.manifest import tokens
+from auditkit.report.typeset import text
+from auditkit.report.typeset.pdf import page_texts
 from tests.fixtures.keep_reports import REPORTS, claims_of, verified
 
 KEPT = [
@@ -64,7 +66,7 @@ def test_its_numbers_hold_whatever_is_reworded(parts, monkeypatch):
     monkeypatch.setattr(rules, "SEVEREST_FIRST", ())
     monkeypatch.setattr(text, "_drawn", frozenset)
     for name in ("number", "number_against", "typeset", "written"):
-        monkeypatch.setattr(f"auditkit.report.figures.{name}", lambda *_, **__: "reworded")
+        monkeypatch.setattr(f"auditkit.report.figures.manifest.{name}", lambda *_, **__: "reworded")
     assert check_figures(**parts) == []
 
 

@@ -17,8 +17,8 @@ from auditkit.cli import run as command
 from auditkit.errors import InputError, OutputError, PolicyError
 from auditkit.evidence import Table
 from auditkit.loading import prepare
-from auditkit.report.letter import denied_rows, held_back, write_letter
-from auditkit.report.letter_texts import parse_letter_texts
+from auditkit.report.letters.letter import denied_rows, held_back, write_letter
+from auditkit.report.letters.texts import parse_letter_texts
 from auditkit.resources import data_path
 from auditkit.subject import Inputs
 

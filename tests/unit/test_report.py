@@ -23,11 +23,11 @@ from auditkit.canonical import parse_json
 from auditkit.errors import OutputError
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.report import ReportOptions, check_figures, render
-from auditkit.report.book import Printed
-from auditkit.report.files import font_files
-from auditkit.report.pdf import Paper, _dated, page_texts
+from auditkit.report.figures.book import Printed
 from auditkit.report.sections.generic import telling_digits
-from auditkit.report.text import shown
+from auditkit.report.typeset.fonts import font_files
+from auditkit.report.typeset.pdf import Paper, _dated, page_texts
+from auditkit.report.typeset.text import shown
 from tests.fixtures import hostile, lending
 
 ROOT = Path(__file__).parents[2]

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from auditkit.errors import UnverifiableError
 from auditkit.report import check_figures
-from auditkit.report import rules as report_rules
-from auditkit.report import text as report_text
-from auditkit.report.figures import is_printed, tokens, value_at
-from auditkit.report.pdf import page_texts
-from auditkit.report.rounding import prints, prints_percent
-from auditkit.report.rules import Rules
-from auditkit.report.vocabulary import VOCABULARY, is_standard
+from auditkit.report.figures import rules as report_rules
+from auditkit.report.figures.manifest import is_printed, tokens, value_at
+from auditkit.report.figures.rounding import prints, prints_percent
+from auditkit.report.figures.rules import Rules
+from auditkit.report.figures.vocabulary import VOCABULARY, is_standard
+from auditkit.report.typeset import text as report_text
+from auditkit.report.typeset.pdf import page_texts
 from auditkit.wording import exact, number, number_against, typeset
 from tests.fixtures import lending
 
@@ -202,7 +202,7 @@ def test_a_report_holds_after_templates_fonts_and_ways_of_writing_changed(report
     monkeypatch.setattr(report_text, "_drawn", frozenset)
     monkeypatch.setattr(report_text, "LIMIT", 7)
     for name in ("number", "number_against", "typeset", "written"):
-        monkeypatch.setattr(f"auditkit.report.figures.{name}", lambda *_, **__: "reworded")
+        monkeypatch.setattr(f"auditkit.report.figures.manifest.{name}", lambda *_, **__: "reworded")
     monkeypatch.setattr("auditkit.charts.style.RATIO_TICKS", ())
     assert check_figures(**report) == []
 
@@ -314,6 +314,6 @@ def test_the_vocabulary_is_that_of_the_templates():
     )
     for phrase in VOCABULARY:
         assert is_standard(phrase)
-        assert phrase in text, "update auditkit/report/vocabulary.py"
+        assert phrase in text, "update auditkit/report/figures/vocabulary.py"
         text = text.replace(phrase, "")
-    assert tokens(text) == [], "name the standard in auditkit/report/vocabulary.py"
+    assert tokens(text) == [], "name the standard in auditkit/report/figures/vocabulary.py"

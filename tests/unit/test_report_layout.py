@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from auditkit.charts import Chart
-from auditkit.report.blocks import ChartBlock, Column, Pair, Prose, TableBlock
-from auditkit.report.book import Printed
-from auditkit.report.layout import laid_out
+from auditkit.report.blocks.kinds import ChartBlock, Column, Pair, Prose, TableBlock
+from auditkit.report.blocks.layout import laid_out
+from auditkit.report.figures.book import Printed
 
 
 def table(*texts: str, rows: int = 4, caption: str = "c", note: str = "") -> TableBlock:

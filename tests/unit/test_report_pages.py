@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 from auditkit.report import ReportOptions, render
-from auditkit.report.pdf import page_texts
-from auditkit.report.text import shown
+from auditkit.report.typeset.pdf import page_texts
+from auditkit.report.typeset.text import shown
 from tests.fixtures import hostile, lending
 from tests.support.laid_out import faults
 from tests.support.repeated import IN_SOAK

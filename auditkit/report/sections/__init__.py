@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Outcome
-from auditkit.report.blocks import Block, Prose
-from auditkit.report.book import Book, Line
+from auditkit.report.blocks.kinds import Block, Prose
+from auditkit.report.figures.book import Book, Line
 from auditkit.report.sections import (
     explanation,
     fairness,

@@ -7,10 +7,10 @@ from typing import Final
 
 from auditkit.charts import HALF, WHOLE, beeswarm, importance, letters, text_width, waterfall
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.book import Book, Line, Printed, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.figures.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import attached, measurements, plain
-from auditkit.report.text import shown
+from auditkit.report.typeset.text import shown
 
 _MOST: Final = 15
 _STEPS: Final = 8

@@ -7,8 +7,8 @@ from typing import Final
 
 from auditkit.charts import HALF, WHOLE, Estimate, forest, text_width
 from auditkit.evidence import Evidence, Measurement
-from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.book import Book, Line, Printed, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.figures.book import Book, Line, Printed, Text
 from auditkit.report.sections.generic import measurements, of_group, plain, small_print
 
 Group = tuple[tuple[str, str], ...]

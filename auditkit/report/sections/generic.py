@@ -11,8 +11,8 @@ from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
 from auditkit.glossary import MEASURES
-from auditkit.report.blocks import Block, Cell, Column, Prose, TableBlock
-from auditkit.report.book import Book, Line, Printed, Text, joined
+from auditkit.report.blocks.kinds import Block, Cell, Column, Prose, TableBlock
+from auditkit.report.figures.book import Book, Line, Printed, Text, joined
 
 Group = tuple[tuple[str, str], ...]
 

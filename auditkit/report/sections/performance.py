@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from auditkit.charts import calibration
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks import Block, ChartBlock, Column, TableBlock
-from auditkit.report.book import Book
+from auditkit.report.blocks.kinds import Block, ChartBlock, Column, TableBlock
+from auditkit.report.figures.book import Book
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _COLUMNS = ("from", "to", "n", "mean_score", "observed", "lower", "upper")

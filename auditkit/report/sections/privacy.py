@@ -7,8 +7,8 @@ from typing import Final
 
 from auditkit.charts import Estimate, before_after, class_sizes, forest
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.book import Book, Line, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
+from auditkit.report.figures.book import Book, Line, Text
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _RECALL = ("class", "identifier", "labelled", "found", "missed", "recall", "at_least")

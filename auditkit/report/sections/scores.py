@@ -7,10 +7,10 @@ from typing import Final
 
 from auditkit.charts import calibration, frontier, letters, sweep
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks import Block, ChartBlock
-from auditkit.report.book import Book, Line, Text
+from auditkit.report.blocks.kinds import Block, ChartBlock
+from auditkit.report.figures.book import Book, Line, Text
 from auditkit.report.sections.generic import attached, measurements, plain, rows
-from auditkit.report.text import shown
+from auditkit.report.typeset.text import shown
 
 _MOST: Final = 6
 _LABEL: Final = 160.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditkit.evidence import Evidence
-from auditkit.report.blocks import Block, Cell, Column, TableBlock
-from auditkit.report.book import Book
+from auditkit.report.blocks.kinds import Block, Cell, Column, TableBlock
+from auditkit.report.figures.book import Book
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _MAX_ROWS = 40

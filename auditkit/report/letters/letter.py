@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, OutputError
-from auditkit.report.pdf import Paper
+from auditkit.report.typeset.pdf import Paper
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from auditkit.canonical import Json
     from auditkit.evidence import Evidence
-    from auditkit.report.letter_texts import LetterTexts
+    from auditkit.report.letters.texts import LetterTexts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

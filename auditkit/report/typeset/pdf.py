@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.errors import InputError
-from auditkit.report.files import font_files
+from auditkit.report.typeset.fonts import font_files
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:

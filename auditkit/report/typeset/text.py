@@ -86,7 +86,7 @@ def _drawn() -> frozenset[int]:
     """The characters that both of the report's fonts draw."""
     from fontTools.ttLib import TTFont
 
-    from auditkit.report.files import font_files
+    from auditkit.report.typeset.fonts import font_files
 
     known: list[frozenset[int]] = []
     for name in ("sans", "mono"):

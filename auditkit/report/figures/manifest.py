@@ -38,9 +38,9 @@ from typing import Any, Final
 from auditkit.canonical import Digest, canonical_bytes
 from auditkit.errors import VerificationError
 from auditkit.evidence import Outcome
-from auditkit.report.rounding import prints, prints_percent
-from auditkit.report.rules import Rules
-from auditkit.report.text import shown
+from auditkit.report.figures.rounding import prints, prints_percent
+from auditkit.report.figures.rules import Rules
+from auditkit.report.typeset.text import shown
 from auditkit.wording import number, number_against, typeset
 
 FORMAT: Final = 2

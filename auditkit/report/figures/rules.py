@@ -25,8 +25,8 @@ from typing import Any, Final, Self
 from auditkit.canonical import Json, parse_json
 from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.evidence import SEVEREST_FIRST
-from auditkit.report.text import LIMIT, MAX_MARKS, is_drawn, is_visible, shown
-from auditkit.report.vocabulary import VOCABULARY, is_standard
+from auditkit.report.figures.vocabulary import VOCABULARY, is_standard
+from auditkit.report.typeset.text import LIMIT, MAX_MARKS, is_drawn, is_visible, shown
 
 VERSION: Final = "2"
 _MOST_PHRASES: Final = 50

@@ -8,7 +8,7 @@ from typing import Literal
 
 from auditkit.charts import Chart
 from auditkit.evidence import Evidence, Outcome
-from auditkit.report.book import Printed, Text
+from auditkit.report.figures.book import Printed, Text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

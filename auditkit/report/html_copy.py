@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
-from auditkit.report.files import font_files
 from auditkit.report.html import Drawings, environment, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.tracing import insist, traced
+from auditkit.report.typeset.fonts import font_files
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 
 from auditkit.evidence import Evidence, Finding, Measurement, Table
 from auditkit.glossary import MEASURES, in_sentence, in_words
-from auditkit.report.figures import Digits, tokens, written
-from auditkit.report.text import LIMIT, shown
+from auditkit.report.figures.manifest import Digits, tokens, written
+from auditkit.report.typeset.text import LIMIT, shown
 from auditkit.wording import exact, percentage
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Final
 
 from auditkit.charts import text_width
-from auditkit.report.blocks import Block, Cell, ChartBlock, Column, Pair, Prose, TableBlock
-from auditkit.report.book import Line, joined
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, Pair, Prose, TableBlock
+from auditkit.report.figures.book import Line, joined
 
 # The text's column and the whole page between its margins, on the narrower of both papers.
 _COLUMN: Final = 386.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.report.blocks import Status
-from auditkit.report.book import Book, Line, Printed, Text
+from auditkit.report.blocks.kinds import Status
+from auditkit.report.figures.book import Book, Line, Printed, Text
 
 
 class Condition:

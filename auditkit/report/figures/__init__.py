@@ -1,0 +1,1 @@
+"""Every printed number with its address in the evidence."""

@@ -1,0 +1,1 @@
+"""Adverse-action letters: one page to one applicant."""

@@ -1,0 +1,1 @@
+"""From HTML to PDF: fonts, foreign text, PDF/A and PDF/UA."""
