@@ -38,7 +38,7 @@ from auditkit.cli import (
     reperform,
     verify,
 )
-from auditkit.cli.console import complain
+from auditkit.cli.shared.console import complain
 
 INTERNAL_ERROR: Final = 1
 BAD_INPUT: Final = 2

@@ -17,8 +17,8 @@ import typer
 
 from auditkit.cli import access_draft, access_user
 from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
-from auditkit.cli.console import Work, harmless, say
-from auditkit.cli.ledger_open import reading
+from auditkit.cli.shared.console import Work, harmless, say
+from auditkit.cli.shared.ledger_open import reading
 from auditkit.errors import InputError
 from auditkit.wording import plural
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from auditkit.cli.console import harmless, say
-from auditkit.cli.signing_options import Folder as KeyFolder
-from auditkit.cli.signing_options import PassphraseFile, open_store
+from auditkit.cli.shared.console import harmless, say
+from auditkit.cli.shared.signing_options import Folder as KeyFolder
+from auditkit.cli.shared.signing_options import PassphraseFile, open_store
 from auditkit.errors import AccessDeniedError, InputError, PolicyError
 from auditkit.files import read_text, write_whole
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from auditkit.canonical import check_name
-from auditkit.cli.console import say
+from auditkit.cli.shared.console import say
 from auditkit.errors import InputError
 from auditkit.wording import plural
 

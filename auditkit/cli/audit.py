@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.console import harmless, say, step
-from auditkit.cli.signing_options import (
+from auditkit.cli.shared.console import harmless, say, step
+from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
     Key,
@@ -258,7 +258,7 @@ def init(
 
     Example: auditkit init --model m.json --data test.csv --label approved --groups sex,race
     """
-    from auditkit.cli.template import audit_yaml
+    from auditkit.cli.shared.template import audit_yaml
     from auditkit.errors import OutputError
     from auditkit.files import write_whole
     from auditkit.loading import prepare

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.audit import AllowOutside, AuditFileArgument
-from auditkit.cli.console import Work, harmless
 from auditkit.cli.letter import prepared
+from auditkit.cli.shared.console import Work, harmless
 
 if TYPE_CHECKING:
     from auditkit.evidence import Cell

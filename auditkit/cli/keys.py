@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from auditkit.cli.signing_options import (
+from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Folder,
     PassphraseFile,

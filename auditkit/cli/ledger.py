@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from auditkit.cli import ledger_witness
-from auditkit.cli.console import Work, one_line, say
 from auditkit.cli.keys import LOG_NAME
-from auditkit.cli.ledger_open import (
+from auditkit.cli.shared.console import Work, one_line, say
+from auditkit.cli.shared.ledger_open import (
     By,
     Head,
     Key,
@@ -30,7 +30,7 @@ from auditkit.cli.ledger_open import (
     url,
     writing,
 )
-from auditkit.cli.signing_options import Folder
+from auditkit.cli.shared.signing_options import Folder
 from auditkit.files import read_bytes, read_text, whole_file
 
 UNCHECKED: Final = 11

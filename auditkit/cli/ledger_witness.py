@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.console import say
 from auditkit.cli.keys import LOG_NAME
-from auditkit.cli.ledger_open import Log, Name, signer, writing
-from auditkit.cli.signing_options import Folder
+from auditkit.cli.shared.console import say
+from auditkit.cli.shared.ledger_open import Log, Name, signer, writing
+from auditkit.cli.shared.signing_options import Folder
 from auditkit.files import read_text
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.audit import AllowOutside, AuditFileArgument
-from auditkit.cli.console import say, step
-from auditkit.cli.signing_options import (
+from auditkit.cli.shared.console import say, step
+from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
     Key,

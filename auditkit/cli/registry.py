@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.console import Work, harmless, quiet_mlflow, say
+from auditkit.cli.shared.console import Work, harmless, quiet_mlflow, say
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:

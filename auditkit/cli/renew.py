@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from auditkit.cli.console import Work, say
+from auditkit.cli.shared.console import Work, say
 from auditkit.errors import InputError
 
 

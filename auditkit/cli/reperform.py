@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auditkit.cli.audit import AllowOutside
-from auditkit.cli.console import Work, one_line, say, step
-from auditkit.cli.signing_options import open_store
+from auditkit.cli.shared.console import Work, one_line, say, step
+from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import OutputError
 
 if TYPE_CHECKING:

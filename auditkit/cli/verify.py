@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.console import Work, one_line
 from auditkit.cli.keys import LOG_NAME
-from auditkit.cli.signing_options import open_store
+from auditkit.cli.shared.console import Work, one_line
+from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import InputError
 from auditkit.files import read_bytes, read_text
 

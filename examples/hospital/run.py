@@ -23,7 +23,7 @@ from patients import ABOUT_SAMPLE, AS_OF, hospital
 
 import auditkit as ak
 from auditkit.api import LOG_NAME, default_keys, open_log
-from auditkit.cli.console import say, step
+from auditkit.cli.shared.console import say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.detect.recall import evaluate, read_labelled
 from auditkit.deid.pipeline.apply import Result

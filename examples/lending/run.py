@@ -24,7 +24,7 @@ from auditkit.access.policy.control import read_texts
 from auditkit.access.record import evidence as access_evidence
 from auditkit.access.record.review import review
 from auditkit.api import LOG_NAME, default_keys, open_log
-from auditkit.cli.console import quiet_mlflow, say, step
+from auditkit.cli.shared.console import quiet_mlflow, say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.detect.recall import evaluate
 from auditkit.deid.pipeline.apply import Result

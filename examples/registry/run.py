@@ -32,7 +32,7 @@ from auditkit.access import AccessControl
 from auditkit.access.kept.folder import seal_policy, start_policy
 from auditkit.access.login.passwords import hash_password, write_users
 from auditkit.access.record.review import review
-from auditkit.cli.console import quiet_mlflow, step
+from auditkit.cli.shared.console import quiet_mlflow, step
 from auditkit.errors import AuditkitError
 from auditkit.ledger import Ledger
 from auditkit.registry import ModelRegistry

@@ -247,7 +247,7 @@ def test_a_wrong_audit_file_is_refused_with_the_remedy(
     from auditkit.cli import run
 
     old, new, message = spoilt
-    from auditkit.cli.template import audit_yaml
+    from auditkit.cli.shared.template import audit_yaml
 
     text = audit_yaml(
         name="audit.yaml", folder=tmp_path, model=mortgage_files / "model.json",

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from auditkit.canonical import Digest, canonical_bytes, parse_json
 from auditkit.cli import app
-from auditkit.cli.console import one_line
+from auditkit.cli.shared.console import one_line
 from auditkit.errors import VerificationError
 from auditkit.ledger import Ledger
 from auditkit.reperformance import open_bundle

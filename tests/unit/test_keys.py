@@ -289,7 +289,7 @@ def test_a_certificate_outside_its_validity_does_not_sign(store):
 
 def test_the_library_and_the_commands_use_one_store(tmp_path, monkeypatch):
     from auditkit.api import default_keys
-    from auditkit.cli.signing_options import open_store, signing_with
+    from auditkit.cli.shared.signing_options import open_store, signing_with
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for given, folder in (

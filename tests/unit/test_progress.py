@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import auditkit as ak
-from auditkit.cli import console
+from auditkit.cli.shared import console
 from auditkit.judgement.progress import shown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -192,7 +192,7 @@ def test_a_step_that_fails_says_so(capsys):
 
 def test_on_a_terminal_one_line_changes_and_is_gone():
     said = on_a_terminal(
-        "from auditkit.cli.console import Work\n"
+        "from auditkit.cli.shared.console import Work\n"
         "with Work('Read') as work: work.tell('3\\x1b[2J rows')\n"
     )
     assert said == "\r\x1b[K  Read ...\r\x1b[K  Read: 3\\x1b[2J rows ...\r\x1b[K"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from auditkit.cli.signing_options import signing_with
+from auditkit.cli.shared.signing_options import signing_with
 from auditkit.errors import InputError, KeyFileError
 from auditkit.signing import LocalKey, Signer
 from auditkit.signing.certificates import self_signed, to_pem

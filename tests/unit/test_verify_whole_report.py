@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import keys as keys_cli
 from auditkit.cli import ledger as ledger_cli
-from auditkit.cli import signing_options
 from auditkit.cli import verify as verify_cli
+from auditkit.cli.shared import signing_options
 from auditkit.errors import InputError, KeyFileError
 from auditkit.ledger import NoteSigner
 from auditkit.ledger.records.note import add_signatures, open_note

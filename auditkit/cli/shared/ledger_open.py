@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.signing_options import open_store
+from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import KeyFileError, LedgerError
 from auditkit.files import read_text
 

@@ -1,0 +1,1 @@
+"""What the commands share: the console, options for signing, opening a log."""
