@@ -20,12 +20,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from auditkit.version import __version__
+
 if TYPE_CHECKING:
     from auditkit.api import Audit, run
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
     from auditkit.ledger import Ledger
-    from auditkit.measures.attribution.result import Attribution, explain
+    from auditkit.measures.attribution.explain import explain
+    from auditkit.measures.attribution.result import Attribution
     from auditkit.measures.fairness.alternatives import alternatives
     from auditkit.measures.fairness.candidates import Alternatives
     from auditkit.measures.fairness.comparison import Fairness, fairness
@@ -33,8 +36,6 @@ if TYPE_CHECKING:
     from auditkit.signing import Signer
     from auditkit.subject import Inputs
     from auditkit.verification import Verification, verify
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Alternatives": "auditkit.measures.fairness.candidates",
@@ -52,7 +53,7 @@ _HOME = {
     "Signer": "auditkit.signing",
     "Verification": "auditkit.verification",
     "alternatives": "auditkit.measures.fairness.alternatives",
-    "explain": "auditkit.measures.attribution.result",
+    "explain": "auditkit.measures.attribution.explain",
     "fairness": "auditkit.measures.fairness.comparison",
     "run": "auditkit.api",
     "verify": "auditkit.verification",

@@ -343,9 +343,9 @@ def open_log(url: str, keys: KeyStore) -> Ledger:
 
 def computing_versions() -> Mapping[str, str]:
     """Version of auditkit and of each installed package that computes a number."""
-    import auditkit
+    from auditkit.version import __version__
 
-    found = {"auditkit": auditkit.__version__}
+    found = {"auditkit": __version__}
     for name in _COMPUTING:
         try:
             found[name] = version(name)

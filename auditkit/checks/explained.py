@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution.result import Attribution, explain
+from auditkit.measures.attribution.explain import explain
+from auditkit.measures.attribution.result import Attribution
 from auditkit.model.units import Unit
 
 if TYPE_CHECKING:

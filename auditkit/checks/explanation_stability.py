@@ -106,7 +106,7 @@ CHECK: Check = Check(
         "are resampled, and how many of the first features a resample keeps."
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
-    source="Mogstad et al., Review of Economic Studies 91 (2024); see auditkit.measures.attribution.ranks",
+    source="Mogstad et al., Review of Economic Studies 91 (2024)",
     parameters={
         "top": COUNT.of(5),
         "blocks": BLOCKS.of(20),

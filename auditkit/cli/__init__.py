@@ -23,7 +23,6 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-import auditkit
 from auditkit import errors
 from auditkit.cli import (
     access,
@@ -39,6 +38,7 @@ from auditkit.cli import (
     verify,
 )
 from auditkit.cli.shared.console import complain
+from auditkit.version import __version__
 
 INTERNAL_ERROR: Final = 1
 BAD_INPUT: Final = 2
@@ -77,7 +77,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer passes the option's value
     if asked:
-        print(f"auditkit {auditkit.__version__}")
+        print(f"auditkit {__version__}")
         raise typer.Exit
 
 

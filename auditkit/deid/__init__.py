@@ -13,7 +13,7 @@ a row are searched for in its notes, and the output is searched again.
 from __future__ import annotations
 
 from auditkit.deid.detect.detector import Deidentifier
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.pipeline.plan import Plan
 from auditkit.deid.planning.treatments import ColumnPlan, Mode, Treatment
 from auditkit.deid.transform.operators import Keys
 from auditkit.deid.transform.vault import Vault, read_key

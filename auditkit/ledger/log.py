@@ -39,8 +39,9 @@ from auditkit.ledger.records.note import NoteSigner, NoteVerifier, split_note
 from auditkit.ledger.records.receipt import Receipt
 from auditkit.ledger.records.retention import CLASSES, RetentionClass
 from auditkit.ledger.records.stamps import Stamps
+from auditkit.ledger.store.databases import open_database
 from auditkit.ledger.store.group_commit import GroupCommit
-from auditkit.ledger.store.tables import Database, Head, Session, open_database
+from auditkit.ledger.store.tables import Database, Head, Session
 from auditkit.merkle import range_root
 
 OWN: Final = "ledger."

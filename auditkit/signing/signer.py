@@ -43,6 +43,7 @@ from auditkit.signing.private_keys import (
     fingerprint_of,
 )
 from auditkit.signing.timestamps import TimestampAuthority
+from auditkit.signing.tokens import KeyService, service_key, token_key, token_key_at
 
 _PEM_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 _UNOPENED: Final = "check the passphrase; it may also be a file that was cut short"
@@ -102,10 +103,9 @@ class Signer:
         """
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
         if str(path).startswith("pkcs11:"):
-            from auditkit.signing.tokens import token_signer_at  # which makes signers, too
-
             chain = _read(certificate) if certificate is not None else None
-            return token_signer_at(str(path), pin=secret, certificate=chain)
+            key, issued = token_key_at(str(path), pin=secret, certificate=chain)
+            return cls.of([key], issued)
         data = _read(path)
         if _PEM_KEY.search(data):
             keys, certificates = _from_pem(data, secret, alone=certificate is not None)
@@ -116,9 +116,24 @@ class Signer:
         return cls.of(keys, certificates)
 
     @classmethod
-    def from_pkcs12(cls, path: str | Path, *, passphrase: bytes | str | None = None) -> Signer:
-        """Reads a PKCS#12 file; see `load`."""
-        return cls.load(path, passphrase=passphrase)
+    def from_token(
+        cls,
+        module: str | Path,
+        *,
+        token: str,
+        label: str,
+        pin: str,
+        certificate: bytes | None = None,
+    ) -> Signer:
+        """Signs with a key in a PKCS#11 token; see `tokens.token_key`."""
+        key, chain = token_key(module, token=token, label=label, pin=pin, certificate=certificate)
+        return cls.of([key], chain)
+
+    @classmethod
+    def from_service(cls, service: KeyService, key_id: str, *, certificate: bytes) -> Signer:
+        """Signs with a key in a cloud's key service; see `tokens.service_key`."""
+        key, chain = service_key(service, key_id, certificate=certificate)
+        return cls.of([key], chain)
 
     @classmethod
     def of(cls, keys: Sequence[PrivateKey], certificates: Sequence[x509.Certificate]) -> Signer:

@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from auditkit.errors import KeyFileError, MissingExtraError, argument
 from auditkit.signing.certificates import read_certificates
-from auditkit.signing.private_keys import PublicKey, accepted, algorithm_of
-from auditkit.signing.signer import Signer
+from auditkit.signing.private_keys import PrivateKey, PublicKey, accepted, algorithm_of
+
+# A key that signs, then its certificate and the issuers of it.
+KeyWithChain = tuple[PrivateKey, tuple[x509.Certificate, ...]]
 
 
 class KeyService(Protocol):
@@ -77,8 +80,8 @@ class ServiceKey:
             ) from error
 
 
-def service_signer(service: KeyService, key_id: str, *, certificate: bytes) -> Signer:
-    """A signer whose key lies in a cloud's key service.
+def service_key(service: KeyService, key_id: str, *, certificate: bytes) -> KeyWithChain:
+    """A key in a cloud's key service, with its certificates.
 
     Args:
         service: The client.
@@ -90,7 +93,7 @@ def service_signer(service: KeyService, key_id: str, *, certificate: bytes) -> S
     """
     chain = read_certificates(certificate)
     key = ServiceKey(service=service, key_id=key_id, public=accepted(chain[0].public_key()))
-    return Signer.of([key], chain)
+    return key, chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,15 +137,15 @@ class TokenKey:
                 ) from error
 
 
-def token_signer(
+def token_key(
     module: str | Path,
     *,
     token: str,
     label: str,
     pin: str,
     certificate: bytes | None = None,
-) -> Signer:
-    """A signer whose key lies in a PKCS#11 token.
+) -> KeyWithChain:
+    """A key in a PKCS#11 token, with its certificates.
 
     Args:
         module: Path of the token's library, as /usr/lib/softhsm/libsofthsm2.so.
@@ -158,11 +161,13 @@ def token_signer(
     chain = read_certificates(certificate or _stored_certificate(str(module), token, label, pin))
     public = accepted(chain[0].public_key())
     key = TokenKey(module=str(module), token=token, label=label, pin=pin, public=public)
-    return Signer.of([key], chain)
+    return key, chain
 
 
-def token_signer_at(address: str, *, pin: bytes | None, certificate: bytes | None = None) -> Signer:
-    """A signer whose key lies in a PKCS#11 token, by its address (RFC 7512).
+def token_key_at(
+    address: str, *, pin: bytes | None, certificate: bytes | None = None
+) -> KeyWithChain:
+    """A key in a PKCS#11 token by its address (RFC 7512), with its certificates.
 
     Args:
         address: As `pkcs11:token=audit;object=report?module-path=/usr/lib/libsofthsm2.so`.
@@ -170,7 +175,7 @@ def token_signer_at(address: str, *, pin: bytes | None, certificate: bytes | Non
         certificate: PEM or DER of the certificate and its issuers; None: it lies in the token.
 
     Raises:
-        KeyFileError: As `token_signer`, and if the address lacks a part, has one that is not
+        KeyFileError: As `token_key`, and if the address lacks a part, has one that is not
             known, or carries the PIN.
     """
     remedy = "write pkcs11:token=LABEL;object=LABEL?module-path=/path/of/the/library.so"
@@ -195,7 +200,7 @@ def token_signer_at(address: str, *, pin: bytes | None, certificate: bytes | Non
             "The token's PIN is missing.",
             remedy="give it in a passphrase file, in AUDITKIT_PASSPHRASE, or at the prompt",
         )
-    return token_signer(
+    return token_key(
         given["module-path"],
         token=given["token"],
         label=given["object"],

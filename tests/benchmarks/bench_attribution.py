@@ -23,8 +23,8 @@ import xgboost
 from sklearn.ensemble import RandomForestClassifier
 from woodelf import WoodelfExplainer
 
+from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.explainer import Explainer
-from auditkit.measures.attribution.result import explain
 
 
 def tell(line: str) -> None:

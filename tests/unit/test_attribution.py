@@ -12,7 +12,8 @@ import shap
 import xgboost
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution.result import explain, feature_columns
+from auditkit.measures.attribution.explain import explain
+from auditkit.measures.attribution.result import feature_columns
 
 FEATURES = ["income", "debt", "years", "age"]
 

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution.result import explain
+from auditkit.measures.attribution.explain import explain
 from auditkit.measures.shapley import linear, sampled, tree_ensembles, tree_paths
 from auditkit.measures.shapley.tree_paths import TreePaths
 from auditkit.model.output import explained_output

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution.result import explain
+from auditkit.measures.attribution.explain import explain
 
 
 @pytest.fixture(scope="module")

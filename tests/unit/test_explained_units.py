@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from auditkit.errors import InputError
 from auditkit.loading import prepare
-from auditkit.measures.attribution.result import explain
+from auditkit.measures.attribution.explain import explain
 from auditkit.measures.shapley import linear, sampled, tree_ensembles
 from auditkit.model.units import Unit, unit_of
 from auditkit.subject import Inputs

@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.explainer import Explainer
-from auditkit.measures.attribution.result import explain
 from auditkit.measures.shapley import sampled, tree_ensembles
 from auditkit.measures.shapley.mixtures import MIXTURES, alike, mixed, mixtures, special_values
 from tests.support.coalitions import enumerated

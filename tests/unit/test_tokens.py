@@ -20,7 +20,6 @@ from auditkit.cli.shared.signing_options import signing_with
 from auditkit.errors import InputError, KeyFileError
 from auditkit.signing import LocalKey, Signer
 from auditkit.signing.certificates import self_signed, to_pem
-from auditkit.signing.tokens import service_signer, token_signer
 from auditkit.verification import ClaimState, verify
 from tests.support.small_report import signed_report
 
@@ -75,7 +74,7 @@ def token(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
 def test_a_token_signs_reports_and_statements(token, kind):
-    signer = token_signer(
+    signer = Signer.from_token(
         MODULE, token="audit", label=kind, pin=PIN, certificate=to_pem(token[kind])
     )
     found = verify(signed_report(signer), trust=[token[kind]])
@@ -85,7 +84,7 @@ def test_a_token_signs_reports_and_statements(token, kind):
 
 
 def test_the_certificate_may_lie_in_the_token(token):
-    signer = token_signer(MODULE, token="audit", label="ecdsa", pin=PIN)
+    signer = Signer.from_token(MODULE, token="audit", label="ecdsa", pin=PIN)
     assert signer.certificate == token["ecdsa"]
 
 
@@ -101,7 +100,7 @@ def test_the_certificate_may_lie_in_the_token(token):
 def test_what_is_wrong_with_a_token_is_said_without_the_pin(token, changes, message):
     options = {"module": MODULE, "token": "audit", "label": "ecdsa", "pin": PIN} | changes
     with pytest.raises(KeyFileError, match=message) as caught:
-        token_signer(options.pop("module"), **options)
+        Signer.from_token(options.pop("module"), **options)
     assert options["pin"] not in str(caught.value)
 
 
@@ -151,7 +150,7 @@ def test_the_command_line_signs_with_a_token(token, tmp_path, monkeypatch):
 
 
 def test_a_key_that_is_not_in_the_token_is_an_error(token):
-    signer = token_signer(
+    signer = Signer.from_token(
         MODULE, token="audit", label="absent", pin=PIN, certificate=to_pem(token["rsa"])
     )
     with pytest.raises(KeyFileError, match="did not sign"):
@@ -159,7 +158,7 @@ def test_a_key_that_is_not_in_the_token_is_an_error(token):
 
 
 def test_a_certificate_of_another_key_is_found_at_signing(token):
-    signer = token_signer(
+    signer = Signer.from_token(
         MODULE, token="audit", label="ecdsa", pin=PIN, certificate=to_pem(other_certificate())
     )
     with pytest.raises(KeyFileError, match="does not verify"):
@@ -193,7 +192,7 @@ def test_a_service_signs_reports_and_sees_digests_only(kind):
     key = new_key(kind)
     certificate = self_signed(LocalKey(key), name="Bank in the cloud")
     service = FakeService({"projects/1/keys/7": key})
-    signer = service_signer(service, "projects/1/keys/7", certificate=to_pem(certificate))
+    signer = Signer.from_service(service, "projects/1/keys/7", certificate=to_pem(certificate))
     found = verify(signed_report(signer), trust=[certificate])
     assert found.claim("signature").state is ClaimState.TRUE
     assert {size for _, size, _ in service.asked} == {32}
@@ -204,7 +203,7 @@ def test_a_service_that_fails_or_uses_another_key_is_an_error():
     key = new_key("ecdsa")
     certificate = to_pem(self_signed(LocalKey(key), name="Bank"))
     with pytest.raises(KeyFileError, match="did not sign: KeyError"):
-        service_signer(FakeService({}), "k", certificate=certificate).sign_statement(b"{}")
+        Signer.from_service(FakeService({}), "k", certificate=certificate).sign_statement(b"{}")
     other = FakeService({"k": new_key("ecdsa")})
     with pytest.raises(KeyFileError, match="does not verify"):
-        service_signer(other, "k", certificate=certificate).sign_statement(b"{}")
+        Signer.from_service(other, "k", certificate=certificate).sign_statement(b"{}")

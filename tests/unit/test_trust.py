@@ -12,9 +12,9 @@ from auditkit.checks import find_check
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
 from auditkit.loading import prepare
+from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.proxies import separation
 from auditkit.measures.attribution.ranks import rank_stability
-from auditkit.measures.attribution.result import explain
 from auditkit.measures.attribution.trust import block_values, faithfulness
 from auditkit.subject import Inputs
 

@@ -28,7 +28,7 @@ Key = Annotated[
         metavar="KEY",
         help="Sign with this PKCS#12 or PEM file, or the key of a token: "
         "pkcs11:token=T;object=O?module-path=LIB.so. Default: the key store's key. A key in a "
-        "cloud's service signs from Python: auditkit.signing.tokens.service_signer.",
+        "cloud's service signs from Python: Signer.from_service.",
     ),
 ]
 Certificate = Annotated[

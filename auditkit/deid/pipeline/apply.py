@@ -13,11 +13,12 @@ from auditkit.deid.pipeline.free_text import Reader, redact_notes
 from auditkit.deid.pipeline.leaks import Leaks, search
 from auditkit.deid.pipeline.titles import nobody_in_titles
 from auditkit.deid.planning.columns import FREE_TEXT, examine
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.strays import counted, strays, whole_strays
 from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP, ColumnPlan, Mode, Treatment
 from auditkit.deid.risk.population import Population
-from auditkit.deid.table.frames import Column, flat, read_columns, with_columns
+from auditkit.deid.table.column import Column
+from auditkit.deid.table.frames import flat, read_columns, with_columns
 from auditkit.deid.transform.linked_values import known_of_rows
 from auditkit.deid.transform.operators import Keys, shifted, treated_values
 from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of, describe
@@ -45,7 +46,7 @@ class Result:
 
 
 def apply_plan(
-    plan: Plan,
+    plan: TablePlan,
     table: Any,
     *,
     keys: Keys | None = None,
@@ -64,7 +65,7 @@ def apply_plan(
     return Result(table=clean, evidence=evidence_of(run), found=run.found)
 
 
-def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, Run]:
+def treat(plan: TablePlan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, Run]:
     """The treated table and what the run came to, leaks included: the caller must look at them.
 
     Raises:
@@ -139,7 +140,7 @@ def treat(plan: Plan, table: Any, *, keys: Keys, reader: Reader) -> tuple[Any, R
     return clean, run
 
 
-def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
+def _same_columns(plan: TablePlan, columns: Mapping[str, Column]) -> None:
     missing = [c.column for c in plan.columns if c.column not in columns]
     new = [name for name in columns if name not in plan]
     if missing or new:
@@ -154,7 +155,7 @@ def _same_columns(plan: Plan, columns: Mapping[str, Column]) -> None:
         )
 
 
-def _nothing_untreated(plan: Plan, columns: Mapping[str, Column]) -> None:
+def _nothing_untreated(plan: TablePlan, columns: Mapping[str, Column]) -> None:
     """What a plan keeps is looked at again: it may have been edited, or the table have changed."""
     stays = frozenset[str]() if plan.mode is Mode.SAFE_HARBOR else LIMITED_MAY_KEEP
     for entry in plan.columns:

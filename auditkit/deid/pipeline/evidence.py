@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.deid.pipeline.leaks import Leaks
 from auditkit.deid.planning.columns import FREE_TEXT
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.risk.disclosure import (
     SIZES,
@@ -19,7 +19,7 @@ from auditkit.deid.risk.disclosure import (
     diversity,
 )
 from auditkit.deid.risk.population import Population
-from auditkit.deid.table.frames import Column
+from auditkit.deid.table.column import Column
 from auditkit.deid.vocabulary.entity_types import CLASSES, class_of
 from auditkit.deid.vocabulary.generalize import zip3_digest
 from auditkit.errors import InputError
@@ -75,7 +75,7 @@ class Run:
         population: Everybody that a row could be; None: nobody knows.
     """
 
-    plan: Plan
+    plan: TablePlan
     found: Mapping[str, Counter[str]]
     leaks: Leaks
     rows: int
@@ -340,7 +340,7 @@ def _range(low: int, high: int | None) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _accepted(plan: Plan) -> tuple[str, ...]:
+def _accepted(plan: TablePlan) -> tuple[str, ...]:
     return tuple(
         f"Column {c.column!r} is accepted as it is by {c.accepted}."
         for c in plan.columns

@@ -24,11 +24,13 @@ from auditkit.deid.pipeline.apply import leaked, treat
 from auditkit.deid.pipeline.evidence import Run, evidence_of
 from auditkit.deid.pipeline.free_text import Reader
 from auditkit.deid.pipeline.leaks import Leaks
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.pipeline.plan import Plan
+from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.risk.population import Population
 from auditkit.deid.table.cell_texts import cell_text, is_nested
+from auditkit.deid.table.column import Column
 from auditkit.deid.table.column_buffer import Gathering
-from auditkit.deid.table.frames import Column, flat, read_columns
+from auditkit.deid.table.frames import flat, read_columns
 from auditkit.deid.transform.operators import Keys
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
@@ -67,7 +69,7 @@ def gather(path: Path, names: Sequence[str]) -> dict[str, Column]:
 
 
 def apply_to_file(
-    plan: Plan,
+    plan: TablePlan,
     source: Path,
     target: Path,
     *,
@@ -118,7 +120,7 @@ def apply_to_file(
 class _Whole:
     """What the batches of a file come to together."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TablePlan) -> None:
         self._plan = plan
         self.rows = 0
         self._found: dict[str, Counter[str]] = {}

@@ -17,7 +17,8 @@ from auditkit.deid.planning.strays import in_texts
 from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP
 from auditkit.deid.rules.checksums import card, npi, ssn
 from auditkit.deid.rules.field_names import name_words
-from auditkit.deid.table.frames import Column, titles_of
+from auditkit.deid.table.column import Column
+from auditkit.deid.table.frames import titles_of
 from auditkit.deid.vocabulary.entity_types import KINDS
 from auditkit.errors import InputError
 

@@ -31,7 +31,7 @@ from auditkit.deid.vocabulary.entity_types import KINDS, describe
 from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
-    from auditkit.deid.table.frames import Column
+    from auditkit.deid.table.column import Column
 
 FREE_TEXT: Final = "FREE_TEXT"
 _SAMPLE: Final = 200

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 
 from pydantic import Field
 
@@ -41,11 +41,6 @@ from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS
 from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError
 
-if TYPE_CHECKING:
-    from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.pipeline.apply import Result
-    from auditkit.evidence import Evidence
-
 # Never earlier than this release: a plan without a date of its own must not take people for
 # younger than they are.
 _RELEASED: Final = date(2026, 11, 24)
@@ -59,8 +54,8 @@ _QUASI_NAMES: Final = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be done with each column of a table.
+class TablePlan:
+    """What is to be done with each column of a table; `auditkit.deid.Plan` also applies it.
 
     Attributes:
         columns: One entry a column, in the table's order.
@@ -92,7 +87,7 @@ class Plan:
     @classmethod
     def propose(
         cls, table: Any, *, mode: Mode | str = Mode.SAFE_HARBOR, as_of: date | None = None
-    ) -> Plan:
+    ) -> Self:
         """A plan for a table, from its columns' names and values.
 
         Args:
@@ -133,7 +128,7 @@ class Plan:
     def __contains__(self, column: object) -> bool:
         return column in self._index
 
-    def with_column(self, column: str, **changes: Any) -> Plan:
+    def with_column(self, column: str, **changes: Any) -> Self:
         """The plan with one entry changed, as `with_column("city", treatment="keep")`.
 
         Raises:
@@ -145,40 +140,6 @@ class Plan:
             changes["treatment"] = _treatment(changes["treatment"], column)
         entries = tuple(replace(c, **changes) if c.column == column else c for c in self.columns)
         return replace(self, columns=entries)
-
-    def apply(
-        self,
-        table: Any,
-        *,
-        keys: Any = None,
-        deidentifier: Deidentifier | None = None,
-        recall: Evidence | None = None,
-        population: Any = None,
-    ) -> Result:
-        """De-identifies a table, searches the output again, and makes the evidence.
-
-        Args:
-            table: With exactly the plan's columns, as for `propose`. It is not changed.
-            keys: A `Keys`, for the treatments that need any.
-            deidentifier: Finds identifiers in free text. Default: a new one.
-            recall: What `evaluating.evaluate` measured with the same deidentifier, for the table
-                of the eighteen classes; without it that table says "not measured".
-            population: A table with the quasi-identifiers, untreated, of everybody that a row
-                could be, one row a person; for the journalist risk, which is not estimable
-                without.
-
-        Returns:
-            The table, of the kind that came in (from DuckDB: a pyarrow Table), and the evidence.
-
-        Raises:
-            InputError: If the columns are not the plan's.
-            VerificationError: If identifiers remain that no entry of the plan accepts.
-        """
-        from auditkit.deid.pipeline.apply import apply_plan
-
-        return apply_plan(
-            self, table, keys=keys, deidentifier=deidentifier, recall=recall, population=population
-        )
 
     def to_json(self) -> dict[str, Json]:
         """As evidence and files write it."""
@@ -216,7 +177,7 @@ class Plan:
         return text
 
     @classmethod
-    def from_yaml(cls, text: str, *, source: str = "The plan") -> Plan:
+    def from_yaml(cls, text: str, *, source: str = "The plan") -> Self:
         """Reads a plan.
 
         Args:

@@ -31,7 +31,7 @@ from auditkit.deid.vocabulary.normalization import fold
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.table.frames import Column
+    from auditkit.deid.table.column import Column
     from auditkit.deid.vocabulary.spans import Span
 
 # What rules find by form, check digits or an express cue.

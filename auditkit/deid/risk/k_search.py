@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.risk.disclosure import classes_of, disclosure_risk, least_generalization
-from auditkit.deid.table.frames import Column
+from auditkit.deid.table.column import Column
 from auditkit.deid.transform.operators import Keys, treated_values
 from auditkit.errors import InputError
 
@@ -65,14 +65,14 @@ class Proposal:
         steps: One a quasi-identifier.
     """
 
-    plan: Plan
+    plan: TablePlan
     k: int
     k_before: int
     information_lost: float
     steps: tuple[Step, ...]
 
 
-def generalized(plan: Plan, columns: Mapping[str, Column], *, wanted_k: int) -> Proposal:
+def generalized(plan: TablePlan, columns: Mapping[str, Column], *, wanted_k: int) -> Proposal:
     """The plan with the least generalization that reaches a k.
 
     Args:
@@ -160,7 +160,7 @@ def _round_widths(column: Column) -> list[float]:
     return [w for w in widths if finest <= w <= reach]
 
 
-def _coded(entry: ColumnPlan, column: Column, plan: Plan) -> Codes:
+def _coded(entry: ColumnPlan, column: Column, plan: TablePlan) -> Codes:
     """A column's codes after a treatment, missing values as 0."""
     if entry.treatment is Treatment.DROP:
         return np.zeros(column.codes.size, np.int64)

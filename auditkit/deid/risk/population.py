@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.planning.plan import Plan
+from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.treatments import Treatment
-from auditkit.deid.table.frames import Column
+from auditkit.deid.table.column import Column
 from auditkit.deid.transform.operators import Keys, treated_values
 from auditkit.errors import InputError
 
@@ -50,7 +50,7 @@ class Population:
             raise InputError("The population has no rows.", remedy="give one row a person")
         return cls(columns=columns, rows=rows)
 
-    def codes(self, plan: Plan, output: Mapping[str, Column]) -> list[npt.NDArray[np.int64]]:
+    def codes(self, plan: TablePlan, output: Mapping[str, Column]) -> list[npt.NDArray[np.int64]]:
         """Its quasi-identifiers, treated as the plan treats them, under the output's codes plus 1.
 
         Values that the output has none of have codes of their own.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditkit.deid.table.frames import Column
+from auditkit.deid.table.column import Column
 
 if TYPE_CHECKING:
     import numpy.typing as npt

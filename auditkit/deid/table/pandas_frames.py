@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from auditkit.deid.table.arrow_types import without_metadata
-from auditkit.deid.table.frames import Column, column_of, column_of_cells
+from auditkit.deid.table.column import Column, column_of, column_of_cells
 
 # A row's number in a table has fewer digits than anybody's.
 _LEAST_LABEL: Final = 10**6

@@ -361,28 +361,3 @@ def as_entry(row: tuple[Any, ...]) -> Entry:
         salt=None if salt is None else bytes(salt),
         body=None if body is None else bytes(body),
     )
-
-
-def open_database(url: str, *, lock_timeout_s: float) -> Database:
-    """The database that a URL names.
-
-    Args:
-        url: `sqlite:///path`, or `postgresql://user@host/name`.
-        lock_timeout_s: How long to wait for other writers, in seconds.
-
-    Raises:
-        InputError: If the URL names something else.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-        from auditkit.ledger.store.sqlite import SqliteDatabase
-
-        return SqliteDatabase(rest[1:], lock_timeout_s=lock_timeout_s)
-    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        from auditkit.ledger.store.postgres import PostgresDatabase
-
-        return PostgresDatabase(f"postgresql://{rest}", lock_timeout_s=lock_timeout_s)
-    raise InputError(
-        "The log's address is neither a SQLite file nor a PostgreSQL database.",
-        remedy="write sqlite:///folder/audit.db or postgresql://user@host/name",
-    )

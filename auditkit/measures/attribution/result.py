@@ -13,24 +13,33 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from auditkit.canonical import Digest
+from auditkit.charts.attribution import beeswarm, importance, waterfall
+from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.errors import InputError
+from auditkit.measures.attribution.ranks import rank_stability
 from auditkit.measures.attribution.reasons import Limits, Reason, cell, principal_reasons
 from auditkit.model.units import Unit
 from auditkit.parameters import COUNT
+from auditkit.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from auditkit.charts import Chart
+    from auditkit.charts.style import Chart
+
+
+_REPLICATES: Final = 200
+_LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +110,7 @@ class Attribution:
         )
 
     def reasons(self, row: int, *, limits: Limits | None = None) -> tuple[Reason, ...]:
-        """The principal reasons that spoke against a row; see `auditkit.measures.attribution.reasons`.
+        """The principal reasons that spoke against a row; see `principal_reasons`.
 
         Args:
             row: Counted from 0.
@@ -134,10 +143,8 @@ class Attribution:
         Raises:
             InputError: If there is no such kind, feature or row, or one is needed and not given.
         """
-        from auditkit.measures.attribution.plots import plot
-
         most = COUNT.of(12).read(most, name="most")
-        return plot(self, kind, row=row, feature=feature, most=most)
+        return _plot(self, kind, row=row, feature=feature, most=most)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a row that was explained: base, output, then one column a feature.
@@ -183,55 +190,122 @@ def feature_columns(names: Sequence[str], *, beside: Sequence[str]) -> tuple[str
     return tuple(called)
 
 
-def explain(
-    model: Any,
-    data: Any,
-    *,
-    reference: Any,
-    of: Any = None,
-    unit: str | None = None,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    pairs: int = 64,
-    seed: int = 0,
-) -> Attribution:
-    """Explains a model's output on each row, relative to the mean over a reference.
-
-    To explain rows one by one, as they are decided, keep an `Explainer`, which this makes anew.
-
-    Args:
-        model: A fitted estimator, pipeline or booster, or a function from a table to one number a
-            row.
-        data: The rows to explain: any common kind of table, at least one row.
-        reference: What the explanation is relative to; the same columns. All of it is used.
-        of: The class to explain; default: the second of two. Needed for more than two.
-        unit: "log-odds", "probability" or "output", what `predict` gives; default: the scale on
-            which the model adds up, where its trees and coefficients are read exactly. On another
-            it is asked, not read.
-        groups: Columns that are explained as one, as correlated ones may be, by the group's name.
-        pairs: Pairs of permutations a row, where the model can only be sampled.
-        seed: Seeds every random draw, where the method has any.
+def _plot(
+    attribution: Attribution, kind: str, *, row: int | None, feature: str | None, most: int
+) -> Chart:
+    """Draws an attribution; see `Attribution.plot`.
 
     Raises:
-        InputError: If a table is empty, lacks a column, or the model cannot be explained with it.
+        InputError: If there is no such kind, feature or row, or one is needed and not given.
     """
-    from auditkit.measures.attribution.explainer import Explainer
-    from auditkit.measures.shapley.feature_groups import unwrapped
-    from auditkit.tables.convert import to_pandas
-    from auditkit.tables.fitted_columns import refuse_other_columns
-
-    rows = to_pandas(data, what="data")
-    encode, own = unwrapped(model)
-    if encode is None:
-        refuse_other_columns(own, list(rows.columns), what="data")
-    background = to_pandas(reference, what="reference")
-    lacking = [c for c in rows.columns if c not in background.columns]
-    if lacking:
+    if kind not in _KINDS:
         raise InputError(
-            f"reference lacks the column {lacking[0]!r} of data.",
-            remedy="give reference with the same columns as data",
+            f"There is no plot {kind!r}.", remedy=f"choose one of: {', '.join(_KINDS)}"
         )
-    background = background[list(rows.columns)]
-    explainer = Explainer(
-        model, background, of=of, unit=unit, groups=groups, pairs=pairs, seed=seed
+    if kind == "waterfall":
+        return _waterfall(attribution, row, most)
+    if kind == "dependence":
+        return _dependence(attribution, feature)
+    return _OVERALL[kind](attribution, _first(attribution, most))
+
+
+def _first(attribution: Attribution, most: int) -> NDArray[np.int64]:
+    return np.argsort(-attribution.importance, kind="stable")[:most]
+
+
+def _bar(attribution: Attribution, first: NDArray[np.int64]) -> Chart:
+    return importance(
+        [attribution.feature_names[i] for i in first],
+        attribution.importance[first].tolist(),
+        axis_label=f"Mean absolute SHAP value ({attribution.unit})",
     )
-    return explainer.explain(rows)
+
+
+def _beeswarm(attribution: Attribution, first: NDArray[np.int64]) -> Chart:
+    import pandas as pd
+
+    names = [attribution.feature_names[i] for i in first]
+    # What is no number has no order, and is drawn grey.
+    ordered = attribution.data[names].apply(pd.to_numeric, errors="coerce")
+    return beeswarm(
+        names,
+        attribution.values[:, first],
+        ordered.to_numpy(dtype=np.float64, na_value=np.nan),
+        axis_label=f"SHAP value ({attribution.unit})",
+    )
+
+
+def _rank_stability(attribution: Attribution, first: NDArray[np.int64]) -> Chart:
+    found = rank_stability(
+        attribution.values[None],
+        importance=attribution.importance,
+        top=len(first),
+        replicates=_REPLICATES,
+        seed=attribution.seed,
+    )
+    tails = ((1 - _LEVEL) / 2, (1 + _LEVEL) / 2)
+    lower, upper = np.quantile(found.ranks[:, first], tails, axis=0, method="inverted_cdf")
+    return rank_intervals(
+        [attribution.feature_names[i] for i in first],
+        list(range(1, len(first) + 1)),
+        [int(r) for r in lower],
+        [int(r) for r in upper],
+        axis_label=f"Rank, with {_LEVEL:.0%} intervals over resamples of the rows",
+    )
+
+
+def _waterfall(attribution: Attribution, row: int | None, most: int) -> Chart:
+    if row is None or not 0 <= row < len(attribution.values):
+        raise InputError(
+            "A waterfall is of one row.",
+            remedy=f"give row=, from 0 to {len(attribution.values) - 1:,}",
+        )
+    values = attribution.values[row]
+    order = np.argsort(-np.abs(values), kind="stable")
+    shown, rest = order[:most], order[most:]
+    return waterfall(
+        [f"{attribution.feature_names[i]} = {_text(attribution, row, int(i))}" for i in shown],
+        values[shown].tolist(),
+        [_signed(values[i]) for i in shown],
+        base=attribution.base,
+        base_label=f"average of {attribution.reference_rows:,} rows {_signed(attribution.base)}",
+        output_label=f"row {row:,} {_signed(attribution.outputs[row])}",
+        rest=(f"{len(rest)} other features", float(values[rest].sum())) if len(rest) else None,
+        axis_label=f"Output ({attribution.unit})",
+    )
+
+
+def _dependence(attribution: Attribution, feature: str | None) -> Chart:
+    if feature not in attribution.feature_names:
+        raise InputError(
+            "A dependence plot is of one feature.",
+            remedy=f"give feature=, one of: {', '.join(attribution.feature_names)}",
+        )
+    values = [cell(v) for v in attribution.data[feature]]
+    if all(v is None for v in values):
+        raise InputError(f"Every value of {feature!r} is missing.", remedy="draw another feature")
+    return dependence(
+        feature,
+        values,
+        attribution.values[:, attribution.feature_names.index(feature)],
+        axis_label=f"SHAP value ({attribution.unit})",
+    )
+
+
+_OVERALL: Final[dict[str, Callable[[Attribution, NDArray[np.int64]], Chart]]] = {
+    "bar": _bar,
+    "beeswarm": _beeswarm,
+    "rank-stability": _rank_stability,
+}
+_KINDS: Final = (*_OVERALL, "waterfall", "dependence")
+
+
+def _text(attribution: Attribution, row: int, feature: int) -> str:
+    value = cell(attribution.data.iloc[row, feature])
+    if value is None:
+        return "missing"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _signed(value: float) -> str:
+    return number(float(value)).replace("-", "\u2212")

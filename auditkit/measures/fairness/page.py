@@ -11,14 +11,14 @@ from auditkit.measures.groups.membership import SUPPRESS_BELOW, is_unknown
 from auditkit.wording import interval, plural
 
 if TYPE_CHECKING:
-    from auditkit.measures.fairness.comparison import Fairness
+    from auditkit.measures.fairness.frames import GroupFrames
 
 _MOST_ROWS: Final = 20
 _HEAD: Final = ("group", "n", "selection rate", "impact ratio")
 _FOUR_FIFTHS: Final = 0.8
 
 
-def text_of(result: Fairness) -> str:
+def text_of(result: GroupFrames) -> str:
     """For a terminal: at most 20 groups, and how many more there are."""
     rows = [_HEAD, *_rows(result)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
@@ -30,7 +30,7 @@ def text_of(result: Fairness) -> str:
     return "\n".join([_title(result), *lines, *_rest(result)])
 
 
-def html_of(result: Fairness) -> str:
+def html_of(result: GroupFrames) -> str:
     """For a notebook."""
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in _HEAD)
     body = "".join(
@@ -44,18 +44,18 @@ def html_of(result: Fairness) -> str:
     )
 
 
-def _title(result: Fairness) -> str:
+def _title(result: GroupFrames) -> str:
     names = ", ".join(result.partition.names)
     decisions, groups = plural(result.n, "decision"), plural(len(result.groups), "group")
     return f"Fairness of {decisions}, {groups} by {names}"
 
 
-def _rest(result: Fairness) -> list[str]:
+def _rest(result: GroupFrames) -> list[str]:
     more = len(result.groups) - _MOST_ROWS
     return [f"  and {more} more groups: to_frame() holds all"] if more > 0 else []
 
 
-def _rows(result: Fairness) -> list[tuple[str, str, str, str]]:
+def _rows(result: GroupFrames) -> list[tuple[str, str, str, str]]:
     selection, ratio = result.estimates("selection_rate"), result.ratios("selection_rate")
     small_cell = SUPPRESS_BELOW if result.small_cell is None else result.small_cell
     counts = {MEMBERS: result.partition.rows}

@@ -1,7 +1,7 @@
 """The Shapley values of one row in a millisecond or two: every leaf of every tree at once.
 
-The same sums as `auditkit.measures.shapley.tree_paths`, laid out flat: nodes, conditions, players on paths,
-and every pattern of the reference at every leaf are one array each.
+The same sums as `tree_paths`, laid out flat: nodes, conditions, players on paths, and every
+pattern of the reference at every leaf are one array each.
 """
 
 from __future__ import annotations

@@ -150,4 +150,4 @@ def _as_rules(content: Mapping[str, Any]) -> Rules:
 @cache
 def _first() -> Rules:
     """The rules of the first state, whose reports do not carry them."""
-    return _as_rules(parse_json((files("auditkit.report") / "rules_1.json").read_bytes()))
+    return _as_rules(parse_json((files("auditkit.report.figures") / "rules_1.json").read_bytes()))
