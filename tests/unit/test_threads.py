@@ -104,10 +104,10 @@ GLOBAL_RANDOM = {"seed", "rand", "randn", "set_state", "setstate"}
 # Where such a name may stand, and why.
 ALLOWED = {
     ("cli", None): "the program, whose process it is",
-    ("access/mlflow_app", None): "the MLflow server's application, whose process it is",
+    ("mlflow_guard", None): "the MLflow server's application, whose process it is",
     ("api.py", "environ"): "reads where a user's keys lie; writes nothing",
     ("registry/models.py", "environ"): "MLflow's telemetry has no other switch before it sends",
-    ("measures/threads.py", "limit"): "an OpenMP limit is the calling thread's; tested above",
+    ("model/threads.py", "limit"): "an OpenMP limit is the calling thread's; tested above",
 }
 
 

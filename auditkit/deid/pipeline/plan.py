@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Self
 
 from auditkit.deid.pipeline.apply import apply_plan
 from auditkit.deid.planning.plan import TablePlan
+from auditkit.deid.planning.treatments import Mode
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
@@ -17,6 +19,23 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Plan(TablePlan):
     """What is to be done with each column of a table; the fields are those of `TablePlan`."""
+
+    @classmethod
+    def propose(
+        cls, table: Any, *, mode: Mode | str = Mode.SAFE_HARBOR, as_of: date | None = None
+    ) -> Self:
+        """A plan for a table, from its columns' names and values.
+
+        Args:
+            table: A pandas or polars DataFrame, a pyarrow Table or a DuckDB relation; an index is a
+                column by its name, and a record one for each of its fields, `a.b`.
+            mode: The rule to follow.
+            as_of: When the table is released. Default: today, UTC.
+
+        Raises:
+            InputError: If the table is of no known kind, or the mode is unknown.
+        """
+        return super().propose(table, mode=mode, as_of=as_of or datetime.now(UTC).date())
 
     def apply(
         self,

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Final, Self
 
 from pydantic import Field
@@ -85,16 +85,14 @@ class TablePlan:
             self._allowed(entry)
 
     @classmethod
-    def propose(
-        cls, table: Any, *, mode: Mode | str = Mode.SAFE_HARBOR, as_of: date | None = None
-    ) -> Self:
+    def propose(cls, table: Any, *, mode: Mode | str = Mode.SAFE_HARBOR, as_of: date) -> Self:
         """A plan for a table, from its columns' names and values.
 
         Args:
             table: A pandas or polars DataFrame, a pyarrow Table or a DuckDB relation; an index is a
                 column by its name, and a record one for each of its fields, `a.b`.
             mode: The rule to follow.
-            as_of: When the table is released. Default: today, UTC.
+            as_of: When the table is released.
 
         Raises:
             InputError: If the table is of no known kind, or the mode is unknown.
@@ -118,7 +116,7 @@ class TablePlan:
         return cls(
             columns=tuple(entries),
             mode=rule,
-            as_of=as_of or datetime.now(UTC).date(),
+            as_of=as_of,
             quasi_identifiers=tuple(e.column for e in entries if _is_quasi(e)),
         )
 
