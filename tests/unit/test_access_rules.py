@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from auditkit.access import AccessControl, conflicts, parse_rules
+from auditkit.access import AccessControl, conflicts, evidence, parse_rules
 from auditkit.access.policy.control import read_texts
 from auditkit.access.policy.settings import parse_settings
 from auditkit.access.policy.vocabulary import alias_object, path_object, segment
-from auditkit.access.record import evidence
 from auditkit.errors import AccessDeniedError, NothingToAuditError, PolicyError
 
 GOOD = "p, ann, *, models/**, model:read, allow\n"
