@@ -17,7 +17,7 @@ from auditkit.access.policy.vocabulary import (
     model_object,
     vault_object,
 )
-from auditkit.access.record.evidence import evidence
+from auditkit.access.record.decisions import evidence
 
 __all__ = [
     "VERBS",

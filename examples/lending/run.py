@@ -20,8 +20,8 @@ import people
 
 import auditkit as ak
 from auditkit.access import AccessControl
+from auditkit.access import evidence as access_evidence
 from auditkit.access.policy.control import read_texts
-from auditkit.access.record import evidence as access_evidence
 from auditkit.access.record.review import review
 from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.shared.console import quiet_mlflow, say, step
