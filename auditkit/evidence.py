@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError
@@ -235,6 +235,31 @@ class Table:
         }
 
 
+class Term(NamedTuple):
+    """What a measure is called and how it is computed.
+
+    Attributes:
+        words: Its name for people, as a heading has it. Here and in the definition `{favourable}`
+            and `{unfavourable}` stand for the policy's words for decisions.
+        definition: How it is computed, in one sentence.
+    """
+
+    words: str
+    definition: str
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Term:
+        """The term that `to_json` of evidence wrote.
+
+        Raises:
+            TypeError: If it is anything else.
+        """
+        term = cls(**content)
+        if not all(isinstance(text, str) for text in term):
+            raise TypeError
+        return term
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What one check found in one case.
@@ -254,6 +279,8 @@ class Evidence:
         tables: The rows behind them.
         notes: How to read it, and how it misleads.
         reason: Why it did not run.
+        terms: Words and definitions of its measures, by name, where the check does not come with
+            auditkit; empty for those that do, whose words every verifier has.
         id: `E-0001`, given by the audit in the order of its list of checks; empty before.
     """
 
@@ -269,6 +296,7 @@ class Evidence:
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     reason: str = ""
+    terms: Mapping[str, Term] = field(default_factory=dict, hash=False)
     id: str = ""
 
     def __post_init__(self) -> None:
@@ -335,6 +363,8 @@ class Evidence:
             tables = tuple(Table.from_json(t, rows[t["name"]]) for t in content.pop("tables"))
             content["outcome"] = Outcome(content["outcome"])
             content["notes"] = tuple(content["notes"])
+            terms = content.pop("terms", {})
+            content["terms"] = {name: Term.from_json(term) for name, term in terms.items()}
             made = cls(**content, measurements=measurements, tables=tables)
             assert made.digest  # what cannot be written as JSON is none either
         except (InputError, KeyError, TypeError, ValueError) as error:
@@ -345,8 +375,9 @@ class Evidence:
         return made
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it."""
-        return {
+        """As the statement writes it; terms only where there are any."""
+        terms: dict[str, Json] = {name: term._asdict() for name, term in self.terms.items()}
+        return ({"terms": terms} if terms else {}) | {
             "id": self.id,
             "check": self.check,
             "version": self.version,

@@ -17,9 +17,10 @@ Example:
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -50,7 +51,16 @@ class Parameter:
 
     def of(self, default: Any) -> Parameter:
         """The same type and range with another default."""
-        return replace(self, default=default)
+        return dataclasses.replace(self, default=default)
+
+    def field(self, default: Any = None) -> Any:
+        """A field of a dataclass that declares this parameter.
+
+        Args:
+            default: Instead of the parameter's own; None: its own.
+        """
+        own = self if default is None else self.of(default)
+        return dataclasses.field(default=own.default, metadata={"parameter": own})
 
     @property
     def wanted(self) -> str:
@@ -120,39 +130,16 @@ class Parameter:
         )
 
 
-class Declared(Mapping[str, Any]):
-    """Parameters by name. As a mapping it gives their defaults."""
+def declared(kind: Any) -> dict[str, Parameter]:
+    """The parameters that a dataclass declares, by name; a plain default has no range.
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        """Declares parameters; a plain value declares its type and no range."""
-        self._parameters: Final = {
-            name: given if isinstance(given, Parameter) else Parameter(default=given)
-            for name, given in parameters.items()
-        }
-
-    def __getitem__(self, name: str) -> Any:
-        return self._parameters[name].default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def wanted(self, name: str) -> str:
-        """Type and range of a parameter in words."""
-        return self._parameters[name].wanted
-
-    def read(self, name: str, value: Any, *, of: str, error: type[AuditkitError]) -> Any:
-        """One value of the wanted type and range; see `Parameter.read`.
-
-        Args:
-            name: The parameter.
-            value: What was given.
-            of: Whose parameter it is, as a check's id.
-            error: The kind of error.
-        """
-        return self._parameters[name].read(value, name=f"{name} of {of}", error=error)
+    Args:
+        kind: A dataclass, each of whose fields has a default.
+    """
+    return {
+        f.name: f.metadata.get("parameter", Parameter(default=f.default))
+        for f in dataclasses.fields(kind)
+    }
 
 
 def _described(value: Any) -> str:

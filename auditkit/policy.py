@@ -36,7 +36,7 @@ from pydantic import Field, model_validator
 
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.documents import Document, Person, Text, parse_document
-from auditkit.glossary import NEUTRAL, DecisionWords
+from auditkit.wording import NEUTRAL, DecisionWords
 
 
 class Rule(Document):

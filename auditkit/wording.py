@@ -17,8 +17,32 @@ Example:
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Final
 
 _MAX_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionWords:
+    """What becomes of cases, as a sentence says it: "cases approved".
+
+    Attributes:
+        favourable: Of cases that the model decides in favour of.
+        unfavourable: Of all others.
+    """
+
+    favourable: str = "decided favourably"
+    unfavourable: str = "decided unfavourably"
+
+    def put_into(self, text: str) -> str:
+        """A term of the glossary with these words in their places."""
+        return text.replace("{favourable}", self.favourable).replace(
+            "{unfavourable}", self.unfavourable
+        )
+
+
+NEUTRAL: Final = DecisionWords()
 
 
 def number(value: float, *, digits: int = 2, more: int = 0) -> str:

@@ -1,47 +1,45 @@
 """The checks, in the order in which a report shows them and evidence is numbered.
 
-To add one: write `checks/<area>_<name>.py` with a `run` function and a `CHECK`, add it to the list
-below, give it a test, and let a policy set a condition on it.
+To add one: write `checks/<area>_<name>.py` with a `CHECK`, add it to the list below and its section
+to docs/reference/checks.md, give it a test, and let a policy set a condition on it. A check of
+another package needs none of this list: it is an entry point, see `auditkit.loading.checks`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from auditkit.checks import (
-    access_decisions,
-    access_review,
     explanation_denials,
     explanation_faithfulness,
     explanation_global,
     explanation_proxies,
     explanation_stability,
-    fairness_alternatives,
     fairness_calibration,
     fairness_error_rates,
     fairness_local_law_144,
     fairness_selection_rates,
     fairness_significance,
     fairness_threshold_sweep,
-    lineage_model,
+    handed_over,
     performance_classification,
     performance_ranking,
-    privacy_disclosure_risk,
-    privacy_identifiers,
-    privacy_leaks,
-    privacy_recall,
-    privacy_safe_harbor_table,
 )
-from auditkit.checks._check import Check
+from auditkit.checks.check import Check, NoParameters, NotApplicable, NotAssessed, Result
+from auditkit.errors import InputError
 
-__all__ = ["CHECKS", "Check", "find_check"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "NoParameters",
+    "NotApplicable",
+    "NotAssessed",
+    "Result",
+    "find_check",
+]
 
-CHECKS: Final[tuple[Check, ...]] = (
-    privacy_identifiers.CHECK,
-    privacy_leaks.CHECK,
-    privacy_recall.CHECK,
-    privacy_disclosure_risk.CHECK,
-    privacy_safe_harbor_table.CHECK,
+CHECKS: Final[tuple[Check[Any], ...]] = (
+    *handed_over.PRIVACY,
     performance_classification.CHECK,
     performance_ranking.CHECK,
     fairness_selection_rates.CHECK,
@@ -50,18 +48,24 @@ CHECKS: Final[tuple[Check, ...]] = (
     fairness_error_rates.CHECK,
     fairness_calibration.CHECK,
     fairness_threshold_sweep.CHECK,
-    fairness_alternatives.CHECK,
+    handed_over.ALTERNATIVES,
     explanation_global.CHECK,
     explanation_stability.CHECK,
     explanation_faithfulness.CHECK,
     explanation_denials.CHECK,
     explanation_proxies.CHECK,
-    lineage_model.CHECK,
-    access_decisions.CHECK,
-    access_review.CHECK,
+    handed_over.LINEAGE,
+    *handed_over.ACCESS,
 )
 
 
-def find_check(check_id: str) -> Check | None:
-    """The check of an id; None if there is none."""
-    return next((check for check in CHECKS if check.id == check_id), None)
+def find_check(check_id: str) -> Check[Any]:
+    """The check of an id that comes with auditkit.
+
+    Raises:
+        InputError: If there is none.
+    """
+    for check in CHECKS:
+        if check.id == check_id:
+            return check
+    raise InputError(f"There is no check {check_id!r}.", remedy="'auditkit checks' lists them")

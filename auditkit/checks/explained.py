@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from auditkit.checks.check import NotAssessed
 from auditkit.errors import InputError
 from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.result import Attribution
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _NOTHING: Final = 1e-12
 
 
-def lacking(case: Case) -> str:
+def missing_input(case: Case) -> str:
     """Why nothing can be explained; empty if something can."""
     if case.model is None or case.score is None:
         return "there is no model to explain"
@@ -31,14 +32,27 @@ def lacking(case: Case) -> str:
     return ""
 
 
+def reference_of(case: Case) -> pd.DataFrame:
+    """The rows that a case's model is explained against.
+
+    Raises:
+        NotAssessed: If there are none, or no model.
+    """
+    missing = missing_input(case)
+    if missing:
+        raise NotAssessed(missing)
+    assert case.reference is not None
+    return case.reference
+
+
 def attribution_of(case: Case) -> Attribution:
     """Of the favourable outcome, every row against the case's whole reference; computed once.
 
     Raises:
+        NotAssessed: If there is no model or no reference.
         InputError: If the model cannot be explained, or what it gives is not what was decided on.
     """
-    assert case.reference is not None
-    reference = case.reference
+    reference = reference_of(case)
     return case.once("attribution", lambda: favourable_attribution(case, case.features, reference))
 
 
@@ -62,11 +76,17 @@ def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFra
     )
 
 
-def nothing_moves(attribution: Attribution) -> str:
-    """Why features have no order: none moves the output of any row; empty if one does."""
+def ordered_attribution_of(case: Case) -> Attribution:
+    """`attribution_of` a case, whose features have an order by importance.
+
+    Raises:
+        NotAssessed: If none moves the output of any row.
+    """
+    attribution = attribution_of(case)
     scale = max(1.0, abs(attribution.base))
-    moves = float(np.abs(attribution.values).max(initial=0.0)) > _NOTHING * scale
-    return "" if moves else "no feature moves the output: the model gives every row the same"
+    if float(np.abs(attribution.values).max(initial=0.0)) <= _NOTHING * scale:
+        raise NotAssessed("no feature moves the output: the model gives every row the same")
+    return attribution
 
 
 def _same(
@@ -79,7 +99,7 @@ def _same(
     return bool(np.abs(predicted - scores).max(initial=0.0) <= 1e-4)
 
 
-def few_of(case: Case, count: int) -> NDArray[np.int64]:
+def sample_rows(case: Case, count: int) -> NDArray[np.int64]:
     """Positions of at most so many evaluated rows, ascending, drawn with the case's seed."""
     rows = len(case.features)
     if rows <= count:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import favourable_attribution, lacking
-from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.checks.check import Check, NotApplicable, Result
+from auditkit.checks.explained import favourable_attribution, reference_of
+from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.ranks import resampled_weights
 from auditkit.measures.attribution.reasons import (
     LEAST_SHARE,
@@ -51,25 +52,50 @@ _COLUMNS = (
 _LEAST_REFERENCE = 20
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = lacking(case)
-    denied = np.flatnonzero(~case.decisions)
-    if not reason and len(denied) == 0:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE,
-            reason="nobody was decided unfavourably",
-            parameters=parameters,
-        )
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+_POPULATION = Parameter(default=MARGINAL, one_of=tuple(POPULATIONS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        population: Whom reasons are relative to.
+        marginal_share: The share of approvals nearest to the cut-off that counts as marginal.
+        marginal_rows: The fewest rows of the marginal approvals.
+        most: The most reasons, unless more are principal.
+        principal_share: The share of all that spoke against an applicant which makes a factor
+            principal.
+        least_share: The least share that makes a factor a reason.
+        blocks: Blocks of the reference population that are resampled.
+        resamples: Resamples of them.
+        least_kept: The share of resamples in which a stable reason is principal.
+    """
+
+    population: str = _POPULATION.field()
+    marginal_share: float = PART.field(0.1)
+    marginal_rows: int = COUNT.field(50)
+    most: int = MOST.field()
+    principal_share: float = PRINCIPAL_SHARE.field()
+    least_share: float = LEAST_SHARE.field()
+    blocks: int = BLOCKS.field(10)
+    resamples: int = REPLICATES.field(100)
+    least_kept: float = SHARE.field(0.95)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    reference_of(case)
     assert case.score is not None
+    denied = np.flatnonzero(~case.decisions)
+    if len(denied) == 0:
+        raise NotApplicable("nobody was decided unfavourably")
     population = population_of(case, parameters)
     rows = case.features.iloc[denied].reset_index(drop=True)
     attribution = favourable_attribution(case, rows, population)
     limits = Limits(
-        most=int(parameters["most"]),
-        principal_share=float(parameters["principal_share"]),
-        least_share=float(parameters["least_share"]),
+        most=parameters.most,
+        principal_share=parameters.principal_share,
+        least_share=parameters.least_share,
     )
     named = {attribute.casefold() for attribute in case.groups}
     protected = frozenset(f for f in attribution.feature_names if f.casefold() in named)
@@ -96,16 +122,15 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         )
     ]
     on_protected = _on_protected(attribution, protected, limits)
-    least_kept = float(parameters["least_kept"])
+    least_kept = parameters.least_kept
     scores = case.score(rows)
-    return CHECK.evidence(
+    return Result(
         parameters={
-            **parameters,
             "seed": case.seed,
             "method": attribution.method,
             "unit": attribution.unit,
             "threshold": case.threshold,
-            "relative_to": POPULATIONS[str(parameters["population"])],
+            "relative_to": POPULATIONS[parameters.population],
             "reference": str(attribution.reference_digest),
             "reference_rows": attribution.reference_rows,
         },
@@ -164,9 +189,9 @@ def population_of(case: Case, parameters: Parameters) -> pd.DataFrame:
         case.reference,
         case.score(case.reference),
         threshold=case.threshold,
-        population=str(parameters["population"]),
-        marginal_share=float(parameters["marginal_share"]),
-        at_least=int(parameters["marginal_rows"]),
+        population=parameters.population,
+        marginal_share=parameters.marginal_share,
+        at_least=parameters.marginal_rows,
     )
 
 
@@ -200,11 +225,11 @@ def _kept(
     """In what share of resamples each factor is principal; None: too few rows to resample."""
     if len(population) < _LEAST_REFERENCE:
         return None
-    blocks = min(int(parameters["blocks"]), len(population) // 2)
+    blocks = min(parameters.blocks, len(population) // 2)
     values = block_values(case.model, rows, population, blocks=blocks, seed=case.seed)
     # The blocks explain the model's own class; the favourable one may be the other.
     towards = 1.0 if float((values.mean(axis=0) * attribution.values).sum()) >= 0 else -1.0
-    weights = resampled_weights(blocks, int(parameters["resamples"]), case.seed)
+    weights = resampled_weights(blocks, parameters.resamples, case.seed)
     return kept_shares(towards * values, weights, limits)
 
 
@@ -261,7 +286,27 @@ def _stable(listed: list[tuple[Reason, ...]], least_kept: float) -> Measurement:
     )
 
 
-CHECK: Check = Check(
+TERMS = {
+    "denials": Term("Cases {unfavourable}", "Cases that the model decides against."),
+    "denials_with_reasons": Term(
+        "Share of cases {unfavourable} with reasons",
+        "Cases {unfavourable} for which at least one reason was found.",
+    ),
+    "adverse_coverage": Term(
+        "Coverage of reasons",
+        "Share of what spoke against a case {unfavourable} that its listed reasons carry.",
+    ),
+    "stable_denials": Term(
+        "Share of cases {unfavourable} with stable reasons",
+        "Share of cases {unfavourable} whose reasons are principal in nearly every resample.",
+    ),
+    "denials_on_protected": Term(
+        "Cases {unfavourable} on a protected attribute",
+        "Cases {unfavourable} with a protected attribute among their principal factors.",
+    ),
+}
+
+CHECK = Check(
     id="explanation.denials",
     version="1",
     title="Reasons for unfavourable decisions",
@@ -274,16 +319,7 @@ CHECK: Check = Check(
         "A reason is a factor in the model's arithmetic; changing it need not change the decision."
     ),
     source="12 CFR 1002.9(b)(2) and Supplement I, comment 9(b)(2)",
-    parameters={
-        "population": Parameter(default=MARGINAL, one_of=tuple(POPULATIONS)),
-        "marginal_share": PART.of(0.1),
-        "marginal_rows": COUNT.of(50),
-        "most": MOST,
-        "principal_share": PRINCIPAL_SHARE,
-        "least_share": LEAST_SHARE,
-        "blocks": BLOCKS.of(10),
-        "resamples": REPLICATES.of(100),
-        "least_kept": SHARE.of(0.95),
-    },
+    terms=TERMS,
+    parameters=Parameters,
     run=_run,
 )

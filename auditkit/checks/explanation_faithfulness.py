@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
-from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.checks.check import Check, Result
+from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
+from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.ranks import resampled_weights
 from auditkit.measures.attribution.trust import faithfulness
@@ -21,33 +22,45 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = lacking(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    assert case.reference is not None
-    chosen = few_of(case, int(parameters["rows"]))
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        rows: The most evaluated rows that are explained.
+        partners: Reference rows that each row takes replaced values from.
+        orders: Random orders that the order of attributions is compared with.
+        replicates: Bootstrap resamples.
+        level: Nominal coverage of intervals.
+    """
+
+    rows: int = COUNT.field(200)
+    partners: int = COUNT.field(4)
+    orders: int = COUNT.field(3)
+    replicates: int = REPLICATES.field(500)
+    level: float = LEVEL.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    reference = reference_of(case)
+    chosen = sample_rows(case, parameters.rows)
     rows = case.features.iloc[chosen].reset_index(drop=True)
-    explained = attribution_of(case)
-    reason = nothing_moves(explained)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+    explained = ordered_attribution_of(case)
     # Of either class the curves are the same, mirrored; the explainer gives the model's own.
-    explainer = Explainer(case.model, case.reference, seed=case.seed, compare=False)
+    explainer = Explainer(case.model, reference, seed=case.seed, compare=False)
     own = explainer.explain(rows)
     found = faithfulness(
         explainer.predict,
         rows,
-        case.reference,
+        reference,
         own.values,
         base=own.base,
-        partners=int(parameters["partners"]),
-        orders=int(parameters["orders"]),
+        partners=parameters.partners,
+        orders=parameters.orders,
         seed=case.seed,
     )
-    return CHECK.evidence(
+    return Result(
         parameters={
-            **parameters,
             "seed": case.seed,
             "reference": str(explained.reference_digest),
             "reference_rows": explained.reference_rows,
@@ -70,9 +83,9 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
 def _mean(
     name: str, gains: NDArray[np.float64], unit: str, parameters: Parameters, seed: int
 ) -> Measurement:
-    level = float(parameters["level"])
+    level = parameters.level
     several = len(gains) > 1
-    means = resampled_weights(len(gains), int(parameters["replicates"]), seed) @ gains
+    means = resampled_weights(len(gains), parameters.replicates, seed) @ gains
     value = float(gains.mean())
     lower, upper = percentile_interval(value, means, level=level)
     return Measurement(
@@ -87,7 +100,24 @@ def _mean(
     )
 
 
-CHECK: Check = Check(
+TERMS = {
+    "deletion_gain": Term(
+        "Deletion gain",
+        (
+            "How much faster the score falls when features are taken away in the order of their "
+            "attributions than in random order."
+        ),
+    ),
+    "insertion_gain": Term(
+        "Insertion gain",
+        (
+            "How much faster the score rises when features are put in in the order of their "
+            "attributions than in random order."
+        ),
+    ),
+}
+
+CHECK = Check(
     id="explanation.faithfulness",
     version="1",
     title="Whether the model does as explained",
@@ -98,12 +128,7 @@ CHECK: Check = Check(
     ),
     misleads="It is measured with the same replacement of features that SHAP values assume.",
     source="Petsiuk et al., BMVC 2018 (deletion and insertion), with random orders to compare",
-    parameters={
-        "rows": COUNT.of(200),
-        "partners": COUNT.of(4),
-        "orders": COUNT.of(3),
-        "replicates": REPLICATES.of(500),
-        "level": LEVEL,
-    },
+    terms=TERMS,
+    parameters=Parameters,
     run=_run,
 )

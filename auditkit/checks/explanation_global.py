@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import attribution_of, lacking
-from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.checks.check import Check, Result
+from auditkit.checks.explained import attribution_of
+from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.reasons import cell
 from auditkit.measures.attribution.result import feature_columns
 from auditkit.measures.numbers.intervals import percentile_interval
@@ -19,15 +20,24 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = lacking(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        replicates: Bootstrap resamples.
+    """
+
+    level: float = LEVEL.field()
+    replicates: int = REPLICATES.field(500)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
     attribution = attribution_of(case)
     rows = len(attribution.values)
-    return CHECK.evidence(
+    return Result(
         parameters={
-            **parameters,
             "seed": case.seed,
             "method": attribution.method,
             "unit": attribution.unit,
@@ -64,9 +74,9 @@ def _importance(
     """Mean absolute attributions, most important first, with a percentile bootstrap over rows."""
     magnitudes = np.abs(attribution.values)
     rows = len(magnitudes)
-    level = float(parameters["level"])
+    level = parameters.level
     rng = np.random.default_rng(seed)
-    replicates = int(parameters["replicates"])
+    replicates = parameters.replicates
     means = np.empty((replicates, magnitudes.shape[1]))
     for i in range(replicates):
         means[i] = rng.multinomial(rows, np.full(rows, 1 / rows)) @ magnitudes / rows
@@ -115,7 +125,19 @@ def _tables(attribution: Attribution) -> tuple[Table, Table]:
     )
 
 
-CHECK: Check = Check(
+TERMS = {
+    "mean_abs_shap": Term(
+        "Mean absolute SHAP value",
+        "Mean over cases of the absolute contribution of a feature to the score.",
+    ),
+    "additivity_residual": Term(
+        "Additivity residual",
+        "Largest absolute difference between a score and its base value plus contributions.",
+    ),
+    "reference_rows": Term("Reference rows", "Rows that attributions are relative to."),
+}
+
+CHECK = Check(
     id="explanation.global",
     version="1",
     title="What the score rests on",
@@ -129,6 +151,7 @@ CHECK: Check = Check(
         "is correlated with it carries the weight."
     ),
     source="Lundberg et al., Nature Machine Intelligence 2 (2020), interventional SHAP",
-    parameters={"level": LEVEL, "replicates": REPLICATES.of(500)},
+    terms=TERMS,
+    parameters=Parameters,
     run=_run,
 )

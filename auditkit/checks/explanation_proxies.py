@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.checks.check import Check, NotAssessed, Result
+from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.proxies import separation
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.parameters import COUNT, LEVEL
@@ -16,21 +17,30 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        at_least: The fewest members, and others, with a value of the feature.
+    """
+
+    level: float = LEVEL.field()
+    at_least: int = COUNT.field(10)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
     if not case.groups:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_ASSESSED,
-            reason="no protected attribute was given",
-            parameters=parameters,
-        )
+        raise NotAssessed("no protected attribute was given")
     measurements = tuple(
         _proxy(case, feature, attribute, group, parameters)
         for attribute in case.groups
         for group in _to_tell(case.groups[attribute].tolist())
         for feature in case.features.columns
     )
-    return CHECK.evidence(
-        parameters={**parameters, "seed": case.seed},
+    return Result(
+        parameters={"seed": case.seed},
         n=len(case.features),
         measurements=measurements,
         notes=(
@@ -51,7 +61,7 @@ def _proxy(
 ) -> Measurement:
     groups = case.groups[attribute]
     known = groups != UNKNOWN
-    level, at_least = float(parameters["level"]), int(parameters["at_least"])
+    level, at_least = parameters.level, parameters.at_least
     found = separation(
         case.features[feature][known],
         np.asarray(groups[known] == group),
@@ -73,7 +83,14 @@ def _proxy(
     )
 
 
-CHECK: Check = Check(
+TERMS = {
+    "proxy_auc": Term(
+        "Proxy strength",
+        "Area under the ROC curve of a feature alone telling members of a group from others.",
+    ),
+}
+
+CHECK = Check(
     id="explanation.proxies",
     version="1",
     title="Features that stand in for a protected attribute",
@@ -87,6 +104,7 @@ CHECK: Check = Check(
         "found; a feature that is found need not be used as a proxy."
     ),
     source="DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988)",
-    parameters={"level": LEVEL, "at_least": COUNT.of(10)},
+    terms=TERMS,
+    parameters=Parameters,
     run=_run,
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks.explained import attribution_of, few_of, lacking, nothing_moves
-from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.checks.check import Check, NotAssessed, Result
+from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
+from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.ranks import rank_intervals, rank_stability
 from auditkit.measures.attribution.trust import block_values
 from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
@@ -17,37 +18,54 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = lacking(case)
-    if not reason and case.reference is not None and len(case.reference) < 20:
-        reason = f"a reference of {len(case.reference)} rows is too small to be resampled"
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    assert case.reference is not None
-    attribution = attribution_of(case)
-    reason = nothing_moves(attribution)
-    if not reason and len(attribution.feature_names) < 2:
-        reason = "one feature has no order"
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    chosen = few_of(case, int(parameters["rows"]))
+# Fewer rows than this cannot be resampled.
+_LEAST_REFERENCE = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        top: How many of the first features are followed.
+        blocks: Blocks of the reference that are resampled.
+        rows: The most evaluated rows that are explained.
+        replicates: Bootstrap resamples.
+        level: Nominal coverage of intervals.
+    """
+
+    top: int = COUNT.field(5)
+    blocks: int = BLOCKS.field(20)
+    rows: int = COUNT.field(500)
+    replicates: int = REPLICATES.field(200)
+    level: float = LEVEL.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    reference = reference_of(case)
+    if len(reference) < _LEAST_REFERENCE:
+        raise NotAssessed(f"a reference of {len(reference)} rows is too small to be resampled")
+    attribution = ordered_attribution_of(case)
+    if len(attribution.feature_names) < 2:
+        raise NotAssessed("one feature has no order")
+    chosen = sample_rows(case, parameters.rows)
     values = block_values(
         case.model,
         case.features.iloc[chosen].reset_index(drop=True),
-        case.reference,
-        blocks=min(int(parameters["blocks"]), len(case.reference) // 2),
+        reference,
+        blocks=min(parameters.blocks, len(reference) // 2),
         seed=case.seed,
     )
     importance = np.abs(attribution.values[chosen]).mean(axis=0)
-    replicates = int(parameters["replicates"])
+    replicates = parameters.replicates
     found = rank_stability(
         values,
         importance=importance,
-        top=int(parameters["top"]),
+        top=parameters.top,
         replicates=replicates,
         seed=case.seed,
     )
-    level = float(parameters["level"])
+    level = parameters.level
     lower, upper = rank_intervals(importance, found.importance, level=level)
     order = np.argsort(-importance, kind="stable")
     # Shares kept are few and lean to one side: their percentiles hold their median, not their mean.
@@ -55,9 +73,8 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         found.agreement, ((1 - level) / 2, 0.5, (1 + level) / 2), method="inverted_cdf"
     )
     method = f"bootstrap over blocks of the reference and over rows; {attribution.method}"
-    return CHECK.evidence(
+    return Result(
         parameters={
-            **parameters,
             "top": found.top,
             "seed": case.seed,
             "reference": str(attribution.reference_digest),
@@ -96,7 +113,17 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
     )
 
 
-CHECK: Check = Check(
+TERMS = {
+    "rank": Term(
+        "Rank by importance", "Place of a feature when features are ordered by importance."
+    ),
+    "top_agreement": Term(
+        "Agreement of the first features",
+        "Share of the most important features that stay so when the rows are resampled.",
+    ),
+}
+
+CHECK = Check(
     id="explanation.stability",
     version="2",
     title="Whether explanations hold still",
@@ -107,12 +134,7 @@ CHECK: Check = Check(
     ),
     misleads="Explanations can hold still and be wrong; it says nothing on faithfulness.",
     source="Mogstad et al., Review of Economic Studies 91 (2024)",
-    parameters={
-        "top": COUNT.of(5),
-        "blocks": BLOCKS.of(20),
-        "rows": COUNT.of(500),
-        "replicates": REPLICATES.of(200),
-        "level": LEVEL,
-    },
+    terms=TERMS,
+    parameters=Parameters,
     run=_run,
 )

@@ -2,76 +2,96 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import (
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import (
     group_notes,
     grouped,
     measured_comparisons,
     measured_rates,
-    no_groups,
+    scores_of,
 )
 from auditkit.checks.performance_ranking import CALIBRATION_COLUMNS, calibration_row
-from auditkit.evidence import Evidence, Outcome, Table
+from auditkit.checks.performance_ranking import TERMS as RANKING
+from auditkit.evidence import Table, Term
 from auditkit.measures.groups.disparities import differences
 from auditkit.measures.groups.ranking import calibration_curve
 from auditkit.measures.groups.scores import score_estimates
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:
-    from auditkit.checks._grouped import Grouped
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from auditkit.checks.grouped import Grouped
     from auditkit.subject import Case
 
 _MEASURES = ("calibration_gap", "calibration_error", "auc")
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    if case.scores is None:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE,
-            reason="decisions were given without scores",
-            parameters=parameters,
-        )
-    found = grouped(case, parameters)
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+        bins: Bins of equal width on the scores.
+        replicates: Bootstrap resamples.
+    """
+
+    level: float = LEVEL.field()
+    depth: int = DEPTH.field(1)
+    min_group: int = MIN_GROUP.field()
+    bins: int = BINS.field()
+    replicates: int = REPLICATES.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
+    scores = scores_of(case)
     estimates = score_estimates(
         found.partition,
         case.labels,
-        case.scores,
-        level=float(parameters["level"]),
-        bins=int(parameters["bins"]),
-        replicates=int(parameters["replicates"]),
+        scores,
+        level=parameters.level,
+        bins=parameters.bins,
+        replicates=parameters.replicates,
         seed=case.seed,
     )
     gap = differences(estimates["calibration_gap"], found.reference)
-    return CHECK.evidence(
-        parameters={**parameters, "seed": case.seed},
+    return Result(
+        parameters={"seed": case.seed},
         n=len(case.labels),
         population="scores",
         measurements=(
             *(m for name in _MEASURES for m in measured_rates(found, estimates[name])),
             *measured_comparisons(found, gap),
         ),
-        tables=(_curves(case, found, parameters),),
-        notes=tuple(group_notes(found, int(parameters["min_group"]))),
+        tables=(_curves(case.labels, scores, found, parameters),),
+        notes=tuple(group_notes(found, parameters.min_group)),
     )
 
 
-def _curves(case: Case, found: Grouped, parameters: Parameters) -> Table:
-    assert case.scores is not None
+def _curves(
+    labels: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    found: Grouped,
+    parameters: Parameters,
+) -> Table:
     rows = []
     for position, group in enumerate(found.groups):
         if len(group) > 1:
             break
         own = found.partition.rows_of(position)
         curve = calibration_curve(
-            case.labels[own],
-            case.scores[own],
-            bins=int(parameters["bins"]),
-            level=float(parameters["level"]),
+            labels[own],
+            scores[own],
+            bins=parameters.bins,
+            level=parameters.level,
         )
         rows += [(*group[0], *calibration_row(b)) for b in curve]
     return Table(
@@ -81,6 +101,17 @@ def _curves(case: Case, found: Grouped, parameters: Parameters) -> Table:
         rows=tuple(rows),
     )
 
+
+TERMS = {
+    "auc": RANKING["auc"],
+    "calibration_error": RANKING["calibration_error"],
+    "calibration_gap": Term(
+        "Calibration gap", "Observed share of favourable outcomes less the mean score."
+    ),
+    "calibration_gap_difference": Term(
+        "Difference in calibration gaps", "The group's calibration gap less the reference group's."
+    ),
+}
 
 CHECK = Check(
     id="fairness.calibration",
@@ -99,11 +130,6 @@ CHECK = Check(
     ),
     source="Kleinberg, Mullainathan and Raghavan 2016; Chouldechova 2017; Naeini 2015",
     run=_run,
-    parameters={
-        "level": LEVEL,
-        "depth": DEPTH.of(1),
-        "min_group": MIN_GROUP,
-        "bins": BINS,
-        "replicates": REPLICATES,
-    },
+    terms=TERMS,
+    parameters=Parameters,
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import (
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import (
     everyone,
     group_notes,
     grouped,
     measured_comparisons,
     measured_rates,
-    no_groups,
 )
-from auditkit.evidence import Evidence, Outcome
+from auditkit.checks.performance_classification import TERMS as CLASSIFICATION
+from auditkit.evidence import Term
 from auditkit.measures.groups.bootstrap import largest_gap
 from auditkit.measures.groups.disparities import differences
 from auditkit.measures.groups.rates import rates, values
@@ -22,47 +23,61 @@ from auditkit.measures.groups.replicates import replicate_counts
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 
 if TYPE_CHECKING:
-    from auditkit.checks._grouped import Grouped
+    from auditkit.checks.grouped import Grouped
     from auditkit.evidence import Measurement
     from auditkit.measures.numbers.intervals import Estimates
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    level = float(parameters["level"])
-    found = grouped(case, parameters)
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+        replicates: Bootstrap resamples.
+    """
+
+    level: float = LEVEL.field()
+    depth: int = DEPTH.field()
+    min_group: int = MIN_GROUP.field()
+    replicates: int = REPLICATES.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    level = parameters.level
+    found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
     numbers: list[Measurement] = []
     for name in ("tpr", "fpr", "ppv"):
         estimates = rates(found.confusion, name, level=level)
         numbers += measured_rates(found, estimates)
         numbers += measured_comparisons(found, differences(estimates, found.reference))
-    return CHECK.evidence(
-        parameters={**parameters, "seed": case.seed},
+    return Result(
+        parameters={"seed": case.seed},
         n=len(case.decisions),
         population="decisions",
         measurements=(*numbers, *_equalized_odds(found, case.seed, parameters)),
         notes=(
-            *group_notes(found, int(parameters["min_group"])),
+            *group_notes(found, parameters.min_group),
             "n is the number of cases that the rate is a share of.",
         ),
     )
 
 
 def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[Measurement]:
-    drawn = replicate_counts(found.cells, replicates=int(parameters["replicates"]), seed=seed)
+    drawn = replicate_counts(found.cells, replicates=parameters.replicates, seed=seed)
     by_group = found.partition.group_sums(drawn.swapaxes(0, 1))
     numbers = []
     for attributes, positions in found.partition.combinations().items():
-        compared = found.comparable(positions, int(parameters["min_group"]))
+        compared = found.comparable(positions, parameters.min_group)
         gap = largest_gap(
             partial(_among, found, compared),
             partial(values, by_group[compared].swapaxes(0, 1)),
             ("tpr", "fpr"),
             name="both error rates",
-            level=float(parameters["level"]),
+            level=parameters.level,
         )
         numbers.append(
             found.measured(
@@ -78,6 +93,28 @@ def _equalized_odds(found: Grouped, seed: int, parameters: Parameters) -> list[M
 def _among(found: Grouped, positions: list[int], name: str, level: float) -> Estimates:
     return rates(found.confusion, name, level=level).take(positions)
 
+
+TERMS = {
+    "tpr": CLASSIFICATION["tpr"],
+    "fpr": CLASSIFICATION["fpr"],
+    "ppv": CLASSIFICATION["ppv"],
+    "tpr_difference": Term(
+        "Difference in true positive rates",
+        "A group's true positive rate less that of the group compared with.",
+    ),
+    "fpr_difference": Term(
+        "Difference in false positive rates",
+        "A group's false positive rate less that of the group compared with.",
+    ),
+    "ppv_difference": Term(
+        "Difference in positive predictive values",
+        "The group's positive predictive value less the reference group's.",
+    ),
+    "equalized_odds_difference": Term(
+        "Equalised odds difference",
+        "The larger of the absolute differences in true and in false positive rates.",
+    ),
+}
 
 CHECK = Check(
     id="fairness.error_rates",
@@ -97,10 +134,6 @@ CHECK = Check(
     ),
     source="Hardt, Price and Srebro 2016; Newcombe 1998; Romano and Wolf 2005",
     run=_run,
-    parameters={
-        "level": LEVEL,
-        "depth": DEPTH,
-        "min_group": MIN_GROUP,
-        "replicates": REPLICATES,
-    },
+    terms=TERMS,
+    parameters=Parameters,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import no_groups, what_makes_alike
-from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.checks.check import Check, NotApplicable, Result
+from auditkit.checks.grouped import require_groups, what_makes_alike
+from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.fairness.local_law_144 import LEAST_SHARE, local_law_144
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.parameters import SHARE, TEXT
@@ -20,23 +21,32 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    sex, race = str(parameters["sex"]), str(parameters["race"])
-    lacking = [name for name in (sex, race) if name not in case.groups]
-    if lacking:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE,
-            reason=f"there is no group attribute called {lacking[0]!r}",
-            parameters=parameters,
-        )
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        sex: The group attribute that holds the sex.
+        race: The group attribute that holds race or ethnicity.
+        least_share: A category with a smaller share of the sample is left out of the ratios.
+    """
+
+    sex: str = TEXT.field("sex")
+    race: str = TEXT.field("race")
+    least_share: float = SHARE.field(LEAST_SHARE)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    require_groups(case)
+    sex, race = parameters.sex, parameters.race
+    for name in (sex, race):
+        if name not in case.groups:
+            raise NotApplicable(f"there is no group attribute called {name!r}")
     found = local_law_144(
         sex=case.groups[sex],
         race=case.groups[race],
         selected=case.decisions,
-        least_share=float(parameters["least_share"]),
+        least_share=parameters.least_share,
     )
     alike = what_makes_alike(case)
     listed = [
@@ -44,8 +54,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         *(("race", row, (race,)) for row in found.race),
         *(("intersectional", row, (race, sex)) for row in found.intersectional),
     ]
-    return CHECK.evidence(
-        parameters=parameters,
+    return Result(
         n=found.n,
         population="applicants",
         measurements=(
@@ -105,6 +114,16 @@ def _notes(found: LocalLaw144) -> tuple[str, ...]:
     return tuple(notes)
 
 
+TERMS = {
+    "category_impact_ratio": Term(
+        "Impact ratio of the category",
+        "Rate of the category over the highest rate of any that is not left out.",
+    ),
+    "unknown_category": Term(
+        "Unknown category", "Cases whose sex, or whose race or ethnicity, is unknown."
+    ),
+}
+
 CHECK = Check(
     id="fairness.local_law_144",
     version="1",
@@ -120,9 +139,6 @@ CHECK = Check(
     ),
     source="6 RCNY 5-300 to 5-304",
     run=_run,
-    parameters={
-        "sex": TEXT.of("sex"),
-        "race": TEXT.of("race"),
-        "least_share": SHARE.of(LEAST_SHARE),
-    },
+    terms=TERMS,
+    parameters=Parameters,
 )

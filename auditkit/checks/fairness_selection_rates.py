@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import (
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import (
     everyone,
     group_notes,
     grouped,
     measured_comparisons,
     measured_rates,
-    no_groups,
 )
-from auditkit.evidence import Evidence, Outcome
+from auditkit.checks.performance_classification import TERMS as CLASSIFICATION
+from auditkit.evidence import Term
 from auditkit.measures.groups.disparities import differences, ratios
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.groups.membership import is_unknown
@@ -25,12 +26,24 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    level, n = float(parameters["level"]), len(case.decisions)
-    found = grouped(case, parameters)
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+    """
+
+    level: float = LEVEL.field()
+    depth: int = DEPTH.field()
+    min_group: int = MIN_GROUP.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    level, n = parameters.level, len(case.decisions)
+    found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
     selection = rates(found.confusion, "selection_rate", level=level)
     compared = ratios(selection, found.reference), differences(selection, found.reference)
     unknown = [
@@ -49,8 +62,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
         )
         for attribute in found.partition.names
     ]
-    return CHECK.evidence(
-        parameters=parameters,
+    return Result(
         n=n,
         population="decisions",
         measurements=(
@@ -59,9 +71,22 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
             *measured_comparisons(found, compared[1], with_reference=True),
             *unknown,
         ),
-        notes=tuple(group_notes(found, int(parameters["min_group"]))),
+        notes=tuple(group_notes(found, parameters.min_group)),
     )
 
+
+TERMS = {
+    "selection_rate": CLASSIFICATION["selection_rate"],
+    "impact_ratio": Term(
+        "Impact ratio",
+        "A group's selection rate divided by that of the group with the highest rate.",
+    ),
+    "selection_rate_difference": Term(
+        "Difference in selection rates",
+        "A group's selection rate less that of the group compared with.",
+    ),
+    "unknown_share": Term("Unknown group", "Share of cases whose group is not known."),
+}
 
 CHECK = Check(
     id="fairness.selection_rates",
@@ -80,5 +105,6 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D); Wilson 1927; Newcombe 1998; Katz 1978; Donner and Zou 2012",
     run=_run,
-    parameters={"level": LEVEL, "depth": DEPTH, "min_group": MIN_GROUP},
+    terms=TERMS,
+    parameters=Parameters,
 )

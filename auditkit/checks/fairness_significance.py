@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import group_notes, grouped, no_groups
-from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import group_notes, grouped
+from auditkit.evidence import Measurement, Table, Term, describe_group
 from auditkit.measures.groups.disparities import NO_REFERENCE, ratios
 from auditkit.measures.groups.rates import rates
 from auditkit.measures.numbers.significance import significance
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 
 if TYPE_CHECKING:
-    from auditkit.checks._grouped import Grouped
+    from auditkit.checks.grouped import Grouped
     from auditkit.evidence import Cell
     from auditkit.measures.numbers.intervals import Array, Estimates
     from auditkit.measures.numbers.significance import Significance
@@ -46,22 +47,37 @@ _COLUMNS = (
 )
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    found = grouped(case, parameters)
-    selection = rates(found.confusion, "selection_rate", level=float(parameters["level"]))
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+        ratio: The ratio that the power is computed for.
+        alpha: The level of the tests that the power is computed for.
+    """
+
+    level: float = LEVEL.field()
+    depth: int = DEPTH.field()
+    min_group: int = MIN_GROUP.field()
+    ratio: float = LEVEL.field(0.8)
+    alpha: float = LEVEL.field(0.05)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
+    selection = rates(found.confusion, "selection_rate", level=parameters.level)
     tests = significance(
         found.confusion.rows[:, [1, 3]].sum(axis=1),
         found.partition.rows.astype(float),
         found.reference,
-        ratio=float(parameters["ratio"]),
-        alpha=float(parameters["alpha"]),
+        ratio=parameters.ratio,
+        alpha=parameters.alpha,
     )
     compared = [i for i in found.compared() if found.reference[i] != i]
-    return CHECK.evidence(
-        parameters=parameters,
+    return Result(
         n=len(case.decisions),
         population="decisions",
         measurements=tuple(
@@ -79,7 +95,7 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
             ),
         ),
         notes=(
-            *group_notes(found, int(parameters["min_group"])),
+            *group_notes(found, parameters.min_group),
             f"{len(compared)} comparisons were made; adjusted p-values allow for all of them.",
         ),
     )
@@ -148,6 +164,20 @@ def _cell(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+TERMS = {
+    "standard_deviations": Term(
+        "Standard deviations",
+        "Difference in selection rates over its standard error in the pooled sample.",
+    ),
+    "adjusted_p_value": Term(
+        "Adjusted p-value",
+        "Probability of so large a difference by chance, allowing for all comparisons made (Holm).",
+    ),
+    "power": Term(
+        "Power", "Probability that a sample of this size would show a ratio of four fifths."
+    ),
+}
+
 CHECK = Check(
     id="fairness.significance",
     version="1",
@@ -165,11 +195,6 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D); Fisher 1935; Holm 1979; Benjamini and Hochberg 1995",
     run=_run,
-    parameters={
-        "level": LEVEL,
-        "depth": DEPTH,
-        "min_group": MIN_GROUP,
-        "ratio": LEVEL.of(0.8),
-        "alpha": LEVEL.of(0.05),
-    },
+    terms=TERMS,
+    parameters=Parameters,
 )

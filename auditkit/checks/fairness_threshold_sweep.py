@@ -2,51 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import (
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import (
     everyone,
     group_notes,
     grouped,
-    no_groups,
+    scores_of,
 )
-from auditkit.evidence import Evidence, Measurement, Outcome, Table, describe_group
+from auditkit.evidence import Measurement, Table, Term, describe_group
 from auditkit.measures.groups.rates import Confusion, rates, values
 from auditkit.measures.groups.scores import smallest_ratios, sweep
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
 from auditkit.wording import exact
 
 if TYPE_CHECKING:
-    from auditkit.checks._grouped import Grouped
+    from auditkit.checks.grouped import Grouped
     from auditkit.evidence import Cell
     from auditkit.measures.numbers.intervals import Array
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    reason = no_groups(case)
-    if reason:
-        return CHECK.evidence(outcome=Outcome.NOT_ASSESSED, reason=reason, parameters=parameters)
-    if case.scores is None:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE,
-            reason="decisions were given without scores",
-            parameters=parameters,
-        )
-    found = grouped(case, parameters)
-    steps = int(parameters["steps"])
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+        steps: Steps between the cut-offs 0 and 1 that are tried.
+        balanced_accuracy_loss: How much balanced accuracy an alternative cut-off may lose.
+    """
+
+    level: float = LEVEL.field()
+    depth: int = DEPTH.field()
+    min_group: int = MIN_GROUP.field()
+    steps: int = BINS.field(20)
+    balanced_accuracy_loss: float = SHARE.field(0.01)
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
+    scores = scores_of(case)
+    steps = parameters.steps
     cuts = np.unique([*(i / steps for i in range(steps + 1)), case.threshold])
     in_use = int(np.flatnonzero(cuts == case.threshold)[0])
-    swept = sweep(found.partition, case.labels, case.scores, cuts)
+    swept = sweep(found.partition, case.labels, scores, cuts)
     # The groups of one attribute are everyone.
     first = next(iter(found.partition.combinations().values()))
     total = swept[:, first].sum(axis=1)
-    ratios = _ratios_by_attributes(found, swept, int(parameters["min_group"]))
-    return CHECK.evidence(
-        parameters={**parameters, "threshold": case.threshold},
+    ratios = _ratios_by_attributes(found, swept, parameters.min_group)
+    return Result(
+        parameters={"threshold": case.threshold},
         n=len(case.labels),
         population="scores",
         measurements=tuple(
@@ -59,15 +71,15 @@ def _run(case: Case, parameters: Parameters) -> Evidence:
                 cuts,
                 in_use=in_use,
                 comparable=bool(np.isfinite(ratio).any()),
-                loss=float(parameters["balanced_accuracy_loss"]),
+                loss=parameters.balanced_accuracy_loss,
             )
         ),
         tables=(
-            _by_group(found, swept, cuts, in_use, float(parameters["level"])),
+            _by_group(found, swept, cuts, in_use, parameters.level),
             _overall(ratios, total, cuts, in_use),
         ),
         notes=(
-            *group_notes(found, int(parameters["min_group"])),
+            *group_notes(found, parameters.min_group),
             "One cut-off for everyone is moved; no group is given a cut-off of its own.",
         ),
     )
@@ -187,6 +199,20 @@ def _overall(ratios: dict[tuple[str, ...], Array], total: Array, cuts: Array, in
     )
 
 
+TERMS = {
+    "smallest_ratio": Term(
+        "Smallest ratio", "Lowest selection rate of any group over the highest."
+    ),
+    "alternative_ratio": Term(
+        "Alternative ratio",
+        "Largest smallest ratio among cut-offs that cost little balanced accuracy.",
+    ),
+    "alternative_gain": Term(
+        "Gain of the alternative",
+        "Alternative ratio less the smallest ratio at the cut-off in use.",
+    ),
+}
+
 CHECK = Check(
     id="fairness.threshold_sweep",
     version="1",
@@ -204,11 +230,6 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D)",
     run=_run,
-    parameters={
-        "level": LEVEL,
-        "depth": DEPTH,
-        "min_group": MIN_GROUP,
-        "steps": BINS.of(20),
-        "balanced_accuracy_loss": SHARE.of(0.01),
-    },
+    terms=TERMS,
+    parameters=Parameters,
 )

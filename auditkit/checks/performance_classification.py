@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.checks._grouped import alone
-from auditkit.evidence import Evidence
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import overall_confusion
+from auditkit.evidence import Term
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.groups.rates import rates
 from auditkit.parameters import LEVEL
@@ -17,16 +18,47 @@ if TYPE_CHECKING:
 _METRICS = ("accuracy", "balanced_accuracy", "tpr", "fpr", "ppv", "selection_rate", "base_rate")
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    counts, level = alone(case), float(parameters["level"])
-    return CHECK.evidence(
-        parameters={**parameters, "threshold": case.threshold},
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+    """
+
+    level: float = LEVEL.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    counts, level = overall_confusion(case), parameters.level
+    return Result(
+        parameters={"threshold": case.threshold},
         n=len(case.labels),
         population="decisions",
         measurements=tuple(measured(m, rates(counts, m, level=level).at(0)) for m in _METRICS),
         notes=("Favourable means good for the person; it is the positive class.",),
     )
 
+
+TERMS = {
+    "accuracy": Term("Accuracy", "Share of decisions that agree with the outcome."),
+    "balanced_accuracy": Term(
+        "Balanced accuracy", "Mean of the true positive rate and one minus the false positive rate."
+    ),
+    "tpr": Term(
+        "True positive rate",
+        "Share of favourable decisions among cases whose true outcome is favourable.",
+    ),
+    "fpr": Term(
+        "False positive rate",
+        "Share of favourable decisions among cases whose true outcome is unfavourable.",
+    ),
+    "ppv": Term(
+        "Positive predictive value", "Share of favourable outcomes among favourable decisions."
+    ),
+    "selection_rate": Term("Selection rate", "Share of cases {favourable}."),
+    "base_rate": Term("Base rate", "Share of cases whose true outcome is favourable."),
+}
 
 CHECK = Check(
     id="performance.classification",
@@ -43,5 +75,6 @@ CHECK = Check(
     ),
     source="Wilson 1927; Newcombe 1998",
     run=_run,
-    parameters={"level": LEVEL},
+    terms=TERMS,
+    parameters=Parameters,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditkit.checks._check import Check, Parameters
-from auditkit.evidence import Evidence, Outcome, Table
+from auditkit.checks.check import Check, Result
+from auditkit.checks.grouped import scores_of
+from auditkit.evidence import Table, Term
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.groups.ranking import (
     CalibrationBin,
@@ -22,19 +24,28 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
-def _run(case: Case, parameters: Parameters) -> Evidence:
-    if case.scores is None:
-        return CHECK.evidence(
-            outcome=Outcome.NOT_APPLICABLE,
-            reason="decisions were given without scores",
-            parameters=parameters,
-        )
-    labels, scores = case.labels, case.scores
-    level, bins = float(parameters["level"]), int(parameters["bins"])
-    draws, seed = int(parameters["replicates"]), case.seed
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What a policy may set.
+
+    Attributes:
+        level: Nominal coverage of intervals.
+        bins: Bins of equal width on the scores.
+        replicates: Bootstrap resamples.
+    """
+
+    level: float = LEVEL.field()
+    bins: int = BINS.field()
+    replicates: int = REPLICATES.field()
+
+
+def _run(case: Case, parameters: Parameters) -> Result:
+    labels, scores = case.labels, scores_of(case)
+    level, bins = parameters.level, parameters.bins
+    draws, seed = parameters.replicates, case.seed
     curve = calibration_curve(labels, scores, bins=bins, level=level)
-    return CHECK.evidence(
-        parameters={**parameters, "seed": seed},
+    return Result(
+        parameters={"seed": seed},
         n=len(labels),
         population="scores",
         measurements=(
@@ -68,6 +79,25 @@ def calibration_row(b: CalibrationBin) -> tuple[Cell, ...]:
     return (b.start, b.stop, b.n, b.mean_score, b.observed, b.lower, b.upper)
 
 
+TERMS = {
+    "auc": Term(
+        "Area under the ROC curve",
+        "Probability that a favourable case scores higher than an unfavourable one, ties half.",
+    ),
+    "ks": Term(
+        "Kolmogorov-Smirnov statistic",
+        "Largest distance between the score distributions of the two outcomes.",
+    ),
+    "brier": Term("Brier score", "Mean squared difference between score and outcome."),
+    "calibration_error": Term(
+        "Calibration error",
+        (
+            "Mean absolute difference between scores and observed rates over bins of scores, "
+            "weighted by cases."
+        ),
+    ),
+}
+
 CHECK = Check(
     id="performance.ranking",
     version="1",
@@ -83,5 +113,6 @@ CHECK = Check(
     ),
     source="DeLong 1988; Newcombe 2006; Smirnov 1948; Brier 1950; Naeini 2015",
     run=_run,
-    parameters={"level": LEVEL, "bins": BINS, "replicates": REPLICATES},
+    terms=TERMS,
+    parameters=Parameters,
 )

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -344,7 +344,7 @@ def _tell(audit: Audit) -> None:
     say(f"Verdict: {audit.verdict.decision.value}")
 
 
-def _explained(check: Check) -> str:
+def _explained(check: Check[Any]) -> str:
     lines = [f"{check.id}  (version {check.version})", check.title, ""]
     for name, text in (
         ("Measures", check.measures),
@@ -352,9 +352,9 @@ def _explained(check: Check) -> str:
         ("Source", check.source),
     ):
         lines += textwrap.wrap(f"{name}: {text}", 88, subsequent_indent="  ")
-    lines += ["", "Parameters:"] if check.parameters else ["", "Parameters: none"]
+    lines += ["", "Parameters:"] if check.declared else ["", "Parameters: none"]
     lines += [
-        f"  {name} = {value!r}  ({check.declared.wanted(name)})"
-        for name, value in check.parameters.items()
+        f"  {name} = {parameter.default!r}  ({parameter.wanted})"
+        for name, parameter in check.declared.items()
     ]
     return harmless("\n".join(lines))

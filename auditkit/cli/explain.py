@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,13 +33,13 @@ def explain(
 
     Example: auditkit explain audit.yaml --row 17
     """
-    from auditkit.checks.explained import favourable_attribution, lacking
+    from auditkit.checks.explained import favourable_attribution, missing_input
     from auditkit.checks.explanation_denials import population_of
     from auditkit.errors import InputError
     from auditkit.measures.attribution.reasons import ALL, POPULATIONS
 
     case, _, parameters = prepared(audit_file, allow_outside)
-    reason = lacking(case)
+    reason = missing_input(case)
     if reason:
         raise InputError(f"Nothing can be explained: {reason}.", remedy="give it in audit.yaml")
     if row >= len(case.features):
@@ -47,8 +48,8 @@ def explain(
             remedy="rows are counted from 0",
         )
     favourable = bool(case.decisions[row])
-    population = ALL if favourable else str(parameters["population"])
-    reference = population_of(case, {**parameters, "population": population})
+    population = ALL if favourable else parameters.population
+    reference = population_of(case, replace(parameters, population=population))
     with Work(f"Explain row {row:,}"):
         one = favourable_attribution(case, case.features.iloc[[row]], reference)
     content = _content(one, row, favourable=favourable, population=POPULATIONS[population])

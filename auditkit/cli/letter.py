@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditkit.checks import Check
+    from auditkit.checks.explanation_denials import Parameters
     from auditkit.evidence import Evidence
     from auditkit.report.letters.texts import LetterTexts
     from auditkit.subject import Case
@@ -162,16 +163,16 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
 def _denials(audit_file: Path, allow_outside: Sequence[Path] | None) -> Evidence:
     case, check, parameters = prepared(audit_file, allow_outside)
     with step("Find the reasons of every denial") as result:
-        evidence = check.run(case, parameters)
+        evidence = check.assess(case, parameters)
         result.append(f"{evidence.n:,} denials")
     return evidence
 
 
 def prepared(
     audit_file: Path, allow_outside: Sequence[Path] | None = None
-) -> tuple[Case, Check, dict[str, Any]]:
+) -> tuple[Case, Check[Parameters], Parameters]:
     """What an audit file describes, and the check of its denials with the policy's parameters."""
-    from auditkit.checks import find_check
+    from auditkit.checks.explanation_denials import CHECK as DENIALS
     from auditkit.loading import prepare
     from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
     from auditkit.loading.places import load_policy
@@ -182,6 +183,4 @@ def prepared(
         case = prepare(inputs_of(file, audit_file.parent, outside=outside))
         policy, _ = load_policy(policy_of(file, audit_file.parent, outside=outside))
         result.append(f"{len(case.features):,} rows")
-    check = find_check("explanation.denials")
-    assert check is not None
-    return case, check, check.parameters_with(policy.checks.get(check.id, {}))
+    return case, DENIALS, DENIALS.parameters_with(policy.checks.get(DENIALS.id, {}))

@@ -13,20 +13,22 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.checks import CHECKS, Check
 from auditkit.errors import AuditkitError, InputError, PolicyError
-from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table
+from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table, Term
+from auditkit.glossary import MEASURES, collected
 from auditkit.judgement import small_cells
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
+from auditkit.wording import DecisionWords
 
 # Called before each check with its position, the number of checks, and its title.
 Progress = Callable[[int, int, str], None]
@@ -165,7 +167,7 @@ def examine(
     *,
     today: date | None,
     versions: Mapping[str, str],
-    checks: Sequence[Check] = CHECKS,
+    checks: Sequence[Check[Any]] = CHECKS,
     salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
@@ -183,7 +185,7 @@ def examine(
         progress: Told before each check.
 
     Raises:
-        InputError: If two checks have one id.
+        InputError: If two checks have one id, or define one measure differently.
         PolicyError: If the policy gives parameters to a check that does not exist or does not
             know them or takes no such value, or has a rule about such a check.
     """
@@ -192,7 +194,8 @@ def examine(
     for position, check in enumerate(checks):
         if progress is not None:
             progress(position, len(checks), check.title)
-        found[check.id] = _run(check, case, parameters[check.id])
+        made = _run(check, case, parameters[check.id])
+        found[check.id] = replace(made, terms=_carried(check, policy.decision.words))
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
     measured = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
     evidence = small_cells.suppress(
@@ -221,21 +224,22 @@ def examine(
 _ORDER: Final = {check.id: position for position, check in enumerate(CHECKS)}
 
 
-def parameters_of(policy: Policy, checks: Sequence[Check] = CHECKS) -> dict[str, dict[str, Json]]:
+def parameters_of(policy: Policy, checks: Sequence[Check[Any]] = CHECKS) -> dict[str, Any]:
     """The parameters of each check under a policy, by the check's id.
 
     Raises:
-        InputError: If two checks have one id.
+        InputError: If two checks have one id, or define one measure differently.
         PolicyError: As `examine`.
     """
     _refuse_two_of_one_id(checks)
+    collected([("auditkit's own", MEASURES), *((c.id, c.terms) for c in checks)])
     _refuse_unknown_checks(policy, checks)
     return {c.id: c.parameters_with(policy.checks.get(c.id, {})) for c in checks}
 
 
-def _run(check: Check, case: Case, parameters: Mapping[str, Json]) -> Evidence:
+def _run(check: Check[Any], case: Case, parameters: Any) -> Evidence:
     try:
-        found = check.run(case, parameters)
+        found = check.assess(case, parameters)
     except AuditkitError as error:
         reason = error.message
     except Exception as error:  # noqa: BLE001 - one check's crash is an outcome, not the end
@@ -246,10 +250,20 @@ def _run(check: Check, case: Case, parameters: Mapping[str, Json]) -> Evidence:
             return found
         of = f"evidence of {found.check}" if isinstance(found, Evidence) else "no evidence"
         reason = f"the check gave {of}"
-    return check.evidence(outcome=Outcome.ERROR, reason=reason, parameters=parameters)
+    return check.evidence(outcome=Outcome.ERROR, reason=reason, parameters=asdict(parameters))
 
 
-def _refuse_two_of_one_id(checks: Sequence[Check]) -> None:
+def _carried(check: Check[Any], decision: DecisionWords) -> dict[str, Term]:
+    """The terms that evidence has to carry: those that do not come with auditkit."""
+    put = decision.put_into
+    return {
+        name: Term(put(term.words), put(term.definition))
+        for name, term in check.terms.items()
+        if name not in MEASURES
+    }
+
+
+def _refuse_two_of_one_id(checks: Sequence[Check[Any]]) -> None:
     ids = [check.id for check in checks]
     twice = next((i for i in ids if ids.count(i) > 1), None)
     if twice is not None:
@@ -258,7 +272,7 @@ def _refuse_two_of_one_id(checks: Sequence[Check]) -> None:
         )
 
 
-def _refuse_unknown_checks(policy: Policy, checks: Sequence[Check]) -> None:
+def _refuse_unknown_checks(policy: Policy, checks: Sequence[Check[Any]]) -> None:
     known = {check.id for check in checks}
     for rule in policy.rules:
         if rule.check not in known:

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from auditkit.canonical import Json
 from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
-from auditkit.glossary import DecisionWords, in_sentence, in_words
+from auditkit.glossary import Glossary, in_sentence
 from auditkit.policy import Policy, Rule
 from auditkit.wording import exact, number_against, percentage, plural, typeset
 
@@ -69,7 +69,8 @@ def judge(
         policy: The conditions.
         today: The day on which waivers are looked at; None: none is in force.
     """
-    return tuple(_judge_rule(rule, evidence, policy, today) for rule in policy.rules)
+    glossary = Glossary.of(evidence, policy.decision.words)
+    return tuple(_judge_rule(rule, evidence, policy, glossary, today) for rule in policy.rules)
 
 
 def decide(findings: Sequence[Finding]) -> Verdict:
@@ -119,7 +120,11 @@ def _is_waived(finding: Finding) -> bool:
 
 
 def _judge_rule(
-    rule: Rule, evidence: Sequence[Evidence], policy: Policy, today: date | None
+    rule: Rule,
+    evidence: Sequence[Evidence],
+    policy: Policy,
+    glossary: Glossary,
+    today: date | None,
 ) -> Finding:
     outcome, statement = Outcome.NOT_ASSESSED, f"No evidence of {rule.check} was given."
     source = next((e for e in evidence if e.check == rule.check), None)
@@ -137,7 +142,7 @@ def _judge_rule(
         statement = f"Every {rule.measure} rests on fewer than {rule.min_n} observations."
     else:
         outcome, worst_number = min(judged, key=lambda pair: _worst_first(rule, *pair))
-        name = _name(worst_number, policy.decision.words) + _whom(worst_number)
+        name = _name(worst_number, glossary) + _whom(worst_number)
         statement = _sentence(rule, outcome, worst_number, judged, len(numbers), name=name)
     return Finding(
         rule=rule.id,
@@ -243,8 +248,8 @@ def _sentence(
     return told + share + "."
 
 
-def _name(number: Measurement, decision: DecisionWords) -> str:
-    name = in_words(number.name, decision)
+def _name(number: Measurement, glossary: Glossary) -> str:
+    name = glossary.in_words(number.name)
     if number.unit == "count" and len(name) > 1:
         return f"Number of {in_sentence(name)}"
     return name

@@ -209,7 +209,6 @@ class ModelRegistry:
             InputError: If the version's files cannot be fetched.
         """
         check = find_check("lineage.model")
-        assert check is not None
         files = self.files(version.name, version.version)
         now = digest_of_files(files)
         matches = int(now == version.digest == audited_digest)

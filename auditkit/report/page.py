@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.charts import letters
 from auditkit.evidence import SEVEREST_FIRST, SUPPRESSION_RULE, Evidence, Finding, Outcome
-from auditkit.glossary import explained
+from auditkit.glossary import GENERAL
 from auditkit.judgement.gate import Decision, severity_order
 from auditkit.report.annex import Indexed, Pack
 from auditkit.report.blocks.condition import Condition
@@ -402,7 +402,9 @@ class Page:
         return self.book.quote(version) if version else "of an unknown version"
 
     @property
-    def glossary(self) -> list[tuple[str, str]]:
-        """The measures that this report prints, each with its definition."""
+    def glossary(self) -> list[tuple[Text, Text]]:
+        """The measures that this report prints, each with its definition; then general terms."""
+        book = self.book
         named = (m.name for e in self.judgement.evidence for m in e.measurements)
-        return explained(named, self.book.decision)
+        measured = book.glossary.explained(named)
+        return [*((book.quote(words), book.quote(told)) for words, told in measured), *GENERAL]

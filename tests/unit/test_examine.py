@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import auditkit as ak
-from auditkit.checks import CHECKS, Check, find_check
+from auditkit.checks import CHECKS, Check, Result, find_check
 from auditkit.errors import InputError
 from auditkit.evidence import Measurement
 from auditkit.judgement.audit import examine
@@ -47,7 +47,7 @@ def own(**changes) -> Check:
     def run(case, parameters):
         rows = len(case.labels)
         measured = Measurement(name="rows", value=rows, n=rows, unit="count")
-        return check.evidence(parameters=parameters, n=rows, measurements=(measured,))
+        return Result(n=rows, measurements=(measured,))
 
     check = Check(
         id="own.rows",
@@ -83,14 +83,14 @@ def test_a_report_holds_checks_of_ones_own():
 
 
 def test_two_checks_of_ones_own_keep_their_order():
-    second = own(id="own.again", run=lambda case, parameters: second.evidence(parameters={}))
+    second = own(id="own.again", run=lambda case, parameters: Result())
     assert [e.check for e in judged(second, own()).evidence] == ["own.again", "own.rows"]
 
 
 def test_evidence_of_another_check_is_an_error_outcome():
     """It would stand beside that check's own, under its id."""
     other = find_check("performance.ranking")
-    stray = own(run=lambda case, parameters: other.evidence(parameters=parameters))
+    stray = own(run=lambda case, parameters: other.evidence(parameters={}))
     found = judged(other, stray).evidence_of("own.rows")
     assert found.outcome is ak.Outcome.ERROR
     assert "performance.ranking" in found.reason

@@ -14,12 +14,12 @@ from auditkit.checks import find_check
 from auditkit.checks.explanation_denials import population_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
-from auditkit.glossary import NEUTRAL
 from auditkit.loading import prepare
 from auditkit.report.blocks.kinds import ChartBlock, TableBlock
 from auditkit.report.figures.book import Book
 from auditkit.report.sections.explanation import denials
 from auditkit.subject import Inputs
+from auditkit.wording import NEUTRAL
 
 
 def applicants(rows: int, seed: int) -> pd.DataFrame:
@@ -47,8 +47,7 @@ def case():
 
 def run(check_id, case, **overrides):
     check = find_check(check_id)
-    assert check is not None
-    return check.run(case, check.parameters_with(overrides))
+    return check.assess(case, check.parameters_with(overrides))
 
 
 def test_global_ranks_what_the_label_was_made_of(case):
@@ -106,6 +105,7 @@ def test_attributions_of_denials_are_those_of_their_reasons(case):
 
 def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
     judgement = SimpleNamespace(
+        evidence=(),
         evidence_of=lambda check: None,
         policy=SimpleNamespace(small_cell=11, decision=SimpleNamespace(words=NEUTRAL)),
     )

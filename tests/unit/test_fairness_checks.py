@@ -52,7 +52,7 @@ def make_case(n=1200, seed=3, *, groups=True, scores=True, unknown=0):
 
 def evidence(check_id, case, **overrides):
     check = find_check(check_id)
-    return check.run(case, check.parameters_with(overrides))
+    return check.assess(case, check.parameters_with(overrides))
 
 
 def test_performance_equals_scikit_learn():
@@ -95,7 +95,7 @@ def test_ranking_does_not_apply_without_scores():
 
 @pytest.mark.parametrize("check", [c for c in OURS if c.area == "fairness"], ids=lambda c: c.id)
 def test_fairness_without_groups_is_not_assessed(check):
-    found = check.run(make_case(groups=False), check.parameters)
+    found = check.assess(make_case(groups=False), check.parameters())
     assert found.outcome is Outcome.NOT_ASSESSED
     assert found.reason
 
@@ -251,6 +251,6 @@ def test_all_decisions_alike_leaves_no_ratio():
 
 @pytest.mark.parametrize("check", OURS, ids=lambda c: c.id)
 def test_checks_are_pure(check):
-    one, two = (check.run(make_case(), check.parameters) for _ in range(2))
+    one, two = (check.assess(make_case(), check.parameters()) for _ in range(2))
     assert one.outcome is Outcome.PASS
     assert one.digest == two.digest

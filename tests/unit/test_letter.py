@@ -49,7 +49,7 @@ def evidence(model):
     train, rows = applicants(600, 0), applicants(120, 1)
     case = prepare(Inputs(model=model, data=rows, labels=paid(rows), reference=train))
     check = find_check("explanation.denials")
-    return check.run(case, check.parameters)
+    return check.assess(case, check.parameters())
 
 
 @pytest.fixture(scope="module")

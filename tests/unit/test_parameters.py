@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +22,7 @@ from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.parameters import COUNT, LEVEL, Parameter
 from auditkit.policy import parse_policy
 
-DECLARED = [(check, name) for check in CHECKS for name in check.parameters]
+DECLARED = [(check, name) for check in CHECKS for name in check.declared]
 IDS = [f"{check.id}/{name}" for check, name in DECLARED]
 
 
@@ -32,8 +33,8 @@ def test_checks_declare_parameters():
 @pytest.mark.parametrize(("check", "name"), DECLARED, ids=IDS)
 def test_no_parameter_takes_another_type_or_what_no_check_can_use(check, name):
     """Each is tried with what is senseless for any number or any word."""
-    default = check.parameters[name]
-    assert check.parameters_with({name: default})[name] == default
+    default = check.declared[name].default
+    assert getattr(check.parameters_with({name: default}), name) == default
     wrong = [None, [default], {"value": default}, True]
     if isinstance(default, str):
         wrong += ["", "  ", 1]
@@ -51,7 +52,7 @@ def test_no_parameter_takes_another_type_or_what_no_check_can_use(check, name):
 
 
 @pytest.mark.parametrize(
-    "check", [c for c in CHECKS if "level" in c.parameters], ids=lambda c: c.id
+    "check", [c for c in CHECKS if "level" in c.declared], ids=lambda c: c.id
 )
 @pytest.mark.parametrize("level", [0, 1, 5, 95, -0.1, 1.0000001])
 def test_a_level_lies_strictly_between_0_and_1(check, level):
@@ -82,12 +83,20 @@ rules:
     assert not asked
 
 
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """Plain defaults, which declare a type and no range."""
+
+    rows: int = 3
+    any: object = None
+
+
 def test_a_check_of_ones_own_may_give_plain_defaults():
     own = Check(
         id="own.x", version="1", title="x", area="performance", measures="x", misleads="x",
-        source="none", run=lambda case, parameters: None, parameters={"rows": 3, "any": None},
+        source="none", run=lambda case, parameters: None, parameters=Own,
     )  # fmt: skip
-    assert own.parameters_with({"rows": 4, "any": [1]}) == {"rows": 4, "any": [1]}
+    assert own.parameters_with({"rows": 4, "any": [1]}) == Own(rows=4, any=[1])
     with pytest.raises(PolicyError, match=r"rows of own\.x must be a whole number, not a text"):
         own.parameters_with({"rows": "4"})
 

@@ -7,7 +7,7 @@ import pytest
 from auditkit.checks import CHECKS
 from auditkit.errors import PolicyError
 from auditkit.evidence import Finding, Outcome
-from auditkit.glossary import explained, in_words
+from auditkit.glossary import Glossary
 from auditkit.judgement.controls import assess, parse_pack
 from auditkit.policy import parse_policy
 from auditkit.resources import data_path
@@ -149,15 +149,15 @@ def test_the_words_for_decisions_travel_with_the_policy():
         "favourable": "selected",
         "unfavourable": "not selected",
     }
-    words = policy.decision.words
-    assert in_words("stable_denials", words) == "Share of cases not selected with stable reasons"
-    assert explained(["selection_rate"], words) == [("Selection rate", "Share of cases selected.")]
+    words = Glossary(decision=policy.decision.words)
+    assert words.in_words("stable_denials") == "Share of cases not selected with stable reasons"
+    assert words.explained(["selection_rate"]) == [("Selection rate", "Share of cases selected.")]
 
 
 def test_a_policy_without_words_for_decisions_keeps_its_digest():
     policy = parse_policy(WHOLE)
     assert "decision" not in policy.to_json()
-    assert in_words("denials", policy.decision.words) == "Cases decided unfavourably"
+    assert Glossary(decision=policy.decision.words).in_words("denials") == "Cases decided unfavourably"
 
 
 @pytest.mark.parametrize("word", ["", "'12 denied'", "<b>", "'a\\nb'", "x" * 41, "5"])

@@ -120,7 +120,7 @@ def case():
 
 def run(check_id, case):
     check = find_check(check_id)
-    return check.run(case, check.parameters)
+    return check.assess(case, check.parameters())
 
 
 def test_stability_check(case):

@@ -33,7 +33,6 @@ def evidence(decisions: Sequence[Decision], access: AccessControl | None = None)
             "No access decisions were handed over.", remedy="decide at least one request first"
         )
     check = find_check("access.decisions")
-    assert check is not None
     n = len(decisions)
     allowed = sum(decision.allowed for decision in decisions)
     found = conflicts(access.snapshot) if access is not None else None

@@ -81,7 +81,6 @@ class Review:
     def to_evidence(self) -> Evidence:
         """What the check `access.review` takes up."""
         check = find_check("access.review")
-        assert check is not None
         counted = "counted over the log's entries in the period"
         read = "read off the policy in force"
         rows = {table.name: table for table in self.tables}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from auditkit.evidence import Evidence, Finding, Measurement, Table
-from auditkit.glossary import MEASURES, in_sentence, in_words
+from auditkit.glossary import Glossary, in_sentence
 from auditkit.report.figures.manifest import Digits, tokens, written
 from auditkit.report.typeset.text import LIMIT, shown
 from auditkit.wording import exact, percentage
@@ -111,6 +111,7 @@ class Book:
         self.screen = screen
         self._small = judgement.policy.small_cell
         self.decision = judgement.policy.decision.words
+        self.glossary = Glossary.of(judgement.evidence, self.decision)
         self.figures: list[dict[str, Any]] = []
         self.fixed: list[dict[str, Any]] = []
 
@@ -319,9 +320,11 @@ class Book:
             name: Of the measurement.
             inside: Whether it stands inside a sentence.
         """
-        if name not in MEASURES and tokens(name):
+        if name not in self.glossary.terms and tokens(name):
             return self.quote(name)
-        words = shown(in_words(name, self.decision))
+        words = shown(self.glossary.in_words(name))
+        if tokens(words):  # of a term that the statement carries
+            return self.quote(words)
         return self.plain(in_sentence(words) if inside else words)
 
     def measures(self, names: Sequence[str]) -> Line:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
-from auditkit.glossary import MEASURES
 from auditkit.report.blocks.kinds import Block, Cell, Column, Prose, TableBlock
 from auditkit.report.figures.book import Book, Line, Printed, Text, joined
 
@@ -93,7 +92,8 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
         if name == "n":
             return name
         if of is None:
-            return book.measure(name) if name in MEASURES else book.heading(name)
+            known = name in book.glossary.terms
+            return book.measure(name) if known else book.heading(name)
         return Line(book.measure(of.name), ", ", book.group(of.group))
 
     def cell(row: int, name: str) -> Cell:

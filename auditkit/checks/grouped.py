@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from auditkit.checks.check import NotApplicable, NotAssessed
 from auditkit.evidence import Measurement
 from auditkit.measures.groups.disparities import Positions, references
 from auditkit.measures.groups.measured import measured
@@ -29,6 +30,8 @@ from auditkit.measures.numbers.intervals import Estimate, Estimates
 from auditkit.wording import exact
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from auditkit.subject import Case
 
 
@@ -96,16 +99,25 @@ class Grouped:
         ]
 
 
-def grouped(case: Case, parameters: Mapping[str, Any]) -> Grouped:
-    """The groups of a case, counted once for all checks that ask for the same depth."""
-    depth, least = int(parameters["depth"]), int(parameters["min_group"])
+def grouped(case: Case, *, depth: int, min_group: int) -> Grouped:
+    """The groups of a case, counted once for all checks that ask for the same depth.
+
+    Args:
+        case: What is audited.
+        depth: The most attributes that are intersected.
+        min_group: The fewest members of a group that others are compared with.
+
+    Raises:
+        NotAssessed: If the case has no groups.
+    """
+    require_groups(case)
 
     def count() -> Grouped:
         found = partition(case.groups, depth=depth)
         cells = confusion_by_cell(found, case.labels, case.decisions)
         confusion = by_group(found, cells)
         selection = rates(confusion, "selection_rate").value
-        reference = references(found, selection, min_group=least)
+        reference = references(found, selection, min_group=min_group)
         return Grouped(
             partition=found,
             cells=cells,
@@ -114,7 +126,7 @@ def grouped(case: Case, parameters: Mapping[str, Any]) -> Grouped:
             alike=what_makes_alike(case),
         )
 
-    return case.once(f"groups/depth={depth}/min_group={least}", count)
+    return case.once(f"groups/depth={depth}/min_group={min_group}", count)
 
 
 def what_makes_alike(case: Case) -> dict[str, str]:
@@ -188,12 +200,28 @@ def group_notes(found: Grouped, min_group: int) -> list[str]:
     return notes
 
 
-def no_groups(case: Case) -> str:
-    """Why fairness cannot be assessed; empty if it can."""
-    return "" if case.groups else "no group attribute was given"
+def require_groups(case: Case) -> None:
+    """Stops a check of fairness that has no groups to compare.
+
+    Raises:
+        NotAssessed: If there are none.
+    """
+    if not case.groups:
+        raise NotAssessed("no group attribute was given")
 
 
-def alone(case: Case) -> Confusion:
+def scores_of(case: Case) -> NDArray[np.float64]:
+    """The scores of a case.
+
+    Raises:
+        NotApplicable: If it has decisions alone.
+    """
+    if case.scores is None:
+        raise NotApplicable("decisions were given without scores")
+    return case.scores
+
+
+def overall_confusion(case: Case) -> Confusion:
     """The counts of everyone, as one group."""
     kinds = case.labels * 2 + case.decisions
     return Confusion.of_counts(np.bincount(kinds, minlength=4).astype(float)[None, :])
