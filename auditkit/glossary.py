@@ -1,7 +1,7 @@
 """What measures are called, in sentences and in tables, and how each is computed.
 
-Every check declares the terms of its measures beside it. A glossary collects them: those of the
-checks that come with auditkit, and those that evidence of other checks carries.
+Every check declares the terms of its measures beside it. The glossary of an audit collects them:
+those of the checks that come with auditkit, and those that evidence of other checks carries.
 
 Laws:
     - One name has one meaning: two checks that declare it otherwise are refused.
@@ -11,15 +11,14 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from auditkit.checks import CHECKS
 from auditkit.errors import InputError
 from auditkit.wording import NEUTRAL, DecisionWords
 
 if TYPE_CHECKING:
-    from auditkit.evidence import Evidence, Term
+    from auditkit.evidence import Term
 
 
 def collected(declared: Iterable[tuple[str, Mapping[str, Term]]]) -> dict[str, Term]:
@@ -42,8 +41,6 @@ def collected(declared: Iterable[tuple[str, Mapping[str, Term]]]) -> dict[str, T
                 )
     return {name: term for name, (_, term) in found.items()}
 
-
-MEASURES: Final[Mapping[str, Term]] = collected((check.id, check.terms) for check in CHECKS)
 
 # Terms of every report, which belong to no check: each with its meaning.
 GENERAL: Final = (
@@ -90,19 +87,8 @@ class Glossary:
         decision: What the model's decisions are called.
     """
 
-    terms: Mapping[str, Term] = field(default_factory=lambda: MEASURES)
+    terms: Mapping[str, Term]
     decision: DecisionWords = NEUTRAL
-
-    @classmethod
-    def of(cls, evidence: Iterable[Evidence], decision: DecisionWords = NEUTRAL) -> Glossary:
-        """The packaged terms and those that evidence carries.
-
-        Raises:
-            InputError: If one of them is defined in two ways.
-        """
-        carried = ((e.check, e.terms) for e in evidence if e.terms)
-        terms = collected([("auditkit's own", MEASURES), *carried])
-        return cls(terms=terms, decision=decision)
 
     def in_words(self, name: str) -> str:
         """A measure's name for people.
@@ -111,8 +97,8 @@ class Glossary:
             name: Of the measurement.
 
         Example:
-            >>> Glossary().in_words("tpr_difference"), Glossary().in_words("worst_tpr")
-            ('Difference in true positive rates', 'Worst true positive rate')
+            >>> Glossary(terms={}).in_words("worst_tpr")
+            'Worst true positive rate'
         """
         if name in self.terms:
             return self.decision.put_into(self.terms[name].words)

@@ -27,9 +27,11 @@ from auditkit.checks import (
 )
 from auditkit.checks.check import Check, NoParameters, NotApplicable, NotAssessed, Result
 from auditkit.errors import InputError
+from auditkit.glossary import collected
 
 __all__ = [
     "CHECKS",
+    "TERMS",
     "Check",
     "NoParameters",
     "NotApplicable",
@@ -57,6 +59,9 @@ CHECKS: Final[tuple[Check[Any], ...]] = (
     handed_over.LINEAGE,
     *handed_over.ACCESS,
 )
+
+# What the measures of all these are called, and how each is computed.
+TERMS: Final = collected((check.id, check.terms) for check in CHECKS)
 
 
 def find_check(check_id: str) -> Check[Any]:

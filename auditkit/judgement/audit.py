@@ -19,10 +19,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
-from auditkit.checks import CHECKS, Check
+from auditkit.checks import CHECKS, TERMS, Check
 from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table, Term
-from auditkit.glossary import MEASURES, collected
+from auditkit.glossary import Glossary, collected
 from auditkit.judgement import small_cells
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.gate import Verdict, decide, judge
@@ -110,6 +110,11 @@ class Judgement:
     def evidence_of(self, check: str) -> Evidence | None:
         """The evidence of one check; None if the check was not part of the audit."""
         return next((e for e in self.evidence if e.check == check), None)
+
+    @cached_property
+    def glossary(self) -> Glossary:
+        """What its measures are called: the packaged terms and those that its evidence carries."""
+        return glossary_of(self.evidence, self.policy)
 
     @property
     def hidden(self) -> int:
@@ -202,7 +207,7 @@ def examine(
         measured, small_cell=policy.small_cell, rows=len(case.labels), attributes=case.groups
     )
     salt = salt if salt is not None else small_cells.salt_of(case)
-    findings = judge(evidence, policy, today=today)
+    findings = judge(evidence, policy, glossary_of(evidence, policy), today=today)
     return Judgement(
         subject=case.subject,
         datasets=case.datasets,
@@ -221,6 +226,17 @@ def examine(
     )
 
 
+def glossary_of(evidence: Sequence[Evidence], policy: Policy) -> Glossary:
+    """The terms of the packaged checks and those that evidence carries.
+
+    Raises:
+        InputError: If one of them is defined in two ways.
+    """
+    carried = ((e.check, e.terms) for e in evidence if e.terms)
+    packaged = ((c.id, c.terms) for c in CHECKS)
+    return Glossary(terms=collected((*packaged, *carried)), decision=policy.decision.words)
+
+
 _ORDER: Final = {check.id: position for position, check in enumerate(CHECKS)}
 
 
@@ -232,7 +248,7 @@ def parameters_of(policy: Policy, checks: Sequence[Check[Any]] = CHECKS) -> dict
         PolicyError: As `examine`.
     """
     _refuse_two_of_one_id(checks)
-    collected([("auditkit's own", MEASURES), *((c.id, c.terms) for c in checks)])
+    collected((c.id, c.terms) for c in (*CHECKS, *checks))
     _refuse_unknown_checks(policy, checks)
     return {c.id: c.parameters_with(policy.checks.get(c.id, {})) for c in checks}
 
@@ -259,7 +275,7 @@ def _carried(check: Check[Any], decision: DecisionWords) -> dict[str, Term]:
     return {
         name: Term(put(term.words), put(term.definition))
         for name, term in check.terms.items()
-        if name not in MEASURES
+        if name not in TERMS
     }
 
 

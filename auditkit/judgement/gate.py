@@ -60,16 +60,16 @@ class Verdict:
 
 
 def judge(
-    evidence: Sequence[Evidence], policy: Policy, *, today: date | None
+    evidence: Sequence[Evidence], policy: Policy, glossary: Glossary, *, today: date | None
 ) -> tuple[Finding, ...]:
     """Applies every rule of a policy to the evidence, in the policy's order.
 
     Args:
         evidence: With ids.
         policy: The conditions.
+        glossary: What measures are called in the findings' sentences.
         today: The day on which waivers are looked at; None: none is in force.
     """
-    glossary = Glossary.of(evidence, policy.decision.words)
     return tuple(_judge_rule(rule, evidence, policy, glossary, today) for rule in policy.rules)
 
 

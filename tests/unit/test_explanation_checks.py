@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import xgboost
 
-from auditkit.checks import find_check
+from auditkit.checks import TERMS, find_check
 from auditkit.checks.explanation_denials import population_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.evidence import Outcome
+from auditkit.glossary import Glossary
 from auditkit.loading import prepare
 from auditkit.report.blocks.kinds import ChartBlock, TableBlock
 from auditkit.report.figures.book import Book
@@ -105,7 +106,7 @@ def test_attributions_of_denials_are_those_of_their_reasons(case):
 
 def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
     judgement = SimpleNamespace(
-        evidence=(),
+        glossary=Glossary(terms=TERMS),
         evidence_of=lambda check: None,
         policy=SimpleNamespace(small_cell=11, decision=SimpleNamespace(words=NEUTRAL)),
     )

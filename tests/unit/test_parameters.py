@@ -51,9 +51,7 @@ def test_no_parameter_takes_another_type_or_what_no_check_can_use(check, name):
         assert "high" not in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "check", [c for c in CHECKS if "level" in c.declared], ids=lambda c: c.id
-)
+@pytest.mark.parametrize("check", [c for c in CHECKS if "level" in c.declared], ids=lambda c: c.id)
 @pytest.mark.parametrize("level", [0, 1, 5, 95, -0.1, 1.0000001])
 def test_a_level_lies_strictly_between_0_and_1(check, level):
     with pytest.raises(PolicyError, match=r"level of .* must be a number above 0 and below 1"):

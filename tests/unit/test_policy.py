@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditkit.checks import CHECKS
+from auditkit.checks import CHECKS, TERMS
 from auditkit.errors import PolicyError
 from auditkit.evidence import Finding, Outcome
 from auditkit.glossary import Glossary
@@ -149,7 +149,7 @@ def test_the_words_for_decisions_travel_with_the_policy():
         "favourable": "selected",
         "unfavourable": "not selected",
     }
-    words = Glossary(decision=policy.decision.words)
+    words = Glossary(terms=TERMS, decision=policy.decision.words)
     assert words.in_words("stable_denials") == "Share of cases not selected with stable reasons"
     assert words.explained(["selection_rate"]) == [("Selection rate", "Share of cases selected.")]
 
@@ -157,7 +157,10 @@ def test_the_words_for_decisions_travel_with_the_policy():
 def test_a_policy_without_words_for_decisions_keeps_its_digest():
     policy = parse_policy(WHOLE)
     assert "decision" not in policy.to_json()
-    assert Glossary(decision=policy.decision.words).in_words("denials") == "Cases decided unfavourably"
+    assert (
+        Glossary(terms=TERMS, decision=policy.decision.words).in_words("denials")
+        == "Cases decided unfavourably"
+    )
 
 
 @pytest.mark.parametrize("word", ["", "'12 denied'", "<b>", "'a\\nb'", "x" * 41, "5"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from auditkit.evidence import Evidence, Finding, Measurement, Table
-from auditkit.glossary import Glossary, in_sentence
+from auditkit.glossary import in_sentence
 from auditkit.report.figures.manifest import Digits, tokens, written
 from auditkit.report.typeset.text import LIMIT, shown
 from auditkit.wording import exact, percentage
@@ -111,7 +111,7 @@ class Book:
         self.screen = screen
         self._small = judgement.policy.small_cell
         self.decision = judgement.policy.decision.words
-        self.glossary = Glossary.of(judgement.evidence, self.decision)
+        self.glossary = judgement.glossary
         self.figures: list[dict[str, Any]] = []
         self.fixed: list[dict[str, Any]] = []
 
@@ -320,12 +320,11 @@ class Book:
             name: Of the measurement.
             inside: Whether it stands inside a sentence.
         """
-        if name not in self.glossary.terms and tokens(name):
-            return self.quote(name)
-        words = shown(self.glossary.in_words(name))
-        if tokens(words):  # of a term that the statement carries
-            return self.quote(words)
-        return self.plain(in_sentence(words) if inside else words)
+        words = self.glossary.in_words(name)
+        visible = shown(words)
+        if tokens(visible):  # as the statement has it: the words that it carries, or the name
+            return self.quote(words if name in self.glossary.terms else name)
+        return self.plain(in_sentence(visible) if inside else visible)
 
     def measures(self, names: Sequence[str]) -> Line:
         """Names of measures in a row: `Smallest ratio and alternative ratio`."""
