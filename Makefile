@@ -36,7 +36,10 @@ bench: setup  ## Measures speed against peers, in one run; prints ratios
 soak: setup  ## Runs the long fault and fuzz tests
 	@for soak in tests/soak/soak_*.py; do $(BIN)/python $$soak || exit 1; done
 
+reference: setup  ## Writes the schemas of YAML files and the pages made from code anew
+	@$(BIN)/python -m tests.support.reference
+
 lock: setup  ## Resolves requirements.lock anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 
-.PHONY: help setup demo check test style bench soak lock
+.PHONY: help setup demo check test style bench soak reference lock

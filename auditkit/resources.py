@@ -1,11 +1,12 @@
-"""The files that come with auditkit: policies, control packs, templates.
+"""The files that come with auditkit: policies, control packs, schemas, templates.
 
 They lie at the top of the repository, where people read and edit them, and inside the package of
-an installed wheel. This is the one function that knows both places.
+an installed wheel. `data_path` alone knows both places.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from auditkit.errors import InputError
@@ -30,3 +31,17 @@ def data_path(*parts: str) -> Path:
         f"{'/'.join(parts)} is missing from this installation of auditkit.",
         remedy="reinstall it: pip install --force-reinstall auditkit-ml",
     )
+
+
+def schema_line(kind: str, folder: Path) -> str:
+    """The first line of a YAML file, by which editors check it and complete its keys.
+
+    Args:
+        kind: The schema's name, as "audit"; they lie in policies/schemas/.
+        folder: Where the file lies. The line names the schema relative to it.
+
+    Raises:
+        InputError: If there is no such schema.
+    """
+    path = os.path.relpath(data_path("policies", "schemas", f"{kind}.json"), folder.resolve())
+    return f"# yaml-language-server: $schema={Path(path).as_posix()}\n"

@@ -18,6 +18,7 @@ from auditkit.cli.shared.ledger_open import writing
 from auditkit.cli.shared.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError, OutputError
 from auditkit.files import WRITTEN_BY_PROGRAMS, read_bytes, read_text, write_whole
+from auditkit.resources import schema_line
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
@@ -78,7 +79,7 @@ def scan(
     if plan is None:
         print(proposed.to_yaml(), end="")
     else:
-        write_whole(plan, proposed.to_yaml().encode())
+        _write_plan(proposed.to_yaml(), plan)
         say(
             f"Wrote {plan}. Read it, change it, then: auditkit deid apply {table} OUT --plan {plan}"
         )
@@ -197,7 +198,7 @@ def generalize(
     else:
         former = _free(plan)
         write_whole(former, read_bytes(plan, what="plan"))
-        write_whole(plan, found.plan.to_yaml().encode())
+        _write_plan(found.plan.to_yaml(), plan)
         say(f"Wrote {plan}; what it was before is in {former.name}.")
 
 
@@ -403,6 +404,10 @@ def _rows(work: Work) -> Callable[[int], None]:
         work.tell(f"{rows:,} rows, {rows / (time.perf_counter() - began):,.0f} a second")
 
     return tell
+
+
+def _write_plan(text: str, path: Path) -> None:
+    write_whole(path, (schema_line("plan", path.parent) + text).encode())
 
 
 def _free(plan: Path) -> Path:

@@ -31,6 +31,7 @@ def test_it_carries_policies_templates_and_types_and_nothing_of_the_tests(wheel)
         "auditkit/_data/policies/lending.yaml",
         "auditkit/_data/policies/controls/soc2.yaml",
         "auditkit/_data/policies/access/policy.csv",
+        "auditkit/_data/policies/schemas/audit.json",
         "auditkit/_data/report_templates/report.html.j2",
     ):
         assert wanted in names

@@ -18,7 +18,7 @@ from auditkit.access.policy.control import FILES, AccessControl, read_texts
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import OutputError, PolicyError, VerificationError
 from auditkit.files import read_bytes, write_whole
-from auditkit.resources import data_path
+from auditkit.resources import data_path, schema_line
 from auditkit.signing.private_keys import PrivateKey
 
 SEAL: Final = "seal.json"
@@ -137,6 +137,9 @@ def start_policy(folder: str | Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     if any((target / name).exists() for name in FILES):
         raise OutputError("The folder holds a policy already.", remedy="name another folder")
-    for name, text in read_texts(data_path("policies", "access")).items():
-        write_whole(target / name, text.encode())
+    packaged = data_path("policies", "access")
+    here = schema_line("access", target)
+    for name, text in read_texts(packaged).items():
+        # The same file elsewhere: its first line leads an editor from there to the schema.
+        write_whole(target / name, text.replace(schema_line("access", packaged), here).encode())
     return target

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from auditkit.loading.places import is_bare
+from auditkit.resources import schema_line
 
 
 def audit_yaml(
@@ -47,6 +48,7 @@ def audit_yaml(
     )
     policy_text = _quoted(policy) if is_bare(policy) else relative(Path(policy))
     return f"""\
+{schema_line("audit", folder)}\
 # One audit. Run it:  auditkit run {name} --output audit/
 # Paths are relative to this file's folder; 'auditkit run' says how to allow what lies outside it.
 # Unknown keys are errors.

@@ -185,7 +185,7 @@ class TablePlan:
         Raises:
             PolicyError: If it is not a plan, or its mode forbids one of its treatments.
         """
-        found = parse_document(_PlanFile, text, source=source)
+        found = parse_document(PlanFile, text, source=source)
         return cls(
             columns=tuple(_entry(column) for column in found.columns),
             mode=found.mode,
@@ -281,7 +281,7 @@ def _treatment(name: str, column: str) -> Treatment:
         ) from error
 
 
-class _ColumnEntry(Document):
+class PlanEntry(Document):
     """A column's part of a plan's file; the fields are those of `ColumnPlan`.
 
     Attributes:
@@ -298,7 +298,7 @@ class _ColumnEntry(Document):
     width: float = Field(default=0, ge=0, allow_inf_nan=False)
 
 
-class _PlanFile(Document):
+class PlanFile(Document):
     """A plan's file; the fields are those of `Plan`."""
 
     mode: Mode
@@ -306,10 +306,10 @@ class _PlanFile(Document):
     subject: str = ""
     quasi_identifiers: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
-    columns: tuple[_ColumnEntry, ...]
+    columns: tuple[PlanEntry, ...]
 
 
-def _entry(item: _ColumnEntry) -> ColumnPlan:
+def _entry(item: PlanEntry) -> ColumnPlan:
     return ColumnPlan(
         column=item.column,
         kind=item.kind,

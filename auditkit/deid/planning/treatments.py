@@ -64,7 +64,7 @@ class ColumnPlan:
 
     Attributes:
         column: Its name.
-        kind: What it holds: one of `kinds.KINDS`, `FREE_TEXT`, or "" for no identifier.
+        kind: What it holds, as PERSON; FREE_TEXT; or "" for no identifier.
         treatment: What happens to its values.
         reason: Why, in one line.
         score: Share of the examined values that fit the kind.

@@ -1,0 +1,151 @@
+"""The pages and schemas that are made from the code: `make reference` writes them anew.
+
+They are kept in the repository, so that a change of a command or a key is seen in its review;
+tests compare them with what is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from click import Command, Context
+
+from auditkit.cli import app
+from tests.support import schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+CLI = ROOT / "docs" / "reference" / "cli.md"
+YAML = ROOT / "docs" / "reference" / "yaml.md"
+_WIDTH = 88
+_CLI_HEAD = """\
+# Commands
+
+What `--help` says of every command. This page is made by `make reference`.
+"""
+_YAML_HEAD = """\
+# YAML files
+
+Every key of every file, from its JSON Schema. This page is made by `make reference`.
+
+All files are read alike. An unknown key is an error that names the nearest valid one. Keys are
+text; `yes` and `no` are words, and only `true` and `false` are truth values. There are no anchors,
+tags or merges. A file has at most 2 MiB and 20 levels.
+
+The schemas lie in `policies/schemas/` and come with the package. The first line of a file names its
+schema, so that an editor with a YAML language server completes and checks its keys. A schema knows
+keys, types and bounds; auditkit checks more when it reads the file.
+"""
+
+
+def cli_page() -> str:
+    """What `--help` says of every command."""
+    parts = [_CLI_HEAD]
+    for path, text in _helps(typer.main.get_command(app), None, ("auditkit",)):
+        level = "#" * min(len(path) + 1, 4)
+        parts.append(f"{level} {' '.join(path)}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def _helps(
+    command: Command, parent: Context | None, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    context = command.make_context(
+        path[-1], [], parent=parent, resilient_parsing=True,
+        terminal_width=_WIDTH, max_content_width=_WIDTH,
+    )  # fmt: skip
+    yield path, command.get_help(context).rstrip()
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _helps(inner, context, (*path, name))
+
+
+def yaml_page() -> str:
+    """Every key of every YAML file, from the schemas."""
+    parts = [_YAML_HEAD]
+    for name in schemas.KINDS:
+        made = schemas.schema(name)
+        parts.append(
+            f"## {made['title']} {{ #{name} }}\n\nSchema: `policies/schemas/{name}.json`\n"
+        )
+        parts.append(_table("the file itself", made, made))
+        parts += [
+            _table(f"`{label}`", made["$defs"][part], made)
+            for part, label in _places(made)
+            if "properties" in made["$defs"][part]
+        ]
+    return "\n".join(parts)
+
+
+def _places(made: dict[str, Any]) -> list[tuple[str, str]]:
+    """The parts inside a file, each once, and the key that holds it."""
+    found: dict[str, str] = {}
+
+    def walk(part: dict[str, Any], prefix: str) -> None:
+        for key, value in part.get("properties", {}).items():
+            for inner in _refs(value):
+                if inner not in found:
+                    found[inner] = f"{prefix}{key}"
+                    walk(made["$defs"][inner], f"{prefix}{key}.")
+
+    walk(made, "")
+    return list(found.items())
+
+
+def _refs(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield str(value["$ref"]).rpartition("/")[2]
+        for inner in value.values():
+            yield from _refs(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _refs(inner)
+
+
+def _table(title: str, part: dict[str, Any], made: dict[str, Any]) -> str:
+    rows = [f"Keys of {title}:\n\n| key | value | default | meaning |\n|---|---|---|---|"]
+    for key, value in part["properties"].items():
+        default = "required" if key in part.get("required", ()) else _default(value)
+        words = str(value["description"]).replace("|", "\\|")
+        rows.append(f"| `{key}` | {_kind(value, made)} | {default} | {words} |")
+    return "\n".join(rows) + "\n"
+
+
+def _kind(value: dict[str, Any], made: dict[str, Any]) -> str:
+    if "$ref" in value:
+        part = made["$defs"][str(value["$ref"]).rpartition("/")[2]]
+        return _kind(part, made) if "enum" in part else "keys below"
+    if "anyOf" in value:
+        kinds = [_kind(v, made) for v in value["anyOf"] if v.get("type") != "null"]
+        return " or ".join(k for k in kinds if k != "whole number" or "number" not in kinds)
+    if "enum" in value:
+        return ", ".join(f"`{item}`" for item in value["enum"])
+    if value.get("type") == "array":
+        items = _kind(value["items"], made)
+        return f"list, {items}" if items == "keys below" else f"list of {items}"
+    if value.get("type") == "object":
+        inside = value.get("additionalProperties")
+        return f"mapping to {_kind(inside, made)}" if isinstance(inside, dict) else "mapping"
+    if value.get("format") == "date":
+        return "date"
+    words = {"string": "text", "boolean": "`true` or `false`", "integer": "whole number"}
+    return words.get(value.get("type", ""), value.get("type", "anything"))
+
+
+def _default(value: dict[str, Any]) -> str:
+    default = value.get("default")
+    return "" if default in (None, "", [], {}) or isinstance(default, dict) else f"`{default}`"
+
+
+def pages() -> dict[Path, str]:
+    """Everything that is made from the code, by where it lies."""
+    made = {schemas.FOLDER / name: text for name, text in schemas.files().items()}
+    return {**made, CLI: cli_page(), YAML: yaml_page()}
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
