@@ -145,7 +145,7 @@ def deid():
 @pytest.mark.parametrize(("letter", "text", "part"), FOUND)
 def test_what_must_go(deid, letter, text, part):
     start = text.index(part)
-    spans = deid.find_forms([text])[0]
+    spans = deid.find_by_rules([text])[0]
     seen = {i for s in spans for i in range(s.start, s.end)}
     assert seen.issuperset(i for i in range(start, start + len(part)) if text[i].isalnum()), spans
     assert letter in {class_of(s.kind) for s in spans if s.end > start}, spans
@@ -153,7 +153,7 @@ def test_what_must_go(deid, letter, text, part):
 
 @pytest.mark.parametrize(("letter", "text"), LEFT)
 def test_what_looks_like_it_and_stays(deid, letter, text):
-    assert letter not in {class_of(s.kind) for s in deid.find_forms([text])[0]}
+    assert letter not in {class_of(s.kind) for s in deid.find_by_rules([text])[0]}
 
 
 def test_no_class_is_left_out():

@@ -17,7 +17,7 @@ from presidio_analyzer.nlp_engine import NlpEngineProvider
 
 from auditkit.deid import Deidentifier
 from auditkit.deid.detect.detector import cuts
-from auditkit.deid.detect.merging import refined
+from auditkit.deid.detect.merging import whole_identifiers
 from auditkit.deid.models import tokens as token_model
 from auditkit.deid.models.spacy_small import load_pipeline, pipeline_folder
 from auditkit.deid.models.tokens import (
@@ -32,10 +32,10 @@ from auditkit.deid.models.tokens import (
     windows,
 )
 from auditkit.deid.rules import checksums
-from auditkit.deid.rules.all_rules import RULES, spans_of
-from auditkit.deid.rules.names import spans_of_people
-from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of
-from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.rules.matching import RULES, match_rules
+from auditkit.deid.rules.names import match_names
+from auditkit.deid.vocabulary.entity_types import CLASSES, ENTITY_TYPES, class_of
+from auditkit.deid.vocabulary.normalization import normalize
 from auditkit.deid.vocabulary.spans import Span, merged, replaced
 from auditkit.errors import InputError, MissingExtraError, VerificationError
 
@@ -88,8 +88,8 @@ def test_ordinary_numbers_and_words_survive(deid, text):
 
 
 def test_every_class_has_a_kind_and_every_rule_a_class():
-    assert {class_of(kind) for kind in KINDS} == set(CLASSES) == set("ABCDEFGHIJKLMNOPQR")
-    assert {rule.kind for rule in RULES} <= set(KINDS)
+    assert {class_of(kind) for kind in ENTITY_TYPES} == set(CLASSES) == set("ABCDEFGHIJKLMNOPQR")
+    assert {rule.entity_type for rule in RULES} <= set(ENTITY_TYPES)
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 
@@ -134,22 +134,22 @@ def test_a_possible_ssn_is_caught_in_any_spelling(number, separator, digits, hid
         plain.translate(str.maketrans(dict(zip(string.digits, digits, strict=True))))
     )
     text = f"It is {written} here"
-    folded = fold(text)
-    found = [s for s in spans_of(folded.text) if s.kind == "US_SSN"]
+    normalized = normalize(text)
+    found = [s for s in match_rules(normalized.text) if s.kind == "US_SSN"]
     assert found
-    start, end = folded.original(found[0].start, found[0].end)
+    start, end = normalized.original(found[0].start, found[0].end)
     assert text[start:end] == written
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text())
 def test_folding_leads_back_into_the_text(text):
-    folded = fold(text)
-    offsets = folded.offsets or tuple(range(len(folded.text)))
-    assert len(offsets) == len(folded.text)
+    normalized = normalize(text)
+    offsets = normalized.offsets or tuple(range(len(normalized.text)))
+    assert len(offsets) == len(normalized.text)
     assert list(offsets) == sorted(offsets)
     assert all(0 <= o < len(text) for o in offsets)
-    assert fold(folded.text).text == folded.text or not text.isascii()
+    assert normalize(normalized.text).text == normalized.text or not text.isascii()
 
 
 @settings(max_examples=300, deadline=None)
@@ -158,7 +158,7 @@ def test_what_has_a_form_is_found_where_it_stands_among_any_characters(before, a
     number = "617-555-0188"
     text = f"{before} | {number} | {after}"
     start = len(before) + 3
-    spans = Deidentifier(model=False).find_forms([text])[0]
+    spans = Deidentifier(model=False).find_by_rules([text])[0]
     assert all(0 <= s.start < s.end <= len(text) for s in spans)
     (span,) = (s for s in spans if s.start <= start < s.end)
     assert span.end >= start + len(number)
@@ -167,10 +167,10 @@ def test_what_has_a_form_is_found_where_it_stands_among_any_characters(before, a
 def test_folding_a_long_text_takes_little_memory():
     text = "na\u00efve \u200bcaf\u00e9 and plain words beside it " * 25_000
     tracemalloc.start()
-    folded = fold(text)
+    normalized = normalize(text)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert folded.offsets is not None
+    assert normalized.offsets is not None
     # Four bytes a character of each text, eight for where it came from, and as much to build them.
     assert peak <= 40 * len(text)
 
@@ -178,11 +178,11 @@ def test_folding_a_long_text_takes_little_memory():
 @settings(max_examples=200, deadline=None)
 @given(
     st.text(alphabet="ab .,-\nZ9", max_size=60),
-    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20), st.sampled_from(KINDS))),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20), st.sampled_from(ENTITY_TYPES))),
 )
 def test_merged_spans_cover_all_and_do_not_overlap(text, raw):
     spans = [Span(a, min(len(text), a + n), kind, 0.5, "x") for a, n, kind in raw if a < len(text)]
-    for result in (merged(spans, text), refined(spans, text)):
+    for result in (merged(spans, text), whole_identifiers(spans, text)):
         assert all(a.end <= b.start for a, b in pairwise(result))
         assert all(0 <= s.start < s.end <= len(text) for s in result)
     covered = {i for s in merged(spans, text) for i in range(s.start, s.end)}
@@ -266,7 +266,7 @@ def test_a_ten_megabyte_cell_is_read_by_its_parts():
     pieces = cuts(text)
     assert max(len(p) for _, p in pieces) <= 20_000
     start, last = pieces[-1]
-    (span,) = (s for s in spans_of(last) if s.source == "ssn")
+    (span,) = (s for s in match_rules(last) if s.source == "ssn")
     assert text[start + span.start : start + span.end] == "123-45-6789"
 
 
@@ -275,8 +275,8 @@ def test_rules_take_time_in_proportion_to_the_text(unit):
     """A pattern that tries each end from each start takes minutes here, not a second."""
     text = (unit * 60_000)[:60_000]
     start = time.process_time()
-    list(spans_of(text))
-    list(spans_of_people(text))
+    list(match_rules(text))
+    list(match_names(text))
     assert time.process_time() - start < 10
 
 

@@ -1,10 +1,10 @@
-"""What a model takes for a name and is none: medicines, measurements, scales, headings, fields.
+"""Removes false positives of the name models: medicines, measurements, scales, headings, fields.
 
-A model sees a capitalised word and guesses. What stands around the word says more: a dose after it,
-the word "syndrome", a colon at the end of a field's name. What a rule found is left as it is, but
-for line breaks and stray punctuation.
+A model guesses from a capitalised word. The context says more: a dose after it, the word
+"syndrome", a colon at the end of a field's name. Matches of rules are only trimmed of line breaks
+and stray punctuation.
 
-Law: the parts of a span lie inside it.
+Law: the parts of a span are inside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from auditkit.deid.detect.number_guesses import is_measure
 from auditkit.deid.vocabulary.spans import Span
 from auditkit.deid.vocabulary.word_lists import eponyms, given_names, not_names, surnames
 
-# The general model's names for things; the rules and the token model are more particular.
+# spaCy's recognizer, the most general one.
 GENERAL: Final = "SpacyRecognizer"
 _MODELS: Final = (GENERAL, "model:")
 
@@ -50,64 +50,11 @@ _MEASURED: Final = re.compile(r"[A-Z/]{2,5} \d+(?:\.\d+)?(?: ?[A-Za-z/%]{1,5})?"
 _SETTING: Final = re.compile(r"[_=]")
 _DIGIT: Final = re.compile(r"\d")
 _DIGEST: Final = re.compile(r"(?<![\w-])(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{20,}")
-_STATES: Final = frozenset(
-    [
-        "AL",
-        "AK",
-        "AZ",
-        "AR",
-        "CA",
-        "CO",
-        "CT",
-        "DC",
-        "DE",
-        "FL",
-        "GA",
-        "HI",
-        "ID",
-        "IL",
-        "IN",
-        "IA",
-        "KS",
-        "KY",
-        "LA",
-        "MA",
-        "MD",
-        "ME",
-        "MI",
-        "MN",
-        "MO",
-        "MS",
-        "MT",
-        "NC",
-        "ND",
-        "NE",
-        "NH",
-        "NJ",
-        "NM",
-        "NV",
-        "NY",
-        "OH",
-        "OK",
-        "OR",
-        "PA",
-        "RI",
-        "SC",
-        "SD",
-        "TN",
-        "TX",
-        "UK",
-        "UT",
-        "VA",
-        "VT",
-        "WA",
-        "WI",
-        "WV",
-        "WY",
-        "US",
-        "EU",
-    ]
-)
+_STATES_TEXT: Final = """
+AL AK AZ AR CA CO CT DC DE FL GA HI ID IL IN IA KS KY LA MA MD ME MI MN MO MS MT NC
+ND NE NH NJ NM NV NY OH OK OR PA RI SC SD TN TX UK UT VA VT WA WI WV WY US EU
+"""
+_STATES: Final = frozenset(_STATES_TEXT.split())
 _BEFORE_STATE: Final = re.compile(r"(?:,|\b(?:in|from|to|near|of|at))\s\Z", re.IGNORECASE)
 _ABBREVIATED: Final = re.compile(r"[A-Z0-9&/+-]{2,10}")
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}")
@@ -117,7 +64,7 @@ _TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "rev"})
 _SMALL_WORDS: Final = frozenset(
     {"the", "of", "and", "a", "an", "in", "for", "at", "on", "to", "with"}
 )
-# Medicines: what is said before them, and how their generic names end.
+# Medicines: the words before them, and the endings of generic names.
 _TAKEN: Final = re.compile(
     r"(?:\b(?:continue|start(?:ed)?|stop(?:ped)?|gave|take[sn]?|taking|resume|hold|held|tried|prescribed|"
     r"increased?|decreased?|titrate|switch(?:ed)? (?:to|from)|refill|mg of|dose of|allergic to)|\ballergies:) \Z",
@@ -128,7 +75,7 @@ _MEDICINE: Final = re.compile(
     r"parin|xaban|setron|azepam|oxetine|tidine|prazole|dronate|cycline|sporin)",
     re.IGNORECASE,
 )
-# What is measured, dosed or counted, not named: `Coreg 12.5 BID`, `Wells 4.5`, `Killip II`.
+# An amount follows a thing, not a person: `Coreg 12.5 BID`, `Wells 4.5`, `Killip II`.
 _AMOUNT: Final = re.compile(
     r"[ \t]{1,2}(?:[=<>~]{0,2} ?\d|[IVX]{1,4}\b(?!\.)|[xX]\d|negative\b|positive\b|patent\b)"
 )
@@ -145,12 +92,12 @@ _EPONYM: Final = re.compile(
 )
 
 
-def weeded(span: Span, text: str) -> Iterator[Span]:
-    """The parts of a span that may be identifiers: itself, less of it, or nothing.
+def drop_false_positives(span: Span, text: str) -> Iterator[Span]:
+    """The parts of a span that may be identifiers: all of it, some of it, or none.
 
     Args:
-        span: What a recognizer reported.
-        text: What it read, folded.
+        span: A recognizer's finding.
+        text: The normalized text.
     """
     guessed = span.source.startswith(_MODELS)
     written = text[span.start : span.end]
@@ -170,15 +117,15 @@ def weeded(span: Span, text: str) -> Iterator[Span]:
             part = _without_roles(part, text)
         if part is None or _is_field_name(part, text):
             continue
-        if guessed and span.kind != "CITY" and _is_no_name(part, text):
+        if guessed and span.kind != "CITY" and _is_not_a_name(part, text):
             continue
         yield part
 
 
-def _is_no_name(span: Span, text: str) -> bool:
+def _is_not_a_name(span: Span, text: str) -> bool:
     written = text[span.start : span.end]
     general = span.source == GENERAL
-    if general and _is_of_a_machine(written):
+    if general and _is_technical(written):
         return True
     if general and (_CODE.fullmatch(written) or not _LETTERS.search(written)):
         return True
@@ -205,8 +152,8 @@ def _is_no_name(span: Span, text: str) -> bool:
     return one and bool(_AMOUNT.match(text, span.end))
 
 
-def _is_of_a_machine(written: str) -> bool:
-    """Whether something is a setting, a measure, a digest, or numbers of standards and tickets."""
+def _is_technical(written: str) -> bool:
+    """Whether a finding is a setting, a measurement, a digest, or the number of a standard or ticket."""
     if _SETTING.search(written):
         return True
     if not _DIGIT.search(written):
@@ -221,7 +168,7 @@ def _is_of_a_machine(written: str) -> bool:
 
 
 def _is_state(span: Span, text: str) -> bool:
-    """Whether two capitals stand where a state's do: after a comma, or after `in`, `from`, `to`."""
+    """Whether two capitals are a state's code after a comma or after `in`, `from`, `to`."""
     written = text[span.start : span.end]
     return written in _STATES and bool(
         _BEFORE_STATE.search(text, max(0, span.start - 6), span.start)
@@ -229,17 +176,17 @@ def _is_state(span: Span, text: str) -> bool:
 
 
 def _in_running_text(span: Span, text: str) -> bool:
-    """Whether capitals stand nearby, so that a small letter says that a word is no name."""
+    """Whether there are capitals nearby, so that a lower-case word is probably not a name."""
     return any(c.isupper() for c in text[max(0, span.start - 80) : span.end + 80])
 
 
 def _is_field_name(span: Span, text: str) -> bool:
     words = text[span.start : span.end].lower()
-    known = not_names()
+    non_names = not_names()
     general = span.source == GENERAL
-    if words in known:
+    if words in non_names:
         return True
-    if general and all(word in known or word in _SMALL_WORDS for word in _WORDS.findall(words)):
+    if general and all(word in non_names or word in _SMALL_WORDS for word in _WORDS.findall(words)):
         return True
     if words in eponyms() and span.source.startswith(_MODELS):
         return True
@@ -248,19 +195,19 @@ def _is_field_name(span: Span, text: str) -> bool:
         return False
     if general:
         return not any(word in given_names() for word in words.split())
-    return words.split()[-1] in known
+    return words.split()[-1] in non_names
 
 
 def _without_roles(span: Span, text: str) -> Span | None:
-    """Without what its bearer is or may do: `Niece Ann Lee, RN` is `Ann Lee`."""
+    """Without roles and degrees: `Niece Ann Lee, RN` becomes `Ann Lee`."""
     words = [
         (span.start + m.start(), span.start + m.end())
         for m in _WORDS.finditer(text[span.start : span.end])
     ]
-    known = not_names()
-    while len(words) > 1 and _is_role(text[slice(*words[0])], known):
+    non_names = not_names()
+    while len(words) > 1 and _is_role(text[slice(*words[0])], non_names):
         words.pop(0)
-    while len(words) > 1 and _is_degree(text[slice(*words[-1])], known):
+    while len(words) > 1 and _is_degree(text[slice(*words[-1])], non_names):
         words.pop()
     if not words:
         return span
@@ -270,16 +217,16 @@ def _without_roles(span: Span, text: str) -> Span | None:
     return _trimmed(span.over(start, end), text)
 
 
-def _is_role(word: str, known: frozenset[str]) -> bool:
+def _is_role(word: str, non_names: frozenset[str]) -> bool:
     low = word.lower()
-    return low in known and low not in given_names() and low not in _TITLES
+    return low in non_names and low not in given_names() and low not in _TITLES
 
 
-def _is_degree(word: str, known: frozenset[str]) -> bool:
-    """An abbreviation in capitals, known, as `MD`; or one with a digit, as `PGY-2`."""
+def _is_degree(word: str, non_names: frozenset[str]) -> bool:
+    """A listed abbreviation in capitals, such as `MD`, or one with a digit, such as `PGY-2`."""
     if not _ABBREVIATED.fullmatch(word):
         return False
-    return word.lower() in known or any(c.isdigit() for c in word)
+    return word.lower() in non_names or any(c.isdigit() for c in word)
 
 
 def _trimmed(span: Span, text: str) -> Span | None:

@@ -1,7 +1,7 @@
-"""Turns what recognizers report into whole identifiers.
+"""Merges the recognizers' findings into whole identifiers.
 
-No halves of words, no durations for dates, one address where five recognizers each saw a part.
-All functions take and give spans of one text; none looks at what kind of text it is.
+No half words, no durations as dates, one address where five recognizers each found a part. All
+functions take and return spans of one text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PREFIX: Final = re.compile(
     r"piazza|place|route|allée|chemin|boulevard|av[ei]nue|al\.|os\.|pl\.|r\.?|u\.|str|c\.) \Z",
     re.IGNORECASE,
 )
-# Between parts of an address: separators, line breaks, and at most three words that are
-# capitalised, numbers, or the small words of place names.
+# Between parts of an address: separators, line breaks, and at most three words: capitalised,
+# numbers, or the small words of place names.
 _GAP: Final = re.compile(
     r"[\s,.;>#/|?()\-\u2013]{0,6}"
     r"(?:(?:[^\W\d_a-z][\w'\u2019-]*|\d{1,6}[A-Za-z]?|de|la|le|les|des|du|del|della|delle|di|da|do|"
@@ -39,7 +39,7 @@ _GAP: Final = re.compile(
 _STATE_AFTER: Final = re.compile(r"[ ,\n]{1,3}[A-Z]{2,3}(?:[ ,\n]{1,3}\d{5}(?:-\d{4})?)?(?![\w])")
 _STREET_AFTER: Final = re.compile(r" (?:st|str|street|road|rd|ave|avenue)\b", re.IGNORECASE)
 _ZIP_AFTER: Final = re.compile(r"[ ,\n]{1,3}\d{5}(?:-\d{4})?(?![\w-])")
-# Groups of digits that go on a number: `0688 872` and ` 49 99` are one.
+# Groups of digits that continue a number: `0688 872` and ` 49 99` are one number.
 _DIGITS_BEFORE: Final = re.compile(r"(?<![\w.,$])\+?(?:\(?\d{1,5}\)?[ .()/-]{1,2}){1,4}\Z")
 _DIGITS_AFTER: Final = re.compile(r"(?:[ .()/-]{1,2}\d{2,5}){1,4}(?![\w%])")
 _NUMBERS: Final = frozenset(
@@ -50,7 +50,7 @@ _NUMBERED: Final = _NUMBERS | {"DRIVER_LICENSE", "PASSPORT", "ROUTING_NUMBER", "
 _DIGIT: Final = re.compile(r"\d")
 _CERTAIN: Final = 0.6
 _NAME_WORD: Final = re.compile(rf"(?<![\w'])[{CAPITALS}][\w\u2019-]{{2,}}(?![\w])")
-# With the rest of it on the next line, if a hyphen says so.
+# With the rest on the next line, after a hyphen.
 _SMALL: Final = rf"[^\W\d_{CAPITALS}]"
 _SURNAME: Final = re.compile(rf" ([{CAPITALS}](?:{_SMALL}{{2,}}|{_SMALL}*-\n{_SMALL}+))(?![\w])")
 _REST_OF_WORD: Final = re.compile(rf"-\n{_SMALL}+")
@@ -59,7 +59,7 @@ _TITLE_LINE: Final = re.compile(
     r"[^\W_a-z][\w'&.\u2019-]*"
     r"(?:,? (?:(?:and|of|de|del|la|di|da|&) )?[^\W_a-z][\w'&.\u2019()-]*){0,4}[,.]?"
 )
-# Words that begin or end a heading or a greeting, which is no letterhead.
+# Words that begin or end a heading or a greeting, which is not a letterhead.
 _HEADS_TEXT: Final = """
 notice application agreement form record records report summary statement manifest memorandum list
 log note notes plan history exam examination results instructions request order orders invoice
@@ -77,31 +77,32 @@ _AND: Final = re.compile(r" (?:and|&|at) \Z")
 _CORNER: Final = re.compile(r"(?:\b(?:the )?(?:corner|intersection|junction) of )\Z", re.IGNORECASE)
 
 
-def refined(spans: Iterable[Span], text: str) -> list[Span]:
-    """Spans of a text, weeded, as whole identifiers in order, without overlap."""
+def whole_identifiers(spans: Iterable[Span], text: str) -> list[Span]:
+    """Whole identifiers from spans without false positives: in order, without overlap."""
     grown = (_whole_words(span, text) for span in spans if not _without_digits(span, text))
     whole = merged((span for span in grown if not _no_zip(span, text)), text)
     joined = _firms(_addresses([_with_surname(s, text) for s in whole], text), text)
     return merged(
-        [*joined, *_again(joined, text), *_letterhead(joined, text), *_ages(joined, text)], text
+        [*joined, *_repeated_names(joined, text), *_letterhead(joined, text), *_ages(joined, text)],
+        text,
     )
 
 
 def _without_digits(span: Span, text: str) -> bool:
-    """Whether a model takes something without a digit for a number."""
+    """Whether a model reports a number that has no digit."""
     if span.kind not in _NUMBERED or not span.source.startswith("model:"):
         return False
     return not _DIGIT.search(text, span.start, span.end)
 
 
 def _no_zip(span: Span, text: str) -> bool:
-    """Whether a model takes a longer number, as an amount, for a ZIP code."""
+    """Whether a model reports a longer number, such as an amount, as a ZIP code."""
     written = text[span.start : span.end]
     return span.source == "model: zip code" and written.isdigit() and len(written) > 5
 
 
 def _whole_words(span: Span, text: str) -> Span:
-    """Grown to whole words: half a name in the open is a name in the open."""
+    """Extended to whole words: half a name still reveals the name."""
     start, end = span.start, span.end
     while start > 0 and _WORD.match(text[start - 1]) and _WORD.match(text[start]):
         start -= 1
@@ -118,7 +119,7 @@ def _whole_words(span: Span, text: str) -> Span:
 
 
 def _with_surname(span: Span, text: str) -> Span:
-    """A name grown over the capitalised word that goes on with it, as a surname does."""
+    """A name extended over the capitalised word after it, such as a surname."""
     if span.kind != "PERSON" or not text[span.end - 1].isalpha():
         return span
     match = _SURNAME.match(text, span.end)
@@ -128,7 +129,7 @@ def _with_surname(span: Span, text: str) -> Span:
 
 
 def _addresses(spans: list[Span], text: str) -> list[Span]:
-    """Parts of one address as one, with the house number before and the state after."""
+    """Parts of one address joined, with the house number before and the state after."""
     joined: list[Span] = []
     for span in spans:
         last = joined[-1] if joined else None
@@ -148,7 +149,7 @@ def _same_address(first: Span, second: Span, text: str) -> bool:
         if _AND.match(between):
             return bool(_CORNER.search(text, max(0, first.start - 24), first.start))
         return len(between) <= 40 and bool(_GAP.match(between))
-    # An intersection: one street sounds like a name, "Maple and 5th Avenue".
+    # An intersection: one street looks like a name, "Maple and 5th Avenue".
     return (
         first.kind in {"PERSON", "ORGANIZATION"}
         and second.kind == "ADDRESS"
@@ -176,7 +177,7 @@ def _with_ends(span: Span, text: str) -> Span:
 
 
 def _firms(spans: list[Span], text: str) -> list[Span]:
-    """`Davis, Reynolds and Wood`: surnames in series are one firm, or are removed as one."""
+    """`Davis, Reynolds and Wood`: a series of surnames is one firm, or is removed as one."""
     joined: list[Span] = []
     for span in spans:
         last = joined[-1] if joined else None
@@ -194,8 +195,8 @@ def _firms(spans: list[Span], text: str) -> list[Span]:
     return joined
 
 
-def _again(spans: list[Span], text: str) -> Iterator[Span]:
-    """The same name elsewhere in the text, written as a name."""
+def _repeated_names(spans: list[Span], text: str) -> Iterator[Span]:
+    """Other places of a name that was found, if capitalised."""
     words = {
         word
         for span in spans
@@ -207,7 +208,7 @@ def _again(spans: list[Span], text: str) -> Iterator[Span]:
         return
     starts = [span.start for span in spans]
     for match in _NAME_WORD.finditer(text):
-        if match.group() in words and not _touched(spans, starts, match.start(), match.end()):
+        if match.group() in words and not _touches_any(spans, starts, match.start(), match.end()):
             yield Span(match.start(), match.end(), "PERSON", 0.6, "named before")
 
 
@@ -218,7 +219,7 @@ def _ages(spans: list[Span], text: str) -> Iterator[Span]:
             yield Span(match.start(1), match.end(1), "AGE", 0.6, "age beside a name")
 
 
-def _touched(spans: list[Span], starts: list[int], start: int, end: int) -> bool:
+def _touches_any(spans: list[Span], starts: list[int], start: int, end: int) -> bool:
     """Whether a span overlaps a range. Requires spans in order, without overlap."""
     before = bisect_left(starts, end)
     return before > 0 and spans[before - 1].end > start
@@ -230,12 +231,12 @@ def _letterhead(spans: list[Span], text: str) -> Iterator[Span]:
         return
     lines = [(m.start(1), m.end(1)) for m in _LINE.finditer(text)]
     starts = [span.start for span in spans]
-    held = [_touched(spans, starts, start, end) for start, end in lines]
+    touched = [_touches_any(spans, starts, start, end) for start, end in lines]
     for i, (start, end) in enumerate(lines):
         if i == 0 and text[start:end].isupper():
-            continue  # a heading; a firm's name shows by its form
-        near = held[max(0, i - 2) : i] + held[i + 1 : i + 3]
-        if not held[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):
+            continue  # a heading; rules find a firm's name by its form
+        near = touched[max(0, i - 2) : i] + touched[i + 1 : i + 3]
+        if not touched[i] and sum(near) >= 2 and _TITLE_LINE.fullmatch(text, start, end):
             words = re.findall(r"\w+", text[start:end].lower())
             if not_names().issuperset(words) or words[-1] in _HEADS or words[0] in _HEADS:
                 continue

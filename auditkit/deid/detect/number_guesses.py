@@ -1,8 +1,8 @@
-"""What a model takes for a number of somebody and is none: measurements, amounts, counts.
+"""Finds false positives among the numbers that a model reports: measurements, amounts, counts.
 
-A model sees figures and guesses. A vital sign, a laboratory value, an accuracy or a status line
-has figures too; what it is shows in its shape and in what stands beside it. Rules need no such
-doubt: they have a form or a cue.
+A model guesses from digits, and vital signs, laboratory values and status lines have digits too.
+The number's shape and the words beside it decide. Matches of rules are not checked: a rule has a
+pattern or a cue.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from auditkit.deid.vocabulary.entity_types import class_of
 from auditkit.deid.vocabulary.spans import IN_ADDRESS, Span
 from auditkit.deid.vocabulary.word_lists import not_names
 
-# The fewest digits of a number of each kind.
-_FEWEST: Final = {
+# Least number of digits, by entity type.
+_MIN_DIGITS: Final = {
     "TAX_ID": 7, "ROUTING_NUMBER": 7, "PHONE_NUMBER": 4, "ACCOUNT": 4, "ID": 3, "PASSPORT": 4,
     "DRIVER_LICENSE": 4, "ZIP_CODE": 2,
 }  # fmt: skip
 _STREET: Final = "model: street"
 _POSTCODE_GUESS: Final = "model: zip code"
-# Parts of an address that mean something only beside a street or a town.
+# Parts of an address that count only beside a street or a town.
 _PARTS: Final = frozenset({"model: building number", "model: secondary address", _POSTCODE_GUESS})
 # Postcodes with letters: `D-10115`, `1012 AB`, `EH1 1BB`, `K1A 0B1`, `D02 X285`, `C1425ABC`.
 _POSTCODE: Final = re.compile(
@@ -39,13 +39,13 @@ _DECIMAL: Final = re.compile(
     r"[-+<>=~]{0,2}\d{1,12}[.,]\d+|[A-Z]\d[\dA-Z]\.\w{1,4}|[cpy]{0,2}T\dN\dM[\dX]"
 )
 _DECIMALS: Final = re.compile(r"(?<![\d.])[-+]?\d+\.\d{1,3}(?![\d.]|\s?\d{3,4})")
-# Letters and figures of a measure or a gene: `HCO3`, `FiO2`.
+# Letters and digits of a measure or a gene: `HCO3`, `FiO2`.
 _SYMBOL: Final = re.compile(r"[A-Za-z]{1,5}\d{1,2}[A-Za-z]?")
 _WORD: Final = re.compile(r"\b[^\W\d_]{2,}\d{0,2}\b")
 _LETTERS: Final = re.compile(r"[^\W\d_]+\d{0,2}")
 # A digest of something in hexadecimal, of a commit or a file.
 _DIGEST: Final = re.compile(r"(?:[a-z0-9]{2,8}[:-])?(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{20,128}")
-# Letters before a number that name a project or a part, no country as in `LV-1010`.
+# Letters before a number that name a project or a part; not a country, as in `LV-1010`.
 _TICKET: Final = re.compile(
     r"(?<![\w-])(?!(?:CH|DK|LT|LV|NL|PL|SE|SI|SK|CZ|HR|EE|RO|MD|AD|LU|FI|NO|IS|AT|DE|FR|IT|ES|PT|BE|AZ|AM|HN|UA)-)[A-Z]{2,8}-(?:\d{1,6}(?!\d)|\Z)"
 )
@@ -68,7 +68,7 @@ _COUNTED: Final = re.compile(
     r"took|bytes|page|chapter|section|figure|table|version|release|cpt|hcpcs|loinc|snomed|icd|ndc|drg|rxnorm|sku|http/\d(?:\.\d)?)s?[ :=#]{1,2}\Z",
     ANY_CASE,
 )
-# A bare number of JSON or of a setting: had its name said what it is, a rule would have found it.
+# A bare number in JSON or a setting: if its name said what it is, a rule would have matched.
 _MEMBER: Final = re.compile(r"[\"']\s?:\s?-?\Z|[A-Za-z_]=-?\Z")
 _NAME_AFTER: Final = re.compile(
     rf",? (?:[NSEW]\.? )?([{CAPITALS}][a-z\u00df-\u00ff]{{2,}}|\d{{1,3}}(?:st|nd|rd|th)\b)"
@@ -76,7 +76,7 @@ _NAME_AFTER: Final = re.compile(
 _NAME_BEFORE: Final = re.compile(
     rf"(?<![\w'])([{CAPITALS}][\w'\u2019-]*[a-z\u00df-\u00ff]{{2,}}\.?),?[ \n]{{1,2}}\Z"
 )
-# What a flat's or a floor's number follows or precedes.
+# The words before or after the number of a flat or a floor.
 _DESIGNATOR: Final = re.compile(
     r"\b(?:ap(?:ar)?t|appt|apartment|suite|ste|unit|fl|floor|room|rm|bldg|building|flat|level|lot|box|trailer|space|slip|pier|"
     r"hangar|basement|lobby|penthouse|block|tower|wing|door|piso|planta|wohnung|etage|stiege|po)\b|#",
@@ -88,11 +88,11 @@ _ADDRESS: Final = re.compile(
 
 
 def is_measure(span: Span, text: str) -> bool:
-    """Whether a model took a measurement, an amount or a plain word for a number of somebody.
+    """Whether a model's finding is a measurement, an amount or a plain word.
 
     Args:
-        span: What the token model reported, of any kind but a name's.
-        text: What it read, folded.
+        span: A finding of the token model, of any type but a name.
+        text: The normalized text.
     """
     whole = _whole(span, text)
     if class_of(span.kind) == "B" and _is_status(span, text):
@@ -108,7 +108,7 @@ def is_measure(span: Span, text: str) -> bool:
         return all(word in not_names() or _ROMAN.fullmatch(word) for word in words)
     if span.source in _PARTS - {_POSTCODE_GUESS}:
         return bool(_DECIMAL.fullmatch(whole))
-    if span.kind not in _FEWEST:
+    if span.kind not in _MIN_DIGITS:
         return False
     return _is_misshapen(span.kind, whole) or _is_measured(span, text)
 
@@ -118,14 +118,14 @@ def _is_status(span: Span, text: str) -> bool:
     return any(m.start() <= span.start < m.end() for m in _STATUS.finditer(text, *around))
 
 
-def _is_misshapen(kind: str, whole: str) -> bool:
+def _is_misshapen(entity_type: str, whole: str) -> bool:
     """Whether a number has too few digits, a decimal point, or words between its figures."""
-    if sum(map(str.isdigit, whole)) < _FEWEST[kind] or _DECIMAL.fullmatch(whole):
+    if sum(map(str.isdigit, whole)) < _MIN_DIGITS[entity_type] or _DECIMAL.fullmatch(whole):
         return True
-    if kind == "PHONE_NUMBER":
+    if entity_type == "PHONE_NUMBER":
         return bool(_DECIMALS.search(whole))
     words = _WORD.findall(whole)
-    if kind == "ZIP_CODE":
+    if entity_type == "ZIP_CODE":
         lettered = any(map(str.isalpha, whole))
         return lettered and (not _POSTCODE.fullmatch(whole) or bool(_TICKET.fullmatch(whole)))
     # `QTc 440. PR 160`: words and short numbers in turn.
@@ -134,7 +134,7 @@ def _is_misshapen(kind: str, whole: str) -> bool:
 
 
 def _is_measured(span: Span, text: str) -> bool:
-    """Whether what stands beside a short number says that it measures or counts."""
+    """Whether the text beside a short number shows a measurement or a count."""
     number = _SHORT_NUMBER.match(text, span.start)
     if number is None or (number.end() < span.end and not _UNIT.match(text, number.end())):
         return False
@@ -149,7 +149,7 @@ def _is_measured(span: Span, text: str) -> bool:
 
 
 def _whole(span: Span, text: str) -> str:
-    """The characters of a span, grown to the number or the word that they are a part of."""
+    """The characters of a span, extended to the whole number or word."""
     start, end = span.start, span.end
     while start > 0 and _goes_on(text[start - 1], text[start - 2 : start - 1], text[start]):
         start -= 1
@@ -162,24 +162,24 @@ def _goes_on(character: str, before: str, after: str) -> bool:
     return character.isalnum() or (character in ".-_" and before.isdigit() and after.isdigit())
 
 
-def in_company(spans: Sequence[Span], text: str) -> list[bool]:
-    """For each span whether it may stand: a house number only beside a street or a town.
+def keep_in_address(spans: Sequence[Span], text: str) -> list[bool]:
+    """For each span whether to keep it: a house number only beside a street or a town.
 
     Args:
-        spans: All that was found, in order of their starts; they may overlap.
-        text: What was read, folded.
+        spans: All findings, ordered by start; they may overlap.
+        text: The normalized text.
     """
-    held = [not _needs_company(span, text) for span in spans]
+    kept = [not _needs_address(span, text) for span in spans]
     places = [i for i, span in enumerate(spans) if class_of(span.kind) == "B"]
-    # Once from either end: a flat's number stands by the house's, and that by its street.
+    # Forwards, then backwards: a flat's number is next to the house number, that to the street.
     for order in (places, places[::-1]):
         for at, i in enumerate(order):
-            if not held[i]:
-                held[i] = any(
-                    held[j] and _adjoin(spans[i], spans[j], text)
+            if not kept[i]:
+                kept[i] = any(
+                    kept[j] and _adjoin(spans[i], spans[j], text)
                     for j in order[max(0, at - _NEIGHBOURS) : at]
                 )
-    return held
+    return kept
 
 
 def _adjoin(one: Span, other: Span, text: str) -> bool:
@@ -187,8 +187,8 @@ def _adjoin(one: Span, other: Span, text: str) -> bool:
     return first.end > second.start or bool(IN_ADDRESS.match(text[first.end : second.start]))
 
 
-def _needs_company(span: Span, text: str) -> bool:
-    """Whether something is an address's part only if the rest of it stands beside."""
+def _needs_address(span: Span, text: str) -> bool:
+    """Whether a finding counts only beside other parts of an address."""
     if span.source not in _PARTS:
         return False
     if span.source == _POSTCODE_GUESS:

@@ -30,14 +30,14 @@ from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 from spacy.lang.lex_attrs import is_punct, is_stop
 from thinc.api import NumpyOps
 
-from auditkit.deid.detect.false_positives import weeded
-from auditkit.deid.detect.number_guesses import in_company
+from auditkit.deid.detect.false_positives import drop_false_positives
+from auditkit.deid.detect.number_guesses import keep_in_address
 from auditkit.deid.models.entity_reader import Entity, EntityReader
 from auditkit.deid.models.spacy_small import load_pipeline
 from auditkit.deid.models.tokens import TokenModel, products_session
-from auditkit.deid.rules.all_rules import spans_of
-from auditkit.deid.rules.names import spans_of_people
-from auditkit.deid.vocabulary.entity_types import KINDS, kind_named
+from auditkit.deid.rules.matching import match_rules
+from auditkit.deid.rules.names import match_names
+from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES, entity_type_named
 from auditkit.deid.vocabulary.spans import Span
 
 LANGUAGE: Final = "en"
@@ -68,9 +68,9 @@ _CHUNK_CHARACTERS: Final = 40_000
 
 
 class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a checker
-    """spaCy's arithmetic, its matrix products by onnxruntime: it uses the processor better.
+    """spaCy's arithmetic with matrix products by onnxruntime, which is faster.
 
-    It also lets go of the interpreter meanwhile, and the token model is read beside.
+    It also releases the GIL, so the token model runs in parallel.
     """
 
     def __init__(self, session: Any) -> None:
@@ -91,11 +91,11 @@ class _Products(NumpyOps):  # type: ignore[misc]  # thinc is not typed for a che
         return super().gemm(x, y, out=out, trans1=trans1, trans2=trans2)
 
 
-class SmallSpacy(SpacyNlpEngine):
-    """spaCy's small English pipeline: only what finds names, nothing downloaded.
+class SpacyWithPrescan(SpacyNlpEngine):
+    """spaCy's small English pipeline: only its entity recognizer, nothing downloaded.
 
-    What the rules match and what the token model finds, where there is one, is computed here too,
-    a batch at a time, and travels with the artifacts to the recognizers.
+    The rules and the token model, if there is one, run here too, a batch at a time. Their findings
+    reach the recognizers with the artifacts.
     """
 
     def __init__(self, model: TokenModel | None) -> None:
@@ -108,7 +108,7 @@ class SmallSpacy(SpacyNlpEngine):
         self._model = model
 
     def load(self) -> None:
-        """Loads the pipeline that was installed with this distribution, its files verified."""
+        """Loads the installed pipeline after checking its files."""
         pipeline = load_pipeline()
         self.entities = EntityReader(pipeline)
         if self._model:
@@ -129,7 +129,7 @@ class SmallSpacy(SpacyNlpEngine):
         n_process: int = 1,
         as_tuples: bool = False,  # noqa: FBT001, FBT002 -- Presidio's signature
     ) -> Generator[tuple[Any, NlpArtifacts, Any] | tuple[Any, NlpArtifacts], Any, None]:
-        """Reads texts in order, as Presidio's batch engine wants it."""
+        """Reads texts in order, with the signature of Presidio's batch engine."""
         del batch_size, n_process
         pairs = list(texts) if as_tuples else [(str(text), None) for text in texts]
         read = self.read([text for text, _ in pairs], language)
@@ -140,19 +140,19 @@ class SmallSpacy(SpacyNlpEngine):
         """Reads texts in order."""
         chunks = list(_chunks(texts))
         with ThreadPoolExecutor(1) as beside:
-            # The two models read at the same time: onnxruntime lets go of the interpreter. While
-            # the caller looks at one chunk, the token model is at the next.
-            waiting = [beside.submit(_looked, self._model, c) for c in chunks]
+            # The two models run in parallel: onnxruntime releases the GIL. While the caller works
+            # on one chunk, the token model reads the next.
+            waiting = [beside.submit(_prescan, self._model, c) for c in chunks]
             try:
                 for number, chunk in enumerate(chunks):
                     found = self.entities.read(chunk)
                     for read in zip(chunk, found, waiting[number].result(), strict=True):
-                        yield _Read(*read, engine=self, language=language)
+                        yield _PrescannedText(*read, engine=self, language=language)
             finally:
                 beside.shutdown(cancel_futures=True)
 
     def is_stopword(self, word: str, language: str) -> bool:
-        """Whether a word carries no meaning of its own; asks no vocabulary, which would grow."""
+        """Whether a word is a stop word. Does not ask the vocabulary, which would grow."""
         return is_stop(word, self.nlp[language].Defaults.stop_words)
 
     def is_punct(self, word: str, language: str) -> bool:
@@ -161,15 +161,21 @@ class SmallSpacy(SpacyNlpEngine):
         return is_punct(word)
 
 
-class _Read(NlpArtifacts):
-    """What was read of a text. Its words are gathered once a recognizer asks for them.
+class _PrescannedText(NlpArtifacts):
+    """A text's entities and prescan. Its words are computed when a recognizer asks for them.
 
     Attributes:
-        looks: What rules and the token model found in it.
+        prescan: Findings of the rules and the token model.
     """
 
     def __init__(
-        self, text: str, entities: list[Entity], looks: _Looks, *, engine: SmallSpacy, language: str
+        self,
+        text: str,
+        entities: list[Entity],
+        prescan: Prescan,
+        *,
+        engine: SpacyWithPrescan,
+        language: str,
     ) -> None:
         mapped = [
             replace(entity, label_=_ENTITIES[entity.label_])
@@ -187,8 +193,8 @@ class _Read(NlpArtifacts):
             scores=[score] * len(mapped),
         )
         del self.keywords, self.lemmas, self.tokens_indices, self.tokens  # not gathered yet
-        self.looks = looks
-        self.nlp_engine: SmallSpacy = engine
+        self.prescan = prescan
+        self.nlp_engine: SpacyWithPrescan = engine
         self._text = text
         self._language = language
 
@@ -199,7 +205,7 @@ class _Read(NlpArtifacts):
 
     @cached_property
     def lemmas(self) -> list[str]:  # type: ignore[override]
-        """The words in small letters."""
+        """The words in lower case."""
         return [word.text.lower() for word in self.tokens]
 
     @cached_property
@@ -209,11 +215,11 @@ class _Read(NlpArtifacts):
 
     @cached_property
     def keywords(self) -> list[str]:  # type: ignore[override]
-        """The words of the text but for stop words and punctuation."""
+        """The words of the text without stop words and punctuation."""
         return self.set_keywords(self.nlp_engine, self.lemmas, self._language)
 
     def to_json(self) -> str:
-        """What was read, as Presidio's trace of decisions prints it."""
+        """JSON for Presidio's trace of decisions."""
         return json.dumps(
             {
                 "entities": [entity.text for entity in self.entities],
@@ -226,26 +232,26 @@ class _Read(NlpArtifacts):
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
-    """What the rules matched in a text, and what the token model found, which was told of it."""
+class Prescan:
+    """What the rules and the token model find in a text; the model is given the rules' findings."""
 
     rules: list[Span]
     model: list[Span]
 
 
-def _looked(model: TokenModel | None, texts: Sequence[str]) -> list[_Looks]:
-    rules = [list(spans_of(text)) for text in texts]
+def _prescan(model: TokenModel | None, texts: Sequence[str]) -> list[Prescan]:
+    rules = [list(match_rules(text)) for text in texts]
     found = model.spans(texts, known=rules) if model else [[] for _ in texts]
-    return [_Looks(*looks) for looks in zip(rules, found, strict=True)]
+    return [Prescan(*pair) for pair in zip(rules, found, strict=True)]
 
 
-def _looks(text: str, read: NlpArtifacts | None, model: TokenModel | None) -> _Looks:
-    """What was found while the text was read, or is now: other engines than ours do not look."""
-    return read.looks if isinstance(read, _Read) else _looked(model, [text])[0]
+def _prescan_of(text: str, read: NlpArtifacts | None, model: TokenModel | None) -> Prescan:
+    """The prescan of a text; made now if another engine read the text."""
+    return read.prescan if isinstance(read, _PrescannedText) else _prescan(model, [text])[0]
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Texts in order, some `_CHUNK_CHARACTERS` at a time: memory is for these, not for all."""
+    """Texts in order, about `_CHUNK_CHARACTERS` at a time, to bound memory."""
     chunk: list[str] = []
     length = 0
     for text in texts:
@@ -258,11 +264,11 @@ def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-class ContextWhereAsked(LemmaContextAwareEnhancer):
-    """What stands around a finding: it raises scores where a recognizer asks, and refutes guesses.
+class ContextAndFalsePositives(LemmaContextAwareEnhancer):
+    """Raises scores by context words and removes false positives.
 
-    Presidio drops a finding inside another of its kind next; a guess that is none must be gone by
-    then, or it takes what a rule rightly found with it.
+    Presidio's next step drops a finding inside another of the same type. False positives must be
+    removed before, or a rule's correct finding would be dropped with them.
     """
 
     def enhance_using_context(
@@ -273,19 +279,21 @@ class ContextWhereAsked(LemmaContextAwareEnhancer):
         recognizers: list[EntityRecognizer],
         context: list[str] | None = None,
     ) -> list[RecognizerResult]:
-        """The results that stand, their scores raised where a recognizer names context words."""
+        """The results without false positives, scores raised by context words."""
         results = raw_results
         if any(recognizer.context for recognizer in recognizers):
             results = super().enhance_using_context(
                 text, raw_results, nlp_artifacts, recognizers, context
             )
-        parts = [(part, result) for result in results for part in weeded(_span(result), text)]
+        parts = [
+            (part, result)
+            for result in results
+            for part in drop_false_positives(_span(result), text)
+        ]
         parts.sort(key=lambda pair: (pair[0].start, pair[0].end))
-        held = in_company([part for part, _ in parts], text)
+        kept = keep_in_address([part for part, _ in parts], text)
         return [
-            _over(result, part)
-            for (part, result), stands in zip(parts, held, strict=True)
-            if stands
+            _over(result, part) for (part, result), keep in zip(parts, kept, strict=True) if keep
         ]
 
 
@@ -304,14 +312,16 @@ def _over(result: RecognizerResult, part: Span) -> RecognizerResult:
 
 def _span(result: RecognizerResult) -> Span:
     name = (result.recognition_metadata or {}).get(RecognizerResult.RECOGNIZER_NAME_KEY, "")
-    return Span(result.start, result.end, kind_named(result.entity_type), result.score, name)
+    return Span(result.start, result.end, entity_type_named(result.entity_type), result.score, name)
 
 
 class RuleRecognizer(LocalRecognizer):
-    """The rules of `rules` and the lists of `people` as one Presidio recognizer."""
+    """The rules and the lists of names as one Presidio recognizer."""
 
     def __init__(self) -> None:
-        super().__init__(supported_entities=list(KINDS), name="rules", supported_language=LANGUAGE)
+        super().__init__(
+            supported_entities=list(ENTITY_TYPES), name="rules", supported_language=LANGUAGE
+        )
 
     def load(self) -> None:
         """Nothing to load."""
@@ -320,7 +330,7 @@ class RuleRecognizer(LocalRecognizer):
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
         """The rules' spans as Presidio's results."""
-        found = [*_looks(text, nlp_artifacts, None).rules, *spans_of_people(text)]
+        found = [*_prescan_of(text, nlp_artifacts, None).rules, *match_names(text)]
         return [_result(s, self) for s in found if s.kind in entities]
 
 
@@ -340,13 +350,13 @@ class TokenModelRecognizer(LocalRecognizer):
         )  # fmt: skip
 
     def load(self) -> None:
-        """The model is loaded by whoever made it."""
+        """Nothing to load: the model comes loaded."""
 
     def analyze(
         self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts | None = None
     ) -> list[RecognizerResult]:
-        """What the model found, as Presidio's results."""
-        found = _looks(text, nlp_artifacts, self._model).model
+        """The model's findings as Presidio's results."""
+        found = _prescan_of(text, nlp_artifacts, self._model).model
         return [_result(s, self) for s in found if s.kind in entities]
 
 
@@ -370,7 +380,7 @@ def build_analyzer(model: TokenModel | None, nlp_engine: NlpEngine | None = None
         model: The token model; None to do without.
         nlp_engine: Any engine that Presidio supports. Default: spaCy's small English pipeline.
     """
-    engine = nlp_engine or SmallSpacy(model)
+    engine = nlp_engine or SpacyWithPrescan(model)
     if not engine.is_loaded():
         engine.load()
     registry = RecognizerRegistry(supported_languages=[LANGUAGE])
@@ -388,5 +398,5 @@ def build_analyzer(model: TokenModel | None, nlp_engine: NlpEngine | None = None
         registry=registry,
         nlp_engine=engine,
         supported_languages=[LANGUAGE],
-        context_aware_enhancer=ContextWhereAsked(),
+        context_aware_enhancer=ContextAndFalsePositives(),
     )

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Json, digest_of, parse_json
-from auditkit.deid.vocabulary.entity_types import CLASSES, class_of, is_kind, kind_named
+from auditkit.deid.vocabulary.entity_types import (
+    CLASSES,
+    class_of,
+    entity_type_named,
+    is_entity_type,
+)
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence, Measurement, Table
 
@@ -91,8 +96,8 @@ def evaluate(
             seen[span.start : span.end] = b"\1" * (span.end - span.start)
         true = bytearray(len(sample.text))
         for start, end, kind in sample.spans:
-            letter = class_of(kind_named(kind))
-            if not is_kind(kind):
+            letter = class_of(entity_type_named(kind))
+            if not is_entity_type(kind):
                 unknown.add(kind)
             labelled[letter] += 1
             true[start:end] = b"\1" * (end - start)

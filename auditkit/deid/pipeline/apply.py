@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from auditkit.deid.detect.detector import Deidentifier
 from auditkit.deid.pipeline.evidence import Run, evidence_of
-from auditkit.deid.pipeline.free_text import Reader, redact_notes
+from auditkit.deid.pipeline.free_text import Reader, redact_free_text
 from auditkit.deid.pipeline.leaks import Leaks, search
 from auditkit.deid.pipeline.titles import nobody_in_titles
 from auditkit.deid.planning.columns import FREE_TEXT, examine
@@ -21,7 +21,7 @@ from auditkit.deid.table.column import Column
 from auditkit.deid.table.frames import flat, read_columns, with_columns
 from auditkit.deid.transform.linked_values import known_of_rows
 from auditkit.deid.transform.operators import Keys, shifted, treated_values
-from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS, class_of, describe
+from auditkit.deid.vocabulary.entity_types import CLASSES, ENTITY_TYPES, class_of, describe
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.evidence import Evidence
 
@@ -81,7 +81,7 @@ def treat(plan: TablePlan, table: Any, *, keys: Keys, reader: Reader) -> tuple[A
         {
             entry.column: (entry.kind, columns[entry.column].cells())
             for entry in plan.columns
-            if entry.kind in KINDS and entry.kind not in _NOT_SEARCHED and not _kept(entry)
+            if entry.kind in ENTITY_TYPES and entry.kind not in _NOT_SEARCHED and not _kept(entry)
         },
         rows,
     )
@@ -94,10 +94,12 @@ def treat(plan: TablePlan, table: Any, *, keys: Keys, reader: Reader) -> tuple[A
     # Notes come last: they get the surrogates of their row's columns.
     for entry in sorted(plan.columns, key=lambda e: e.treatment is Treatment.REDACT):
         column = columns[entry.column]
-        if entry.kind in KINDS:
+        if entry.kind in ENTITY_TYPES:
             found[entry.column] = Counter({entry.kind: column.present})
         if entry.treatment is Treatment.REDACT:
-            redacted = redact_notes(column.cells(), known, reader, invented, whole=_whole(column))
+            redacted = redact_free_text(
+                column.cells(), known, reader, invented, whole=_whole(column)
+            )
             changed[entry.column] = redacted.texts
             searched[entry.column] = redacted.masked
             found[entry.column] = redacted.found
@@ -164,7 +166,7 @@ def _nothing_untreated(plan: TablePlan, columns: Mapping[str, Column]) -> None:
             continue
         column = columns[entry.column]
         found = examine(column)
-        if not entry.kind and found.kind in KINDS:
+        if not entry.kind and found.kind in ENTITY_TYPES:
             letter = class_of(found.kind)
             raise PolicyError(
                 f"Column {entry.column!r} holds identifiers (class {letter}, "

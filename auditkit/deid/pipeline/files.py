@@ -29,7 +29,7 @@ from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.risk.population import Population
 from auditkit.deid.table.cell_texts import cell_text, is_nested
 from auditkit.deid.table.column import Column
-from auditkit.deid.table.column_buffer import Gathering
+from auditkit.deid.table.column_buffer import ColumnBuffer
 from auditkit.deid.table.frames import flat, read_columns
 from auditkit.deid.transform.operators import Keys
 from auditkit.errors import InputError, NothingToAuditError
@@ -56,7 +56,7 @@ def gather(path: Path, names: Sequence[str]) -> dict[str, Column]:
     Raises:
         InputError: If the file lacks one of them.
     """
-    kept = Gathering(names)
+    kept = ColumnBuffer(names)
     for batch in map(flat, read_batches(path)):
         lacking = [name for name in names if name not in batch.column_names]
         if lacking:
@@ -126,7 +126,7 @@ class _Whole:
         self._found: dict[str, Counter[str]] = {}
         self._by_class: Counter[str] = Counter()
         self._cells = 0
-        self._kept = Gathering(dict.fromkeys((*plan.quasi_identifiers, *plan.sensitive)))
+        self._kept = ColumnBuffer(dict.fromkeys((*plan.quasi_identifiers, *plan.sensitive)))
 
     def add(self, run: Run) -> None:
         self.rows += run.rows

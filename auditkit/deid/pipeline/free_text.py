@@ -14,14 +14,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from auditkit.deid.transform.linked_values import read_text, spans_of_known, value_words
-from auditkit.deid.vocabulary.entity_types import KINDS
+from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES
 from auditkit.deid.vocabulary.spans import Span, merged, replaced
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
 
 # `<PERSON>`; `<PERSON:0>` where an invented value will stand.
-PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(KINDS)})(?::(\d+))?>")
+PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(ENTITY_TYPES)})(?::(\d+))?>")
 # After a full stop, before a capital; not after an initial or a title.
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9>)]{3}[.!?]) +(?=[A-Z<])")
 _ROUNDS: Final = 4
@@ -69,7 +69,7 @@ class Redacted:
     found: Counter[str]
 
 
-def redact_notes(
+def redact_free_text(
     texts: Sequence[str | None],
     known: Sequence[Known],
     reader: Reader,
@@ -91,7 +91,7 @@ def redact_notes(
     masked: list[str | None] = []
     filled: list[list[str]] = []
     distinct = list({text: None for text in texts if text})
-    forms = dict(zip(distinct, reader.deidentifier.find_forms(distinct), strict=True))
+    forms = dict(zip(distinct, reader.deidentifier.find_by_rules(distinct), strict=True))
     for text, values in zip(texts, known, strict=True):
         fills: list[str] = []
         filled.append(fills)

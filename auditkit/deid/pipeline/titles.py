@@ -19,7 +19,7 @@ from auditkit.deid.rules.checksums import card, npi, ssn
 from auditkit.deid.rules.field_names import name_words
 from auditkit.deid.table.column import Column
 from auditkit.deid.table.frames import titles_of
-from auditkit.deid.vocabulary.entity_types import KINDS
+from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def nobody_in_titles(
     wrong = in_names(spoken, known) | {i for i, title in enumerate(titles, 1) if _is_number(title)}
     # A date beside words is one of a whole column: of a report, not of a person.
     wrong |= {i + 1 for i, kind in in_texts(titles).items() if kind != "DATE_TIME"}
-    for position, spans in enumerate(reader.find_forms(spoken), 1):
+    for position, spans in enumerate(reader.find_by_rules(spoken), 1):
         if any(span.kind in _SURE for span in spans):
             wrong |= {position}
     columns = table.shape[1]
@@ -64,7 +64,7 @@ def nobody_in_titles(
         )
     for name, level in _levels(table):
         kind = examine(_column(name, level)).kind
-        if kind in (KINDS if name else _UNNAMED) and kind not in stays:
+        if kind in (ENTITY_TYPES if name else _UNNAMED) and kind not in stays:
             raise InputError(
                 "The names of the columns are themselves identifiers, as they are where a table "
                 "was spread out by person or date.",

@@ -25,10 +25,10 @@ from auditkit.deid.rules.column_forms import (
     is_title_case,
     names_someone,
 )
-from auditkit.deid.rules.field_names import SOMEBODY, kind_of_name, name_words
+from auditkit.deid.rules.field_names import SOMEBODY, name_words, type_by_name
 from auditkit.deid.table.cell_texts import strings_in
-from auditkit.deid.vocabulary.entity_types import KINDS, describe
-from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES, describe
+from auditkit.deid.vocabulary.normalization import normalize
 
 if TYPE_CHECKING:
     from auditkit.deid.table.column import Column
@@ -50,7 +50,7 @@ class Verdict:
     """What a column holds.
 
     Attributes:
-        kind: One of `kinds.KINDS`; `FREE_TEXT`; "" for no identifier.
+        kind: One of `kinds.ENTITY_TYPES`; `FREE_TEXT`; "" for no identifier.
         score: Share of the sampled values that fit, in [0, 1]; 1 where only the name decided.
         reason: Why, in one line, without a value.
     """
@@ -73,7 +73,7 @@ def examine(column: Column) -> Verdict:
     if column.nested:
         return _nested(column)
     sample = _sample(column.values)
-    proposed = kind_of_name(column.name)
+    proposed = type_by_name(column.name)
     if not sample:
         kind = "PERSON" if proposed == SOMEBODY else proposed
         reason = "the name says so; there is no value" if kind else "there is no value"
@@ -108,7 +108,7 @@ def examine(column: Column) -> Verdict:
             kind=FREE_TEXT, score=0.5, reason="some values may be names: each value is searched"
         )
     reason = "no identifier by name or by value"
-    if proposed in KINDS:
+    if proposed in ENTITY_TYPES:
         reason = f"the name suggests {describe(proposed)}, the values do not"
     return Verdict(kind="", score=1.0, reason=reason)
 
@@ -133,7 +133,7 @@ def _is_unique_code(column: Column, sample: Sequence[str]) -> bool:
 def _sample(values: Sequence[str]) -> list[str]:
     texts = [v for v in values if v.strip()]
     step = max(1, len(texts) // _SAMPLE)
-    return [fold(t).text for t in texts[::step][:_SAMPLE]]
+    return [normalize(t).text for t in texts[::step][:_SAMPLE]]
 
 
 def _is_long(text: str) -> bool:

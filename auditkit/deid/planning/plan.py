@@ -37,7 +37,7 @@ from auditkit.deid.planning.treatments import (
 )
 from auditkit.deid.rules.field_names import name_words
 from auditkit.deid.table.frames import read_columns
-from auditkit.deid.vocabulary.entity_types import CLASSES, KINDS
+from auditkit.deid.vocabulary.entity_types import CLASSES, ENTITY_TYPES
 from auditkit.documents import Document, PersonOrNobody, names_somebody, parse_document
 from auditkit.errors import InputError, PolicyError
 
@@ -196,10 +196,10 @@ class TablePlan:
         )
 
     def _allowed(self, entry: ColumnPlan) -> None:
-        if entry.kind not in {*KINDS, FREE_TEXT, ""}:
+        if entry.kind not in {*ENTITY_TYPES, FREE_TEXT, ""}:
             raise PolicyError(
                 f"Column {entry.column!r}: there is no kind {entry.kind!r}.",
-                remedy=f"use one of {', '.join(KINDS)}, {FREE_TEXT}, or nothing",
+                remedy=f"use one of {', '.join(ENTITY_TYPES)}, {FREE_TEXT}, or nothing",
             )
         only = ONLY_FOR.get(entry.treatment)
         if only is not None and entry.kind not in only:

@@ -27,7 +27,7 @@ from auditkit.deid.rules.rule import CAPITALS
 from auditkit.deid.table.cell_texts import strings_in, whole_numbers_in
 from auditkit.deid.vocabulary.entity_types import describe
 from auditkit.deid.vocabulary.generalize import read_date
-from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.vocabulary.normalization import normalize
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
@@ -148,7 +148,7 @@ def in_texts(texts: Sequence[str]) -> dict[int, str]:
     """Positions of the texts that hold an identifier by form, with its kind; no bare numbers."""
     found = {}
     for i, text in enumerate(texts):
-        plain = text if text.isascii() else fold(text).text
+        plain = text if text.isascii() else normalize(text).text
         kind = _kind_in(plain) if _MAYBE.search(plain) and not _AMOUNT.fullmatch(plain) else ""
         if kind:
             found[i] = kind
@@ -161,7 +161,7 @@ def _kind_in(plain: str) -> str:
     for kind in _WHOLE:
         if FULL[kind](plain):
             return kind
-    for span in _rules().find_forms([plain])[0]:
+    for span in _rules().find_by_rules([plain])[0]:
         if _sure(span, plain):
             return span.kind
     dated = any(read_date(match.group()) for match in _DATE.finditer(plain))

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from auditkit.deid.planning.columns import FREE_TEXT
-from auditkit.deid.vocabulary.entity_types import KINDS, class_of
+from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES, class_of
 
 
 class Mode(StrEnum):
@@ -91,7 +91,7 @@ class ColumnPlan:
     @property
     def identifier_class(self) -> str:
         """The Safe Harbor letter; "" if the column is none, or is free text."""
-        return class_of(self.kind) if self.kind in KINDS else ""
+        return class_of(self.kind) if self.kind in ENTITY_TYPES else ""
 
 
 USUAL: Final = {

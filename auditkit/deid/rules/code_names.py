@@ -1,8 +1,8 @@
-"""What kinds of number are called where a code names itself: `INS-913420877`, `EMP_48213`.
+"""Codes that name themselves, such as `INS-913420877` and `EMP_48213`.
 
-The letters before a code, and the name of a field that holds one (`member="XK-2231-77A"`), are the
-same words, so they stand here once. A word that also names tickets, parts or findings needs more
-digits behind it, and so does one that a hyphen does not tie to its code: `INS 913420877`.
+The letters before a code are also the names of fields that hold one (`member="XK-2231-77A"`), so
+both are defined here. A word that also names tickets, parts or findings must be followed by more
+digits, and so must one without a hyphen before its code: `INS 913420877`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from auditkit.deid.rules.rule import ANY_CASE, Rule, needs
+from auditkit.deid.rules.rule import ANY_CASE, PatternRule, needs
 
-# kind -> words that stand for it, and words that stand for other things too.
+# entity type -> words for it, and words that have other meanings too.
 _WORDS: Final = {
     "MEDICAL_RECORD": (
         "mrn mrno pat patient ptid chart enc encounter hn uhid emr ehr nhs nh accn acsn",
@@ -46,21 +46,21 @@ _WORDS: Final = {
 _SURE: Final = 3
 _UNSURE: Final = 5
 
-# Word -> kind, and the digits that a code behind it has at least.
-KIND_OF_CODE: Final = {
-    word: (kind, digits)
-    for kind, groups in _WORDS.items()
+# word -> entity type, and the least number of digits of a code after it.
+TYPE_OF_CODE: Final = {
+    word: (entity_type, digits)
+    for entity_type, groups in _WORDS.items()
     for words, digits in zip(groups, (_SURE, _UNSURE), strict=True)
     for word in words.split()
 }
 
 
-def _rule(kind: str) -> Rule:
-    sure, unsure = (_any(words) for words in _WORDS[kind])
-    every = _any(" ".join(_WORDS[kind]).upper())
-    return Rule(
-        f"named-{kind.lower().replace('_', '-')}",
-        kind,
+def _rule(entity_type: str) -> PatternRule:
+    sure, unsure = (_any(words) for words in _WORDS[entity_type])
+    every = _any(" ".join(_WORDS[entity_type]).upper())
+    return PatternRule(
+        f"named-{entity_type.lower().replace('_', '-')}",
+        entity_type,
         re.compile(
             rf"(?<![\w./@-])(?:(?:{sure})[-_]{_code(_SURE, './')}"
             rf"|(?:{unsure})[-_]{_code(_UNSURE, './')}"
@@ -68,7 +68,7 @@ def _rule(kind: str) -> Rule:
             ANY_CASE,
         ),
         0.85,
-        needs=needs(_SURE, words="|".join(" ".join(_WORDS[kind]).split())),
+        needs=needs(_SURE, words="|".join(" ".join(_WORDS[entity_type]).split())),
     )
 
 
@@ -77,7 +77,7 @@ def _any(words: str) -> str:
 
 
 def _code(digits: int, separators: str) -> str:
-    """A code with at least some digits, its parts tied by hyphens and the like."""
+    """A code with at least some digits, its parts joined by hyphens and the like."""
     tied = f"[{separators}-]"
     return (
         rf"(?=(?:[A-Z]|{tied}){{0,6}}\d(?:(?:[A-Z]|{tied}){{0,6}}\d){{{digits - 1}}})"

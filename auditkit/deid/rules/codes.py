@@ -1,13 +1,13 @@
-"""Whatever else is unique: biometrics, photographs, and numbers that offices give out."""
+"""Rules for other unique codes: biometrics, photographs, and numbers given out by offices."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from auditkit.deid.rules.rule import ANY_CASE, CODE_GROUPED, Rule, cued, needs
+from auditkit.deid.rules.rule import ANY_CASE, CODE_GROUPED, PatternRule, cued, needs
 
-CODE_RULES: Final[tuple[Rule, ...]] = (
+CODE_RULES: Final[tuple[PatternRule, ...]] = (
     cued(
         "biometric",
         "BIOMETRIC",
@@ -15,7 +15,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         r"(?: hash| id| file| template| no| number)?",
         needs=needs(1, "finger|thumb|voice|palm|retina|iris|fac|dna|gait|hand|vein"),
     ),
-    Rule(
+    PatternRule(
         "biometric-file",
         "BIOMETRIC",
         re.compile(
@@ -25,7 +25,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(0, "finger|thumb|voice|palm|retina|iris"),
     ),
-    Rule(
+    PatternRule(
         "photo",
         "PHOTO",
         re.compile(
@@ -35,7 +35,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(0, ".jp|.png|.heic|.tif|.dcm|.bmp|.gif|.webp"),
     ),
-    Rule(
+    PatternRule(
         "uuid",
         "ID",
         re.compile(
@@ -45,7 +45,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(1, "-"),
     ),
-    Rule(
+    PatternRule(
         "user",
         "ID",
         re.compile(
@@ -74,7 +74,7 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         code=CODE_GROUPED,
         needs=needs(1, " id|no|num|#|code|ident|national insurance|locator|pnr"),
     ),
-    Rule(
+    PatternRule(
         "code-dated",
         "ID",
         # A laboratory's or an office's number with its year: `SP-24-00931`.
@@ -84,11 +84,11 @@ CODE_RULES: Final[tuple[Rule, ...]] = (
         0.5,
         needs=needs(5, "-"),
     ),
-    Rule(
+    PatternRule(
         "numbered",
         "ID",
         re.compile(
-            # Any word and "no.", "number" or "#" before four digits or more, but for what is numbered and no one's.
+            # Any word and "no.", "number" or "#" before four digits or more, except things that are not a person's.
             r"\b(?=[a-z]{2,20}[ .]{0,2}(?:n|#)|(?-i:ID))(?!(?:model|part|item|section|version|page|chapter|question|figure|table|line|row|step|flight|room|phase|grant|"
             r"sku|product|catalog(?:ue)?|error|build|patent|atomic|style|lot|batch|phone|the|a|total|large|small|maximum|"
             r"minimum|average|any|this|that|whole|random|port|bug|issue|pr)\b)(?:[a-z]{2,20}[ .]{0,2}(?:no\.?|number|num\.?|nr\.?|#)|(?-i:ID))[ :#]{1,3}"

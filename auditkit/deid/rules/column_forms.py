@@ -1,4 +1,4 @@
-"""The forms of values of columns, and the names of columns of notes. Data for `columns`."""
+"""Forms of the values of columns, and names of columns of notes; data for planning/columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PERSONLIKE: Final = re.compile(
     re.IGNORECASE,
 )
 _DIGITS: Final = re.compile(r"\D+")
-# Two to four capitalised words: as names are, in any country, and some categories.
+# Two to four capitalised words: names of any country, and some categories.
 _TITLE_CASE: Final = re.compile(rf"[{CAPITALS}][\w'.-]*(?: [{CAPITALS}][\w'.-]*){{1,3}}")
 _TITLED: Final = re.compile(r"(?:mr|mrs|ms|miss|dr|prof)\b\.? ", re.IGNORECASE)
 _CODE: Final = re.compile(
@@ -31,7 +31,7 @@ _CODE: Final = re.compile(
 
 
 def names_someone(text: str) -> bool:
-    """Whether a value is written as a name is, and holds a common one, or a title."""
+    """Whether a value looks like a name and contains a common name or a title."""
     name = text.strip()
     if not _PERSONLIKE.match(name):
         return False

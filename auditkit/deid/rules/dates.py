@@ -1,11 +1,11 @@
-"""When: dates in figures and in words, and ages over 89."""
+"""Rules for dates in digits and words, and ages over 89."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from auditkit.deid.rules.rule import ANY_CASE, DIGIT_WORDS, Rule, needs
+from auditkit.deid.rules.rule import ANY_CASE, DIGIT_WORDS, PatternRule, needs
 
 _MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
@@ -27,8 +27,8 @@ _ORDINAL: Final = (
     r"twelfth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twentieth|thirtieth)"
 )
 
-# Figures without separators. A year, a month and a day in this order are a date wherever they
-# stand alone, one eight-digit number in a thousand; other orders need a word that asks for a date.
+# Digits without separators. Year, month and day in this order are a date wherever they stand
+# alone (one eight-digit number in a thousand); other orders need a cue.
 _MM: Final = "(?:1[0-2]|0[1-9])"
 _DD: Final = r"(?:3[01]|[12]\d|0[1-9])"
 _YYYY: Final = r"(?:19\d\d|20[0-4]\d)"
@@ -47,12 +47,12 @@ _COMPACT: Final = re.compile(rf"{_YMD}{_CLOCK}?|{_DAY_FIRST}|{_SHORT}")
 
 
 def is_compact_date(written: str) -> bool:
-    """Whether digits alone can be a date, in any order, where something says that they are one."""
+    """Whether digits alone can be a date, in any order, if a cue says so."""
     return bool(_COMPACT.fullmatch(written))
 
 
-DATE_RULES: Final[tuple[Rule, ...]] = (
-    Rule(
+DATE_RULES: Final[tuple[PatternRule, ...]] = (
+    PatternRule(
         "date-iso",
         "DATE_TIME",
         re.compile(
@@ -62,7 +62,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(6),
     ),
-    Rule(
+    PatternRule(
         "date-numeric",
         "DATE_TIME",
         re.compile(
@@ -72,7 +72,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(4, "/|-|."),
     ),
-    Rule(
+    PatternRule(
         "date-range",
         "DATE_TIME",
         re.compile(
@@ -82,7 +82,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(4, "/"),
     ),
-    Rule(
+    PatternRule(
         "date-slash",
         "DATE_TIME",
         re.compile(
@@ -91,7 +91,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.5,
         needs=needs(3, "/"),
     ),
-    Rule(
+    PatternRule(
         "date-slash-cued",
         "DATE_TIME",
         re.compile(
@@ -102,7 +102,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(2, "/|-"),
     ),
-    Rule(
+    PatternRule(
         "date-compact",
         "DATE_TIME",
         re.compile(
@@ -113,7 +113,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(3),
     ),
-    Rule(
+    PatternRule(
         "date-plain",
         "DATE_TIME",
         re.compile(rf"{_AROUND}{_YMD}{_CLOCK}?(?:-{_YMD})?(?![A-Za-z0-9%]|[.,]\d|-\d)"),
@@ -121,7 +121,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         needs=needs(parts="19|20", run=8),
         unless=re.compile(r"\b(?:build|version|ver|rev|revision|release)[ .:#=-]{0,3}\Z", ANY_CASE),
     ),
-    Rule(
+    PatternRule(
         "date-plain-cued",
         "DATE_TIME",
         re.compile(
@@ -131,7 +131,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(run=8),
     ),
-    Rule(
+    PatternRule(
         "date-short-cued",
         "DATE_TIME",
         re.compile(
@@ -141,7 +141,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(run=6),
     ),
-    Rule(
+    PatternRule(
         "date-spelled",
         "DATE_TIME",
         re.compile(
@@ -151,7 +151,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(0, _MONTH_PARTS),
     ),
-    Rule(
+    PatternRule(
         "date-words",
         "DATE_TIME",
         re.compile(
@@ -162,7 +162,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(1, _MONTH_PARTS),
     ),
-    Rule(
+    PatternRule(
         "age-over-89",
         "AGE",
         re.compile(
@@ -172,7 +172,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(0, "y|m|f|lady"),
     ),
-    Rule(
+    PatternRule(
         "age-told",
         "AGE",
         re.compile(
@@ -182,7 +182,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.6,
         needs=needs(2, "9|10|11"),
     ),
-    Rule(
+    PatternRule(
         "age-in-words",
         "AGE",
         re.compile(
@@ -192,7 +192,7 @@ DATE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(0, "nineties|90|hundreds|arian"),
     ),
-    Rule(
+    PatternRule(
         "aged-over-89",
         "AGE",
         re.compile(

@@ -1,7 +1,7 @@
-"""What the name of a field says that it holds: of a table's column, a JSON member, an attribute.
+"""The entity type that a field's name suggests: of a table's column, a JSON member, an attribute.
 
 Example:
-    >>> kind_of_name("employeeId"), kind_of_name("date-of-birth"), kind_of_name("accuracy")
+    >>> type_by_name("employeeId"), type_by_name("date-of-birth"), type_by_name("accuracy")
     ('ID', 'BIRTH_DATE', '')
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.vocabulary.normalization import normalize
 
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
@@ -22,10 +22,10 @@ def whole_words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{pattern})(?![a-z])")
 
 
-# A name that may be a person's or a category's: the values must hold common names.
+# A field of names of people or of categories: the values must contain common names.
 SOMEBODY: Final = "SOMEBODY"
 
-# Read top down; the first that fits proposes. Names arrive as lower-case words.
+# Read from the top; the first match is the proposal. Names come as lower-case words.
 NAMES: Final = tuple(
     (whole_words(pattern), kind)
     for pattern, kind in (
@@ -75,13 +75,13 @@ NAMES: Final = tuple(
 
 
 def name_words(name: str) -> str:
-    """A field's name as lower-case words: `applicantName` and `APPLICANT_NAME` are alike."""
-    spaced = _CAMEL.sub(" ", fold(name).text)
+    """A field's name as lower-case words: `applicantName` and `APPLICANT_NAME` give the same."""
+    spaced = _CAMEL.sub(" ", normalize(name).text)
     return _NOT_WORD.sub(" ", spaced).strip().lower()
 
 
 def proposals(name: str) -> Iterator[tuple[str, str]]:
-    """The kinds that a field's name proposes, each with the words that do; the first is likeliest.
+    """The entity types that a field's name suggests, with the words that do; the likeliest first.
 
     `SOMEBODY` stands for a person where values must decide.
     """
@@ -91,6 +91,6 @@ def proposals(name: str) -> Iterator[tuple[str, str]]:
             yield kind, match.group().strip()
 
 
-def kind_of_name(name: str) -> str:
-    """The kind that a field's name proposes first; "" for none."""
+def type_by_name(name: str) -> str:
+    """The likeliest entity type for a field's name; "" if none."""
     return next((kind for kind, _ in proposals(name)), "")

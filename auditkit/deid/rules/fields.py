@@ -1,4 +1,4 @@
-"""Fields that say what they hold: of JSON, XML, `key=value` and delimited lines.
+"""Fields whose names identify their values: JSON, XML, `key=value` and delimited lines.
 
 A field's name is read as a table's column name is (`field_names`), in camel case, snake case or
 kebab case. Its value must look like what the name says: `{"name": "Linear Regression"}` and
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from auditkit.deid.rules.code_names import KIND_OF_CODE
+from auditkit.deid.rules.code_names import TYPE_OF_CODE
 from auditkit.deid.rules.column_forms import FULL, MUST_FIT, names_someone
 from auditkit.deid.rules.dates import is_compact_date
 from auditkit.deid.rules.field_names import SOMEBODY, name_words, proposals
@@ -38,7 +38,7 @@ _ELEMENT: Final = re.compile(
     r"<(?P<tag>[A-Za-z_][\w.:-]{1,40})(?:\s[^<>]{0,200}?(?:name|key|id|field|code|label)=[\"'](?P<key>[^\"'<>]{2,40})[\"'][^<>]{0,200}|\s[^<>]{0,200})?>"
     r"\s{0,8}(?P<v1>[^<>]{1,200}?)\s{0,8}</"
 )
-# `patient-name: Joan Holt` where the key is written as programs write names.
+# `patient-name: Joan Holt` with a key in a program's spelling.
 _LINE: Final = re.compile(
     r"(?<![\w\"'.:/-])(?P<key>[A-Za-z]+(?:[_-][A-Za-z0-9]+|(?<=[a-z])[A-Z][a-z0-9]+){1,4}|[a-z]{2,3}id)[ \t]?:[ \t]+"
     r"(?P<v1>[^\s,;{}\[\]\"'<>|][^,;{}\[\]\"'<>|\n]{0,80})"
@@ -57,7 +57,7 @@ _SHAPES: Final = (
 _STRINGS: Final = re.compile(r"[\"']([^\"'\n]{1,200})[\"']")
 _SCORE: Final = 0.97
 _SCORE_UNSURE: Final = 0.6
-# What stands where there is no value, or says of what type one would be.
+# Placeholders for a missing value, and names of data types.
 _NO_VALUE_TEXT: Final = """
 true false none null nil nan na n/a ok yes no failed unknown anonymous root admin guest system default
 test string str text int integer number float double bool boolean varchar char object array list date
@@ -80,11 +80,11 @@ _OLDEST_IN_THE_OPEN: Final = 89
 _FAMILY: Final = frozenset({"first", "last", "middle", "family", "given"})
 
 
-def spans_of_fields(text: str) -> Iterator[Span]:
-    """The values of fields whose names say that they identify; spans may overlap.
+def match_fields(text: str) -> Iterator[Span]:
+    """Values of fields whose names say that they are identifiers; spans may overlap.
 
     Args:
-        text: As `folding.fold` gives it.
+        text: As `folding.normalize` gives it.
     """
     for shape, parts in _SHAPES:
         if not any(part in text for part in parts):
@@ -103,7 +103,7 @@ def spans_of_fields(text: str) -> Iterator[Span]:
 
 
 def _delimited(text: str) -> Iterator[Span]:
-    """Cells below a line of column names, with as many of one separator as it has."""
+    """Cells below a line of column names, in lines with the same number of separators."""
     if "\n" not in text:
         return
     names: list[str] = []
@@ -119,7 +119,7 @@ def _delimited(text: str) -> Iterator[Span]:
 
 
 def _separator(line: str) -> str:
-    """What separates a line's cells, if they are names of columns and one says what it holds."""
+    """The separator of a line of column names, if one of them names an identifier; otherwise ""."""
     for separator in ",;\t|":
         if separator in line:
             names = [line[a:b] for a, b in _cells(line, separator)]
@@ -129,7 +129,7 @@ def _separator(line: str) -> str:
 
 
 def _cells(line: str, separator: str) -> list[tuple[int, int]]:
-    """Where the cells of a line stand, without quotes and blanks around them."""
+    """Start and end of the cells of a line, without the quotes and blanks around them."""
     found = []
     for match in re.finditer(rf'(?:^|{re.escape(separator)})(\s*"[^"]*"\s*|[^{separator}]*)', line):
         cell = match[1]
@@ -154,18 +154,18 @@ def _judged(name: str, value: str, start: int) -> Iterator[Span]:
 
 @lru_cache(maxsize=4096)
 def _proposals(name: str) -> tuple[tuple[str, str], ...]:
-    """What a field's name says that it holds, with the words that say so; the likeliest first."""
+    """The entity types that a field's name suggests, with the words that do; the likeliest first."""
     found = list(proposals(name))
     for word in reversed(name_words(name).split()):
-        if word in KIND_OF_CODE:
-            kind, digits = KIND_OF_CODE[word]
+        if word in TYPE_OF_CODE:
+            kind, digits = TYPE_OF_CODE[word]
             found.append((kind, f"{digits} digits"))
             break
     return tuple(found)
 
 
 def _fits(kind: str, words: str, value: str) -> bool:
-    """Whether a value looks like what a field's name says."""
+    """Whether a value fits the type that the field's name suggests."""
     if words.endswith(" digits"):
         return _is_code(value, int(words[0]))
     if kind in {SOMEBODY, "PERSON"}:
@@ -181,7 +181,7 @@ def _fits(kind: str, words: str, value: str) -> bool:
 
 
 def _is_somebody(value: str) -> bool:
-    """Whether a value is a name by itself, as of `name` or `owner`, which name things too."""
+    """Whether a value is a name by itself: fields such as `name` and `owner` also name things."""
     words = value.split()
     if not words[0][0].isupper() or not names_someone(value):
         return False
@@ -189,7 +189,7 @@ def _is_somebody(value: str) -> bool:
 
 
 def _is_code(value: str, digits: int) -> bool:
-    """Whether a value is a number or a code of three characters or more, no version or measure."""
+    """Whether a value is a number or a code of three characters or more, not a version or measure."""
     if not _CODE.fullmatch(value) or _VERSION.fullmatch(value) or len(value) < 3:
         return False
     return sum(map(str.isdigit, value)) >= digits
@@ -207,7 +207,7 @@ def _nothing(_: str) -> bool:
     return False
 
 
-# Kinds that are not codes; those that their form alone shows are left to the rules.
+# Types that are not codes; types with a form of their own are left to the rules.
 _FITS: Final[dict[str, Callable[[str], bool]]] = {
     "AGE": lambda v: bool(_NUMBER.fullmatch(v)) and float(v) > _OLDEST_IN_THE_OPEN,
     "BIRTH_DATE": _is_day,

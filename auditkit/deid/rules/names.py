@@ -17,7 +17,7 @@ from auditkit.deid.vocabulary.word_lists import given_names, not_names, surnames
 _NAME: Final = rf"[{CAPITALS}][\w'\u2019-]+"
 _INITIAL: Final = rf"[{CAPITALS}]\."
 _PARTICLE: Final = r"(?:(?:van|von|de|del|da|di|la|le|bin|al|el|of) )?"
-# What stands before a name: a title, a relative or another person of somebody, a phrase.
+# Cues before a name: a title, a relative or another relation, a phrase.
 _TITLES: Final = (
     r"Pt\.|(?:Mr|Mrs|Ms|Miss|Dr|Drs|Prof|Sr|Sra|Rev|Hon|Capt|Sgt|Lt|Cpl|Pvt|Maj|Col|Det|Ofc|Ptl|Atty|Fr|Nurse|"
     r"CRNA|CNM|LPN|CNA|PA-C|APRN|ARNP|Judge|Officer|Rabbi|Imam|Pastor|Deacon|Mme|Mlle|Herr|Frau|Hr|Se\u00f1ora?)\.?|MR|MRS|MS|DR"
@@ -38,7 +38,7 @@ _PHRASE: Final = (
     r"(?:discussed|spoke|met|follow-?up|f/u) (?:with|to|w/)|f/u|d/w|cc:?|goes by|known as|a\.?k\.?a\.?|lives with|married to|welcome|thanks,?|thank you,?|hey|hi|"
     r"hello|good (?:morning|afternoon|evening))"
 )
-# Said in small letters of somebody: `dentist Bo Andersson`; with a capital it is a heading.
+# Lower-case roles before a name: `dentist Bo Andersson`; with a capital it is a heading.
 _ROLES: Final = (
     r"(?:dentist|prescriber|surgeon|therapist|physician|provider|nurse|aide|midwife|pharmacist|counselor|social worker|"
     r"student|teacher|professor|advisor|coach|driver|officer|agent|clerk|manager|assistant|interpreter|registrant|petitioner|"
@@ -67,15 +67,15 @@ _AGED: Final = re.compile(
     rf"(?<![\w])(?P<x>{_NAME}(?: (?:[{CAPITALS}]\.? )?{_PARTICLE}{_NAME}){{1,3}})"
     r"(?=,? \(?(?:aged? )?\d{2,3}(?:,|\)| ?y[/.]?o\b| ?-?years?\b| ?[MF]\b))"
 )
-# `QUISPE^ROSARIO^M`: as HL7 messages write names.
+# `QUISPE^ROSARIO^M`: names in HL7 messages.
 _CARETS: Final = re.compile(r"(?<![\w^])(?P<x>[A-Z][A-Z'-]+(?:\^[A-Z][A-Z'.-]*){1,4})(?![\w])")
-# `Okonkwo, Cardiology`: a name and what its bearer practises.
+# `Okonkwo, Cardiology`: a name and a specialty.
 _PRACTISING: Final = re.compile(
     rf"(?<![\w.])(?P<x>(?:{_INITIAL} ?){{0,2}}{_NAME}(?: {_PARTICLE}{_NAME}){{0,2}})"
     r"(?=, (?:(?:Cardio|Nephro|Neuro|Pulmono|Onco|Radio|Patho|Uro|Hemato|Rheumato|Dermato|Endocrino|Gastroentero|Anesthesio)"
     r"logy|Psychiatry|Surgery|Orthopedics|Pediatrics)\b)"
 )
-# Initials that are said to be a person's, and a name with what its bearer is licensed to do.
+# Initials announced as a person's, and a name with a licence.
 _INITIALS: Final = re.compile(
     rf"(?<!\w)(?i:pt|patient|mr|mrs|ms|dr|client|resident|subject)\.? (?P<x>{_INITIAL} ?{_INITIAL}(?: ?{_INITIAL})?)"
 )
@@ -84,12 +84,12 @@ _LICENSED: Final = re.compile(
     r"(?=,? (?:M\.?D|D\.?O|R\.?N|L\.?P\.?N|N\.?P|P\.?A(?:-C)?|Ph\.?D|D\.?D\.?S|Pharm\.?D|D\.?P\.?M|LCSW|MSW|APRN|CRNA|FNP|DVM|"
     r"Esq|CPA|RPh|RD|PT|OT|SLP)\b\.?(?!\w))"
 )
-# `LINDGREN/STEN MR`: as tickets and manifests print names.
+# `LINDGREN/STEN MR`: names on tickets and manifests.
 _LETTERS_APART: Final = re.compile(r"(?<!\w)[^\W\d_](?:[ .]{1,3}[^\W\d_]){3,40}(?![\w'])")
 _PASSENGER: Final = re.compile(
     r"(?<![\w/])(?P<x>[A-Z][A-Z'-]+/[A-Z][A-Z' -]*[A-Z] ?(?:MR|MRS|MS|MISS|MSTR|DR))\b"
 )
-# `my name is ann lee`: without capitals the lists must know the first of the names.
+# `my name is ann lee`: without capitals, the first name must be on the list.
 _LOWER_CUE: Final = re.compile(
     r"(?<!\w)(?i:(?:my|his|her|their) (?:name is|wife|husband|spouse|partner|mother|father|mom|dad|sister|"
     r"brother|son|daughter|aunt|uncle|cousin|niece|nephew|friend|boss|doctor)|this is|i am|i'm|dear|hi|hello|"
@@ -131,8 +131,8 @@ _LAST_FIRST: Final = re.compile(rf"(?<![\w'-])({_NAME}), ({_NAME})(?![\w'-])")
 # `Holloway, Alexander and Bell`: surnames in a series.
 _SERIES: Final = re.compile(rf"(?<![\w-])({_NAME}), ({_NAME}),? (?:and|&) ({_NAME})(?![\w-])")
 _PAIR: Final = re.compile(r"(?<![\w'-])([^\W\d_]{3,})( (?:[a-zA-Z]\.? )?)([^\W\d_]{3,})(?![\w'])")
-# Each with what a text with a match holds one of: a look for that is quicker than a try.
-_ANNOUNCED: Final = (
+# Each with parts of which every match contains one: a cheap test before the pattern.
+ANNOUNCED: Final = (
     (_PERSON_CUE, " \n", "PERSON", 0.75, "announced name"),
     (_ROLE_CUE, (":", "=", "...", "___"), "PERSON", 0.75, "announced name"),
     (_LICENSED, " ,", "PERSON", 0.75, "licensed name"),
@@ -151,13 +151,13 @@ _ANNOUNCED: Final = (
 )
 
 
-def spans_of_people(text: str) -> Iterator[Span]:
-    """Names that are announced, names of firms by their form, and listed names in pairs.
+def match_names(text: str) -> Iterator[Span]:
+    """Names after a cue, names of firms by their form, and pairs of listed names.
 
     Args:
-        text: As `folding.fold` gives it.
+        text: As `folding.normalize` gives it.
     """
-    for pattern, parts, kind, score, name in _ANNOUNCED:
+    for pattern, parts, kind, score, name in ANNOUNCED:
         if not any(part in text for part in parts):
             continue
         for match in pattern.finditer(text):

@@ -1,4 +1,4 @@
-"""Numbers that stand for a person: of the state, of health, of banks, licences, cars and devices."""
+"""Rules for numbers of persons: government, health, banks, licences, vehicles and devices."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from auditkit.deid.rules.rule import (
     CODE_GROUPED,
     CODE_SPACED,
     LINK,
-    Rule,
+    PatternRule,
     cued,
     has_digit,
     needs,
 )
 
-# What stands before a telephone number, which passes Luhn one time in ten.
+# Cues of a telephone number, which passes Luhn one time in ten.
 _DIALLED: Final = re.compile(
     r"(?:[+(]|\b(?:tel|telephone|phone|mobile|mob|cell|fax|whatsapp|sms|pager|dial|call|ring)(?: ?(?:no|number|nr))?\b[.: ]{0,3})\Z",
     ANY_CASE,
 )
 
-NUMBER_RULES: Final[tuple[Rule, ...]] = (
-    Rule(
+NUMBER_RULES: Final[tuple[PatternRule, ...]] = (
+    PatternRule(
         "ssn",
         "US_SSN",
         re.compile(r"(?<![\w-])\d{3}([- .\u00b7]|- ?| -)\d{2}\1\d{4}(?![\w]|-\d)"),
@@ -32,7 +32,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         checksums.ssn,
         needs=needs(9),
     ),
-    Rule(
+    PatternRule(
         "ssn-cued",
         "US_SSN",
         re.compile(
@@ -43,7 +43,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.95,
         needs=needs(4, "ss|soc"),
     ),
-    Rule(
+    PatternRule(
         "ssn-last-four",
         "US_SSN",
         re.compile(
@@ -55,7 +55,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(4, "ssn|social|last"),
     ),
-    Rule(
+    PatternRule(
         "ssn-masked",
         "US_SSN",
         re.compile(
@@ -64,7 +64,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(4, "x|*"),
     ),
-    Rule(
+    PatternRule(
         "itin",
         "TAX_ID",
         re.compile(r"(?<![\w-])9\d{2}([- ])\d{2}\1\d{4}(?![\w-])"),
@@ -86,7 +86,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         code=CODE_GROUPED,
         needs=needs(1, "mr|m.r|med|chart|patient|hospital|encounter|acc|specimen|visit|nhs"),
     ),
-    Rule(
+    PatternRule(
         "hl7-record",
         "MEDICAL_RECORD",
         re.compile(r"(?<![\w^])\w{4,20}(?=\^\^\^)"),
@@ -105,7 +105,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
             "member|subscriber|beneficiary|enrollee|policy|group|insurance|plan|medic|hic|mbi|claim|nhs",
         ),
     ),
-    Rule(
+    PatternRule(
         "mbi",
         "HEALTH_PLAN",
         re.compile(
@@ -115,7 +115,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         checksums.mbi,
         needs=needs(5),
     ),
-    Rule(
+    PatternRule(
         "card",
         "CREDIT_CARD",
         # Its first group has four digits, or it is not in groups: `63 917 555 0123` is a telephone.
@@ -134,7 +134,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         code=r"(?P<x>\d(?:[ -]?\d){11,18})(?!\d)",
         needs=needs(12, "card|visa|amex|credit|debit|payment|bank"),
     ),
-    Rule(
+    PatternRule(
         "iban",
         "IBAN_CODE",
         re.compile(r"(?<![\w])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}(?![\w])", ANY_CASE),
@@ -142,7 +142,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         checksums.iban,
         needs=needs(10),
     ),
-    Rule(
+    PatternRule(
         "iban-cued",
         "IBAN_CODE",
         re.compile(
@@ -152,7 +152,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(3, "iban"),
     ),
-    Rule(
+    PatternRule(
         "crypto",
         "CRYPTO",
         re.compile(
@@ -162,7 +162,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         has_digit,
         needs=needs(1),
     ),
-    Rule(
+    PatternRule(
         "card-last-four",
         "CREDIT_CARD",
         re.compile(
@@ -172,7 +172,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.8,
         needs=needs(4, "ending"),
     ),
-    Rule(
+    PatternRule(
         "routing",
         "ROUTING_NUMBER",
         re.compile(rf"(?:routing|aba|rtn)(?: transit)?{LINK}(?P<x>\d{{9}})(?!\d)", ANY_CASE),
@@ -200,14 +200,14 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         r"(?:licen[cs]e|lic|certificate|cert|credential|permit|badge|bar|board)\.?(?: id| no| number|#| ?#)|\blic\b\.?|nmls(?: id)?",
         needs=needs(1, "lic|nmls|cert|cred|permit|badge|bar|board"),
     ),
-    Rule(
+    PatternRule(
         "npi",
         "NPI",
         re.compile(rf"\bnpi{LINK}(?P<x>\d{{10}})(?!\d)", ANY_CASE),
         0.95,
         needs=needs(parts="npi", run=10),
     ),
-    Rule(
+    PatternRule(
         "dea",
         "DEA",
         re.compile(r"(?<![\w-])[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}(?![\w-])", ANY_CASE),
@@ -222,7 +222,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         code=r"(?P<x>[A-Z][A-Z9]\d{7})\b",
         needs=needs(parts="dea", run=7),
     ),
-    Rule(
+    PatternRule(
         "vin",
         "VEHICLE",
         re.compile(r"(?<![\w-])[A-HJ-NPR-Z0-9]{17}(?![\w-])", ANY_CASE),
@@ -253,21 +253,21 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         score=0.8,
         needs=needs(1, "serial|s/n|sn|device|implant|pacemaker|imei|meid|udi|lot|handset|asset"),
     ),
-    Rule(
+    PatternRule(
         "udi",
         "DEVICE",
         re.compile(r"\(01\)\d{14}(?:\((?:1[017]|21)\)[A-Z0-9]{1,20})*", ANY_CASE),
         0.95,
         needs=needs(14, "(01)"),
     ),
-    Rule(
+    PatternRule(
         "imei",
         "DEVICE",
         re.compile(rf"\bimei{LINK}(?P<x>\d(?:[ -]?\d){{14}})(?!\d)", ANY_CASE),
         0.97,  # it passes Luhn, as a card does
         needs=needs(15, "imei"),
     ),
-    Rule(
+    PatternRule(
         "mac",
         "MAC_ADDRESS",
         re.compile(
@@ -276,7 +276,7 @@ NUMBER_RULES: Final[tuple[Rule, ...]] = (
         0.95,
         needs=needs(1, ":|-"),
     ),
-    Rule(
+    PatternRule(
         "national-id",
         "ID",
         re.compile(

@@ -1,19 +1,27 @@
-"""Where: addresses of the post and of networks, telephones, positions."""
+"""Rules for places: postal and network addresses, telephone numbers, coordinates."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from auditkit.deid.rules.rule import ANY_CASE, CAPITALS, DIGIT_WORDS, LINK, Rule, needs, phone
+from auditkit.deid.rules.rule import (
+    ANY_CASE,
+    CAPITALS,
+    DIGIT_WORDS,
+    LINK,
+    PatternRule,
+    needs,
+    phone,
+)
 
-# No part of a street's name: what stands between a number and an abbreviation such as "dr." or "st".
+# Words that are not part of a street's name, between a number and an abbreviation such as "dr.".
 _NO_STREET: Final = (
     r"(?:by|per|with|to|for|and|or|was|were|is|are|in|on|at|from|as|mm|cm|mg|mcg|ml|g|kg|lb|lbs|oz|units?|hours?|hrs?|"
     r"days?|weeks?|months?|years?|yrs?|yo|times?|referred|seen|discussed|spoke|called|pm|am|percent|%)"
 )
 
-# What streets of Europe are called, or how their names end; a blank follows.
+# European words for streets, and endings of street names; a blank follows.
 _EUROPEAN_TEXT: Final = """
 strasse stra\u00dfe str. gata gatan gate gaten v\u00e4gen vagen veien vejen vej gade weg laan straat
 gasse platz katu tie kuja alle allee all\u00e9 all\u00e9e stig stigen plein damm kade singel braut brautd
@@ -32,7 +40,7 @@ _STREET_NAME: Final = (
 )
 _STREET: Final = rf"(?:{_STREET_NAME}|{_ORDINAL_STREET}(?: {_TYPE_CASED}\b)?)"
 _STREET_TYPED: Final = rf"(?:{_CAPITAL} ){{1,3}}{_TYPE_CASED}\b"
-# What is counted by ordinals and is no street, and where corners are that are none.
+# Things with ordinals that are not streets, and corners that are not intersections.
 _COUNTED: Final = (
     r"(?:rib|inter|meta|percent|cent|grade|week|month|day|decade|toe|finger|digit|cranial|vertebra|nerve|place|dose|cycle|"
     r"lumbar|thoracic|cervical|sacral|year|quarter|time|attempt|edition|chapter|floor|trimester|ventric|degree|molar|round|generation)\w*"
@@ -42,8 +50,8 @@ _NO_CORNER: Final = re.compile(
     re.IGNORECASE,
 )
 
-PLACE_RULES: Final[tuple[Rule, ...]] = (
-    Rule(
+PLACE_RULES: Final[tuple[PatternRule, ...]] = (
+    PatternRule(
         "email",
         "EMAIL_ADDRESS",
         re.compile(
@@ -52,7 +60,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.95,
         needs=needs(0, "@"),
     ),
-    Rule(
+    PatternRule(
         "email-spelled",
         "EMAIL_ADDRESS",
         re.compile(
@@ -63,7 +71,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(0, "dot"),
     ),
-    Rule(
+    PatternRule(
         "email-underscored",
         "EMAIL_ADDRESS",
         re.compile(
@@ -72,14 +80,14 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(0, "_at_"),
     ),
-    Rule(
+    PatternRule(
         "email-apart",
         "EMAIL_ADDRESS",
         re.compile(r"(?<!\w)\w(?: [\w.+-]){1,40} ?@ ?(?:\w ){1,40}\. ?\w(?: [\w.]){1,12}(?!\w)"),
         0.85,
         needs=needs(0, "@"),
     ),
-    Rule(
+    PatternRule(
         "email-spaced",
         "EMAIL_ADDRESS",
         re.compile(
@@ -89,7 +97,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(0, "@|at]|at)|at}|at>|at "),
     ),
-    Rule(
+    PatternRule(
         "url",
         "URL",
         re.compile(
@@ -100,7 +108,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.95,
         needs=needs(0, "://|www.|]//"),
     ),
-    Rule(
+    PatternRule(
         "domain",
         "URL",
         re.compile(
@@ -112,7 +120,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(0, "."),
     ),
-    Rule(
+    PatternRule(
         "ipv4",
         "IP_ADDRESS",
         re.compile(
@@ -121,7 +129,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(4, "."),
     ),
-    Rule(
+    PatternRule(
         "ipv6",
         "IP_ADDRESS",
         re.compile(
@@ -131,7 +139,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(1, ":"),
     ),
-    Rule(
+    PatternRule(
         "coordinates",
         "COORDINATES",
         re.compile(
@@ -140,7 +148,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(7, "."),
     ),
-    Rule(
+    PatternRule(
         "phone-us",
         "PHONE_NUMBER",
         re.compile(
@@ -151,7 +159,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(10),
     ),
-    Rule(
+    PatternRule(
         "phone-international",
         "PHONE_NUMBER",
         re.compile(
@@ -162,7 +170,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         lambda bare: phone(bare.split("X")[0]),
         needs=needs(7, "+|00"),
     ),
-    Rule(
+    PatternRule(
         "phone-cued",
         "PHONE_NUMBER",
         re.compile(
@@ -175,7 +183,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         phone,
         needs=needs(7),
     ),
-    Rule(
+    PatternRule(
         "phone-trunk",
         "PHONE_NUMBER",
         # With the trunk prefix of most of the world: `07911 123456`.
@@ -183,7 +191,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.6,
         needs=needs(9, "0"),
     ),
-    Rule(
+    PatternRule(
         "extension",
         "PHONE_NUMBER",
         re.compile(
@@ -193,7 +201,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(3, "pag|beep|bpr|pgr|ext|x"),
     ),
-    Rule(
+    PatternRule(
         "digits-spelled",
         "PHONE_NUMBER",
         re.compile(
@@ -205,7 +213,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.6,
         needs=needs(0, "one|two|three|four|five|six|seven|eight|nine"),
     ),
-    Rule(
+    PatternRule(
         "digits-apart",
         "PHONE_NUMBER",
         re.compile(r"(?<![\w.,])[+(]?\d(?:[ .()/-]{1,3}\d){6,15}(?![\w]|[.,]\d)"),
@@ -213,7 +221,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         lambda bare: len(set(bare)) >= 4,
         needs=needs(7),
     ),
-    Rule(
+    PatternRule(
         "street",
         "ADDRESS",
         re.compile(
@@ -226,7 +234,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(1),
     ),
-    Rule(
+    PatternRule(
         "street-unnumbered",
         "ADDRESS",
         re.compile(
@@ -235,7 +243,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.6,
         needs=needs(0, "street|ave|road| rd|boulevard|blvd| lane| ln|highway|hwy|parkway|pkwy"),
     ),
-    Rule(
+    PatternRule(
         "street-european",
         "ADDRESS",
         re.compile(
@@ -248,7 +256,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(0, _EUROPEAN_PARTS),
     ),
-    Rule(
+    PatternRule(
         "corner",
         "ADDRESS",
         # `the corner of Elm and Pine`, `the junction with Mill Lane`, `cross streets: Oak / 9th`.
@@ -260,7 +268,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         needs=needs(0, "corner|intersection|junction|cross"),
         unless=_NO_CORNER,
     ),
-    Rule(
+    PatternRule(
         "corner-small",
         "ADDRESS",
         re.compile(
@@ -270,7 +278,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(0, "corner|intersection|junction"),
     ),
-    Rule(
+    PatternRule(
         "crossing",
         "ADDRESS",
         # `at Elm & Pine`, `5th and Main`, `on Walnut between Third and Fourth`.
@@ -284,7 +292,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         needs=needs(0, "&|between|1st|2nd|3rd|0th|1th|2th|3th|4th|5th|6th|7th|8th|9th"),
         unless=_NO_CORNER,
     ),
-    Rule(
+    PatternRule(
         "unit",
         "ADDRESS",
         re.compile(
@@ -294,7 +302,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.6,
         needs=needs(1),
     ),
-    Rule(
+    PatternRule(
         "po-box",
         "ADDRESS",
         re.compile(
@@ -304,7 +312,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.85,
         needs=needs(1, "box"),
     ),
-    Rule(
+    PatternRule(
         "military",
         "ADDRESS",
         re.compile(
@@ -313,7 +321,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(0, "psc|apo|fpo|dpo"),
     ),
-    Rule(
+    PatternRule(
         "state-zip",
         "ADDRESS",
         re.compile(
@@ -322,7 +330,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(5),
     ),
-    Rule(
+    PatternRule(
         "zip-cued",
         "ZIP_CODE",
         re.compile(
@@ -332,7 +340,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.9,
         needs=needs(1, "zip|post"),
     ),
-    Rule(
+    PatternRule(
         "postcode",
         "ZIP_CODE",
         re.compile(
@@ -344,7 +352,7 @@ PLACE_RULES: Final[tuple[Rule, ...]] = (
         0.7,
         needs=needs(2),
     ),
-    Rule(
+    PatternRule(
         "zip-plus-four",
         "ZIP_CODE",
         re.compile(r"(?<![\w.-])\d{5}-\d{4}(?![\w-])"),

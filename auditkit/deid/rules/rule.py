@@ -1,4 +1,4 @@
-"""What a rule is, and the parts that rules are made of."""
+"""A rule, and the parts that rules are made of."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 
 
 class Needs(NamedTuple):
-    """What a text must hold before a pattern is worth a try.
+    """What a text must contain for a pattern to match: a cheap test before the pattern is tried.
 
     Attributes:
-        digits: The fewest digits.
-        parts: Lower-case strings, one of which it holds; none: any text will do.
-        run: The fewest digits in a row.
-        words: Lower-case words, one of which it holds with no letter beside; none: as for parts.
+        digits: Least number of digits.
+        parts: Lower-case strings, at least one of which the text contains; empty: no condition.
+        run: Least number of digits in a row.
+        words: Lower-case words, at least one of which the text contains; empty: no condition.
     """
 
     digits: int = 0
@@ -24,15 +24,15 @@ class Needs(NamedTuple):
     words: frozenset[str] = frozenset()
 
 
-class Held(NamedTuple):
-    """What a text holds of all that rules need; looked up once for all of them."""
+class Features(NamedTuple):
+    """What a text contains of everything that rules need; computed once for all of them."""
 
     digits: int
     parts: frozenset[str]
     run: int
     words: frozenset[str]
 
-    def meets(self, needs: Needs) -> bool:
+    def meet(self, needs: Needs) -> bool:
         """Whether a pattern with these needs may match."""
         return (
             self.digits >= needs.digits
@@ -46,16 +46,16 @@ _DIGITS: Final = re.compile(r"\d+")
 _LETTERS: Final = re.compile(r"[a-z]+")
 
 
-def held_in(text: str, parts: Iterable[str]) -> Held:
-    """What a text holds.
+def features_of(text: str, parts: Iterable[str]) -> Features:
+    """The features of a text.
 
     Args:
-        text: Folded.
-        parts: Those that any rule needs.
+        text: Normalized.
+        parts: All parts that any rule needs.
     """
     low = text.lower()
     runs = [len(run) for run in _DIGITS.findall(text)]
-    return Held(
+    return Features(
         digits=sum(runs),
         parts=frozenset(part for part in parts if part in low),
         run=max(runs, default=0),
@@ -67,9 +67,9 @@ NO_NEEDS: Final = Needs()
 
 
 def needs(digits: int = 0, parts: str = "", *, run: int = 0, words: str = "") -> Needs:
-    """The needs of a rule; parts and words are lower-case and stand between `|`.
+    """The needs of a rule; parts and words are lower-case, separated by `|`.
 
-    Law: what the rule's pattern matches holds them (tests/unit/test_deid_looks.py).
+    Law: every match of the rule's pattern meets them (tests/unit/test_deid_prefilter.py).
     """
     return Needs(max(digits, run), _listed(parts), run, _listed(words))
 
@@ -79,22 +79,22 @@ def _listed(joined: str) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One form of one kind of identifier.
+class PatternRule:
+    """A pattern for one form of one type of identifier, as Presidio's pattern recognizers.
 
     Attributes:
-        name: Names the rule in a span's source.
-        kind: What it finds.
-        pattern: Matches it; group `x` is the identifier, if there is such a group.
+        name: The rule's name in a span's `source`.
+        entity_type: One of `ENTITY_TYPES`.
+        pattern: Matches the identifier; if it has a group `x`, that is the identifier.
         score: Score of a match.
-        valid: Says whether the bare characters can be one; None: any match is.
-        needs: What every text with a match holds; looking for it is ten times as fast as trying
+        valid: Whether the bare characters are valid, such as a checksum; None: always.
+        needs: What every text with a match contains. Testing it is ten times as fast as trying
             the pattern.
-        unless: Matches the end of what stands before a match that is something else.
+        unless: Matches the text before a match that is something else, up to its end.
     """
 
     name: str
-    kind: str
+    entity_type: str
     pattern: re.Pattern[str]
     score: float
     valid: Callable[[str], bool] | None = None
@@ -103,18 +103,18 @@ class Rule:
 
 
 def has_digit(bare: str) -> bool:
-    """Whether the bare characters hold a digit: a code does, a word does not."""
+    """Whether the bare characters contain a digit, as a code does and a word does not."""
     return any(c.isdigit() for c in bare)
 
 
 def phone(bare: str) -> bool:
-    """Whether there are as many digits as telephone numbers have."""
+    """Whether the number of digits is that of a telephone number."""
     return 7 <= len(bare) <= 15
 
 
 ANY_CASE: Final = re.IGNORECASE
 DIGIT_WORDS: Final = "one|two|three|four|five|six|seven|eight|nine"
-# Capital letters of scripts in which names are written with them, as the inside of a class.
+# Capital letters of the scripts that have them, as the inside of a character class.
 CAPITALS: Final = "A-Z" + "".join(
     chr(c) for c in (*range(0xC0, 0x530), *range(0x1E00, 0x1F00)) if chr(c).isupper()
 )
@@ -132,12 +132,12 @@ CODE_SPACED: Final = (
 
 
 def cued(
-    name: str, kind: str, cues: str, *, needs: Needs, score: float = 0.9, code: str = CODE
-) -> Rule:
-    """A rule for a code that follows a cue, as `MRN: 4471023`."""
-    return Rule(
+    name: str, entity_type: str, cues: str, *, needs: Needs, score: float = 0.9, code: str = CODE
+) -> PatternRule:
+    """A rule for a code after a cue, such as `MRN: 4471023`."""
+    return PatternRule(
         name,
-        kind,
+        entity_type,
         re.compile(rf"(?<![A-Z0-9])(?:{cues}){LINK}{code}", ANY_CASE),
         score,
         has_digit,

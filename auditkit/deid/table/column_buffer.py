@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class Gathering:
+class ColumnBuffer:
     """Columns put together from batches; four bytes a row and column, and each value once.
 
     Args:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from auditkit.deid.vocabulary.generalize import read_date
-from auditkit.deid.vocabulary.normalization import fold, plain_words
+from auditkit.deid.vocabulary.normalization import normalize, plain_words
 from auditkit.deid.vocabulary.spans import Span
 
 # A part of a name that is also a common word is believed only where it is written as a name.
@@ -82,24 +82,24 @@ class Text:
 @lru_cache(maxsize=4096)
 def read_text(text: str) -> Text:
     """A text made ready for `spans_of_known`."""
-    folded = fold(text)
-    plain = folded.text
+    normalized = normalize(text)
+    plain = normalized.text
     words, places = [], []
     # Folding keeps places; what is ASCII by then can be lowered all at once.
     source, fold_word = (plain.lower(), str) if plain.isascii() else (plain, plain_words)
     for match in _WORD.finditer(source):
         words.append(_short(fold_word(match.group())))
-        places.append(folded.original(*match.span()))
+        places.append(normalized.original(*match.span()))
     numbers = any(map(str.isdigit, plain))
     runs = [
-        (digits_of(match.group()), *folded.original(*match.span()))
+        (digits_of(match.group()), *normalized.original(*match.span()))
         for match in (_RUN.finditer(plain) if numbers else ())
     ]
     dates = []
     for match in _DATES.finditer(plain) if numbers else ():
         day = read_date(match.group())
         if day is not None:
-            dates.append((day.isoformat(), *folded.original(*match.span())))
+            dates.append((day.isoformat(), *normalized.original(*match.span())))
     return Text(text, tuple(words), tuple(places), frozenset(words), tuple(runs), tuple(dates))
 
 

@@ -1,7 +1,8 @@
-"""The kinds of identifier, and the eighteen classes of the Safe Harbor rule they belong to.
+"""Entity types, and the eighteen classes of the Safe Harbor rule that they belong to.
 
-A kind is what a recognizer finds, named as Presidio names it (`PERSON`, `US_SSN`). A class is the
-letter of 45 CFR 164.514(b)(2)(i) under which it must go. Every class has at least one kind.
+An entity type is what a recognizer finds, by Presidio's name (`PERSON`, `US_SSN`). A class is the
+letter of 45 CFR 164.514(b)(2)(i) under which it must be removed. Every class has at least one type.
+Plans and spans call the type `kind`.
 
 Example:
     >>> class_of("US_SSN"), CLASSES["G"]
@@ -36,8 +37,8 @@ CLASSES: Final = MappingProxyType(
     }
 )
 
-# kind -> (class, what it is). The first kind of a class is its usual one.
-_KINDS: Final = MappingProxyType(
+# entity type -> (class, in words). The first of a class is the usual one.
+_TYPES: Final = MappingProxyType(
     {
         "PERSON": ("A", "a name"),
         "ORGANIZATION": ("A", "the name of an employer or another organization"),
@@ -77,9 +78,9 @@ _KINDS: Final = MappingProxyType(
         "TAX_ID": ("R", "a taxpayer number"),
     }
 )
-KINDS: Final = tuple(_KINDS)
+ENTITY_TYPES: Final = tuple(_TYPES)
 
-# What recognizers call things that have one name here.
+# Other names that recognizers use.
 _ALIASES: Final = MappingProxyType(
     {
         "AGE_OVER_89": "AGE",
@@ -99,26 +100,26 @@ _ALIASES: Final = MappingProxyType(
 )
 
 
-def kind_named(name: str) -> str:
-    """The kind that a recognizer means; an unknown name is a unique code, `ID`."""
-    known = _ALIASES.get(name, name)
-    return known if known in _KINDS else "ID"
+def entity_type_named(name: str) -> str:
+    """The entity type of a recognizer's name for it; an unknown name is a unique code, `ID`."""
+    entity_type = _ALIASES.get(name, name)
+    return entity_type if entity_type in _TYPES else "ID"
 
 
-def is_kind(name: str) -> bool:
-    """Whether a name is a kind's, or one that some recognizer has for it."""
-    return _ALIASES.get(name, name) in _KINDS
+def is_entity_type(name: str) -> bool:
+    """Whether a name is that of an entity type, or a recognizer's name for one."""
+    return _ALIASES.get(name, name) in _TYPES
 
 
-def class_of(kind: str) -> str:
-    """The Safe Harbor letter of a kind.
+def class_of(entity_type: str) -> str:
+    """The Safe Harbor letter of an entity type.
 
     Raises:
-        KeyError: If there is no such kind.
+        KeyError: If there is no such type.
     """
-    return _KINDS[kind][0]
+    return _TYPES[entity_type][0]
 
 
-def describe(kind: str) -> str:
-    """A kind in words, with its article: `a name`."""
-    return _KINDS[kind][1]
+def describe(entity_type: str) -> str:
+    """An entity type in words, with its article: `a name`."""
+    return _TYPES[entity_type][1]

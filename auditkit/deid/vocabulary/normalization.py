@@ -1,11 +1,11 @@
-"""One spelling for texts that look alike: what recognizers read instead of the text itself.
+"""Normalization: texts that look alike get one spelling, which recognizers read.
 
-Escapes of mark-up and of web addresses and the encoded words of mail headers (RFC 2047) are read as
-what they stand for, zero-width characters vanish, full-width and mathematical letters, digits of
-any script and the common look-alike letters of other scripts become their plain forms. Whole words
-of another script stay as they are: only a word that mixes scripts is a disguise.
+Escapes of mark-up and web addresses and the encoded words of mail headers (RFC 2047) are decoded,
+zero-width characters are removed, and full-width and mathematical letters, digits of any script
+and the common look-alike letters of other scripts get their plain forms. Whole words of another
+script stay as they are: only a word that mixes scripts is a disguise.
 
-Law: `fold(text)` gives offsets, one per character of its result, that lead back into the text.
+Law: `normalize(text)` gives offsets, one per character of its result, that map it to the text.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ _ENCODED_WORD: Final = (
     r"=\?(?P<charset>[A-Za-z][\w-]{1,30})(?:\*[\w-]{1,20})?"
     r"\?(?P<form>[bBqQ])\?(?P<content>[^?\s]{0,400})\?="
 )
-# Characters as mark-up and addresses of the web write them; after a digit, `%` is per cent. Blanks
-# between two encoded words are part of neither (RFC 2047, section 6.2).
+# Escaped characters of mark-up and web addresses; after a digit, `%` is per cent. Blanks between
+# two encoded words belong to neither (RFC 2047, section 6.2).
 _ESCAPED: Final = re.compile(
     rf"&#\d{{2,6}};|&#[xX][0-9a-fA-F]{{2,5}};|&[A-Za-z]{{2,8}};|(?<![\d\s])%[2-7][0-9A-Fa-f]"
     rf"|(?:%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){{1,3}})+|{_ENCODED_WORD}(?:\s{{1,8}}(?==\?[\w*-]{{2,52}}\?[bBqQ]\?))?"
 )
-_ESCAPES: Final = 4  # escapes of escapes are followed so deep
+_ESCAPES: Final = 4  # depth to which escapes of escapes are decoded
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 _LATIN: Final = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """A text in its plain spelling.
+class Normalized:
+    """A normalized text.
 
     Attributes:
-        text: The plain spelling.
-        offsets: For each character of `text` the offset in the original; None if the two are equal
-            in length and place.
+        text: The normalized text.
+        offsets: For each character of `text` the offset in the original; None if the offsets
+            are the same.
         length: Length of the original.
     """
 
@@ -65,46 +65,46 @@ class Folded:
     length: int
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """The range of the original that a range of `text` stands for. Requires start < end."""
+        """The range of the original for a range of `text`. Requires start < end."""
         if self.offsets is None:
             return start, end
-        # What an escape stands for is covered whole or not at all.
+        # An escape is covered whole or not at all.
         while end < len(self.offsets) and self.offsets[end] == self.offsets[end - 1]:
             end += 1
         after = self.offsets[end] if end < len(self.offsets) else self.length
         return self.offsets[start], max(self.offsets[end - 1] + 1, after)
 
 
-def fold(text: str) -> Folded:
-    """The plain spelling of a text, with the way back."""
+def normalize(text: str) -> Normalized:
+    """Normalizes a text and keeps the offsets in the original."""
     escapes = ("&" in text or "%" in text or "=?" in text) and _ESCAPED.search(text)
-    return _through_escapes(text, _ESCAPES) if escapes else _folded(text)
+    return _decode_escapes(text, _ESCAPES) if escapes else _normalized(text)
 
 
-def _through_escapes(text: str, deep: int) -> Folded:
-    """A text with `&nbsp;`, `%40` and `=?utf-8?Q?=C3=BC?=` read as what they stand for."""
+def _decode_escapes(text: str, deep: int) -> Normalized:
+    """A text with `&nbsp;`, `%40` and `=?utf-8?Q?=C3=BC?=` decoded."""
     parts: list[str] = []
     offsets = array("L")
     done = 0
     for match in _ESCAPED.finditer(text):
-        stands_for = _unescaped(match)
-        parts += [text[done : match.start()], stands_for]
+        decoded = _decode_escape(match)
+        parts += [text[done : match.start()], decoded]
         offsets.extend(range(done, match.start()))
-        offsets.extend([match.start()] * len(stands_for))
+        offsets.extend([match.start()] * len(decoded))
         done = match.end()
     parts.append(text[done:])
     offsets.extend(range(done, len(text)))
     plain = "".join(parts)
     if deep > 1 and plain != text and _ESCAPED.search(plain):
-        inner = _through_escapes(plain, deep - 1)
+        inner = _decode_escapes(plain, deep - 1)
     else:
-        inner = _folded(plain)
+        inner = _normalized(plain)
     if inner.offsets is not None:
         offsets = array("L", (offsets[o] for o in inner.offsets))
-    return Folded(inner.text, offsets, len(text))
+    return Normalized(inner.text, offsets, len(text))
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _decode_escape(match: re.Match[str]) -> str:
     escape = match.group()
     if match["form"]:
         plain = _decoded(match["charset"], match["form"], match["content"])
@@ -116,7 +116,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _decoded(charset: str, form: str, content: str) -> str:
-    """The content of an encoded word; a null where it cannot be read, which is no spelling."""
+    """The content of an encoded word; a null character if it cannot be decoded."""
     try:
         if form in "qQ":
             written = quopri.decodestring(content, header=True)
@@ -127,9 +127,9 @@ def _decoded(charset: str, form: str, content: str) -> str:
         return "\0"
 
 
-def _folded(text: str) -> Folded:
+def _normalized(text: str) -> Normalized:
     if text.isascii():
-        return Folded(text, None, len(text))
+        return Normalized(text, None, len(text))
     parts: list[str] = []
     offsets = array("L")
     moved = False
@@ -149,17 +149,17 @@ def _folded(text: str) -> Folded:
     result = "".join(parts)
     if not result.isascii():
         result = _WORD.sub(_undisguised, result)
-    return Folded(result, offsets if moved else None, len(text))
+    return Normalized(result, offsets if moved else None, len(text))
 
 
 def plain_words(text: str) -> str:
-    """Case, accents and look-alikes folded away: for comparing names, not for offsets."""
-    folded = fold(text).text
-    if not folded.isascii():
-        folded = "".join(
-            c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c)
+    """A text without case, accents and look-alikes: for comparing names; it has no offsets."""
+    normalized = normalize(text).text
+    if not normalized.isascii():
+        normalized = "".join(
+            c for c in unicodedata.normalize("NFKD", normalized) if not unicodedata.combining(c)
         )
-    return folded.casefold()
+    return normalized.casefold()
 
 
 def _plain(character: str) -> str:
@@ -177,7 +177,7 @@ def _plain(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return " "
     compatible = unicodedata.normalize("NFKC", character)
-    # Ligatures and circled letters fold; a fraction or a unit sign is no spelling of a name.
+    # Ligatures and circled letters become letters; a fraction or a unit sign is not part of a name.
     return compatible if compatible.isalnum() or len(compatible) == 1 else character
 
 

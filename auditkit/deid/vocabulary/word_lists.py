@@ -1,4 +1,4 @@
-"""The packaged lists of words: names that are common, and words that are no names."""
+"""The packaged lists of words: common names, and words that are not names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def surnames() -> frozenset[str]:
 
 
 def not_names() -> frozenset[str]:
-    """Words of records that are no names, lower-case: abbreviations, roles, medicines, headings."""
+    """Words of records that are not names, lower-case: roles, medicines, headings and so on."""
     return _words("not_names.txt")
 
 
 def eponyms() -> frozenset[str]:
-    """Names that stand for diseases, signs and instruments more often than for people."""
+    """Names that mean diseases, signs and instruments more often than people."""
     return _words("eponyms.txt")
 
 

@@ -1,8 +1,8 @@
-"""Identifiers that have a form: patterns, the words that announce them, and their check digits.
+"""All rules, and the function that matches them against a text.
 
-Patterns read folded text (see `folding`). A rule either has a form of its own (an e-mail address)
-or needs a cue: `MRN 4471023` is a medical record number because it says so. The named group `x`,
-where there is one, is the identifier; the rest of a match is its cue and stays in the text.
+Patterns read normalized text. A rule either has a form of its own (an e-mail address) or needs a
+cue: `MRN 4471023` is a medical record number because it says so. The named group `x`, if there is
+one, is the identifier; the rest of the match is the cue and stays in the text.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from auditkit.deid.rules import checksums
 from auditkit.deid.rules.code_names import NAMED_CODE_RULES
 from auditkit.deid.rules.codes import CODE_RULES
 from auditkit.deid.rules.dates import DATE_RULES
-from auditkit.deid.rules.fields import spans_of_fields
+from auditkit.deid.rules.fields import match_fields
 from auditkit.deid.rules.numbers import NUMBER_RULES
 from auditkit.deid.rules.places import PLACE_RULES
-from auditkit.deid.rules.rule import ANY_CASE, Rule, held_in
+from auditkit.deid.rules.rule import ANY_CASE, PatternRule, features_of
 from auditkit.deid.vocabulary.spans import Span
 
-RULES: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[PatternRule, ...]] = (
     *NUMBER_RULES,
     *NAMED_CODE_RULES,
     *PLACE_RULES,
@@ -34,20 +34,20 @@ PARTS: Final = frozenset().union(*(rule.needs.parts for rule in RULES))
 # Characters before a match that may say that it is something else.
 _BEFORE: Final = 24
 # Groups that are cut off a number until its check digits agree.
-_MOST_GROUPS: Final = 9
+_MAX_GROUPS: Final = 9
 _FAX: Final = re.compile(r"(?:fax|facsimile)\W{0,12}(?:no|number|is|to)?\W{0,4}\Z", ANY_CASE)
 _FAX_AFTER: Final = re.compile(r"[ \t]{0,2}[-(,]?[ \t]{0,2}fax\b", ANY_CASE)
 
 
-def spans_of(text: str) -> Iterator[Span]:
-    """Every match of every rule in a folded text, and its telling fields; they may overlap.
+def match_rules(text: str) -> Iterator[Span]:
+    """Every match of every rule, and the values of telling fields; they may overlap.
 
     Args:
-        text: As `folding.fold` gives it.
+        text: Normalized.
     """
-    held = held_in(text, PARTS)
+    features = features_of(text, PARTS)
     for rule in RULES:
-        if not held.meets(rule.needs):
+        if not features.meet(rule.needs):
             continue
         for match in rule.pattern.finditer(text):
             start, end = match.span("x") if match.groupdict().get("x") else match.span()
@@ -57,21 +57,21 @@ def spans_of(text: str) -> Iterator[Span]:
                 end = _valid_end(text, start, end, rule.valid)
                 if end == start:
                     continue
-            kind = rule.kind
-            if kind == "PHONE_NUMBER" and (
+            entity_type = rule.entity_type
+            if entity_type == "PHONE_NUMBER" and (
                 _FAX.search(text, max(0, start - _BEFORE), start) or _FAX_AFTER.match(text, end)
             ):
-                kind = "FAX_NUMBER"
-            yield Span(start, end, kind, rule.score, rule.name)
-    yield from spans_of_fields(text)
+                entity_type = "FAX_NUMBER"
+            yield Span(start, end, entity_type, rule.score, rule.name)
+    yield from match_fields(text)
 
 
 def _valid_end(text: str, start: int, end: int, valid: Callable[[str], bool]) -> int:
-    """Where the longest run of whole groups from `start` that is valid ends; `start` if none is.
+    """End of the longest valid run of whole groups from `start`; `start` if none is valid.
 
-    What stands after a number with check digits may look like more of it: `... 1111 12/27`.
+    The text after a number with check digits may look like part of it: `... 1111 12/27`.
     """
-    for _ in range(_MOST_GROUPS):
+    for _ in range(_MAX_GROUPS):
         if valid(checksums.bare(text[start:end])):
             return end
         gap = max(text.rfind(" ", start, end), text.rfind("-", start, end))

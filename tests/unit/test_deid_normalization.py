@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier
-from auditkit.deid.vocabulary.normalization import fold
+from auditkit.deid.vocabulary.normalization import normalize
 
 DEID = Deidentifier()
 LETTERS = "abcdefgh ijklmnop ABCDEFG äöüéèñçø ÄÖÜ .,:-"
@@ -27,9 +27,9 @@ def test_encoded_words_are_read_as_the_standard_library_reads_them(text, charset
     written.header_encoding = BASE64 if base else QP
     header = Header(text, written, maxlinelen=60).encode()
     assert str(make_header(decode_header(header))) == text  # the oracle's own round trip
-    folded = fold(f"To: {header} <x@y.zz>")
-    assert folded.text == f"To: {fold(text).text} <x@y.zz>"
-    start, end = folded.original(4, len(folded.text) - 9)
+    normalized = normalize(f"To: {header} <x@y.zz>")
+    assert normalized.text == f"To: {normalize(text).text} <x@y.zz>"
+    start, end = normalized.original(4, len(normalized.text) - 9)
     assert f"To: {header} <x@y.zz>"[start:end] == header
 
 
@@ -65,12 +65,12 @@ def test_encoded_words_of_nobody_stay(text):
 
 def test_what_an_escape_stands_for_is_covered_whole():
     text = "x =?utf-8?Q?Ann_Lee?= y"
-    folded = fold(text)
-    start = folded.text.index("Ann")
+    normalized = normalize(text)
+    start = normalized.text.index("Ann")
     for length in (1, 3, 7):
-        a, b = folded.original(start, start + length)
+        a, b = normalized.original(start, start + length)
         assert text[a:b] == "=?utf-8?Q?Ann_Lee?="
 
 
 def test_quoted_addresses_of_the_net_are_read_in_utf_8():
-    assert fold(quote("name/Jörg Müller")).text == "name/Jörg Müller"
+    assert normalize(quote("name/Jörg Müller")).text == "name/Jörg Müller"
