@@ -290,10 +290,12 @@ def run(
         The audit: verdict, findings, evidence, statement.
 
     Raises:
-        InputError: If the inputs cannot be used; the message says what and where.
+        InputError: If the inputs cannot be used; the message says what and where. Or if a check of
+            another package cannot be loaded.
         PolicyError: If the policy or one of its control packs is wrong.
     """
     from auditkit.loading import prepare
+    from auditkit.loading.checks import all_checks, installed_checks
     from auditkit.loading.places import load_packs, load_policy
 
     if salt is not None and len(salt) < MIN_SALT:
@@ -301,14 +303,17 @@ def run(
             f"The salt has {len(salt)} bytes.", remedy="give 32 random bytes, or leave it out"
         )
     chosen, folder = load_policy(policy)
-    parameters_of(chosen)  # refuses wrong ones before the model is asked for a single score
+    brought = installed_checks()
+    checks = all_checks(brought)
+    parameters_of(chosen, checks)  # refuses wrong ones before the model is asked for a single score
     with shown("Audit", progress=progress) as tell:
         judgement = examine(
             prepare(inputs),
             chosen,
             load_packs(chosen, folder) if packs is None else packs,
             today=today,
-            versions=computing_versions(),
+            versions={**{one.package: one.version for one in brought}, **computing_versions()},
+            checks=checks,
             salt=salt,
             progress=tell,
         )

@@ -7,6 +7,7 @@ another package needs none of this list: it is an entry point, see `auditkit.loa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from auditkit.checks import (
@@ -64,13 +65,17 @@ CHECKS: Final[tuple[Check[Any], ...]] = (
 TERMS: Final = collected((check.id, check.terms) for check in CHECKS)
 
 
-def find_check(check_id: str) -> Check[Any]:
-    """The check of an id that comes with auditkit.
+def find_check(check_id: str, among: Sequence[Check[Any]] = CHECKS) -> Check[Any]:
+    """The check of an id.
+
+    Args:
+        check_id: As "fairness.error_rates".
+        among: Where to look. Default: the checks that come with auditkit.
 
     Raises:
         InputError: If there is none.
     """
-    for check in CHECKS:
+    for check in among:
         if check.id == check_id:
             return check
     raise InputError(f"There is no check {check_id!r}.", remedy="'auditkit checks' lists them")

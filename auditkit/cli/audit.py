@@ -196,18 +196,16 @@ def checks(
 
     Example: auditkit checks fairness.error_rates
     """
-    from auditkit.checks import CHECKS, find_check
-    from auditkit.errors import InputError
+    from auditkit.checks import find_check
+    from auditkit.loading.checks import all_checks
 
-    if check_id is None:
-        width = max(len(check.id) for check in CHECKS)
-        for check in CHECKS:
-            print(f"{check.id:<{width}}  {check.title}")
+    every = all_checks()
+    if check_id is not None:
+        print(_explained(find_check(check_id, every)))
         return
-    found = find_check(check_id)
-    if found is None:
-        raise InputError(f"There is no check {check_id!r}.", remedy="'auditkit checks' lists them")
-    print(_explained(found))
+    width = max(len(check.id) for check in every)
+    for check in every:
+        print(harmless(f"{check.id:<{width}}  {check.title}"))
 
 
 def init(

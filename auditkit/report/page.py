@@ -268,7 +268,7 @@ class Page:
         """The sections of evidence, numbered after the two sections on conditions."""
         known = dict(AREAS)
         others = sorted(self._areas() - set(known))
-        titles: dict[str, Text] = {a: self.book.words(a) for a in others}
+        titles: dict[str, Text] = {a: self.book.heading(a) for a in others}
         titles |= known
         ordered = [a for a, _ in AREAS if a in self._areas()]
         ordered += others

@@ -56,7 +56,7 @@ ROOMS = {
         "deid.detect deid.planning deid.risk deid.rules deid.table deid.transform "
         "deid.vocabulary tables"
     ),
-    "loading": "judgement measures.groups model registry tables",
+    "loading": "checks judgement measures.groups model registry tables",
     "mlflow_guard.upstream": "registry",
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
