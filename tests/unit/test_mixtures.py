@@ -223,3 +223,12 @@ def test_every_kind_of_value_is_mixed_in():
     assert len(mixture) >= MIXTURES
     assert zeros[:, 2].any()
     assert missing[:, 4].any()
+
+
+def test_zeros_are_found_beside_words_and_missing_numbers():
+    table = pd.DataFrame(
+        {"a": pd.array([0, None, 3], dtype="Int64"), "b": np.array(["x", None, "0"], dtype=object)}
+    )
+    zeros, missing = special_values(table)
+    assert zeros.tolist() == [[True, False], [False, False], [False, False]]
+    assert missing.tolist() == [[False, False], [True, True], [False, False]]

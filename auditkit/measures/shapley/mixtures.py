@@ -90,6 +90,9 @@ def special_values(table: pd.DataFrame) -> Bools:
 
     values: NDArray[Any] = table.to_numpy()
     missing = np.isnan(values) if values.dtype.kind == "f" else pd.isna(values)
+    if values.dtype.kind == "O":
+        values = values.copy()
+        values[missing] = None  # whether pandas' NA is zero has no answer
     with np.errstate(invalid="ignore"):
         return np.array([np.asarray(values == 0, dtype=np.bool_), missing])
 
