@@ -24,7 +24,7 @@ from auditkit.measures.shapley import linear
 from auditkit.measures.shapley import tree_ensembles as trees
 from auditkit.measures.shapley.feature_groups import dense, encoding, grouping, unwrapped
 from auditkit.measures.shapley.mixtures import alike, mixtures, special_values
-from auditkit.measures.shapley.sampled import Estimate, sampled_attribution
+from auditkit.measures.shapley.sampled import SampledValues, sampled_attribution
 from auditkit.model.output import adds_up, explained_output
 from auditkit.model.refusals import refusal, without_scores
 from auditkit.model.threads import FEW_ROWS, OneThread
@@ -155,12 +155,12 @@ class Explainer:
             seed=self._seed,
         )
 
-    def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> Estimate:
+    def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> SampledValues:
         encoded = self._encoded(rows)
         for way in self._ways_for(rows, encoded):
             values = way.values(encoded)
             if values is not None and adds_up(values, outputs, self._base):
-                return Estimate(
+                return SampledValues(
                     values=values, standard_errors=None, evaluations=0, method=way.method
                 )
         estimate = sampled_attribution(
@@ -251,9 +251,11 @@ class Explainer:
         ways: list[_Way] = []
         self._trees = self._read_trees(reference, players, encoded)
         if self._trees is not None:
-            note = "" if self._trees.compared else " (not compared with shap, which misreads it)"
-            method = trees.METHOD + note
             read = self._trees
+            note = (
+                "" if read.compared else " (not compared with shap, which refuses or misreads it)"
+            )
+            method = trees.METHOD + note
             ways.append(_Way(method=method, values=read.values, sums=read.outputs))
         if self._encode is None and len(self._names) == len(self._columns):
 

@@ -36,7 +36,7 @@ _BATCH: Final = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Estimate:
+class SampledValues:
     """SHAP values with what they cost and how sure they are.
 
     Attributes:
@@ -62,7 +62,7 @@ def sampled_attribution(
     base: float,
     pairs: int,
     seed: int,
-) -> Estimate:
+) -> SampledValues:
     """SHAP values of any function of a table.
 
     Args:
@@ -96,7 +96,7 @@ def _enumerated(
     reference: pd.DataFrame,
     players: NDArray[np.int64],
     count: int,
-) -> Estimate:
+) -> SampledValues:
     coalitions = [c for size in range(count + 1) for c in combinations(range(count), size)]
     worth = {}
     for coalition in coalitions:
@@ -117,7 +117,7 @@ def _enumerated(
             weight = factorial(len(coalition)) * factorial(count - len(coalition) - 1)
             gain = worth[joined] - worth[coalition]
             values[:, player] += weight / factorial(count) * gain
-    return Estimate(
+    return SampledValues(
         values=values,
         standard_errors=None,
         evaluations=len(coalitions) * len(rows) * len(reference),
@@ -135,7 +135,7 @@ def _sampled(
     base: float,
     pairs: int,
     seed: int,
-) -> Estimate:
+) -> SampledValues:
     count = int(players.max()) + 1
     rng = np.random.default_rng(seed)
     total, squares = np.zeros((len(rows), count)), np.zeros((len(rows), count))
@@ -163,7 +163,7 @@ def _sampled(
     lacking = outputs - base - values.sum(axis=1)
     weights = variances + 1e-12 * (1 + variances.sum(axis=1, keepdims=True))
     values += weights / weights.sum(axis=1, keepdims=True) * lacking[:, None]
-    return Estimate(
+    return SampledValues(
         values=values,
         standard_errors=np.sqrt(variances / pairs),
         evaluations=pairs * 2 * (count + 1) * len(rows),
