@@ -175,7 +175,8 @@ def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     def ask(rows: pd.DataFrame, *, margin: bool) -> Any:
         from xgboost import DMatrix
 
-        return model.predict(DMatrix(rows) if booster is model else rows, output_margin=margin)
+        data = DMatrix(rows, enable_categorical=True) if booster is model else rows
+        return model.predict(data, output_margin=margin)
 
     def margins(rows: pd.DataFrame) -> Any:
         return ask(rows, margin=True)

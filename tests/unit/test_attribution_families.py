@@ -6,6 +6,8 @@ every mixture of the row with every row of the reference.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import catboost
 import lightgbm
 import numpy as np
@@ -15,6 +17,7 @@ import shap
 import sklearn.ensemble as se
 import sklearn.linear_model as sl
 import sklearn.tree as st
+import treelite
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st_
@@ -28,8 +31,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from auditkit.errors import InputError
 from auditkit.measures.attribution.explain import explain
-from auditkit.measures.shapley import linear, sampled, tree_ensembles, tree_paths
+from auditkit.measures.shapley import leaf_games, linear, sampled, tree_ensembles
 from auditkit.measures.shapley.tree_paths import TreePaths
+from auditkit.measures.shapley.trees import LeafPaths, Tree
 from auditkit.model.output import explained_output
 from tests.support.coalitions import enumerated
 
@@ -171,17 +175,19 @@ def test_a_number_that_stands_for_a_missing_value():
 def test_trees_that_are_misread_are_not_used(monkeypatch):
     """Rows mixed as coalitions mix them show the mistake."""
     model = se.HistGradientBoostingClassifier(max_iter=9).fit(TRAIN, TWO)
-    right = tree_ensembles._trees_of
+    right, used = tree_ensembles.treelite_trees, []
 
-    def wrong(*given):
-        trees = right(*given)
-        for tree in trees:
-            tree.left.value += 1.0
-        return trees
+    def wrong(*given, **options):
+        trees = right(*given, **options)
+        used.append(len(trees))
+        return [
+            replace(tree, weights=tree.weights + np.arange(len(tree.weights))) for tree in trees
+        ]
 
-    monkeypatch.setattr(tree_ensembles, "_trees_of", wrong)
+    monkeypatch.setattr(tree_ensembles, "treelite_trees", wrong)
     rows, reference = numbers(4, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)
+    assert used
     assert not e.method.startswith(tree_ensembles.METHOD)
     expected = enumerated(own_output(model, MARGIN, None), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-6)
@@ -362,17 +368,6 @@ def test_sampled_values_lie_within_their_standard_errors():
     )
 
 
-def test_what_shap_and_woodelf_cannot_read_is_explained_all_the_same():
-    train = applicants(300)[["income", "purpose", "owner"]]
-    train["purpose"] = train.purpose.astype("category")
-    label = (train.purpose == "car").astype(int)
-    model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(train, label)
-    rows, reference = train.head(3), train.tail(30)
-    e = explain(model, rows, reference=reference)
-    expected = enumerated(own_output(model, "lgb", None), rows, reference)
-    np.testing.assert_allclose(e.values, expected, atol=1e-5)
-
-
 def test_deep_forests_agree_with_shap():
     """Paths of more than twelve players, where patterns are sorted and not counted."""
     rng = np.random.default_rng(0)
@@ -389,37 +384,72 @@ def test_deep_forests_agree_with_shap():
 
 
 class Node:
-    """A tree as woodelf hands it over."""
+    """A tree as nodes within nodes, which compare a number or a level."""
 
-    def __init__(self, *, feature=None, value=0.0, left=None, right=None, missing=True):
-        self.feature_name, self.value, self.nan_go_left = feature, value, missing
+    def __init__(self, *, column=0, by=0.0, equal=False, missing=True, left=None, right=None):
+        self.column, self.by, self.equal, self.missing = column, by, equal, missing
         self.left, self.right = left, right
+
+    def goes_left(self, value) -> bool:
+        if np.isnan(value):
+            return self.missing
+        if isinstance(self.by, list):
+            return self.by[int(value)] if 0 <= value < len(self.by) else self.by[-1]
+        return value < self.by or (self.equal and value == self.by)
+
+    def evaluate(self, row) -> float:
+        if self.left is None:
+            return self.by
+        return (self.left if self.goes_left(row[self.column]) else self.right).evaluate(row)
+
+
+def tree(root: Node) -> Tree:
+    inner, weights, left, right = [], [], [], []
+
+    def grow(node: Node) -> int:
+        if node.left is None:
+            weights.append(node.by)
+            return ~(len(weights) - 1)
+        number = len(inner)
+        inner.append(node)
+        left.append(0)
+        right.append(0)
+        right[number], left[number] = grow(node.right), grow(node.left)
+        return number
+
+    grow(root)
+    levels = {i: np.array(n.by) for i, n in enumerate(inner) if isinstance(n.by, list)}
+    return Tree(
+        columns=np.array([node.column for node in inner], dtype=np.int64),
+        thresholds=np.array([0.0 if isinstance(n.by, list) else n.by for n in inner]),
+        equal_left=np.array([node.equal for node in inner], dtype=np.bool_),
+        missing_left=np.array([node.missing for node in inner], dtype=np.bool_),
+        left=np.array(left, dtype=np.int64),
+        right=np.array(right, dtype=np.int64),
+        weights=np.array(weights),
+        levels=levels,
+    )
 
 
 def trees(depth: int):
-    leaf = st_.builds(Node, value=st_.integers(-8, 8).map(float))
+    leaf = st_.builds(Node, by=st_.integers(-8, 8).map(float))
     if depth == 0:
         return leaf
     inner = st_.builds(
         Node,
-        feature=st_.sampled_from("abcd"),
-        value=st_.sampled_from([-1.0, 0.0, 1.0]),
+        column=st_.integers(0, 3),
+        by=st_.one_of(
+            st_.sampled_from([-1.0, 0.0, 1.0]), st_.lists(st_.booleans(), min_size=1, max_size=3)
+        ),
+        equal=st_.booleans(),
+        missing=st_.booleans(),
         left=st_.deferred(lambda: trees(depth - 1)),
         right=st_.deferred(lambda: trees(depth - 1)),
-        missing=st_.booleans(),
     )
     return st_.one_of(leaf, inner)
 
 
-def evaluate(node: Node, row) -> float:
-    while node.left is not None:
-        value = row[node.feature_name]
-        left = node.nan_go_left if np.isnan(value) else value < node.value
-        node = node.left if left else node.right
-    return node.value
-
-
-VALUES = st_.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, np.nan])
+VALUES = st_.sampled_from([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, np.nan])
 ROWS = st_.lists(st_.tuples(VALUES, VALUES, VALUES, VALUES), min_size=1, max_size=5)
 
 
@@ -439,8 +469,8 @@ def test_sums_are_those_of_the_values():
 def test_paths_are_exact_for_every_tree(few_players, roots, rows, reference, grouped):
     """Any trees, thresholds that are hit exactly, missing values, one column twice on a path."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tree_paths, "_FEW_PLAYERS", few_players)
-        patch.setattr(tree_paths, "_PAIRS", 3)
+        patch.setattr(leaf_games, "_FEW_PLAYERS", few_players)
+        patch.setattr(leaf_games, "_PAIRS", 3)
         check_paths(roots, rows, reference, grouped)
 
 
@@ -448,15 +478,17 @@ def check_paths(roots, rows, reference, grouped):
     names = list("abcd")
     x, r = (pd.DataFrame(t, columns=names) for t in (rows, reference))
     players, groups = ([0, 0, 1, 2], [["a", "b"], ["c"], ["d"]]) if grouped else (range(4), None)
-    paths = TreePaths(roots, columns=names, players=players, reference=r.to_numpy())
+    read = [LeafPaths.of(tree(root), players) for root in roots]
+    paths = TreePaths(read, players=3 if grouped else 4, reference=r.to_numpy())
 
     def predict(table):
-        return [sum(evaluate(root, row) for root in roots) for _, row in table.iterrows()]
+        return [sum(root.evaluate(row) for root in roots) for row in table.to_numpy()]
 
     expected = enumerated(predict, x, r, groups)
-    np.testing.assert_allclose(paths.values(x.to_numpy()), expected, atol=1e-9)
-    many = np.tile(x.to_numpy(), (17, 1))  # enough rows to go leaf by leaf
-    np.testing.assert_allclose(paths.values(many)[: len(x)], expected, atol=1e-9)
+    np.testing.assert_allclose(paths.leaf_by_leaf(x.to_numpy()), expected, atol=1e-9)
+    one_by_one = [paths.one_row(row) for row in x.to_numpy()]
+    np.testing.assert_allclose(one_by_one, expected, atol=1e-9)
+    np.testing.assert_allclose(paths.outputs(x.to_numpy()), expected.sum(axis=1), atol=1e-9)
 
 
 def test_categories_that_the_encoder_has_not_seen_are_refused():
@@ -507,12 +539,11 @@ def test_a_model_that_answers_differently_each_time_is_refused():
 
 def test_a_tree_model_that_nothing_can_read_is_explained_by_asking_it(monkeypatch):
     """As a model of a version that the parsers do not know: they raise whatever they raise."""
-    import woodelf.core.trees.parse_models as parsers
 
     def refuse(*_, **__):
         raise KeyError("num_trees")
 
-    monkeypatch.setattr(parsers, "load_decision_tree_ensemble_model", refuse)
+    monkeypatch.setattr(treelite.frontend, "from_xgboost", refuse)
     monkeypatch.setattr(shap, "TreeExplainer", refuse)
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
     rows, reference = numbers(3, 1), numbers(30, 2)
@@ -523,20 +554,16 @@ def test_a_tree_model_that_nothing_can_read_is_explained_by_asking_it(monkeypatc
 
 
 def test_paths_that_disagree_with_shap_are_not_used(monkeypatch):
-    """A parser that reads a tree wrongly, in a way that still adds up on no row."""
-    import woodelf.core.trees.parse_models as parsers
-
-    true = parsers.load_decision_tree_ensemble_model
+    """A parser that takes the left of the first tree's root for its right."""
+    right = tree_ensembles.treelite_trees
 
     def skewed(*arguments, **options):
-        ensemble = true(*arguments, **options)
-        ensemble.trees[0].left, ensemble.trees[0].right = (
-            ensemble.trees[0].right,
-            ensemble.trees[0].left,
-        )
-        return ensemble
+        first, *others = right(*arguments, **options)
+        (left, *lefts), (other, *rights) = first.left, first.right
+        turned = replace(first, left=np.array([other, *lefts]), right=np.array([left, *rights]))
+        return [turned, *others]
 
-    monkeypatch.setattr(parsers, "load_decision_tree_ensemble_model", skewed)
+    monkeypatch.setattr(tree_ensembles, "treelite_trees", skewed)
     model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(TRAIN, TWO)
     rows, reference = numbers(3, 1), numbers(30, 2)
     e = explain(model, rows, reference=reference)

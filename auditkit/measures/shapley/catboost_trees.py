@@ -1,38 +1,22 @@
 """The trees of a CatBoost model, from the JSON that it saves.
 
-Why not by shap, as for others: its reader writes beyond its arrays where a model has several
-outputs, which ends the process, and does not read trees that are not symmetric.
+Why not by another reader: treelite knows no CatBoost, and shap's writes beyond its arrays where a
+model has several outputs, which ends the process, and does not read trees that are not symmetric.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from auditkit.measures.shapley.trees import Tree
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class LeftIsSmallerEqualNode:
-    """A node, in the shape that `auditkit.measures.shapley.tree_paths` reads.
-
-    Attributes:
-        value: The threshold; of a leaf its weight.
-        feature_name: The column that is compared.
-        nan_go_left: Whether a missing value goes left.
-        left: Where values up to the threshold go; None: a leaf.
-        right: Where the others go.
-    """
-
-    value: float
-    feature_name: str = ""
-    nan_go_left: bool = True
-    left: LeftIsSmallerEqualNode | None = None
-    right: LeftIsSmallerEqualNode | None = None
+    from collections.abc import Mapping
 
 
 def several_outputs(model: Any) -> bool:
@@ -41,12 +25,11 @@ def several_outputs(model: Any) -> bool:
     return not isinstance(bias, int | float) and len(bias) > 1
 
 
-def catboost_trees(model: Any, names: Sequence[str], *, output: int) -> list[Any]:
-    """The roots of a CatBoost model's trees.
+def catboost_trees(model: Any, *, output: int) -> list[Tree]:
+    """The trees of a CatBoost model.
 
     Args:
         model: Fitted, on numbers.
-        names: The columns' names.
         output: Which output of several, counted from 0.
 
     Raises:
@@ -57,36 +40,71 @@ def catboost_trees(model: Any, names: Sequence[str], *, output: int) -> list[Any
         model.save_model(str(path), format="json")
         saved = json.loads(path.read_text(encoding="utf-8"))
     columns = {
-        f["feature_index"]: (names[f["flat_feature_index"]], f["nan_value_treatment"] != "AsTrue")
+        f["feature_index"]: (f["flat_feature_index"], f["nan_value_treatment"] != "AsTrue")
         for f in saved["features_info"].get("float_features", [])
     }
     scale = float(saved["scale_and_bias"][0])
+    roots = saved.get("trees") or [_nested(tree) for tree in saved["oblivious_trees"]]
+    return [_tree(root, columns, scale=scale, output=output) for root in roots]
 
-    def leaf(values: Any) -> LeftIsSmallerEqualNode:
-        value = values[output] if isinstance(values, list) else values
-        return LeftIsSmallerEqualNode(scale * float(value))
 
-    def inner(split: dict[str, Any], left: Any, right: Any) -> LeftIsSmallerEqualNode:
+def _nested(saved: dict[str, Any]) -> dict[str, Any]:
+    """A tree that asks the same at every node of a level, in the form of one that does not.
+
+    Bit i of a leaf's number says whether the value exceeds the border of split i.
+    """
+    splits = saved["splits"] or []
+    outputs = len(saved["leaf_values"]) >> len(splits)
+    values = np.reshape(saved["leaf_values"], (-1, outputs)).tolist()
+    level: list[dict[str, Any]] = [{"value": value} for value in values]
+    for split in splits:
+        pairs = zip(level[::2], level[1::2], strict=True)
+        level = [{"split": split, "left": low, "right": high} for low, high in pairs]
+    return level[0]
+
+
+def _tree(
+    root: dict[str, Any], features: Mapping[int, tuple[int, bool]], *, scale: float, output: int
+) -> Tree:
+    """A tree as arrays.
+
+    Args:
+        root: Its root. Values up to a border go left.
+        features: By a feature's number its column, and whether a missing value goes left.
+        scale: What every leaf is multiplied with.
+        output: Which output of several, counted from 0.
+    """
+    columns: list[int] = []
+    borders: list[float] = []
+    missing_left: list[bool] = []
+    left: list[int] = []
+    right: list[int] = []
+    weights: list[float] = []
+
+    def grow(node: dict[str, Any]) -> int:
+        if "split" not in node:
+            value = node["value"]
+            weights.append(scale * float(value[output] if isinstance(value, list) else value))
+            return ~(len(weights) - 1)
+        split, number = node["split"], len(columns)
         if split["split_type"] != "FloatFeature":
             raise ValueError(f"a split of kind {split['split_type']}")
-        name, missing_left = columns[split["float_feature_index"]]
-        return LeftIsSmallerEqualNode(float(split["border"]), name, missing_left, left, right)
+        column, missing = features[split["float_feature_index"]]
+        columns.append(column)
+        borders.append(float(split["border"]))
+        missing_left.append(missing)
+        left.append(0)
+        right.append(0)
+        left[number], right[number] = grow(node["left"]), grow(node["right"])
+        return number
 
-    def symmetric(tree: dict[str, Any]) -> LeftIsSmallerEqualNode:
-        # Bit i of a leaf's number says whether the value exceeds the border of split i.
-        splits = tree["splits"] or []
-        outputs = len(tree["leaf_values"]) >> len(splits)
-        level = [leaf(value) for value in tree["leaf_values"][output::outputs]]
-        for split in splits:
-            pairs = zip(level[::2], level[1::2], strict=True)
-            level = [inner(split, low, high) for low, high in pairs]
-        return level[0]
-
-    def grown(node: dict[str, Any]) -> LeftIsSmallerEqualNode:
-        if "split" not in node:
-            return leaf(node["value"])
-        return inner(node["split"], grown(node["left"]), grown(node["right"]))
-
-    if "oblivious_trees" in saved:
-        return [symmetric(tree) for tree in saved["oblivious_trees"]]
-    return [grown(tree) for tree in saved["trees"]]
+    grow(root)
+    return Tree(
+        columns=np.array(columns, dtype=np.int64),
+        thresholds=np.array(borders),
+        equal_left=np.ones(len(columns), dtype=np.bool_),
+        missing_left=np.array(missing_left, dtype=np.bool_),
+        left=np.array(left, dtype=np.int64),
+        right=np.array(right, dtype=np.int64),
+        weights=np.array(weights),
+    )

@@ -5,10 +5,11 @@ the mean output over the reference rows with the coalition's features set to tho
 (Lundberg et al., Nature Machine Intelligence 2, 2020, section "Interventional").
 
 Why two ways: `tree_paths` needs time in rows plus reference, explains grouped columns, and reads
-what woodelf reads. shap's own explainer needs rows times reference, and is tried where the first
-cannot read a model or does not add up. A sample is compared with shap. Where shap differs, which
-takes values next to a threshold for others and does not know every kind of tree, the model itself
-judges, on rows mixed at random from those that are explained and the reference.
+splits of categories. shap's own explainer needs rows times reference, and is tried where the first
+cannot read a model or does not add up. A sample is compared with shap, if no split is of
+categories. Where shap differs, which takes values next to a threshold for others and does not know
+every kind of tree, the model itself judges, on rows mixed at random from those that are explained
+and the reference.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from auditkit.measures.shapley.catboost_trees import catboost_trees, several_out
 from auditkit.measures.shapley.feature_groups import dense
 from auditkit.measures.shapley.mixtures import mixed
 from auditkit.measures.shapley.tree_paths import TreePaths
+from auditkit.measures.shapley.treelite_trees import treelite_trees
+from auditkit.measures.shapley.trees import LeafPaths
+from auditkit.model.categories import as_numbers, category_columns, fitted_categories
 from auditkit.model.output import adds_up
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from auditkit.measures.shapley.trees import Bools, Doubles, Tree
+    from auditkit.model.categories import Categories
     from auditkit.model.output import ExplainedOutput
-
-    Doubles = NDArray[np.float64]
 
 METHOD: Final = "interventional SHAP, exact, tree paths"
 BY_SHAP: Final = "interventional SHAP, exact, shap TreeExplainer"
@@ -54,24 +56,29 @@ class TreeExplanation:
     Attributes:
         paths: The patterns of the whole reference.
         numeric: Turns what the model takes into numbers as the model compares them.
-        factor: What a sum of the trees is multiplied with: the sign of the explained output, and
-            what undoes an average over the trees of all classes.
+        sign: Of the explained output, -1 or 1.
         compared: Whether a sample agreed with shap; False: shap cannot read the model, or reads it
             so that its values do not add up to the model's output.
     """
 
     paths: TreePaths
     numeric: _Numeric
-    factor: int
+    sign: int
     compared: bool
 
     def values(self, encoded: Any) -> Doubles:
-        """Shapley values, shape `(rows, players)`."""
-        return self.factor * self.paths.values(self.numeric(encoded))
+        """Shapley values, shape `(rows, players)`; NaN where a row cannot be read."""
+        numbers = self.numeric(encoded)
+        values = self.sign * self.paths.values(numbers)
+        values[self.numeric.unread(numbers)] = np.nan
+        return values
 
     def outputs(self, encoded: Any) -> Doubles:
         """What the values of each row add up to, shape `(rows,)`."""
-        return self.factor * self.paths.outputs(self.numeric(encoded))
+        numbers = self.numeric(encoded)
+        outputs = self.sign * self.paths.outputs(numbers)
+        outputs[self.numeric.unread(numbers)] = np.nan
+        return outputs
 
     def relative_to(self, reference: Any) -> TreeExplanation:
         """The same ensemble, read once, with another reference."""
@@ -85,21 +92,31 @@ class _Numeric:
     Attributes:
         single: In single precision, if that is how it was fitted.
         missing: The number that stands for a missing value, beside NaN.
+        categories: Those that it was fitted on.
+        unseen: What stands for others: NaN where they are missing to it; infinity where it takes
+            them for any of its own, as some releases of XGBoost do.
     """
 
     single: bool
     missing: float
+    categories: Categories
+    unseen: float
 
     def __call__(self, encoded: Any) -> Doubles:
-        if hasattr(encoded, "dtypes"):
-            numbers = encoded.to_numpy(dtype=np.float64, na_value=np.nan)
-        else:
-            numbers = dense(encoded).astype(np.float64)
+        frame = hasattr(encoded, "dtypes")
+        numbers = as_numbers(
+            encoded if frame else dense(encoded), self.categories, unseen=self.unseen
+        )
         if not math.isnan(self.missing):
             numbers = np.where(numbers == self.missing, np.nan, numbers)
         if self.single:
             numbers = numbers.astype(np.float32).astype(np.float64)
-        return np.asarray(numbers, dtype=np.float64)
+        return numbers
+
+    def unread(self, numbers: Doubles) -> Bools:
+        """Which rows have a category that the model takes for another, shape `(rows,)`."""
+        taken = np.isinf(numbers[:, list(self.categories)])
+        return np.asarray(taken.any(axis=1), dtype=np.bool_)
 
 
 def prepared_trees(
@@ -121,14 +138,18 @@ def prepared_trees(
         count: How many players there are; a feature selection may leave some without a column.
         sample: Rows, of which a few are compared with shap; None: that was done before.
     """
-    numeric = _numeric(model, output)
-    names = [f"c{i}" for i in range(len(players))]
-    factor = output.sign * _classes_averaged(model, output)
     try:
+        numeric = _numeric(model, output, fitted_categories(model, reference))
+        trees = _trees_of(model, output)
         background = numeric(reference)
-        trees = _trees_of(model, output, names)
-        paths = TreePaths(trees, columns=names, players=players, reference=background, count=count)
-        read = TreeExplanation(paths=paths, numeric=numeric, factor=factor, compared=True)
+        if numeric.unread(background).any():
+            return None
+        read = TreeExplanation(
+            paths=_paths(trees, players, count, background),
+            numeric=numeric,
+            sign=output.sign,
+            compared=True,
+        )
         if sample is not None:
             compared = _agrees(model, output, trees, read, rows=sample, reference=reference)
             return None if compared is False else replace(read, compared=bool(compared))
@@ -137,65 +158,61 @@ def prepared_trees(
     return read
 
 
-def _numeric(model: Any, output: ExplainedOutput) -> _Numeric:
-    single = output.family in _SINGLE_PRECISION and "HistGradient" not in type(model).__name__
-    missing = getattr(model, "missing", None) if output.family == "xgboost" else None
-    return _Numeric(single, math.nan if missing is None else float(missing))
+def _numeric(model: Any, output: ExplainedOutput, categories: Categories) -> _Numeric:
+    histogram = hasattr(model, "is_categorical_")  # scikit-learn's, which compares in double
+    single = output.family in _SINGLE_PRECISION and not histogram
+    own = getattr(model, "missing", None) if output.family == "xgboost" else None
+    return _Numeric(
+        single=single,
+        missing=math.nan if own is None else float(own),
+        categories=categories,
+        unseen=math.inf if output.family == "xgboost" else math.nan,
+    )
 
 
-def _classes_averaged(model: Any, output: ExplainedOutput) -> int:
-    """How many classes' trees LightGBM's forests are read as an average over; else 1."""
-    booster = getattr(model, "booster_", model)
-    if output.family != "lightgbm" or not booster.dump_model(num_iteration=1)["average_output"]:
-        return 1
-    return int(booster.num_model_per_iteration())
-
-
-def _without_idle_trees(model: Any) -> Any:
-    """An XGBoost model that stopped early without the trees that it does not use."""
-    best = getattr(model, "best_iteration", None) if hasattr(model, "get_booster") else None
-    return model if best is None else model.get_booster()[: best + 1]
-
-
-def _trees_of(model: Any, output: ExplainedOutput, names: Sequence[str]) -> Sequence[Any]:
-    """The roots of the trees that make one output."""
+def _trees_of(model: Any, output: ExplainedOutput) -> list[Tree]:
+    """The trees that make one output."""
     if output.family == "catboost":
-        return catboost_trees(model, names, output=output.column)
-    from woodelf.core.trees.parse_models import load_decision_tree_ensemble_model
+        return catboost_trees(model, output=output.column)
+    return treelite_trees(model, family=output.family, output=output.column)
 
-    trees: Sequence[Any] = load_decision_tree_ensemble_model(
-        _without_idle_trees(model), names, class_index=output.column
-    ).trees
-    return trees
+
+def _paths(
+    trees: Sequence[Tree], players: Sequence[int], count: int, reference: Doubles
+) -> TreePaths:
+    paths = [LeafPaths.of(tree, players) for tree in trees]
+    return TreePaths(paths, players=count, reference=reference)
 
 
 def _agrees(
     model: Any,
     output: ExplainedOutput,
-    trees: Sequence[Any],
+    trees: Sequence[Tree],
     read: TreeExplanation,
     *,
     rows: Any,
     reference: Any,
 ) -> bool | None:
-    """Whether a few rows have the values that shap gives them; None: shap misreads the model.
+    """Whether a few rows have the values that shap gives them; None: shap cannot read the model.
 
     False where shap differs, and trees and model do too, on rows mixed as coalitions mix them.
     """
+    if any(tree.levels for tree in trees):
+        return None
     few, some = _spread(rows, _SAMPLE_ROWS), _spread(reference, _SAMPLE_REFERENCE)
     numeric = read.numeric
     peer = shap_values(model, output, few, some)
     base = float(output.predict(some).mean())
     if peer is None or not adds_up(peer, output.predict(few), base):
         return None
-    names = [f"c{i}" for i in range(numeric(few).shape[1])]
-    alone = TreePaths(trees, columns=names, players=range(len(names)), reference=numeric(some))
-    apart = np.abs(read.factor * alone.values(numeric(few)) - peer).max(initial=0.0)
+    columns = numeric(some).shape[1]
+    alone = _paths(trees, range(columns), columns, numeric(some))
+    apart = np.abs(read.sign * alone.values(numeric(few)) - peer).max(initial=0.0)
     if apart <= 1e-4 * max(1.0, np.abs(peer).max(initial=0.0)):
         return True
     # shap misreads values next to a threshold, and what is mixed shows it alone: the model judges.
     mixture = _mixture(few, some, _DISPUTED)
-    values = read.factor * alone.values(numeric(mixture))
+    values = read.sign * alone.values(numeric(mixture))
     return None if adds_up(values, output.predict(mixture), base) else False
 
 
@@ -226,7 +243,9 @@ def shap_values(
     """
     if output.family == "catboost" and several_outputs(model):
         return None  # reading it would end the process
-    numeric = _numeric(model, output)
+    if category_columns(reference):
+        return None  # it knows no categories
+    numeric = _numeric(model, output, {})
     try:
         import shap
 

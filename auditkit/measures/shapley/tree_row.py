@@ -1,6 +1,6 @@
 """The Shapley values of one row in a millisecond or two: every leaf of every tree at once.
 
-The same sums as `tree_paths`, laid out flat: nodes, conditions, players on paths, and every
+The same sums as `leaf_games`, laid out flat: nodes, conditions, players on paths, and every
 pattern of the reference at every leaf are one array each.
 """
 
@@ -10,37 +10,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from auditkit.measures.shapley.leaf_games import DOWN, UP
+from auditkit.measures.shapley.trees import codes_within
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from auditkit.measures.shapley.tree_paths import Doubles, Integers, Tree
+    from auditkit.measures.shapley.trees import Bools, Doubles, Integers, LeafPaths
 
 
 class RowPaths:
     """Every path of an ensemble, and every pattern of a reference, as flat arrays.
 
     Args:
-        trees: The ensemble.
+        trees: The ensemble, with the paths of each tree.
         found: For each tree and leaf: the patterns in the reference, and the share of each.
-        weights: `up` and `down` of `auditkit.measures.shapley.tree_paths`, by |A| and |B|.
         players: How many players there are.
     """
 
     def __init__(
         self,
-        trees: Sequence[Tree],
+        trees: Sequence[LeafPaths],
         found: Sequence[Sequence[tuple[Integers, Doubles]]],
-        weights: tuple[Doubles, Doubles],
         players: int,
     ) -> None:
         self._players: Final = players
-        self._up, self._down = weights
-        self._columns = np.concatenate([t.columns for t in trees])
-        self._thresholds = np.concatenate([t.thresholds for t in trees])
-        self._equal_left = np.concatenate([t.equal_left for t in trees])
-        self._missing_left = np.concatenate([t.missing_left for t in trees])
+        every = [paths.tree for paths in trees]
+        self._columns = np.concatenate([t.columns for t in every])
+        self._thresholds = np.concatenate([t.thresholds for t in every])
+        self._equal_left = np.concatenate([t.equal_left for t in every])
+        self._missing_left = np.concatenate([t.missing_left for t in every])
+        level_nodes: list[int] = []
+        of_levels: list[Bools] = []
         nodes: list[int] = []
         ways: list[bool] = []
         condition_starts: list[int] = []
@@ -52,9 +55,9 @@ class RowPaths:
         pattern_of: list[Integers] = []
         share_of: list[Doubles] = []
         first_node = 0
-        for tree, of_leaves in zip(trees, found, strict=True):
+        for paths, of_leaves in zip(trees, found, strict=True):
             for path, weight, (patterns, shares) in zip(
-                tree.paths, tree.weights, of_leaves, strict=True
+                paths.paths, paths.weights, of_leaves, strict=True
             ):
                 if not path:
                     continue  # A tree without a split says the same of everyone.
@@ -70,7 +73,9 @@ class RowPaths:
                     for node, goes_left in conditions:
                         nodes.append(first_node + node)
                         ways.append(goes_left)
-            first_node += len(tree.columns)
+            level_nodes.extend(first_node + node for node in paths.tree.levels)
+            of_levels.extend(paths.tree.levels.values())
+            first_node += len(paths.tree.columns)
         self._nodes, self._ways = np.array(nodes, dtype=np.int64), np.array(ways, dtype=np.bool_)
         self._condition_starts = np.array(condition_starts, dtype=np.int64)
         self._owners, self._bits = np.array(owners, dtype=np.int64), np.array(bits, dtype=np.int64)
@@ -80,6 +85,10 @@ class RowPaths:
         self._pattern_of = _joined(pattern_of).astype(np.int64)
         self._share_of = _joined(share_of).astype(np.float64)
         self._full_of = self._full[self._leaf_of]
+        self._level_nodes = np.array(level_nodes, dtype=np.int64)
+        self._level_counts = np.array([len(known) for known in of_levels], dtype=np.int64)
+        self._level_starts = np.cumsum(self._level_counts) - self._level_counts
+        self._levels_left = _joined(of_levels).astype(np.bool_)
         self._most_players = max((int(f).bit_length() for f in full), default=0)
 
     def values(self, row: Doubles) -> Doubles:
@@ -93,7 +102,7 @@ class RowPaths:
         for_it, against = own & ~self._pattern_of[reached], full & ~own
         a, b = np.bitwise_count(for_it), np.bitwise_count(against)
         shares = self._share_of[reached]
-        gains, losses = shares * self._up[a, b], shares * self._down[a, b]
+        gains, losses = shares * UP[a, b], shares * DOWN[a, b]
         starts = self._path_starts[self._leaf_of[reached]]
         for bit in range(self._most_players):
             for members, worth in ((for_it, gains), (against, -losses)):
@@ -106,6 +115,10 @@ class RowPaths:
         """The row's pattern at each leaf."""
         own = row[self._columns]
         left = (own < self._thresholds) | (self._equal_left & (own == self._thresholds))
+        if len(self._level_nodes):
+            codes = codes_within(own[self._level_nodes], self._level_counts)
+            known = self._levels_left[self._level_starts + codes]
+            left[self._level_nodes] = known & ~np.isnan(own[self._level_nodes])
         left |= self._missing_left & np.isnan(own)
         holds = left[self._nodes] == self._ways
         met = np.logical_and.reduceat(holds, self._condition_starts)
