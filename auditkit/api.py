@@ -46,7 +46,7 @@ _COMPUTING = (
     "pandas",
     "scikit-learn",
     "shap",
-    "woodelf-explainer",
+    "treelite",
     "xgboost-cpu",
 )
 

@@ -1,4 +1,4 @@
-"""SHAP against the whole reference: auditkit beside shap and woodelf, on one machine, one run.
+"""SHAP against the whole reference: auditkit beside shap, on one machine, one run.
 
     python tests/benchmarks/bench_attribution.py
 
@@ -9,8 +9,6 @@ says so. Only rows that both computed are compared, and the largest difference i
 
 from __future__ import annotations
 
-import contextlib
-import io
 import time
 from collections.abc import Callable
 from statistics import median
@@ -21,7 +19,6 @@ import pandas as pd
 import shap
 import xgboost
 from sklearn.ensemble import RandomForestClassifier
-from woodelf import WoodelfExplainer
 
 from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.explainer import Explainer
@@ -66,12 +63,6 @@ def by_shap(model: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> Any:
     return shap.TreeExplainer(model, masker).shap_values(rows, check_additivity=False)
 
 
-def by_woodelf(model: Any, rows: pd.DataFrame, reference: pd.DataFrame) -> Any:
-    """woodelf, without its progress bar."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        return WoodelfExplainer(model, reference).shap_values(rows, verbose=False)
-
-
 def beside_shap() -> None:
     """2,000 rows against 1,000, and 50,000 against 10,000."""
     model = boosted()
@@ -95,18 +86,12 @@ def beside_shap() -> None:
         f"                   ratio                      {scaled / ours:8.1f}"
         f"     largest difference {apart:.1e}"
     )
-    tell(
-        "                   woodelf                    "
-        f"{seconds(lambda: by_woodelf(model, few, some)):8.2f} s"
-    )
     ours = seconds(lambda: explain(model, rows, reference=reference))
-    theirs = seconds(lambda: by_woodelf(model, rows, reference))
     tell(f"  50,000 x 10,000  auditkit, with its checks  {ours:8.2f} s")
-    tell(f"                   woodelf                    {theirs:8.2f} s")
 
 
 def growth() -> None:
-    """How time grows, one thing at a time; seconds, auditkit and woodelf."""
+    """How time grows, one thing at a time; seconds."""
     tell("Growth from 5,000 rows, 2,000 of reference, 100 trees of depth 6, 20 features")
     start = {"rows": 5_000, "reference": 2_000, "trees": 100, "depth": 6, "features": 20}
     steps: dict[str, tuple[int, ...]] = {
@@ -123,8 +108,7 @@ def growth() -> None:
             rows = table(at["rows"], at["features"], seed=2)
             reference = table(at["reference"], at["features"], seed=3)
             ours = seconds(lambda m=model, x=rows, r=reference: explain(m, x, reference=r), 2)
-            theirs = seconds(lambda m=model, x=rows, r=reference: by_woodelf(m, x, r), 2)
-            tell(f"  {name:<10} {value:>7,}   auditkit {ours:7.2f}   woodelf {theirs:7.2f}")
+            tell(f"  {name:<10} {value:>7,}   auditkit {ours:7.2f}")
 
 
 def deep_forest() -> None:
