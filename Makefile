@@ -1,10 +1,10 @@
-# `make demo`, `make check` and `make test` set up everything that they need.
+# `make demo`, `make check`, `make test` and `make docs` set up everything that they need.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 help:  ## Says what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## Makes .venv from the lock file and checks the system libraries
 	@.ci/setup demo
@@ -30,6 +30,13 @@ style:
 	@$(BIN)/ruff format --check -q auditkit tests examples
 	@$(BIN)/mypy
 
+docs:  ## Builds the documentation as a site: site/index.html
+	@.ci/setup docs
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build -q --strict
+	@! grep -rhoE '<(script|link|img|iframe)[^>]+(src|href)="(https?:)?//[^"]+"' site --include='*.html' \
+	  || { printf 'Error: the pages above load something from elsewhere\n' >&2; exit 1; }
+	@printf 'site/index.html\n'
+
 bench: setup  ## Measures speed against peers, in one run; prints ratios
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
@@ -39,7 +46,8 @@ soak: setup  ## Runs the long fault and fuzz tests
 reference: setup  ## Writes the schemas of YAML files and the pages made from code anew
 	@$(BIN)/python -m tests.support.reference
 
-lock: setup  ## Resolves requirements.lock anew
+lock: setup  ## Resolves both lock files anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
+	@$(BIN)/uv pip compile requirements-docs.in --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements-docs.lock
 
-.PHONY: help setup demo check test style bench soak reference lock
+.PHONY: help setup demo check test style docs bench soak reference lock

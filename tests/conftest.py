@@ -24,6 +24,7 @@ SHARED = {
     "test_report.py": "lending",
     "test_report_figures.py": "lending",
     "test_report_twin.py": "lending",
+    "test_tutorials.py": "guarded",
     "test_verify_offline_script.py": "whole",
     "test_verify_whole_report.py": "whole",
 }
