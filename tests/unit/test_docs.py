@@ -1,0 +1,170 @@
+"""What the documentation shows is so: its prompts, links, files, YAML, and pages made from code."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import re
+from datetime import date
+
+import pandas as pd
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from sklearn.linear_model import LogisticRegression
+
+import auditkit
+from auditkit.checks import CHECKS
+from tests.fixtures.lending import judgement
+from tests.support import reference, schemas
+from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, links, prose
+
+NAV = ROOT / "mkdocs.yml"
+# What a path in the text begins with if it is one of the repository.
+TOP = {"auditkit", "docs", "examples", "policies", "report_templates", "tests", ".ci"}
+PATH = re.compile(r"`((?:[\w.-]+/)+[\w.*-]*)`")
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def nav_pages(part):
+    if isinstance(part, str):
+        return [part]
+    return [page for item in (part.values() if isinstance(part, dict) else part)
+            for page in nav_pages(item)]  # fmt: skip
+
+
+def prompts(page):
+    """The `>>>` examples of a page, as one test; a fence ends the output above it."""
+    names = {"ak": auditkit, "pd": pd, "LogisticRegression": LogisticRegression}
+    text = re.sub(r"^```.*$", "", page.read_text(), flags=re.MULTILINE)
+    return doctest.DocTestParser().get_doctest(text, names, page.name, str(page), 0)
+
+
+def test_examples_print_what_they_say():
+    tests = [prompts(page) for page in PAGES]
+    assert sum(len(test.examples) for test in tests) >= 10
+    for test in tests:
+        assert doctest.DocTestRunner().run(test, clear_globs=False).failed == 0
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.parent.name == "how-to"], ids=relative)
+def test_what_is_marked_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test = prompts(page)
+    doctest.DocTestRunner().run(test, clear_globs=False)
+    for block in blocks(page):
+        if block.mark == "run":
+            exec(compile(block.text, page.name, "exec"), test.globs)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_python_is_python(page):
+    for block in blocks(page):
+        if block.kind == "python":
+            compile(block.text, page.name, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_link_leads_somewhere(page):
+    broken = []
+    for link in links(page):
+        if re.match(r"[a-z]+:", link):
+            assert link.startswith("https://")
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_file_that_is_named_exists(page):
+    named = {n for n in PATH.findall(prose(page)) if n.split("/")[0] in TOP}
+    gone = {n for n in named if not (any(ROOT.glob(n)) if "*" in n else (ROOT / n).exists())}
+    assert not {n for n in gone if "<" not in n}
+
+
+def test_there_is_something_to_look_at():
+    assert len(PAGES) > 40
+    assert sum(len(links(page)) for page in PAGES) > 100
+
+
+def test_the_navigation_lists_every_page():
+    listed = nav_pages(yaml.safe_load(re.sub(r"!!python\S*", "", NAV.read_text()))["nav"])
+    there = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+    assert sorted(listed) == there
+
+
+def test_yaml_that_is_shown_fits_its_schema():
+    shown = [b for page in PAGES for b in blocks(page) if b.mark == "yaml" and b.how]
+    assert {block.how[0] for block in shown} == {"audit", "policy", "control-pack", "server"}
+    for block in shown:
+        content = json.loads(json.dumps(yaml.safe_load(block.text), default=date.isoformat))
+        kind, _ = schemas.KINDS[block.how[0]]
+        kind.model_validate(yaml.safe_load(block.text))
+        made = json.dumps(schemas.schema(block.how[0])).replace(r"\\p{L}", r"\\w")
+        Draft202012Validator(json.loads(made)).validate(content)
+
+
+def test_every_block_of_yaml_is_marked():
+    assert not [b for page in PAGES for b in blocks(page) if b.kind == "yaml" and not b.mark]
+
+
+def test_pages_made_from_the_code_are_as_it_is():
+    """When this fails, run `make reference`."""
+    for path, text in reference.pages().items():
+        assert path.read_text() == text, relative(path)
+
+
+def test_the_statement_is_described_member_by_member():
+    page = (DOCS / "reference" / "statement.md").read_text()
+    statement = json.loads(judgement().statement)
+    predicate = statement["predicate"]
+    members = {*statement, *predicate, *predicate["findings"][0], *predicate["evidence"][0]}
+    measured = next(m for e in predicate["evidence"] for m in e["measurements"])
+    assert not {m for m in members | set(measured) if f"`{m}`" not in page}
+
+
+def test_the_readme_is_short_and_says_what_it_must():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 130
+    for wanted in ("make demo", "make test", "auditkit verify", "page-1.png", "does not claim"):
+        assert wanted in text
+
+
+def test_decisions_are_numbered_listed_and_short():
+    pages = sorted((DOCS / "adr").glob("[0-9]*.md"))
+    index = (DOCS / "adr" / "index.md").read_text()
+    assert [int(p.name[:4]) for p in pages] == list(range(1, len(pages) + 1))
+    assert len(pages) >= 20
+    for page in pages:
+        text = page.read_text()
+        assert f"({page.name})" in index
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Consequences",
+        ]
+        assert len(text.splitlines()) < 60
+
+
+def test_there_are_recipes_and_each_names_what_to_touch_and_test():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    recipes = re.findall(r"^### (.*?)\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert [title for title, _ in recipes] == [
+        "A check", "A metric", "A rule of identifiers", "A model family",
+        "An MLflow endpoint after a new release", "A control pack", "A section of the report",
+        "A format of output",
+    ]  # fmt: skip
+    for title, recipe in recipes:
+        assert re.search(r"`(?:auditkit|policies)/", recipe), title
+        assert "`tests/" in recipe, title
+
+
+def test_the_checks_are_listed():
+    page = (DOCS / "reference" / "checks.md").read_text()
+    assert not [check.id for check in CHECKS if check.id not in page]
