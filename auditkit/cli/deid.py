@@ -130,7 +130,7 @@ def apply(
 
     Example: auditkit deid apply visits.csv clean.csv --plan plan.yaml
     """
-    from auditkit.deid.pipeline.files import apply_to_file, gather, propose_for_file
+    from auditkit.deid.pipeline.files import apply_to_file, propose_for_file, read_whole_columns
     from auditkit.deid.risk.population import Population
 
     if output.exists() and not replace:
@@ -141,7 +141,7 @@ def apply(
     with Work(f"De-identify {table.name}") as work:
         chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
         if population is not None:
-            everyone = Population.of(gather(population, chosen.quasi_identifiers))
+            everyone = Population.of(read_whole_columns(population, chosen.quasi_identifiers))
         keys = _keys(vault, key, secret)
         try:
             made = apply_to_file(
@@ -177,15 +177,17 @@ def generalize(
     """
     from dataclasses import replace
 
-    from auditkit.deid.pipeline.files import gather, propose_for_file
-    from auditkit.deid.risk.k_search import generalized
+    from auditkit.deid.pipeline.files import propose_for_file, read_whole_columns
+    from auditkit.deid.risk.k_search import find_generalization
 
     with Work(f"Generalize {table.name}"):
         chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
         if columns:
             named = tuple(c.strip() for c in columns.split(","))
             chosen = replace(chosen, quasi_identifiers=named)
-        found = generalized(chosen, gather(table, chosen.quasi_identifiers), wanted_k=k)
+        found = find_generalization(
+            chosen, read_whole_columns(table, chosen.quasi_identifiers), wanted_k=k
+        )
     say(
         f"k is {found.k_before:,} now and {found.k:,} as proposed; "
         f"{found.information_lost:.0%} of the information in these columns goes."

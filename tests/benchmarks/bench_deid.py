@@ -20,7 +20,7 @@ import pandas as pd
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid.detect.recall import Labelled
 from auditkit.deid.pipeline.files import apply_to_file, propose_for_file
-from auditkit.deid.risk.disclosure import classes_of, codes_of, disclosure_risk, diversity
+from auditkit.deid.risk.disclosure import codes_of, disclosure_risk, diversity, equivalence_classes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.support.personal_texts import NEUTRAL, texts_of
@@ -255,7 +255,7 @@ def risk() -> None:
     known = ["zip3", "sex", "band", "race"]
 
     def ours() -> tuple[float, ...]:
-        classes = classes_of([codes_of(table[c]) for c in known])
+        classes = equivalence_classes([codes_of(table[c]) for c in known])
         words = diversity(classes, table["diagnosis"], ordered=False)
         numbers = diversity(classes, table["charge"], ordered=True)
         return disclosure_risk(classes).k, min(words.l, numbers.l), max(words.t, numbers.t)

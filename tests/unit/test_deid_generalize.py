@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auditkit import cli
 from auditkit.deid import Deidentifier, Plan
-from auditkit.deid.risk.k_search import generalized
+from auditkit.deid.risk.k_search import find_generalization
 from auditkit.deid.table.frames import read_columns
 from auditkit.deid.vocabulary.generalize import age_of, band_of, year_of
 from auditkit.errors import InputError, PolicyError
@@ -66,7 +66,7 @@ def lost(table, plan, to):
 def test_the_proposal_is_the_best_of_all_choices(seed, mode):
     table = people(seed)[["birth_date", "sex"]]
     plan = planned(table, mode)
-    found = generalized(plan, read_columns(table), wanted_k=5)
+    found = find_generalization(plan, read_columns(table), wanted_k=5)
     assert found.k_before == smallest_class(plan, table)
     assert found.k == smallest_class(found.plan, table) >= 5
     assert found.information_lost == pytest.approx(lost(table, plan, found.plan))
@@ -87,7 +87,7 @@ def test_the_proposal_is_the_best_of_all_choices(seed, mode):
 def test_what_applies_reaches_the_k_that_was_promised():
     table = people(7, rows=400)
     for k in (2, 5, 40):
-        found = generalized(planned(table), read_columns(table), wanted_k=k)
+        found = find_generalization(planned(table), read_columns(table), wanted_k=k)
         assert found.k == smallest_class(found.plan, table) >= k
         assert Plan.from_yaml(found.plan.to_yaml()) == found.plan
 
@@ -95,19 +95,22 @@ def test_what_applies_reaches_the_k_that_was_promised():
 def test_no_column_is_made_finer():
     table = people(1)
     plan = planned(table).with_column("birth_date", width=10)
-    found = generalized(plan, read_columns(table), wanted_k=5)
+    found = find_generalization(plan, read_columns(table), wanted_k=5)
     entry = found.plan["birth_date"]
     assert entry.treatment == "drop" or entry.width >= 10
     dropped = plan.with_column("zip", treatment="drop")
-    assert generalized(dropped, read_columns(table), wanted_k=5).plan["zip"].treatment == "drop"
+    assert (
+        find_generalization(dropped, read_columns(table), wanted_k=5).plan["zip"].treatment
+        == "drop"
+    )
 
 
 def test_what_cannot_be_reached_is_said():
     table = people(rows=4)
     with pytest.raises(InputError, match="4 rows cannot be hidden among 5"):
-        generalized(planned(table), read_columns(table), wanted_k=5)
+        find_generalization(planned(table), read_columns(table), wanted_k=5)
     with pytest.raises(InputError, match="no quasi-identifiers"):
-        generalized(planned(table, quasi=()), read_columns(table), wanted_k=2)
+        find_generalization(planned(table, quasi=()), read_columns(table), wanted_k=2)
 
 
 @given(st.integers(1900, 2026), st.integers(2, 30))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from auditkit.deid.pipeline.leaks import search
+from auditkit.deid.pipeline.leaks import find_leaks
 
 KNOWN = [(("DATE_TIME", "2025-03-04"), ("PERSON", "Ann Lee"))]
 
 
 def leaks(cell, **more):
-    return search(
+    return find_leaks(
         {"visit": [cell]},
         KNOWN,
         texts=frozenset(),
         looked_for=frozenset({"A", "C"}),
-        reader=None,
+        redactor=None,
         **more,
     ).total
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from auditkit.access import AccessControl, vault_object
 from auditkit.access.policy.control import read_texts
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
-from auditkit.deid.transform.linked_values import read_text, spans_of_known
+from auditkit.deid.transform.linked_values import find_linked, index_text
 from auditkit.deid.vocabulary.generalize import (
     age_of,
     allowed_zip3,
@@ -328,7 +328,7 @@ KNOWN = (
 )  # fmt: skip
 def test_known_values_are_found_in_any_usual_spelling(written):
     text = f"He said: {written}."
-    spans = spans_of_known(read_text(text), KNOWN)
+    spans = find_linked(index_text(text), KNOWN)
     assert spans
     left = replaced(text, merged(spans, text), lambda _s, _t: "")
     kept = set(re.findall(r"[a-z0-9]+", left.lower()))
@@ -337,7 +337,7 @@ def test_known_values_are_found_in_any_usual_spelling(written):
 
 @pytest.mark.parametrize("other", ["It may rain", "Paid 1,234 dollars", "April 4, 1980", "617-555"])
 def test_other_words_and_numbers_are_left(other):
-    assert not spans_of_known(read_text(other), (*KNOWN, ("PERSON", "May Ito")))
+    assert not find_linked(index_text(other), (*KNOWN, ("PERSON", "May Ito")))
 
 
 def cases():

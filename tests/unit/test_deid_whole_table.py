@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from auditkit.deid import Deidentifier, Keys, Plan
 from auditkit.deid.pipeline.files import apply_to_file, propose_for_file
-from auditkit.deid.planning.strays import in_texts, strays
+from auditkit.deid.planning.strays import find_by_form, strays
 from auditkit.deid.table.frames import read_columns
 from auditkit.errors import AuditkitError, InputError, PolicyError
 
@@ -271,7 +271,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_values_that_only_look_like_identifiers_are_none(text):
-    assert not in_texts([text])
+    assert not find_by_form([text])
 
 
 @given(st.integers(0, 2**32), st.sampled_from([str, int]))

@@ -11,11 +11,11 @@ from pycanon import anonymity
 
 from auditkit.deid.risk.disclosure import (
     SIZES,
-    classes_of,
+    cheapest_levels,
     codes_of,
     disclosure_risk,
     diversity,
-    least_generalization,
+    equivalence_classes,
 )
 from auditkit.errors import InputError, NothingToAuditError
 
@@ -39,7 +39,7 @@ QI = ["zip3", "sex", "band"]
 @pytest.mark.parametrize("seed", range(12))
 def test_k_l_and_t_equal_pycanon(seed):
     table = random_table(seed)
-    classes = classes_of([codes_of(table[c]) for c in QI])
+    classes = equivalence_classes([codes_of(table[c]) for c in QI])
     assert disclosure_risk(classes).k == anonymity.k_anonymity(table, QI)
     words = diversity(classes, table["diagnosis"], ordered=False)
     numbers = diversity(classes, table["charge"], ordered=True)
@@ -54,7 +54,7 @@ def test_k_l_and_t_equal_pycanon(seed):
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=60))
 def test_risk_equals_its_definition(rows):
     columns = [np.array(c, np.int64) for c in zip(*rows, strict=True)]
-    risk = disclosure_risk(classes_of(columns), wanted_k=3)
+    risk = disclosure_risk(equivalence_classes(columns), wanted_k=3)
     sizes = [rows.count(row) for row in rows]
     assert risk.k == min(sizes)
     assert risk.classes == len(set(rows))
@@ -81,17 +81,17 @@ def test_a_population_lowers_the_risk_of_a_sample():
 def test_many_wide_columns_do_not_overflow():
     rng = np.random.default_rng(1)
     columns = [rng.integers(0, 2**20, 500) for _ in range(9)]
-    assert disclosure_risk(classes_of(columns)).classes == 500
-    assert disclosure_risk(classes_of([np.zeros(500, np.int64)] * 9)).k == 500
+    assert disclosure_risk(equivalence_classes(columns)).classes == 500
+    assert disclosure_risk(equivalence_classes([np.zeros(500, np.int64)] * 9)).k == 500
 
 
 def test_a_missing_value_is_a_value_and_nothing_is_an_error():
     codes = codes_of(pd.Series(["a", None, None, "a"]))
-    assert disclosure_risk(classes_of([codes])).k == 2
+    assert disclosure_risk(equivalence_classes([codes])).k == 2
     with pytest.raises(NothingToAuditError):
-        classes_of([np.array([], np.int64)])
+        equivalence_classes([np.array([], np.int64)])
     with pytest.raises(InputError, match="No quasi-identifiers"):
-        classes_of([])
+        equivalence_classes([])
 
 
 def test_one_sensitive_value_has_no_distance():
@@ -116,7 +116,7 @@ def test_the_search_finds_what_trying_everything_finds(seed, suppressed):
         {"age": rng.integers(20, 80, 200), "zip": rng.choice(["02139", "02140", "10001"], 200)}
     )
     levels = _levels(table)
-    best = least_generalization(levels, wanted_k=5, most_suppressed=suppressed)
+    best = cheapest_levels(levels, wanted_k=5, max_suppressed=suppressed)
     assert best is not None
 
     def reaches(a, z):
@@ -140,4 +140,4 @@ def test_the_search_finds_what_trying_everything_finds(seed, suppressed):
 
 def test_an_impossible_k_has_no_answer():
     levels = {"a": [np.array([0, 1, 2], np.int64), np.array([0, 0, 0], np.int64)]}
-    assert least_generalization(levels, wanted_k=4) is None
+    assert cheapest_levels(levels, wanted_k=4) is None

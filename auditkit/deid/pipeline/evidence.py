@@ -1,4 +1,4 @@
-"""Evidence of a de-identification: found, done, left, and how well those who remain are hidden."""
+"""Evidence of a de-identification: what was found, done and left, and the disclosure risk."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
 from auditkit.deid.risk.disclosure import (
     SIZES,
-    classes_in_population,
-    classes_of,
     disclosure_risk,
     diversity,
+    equivalence_classes,
+    equivalence_classes_in_population,
 )
 from auditkit.deid.risk.population import Population
 from auditkit.deid.table.column import Column
@@ -62,7 +62,7 @@ _TEXT_METHOD: Final = "in text: the row's own values, rules, lists and models"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one application of a plan came to.
+    """Counts and output of one application of a plan.
 
     Attributes:
         plan: The plan.
@@ -70,9 +70,6 @@ class Run:
         leaks: What remains.
         rows: Number of rows.
         output: The output's columns.
-        reader: What read the free text.
-        recall: Evidence of privacy.recall by the same detector; None: it was not measured.
-        population: Everybody that a row could be; None: nobody knows.
     """
 
     plan: TablePlan
@@ -80,25 +77,38 @@ class Run:
     leaks: Leaks
     rows: int
     output: Mapping[str, Column]
-    reader: Deidentifier
-    recall: Evidence | None = None
-    population: Population | None = None
 
 
-def evidence_of(run: Run) -> tuple[Evidence, ...]:
-    """Evidence for the checks privacy.identifiers, .leaks, .disclosure_risk, .safe_harbor_table."""
+def evidence_of(
+    run: Run,
+    deidentifier: Deidentifier,
+    *,
+    recall: Evidence | None = None,
+    population: Population | None = None,
+) -> tuple[Evidence, ...]:
+    """Evidence for the checks privacy.identifiers, .leaks, .disclosure_risk, .safe_harbor_table.
+
+    Args:
+        run: An application of a plan.
+        deidentifier: Read the free text.
+        recall: Evidence of privacy.recall by the same detector; None: it was not measured.
+        population: Everybody that a row could be; None: unknown.
+
+    Raises:
+        InputError: If recall was measured with another detector.
+    """
     parameters: dict[str, Json] = {
         "mode": run.plan.mode.value,
         "as_of": run.plan.as_of.isoformat(),
         "plan": str(run.plan.digest),
         "zip3_table": str(zip3_digest()),
-        "detector": run.reader.describe(),
+        "detector": deidentifier.describe(),
     }
     return (
         _identifiers(run, parameters),
         _leaks(run, parameters),
-        _risk(run, parameters),
-        _classes(run, parameters),
+        _risk(run, population, parameters),
+        _classes(run, recall, parameters),
     )
 
 
@@ -162,14 +172,14 @@ def _leaks(run: Run, parameters: dict[str, Json]) -> Evidence:
     )
 
 
-def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
+def _risk(run: Run, population: Population | None, parameters: dict[str, Json]) -> Evidence:
     names = [n for n in run.plan.quasi_identifiers if n in run.output]
     parameters = {
         **parameters,
         "quasi_identifiers": names,
         "sensitive": list(run.plan.sensitive),
         "wanted_k": _WANTED_K,
-        "population": run.population.rows if run.population else None,
+        "population": population.rows if population else None,
     }
     head: dict[str, Any] = {
         "check": "privacy.disclosure_risk",
@@ -185,10 +195,12 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
             **head,
         )
     columns = [_from_zero(run.output[name]) for name in names]
-    if run.population is None:
-        classes, people = classes_of(columns), None
+    if population is None:
+        classes, people = equivalence_classes(columns), None
     else:
-        classes, people = classes_in_population(columns, run.population.codes(run.plan, run.output))
+        classes, people = equivalence_classes_in_population(
+            columns, population.codes(run.plan, run.output)
+        )
     risk = disclosure_risk(classes, wanted_k=_WANTED_K, population=people)
     n = risk.rows
     measured = [
@@ -201,10 +213,10 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
         Measurement(
             name="journalist_risk",
             value=risk.journalist,
-            n=run.population.rows if run.population else n,
+            n=population.rows if population else n,
             unit="probability",
             reason=""
-            if run.population
+            if population
             else "no population was given; it is at most the prosecutor risk",
         ),
     ]
@@ -246,9 +258,9 @@ def _risk(run: Run, parameters: dict[str, Json]) -> Evidence:
     )
 
 
-def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
-    """The table A to R: found, what was done, how it was found, how surely, what is left."""
-    recall = _recall_of(run)
+def _classes(run: Run, recall: Evidence | None, parameters: dict[str, Json]) -> Evidence:
+    """The table A to R: found, action, method, recall, left."""
+    recall_by_class = _recall_by_class(recall, parameters["detector"])
     lines = []
     for letter, title in CLASSES.items():
         entries = [e for e in run.plan.columns if e.identifier_class == letter]
@@ -270,7 +282,7 @@ def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
                 in_text,
                 _actions(entries, in_text),
                 "; ".join(methods) or "looked for in every column and text",
-                *recall.get(letter, ("not measured", None)),
+                *recall_by_class.get(letter, ("not measured", None)),
                 run.leaks.by_class.get(letter, 0),
             )
         )
@@ -289,7 +301,7 @@ def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
         title="The eighteen classes of Safe Harbor",
         area=_AREA,
         n=run.rows,
-        parameters={**parameters, "recall": str(run.recall.digest) if run.recall else None},
+        parameters={**parameters, "recall": str(recall.digest) if recall else None},
         measurements=(
             _count("classes_examined", len(lines), run.rows),
             _count("classes_present", sum(line[2] > 0 for line in lines), run.rows),
@@ -305,22 +317,20 @@ def _classes(run: Run, parameters: dict[str, Json]) -> Evidence:
     )
 
 
-def _recall_of(run: Run) -> dict[str, tuple[Any, Any]]:
-    """Recall in text and its lower bound, by class, where it was measured.
+def _recall_by_class(recall: Evidence | None, detector: Json) -> dict[str, tuple[Any, Any]]:
+    """Recall in text and its lower bound, by class; empty if not measured.
 
     Raises:
         InputError: If it was measured with another detector: its recall is not this one's.
     """
-    if run.recall is None:
+    if recall is None:
         return {}
-    if run.recall.parameters.get("detector") != run.reader.describe():
+    if recall.parameters.get("detector") != detector:
         raise InputError(
             "The recall that was handed over was measured with another detector.",
             remedy="measure it anew: auditkit deid evaluate labelled.jsonl --evidence DIR",
         )
-    return {
-        m.group[0][1]: (m.value, m.lower) for m in run.recall.named("recall") if len(m.group) == 1
-    }
+    return {m.group[0][1]: (m.value, m.lower) for m in recall.named("recall") if len(m.group) == 1}
 
 
 def _actions(entries: list[ColumnPlan], in_text: int) -> str:

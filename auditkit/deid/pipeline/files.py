@@ -2,8 +2,8 @@
 
 CSV (UTF-8, first line names the columns), JSON Lines (one object a line; nested objects become
 columns `a.b`, lists stay JSON text) and Parquet, by the file's ending. The output is written to a
-temporary file beside its place, and takes its place when it is whole and holds no leak: after an
-error, a crash or Ctrl-C there is nothing there.
+temporary file and renamed when it is complete and has no leak: after an error, a crash or Ctrl-C
+there is no output file.
 
 Identifiers of other rows are searched for within a batch; those of a cell's own row always.
 """
@@ -14,15 +14,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from auditkit.deid.detect.detector import Deidentifier
-from auditkit.deid.pipeline.apply import leaked, treat
+from auditkit.deid.pipeline.apply import leak_error, treat_table
 from auditkit.deid.pipeline.evidence import Run, evidence_of
-from auditkit.deid.pipeline.free_text import Reader
+from auditkit.deid.pipeline.free_text import NoteRedactor
 from auditkit.deid.pipeline.leaks import Leaks
 from auditkit.deid.pipeline.plan import Plan
 from auditkit.deid.planning.plan import TablePlan
@@ -50,18 +49,18 @@ def propose_for_file(path: Path, **options: Any) -> Plan:
     raise NothingToAuditError(f"{path.name} has no rows.")
 
 
-def gather(path: Path, names: Sequence[str]) -> dict[str, Column]:
-    """Some columns of a file, whole.
+def read_whole_columns(path: Path, names: Sequence[str]) -> dict[str, Column]:
+    """All rows of some columns of a file.
 
     Raises:
         InputError: If the file lacks one of them.
     """
     kept = ColumnBuffer(names)
     for batch in map(flat, read_batches(path)):
-        lacking = [name for name in names if name not in batch.column_names]
-        if lacking:
+        missing = [name for name in names if name not in batch.column_names]
+        if missing:
             raise InputError(
-                f"{path.name} lacks {', '.join(map(repr, lacking))}.",
+                f"{path.name} lacks {', '.join(map(repr, missing))}.",
                 remedy="name columns of the table",
             )
         kept.add(read_columns(batch.select(list(names))))
@@ -99,26 +98,26 @@ def apply_to_file(
     ending_of(target)
     if source.resolve() == target.resolve():
         raise InputError("Source and output are the same file.", remedy="name another output")
-    whole = _Whole(plan)
-    reader = Reader(deidentifier)
+    total = _Total(plan)
+    redactor = NoteRedactor(deidentifier)
     with whole_file(target) as file:
         with ExitStack() as stack:
             write: _Writer | None = None
             for batch in read_batches(source):
-                clean, run = treat(plan, batch, keys=keys, reader=reader)
+                clean, run = treat_table(plan, batch, keys=keys, redactor=redactor)
                 if run.leaks.total:
-                    raise leaked(run.leaks)
+                    raise leak_error(run.leaks)
                 write = write or _writer(file, ending_of(target), stack)
                 write(clean)
-                whole.add(run)
-                progress(whole.rows)
+                total.add(run)
+                progress(total.rows)
         if write is None:
             raise NothingToAuditError(f"{source.name} has no rows.")
-        return evidence_of(replace(whole.run(deidentifier), recall=recall, population=population))
+        return evidence_of(total.run(), deidentifier, recall=recall, population=population)
 
 
-class _Whole:
-    """What the batches of a file come to together."""
+class _Total:
+    """The runs of a file's batches, added up."""
 
     def __init__(self, plan: TablePlan) -> None:
         self._plan = plan
@@ -137,11 +136,11 @@ class _Whole:
             self._found.setdefault(name, Counter()).update(counts)
         self._kept.add(run.output)
 
-    def run(self, reader: Deidentifier) -> Run:
+    def run(self) -> Run:
         leaks = Leaks(by_class=self._by_class, by_column={}, cells=self._cells)
         return Run(
             plan=self._plan, found=self._found, leaks=leaks,
-            rows=self.rows, output=self._kept.columns(), reader=reader,
+            rows=self.rows, output=self._kept.columns(),
         )  # fmt: skip
 
 

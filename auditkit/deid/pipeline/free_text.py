@@ -1,7 +1,7 @@
-"""Free text of tables: known values first, then forms and models, until nothing more is found.
+"""Redacts the free text of tables: linked values first, then rules and models, until none is found.
 
-A row's own values are taken out before the models read, which makes most notes alike; each distinct
-remainder is read once, however many rows have it.
+A row's own values are replaced before the models read, which makes most notes the same; each
+distinct remainder is read once, however many rows have it.
 """
 
 from __future__ import annotations
@@ -9,49 +9,26 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from auditkit.deid.transform.linked_values import read_text, spans_of_known, value_words
+from auditkit.deid.transform.linked_values import find_linked, index_text, value_words
 from auditkit.deid.vocabulary.entity_types import ENTITY_TYPES
 from auditkit.deid.vocabulary.spans import Span, merged, replaced
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
 
-# `<PERSON>`; `<PERSON:0>` where an invented value will stand.
+# `<PERSON>`; `<PERSON:0>` where a surrogate will be filled in.
 PLACEHOLDER: Final = re.compile(rf"<(?:{'|'.join(ENTITY_TYPES)})(?::(\d+))?>")
 # After a full stop, before a capital; not after an initial or a title.
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9>)]{3}[.!?]) +(?=[A-Z<])")
-_ROUNDS: Final = 4
-_REMEMBERED: Final = 200_000
+_MAX_ROUNDS: Final = 4
+_MAX_CACHED: Final = 200_000
 
-Known = tuple[tuple[str, str], ...]
-
-
-class Reader:
-    """A deidentifier that reads each distinct sentence of a run once.
-
-    The same reader says the same of the same sentence, so what the rounds of redaction have read
-    is not read anew when the output is searched, nor in the next batch of a file.
-
-    Args:
-        deidentifier: Finds identifiers.
-    """
-
-    def __init__(self, deidentifier: Deidentifier) -> None:
-        self.deidentifier = deidentifier
-        self._found: dict[str, list[Span]] = {}
-
-    def find(self, sentences: Sequence[str]) -> list[list[Span]]:
-        """The identifiers in each sentence: in order, without overlap."""
-        new = [s for s in dict.fromkeys(sentences) if s not in self._found]
-        if len(self._found) + len(new) > _REMEMBERED:
-            self._found.clear()
-            new = list(dict.fromkeys(sentences))
-        self._found.update(zip(new, self.deidentifier.find(new), strict=True))
-        return [self._found[s] for s in sentences]
+# The types and values of a row's identifier columns.
+LinkedValues = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +37,8 @@ class Redacted:
 
     Attributes:
         texts: One per input; None where the input was None.
-        masked: The same with placeholders where invented values stand: what is searched again.
-        found: Number of identifiers by kind, over all texts.
+        masked: The same with placeholders instead of surrogates; this is what is searched again.
+        found: Number of identifiers by type, over all texts.
     """
 
     texts: tuple[str | None, ...]
@@ -69,106 +46,131 @@ class Redacted:
     found: Counter[str]
 
 
-def redact_free_text(
-    texts: Sequence[str | None],
-    known: Sequence[Known],
-    reader: Reader,
-    invented: Mapping[tuple[str, str], str] = MappingProxyType({}),
-    *,
-    whole: Mapping[str, str] = MappingProxyType({}),
-) -> Redacted:
-    """Replaces every identifier in some texts by its kind, as `<PERSON>`.
+class NoteRedactor:
+    """Finds and replaces identifiers in notes; reads each distinct sentence of a run once.
+
+    The same sentence always gets the same findings, so sentences that were read in one round of
+    redaction are not read again when the output is searched, nor in the next batch of a file.
 
     Args:
-        texts: One per row.
-        known: For each row the kinds and values of its identifier columns.
-        reader: Finds what is not known.
-        invented: For kinds and values whose column gets surrogates, the surrogate: where a note
-            names a row's own value, it gets the same one, and of a name the same part.
-        whole: Texts that are identifiers, with their kind: replaced whole if nothing else was.
+        deidentifier: Finds identifiers.
     """
-    found: Counter[str] = Counter()
-    masked: list[str | None] = []
-    filled: list[list[str]] = []
-    distinct = list({text: None for text in texts if text})
-    forms = dict(zip(distinct, reader.deidentifier.find_by_rules(distinct), strict=True))
-    for text, values in zip(texts, known, strict=True):
-        fills: list[str] = []
-        filled.append(fills)
-        if not text:
-            masked.append(text)
-            continue
-        spans = forms[text]
-        if values:
-            own = spans_of_known(read_text(text), values)
-            spans = merged([*own, *spans], text) if own else spans
-        found.update(span.kind for span in spans)
-        own_invented = [value for value in values if value in invented]
-        put = _filling(text, own_invented, invented, fills) if own_invented else _placeholder
-        if not spans and text in whole:
-            found[whole[text]] += 1
-            masked.append(f"<{whole[text]}>")
-            continue
-        masked.append(replaced(text, spans, put) if spans else text)
-    times = Counter(text for text in masked if text)
-    clean, kinds = _until_nothing(list(times), reader)
-    for text, counted in kinds.items():
-        for kind, count in counted.items():
-            found[kind] += count * times[text]
-    searched = tuple(clean[text] if text else text for text in masked)
-    return Redacted(
-        texts=tuple(_filled(t, f) if t and f else t for t, f in zip(searched, filled, strict=True)),
-        masked=searched,
-        found=found,
-    )
 
+    def __init__(self, deidentifier: Deidentifier) -> None:
+        self.deidentifier = deidentifier
+        self._spans_by_sentence: dict[str, list[Span]] = {}
 
-def identifiers_in(texts: Sequence[str], reader: Reader) -> list[list[Span]]:
-    """What a detector finds in texts, sentence by sentence, beside their placeholders."""
-    parts = [_sentences(text) for text in texts]
-    sentences = list(
-        {text[a:b]: None for text, ends in zip(texts, parts, strict=True) for a, b in ends}
-    )
-    found = dict(zip(sentences, reader.find(sentences), strict=True))
-    return [
-        [
-            rest
-            for a, b in ends
-            for span in found[text[a:b]]
-            for rest in _beside(replace(span, start=span.start + a, end=span.end + a), text)
+    def redact(
+        self,
+        texts: Sequence[str | None],
+        linked: Sequence[LinkedValues],
+        invented: Mapping[tuple[str, str], str] = MappingProxyType({}),
+        *,
+        whole: Mapping[str, str] = MappingProxyType({}),
+    ) -> Redacted:
+        """Replaces every identifier in some texts by its type, such as `<PERSON>`.
+
+        Args:
+            texts: One per row.
+            linked: For each row the types and values of its identifier columns.
+            invented: Surrogates, by type and value, of columns that get surrogates: where a note
+                names a row's own value, it gets the same surrogate, or the same part of a name.
+            whole: Texts that are identifiers, with their type: replaced whole if nothing in them
+                was found.
+        """
+        found: Counter[str] = Counter()
+        masked: list[str | None] = []
+        filled: list[list[str]] = []
+        distinct = list({text: None for text in texts if text})
+        by_rules = dict(zip(distinct, self.deidentifier.find_by_rules(distinct), strict=True))
+        for text, values in zip(texts, linked, strict=True):
+            fills: list[str] = []
+            filled.append(fills)
+            if not text:
+                masked.append(text)
+                continue
+            spans = by_rules[text]
+            if values:
+                own = find_linked(index_text(text), values)
+                spans = merged([*own, *spans], text) if own else spans
+            found.update(span.kind for span in spans)
+            own_invented = [value for value in values if value in invented]
+            put = _filling(text, own_invented, invented, fills) if own_invented else _placeholder
+            if not spans and text in whole:
+                found[whole[text]] += 1
+                masked.append(f"<{whole[text]}>")
+                continue
+            masked.append(replaced(text, spans, put) if spans else text)
+        times = Counter(text for text in masked if text)
+        clean, counts_by_text = self._redact_until_clean(list(times))
+        for text, counts in counts_by_text.items():
+            for entity_type, count in counts.items():
+                found[entity_type] += count * times[text]
+        searched = tuple(clean[text] if text else text for text in masked)
+        return Redacted(
+            texts=tuple(
+                _filled(text, fills) if text and fills else text
+                for text, fills in zip(searched, filled, strict=True)
+            ),
+            masked=searched,
+            found=found,
+        )
+
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        """The identifiers in each text, outside its placeholders; read sentence by sentence."""
+        parts = [_sentences(text) for text in texts]
+        sentences = list(
+            {text[a:b]: None for text, ends in zip(texts, parts, strict=True) for a, b in ends}
+        )
+        spans_of = dict(zip(sentences, self._find_in_sentences(sentences), strict=True))
+        return [
+            [
+                part
+                for a, b in ends
+                for span in spans_of[text[a:b]]
+                for part in _outside_placeholders(span.over(span.start + a, span.end + a), text)
+            ]
+            for text, ends in zip(texts, parts, strict=True)
         ]
-        for text, ends in zip(texts, parts, strict=True)
-    ]
+
+    def _find_in_sentences(self, sentences: Sequence[str]) -> list[list[Span]]:
+        """The identifiers in each sentence: in order, without overlap."""
+        cache = self._spans_by_sentence
+        new = [s for s in dict.fromkeys(sentences) if s not in cache]
+        if len(cache) + len(new) > _MAX_CACHED:
+            cache.clear()
+            new = list(dict.fromkeys(sentences))
+        cache.update(zip(new, self.deidentifier.find(new), strict=True))
+        return [cache[s] for s in sentences]
+
+    def _redact_until_clean(
+        self, texts: list[str]
+    ) -> tuple[dict[str, str], dict[str, Counter[str]]]:
+        """Redacts texts repeatedly: once a name is gone, a model may see the next."""
+        clean = {text: text for text in texts}
+        counts: dict[str, Counter[str]] = {text: Counter() for text in texts}
+        unfinished = texts
+        for _ in range(_MAX_ROUNDS):
+            changed = []
+            spans_of = self.find([clean[t] for t in unfinished])
+            for text, spans in zip(unfinished, spans_of, strict=True):
+                if spans:
+                    clean[text] = replaced(clean[text], spans, _placeholder)
+                    counts[text].update(span.kind for span in spans)
+                    changed.append(text)
+            unfinished = changed
+            if not unfinished:
+                break
+        return clean, counts
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a text stand; a line break alone ends none."""
+    """Start and end of the sentences of a text; a line break alone does not end one."""
     ends = [m.start() for m in _SENTENCE.finditer(text)]
     return list(zip([0, *ends], [*ends, len(text)], strict=True))
 
 
-def _until_nothing(
-    texts: list[str], reader: Reader
-) -> tuple[dict[str, str], dict[str, Counter[str]]]:
-    """Redacts texts again and again: with one name gone, a model may see the next."""
-    clean = {text: text for text in texts}
-    kinds: dict[str, Counter[str]] = {text: Counter() for text in texts}
-    open_texts = texts
-    for _ in range(_ROUNDS):
-        found = identifiers_in([clean[t] for t in open_texts], reader)
-        still = []
-        for text, spans in zip(open_texts, found, strict=True):
-            if spans:
-                clean[text] = replaced(clean[text], spans, _placeholder)
-                kinds[text].update(span.kind for span in spans)
-                still.append(text)
-        open_texts = still
-        if not open_texts:
-            break
-    return clean, kinds
-
-
-def _beside(span: Span, text: str) -> list[Span]:
+def _outside_placeholders(span: Span, text: str) -> list[Span]:
     """The parts of a span that are not placeholders, where they hold a letter or a digit."""
     rest = []
     start = span.start
@@ -191,9 +193,9 @@ def _filling(
     invented: Mapping[tuple[str, str], str],
     fills: list[str],
 ) -> Callable[[Span, str], str]:
-    """Puts numbered placeholders where one of the values stands, and notes what fills them."""
-    read = read_text(text)
-    mine = [(value, span) for value in values for span in spans_of_known(read, [value])]
+    """A substitute that puts numbered placeholders for the values and collects what fills them."""
+    read = index_text(text)
+    mine = [(value, span) for value in values for span in find_linked(read, [value])]
 
     def put(span: Span, covered: str) -> str:
         named = {v for v, s in mine if span.start <= s.start and s.end <= span.end}
@@ -209,7 +211,7 @@ def _filling(
 
 
 def _same_part(value: tuple[str, str], surrogate: str, covered: str) -> str:
-    """The part of a surrogate name that stands where this part of the name stood, in its order."""
+    """The part of a surrogate name for a part of the name, in the same order."""
     kind, name = value
     parts, own = surrogate.split(), value_words(name)
     words = [word for word in value_words(covered) if word in own]

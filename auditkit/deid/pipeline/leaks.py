@@ -1,9 +1,9 @@
-"""Searches the output of de-identification for what should have gone.
+"""Searches the output of de-identification for identifiers that remain.
 
 Each output cell is searched for every identifier of its own row, whole, as digits and by its
-parts, and for the whole identifiers of all other rows; cells that were kept or redacted, for what
-has an identifier's form; texts are read by the detector again. What the search finds is counted by
-class. It cannot find a paraphrase, nor what it does not recognise.
+parts, and for the whole identifiers of all other rows. Rules search the cells that were kept or
+redacted, and the detector reads texts again. Findings are counted by class. A paraphrase cannot be
+found, nor what the detector does not recognise.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.deid.pipeline.free_text import PLACEHOLDER, Known, Reader, identifiers_in
-from auditkit.deid.planning.strays import in_texts
+from auditkit.deid.pipeline.free_text import PLACEHOLDER, LinkedValues, NoteRedactor
+from auditkit.deid.planning.strays import find_by_form
 from auditkit.deid.transform.linked_values import (
-    Text,
+    IndexedText,
     digits_of,
-    read_text,
-    spans_of_known,
+    find_linked,
+    index_text,
     value_words,
 )
 from auditkit.deid.vocabulary.entity_types import class_of
@@ -47,13 +47,13 @@ class Leaks:
         return sum(self.by_class.values())
 
 
-def search(
+def find_leaks(
     output: Mapping[str, Sequence[str | None]],
-    known: Sequence[Known],
+    linked: Sequence[LinkedValues],
     *,
     texts: frozenset[str],
     looked_for: frozenset[str],
-    reader: Reader | None,
+    redactor: NoteRedactor | None,
     shifted: frozenset[str] = frozenset(),
     invented: frozenset[str] = frozenset(),
     by_form: frozenset[str] = frozenset(),
@@ -63,24 +63,24 @@ def search(
 
     Args:
         output: Cells of each column to search, as text.
-        known: For each row the kinds and values of its identifier columns before.
+        linked: For each row the types and values of its identifier columns in the input.
         texts: The columns of free text, which the detector reads again.
         looked_for: Letters of the classes that identifiers of the input belong to.
-        reader: Reads free text again; None if there is none.
-        shifted: Columns whose dates were moved. No date of a row stands there as it was, but
-            2025-04-03 may be where 2025-03-04 was, which reads alike with day and month swapped.
-        invented: Columns of surrogates, which are drawn so that they are nobody's of the column:
-            only whole identifiers are searched for there, for a street may be named like a person.
-        by_form: Columns whose cells are searched for what has an identifier's form, too.
-        stays: Kinds that may stay where only their form is known.
+        redactor: Reads free text again; None if there is none.
+        shifted: Columns whose dates were moved. No date of a row is unchanged, but 2025-04-03 may
+            be where 2025-03-04 was, which looks the same with day and month swapped.
+        invented: Columns of surrogates, which are drawn so that no row of the column has them. Only
+            whole identifiers are searched for there: a street may be named like a person.
+        by_form: Columns whose cells rules search too.
+        stays: Types that may stay in columns searched by rules.
     """
-    everyone = _whole_values(known)
+    everyone = _whole_values(linked)
     by_class: Counter[str] = Counter(dict.fromkeys(sorted(looked_for), 0))
     by_column: Counter[str] = Counter()
     cells = 0
     for name, column in output.items():
         read = {cell: _readable(cell, everyone) for cell in set(column) if cell}
-        for cell, values in zip(column, known, strict=True):
+        for cell, values in zip(column, linked, strict=True):
             if not cell:
                 continue
             cells += 1
@@ -90,7 +90,7 @@ def search(
             own = () if name in invented else values
             if name in shifted:
                 own = tuple(v for v in values if class_of(v[0]) != _DATES)
-            found = {(s.start, s.end): class_of(s.kind) for s in spans_of_known(text, own)}
+            found = {(s.start, s.end): class_of(s.kind) for s in find_linked(text, own)}
             if found or others:
                 letters = (others | found).values()
                 by_class.update(letters)
@@ -99,33 +99,35 @@ def search(
             times = Counter(cell for cell in column if cell)
             distinct = [PLACEHOLDER.sub(" ", cell) for cell in times]
             counts = list(times.values())
-            for position, kind in in_texts(distinct).items():
+            for position, kind in find_by_form(distinct).items():
                 if kind not in stays:
                     by_class[class_of(kind)] += counts[position]
                     by_column[name] += counts[position]
-        if name in texts and reader is not None:
+        if name in texts and redactor is not None:
             times = Counter(cell for cell in column if cell)
             distinct = list(times)
-            for cell, spans in zip(distinct, identifiers_in(distinct, reader), strict=True):
+            for cell, spans in zip(distinct, redactor.find(distinct), strict=True):
                 by_class.update({class_of(s.kind): times[cell] for s in spans})
                 by_column[name] += len(spans) * times[cell]
     return Leaks(by_class=by_class, by_column=by_column, cells=cells)
 
 
-def in_names(names: Sequence[str], known: Sequence[Known]) -> frozenset[int]:
+def titles_with_identifiers(
+    titles: Sequence[str], linked: Sequence[LinkedValues]
+) -> frozenset[int]:
     """Positions, from 1, of the texts that hold a whole identifier of any row."""
-    everyone = _whole_values(known)
-    return frozenset(i for i, name in enumerate(names, 1) if _readable(name, everyone)[1])
+    everyone = _whole_values(linked)
+    return frozenset(i for i, title in enumerate(titles, 1) if _readable(title, everyone)[1])
 
 
 def _readable(
     cell: str, everyone: Mapping[tuple[str, ...], str]
-) -> tuple[Text | None, dict[tuple[int, int], str]]:
-    """A cell without its placeholders, and where whole identifiers of any row stand in it."""
+) -> tuple[IndexedText | None, dict[tuple[int, int], str]]:
+    """A cell without its placeholders, and the places of whole identifiers of any row in it."""
     blank = PLACEHOLDER.sub(lambda m: " " * len(m.group()), cell)
     if not blank.strip():
         return None, {}
-    text = read_text(blank)
+    text = index_text(blank)
     found: dict[tuple[int, int], str] = {}
     for i in range(len(text.words)):
         for width in range(1, min(5, len(text.words) - i + 1)):
@@ -140,10 +142,10 @@ def _readable(
     return text, found
 
 
-def _whole_values(known: Sequence[Known]) -> dict[tuple[str, ...], str]:
+def _whole_values(linked: Sequence[LinkedValues]) -> dict[tuple[str, ...], str]:
     """Values that identify by themselves: two words or more, or six digits or more."""
     whole: dict[tuple[str, ...], str] = {}
-    for kind, value in {pair for row in known for pair in row}:
+    for kind, value in {pair for row in linked for pair in row}:
         words = value_words(value)
         digits = digits_of(value)
         if kind in {"BIRTH_DATE", "DATE_TIME", "CITY", "LOCATION", "ORGANIZATION"}:

@@ -1,7 +1,7 @@
-"""What a table's parts are called leaves with it, and is printed in plans and evidence.
+"""Titles of columns and indexes: they leave with the table and are printed in plans and evidence.
 
-A title cannot be treated: it names what a plan is about. One that identifies somebody stops the
-run, with its place and never its text.
+A title cannot be treated: plans refer to columns by it. One that identifies somebody stops the run;
+the error names its position, never its text.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.deid.pipeline.leaks import in_names
-from auditkit.deid.planning.columns import examine
-from auditkit.deid.planning.strays import in_texts
+from auditkit.deid.pipeline.leaks import titles_with_identifiers
+from auditkit.deid.planning.columns import examine_column
+from auditkit.deid.planning.strays import find_by_form
 from auditkit.deid.planning.treatments import LIMITED_MAY_KEEP
 from auditkit.deid.rules.checksums import card, npi, ssn
 from auditkit.deid.rules.field_names import name_words
@@ -24,35 +24,37 @@ from auditkit.errors import InputError
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.pipeline.free_text import Known
+    from auditkit.deid.pipeline.free_text import LinkedValues
 
 _SURE: Final = frozenset({"EMAIL_ADDRESS", "US_SSN", "PHONE_NUMBER", "CREDIT_CARD"})
 
-# What titles can be seen to be, all together, where nothing says what they are.
+# Types that titles without a name can be recognised as.
 _UNNAMED: Final = frozenset({"PERSON", "DATE_TIME"})
 
 
-def nobody_in_titles(
-    table: Any, known: Sequence[Known], reader: Deidentifier, *, dates_stay: bool
+def refuse_identifying_titles(
+    table: Any, linked: Sequence[LinkedValues], deidentifier: Deidentifier, *, dates_stay: bool
 ) -> None:
     """Refuses a table whose titles identify somebody.
 
     Args:
         table: The table as `frames.flat` gives it.
-        known: For each row what its identifier columns hold.
-        reader: Finds identifiers in texts.
+        linked: For each row the types and values of its identifier columns.
+        deidentifier: Finds identifiers in texts.
         dates_stay: Whether the plan's mode lets dates and places stay.
 
     Raises:
-        InputError: Naming the position of the column, from 1, or the kind of title.
+        InputError: Naming the position of the column, from 1, or the level of the titles.
     """
     titles = titles_of(table)
     stays = LIMITED_MAY_KEEP if dates_stay else frozenset()
-    spoken = [name_words(title) if "@" not in title else title for title in titles]
-    wrong = in_names(spoken, known) | {i for i, title in enumerate(titles, 1) if _is_number(title)}
-    # A date beside words is one of a whole column: of a report, not of a person.
-    wrong |= {i + 1 for i, kind in in_texts(titles).items() if kind != "DATE_TIME"}
-    for position, spans in enumerate(reader.find_by_rules(spoken), 1):
+    words = [name_words(title) if "@" not in title else title for title in titles]
+    wrong = titles_with_identifiers(words, linked) | {
+        i for i, title in enumerate(titles, 1) if _is_number(title)
+    }
+    # A date beside words is the date of a column, such as a report's, not of a person.
+    wrong |= {i + 1 for i, kind in find_by_form(titles).items() if kind != "DATE_TIME"}
+    for position, spans in enumerate(deidentifier.find_by_rules(words), 1):
         if any(span.kind in _SURE for span in spans):
             wrong |= {position}
     columns = table.shape[1]
@@ -63,12 +65,12 @@ def nobody_in_titles(
             remedy="rename the column, in the table and in the plan",
         )
     for name, level in _levels(table):
-        kind = examine(_column(name, level)).kind
-        if kind in (ENTITY_TYPES if name else _UNNAMED) and kind not in stays:
+        entity_type = examine_column(_column(name, level)).kind
+        if entity_type in (ENTITY_TYPES if name else _UNNAMED) and entity_type not in stays:
             raise InputError(
                 "The names of the columns are themselves identifiers, as they are where a table "
                 "was spread out by person or date.",
-                remedy="turn it: one row for each, and what names it now in a column of its own",
+                remedy="reshape it: one row for each, with its name in a column of its own",
             )
 
 

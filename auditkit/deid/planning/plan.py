@@ -23,8 +23,8 @@ from typing import Any, Final, Self
 from pydantic import Field
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.deid.planning.columns import FREE_TEXT, examine
-from auditkit.deid.planning.strays import mixed
+from auditkit.deid.planning.columns import FREE_TEXT, examine_column
+from auditkit.deid.planning.strays import verdict_of_strays
 from auditkit.deid.planning.treatments import (
     BANDED,
     LIMITED_MAY_KEEP,
@@ -100,10 +100,10 @@ class TablePlan:
         rule = _mode(mode)
         entries = []
         for name, column in read_columns(table).items():
-            verdict = examine(column)
+            verdict = examine_column(column)
             if _usual(verdict.kind, rule) is Treatment.KEEP:
                 stays = LIMITED_MAY_KEEP if rule is Mode.LIMITED_DATA_SET else frozenset[str]()
-                verdict = mixed(column, stays) or verdict
+                verdict = verdict_of_strays(column, stays) or verdict
             entries.append(
                 ColumnPlan(
                     column=name,

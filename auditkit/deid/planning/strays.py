@@ -1,13 +1,12 @@
-"""Identifiers in single cells of a column that holds something else.
+"""Strays: identifiers in single cells of a column that holds something else.
 
-A column is judged by most of its values (`columns`). What its other cells hold is looked at here:
-every distinct value, by the forms and check digits that need no model. What is recognised in a
-column that is to be kept stops the run, or is replaced if the column's cells are searched one by
-one.
+A column is judged by most of its values (`columns`). This module examines its other cells: every
+distinct value, by rules and check digits, without models. A stray in a column that is kept stops
+the run; in a column whose cells are searched one by one it is replaced.
 
-A number alone has no form: nine digits are an amount as well as a Social Security number. Bare
-numbers count only beside text, or where those of an identifier's length are all valid and no other
-number is one digit longer or shorter, which amounts do not do.
+A number alone has no form: nine digits may be an amount or a Social Security number. Bare numbers
+count only beside text, or if all numbers of an identifier's length are valid and no other number
+is one digit longer or shorter, which is not so for amounts.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.deid.planning.columns import FREE_TEXT, Verdict
+from auditkit.deid.planning.columns import FREE_TEXT, ColumnVerdict
 from auditkit.deid.rules import checksums
 from auditkit.deid.rules.column_forms import FULL, is_code
 from auditkit.deid.rules.rule import CAPITALS
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
     from auditkit.deid.table.column import Column
     from auditkit.deid.vocabulary.spans import Span
 
-# What rules find by form, check digits or an express cue.
+# Types that rules find by form, check digits or a cue.
 _SURE_TEXT: Final = """
 EMAIL_ADDRESS US_SSN CREDIT_CARD IBAN_CODE VEHICLE HEALTH_PLAN MAC_ADDRESS IP_ADDRESS URL
 PHONE_NUMBER FAX_NUMBER MEDICAL_RECORD PASSPORT DRIVER_LICENSE ACCOUNT CRYPTO NPI DEA TAX_ID
 ADDRESS
 """
 _SURE: Final = frozenset(_SURE_TEXT.split())
-# Forms of whole cells, where no rule reads a text without its cue.
+# Forms of whole cells, for types whose rules need a cue in text.
 _WHOLE: Final = (
     "EMAIL_ADDRESS",
     "US_SSN",
@@ -51,7 +50,7 @@ _WHOLE: Final = (
     "HEALTH_PLAN",
     "ID",
 )
-# No identifier is without one of these.
+# Every identifier contains one of these.
 _MAYBE: Final = re.compile(
     r"@|://|www\.|(?:\d\D{0,3}){6}\d|(?:[0-9A-Fa-f]{1,4}:){3}|::|(?:\d{1,3}\.){3}\d"
     r"|\d[A-Za-z]? [A-Za-z]",
@@ -76,12 +75,12 @@ def _phone(digits: str) -> bool:
 _DIGIT: Final = re.compile(r"\d")
 _LONG_CODE: Final = 6
 _LONGEST_CODE: Final = 64
-_FEW: Final = 10
-_NEARLY: Final = 0.9
-_MOST: Final = 0.8
+_MIN_CODES: Final = 10
+_NEARLY_ALL: Final = 0.9
+_LARGE_SHARE: Final = 0.8
 # "4 wheel drive" is no address, "12 Maple Street" is one.
 _HOUSE: Final = re.compile(rf"\d\d.*[{CAPITALS}]")
-# Lengths, check, and how many different numbers must pass before chance is ruled out.
+# Lengths, check, and the number of different numbers that must pass to rule out chance.
 _BARE: Final = (
     ("US_SSN", (9,), checksums.ssn, 5),
     ("CREDIT_CARD", (16, 15, 14, 13), checksums.card, 3),
@@ -92,29 +91,29 @@ _BARE: Final = (
 
 
 def strays(column: Column) -> dict[int, str]:
-    """Positions in a column's values that hold an identifier, with its kind.
+    """Positions in a column's values that contain an identifier, with its type.
 
     Args:
-        column: Its values are looked at one by one, all of them.
+        column: All of its values are examined, one by one.
     """
     found = whole_strays(column)
     if column.nested or column.numeric or column.temporal or column.opaque:
         return found
-    return found | in_texts(column.values)
+    return found | find_by_form(column.values)
 
 
 def whole_strays(column: Column) -> dict[int, str]:
-    """Those of `strays` that no rule finds in a text: bare numbers, codes, and nested cells.
+    """The strays that no rule finds in a text: bare numbers, codes, and nested cells.
 
     Returns:
-        Positions in the column's values, with the kind.
+        Positions in the column's values, with the type.
     """
     values = column.values
     if column.temporal or column.opaque:
         return {}
     if column.nested:
         numbers = _inside(values, whole_numbers_in, _in_numbers)
-        return numbers | _inside(values, strings_in, in_texts)
+        return numbers | _inside(values, strings_in, find_by_form)
     if column.numeric:
         return _in_numbers(values)
     short = [i for i, value in enumerate(values) if len(value) <= _LONGEST_CODE]
@@ -123,41 +122,44 @@ def whole_strays(column: Column) -> dict[int, str]:
     return found | (_bare_beside_text(values, plain) if len(plain) < len(values) else {})
 
 
-def mixed(column: Column, stays: frozenset[str] = frozenset()) -> Verdict | None:
-    """What a column is that would be kept and holds identifiers; None if it holds none.
+def verdict_of_strays(column: Column, stays: frozenset[str] = frozenset()) -> ColumnVerdict | None:
+    """The verdict on a column that would be kept but has strays; None if it has none.
 
     Args:
-        column: Of no kind by name and by most of its values.
-        stays: Kinds that may be kept.
+        column: Not an identifier by name and by most of its values.
+        stays: Types that may be kept.
     """
-    kinds = counted(column, strays(column))
-    held = {kind: n for kind, n in kinds.items() if kind not in stays}
-    if not held:
+    counts = {
+        entity_type: n
+        for entity_type, n in count_cells(column, strays(column)).items()
+        if entity_type not in stays
+    }
+    if not counts:
         return None
-    kind, count = max(held.items(), key=lambda pair: pair[1])
+    entity_type, count = max(counts.items(), key=lambda pair: pair[1])
     share = count / column.present
-    told = ", ".join(f"{describe(k)} in {n:,}" for k, n in sorted(held.items()))
-    return Verdict(
-        kind=kind if share >= _MOST and not column.nested else FREE_TEXT,
-        score=round(sum(held.values()) / column.present, 3),
-        reason=f"{told} of {column.present:,} cells: each cell is searched",
+    listed = ", ".join(f"{describe(k)} in {n:,}" for k, n in sorted(counts.items()))
+    return ColumnVerdict(
+        kind=entity_type if share >= _LARGE_SHARE and not column.nested else FREE_TEXT,
+        score=round(sum(counts.values()) / column.present, 3),
+        reason=f"{listed} of {column.present:,} cells: each cell is searched",
     )
 
 
-def in_texts(texts: Sequence[str]) -> dict[int, str]:
-    """Positions of the texts that hold an identifier by form, with its kind; no bare numbers."""
+def find_by_form(texts: Sequence[str]) -> dict[int, str]:
+    """Positions of the texts in which rules find an identifier, with its type; no bare numbers."""
     found = {}
     for i, text in enumerate(texts):
         plain = text if text.isascii() else normalize(text).text
-        kind = _kind_in(plain) if _MAYBE.search(plain) and not _AMOUNT.fullmatch(plain) else ""
+        kind = _type_in(plain) if _MAYBE.search(plain) and not _AMOUNT.fullmatch(plain) else ""
         if kind:
             found[i] = kind
     return found
 
 
 @lru_cache(maxsize=2**17)
-def _kind_in(plain: str) -> str:
-    """The kind of an identifier that a folded text holds; "" if it holds none."""
+def _type_in(plain: str) -> str:
+    """The type of an identifier in a normalized text; "" if there is none."""
     for kind in _WHOLE:
         if FULL[kind](plain):
             return kind
@@ -173,14 +175,14 @@ def _inside(
     parts_of: Callable[[str], list[str]],
     look: Callable[[Sequence[str]], dict[int, str]],
 ) -> dict[int, str]:
-    """Positions of the nested values of which a part holds an identifier."""
+    """Positions of the nested values with an identifier in one of their parts."""
     parts = [(i, part) for i, value in enumerate(values) for part in parts_of(value)]
     held = look([part for _, part in parts])
     return {parts[place][0]: kind for place, kind in held.items()}
 
 
 def _sure(span: Span, text: str) -> bool:
-    """Whether a finding is more than the form of a code: some pass a check digit by chance."""
+    """Whether a finding is sure enough for a single cell: codes pass a check digit by chance."""
     if span.kind in {"PHONE_NUMBER", "FAX_NUMBER"}:
         return not _IN_CODE.search(text[: span.start])
     if span.kind == "ADDRESS":
@@ -190,17 +192,17 @@ def _sure(span: Span, text: str) -> bool:
     return span.kind in _SURE
 
 
-def counted(column: Column, found: Mapping[int, str]) -> Counter[str]:
-    """Number of cells by kind."""
+def count_cells(column: Column, types: Mapping[int, str]) -> Counter[str]:
+    """Number of cells by type."""
     rows = Counter(column.codes.tolist())
-    kinds: Counter[str] = Counter()
-    for position, kind in found.items():
-        kinds[kind] += rows[position]
-    return +kinds
+    counts: Counter[str] = Counter()
+    for position, entity_type in types.items():
+        counts[entity_type] += rows[position]
+    return +counts
 
 
 def _in_numbers(values: Iterable[str]) -> dict[int, str]:
-    """Numbers of a length of its own that are all valid."""
+    """Numbers whose length no neighbouring length shares and that are all valid."""
     numbers = {i: v for i, v in enumerate(values) if v.isdigit()}
     lengths = Counter(map(len, numbers.values()))
     for kind, own, valid, enough in _BARE:
@@ -223,17 +225,17 @@ def _bare_beside_text(values: Sequence[str], plain: Sequence[int]) -> dict[int, 
 
 
 def _unique_codes(column: Column, short: Sequence[int]) -> dict[int, str]:
-    """Long codes of which each cell has another, as 45 CFR 164.514(b)(2)(i)(R) means."""
+    """Long codes that differ in nearly every cell: 45 CFR 164.514(b)(2)(i)(R)."""
     codes = [
         i
         for i, value in zip(short, map(column.values.__getitem__, short), strict=True)
         if len(_DIGIT.findall(value)) >= _LONG_CODE and is_code(value)
         if not _NUMBER.fullmatch(value) or value[0] == "0"
     ]
-    if len(codes) < _FEW:
+    if len(codes) < _MIN_CODES:
         return {}
     cells = int(np.isin(column.codes, codes).sum())
-    return dict.fromkeys(codes, "ID") if len(codes) >= _NEARLY * cells else {}
+    return dict.fromkeys(codes, "ID") if len(codes) >= _NEARLY_ALL * cells else {}
 
 
 @cache

@@ -1,1 +1,1 @@
-"""How well the people in a table are hidden: k-anonymity, l-diversity, t-closeness."""
+"""Disclosure risk: k-anonymity, l-diversity, t-closeness, and generalization to reach a k."""

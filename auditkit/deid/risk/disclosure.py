@@ -1,7 +1,7 @@
-"""How well people are hidden in a table: sizes of the classes of rows that look alike.
+"""Disclosure risk of a table: k-anonymity, l-diversity, t-closeness.
 
-Rows with the same quasi-identifiers form a class of size f. Whoever knows that a person is in the
-table, and knows their quasi-identifiers, picks the right row with probability 1/f.
+Rows with the same quasi-identifiers form an equivalence class of size f. Whoever knows that a
+person is in the table, and their quasi-identifiers, picks the right row with probability 1/f.
 
     k                 smallest f (Sweeney 2002)
     prosecutor risk   highest 1/f; its mean over rows is classes / n
@@ -10,10 +10,10 @@ table, and knows their quasi-identifiers, picks the right row with probability 1
     l                 fewest distinct sensitive values in a class (Machanavajjhala 2007)
     t                 largest distance of a class's sensitive values from the table's (Li 2007)
 
-k says nothing of what is learnt without picking a row: a class that agrees on its diagnosis gives
-away all its members; l and t look at that. A missing quasi-identifier counts as a value of its own.
+k does not measure what is learnt without picking a row: if a class has one diagnosis, it is known
+for all members; l and t measure that. A missing quasi-identifier counts as a value.
 
-Arrays in, frozen results out. Codes are whole numbers from 0 that stand for distinct values.
+Arrays in, frozen results out. Codes are integers from 0, one for each distinct value.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
 
 _LARGEST: Final = 2**62
-# The classes' sizes as a report shows them: 1, 2, 3-4, 5-10, 11-20, 21-50, 51-100, more.
+# Ranges of class sizes in a report: 1, 2, 3-4, 5-10, 11-20, 21-50, 51-100, more.
 SIZES: Final = ((1, 1), (2, 2), (3, 4), (5, 10), (11, 20), (21, 50), (51, 100), (101, None))
-_MOST_CHOICES: Final = 200_000
+_MAX_CHOICES: Final = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,14 @@ class DisclosureRisk:
 
     Attributes:
         rows: Number of rows, n.
-        classes: Number of classes.
-        k: Size of the smallest class.
-        unique: Share of rows that are alone in their class, in [0, 1].
+        classes: Number of equivalence classes.
+        k: Size of the smallest equivalence class.
+        unique: Share of rows in classes of one, in [0, 1].
         prosecutor: Highest risk of a row, 1/k.
         mean_risk: Mean of 1/f over rows.
-        at_risk: Share of rows in classes smaller than the k that was asked for.
+        at_risk: Share of rows in classes smaller than `wanted_k`.
         journalist: Highest 1/F; None without a population.
-        marketer: Mean of 1/F over rows; without a population the table is taken for it.
+        marketer: Mean of 1/F over rows; without a population F is f.
         histogram: For each range of `SIZES` the number of classes and of rows.
     """
 
@@ -69,7 +69,7 @@ class DisclosureRisk:
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity:
-    """How a sensitive attribute spreads within the classes.
+    """Distribution of a sensitive attribute within the equivalence classes.
 
     Attributes:
         l: Fewest distinct values in a class.
@@ -97,8 +97,8 @@ def codes_of(values: Any) -> Codes:
     return np.asarray(codes, np.int64)
 
 
-def classes_of(columns: Sequence[Codes]) -> Codes:
-    """The class of each row: rows with equal codes in every column share one.
+def equivalence_classes(columns: Sequence[Codes]) -> Codes:
+    """The equivalence class of each row: rows with equal codes in every column.
 
     Args:
         columns: Codes of each quasi-identifier, shape `(rows,)`, at least one.
@@ -123,21 +123,23 @@ def classes_of(columns: Sequence[Codes]) -> Codes:
     return _dense(combined, width)
 
 
-def classes_in_population(
+def equivalence_classes_in_population(
     columns: Sequence[Codes], population: Sequence[Codes]
 ) -> tuple[Codes, Codes]:
-    """The class of each row of a sample, and how many people of the population each class has.
+    """The equivalence class of each row of a sample, and each class's size in the population.
 
     Args:
         columns: Codes of each quasi-identifier in the sample, shape `(rows,)`.
         population: The same columns of the population, under the same codes, shape `(people,)`.
 
     Returns:
-        Classes, shape `(rows,)`, and their sizes in the population, shape `(classes,)`: what
-        `disclosure_risk` takes.
+        Classes, shape `(rows,)`, and their sizes in the population, shape `(classes,)`, as
+        `disclosure_risk` takes them.
     """
     rows = columns[0].size
-    both = classes_of([np.concatenate(pair) for pair in zip(columns, population, strict=True)])
+    both = equivalence_classes(
+        [np.concatenate(pair) for pair in zip(columns, population, strict=True)]
+    )
     people = np.bincount(both[rows:], minlength=int(both.max()) + 1)
     present, classes = np.unique(both[:rows], return_inverse=True)
     return classes.astype(np.int64), people[present]
@@ -149,7 +151,7 @@ def disclosure_risk(
     """Risk of the rows of a table.
 
     Args:
-        classes: The class of each row, as `classes_of` gives it, shape `(n,)`, n >= 1.
+        classes: The class of each row, as `equivalence_classes` gives it, shape `(n,)`, n >= 1.
         wanted_k: Rows in classes smaller than this are at risk; >= 1.
         population: For each class its number of people in the population, shape `(classes,)`,
             at least the number of its rows.
@@ -181,7 +183,7 @@ def disclosure_risk(
 
 
 def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
-    """How a sensitive attribute spreads within classes.
+    """l-diversity and t-closeness of a sensitive attribute.
 
     Args:
         classes: The class of each row, shape `(n,)`.
@@ -190,7 +192,7 @@ def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
     """
     codes, m = _ranks(sensitive) if ordered else _distinct(codes_of(sensitive))
     sizes = np.bincount(classes)
-    pairs, counts = _counted(classes * m + codes, sizes.size * m)
+    pairs, counts = _count_keys(classes * m + codes, sizes.size * m)
     owner, value = np.divmod(pairs, m)
     share = counts / sizes[owner]
     entropy = -np.bincount(owner, share * np.log(share))
@@ -200,7 +202,7 @@ def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
     elif ordered:
         distance = _earth_mover(owner, value, share, overall)
     else:
-        # Half the sum of differences is the sum of what a class has too much of.
+        # Half the sum of absolute differences is the sum of the positive ones.
         excess = np.bincount(owner, np.maximum(share - overall[value], 0))
         distance = float(excess.max())
     return Diversity(
@@ -210,13 +212,13 @@ def diversity(classes: Codes, sensitive: Any, *, ordered: bool) -> Diversity:
 
 @dataclass(frozen=True, kw_only=True)
 class Generalization:
-    """A choice of a level for every quasi-identifier.
+    """A level of generalization for every quasi-identifier.
 
     Attributes:
-        levels: Column to level, 0 for as it is.
-        k: Size of the smallest class that is kept.
-        suppressed: Share of rows that must be left out to reach it, in [0, 1].
-        information_lost: Mean over columns of the share of entropy that is lost, in [0, 1].
+        levels: Column to level; 0: unchanged.
+        k: Size of the smallest class kept.
+        suppressed: Share of rows to suppress to reach it, in [0, 1].
+        information_lost: Mean over columns of the share of entropy lost, in [0, 1].
     """
 
     levels: Mapping[str, int]
@@ -225,31 +227,31 @@ class Generalization:
     information_lost: float
 
 
-def least_generalization(
-    levels: Mapping[str, Sequence[Codes]], *, wanted_k: int, most_suppressed: float = 0.0
+def cheapest_levels(
+    levels: Mapping[str, Sequence[Codes]], *, wanted_k: int, max_suppressed: float = 0.0
 ) -> Generalization | None:
-    """The choice of levels that reaches a wanted k and loses least information.
+    """The levels that reach a wanted k and lose the least information.
 
     Args:
-        levels: For each column its codes at each level, from as it is to most general; each level
-            must be a function of the first.
+        levels: For each column its codes at each level, from unchanged to most general; each level
+            is a function of the first.
         wanted_k: Smallest class size to reach, >= 1.
-        most_suppressed: Share of rows that may be left out, in [0, 1).
+        max_suppressed: Share of rows that may be suppressed, in [0, 1).
 
     Returns:
-        The best choice; None if no choice reaches k.
+        The best levels; None if none reach k.
 
     Raises:
         InputError: If there are more than 200,000 choices.
     """
     names = list(levels)
     choices = int(np.prod([len(levels[name]) for name in names]))
-    if choices > _MOST_CHOICES:
+    if choices > _MAX_CHOICES:
         raise InputError(
             f"There are {choices:,} ways to generalize.", remedy="give fewer levels or columns"
         )
-    # One row stands for all that are alike at level 0.
-    base = classes_of([levels[name][0] for name in names])
+    # One row represents all rows of its class at level 0.
+    base = equivalence_classes([levels[name][0] for name in names])
     weight = np.bincount(base)
     first = np.full(weight.size, -1, np.int64)
     first[base[::-1]] = np.arange(base.size - 1, -1, -1)
@@ -260,10 +262,10 @@ def least_generalization(
     )
     for node in ordered:
         columns = [levels[name][level][first] for name, level in zip(names, node, strict=True)]
-        sizes = np.bincount(classes_of(columns), weight).astype(np.int64)
+        sizes = np.bincount(equivalence_classes(columns), weight).astype(np.int64)
         kept = sizes[sizes >= wanted_k]
         suppressed = 1 - float(kept.sum()) / base.size
-        if kept.size and suppressed <= most_suppressed:
+        if kept.size and suppressed <= max_suppressed:
             chosen = dict(zip(names, node, strict=True))
             return Generalization(
                 levels=chosen,
@@ -288,7 +290,7 @@ def _ranks(values: Any) -> tuple[Codes, int]:
     return rank[codes], len(distinct)
 
 
-def _counted(keys: Codes, width: int) -> tuple[Codes, Codes]:
+def _count_keys(keys: Codes, width: int) -> tuple[Codes, Codes]:
     """The distinct keys in order, each with the number of times it occurs."""
     if width <= 4 * keys.size + 1024:
         counts = np.bincount(keys)
@@ -321,8 +323,8 @@ def _earth_mover(
 ) -> float:
     """Largest over classes of the mean, over ranks, of |F_class - F|.
 
-    F_class is flat between the values that a class has, so each stretch is summed at once: F is
-    sorted, which makes the sum of |c - F| over a stretch two differences of running sums.
+    F_class is constant between the values of a class, so each stretch is summed at once: F is
+    sorted, so the sum of |c - F| over a stretch is two differences of running sums.
     """
     m = overall.size
     cumulative = np.cumsum(overall)

@@ -1,9 +1,9 @@
-"""The least generalization of a plan's quasi-identifiers that hides everyone among k.
+"""Searches for the generalization of a plan's quasi-identifiers that reaches a k.
 
-Each column can be made coarser step by step: a date becomes its year, years, ages and numbers
-become bands, a ZIP code its first three digits, and at the end a column goes. Of all choices that
-reach k, the one is taken that loses least information: the mean, over the columns, of the share of
-entropy that is gone. No row is left out.
+Each column is made coarser in steps: a date becomes its year; years, ages and numbers become bands;
+a ZIP code its first three digits; the last step drops the column. Of all choices that reach k, the
+one with the least information lost is taken: the mean over columns of the share of entropy lost.
+No row is suppressed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from auditkit.deid.planning.plan import TablePlan
 from auditkit.deid.planning.treatments import ColumnPlan, Treatment
-from auditkit.deid.risk.disclosure import classes_of, disclosure_risk, least_generalization
+from auditkit.deid.risk.disclosure import cheapest_levels, disclosure_risk, equivalence_classes
 from auditkit.deid.table.column import Column
 from auditkit.deid.transform.operators import Keys, treated_values
 from auditkit.errors import InputError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
 
 _WIDTHS: Final = (2, 5, 10, 20)
-_MOST_BANDS: Final = 40
+_MAX_BANDS: Final = 40
 _COARSER: Final = {
     "BIRTH_DATE": Treatment.YEAR,
     "DATE_TIME": Treatment.YEAR,
@@ -38,13 +38,13 @@ _COARSER: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What the proposal does with one column.
+    """The proposal for one column.
 
     Attributes:
         column: Its name.
-        now: What the plan did with it.
-        proposed: What it would do.
-        lost: Share of the column's entropy that goes, in [0, 1].
+        now: The plan's treatment.
+        proposed: The proposed treatment.
+        lost: Share of the column's entropy that is lost, in [0, 1].
     """
 
     column: str
@@ -72,7 +72,9 @@ class Proposal:
     steps: tuple[Step, ...]
 
 
-def generalized(plan: TablePlan, columns: Mapping[str, Column], *, wanted_k: int) -> Proposal:
+def find_generalization(
+    plan: TablePlan, columns: Mapping[str, Column], *, wanted_k: int
+) -> Proposal:
     """The plan with the least generalization that reaches a k.
 
     Args:
@@ -98,7 +100,7 @@ def generalized(plan: TablePlan, columns: Mapping[str, Column], *, wanted_k: int
     codes = {
         name: [_coded(entry, columns[name], plan) for entry in choices[name]] for name in names
     }
-    best = least_generalization(codes, wanted_k=wanted_k)
+    best = cheapest_levels(codes, wanted_k=wanted_k)
     assert best is not None  # without any column everyone is alike
     changed = replace(
         plan,
@@ -110,7 +112,7 @@ def generalized(plan: TablePlan, columns: Mapping[str, Column], *, wanted_k: int
     return Proposal(
         plan=changed,
         k=best.k,
-        k_before=disclosure_risk(classes_of([codes[name][0] for name in names])).k,
+        k_before=disclosure_risk(equivalence_classes([codes[name][0] for name in names])).k,
         information_lost=best.information_lost,
         steps=tuple(
             Step(
@@ -146,7 +148,7 @@ def _choices(entry: ColumnPlan, column: Column) -> list[ColumnPlan]:
 
 
 def _round_widths(column: Column) -> list[float]:
-    """1, 2 or 5 times a power of ten, from fine bands to two; none for what is no number."""
+    """Widths of 1, 2 or 5 times a power of ten, from fine to two bands; empty if not numbers."""
     try:
         numbers = np.array([float(v) for v in column.values])
     except ValueError:
@@ -154,7 +156,7 @@ def _round_widths(column: Column) -> list[float]:
     if numbers.size < 3 or not np.isfinite(numbers).all():
         return []
     reach = float(np.ptp(numbers))
-    finest = max(reach / _MOST_BANDS, float(np.diff(np.unique(numbers)).min()) * 1.5)
+    finest = max(reach / _MAX_BANDS, float(np.diff(np.unique(numbers)).min()) * 1.5)
     power = int(np.floor(np.log10(finest)))
     widths = [float(f"{m}e{p}") for p in range(power, power + 4) for m in (1, 2, 5)]
     return [w for w in widths if finest <= w <= reach]
@@ -166,15 +168,15 @@ def _coded(entry: ColumnPlan, column: Column, plan: TablePlan) -> Codes:
         return np.zeros(column.codes.size, np.int64)
     if entry.treatment is Treatment.KEEP:
         return column.codes + 1
-    # Replaced by chance or by a key, values differ where they differed before.
+    # Random or keyed replacements of different values are different.
     values: Sequence[str | None] = column.values
     if entry.treatment in {Treatment.YEAR, Treatment.AGE, Treatment.BAND, Treatment.ZIP3}:
         values = treated_values(entry, column.values, as_of=plan.as_of, keys=Keys())
     elif entry.treatment in {Treatment.REPLACE, Treatment.REDACT}:
         values = [entry.kind] * len(column.values)
-    known: dict[str | None, int] = {None: 0}
-    place = np.array([known.setdefault(v, len(known)) for v in values] + [0])
-    return place[column.codes]
+    code_of: dict[str | None, int] = {None: 0}
+    places = np.array([code_of.setdefault(v, len(code_of)) for v in values] + [0])
+    return places[column.codes]
 
 
 def _entropy(codes: Codes) -> float:

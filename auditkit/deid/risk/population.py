@@ -1,7 +1,7 @@
-"""The population that a table was drawn from, as far as its quasi-identifiers go.
+"""The quasi-identifiers of the population that a table was drawn from, for the journalist risk.
 
-Whoever knows that somebody is in the population, but not whether in the table, finds them with a
-chance of one in F, F the people of the population that look alike: journalist risk.
+Whoever knows that somebody is in the population, but not whether in the table, finds them with
+probability 1/F, F the size of their equivalence class in the population.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Population:
     """Everybody that a row could be.
 
     Attributes:
-        columns: Its quasi-identifiers as they were before any treatment.
+        columns: Its quasi-identifiers before any treatment.
         rows: Number of people.
     """
 
@@ -53,11 +53,11 @@ class Population:
     def codes(self, plan: TablePlan, output: Mapping[str, Column]) -> list[npt.NDArray[np.int64]]:
         """Its quasi-identifiers, treated as the plan treats them, under the output's codes plus 1.
 
-        Values that the output has none of have codes of their own.
+        Values that the output does not have get codes of their own.
 
         Raises:
-            InputError: If a column is missing, or is treated by chance or by a key, so that the
-                two cannot be compared.
+            InputError: If a column is missing, or its treatment is random or keyed, so that
+                the two cannot be compared.
         """
         made = []
         for name in plan.quasi_identifiers:
@@ -79,8 +79,8 @@ class Population:
             values: list[str | None] = list(column.values)
             if entry.treatment is not Treatment.KEEP:
                 values = treated_values(entry, column.values, as_of=plan.as_of, keys=Keys())
-            known: dict[str | None, int] = {v: i for i, v in enumerate(output[name].values)}
-            known[None] = -1
-            place = np.array([known.setdefault(v, len(known) - 1) for v in values] + [-1])
+            code_of: dict[str | None, int] = {v: i for i, v in enumerate(output[name].values)}
+            code_of[None] = -1
+            place = np.array([code_of.setdefault(v, len(code_of) - 1) for v in values] + [-1])
             made.append(place[column.codes] + 1)
         return made

@@ -1,8 +1,8 @@
-"""What a row's identifier columns hold, looked for in that row's free text.
+"""Linked values: the values of a row's identifier columns, searched for in that row's free text.
 
-A name in a column is the best recognizer for the notes beside it: no model has to believe that it
-is a name. Values are found in any case, with or without accents, in either order, with initials,
-and numbers with any separators; dates in any usual form.
+A name in a column is the best recognizer for the notes beside it: no model has to guess that it is
+a name. Names are found in any case, with or without accents, in either order and with initials,
+numbers with any separators, and dates in any usual form.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from auditkit.deid.vocabulary.generalize import read_date
 from auditkit.deid.vocabulary.normalization import normalize, plain_words
 from auditkit.deid.vocabulary.spans import Span
 
-# A part of a name that is also a common word is believed only where it is written as a name.
+# A part of a name that is also a common word counts only if it is capitalised.
 _WORDS_TEXT: Final = """
 will may mark long young bill rose grant june april august art bob chase chip christian
 cliff clay dale dawn day dean drew earl faith frank gay gene glen grace guy hall hope ivy
@@ -35,7 +35,7 @@ _TITLES_TEXT: Final = """
 mr mrs ms miss dr prof sir jr sr ii iii iv md phd dds rn esq
 """
 _TITLES: Final = frozenset(_TITLES_TEXT.split())
-# A possessive's ending is no part of the name: "Lee's" is Lee, "O'Brien" is one word.
+# A possessive ending is not part of the name: "Lee's" is Lee, "O'Brien" is one word.
 _WORD: Final = re.compile(r"[^\W_]+(?:['\u2019](?![sS](?![^\W_]))[^\W_]+)*")
 _RUN: Final = re.compile(r"[+(]?\d(?:[\s().\-/\u2010-\u2015_]{0,3}\d){3,}")
 _DATES: Final = re.compile(
@@ -59,16 +59,16 @@ _DATE_KINDS: Final = frozenset({"BIRTH_DATE", "DATE_TIME"})
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A free text, read once for any number of searches.
+class IndexedText:
+    """A free text, indexed once for any number of searches.
 
     Attributes:
         text: The text.
         words: Its words without case and accents, streets shortened.
-        places: Where each word stands, half-open.
+        places: Start and end of each word, half-open.
         vocabulary: The same words as a set.
         runs: Its runs of four digits or more, separators removed, with their places.
-        dates: The days that it names, in the order of their numbers, with their places.
+        dates: The days that it names, as ISO dates, with their places.
     """
 
     text: str
@@ -80,15 +80,15 @@ class Text:
 
 
 @lru_cache(maxsize=4096)
-def read_text(text: str) -> Text:
-    """A text made ready for `spans_of_known`."""
+def index_text(text: str) -> IndexedText:
+    """Indexes a text for `find_linked`."""
     normalized = normalize(text)
     plain = normalized.text
     words, places = [], []
-    # Folding keeps places; what is ASCII by then can be lowered all at once.
-    source, fold_word = (plain.lower(), str) if plain.isascii() else (plain, plain_words)
+    # Normalization keeps places; ASCII text can be lowered all at once.
+    source, plain_word = (plain.lower(), str) if plain.isascii() else (plain, plain_words)
     for match in _WORD.finditer(source):
-        words.append(_short(fold_word(match.group())))
+        words.append(_short(plain_word(match.group())))
         places.append(normalized.original(*match.span()))
     numbers = any(map(str.isdigit, plain))
     runs = [
@@ -100,15 +100,17 @@ def read_text(text: str) -> Text:
         day = read_date(match.group())
         if day is not None:
             dates.append((day.isoformat(), *normalized.original(*match.span())))
-    return Text(text, tuple(words), tuple(places), frozenset(words), tuple(runs), tuple(dates))
+    return IndexedText(
+        text, tuple(words), tuple(places), frozenset(words), tuple(runs), tuple(dates)
+    )
 
 
-def spans_of_known(text: Text, values: Iterable[tuple[str, str]]) -> list[Span]:
-    """Where a row's own values stand in one of its texts; spans may overlap.
+def find_linked(text: IndexedText, values: Iterable[tuple[str, str]]) -> list[Span]:
+    """Spans of a row's own values in one of its texts; they may overlap.
 
     Args:
-        text: As `read_text` gives it.
-        values: Pairs of kind and value: what the row's identifier columns hold.
+        text: As `index_text` gives it.
+        values: Pairs of type and value: the row's identifier columns.
     """
     found: list[Span] = []
     for kind, value in values:
@@ -143,7 +145,7 @@ def _short(word: str) -> str:
     return _SHORT.get(word, word)
 
 
-def _whole(text: Text, kind: str, value: str) -> Iterable[Span]:
+def _whole(text: IndexedText, kind: str, value: str) -> Iterable[Span]:
     wanted = value_words(value)
     if not wanted or sum(map(len, wanted)) < 3:
         return
@@ -157,7 +159,7 @@ def _whole(text: Text, kind: str, value: str) -> Iterable[Span]:
             yield Span(start, end, kind, 1.0, "known")
 
 
-def _name(text: Text, value: str) -> Iterable[Span]:
+def _name(text: IndexedText, value: str) -> Iterable[Span]:
     """Each part of a name, and an initial beside a part."""
     parts = {w for w in value_words(value) if w not in _TITLES}
     long = {p for p in parts if len(p) > 1}
@@ -180,7 +182,7 @@ def _name(text: Text, value: str) -> Iterable[Span]:
                     yield Span(a, b, "PERSON", 1.0, "known")
 
 
-def _number(text: Text, kind: str, value: str) -> Iterable[Span]:
+def _number(text: IndexedText, kind: str, value: str) -> Iterable[Span]:
     if not text.runs and kind != "US_SSN":
         return
     digits = digits_of(value)
@@ -192,19 +194,19 @@ def _number(text: Text, kind: str, value: str) -> Iterable[Span]:
         if digits in run:
             yield Span(start, end, kind, 1.0, "known")
     if kind == "US_SSN" and len(digits) == 9:
-        # "last four 6789": four digits that stand alone and are the last of the row's own.
+        # "last four 6789": four digits by themselves that end the row's own number.
         for i, word in enumerate(text.words):
             if word == digits[5:]:
                 yield Span(*text.places[i], kind, 1.0, "known")
 
 
-def _dates(text: Text, kind: str, value: str) -> Iterable[Span]:
+def _dates(text: IndexedText, kind: str, value: str) -> Iterable[Span]:
     if not text.dates:
         return
     day = read_date(value)
     if day is None:
         return
-    # Day and month may stand in either order.
+    # Day and month may be in either order.
     wanted = {day.isoformat()}
     if day.day <= 12:
         wanted.add(f"{day.year:04}-{day.day:02}-{day.month:02}")
@@ -214,17 +216,17 @@ def _dates(text: Text, kind: str, value: str) -> Iterable[Span]:
 
 
 def _is_missing(kind: str, cell: str) -> bool:
-    """Whether a cell says that there is no value. Nan, None and Null are names of people too."""
+    """Whether a cell marks a missing value. Nan, None and Null are also names of people."""
     return kind not in _NAMES and cell.strip().casefold() in _MISSING
 
 
-def known_of_rows(
+def linked_values(
     identifiers: Mapping[str, tuple[str, Sequence[str | None]]], rows: int
 ) -> list[tuple[tuple[str, str], ...]]:
-    """For each row what its identifier columns hold.
+    """For each row the types and values of its identifier columns.
 
     Args:
-        identifiers: Column name to kind and cells.
+        identifiers: Column name to type and cells.
         rows: Number of rows.
     """
     columns = [
