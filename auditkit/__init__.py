@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from auditkit.report import ReportOptions
     from auditkit.signing import Signer
     from auditkit.subject import Inputs
-    from auditkit.verification import Verification, verify
+    from auditkit.verification import Verification
+    from auditkit.verification.verify import verify
 
 _HOME = {
     "Alternatives": "auditkit.measures.fairness.candidates",

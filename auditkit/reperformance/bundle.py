@@ -31,13 +31,13 @@ from auditkit.judgement.controls import ControlPack, parse_pack
 from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.loading.audit_file import evidence_paths, policy_of, read_audit_file
 from auditkit.loading.places import is_bare, load_policy, pack_path, policy_path
+from auditkit.pdf.reading import read_pdf
 from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
-from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
+from auditkit.verification.attachments import RECEIPT, STATEMENT
 from auditkit.verification.contents import read_statement
-from auditkit.verification.signed_file import parse
 
 MANIFEST: Final = "manifest.dsse.json"
 SALT: Final = "salt.txt"
@@ -60,7 +60,7 @@ def statement_of(data: bytes) -> bytes:
         raise InputError(
             "The file is neither a report nor its statement.", remedy="give a report of auditkit"
         )
-    files = read_attachments(parse(data))
+    files = _attached(data)
     if STATEMENT not in files:
         raise InputError("The PDF carries no statement.", remedy="give a report of auditkit")
     return files[STATEMENT]
@@ -95,7 +95,7 @@ def seal_bundle(
     audit = read_audit_file(audit_file)
     files = {"statement.json": statement_of(report), "audit.yaml": read_bytes(audit_file)}
     if report.startswith(b"%PDF"):
-        attached = read_attachments(parse(report))
+        attached = _attached(report)
         files |= {RECEIPT: attached[RECEIPT]} if RECEIPT in attached else {}
     source = policy_of(audit, audit_file.parent, outside=outside)
     policy, folder = load_policy(source)
@@ -113,6 +113,13 @@ def seal_bundle(
     if salt is not None:
         files[SALT] = f"{salt.hex()}\n".encode()
     return files | {MANIFEST: signer.sign_statement(_manifest(files))}
+
+
+def _attached(pdf: bytes) -> Mapping[str, bytes]:
+    read = read_pdf(pdf)
+    if read.unread is not None:
+        raise read.unread
+    return read.files
 
 
 def packs_of(files: Mapping[str, bytes]) -> list[ControlPack]:

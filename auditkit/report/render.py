@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import canonical_bytes
 from auditkit.output.spreadsheet import table_csv
+from auditkit.pdf.pages import page_texts
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.tracing import insist, traced
 from auditkit.report.typeset.fonts import offline_script
-from auditkit.report.typeset.pdf import Attached, Paper, page_texts
+from auditkit.report.typeset.pdf import Attached, Paper
 
 if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement

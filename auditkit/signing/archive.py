@@ -29,39 +29,9 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import InputError
+from auditkit.signing.validation_data import KINDS, ValidationData
 
-_KINDS: Final = (("Certs", "certificates"), ("CRLs", "crls"), ("OCSPs", "ocsps"))
 _RANGE_WIDTH: Final = 60  # bytes kept for the four numbers of the range
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValidationData:
-    """What a later verifier needs and can no longer ask for; each item is DER.
-
-    Attributes:
-        certificates: Of the signer, of the timestamp authority, and of their issuers.
-        crls: Revocation lists.
-        ocsps: Answers to the question whether one certificate is revoked.
-    """
-
-    certificates: tuple[bytes, ...] = ()
-    crls: tuple[bytes, ...] = ()
-    ocsps: tuple[bytes, ...] = ()
-
-    def without(self, held: ValidationData) -> ValidationData:
-        """What is not in the file already."""
-        return ValidationData(
-            **{
-                name: tuple(one for one in getattr(self, name) if one not in getattr(held, name))
-                for _, name in _KINDS
-            }
-        )
-
-    def since(self, earlier: ValidationData) -> ValidationData:
-        """What comes after the data of an earlier revision, which this one repeats first."""
-        return ValidationData(
-            **{name: getattr(self, name)[len(getattr(earlier, name)) :] for _, name in _KINDS}
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,7 +94,7 @@ def validation_data(reader: PdfFileReader) -> ValidationData:
     """What a file's document security store holds; nothing if it has none."""
     store = reader.root["/DSS"] if "/DSS" in reader.root else {}  # noqa: SIM401 - get follows none
     found = {}
-    for key, name in _KINDS:
+    for key, name in KINDS:
         items = store[f"/{key}"] if f"/{key}" in store else ()  # noqa: SIM401
         found[name] = tuple(bytes(items[at].encoded_data) for at in range(len(items)))
     return ValidationData(**found)
@@ -160,7 +130,7 @@ class _Revision:
         known = "/DSS" in root
         store: Any = root["/DSS"] if known else {}
         lines = [b"<<", b"/Type /DSS"]
-        for key, name in _KINDS:
+        for key, name in KINDS:
             old: Any = store[f"/{key}"] if f"/{key}" in store else ()  # noqa: SIM401
             numbers = [old.raw_get(at).reference.idnum for at in range(len(old))]
             numbers += [self._add(_stream(item)) for item in getattr(added, name)]

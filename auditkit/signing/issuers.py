@@ -20,8 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError
-from auditkit.signing.archive import ValidationData
 from auditkit.signing.certificates import common_name
+from auditkit.signing.validation_data import ValidationData
 
 T = TypeVar("T")
 _LONGEST_CHAIN: Final = 10

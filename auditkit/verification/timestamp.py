@@ -18,9 +18,9 @@ from asn1crypto import cms, tsp
 from cryptography import x509 as cx509
 
 from auditkit.errors import VerificationError
-from auditkit.signing.archive import ValidationData
 from auditkit.signing.certificates import Trusted, common_name
 from auditkit.signing.issuers import as_x509, run_now
+from auditkit.signing.validation_data import ValidationData
 from auditkit.verification.trust import check_path, validation_context
 
 _HASHES: Final = {"sha256", "sha384", "sha512"}

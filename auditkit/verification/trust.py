@@ -23,7 +23,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from auditkit.errors import UnverifiableError, VerificationError
-from auditkit.signing.archive import ValidationData
 from auditkit.signing.certificates import (
     NO_EXPIRY,
     Trusted,
@@ -32,6 +31,7 @@ from auditkit.signing.certificates import (
     is_demonstration,
 )
 from auditkit.signing.issuers import as_asn1, run_now
+from auditkit.signing.validation_data import ValidationData
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
 # What readers of PDFs accept: RFC 9336, e-mail and code signing, any, and Adobe's and Microsoft's.

@@ -1,7 +1,8 @@
 """Walks a report backwards: from its bytes to each claim that it makes.
 
 Laws:
-    - `verify` opens no file and no socket and reads no clock: everything is an argument.
+    - `verify` opens no file and no connection and reads no clock: everything is an argument. What
+      the PDF libraries read, they read in a child process (`auditkit.pdf.reading`).
     - Every claim appears in every answer. No input whatever ends in an exception.
     - What a claim rests on is checked first: pages are read only if the signature holds, the
       certificate is looked at only if it signed.
@@ -15,7 +16,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
-from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.canonical import Digest
 from auditkit.errors import (
@@ -26,12 +26,13 @@ from auditkit.errors import (
     VerificationError,
 )
 from auditkit.ledger import NoteVerifier, Receipt
-from auditkit.report.typeset.pdf import page_texts
+from auditkit.pdf.ranges import ChangedFileError
+from auditkit.pdf.reading import Archived, get_ready, read_pages, read_pdf
 from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
 from auditkit.signing.key_records import KeyRecord, revoked
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
-from auditkit.verification.archive import Archived, check_archive, take_off
-from auditkit.verification.attachments import RECEIPT, STATEMENT, read_attachments
+from auditkit.verification.archive import check_archive
+from auditkit.verification.attachments import RECEIPT, STATEMENT
 from auditkit.verification.claims import Claim, ClaimState, Verification
 from auditkit.verification.contents import (
     check_attachments,
@@ -49,13 +50,12 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
-from auditkit.verification.page_limits import check_page_limits
 from auditkit.verification.revoked_keys import (
     check_not_revoked,
     marked_log_keys,
     marked_roots,
 )
-from auditkit.verification.signed_file import ChangedFileError, SignedFile, parse, signed_file
+from auditkit.verification.signed_file import SignedFile, signed_file
 from auditkit.verification.timestamp import check_timestamp
 from auditkit.verification.trust import CLOCK_TOLERANCE, Moment, check_signer
 
@@ -182,6 +182,7 @@ def verify(
         KeyFileError: If `trust` or `log_keys` cannot be read. Nothing in `data` raises.
         InputError: If `now` has no zone, or there are fewer witnesses than the quorum.
     """
+    get_ready()
     claims = _Claims()
     ended = revoked(key_list)
     roots = marked_roots(trusted_from(trust), ended)
@@ -217,7 +218,6 @@ class _Opened:
 
     archived: Archived
     signed: SignedFile | None = None
-    reader: PdfFileReader | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     moment: Moment = Moment()  # noqa: RUF009 - frozen
     unread: VerificationError | None = None
@@ -234,22 +234,11 @@ def _check_signature(
     opened = _Opened(archived=Archived(certified=data))
 
     def signature() -> str:
-        reader = parse(data)
         try:
-            opened.archived = take_off(data, reader)
-        except ChangedFileError as error:
-            claims.add("unchanged", ClaimState.FALSE, error.message)
-            raise
-        certified = opened.archived.certified
-        if opened.archived.data is not None:
-            reader = parse(certified)
-        opened.reader = reader
-        try:
-            opened.files = read_attachments(reader)
-        except VerificationError as error:
-            opened.unread = error
-        try:
-            opened.signed = signed_file(certified, reader)
+            read = read_pdf(data)
+            opened.archived, opened.files, opened.unread = read.archived, read.files, read.unread
+            certified = opened.archived.certified
+            opened.signed = signed_file(certified, read.the_signature())
         except ChangedFileError as error:
             claims.add("unchanged", ClaimState.FALSE, error.message)
             raise
@@ -313,11 +302,9 @@ def _check_contents(claims: _Claims, opened: _Opened) -> Any:
 
     def statement() -> str:
         found.update(read_statement(opened.files))
-        if opened.signed is None or opened.reader is None:
+        if opened.signed is None:
             raise UnverifiableError(_NO_SIGNATURE)
-        certified = opened.archived.certified
-        check_page_limits(certified, opened.reader)
-        pages.extend(page_texts(certified))
+        pages.extend(read_pages(opened.archived.certified))
         return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
 
     claims.check("statement", statement)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from auditkit.report.typeset.pdf import page_texts
+from auditkit.pdf.pages import page_texts
 from auditkit.verification import verify
 from tests.support.whole_report import whole_report
 

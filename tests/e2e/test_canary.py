@@ -14,7 +14,7 @@ import pandas as pd
 import pikepdf
 import pytest
 
-from auditkit.report.typeset.pdf import page_texts
+from auditkit.pdf.pages import page_texts
 
 CANARY = "zqcanary7731"
 

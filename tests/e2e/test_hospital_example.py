@@ -12,7 +12,7 @@ import pytest
 import auditkit as ak
 from auditkit.deid import Plan
 from auditkit.evidence import Evidence
-from auditkit.report.typeset.pdf import page_texts
+from auditkit.pdf.pages import page_texts
 from auditkit.signing import KeyStore
 
 ROOT = Path(__file__).resolve().parents[2]

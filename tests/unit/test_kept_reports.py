@@ -10,11 +10,11 @@ import pypdf
 import pytest
 
 from auditkit.canonical import parse_json
+from auditkit.pdf.pages import page_texts
 from auditkit.report import check_figures
 from auditkit.report.figures import rules
 from auditkit.report.figures.manifest import tokens
 from auditkit.report.typeset import text
-from auditkit.report.typeset.pdf import page_texts
 from tests.fixtures.keep_reports import REPORTS, claims_of, verified
 
 KEPT = [

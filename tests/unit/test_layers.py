@@ -25,6 +25,7 @@ ROOMS = {
     "charts": "",
     "deid.table": "",
     "deid.vocabulary": "",
+    "isolation": "",
     "ledger.records": "",
     "measures.groups": "measures.numbers",
     "report.typeset": "",
@@ -37,6 +38,7 @@ ROOMS = {
     "report.letters": "report.typeset",
     "signing": "ledger.records",
     "access.kept": "access.policy signing",
+    "pdf": "isolation signing",
     "deid.detect": "deid.models deid.rules deid.vocabulary",
     "ledger": "ledger.records ledger.store",
     "measures.fairness": "charts measures.groups measures.numbers model tables",
@@ -63,19 +65,19 @@ ROOMS = {
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
     "mlflow_guard.requests": "access.policy access.record mlflow_guard.upstream",
     "report.blocks": "charts report.figures",
-    "verification": "ledger ledger.records output report.figures report.typeset signing",
+    "verification": ("ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record mlflow_guard.requests "
         "mlflow_guard.upstream"
     ),
-    "reperformance": "judgement loading signing verification",
+    "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",
     "mlflow_guard.serve": (
         "access.kept access.login access.policy access.record ledger mlflow_guard.guard "
         "mlflow_guard.requests mlflow_guard.upstream signing"
     ),
     "report": (
-        "charts judgement output report.blocks report.figures report.sections report.typeset"
+        "charts judgement output pdf report.blocks report.figures report.sections report.typeset"
     ),
     "api": (
         "access.record judgement ledger ledger.witness loading measures.attribution "
@@ -105,6 +107,7 @@ EDGES = {
     "cli": "the program, which talks to people and reads their environment",
     "mlflow_guard": "the server that MLflow starts: its process, its environment",
     "api.py": "finds the user's keys by the environment, in one place",
+    "isolation/server.py": "a forked process, which ends here and returns to nobody",
     "deid/pipeline/plan.py": "a plan proposed without a date is dated today",
     "ledger/log.py": "the log's own clock, which a caller may replace",
     "ledger/opening.py": "the head's file lies in the user's folder unless another is named",

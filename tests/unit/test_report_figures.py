@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auditkit.errors import UnverifiableError
+from auditkit.pdf.pages import page_texts
 from auditkit.report import check_figures
 from auditkit.report.figures import rules as report_rules
 from auditkit.report.figures.manifest import is_printed, tokens, value_at
@@ -22,7 +23,6 @@ from auditkit.report.figures.rounding import prints, prints_percent
 from auditkit.report.figures.rules import Rules
 from auditkit.report.figures.vocabulary import VOCABULARY, is_standard
 from auditkit.report.typeset import text as report_text
-from auditkit.report.typeset.pdf import page_texts
 from auditkit.wording import exact, number, number_against, typeset
 from tests.fixtures import lending
 

@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
+from auditkit.pdf.pages import page_texts
 from auditkit.report import ReportOptions, render
-from auditkit.report.typeset.pdf import page_texts
 from auditkit.report.typeset.text import shown
 from tests.fixtures import hostile, lending
 from tests.support.laid_out import faults

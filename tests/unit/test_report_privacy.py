@@ -10,8 +10,8 @@ import pytest
 from auditkit.deid import Deidentifier, Plan
 from auditkit.deid.detect.recall import Labelled, evaluate
 from auditkit.evidence import Evidence
+from auditkit.pdf.pages import page_texts
 from auditkit.report import render
-from auditkit.report.typeset.pdf import page_texts
 from tests.fixtures import lending
 
 ROWS = 40

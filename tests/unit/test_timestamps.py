@@ -11,8 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.errors import UnverifiableError
+from auditkit.pdf.reading import read_pdf
 from auditkit.signing import LocalKey, Signer, TimestampAuthority, Trusted
 from auditkit.verification import ClaimState, verify
+from auditkit.verification.signed_file import signed_file
 from tests.support.authority import NOW, Authority, serving
 from tests.support.repeated import times
 from tests.support.small_report import attachments, statement_bytes, unsigned_report
@@ -71,11 +73,14 @@ def test_without_the_root_neither_signer_nor_time_could_be_checked(report):
     assert "--trust" in claims.claim("time").reason
 
 
+def parts_of(report):
+    return signed_file(report, read_pdf(report).the_signature()).parts
+
+
 def test_openssl_verifies_the_token_too(report, authority, tmp_path):
     from auditkit.signing.certificates import to_pem
-    from auditkit.verification.signed_file import parse, signed_file
 
-    parts = signed_file(report, parse(report)).parts
+    parts = parts_of(report)
     (tmp_path / "token").write_bytes(parts.timestamp)
     (tmp_path / "data").write_bytes(parts.signature)
     (tmp_path / "root.pem").write_bytes(to_pem(authority.root))
@@ -120,11 +125,10 @@ def test_a_certificate_outside_its_validity_at_the_attested_time_is_false(author
 def test_a_stale_token_is_false(report, signer, authority):
     """The timestamp of another signature, moved here."""
     from auditkit.signing.cms import assemble
-    from auditkit.verification.signed_file import parse, signed_file
 
-    older = signed_file(report, parse(report)).parts
+    older = parts_of(report)
     fresh = signed(signer, at=NOW + timedelta(seconds=1))
-    parts = signed_file(fresh, parse(fresh)).parts
+    parts = parts_of(fresh)
     moved = assemble(
         certificates=parts.certificates,
         message_digest=parts.message_digest,
@@ -141,9 +145,7 @@ def test_a_stale_token_is_false(report, signer, authority):
 
 
 def token_of(report):
-    from auditkit.verification.signed_file import parse, signed_file
-
-    return signed_file(report, parse(report)).parts.timestamp
+    return parts_of(report).timestamp
 
 
 @pytest.mark.repeated

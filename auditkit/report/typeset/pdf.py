@@ -17,7 +17,6 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.errors import InputError
 from auditkit.report.typeset.fonts import font_files
 from auditkit.resources import data_path
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from weasyprint import Document
 
 _NO_DATE: Final = date(2000, 1, 1)
-_MAX_PAGES: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,23 +122,6 @@ def _texts(box: Any, drawings: Mapping[str, bytes]) -> Iterator[str]:
         elif isinstance(inner, ReplacedBox) and inner.element is not None:
             drawing = drawings.get(inner.element.get("src") or "", b"")
             yield from re.findall(r"<text[^>]*>([^<]*)</text>", drawing.decode("utf-8"))
-
-
-def page_texts(pdf: bytes) -> list[str]:
-    """The text of each page of a PDF.
-
-    Raises:
-        InputError: If it has more pages than any report.
-    """
-    import pypdfium2
-
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        if len(document) > _MAX_PAGES:
-            raise InputError("The PDF has more pages than any report.")
-        return [page.get_textpage().get_text_range() for page in document]
-    finally:
-        document.close()
 
 
 def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str, style: str) -> Document:

@@ -1,0 +1,37 @@
+"""How a job's input and answer are written where they are more than one text: JSON, then bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+_WIDTH: Final = 8  # bytes of the number that says how long the JSON is
+
+
+def packed(content: Any, parts: Sequence[bytes] = ()) -> bytes:
+    """A JSON value and pieces of bytes in one.
+
+    Example:
+        >>> unpacked(packed({"name": "a"}, [b"1", b"23"]))
+        ({'name': 'a'}, (b'1', b'23'))
+    """
+    head = json.dumps([content, [len(part) for part in parts]]).encode()
+    return b"".join((len(head).to_bytes(_WIDTH), head, *parts))
+
+
+def unpacked(message: bytes) -> tuple[Any, tuple[bytes, ...]]:
+    """What was packed.
+
+    Raises:
+        ValueError: If the message is none, is cut short or goes on.
+    """
+    place = _WIDTH + int.from_bytes(message[:_WIDTH])
+    content, sizes = json.loads(message[_WIDTH:place])
+    parts = []
+    for size in sizes:
+        parts.append(message[place : place + size])
+        place += size
+    if place != len(message):
+        raise ValueError
+    return content, tuple(parts)

@@ -1,0 +1,217 @@
+"""What the PDF libraries find in a file; runs in a child process, and only there.
+
+The files that come here are anybody's: whoever has a key can sign any pages. pyHanko and PDFium
+read them with nothing at hand but their bytes, and what keeps them busy ends at a limit (see
+`auditkit.isolation`). `auditkit.pdf.reading` calls the two functions without underscore.
+
+Law: a parser's answer is never a verdict on bytes. What is found here says where to look;
+`auditkit.verification.signed_file` compares it with the file.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final
+
+from asn1crypto import crl, ocsp, x509
+from pyhanko.pdf_utils.generic import EncryptedObjAccess, Reference, parse_pdf_date
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
+
+from auditkit.errors import VerificationError
+from auditkit.isolation.messages import packed
+from auditkit.pdf.attachments import entry, read_attachments
+from auditkit.pdf.pages import page_texts
+from auditkit.pdf.ranges import ChangedFileError, locate
+from auditkit.signing.archive import prepare, validation_data
+from auditkit.signing.validation_data import ValidationData
+
+_HEADER: Final = b"%PDF-"
+_MAX_REVISIONS: Final = 50
+_ADDED: Final = "Something was added after signing that is not validation data with a timestamp."
+_UNREAD: Final = "The file is not a PDF that can be read."
+
+# pyHanko tells its log about hostile files; the claims say all that matters.
+logging.disable(logging.CRITICAL)
+
+
+def structure(data: bytes) -> bytes:
+    """A file's signature, what stands behind it, and its attachments.
+
+    What each part is, `auditkit.pdf.reading.read_pdf` says.
+    """
+    parts: list[bytes] = []
+
+    def put(part: bytes) -> int:
+        parts.append(part)
+        return len(parts) - 1
+
+    found: dict[str, Any] = {}
+    reader = _parsed(data)
+    try:
+        found["end"], held, stamps = _taken_off(data, reader)
+    except ChangedFileError as error:
+        return packed({"changed": error.message})
+    if held is not None:
+        reader = _parsed(data[: found["end"]])
+        found["held"] = [
+            [put(one) for one in kind] for kind in (held.certificates, held.crls, held.ocsps)
+        ]
+        found["stamps"] = [{**stamp, "token": put(stamp["token"])} for stamp in stamps]
+    try:
+        found["files"] = {name: put(file) for name, file in read_attachments(reader).items()}
+    except VerificationError as error:
+        found["unread"] = error.message
+    try:
+        found["signature"] = {**(signature := _signature(reader)), "value": put(signature["value"])}
+    except VerificationError as error:
+        found["unsigned"] = error.message
+    return packed(found, parts)
+
+
+def pages(data: bytes) -> bytes:
+    """The text of each page, as a JSON list."""
+    return json.dumps(page_texts(data)).encode()
+
+
+def _parsed(data: bytes) -> PdfFileReader:
+    if not data.startswith(_HEADER):
+        # pyHanko reads backwards, and turns for ever before line ends that begin a file.
+        raise VerificationError(_UNREAD)
+    try:
+        return PdfFileReader(BytesIO(data), strict=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError(_UNREAD) from error
+
+
+def _signature(reader: PdfFileReader) -> dict[str, Any]:
+    """The one signature of a report: where its range lies, its value, and the time it states."""
+    try:
+        fields = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
+        values = [(field.get_object(), field.reference) for field in fields]
+        regular = [v for v in values if entry(v[0], "/Type", None) != "/DocTimeStamp"]
+    except MemoryError:
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The file's signatures cannot be read.") from error
+    if len(regular) != 1:
+        found = "no signature" if not regular else f"{len(regular)} signatures"
+        raise VerificationError(f"The file carries {found}; a report carries exactly one.")
+    value, reference = regular[0]
+    try:
+        numbers, content = _placed(value)
+        _check_certification(reader, value, reference)
+        return {"range": numbers, "value": content, "stated": _stated_time(value)}
+    except (VerificationError, MemoryError):
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The file's signature cannot be read.") from error
+
+
+def _placed(value: Any) -> tuple[list[int], bytes]:
+    """A signature's range and value as its dictionary has them."""
+    numbers = value["/ByteRange"]
+    if len(numbers) != 4:
+        raise VerificationError("The signature's range is not made of four numbers.")
+    content = bytes(value.raw_get("/Contents", decrypt=EncryptedObjAccess.RAW))
+    return [int(n) for n in numbers], content
+
+
+def _check_certification(reader: PdfFileReader, value: Any, reference: Reference) -> None:
+    if value["/SubFilter"] != "/ETSI.CAdES.detached":
+        raise VerificationError("The signature is not a PAdES signature.")
+    certified = reader.root["/Perms"].raw_get("/DocMDP")
+    if certified.reference != reference:
+        raise VerificationError("The signature is not the file's certification.")
+    rules = value["/Reference"]
+    if len(rules) != 1 or rules[0]["/TransformMethod"] != "/DocMDP":
+        raise VerificationError("The signature does not certify the file.")
+    if rules[0]["/TransformParams"]["/P"] != 1:
+        raise VerificationError("The certification allows changes; a report's allows none.")
+
+
+def _stated_time(value: Any) -> str | None:
+    """The time that the signer states, which is a moment only with its zone."""
+    if "/M" not in value:
+        return None
+    stated = parse_pdf_date(value["/M"], strict=True)
+    if stated.tzinfo is None:
+        raise VerificationError("The time that the signer states has no time zone.")
+    return str(stated.isoformat())
+
+
+def _taken_off(
+    data: bytes, reader: PdfFileReader
+) -> tuple[int, ValidationData | None, list[dict[str, Any]]]:
+    """Where the certified file ends, and what stands behind it.
+
+    A file whose signatures cannot be read is taken whole: what is wrong with it is for
+    `_signature` and `signed_file` to say.
+
+    Raises:
+        ChangedFileError: If what was appended is not what auditkit appends.
+    """
+    try:
+        values = [
+            value.get_object() for _, value, _ in enumerate_sig_fields(reader, filled_status=True)
+        ]
+        regular = [v for v in values if entry(v, "/Type", None) != "/DocTimeStamp"]
+        end = locate(data, *_placed(regular[0])).end
+        stamps = sorted(locate(data, *_placed(v)).end for v in values if v not in regular)
+    except Exception:  # noqa: BLE001 - hostile files end in errors of any type
+        return len(data), None, []
+    if end == len(data) or not stamps:
+        return len(data), None, []
+    if len(stamps) > _MAX_REVISIONS or stamps[-1] != len(data):
+        raise ChangedFileError(_ADDED)
+    try:
+        return end, *_rebuilt(data, data[:end], stamps)
+    except ChangedFileError:
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise ChangedFileError(_ADDED) from error
+
+
+def _rebuilt(
+    data: bytes, certified: bytes, ends: Sequence[int]
+) -> tuple[ValidationData, list[dict[str, Any]]]:
+    """Makes each revision again on the one before it."""
+    before, held = certified, ValidationData()
+    stamps = []
+    for end in ends:
+        now = data[:end]
+        reader = PdfFileReader(BytesIO(now), strict=True)
+        last = _last_timestamp(reader)
+        embedded = locate(now, *_placed(last))
+        found = validation_data(reader)
+        room = len(last.raw_get("/Contents"))
+        prepared = prepare(before, found.since(held), room=room)
+        if prepared.filled(embedded.der) != now:
+            raise ChangedFileError(_ADDED)
+        stamps.append(
+            {"token": embedded.der, "begin": prepared.begin, "resume": prepared.end, "end": end}
+        )
+        before, held = now, found
+    _check_readable(held)
+    return held, stamps
+
+
+def _last_timestamp(reader: PdfFileReader) -> Any:
+    fields = reader.root["/AcroForm"]["/Fields"]
+    return fields[len(fields) - 1]["/V"]
+
+
+def _check_readable(held: ValidationData) -> None:
+    """No item is anything but what it is filed as; no room for other things."""
+    for items, kind in (
+        (held.certificates, x509.Certificate),
+        (held.crls, crl.CertificateList),
+        (held.ocsps, ocsp.OCSPResponse),
+    ):
+        for item in items:
+            kind.load(item, strict=True).native  # noqa: B018 - parses all of it, or raises

@@ -1,0 +1,78 @@
+"""Where a signature's value lies in a file's bytes, and what it covers: no parser is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from auditkit.errors import VerificationError
+
+_HEX: Final = re.compile(rb"[0-9A-F]+")
+
+
+class ChangedFileError(VerificationError):
+    """The file is not as it was when it was signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """One signature value in a file.
+
+    Attributes:
+        der: The CMS object.
+        digest: SHA-256 over what it covers.
+        end: Where what it covers ends, counted in bytes from the start of the file.
+    """
+
+    der: bytes
+    digest: bytes
+    end: int
+
+
+def locate(data: bytes, numbers: Sequence[int], value: bytes) -> Embedded:
+    """Finds a signature's value in the bytes and digests what it covers.
+
+    Args:
+        data: The file.
+        numbers: The range that the signature says it covers, four numbers.
+        value: The signature's value, as its dictionary has it.
+
+    Raises:
+        VerificationError: If the range leaves out more than the value, or the value is not
+            DER in upper-case hexadecimal followed by zeros.
+    """
+    start, first, second, rest = numbers
+    end = second + rest
+    if start != 0 or not 0 < first < second - 2 < second < end <= len(data):
+        raise VerificationError("The signature's range does not cover the file around it.")
+    text = data[first + 1 : second - 1]
+    fenced = data[first : first + 1] == b"<" and data[second - 1 : second] == b">"
+    if not fenced or len(text) % 2 or not _HEX.fullmatch(text):
+        raise VerificationError("The signature's value is not where its range says.")
+    raw = bytes.fromhex(text.decode("ascii"))
+    if value != raw:
+        raise VerificationError("The signature's value is not the one that its range leaves out.")
+    der = raw[: _der_length(raw)]
+    if raw[len(der) :].strip(b"\0"):
+        raise VerificationError("Something other than the signature lies in its place.")
+    digest = hashlib.sha256(data[:first])
+    digest.update(data[second:end])
+    return Embedded(der=der, digest=digest.digest(), end=end)
+
+
+def _der_length(raw: bytes) -> int:
+    """How many bytes the first DER value takes, with its header."""
+    if len(raw) < 2 or raw[0] != 0x30:
+        raise VerificationError("The signature's value is empty or not a CMS object.")
+    if raw[1] < 0x80:
+        return 2 + raw[1]
+    count = raw[1] & 0x7F
+    if not 1 <= count <= 4:
+        raise VerificationError("The signature's value has no definite length.")
+    length = 2 + count + int.from_bytes(raw[2 : 2 + count], "big")
+    if length > len(raw):
+        raise VerificationError("The signature's value is cut short.")
+    return length

@@ -1,0 +1,180 @@
+"""Reads a PDF that anybody may have made: its libraries run in a child process, within limits.
+
+What keeps them busy for longer than any report does is false: the file is none. What depends on
+this machine, such as a process that does not start, could not be checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from auditkit.errors import UnverifiableError, VerificationError
+from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
+from auditkit.isolation.messages import unpacked
+from auditkit.pdf.ranges import ChangedFileError
+from auditkit.signing.validation_data import ValidationData
+
+MAX_BYTES: Final = 512 * 1024 * 1024
+# A report of 30 pages takes 0.3 s and 100 MB more than the libraries. All attachments together
+# are at most 256 MB, see `attachments`.
+LIMITS: Final = Limits(
+    cpu_seconds=10, wall_seconds=120.0, memory_bytes=2 << 30, answer_bytes=300 << 20
+)
+_PARSER: Final = Child("auditkit.pdf.parsing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentTimestamp:
+    """A timestamp over a file as it was.
+
+    Attributes:
+        token: Its DER.
+        stamped: The bytes that it is about.
+    """
+
+    token: bytes
+    stamped: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Archived:
+    """A file in its parts.
+
+    Attributes:
+        certified: The file up to where the certification reaches; all of it if nothing follows.
+        data: What the file holds for later verifiers; None: nothing was appended.
+        timestamps: Over the file, one for each time that something was appended.
+    """
+
+    certified: bytes
+    data: ValidationData | None = None
+    timestamps: tuple[DocumentTimestamp, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundSignature:
+    """A file's one signature as a PDF library finds it, not yet compared with the bytes.
+
+    Attributes:
+        numbers: The range that it says it covers.
+        value: Its value.
+        stated_time: The time that the signer states, with its zone; None: none.
+    """
+
+    numbers: Sequence[int]
+    value: bytes
+    stated_time: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPdf:
+    """What a file holds, as the PDF library reads it.
+
+    Attributes:
+        archived: The certified file, and what stands behind it.
+        files: The attachments by name; empty if they cannot be read.
+        unread: Why they cannot be read; None: they are.
+        signature: Its one signature.
+        unsigned: Why there is not one; None: there is.
+    """
+
+    archived: Archived
+    files: Mapping[str, bytes]
+    unread: VerificationError | None
+    signature: FoundSignature | None
+    unsigned: VerificationError | None
+
+    def the_signature(self) -> FoundSignature:
+        """The one signature.
+
+        Raises:
+            VerificationError: If there is not exactly one, or it is not a report's.
+        """
+        if self.signature is None:
+            raise self.unsigned or VerificationError("The file carries no signature.")
+        return self.signature
+
+
+def get_ready() -> None:
+    """Has the libraries loaded in the child process while this one goes on."""
+    with suppress(ChildUnavailableError):  # which the first call raises again
+        _PARSER.start()
+
+
+def read_pdf(data: bytes) -> ReadPdf:
+    """Reads a PDF strictly: its signature, what was appended to it, its attachments.
+
+    Raises:
+        ChangedFileError: If something was appended that auditkit does not append.
+        VerificationError: If the file is not a PDF, or takes more to read than any report.
+        UnverifiableError: If it could not be read on this machine.
+    """
+    if len(data) > MAX_BYTES:
+        raise VerificationError(f"The file is larger than {MAX_BYTES:,} bytes.")
+    found, parts = unpacked(_called("structure", data))
+    if "changed" in found:
+        raise ChangedFileError(found["changed"])
+    files = {name: parts[at] for name, at in found.get("files", {}).items()}
+    unread = found.get("unread")
+    unsigned = found.get("unsigned")
+    return ReadPdf(
+        archived=_archived(data, found, parts),
+        files=files,
+        unread=None if unread is None else VerificationError(unread),
+        signature=_signature(found["signature"], parts) if "signature" in found else None,
+        unsigned=None if unsigned is None else VerificationError(unsigned),
+    )
+
+
+def read_pages(data: bytes) -> list[str]:
+    """The text of each page.
+
+    Raises:
+        VerificationError: If the pages take more to read than any report's.
+        UnverifiableError: If they could not be read on this machine.
+        AuditkitError: If there are more than in any report.
+    """
+    return [str(text) for text in json.loads(_called("pages", data))]
+
+
+def _called(function: str, data: bytes) -> bytes:
+    try:
+        return _PARSER.call(function, data, limits=LIMITS)
+    except ChildUnavailableError as error:
+        raise UnverifiableError(error.message, remedy=error.remedy) from error
+    except ChildError as error:
+        raise VerificationError(
+            f"The file is not one that can be read as a report: {error.message}"
+        ) from error
+
+
+def _archived(data: bytes, found: Mapping[str, Any], parts: tuple[bytes, ...]) -> Archived:
+    certified = data[: found["end"]]
+    if "held" not in found:
+        return Archived(certified=certified)
+    certificates, crls, ocsps = (tuple(parts[at] for at in kind) for kind in found["held"])
+    return Archived(
+        certified=certified,
+        data=ValidationData(certificates=certificates, crls=crls, ocsps=ocsps),
+        timestamps=tuple(
+            DocumentTimestamp(
+                token=parts[one["token"]],
+                stamped=data[: one["begin"]] + data[one["resume"] : one["end"]],
+            )
+            for one in found["stamps"]
+        ),
+    )
+
+
+def _signature(found: Mapping[str, Any], parts: tuple[bytes, ...]) -> FoundSignature:
+    stated = found["stated"]
+    return FoundSignature(
+        numbers=tuple(found["range"]),
+        value=parts[found["value"]],
+        stated_time=None if stated is None else datetime.fromisoformat(stated),
+    )
