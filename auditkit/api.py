@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Inputs
 
-# What logs are called whose owner has given no name; part of every checkpoint.
+# The default name of a log; part of every checkpoint.
 LOG_NAME: Final = "auditkit.local/log"
 
 # The packages whose code computes a number, recorded with every audit.
@@ -51,45 +51,16 @@ _COMPUTING = (
 )
 
 
-@dataclass(frozen=True)
-class Audit:
-    """A finished audit. Nothing about it changes any more.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Audit(Judgement):
+    """A finished audit; the fields are those of `Judgement`. Nothing about it changes any more."""
 
-    Attributes:
-        judgement: Everything that was found, with the policy and the control packs.
-    """
+    __hash__ = Judgement.__hash__
 
-    judgement: Judgement
-
-    @property
-    def verdict(self) -> Verdict:
-        """The gate's decision, with its reasons."""
-        return self.judgement.verdict
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """How each condition of the policy came out."""
-        return self.judgement.findings
-
-    @property
-    def evidence(self) -> tuple[Evidence, ...]:
-        """What each check measured."""
-        return self.judgement.evidence
-
-    @property
-    def statement(self) -> bytes:
-        """The canonical bytes that are signed: equal inputs give equal bytes."""
-        return self.judgement.statement
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of the statement."""
-        return self.judgement.digest
-
-    @property
-    def salt(self) -> bytes:
-        """What the commitment to the unsuppressed evidence is salted with: for the bundle alone."""
-        return self.judgement.salt
+    @classmethod
+    def of(cls, judgement: Judgement) -> Audit:
+        """The audit that found what a judgement holds."""
+        return cls(**{f.name: getattr(judgement, f.name) for f in fields(judgement)})
 
     def to_frame(self) -> pd.DataFrame:
         """Every number of the audit, one row each.
@@ -194,18 +165,18 @@ class Audit:
             )
             told("pages")
             unsigned = render(
-                self.judgement,
+                self,
                 receipt=receipt.to_json(),
                 envelope=signing.sign_statement(self.statement),
                 options=chosen,
             )
             told("signature")
-            reason = f"Evidence report {self.judgement.report_id}, as it was issued"
+            reason = f"Evidence report {self.report_id}, as it was issued"
             signed = signing.sign_pdf(unsigned, reason=reason, at=at)
             write_whole(target, signed)
             if twin is not None:
                 told("copy for a browser")
-                copy = render_twin(self.judgement, receipt=receipt.to_json(), options=chosen)
+                copy = render_twin(self, receipt=receipt.to_json(), options=chosen)
                 write_whole(Path(twin), copy)
         return receipt
 
@@ -213,10 +184,9 @@ class Audit:
         """Logs the gate's verdict, which a promotion may require, and then the statement."""
         from auditkit.access.record.verdicts import VERDICT, verdict_payload
 
-        judgement = self.judgement
         verdict = verdict_payload(
-            artifact_digest=str(judgement.subject.digest),
-            policy=judgement.policy,
+            artifact_digest=str(self.subject.digest),
+            policy=self.policy,
             decision=self.verdict.decision.value,
             waived=self.verdict.waived,
             statement=str(self.digest),
@@ -224,9 +194,9 @@ class Audit:
         log.append(kind=VERDICT, payload=verdict, retention=retention)
         entry = {
             "statement": str(self.digest),
-            "report": judgement.report_id,
-            "subject": f"{judgement.subject.name}/{judgement.subject.version}",
-            "as_of": judgement.as_of.isoformat() if judgement.as_of else None,
+            "report": self.report_id,
+            "subject": f"{self.subject.name}/{self.subject.version}",
+            "as_of": self.as_of.isoformat() if self.as_of else None,
         }
         receipt = log.append(kind="audit.statement", payload=entry, retention=retention)
         if not witnesses:
@@ -237,12 +207,11 @@ class Audit:
 
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""
-        counts = self.judgement.counts()
-        told = ", ".join(f"{n} {outcome.words}" for outcome, n in counts.items() if n)
-        subject = self.judgement.subject
+        counts = ", ".join(f"{n} {o.words}" for o, n in self.counts().items() if n)
         return (
-            f"<Audit of {subject.name} {subject.version}: {self.verdict.decision.value}; "
-            f"{plural(len(self.findings), 'condition')}: {told}>"
+            f"<Audit of {self.subject.name} {self.subject.version} by the policy "
+            f"{self.policy.id}: {self.verdict.decision.value}; "
+            f"{plural(len(self.findings), 'condition')}: {counts}>"
         )
 
     def _repr_html_(self) -> str:
@@ -264,7 +233,7 @@ class Audit:
 def run(
     inputs: Inputs,
     *,
-    policy: str | Path | Policy,
+    policy: str | Path | Policy = "starter",
     packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
     salt: bytes | None = None,
@@ -275,9 +244,10 @@ def run(
     Args:
         inputs: Model, rows, labels, groups, reference.
         policy: What must hold: a path, a `Policy`, or the bare name of one that comes with
-            auditkit: "hospital", "lending", "starter".
-        packs: The control packs that the evidence is laid against. Default: those that the policy
-            names.
+            auditkit: "hospital", "lending", "starter". Default: "starter", which the audit's
+            `repr`, its report and its statement name.
+        packs: The control packs that the evidence is assessed against. Default: those that the
+            policy names.
         today: The day of the audit. It is printed, and waivers are judged by it; without it no
             waiver is in force. It is an argument so that equal inputs give equal statements.
         salt: At least 16 secret bytes for the commitment to the numbers that are suppressed in the
@@ -317,7 +287,7 @@ def run(
             salt=salt,
             progress=tell,
         )
-    return Audit(judgement)
+    return Audit.of(judgement)
 
 
 def default_keys() -> KeyStore:

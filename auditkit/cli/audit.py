@@ -337,7 +337,7 @@ def _tell(audit: Audit) -> None:
         waived = " (waived)" if finding.waiver else ""
         head = f"{finding.outcome.words + waived:<14} {finding.rule:<6} "
         say(textwrap.fill(finding.statement, 100, initial_indent=head, subsequent_indent=" " * 22))
-    counts = ", ".join(f"{n} {o.words}" for o, n in audit.judgement.counts().items())
+    counts = ", ".join(f"{n} {o.words}" for o, n in audit.counts().items())
     say(f"\n{counts}")
     say(f"Verdict: {audit.verdict.decision.value}")
 

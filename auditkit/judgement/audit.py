@@ -43,7 +43,7 @@ class Judgement:
         datasets: The tables that were read.
         rows: Number of rows that were evaluated.
         policy: What had to hold.
-        packs: The control packs it was laid against.
+        packs: The control packs it was assessed against.
         evidence: In the order of their ids, without its small cells.
         findings: One for each rule, in the policy's order.
         controls: One for each control, pack by pack.

@@ -239,7 +239,7 @@ def signed(mode: str, audit: ak.Audit) -> int:
 
 def told(audit: ak.Audit) -> None:
     """Says how the audit came out."""
-    counts = [f"{n} {outcome.words}" for outcome, n in audit.judgement.counts().items() if n]
+    counts = [f"{n} {outcome.words}" for outcome, n in audit.counts().items() if n]
     say(f"  Verdict: {audit.verdict.decision.value}; {', '.join(counts)}")
     for reason in audit.verdict.reasons:
         say(f"    {reason}")

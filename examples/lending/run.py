@@ -165,7 +165,7 @@ def opened_registry() -> ModelRegistry:
 def told(audit: ak.Audit, *, audit_seconds: float, seconds: float) -> None:
     """Says how the audit came out."""
     say(f"\n{len(audit.findings)} conditions:")
-    for outcome, count in audit.judgement.counts().items():
+    for outcome, count in audit.counts().items():
         say(f"  {count:>3} {outcome.words}")
     say(f"\nVerdict: {audit.verdict.decision.value}")
     for reason in audit.verdict.reasons:

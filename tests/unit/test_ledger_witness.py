@@ -269,7 +269,7 @@ def test_a_report_carries_its_witnesses_lines(server, tmp_path, log):
     store = KeyStore(tmp_path / "keys")
     witness = RemoteWitness(url=server, key=W1.witness_verifier)
     path = tmp_path / "report.pdf"
-    audit = Audit(judgement())
+    audit = Audit.of(judgement())
     audit.report(path, signer=store.report_signer(), ledger=log, keys=store, witnesses=[witness])
     keys = [KEY.verifier, W1.witness_verifier]
     found = verify(path.read_bytes(), trust=store.trusted(), log_keys=keys)
