@@ -24,18 +24,27 @@ from auditkit.version import __version__
 
 if TYPE_CHECKING:
     from auditkit.api import Audit, run
+    from auditkit.canonical import Digest
+    from auditkit.charts import Chart
     from auditkit.errors import AuditkitError
     from auditkit.evidence import Evidence, Finding, Measurement, Outcome
-    from auditkit.ledger import Ledger
+    from auditkit.judgement.controls import ControlPack
+    from auditkit.judgement.gate import Verdict
+    from auditkit.ledger import Ledger, NoteVerifier, Receipt
+    from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.measures.attribution.explain import explain
+    from auditkit.measures.attribution.explainer import Explainer
     from auditkit.measures.attribution.result import Attribution
     from auditkit.measures.fairness.alternatives import alternatives
     from auditkit.measures.fairness.candidates import Alternatives
-    from auditkit.measures.fairness.comparison import Fairness, fairness
+    from auditkit.measures.fairness.comparison import Fairness, by_class, fairness, within
+    from auditkit.measures.fairness.local_law_144 import LocalLaw144, local_law_144
+    from auditkit.measures.fairness.regression import regression_fairness
+    from auditkit.policy import Policy
     from auditkit.report import ReportOptions
-    from auditkit.signing import Signer
+    from auditkit.signing import KeyRecord, KeyStore, Signer, Trusted
     from auditkit.subject import Inputs
-    from auditkit.verification import Verification
+    from auditkit.verification import Claim, Verification
     from auditkit.verification.verify import verify
 
 _HOME = {
@@ -43,21 +52,39 @@ _HOME = {
     "Attribution": "auditkit.measures.attribution.result",
     "Audit": "auditkit.api",
     "AuditkitError": "auditkit.errors",
+    "Chart": "auditkit.charts",
+    "Claim": "auditkit.verification",
+    "ControlPack": "auditkit.judgement.controls",
+    "Digest": "auditkit.canonical",
     "Evidence": "auditkit.evidence",
+    "Explainer": "auditkit.measures.attribution.explainer",
     "Fairness": "auditkit.measures.fairness.comparison",
     "Finding": "auditkit.evidence",
     "Inputs": "auditkit.subject",
+    "KeyRecord": "auditkit.signing",
+    "KeyStore": "auditkit.signing",
     "Ledger": "auditkit.ledger",
+    "LocalLaw144": "auditkit.measures.fairness.local_law_144",
     "Measurement": "auditkit.evidence",
+    "NoteVerifier": "auditkit.ledger",
     "Outcome": "auditkit.evidence",
+    "Policy": "auditkit.policy",
+    "Receipt": "auditkit.ledger",
+    "RemoteWitness": "auditkit.ledger.witness.http",
     "ReportOptions": "auditkit.report",
     "Signer": "auditkit.signing",
+    "Trusted": "auditkit.signing",
+    "Verdict": "auditkit.judgement.gate",
     "Verification": "auditkit.verification",
     "alternatives": "auditkit.measures.fairness.alternatives",
+    "by_class": "auditkit.measures.fairness.comparison",
     "explain": "auditkit.measures.attribution.explain",
     "fairness": "auditkit.measures.fairness.comparison",
+    "local_law_144": "auditkit.measures.fairness.local_law_144",
+    "regression_fairness": "auditkit.measures.fairness.regression",
     "run": "auditkit.api",
-    "verify": "auditkit.verification",
+    "verify": "auditkit.verification.verify",
+    "within": "auditkit.measures.fairness.comparison",
 }
 
 __all__ = [
@@ -65,22 +92,40 @@ __all__ = [
     "Attribution",
     "Audit",
     "AuditkitError",
+    "Chart",
+    "Claim",
+    "ControlPack",
+    "Digest",
     "Evidence",
+    "Explainer",
     "Fairness",
     "Finding",
     "Inputs",
+    "KeyRecord",
+    "KeyStore",
     "Ledger",
+    "LocalLaw144",
     "Measurement",
+    "NoteVerifier",
     "Outcome",
+    "Policy",
+    "Receipt",
+    "RemoteWitness",
     "ReportOptions",
     "Signer",
+    "Trusted",
+    "Verdict",
     "Verification",
     "__version__",
     "alternatives",
+    "by_class",
     "explain",
     "fairness",
+    "local_law_144",
+    "regression_fairness",
     "run",
     "verify",
+    "within",
 ]
 
 

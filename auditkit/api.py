@@ -7,7 +7,6 @@ audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=passphras
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -20,16 +19,14 @@ from auditkit.judgement.controls import ControlPack
 from auditkit.judgement.progress import shown
 from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.policy import Policy
-from auditkit.wording import interval, plural
+from auditkit.wording import html_table, interval, plural
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     import pandas as pd
 
-    from auditkit.canonical import Digest
-    from auditkit.evidence import Evidence, Finding
-    from auditkit.judgement.gate import Verdict
+    from auditkit.evidence import Finding
     from auditkit.ledger import Ledger, Receipt
     from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.report import ReportOptions
@@ -218,15 +215,13 @@ class Audit(Judgement):
         """The findings as a table, worst first, for a notebook."""
         from auditkit.judgement.gate import severity_order
 
-        rows = "".join(
-            f"<tr><td>{html.escape(f.outcome.words)}</td><td>{html.escape(f.rule)}</td>"
-            f"<td style='text-align:left'>{html.escape(f.statement)}</td>"
-            f"<td>{html.escape(_value(f))}</td></tr>"
-            for f in sorted(self.findings, key=severity_order)
-        )
-        return (
-            f"<p>{html.escape(repr(self))}</p><table><thead><tr><th>Outcome</th><th>Rule</th>"
-            f"<th>Finding</th><th>Value</th></tr></thead><tbody>{rows}</tbody></table>"
+        return html_table(
+            repr(self)[1:-1],
+            ("finding", "rule", "outcome", "value"),
+            [
+                (f.statement, f.rule, f.outcome.words, _value(f))
+                for f in sorted(self.findings, key=severity_order)
+            ],
         )
 
 

@@ -17,7 +17,9 @@ Example:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Final
 
 _MAX_DIGITS = 12
@@ -128,3 +130,24 @@ def plural(count: int, noun: str) -> str:
 
 def _side(value: float, threshold: float) -> int:
     return (value > threshold) - (value < threshold) if not math.isnan(value) else 2
+
+
+def html_table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table for a notebook, every text escaped.
+
+    Args:
+        caption: What the table shows.
+        head: The titles of the columns.
+        rows: The cells; the first one of each row is its title.
+    """
+    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{escape(first)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for first, *cells in rows
+    )
+    return (
+        f"<table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    )

@@ -47,7 +47,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     rows = case.features.iloc[chosen].reset_index(drop=True)
     explained = ordered_attribution_of(case)
     # Of either class the curves are the same, mirrored; the explainer gives the model's own.
-    explainer = Explainer(case.model, reference, seed=case.seed, compare=False)
+    explainer = Explainer(case.model, reference, seed=case.seed, cross_check=False)
     own = explainer.explain(rows)
     found = faithfulness(
         explainer.predict,

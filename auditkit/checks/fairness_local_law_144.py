@@ -45,8 +45,8 @@ def _run(case: Case, parameters: Parameters) -> Result:
     found = local_law_144(
         sex=case.groups[sex],
         race=case.groups[race],
-        selected=case.decisions,
-        least_share=parameters.least_share,
+        predictions=case.decisions,
+        min_share=parameters.least_share,
     )
     alike = what_makes_alike(case)
     listed = [
@@ -108,7 +108,7 @@ def _notes(found: LocalLaw144) -> tuple[str, ...]:
     small = sum(row.left_out for row in (*found.sex, *found.race, *found.intersectional))
     if small:
         notes.append(
-            f"{small} categories hold less than {found.least_share:.0%} of the sample and are left "
+            f"{small} categories hold less than {found.min_share:.0%} of the sample and are left "
             "out of the ratios; the rule asks the auditor to justify that."
         )
     return tuple(notes)

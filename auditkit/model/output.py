@@ -156,14 +156,15 @@ def _column(classes: list[Any], of: Any) -> int:
         if len(classes) > 2:
             raise InputError(
                 f"The model decides between {len(classes)} classes; which one is to be explained?",
-                remedy="give of=, one of the model's classes",
+                remedy="give target_class=, one of the model's classes",
             )
         return len(classes) - 1
     for position, value in enumerate(classes):
         if value == of:
             return position
     raise InputError(
-        "The class to explain is none of the model's.", remedy="give of=, one of model.classes_"
+        "The class to explain is none of the model's.",
+        remedy="give target_class=, one of model.classes_",
     )
 
 

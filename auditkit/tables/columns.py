@@ -23,7 +23,7 @@ _DECIDE: Final = "decide about these rows, then leave them out"
 
 
 def one_column(
-    values: Any, *, what: str, rows: int | None = None, against: str = "y_true"
+    values: Any, *, what: str, rows: int | None = None, against: str = "labels"
 ) -> npt.NDArray[Any]:
     """One column as an array of one dimension, as it is.
 
@@ -55,7 +55,7 @@ def _refuse_other_length(length: int, what: str, rows: int, against: str) -> Non
 
 
 def vector(
-    values: Any, *, what: str, rows: int | None = None, against: str = "y_true"
+    values: Any, *, what: str, rows: int | None = None, against: str = "labels"
 ) -> npt.NDArray[Any]:
     """One column as an array of one dimension, with at least one row and none missing.
 
@@ -90,7 +90,7 @@ def refuse(wrong: npt.NDArray[np.bool_], what: str, *, remedy: str = _DECIDE) ->
         )
 
 
-def numbers(values: Any, *, what: str, rows: int | None = None, against: str = "y_true") -> Array:
+def numbers(values: Any, *, what: str, rows: int | None = None, against: str = "labels") -> Array:
     """One column of finite numbers.
 
     Raises:
@@ -143,7 +143,7 @@ def favourable_rows(
     what: str,
     favourable: Any,
     rows: int | None = None,
-    against: str = "y_true",
+    against: str = "labels",
 ) -> npt.NDArray[np.bool_]:
     """True where a column of two classes holds the favourable one.
 
@@ -189,7 +189,7 @@ def favourable_rows(
 
 
 def group_columns(
-    groups: Any, *, rows: int, what: str = "groups", against: str = "y_true"
+    groups: Any, *, rows: int, what: str = "groups", against: str = "labels"
 ) -> Mapping[str, Any]:
     """The columns of a table of groups, or one column alone, by name.
 

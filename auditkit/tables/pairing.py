@@ -15,12 +15,12 @@ and who reads the report could not see it. The remedy is one line of the caller'
 
 Example:
     >>> y = pd.Series([1, 0, 1], index=[2, 0, 1])
-    >>> refuse_other_rows({"y_true": y, "y_pred": y.to_numpy()})
-    >>> refuse_other_rows({"y_true": y, "y_pred": y.sort_index()})
+    >>> refuse_other_rows({"labels": y, "predictions": y.to_numpy()})
+    >>> refuse_other_rows({"labels": y, "predictions": y.sort_index()})
     Traceback (most recent call last):
-    auditkit.errors.InputError: y_true and y_pred carry the same index in another order.
-    To fix: give y_pred in the order of y_true, as y_pred.loc[y_true.index]; if its rows are in \
-that order already, give it without an index, as y_pred.to_numpy()
+    auditkit.errors.InputError: labels and predictions carry the same index in another order.
+    To fix: give predictions in the order of labels, as predictions.loc[labels.index]; if its rows \
+are in that order already, give it without an index, as predictions.to_numpy()
 """
 
 from __future__ import annotations

@@ -206,12 +206,10 @@ def searched(model: Any, train: pd.DataFrame, test: pd.DataFrame, threshold: flo
     with step("Search for less disparate alternatives") as result:
         found = ak.alternatives(
             model,
-            train=train[features],
-            train_labels=train["approved"],
-            train_groups=train[["race"]],
-            data=test[features],
-            labels=test["approved"],
+            test[features],
+            test["approved"],
             groups=test[["race"]],
+            train=ak.Inputs(data=train[features], labels=train["approved"], groups=train[["race"]]),
             threshold=threshold,
             seed=SEED,
         )

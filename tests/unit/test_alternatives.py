@@ -28,9 +28,7 @@ def people(rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame
 TRAIN, TAUGHT, TRAIN_GROUPS = people(1500, 0)
 DATA, LABELS, GROUPS = people(1500, 1)
 GIVEN = {
-    "train": TRAIN,
-    "train_labels": TAUGHT,
-    "train_groups": TRAIN_GROUPS,
+    "train": ak.Inputs(data=TRAIN, labels=TAUGHT, groups=TRAIN_GROUPS),
     "data": DATA,
     "labels": LABELS,
     "groups": GROUPS,
@@ -64,7 +62,7 @@ def test_fitting_anew_finds_what_no_cut_off_does(found):
     assert any(c.name.startswith("fitted anew") for c in better)
     now = found.candidates[0]
     for c in better:
-        assert c.ratio.value >= now.ratio.value + found.least_gain
+        assert c.ratio.value >= now.ratio.value + found.min_gain
         assert c.balanced_accuracy.value >= now.balanced_accuracy.value - found.loss
 
 
@@ -124,7 +122,10 @@ def test_the_model_is_not_changed_and_the_seed_decides(model, found):
     ("change", "message"),
     [
         ({"labels": LABELS[:-1]}, "rows"),
-        ({"train_groups": TRAIN_GROUPS.replace("b", None)}, "unknown"),
+        (
+            {"train": ak.Inputs(data=TRAIN, labels=TAUGHT, groups=TRAIN_GROUPS.replace("b", None))},
+            "unknown",
+        ),
         ({"groups": GROUPS.assign(h="x")}, "2 columns"),
         ({"weight_name": "no_such"}, "fitted anew"),
     ],

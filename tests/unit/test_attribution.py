@@ -88,7 +88,7 @@ def test_values_add_up_on_every_row(model):
 
 def test_the_other_class_is_the_mirror_image(model):
     rows, reference = table(10, seed=1), table(50, seed=2)
-    second, first = (explain(model, rows, reference=reference, of=c) for c in (1, 0))
+    second, first = (explain(model, rows, reference=reference, target_class=c) for c in (1, 0))
     np.testing.assert_allclose(first.values, -second.values)
     np.testing.assert_allclose(second.of_other_class().outputs, first.outputs)
     assert first.base == -second.base

@@ -144,7 +144,7 @@ def test_families_that_take_missing_values(name):
     model, label, of, how = MODELS[name]
     model.fit(HOLES, label)
     rows, reference = numbers(4, 1, missing=0.2), numbers(30, 2, missing=0.2)
-    e = explain(model, rows, reference=reference, of=of)
+    e = explain(model, rows, reference=reference, target_class=of)
     expected = enumerated(own_output(model, how, of), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=2e-5)
     assert e.method.startswith(EXACT)
@@ -155,7 +155,7 @@ def test_families_that_do_not(name):
     model, label, of, how = WITHOUT_HOLES[name]
     model.fit(TRAIN, label)
     rows, reference = numbers(4, 1), numbers(30, 2)
-    e = explain(model, rows, reference=reference, of=of)
+    e = explain(model, rows, reference=reference, target_class=of)
     expected = enumerated(own_output(model, how, of), rows, reference)
     np.testing.assert_allclose(e.values, expected, atol=1e-6)
     assert e.method.startswith(EXACT)
@@ -326,7 +326,7 @@ def test_an_encoder_that_mixes_columns_is_explained_as_one_function():
 def test_groups_are_players(model):
     model.fit(TRAIN, TWO)
     rows, reference = numbers(4, 1), numbers(30, 2)
-    e = explain(model, rows, reference=reference, groups={"a and b": ["a", "b"]})
+    e = explain(model, rows, reference=reference, feature_groups={"a and b": ["a", "b"]})
     how = "xgb" if isinstance(model, xgboost.XGBClassifier) else MARGIN
     expected = enumerated(
         own_output(model, how, None), rows, reference, groups=[["a", "b"], ["c"], ["d"]]
@@ -335,7 +335,7 @@ def test_groups_are_players(model):
     assert e.feature_names == ("a and b", "c", "d")
     assert e.data["a and b"][0] == f"a={rows.a[0]}, b={rows.b[0]}"
     with pytest.raises(InputError, match="'z' of the group"):
-        explain(model, rows, reference=reference, groups={"a and z": ["a", "z"]})
+        explain(model, rows, reference=reference, feature_groups={"a and z": ["a", "z"]})
 
 
 def test_sampled_values_lie_within_their_standard_errors():
@@ -347,7 +347,7 @@ def test_sampled_values_lie_within_their_standard_errors():
         x = table.to_numpy()
         return x[:, 0] * x[:, 1] + np.maximum(x[:, 2], 0) + 0.5 * x[:, 3] * x[:, 4]
 
-    e = explain(function, rows, reference=reference, pairs=400)
+    e = explain(function, rows, reference=reference, permutation_pairs=400)
     assert e.method == sampled.SAMPLED
     assert e.evaluations == 400 * 2 * 11 * 6
     assert e.residual.max() < 1e-12
@@ -364,7 +364,7 @@ def test_sampled_values_lie_within_their_standard_errors():
     assert np.mean(off < 2) > 0.9
     assert off.max() < 6
     np.testing.assert_array_equal(
-        e.values, explain(function, rows, reference=reference, pairs=400).values
+        e.values, explain(function, rows, reference=reference, permutation_pairs=400).values
     )
 
 
@@ -513,7 +513,7 @@ def test_classes_must_be_named_where_there_are_several():
     with pytest.raises(InputError, match="3 classes"):
         explain(model, numbers(3, 1), reference=numbers(20, 2))
     with pytest.raises(InputError, match="none of the model's"):
-        explain(model, numbers(3, 1), reference=numbers(20, 2), of="gold")
+        explain(model, numbers(3, 1), reference=numbers(20, 2), target_class="gold")
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_the_explained_number_is_the_models_own(name):
     grouped = {"group": GROUPS} if isinstance(model, XR | LR) else {}
     model.fit(TRAIN, label, **grouped)
     classes = hasattr(model, "classes_") and len(np.shape(model.classes_)) > 0
-    e = explain(model, ROWS, reference=REFERENCE, of=of if classes else None)
+    e = explain(model, ROWS, reference=REFERENCE, target_class=of if classes else None)
     assert (e.unit, e.method.partition(" (not")[0]) == (unit, method)
     own = margin(model, of)
     if unit is not MARGIN and name != "xgboost raw":
@@ -266,7 +266,7 @@ def test_the_explained_number_is_the_models_own(name):
 def test_chances_are_asked_for_where_they_do_not_add_up(name):
     model, label, _, _, of = (*MODELS[name], 1)[:5]
     model.fit(TRAIN, label)
-    e = explain(model, ROWS, reference=REFERENCE, of=of, unit="probability")
+    e = explain(model, ROWS, reference=REFERENCE, target_class=of, unit="probability")
     asked = predicted(model, of)
     np.testing.assert_allclose(e.outputs, asked(ROWS), atol=1e-6)
     np.testing.assert_allclose(e.values, enumerated(asked, ROWS, REFERENCE), atol=1e-5)
@@ -311,7 +311,7 @@ def boosters():
 )
 def test_bare_boosters(name, of, unit):
     model = boosters()[name]
-    e = explain(model, ROWS, reference=REFERENCE, of=of)
+    e = explain(model, ROWS, reference=REFERENCE, target_class=of)
     asked = model.predict(xgboost.DMatrix(ROWS) if name != "lightgbm" else ROWS)
     assert e.unit is unit
     np.testing.assert_allclose(

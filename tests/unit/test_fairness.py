@@ -563,21 +563,21 @@ def test_calibration_by_group():
         fairness(labels, labels, groups=groups).calibration()
 
 
-OK = {"y_true": [0, 1, 0, 1], "y_pred": [0, 1, 1, 1], "groups": {"g": ["a", "a", "b", "b"]}}
+OK = {"labels": [0, 1, 0, 1], "predictions": [0, 1, 1, 1], "groups": {"g": ["a", "a", "b", "b"]}}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y_pred": [0, 1, 1]}, "3 rows"),
+        ({"predictions": [0, 1, 1]}, "3 rows"),
         ({"groups": {"g": ["a", "b"]}}, "2 rows"),
-        ({"y_true": [], "y_pred": [], "groups": {"g": []}}, "no rows"),
-        ({"y_true": [0, 1, 2, 1]}, "neither 0 and 1"),
-        ({"y_true": ["yes", "no", "no", "yes"]}, "favourable"),
-        ({"y_true": [0, 1, 2, 1], "favourable": 1}, "more than two classes"),
-        ({"y_true": [0, 1, np.nan, 1]}, "NaN"),
-        ({"y_true": [0, 1, None, 1]}, "missing"),
-        ({"y_true": [[0, 1], [1, 0]]}, "not one column"),
+        ({"labels": [], "predictions": [], "groups": {"g": []}}, "no rows"),
+        ({"labels": [0, 1, 2, 1]}, "neither 0 and 1"),
+        ({"labels": ["yes", "no", "no", "yes"]}, "favourable"),
+        ({"labels": [0, 1, 2, 1], "favourable": 1}, "more than two classes"),
+        ({"labels": [0, 1, np.nan, 1]}, "NaN"),
+        ({"labels": [0, 1, None, 1]}, "missing"),
+        ({"labels": [[0, 1], [1, 0]]}, "not one column"),
         ({"scores": [0.1, 0.2, 1.2, 0.3]}, "outside"),
         ({"scores": [0.1, np.nan, 0.2, 0.3]}, "NaN or infinities"),
         ({"scores": [0.1, np.inf, 0.2, 0.3]}, "NaN or infinities"),
@@ -598,7 +598,7 @@ OK = {"y_true": [0, 1, 0, 1], "y_pred": [0, 1, 1, 1], "groups": {"g": ["a", "a",
         ({"reference": {"g": "a", "h": "b"}}, "'h', which is no attribute"),
         ({"clusters": [1, 2, np.nan, 4]}, r"missing values in 1 of 4 rows, the first in row 2"),
         ({"scores": [0.1, 0.2, 1.2, 7]}, r"in 2 of 4 rows, the first in row 2"),
-        ({"favourable": "yes", "y_true": list("abab")}, "nowhere holds"),
+        ({"favourable": "yes", "labels": list("abab")}, "nowhere holds"),
     ],
     ids=str,
 )

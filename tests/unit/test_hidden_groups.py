@@ -37,7 +37,7 @@ def drawn(seed=0, *, small=3):
         "sex": np.array(["m"] * 260 + ["f"] * 40),
         "race": np.array(["w"] * (300 - small) + ["x"] * small),
     }
-    return {"y_true": labels, "y_pred": scores > 0.5, "scores": scores, "groups": groups}
+    return {"labels": labels, "predictions": scores > 0.5, "scores": scores, "groups": groups}
 
 
 def printed(found):
@@ -60,7 +60,7 @@ def test_the_last_group_does_not_follow_from_the_total():
 
 def test_the_tables_of_local_law_144_give_no_small_category_away():
     groups = drawn()["groups"]
-    told = repr(local_law_144(**groups, selected=np.arange(300) % 2))
+    told = repr(local_law_144(**groups, predictions=np.arange(300) % 2))
     lines = dict(line.strip().split(": ", 1) for line in told.splitlines()[1:] if ": " in line)
     assert lines["x"] == lines["x / f"] == "fewer than 11 applicants"
     assert lines["w"] == lines["w / f"] == "suppressed"  # else 300 - 297, and 40 - 37
@@ -155,7 +155,7 @@ def test_results_are_compared_and_hashed_without_an_error():
     found = ak.fairness(**rows)
     inputs = ak.Inputs(
         data=pd.DataFrame({"x": rows["scores"]}),
-        labels=rows["y_true"],
+        labels=rows["labels"],
         scores=rows["scores"],
         groups=rows["groups"],
     )

@@ -45,8 +45,8 @@ def drawn(seed):
     weights = rng.random(n) * rng.choice([1e-6, 1.0, 1e6]) * (rng.random(n) < rng.random())
     weighted = rng.random() < 0.5 and weights.any()
     return rng, {
-        "y_true": labels,
-        "y_pred": scores >= rng.choice([0.0, 0.1, 0.5, 0.9, 1.1]),
+        "labels": labels,
+        "predictions": scores >= rng.choice([0.0, 0.1, 0.5, 0.9, 1.1]),
         "groups": {"g": rng.choice(list("abc"), n), "h": rng.choice(["x", "y"], n)},
         "scores": scores,
         "weights": weights if weighted else None,

@@ -80,7 +80,7 @@ ROOMS = {
         "charts judgement output pdf report.blocks report.figures report.sections report.typeset"
     ),
     "api": (
-        "access.record judgement ledger ledger.witness loading measures.attribution "
+        "access.record charts judgement ledger ledger.witness loading measures.attribution "
         "measures.fairness report signing verification"
     ),
     "mlflow_guard": "mlflow_guard.serve",

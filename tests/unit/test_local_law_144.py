@@ -50,7 +50,7 @@ def test_the_worked_example(counts, want):
 
 def test_the_worked_example_from_rows():
     sex, favoured = applicants(SEX)
-    found = local_law_144(sex=sex, race=np.full(len(sex), "any"), selected=favoured)
+    found = local_law_144(sex=sex, race=np.full(len(sex), "any"), predictions=favoured)
     assert {r.category[0]: round(r.impact_ratio, 2) for r in found.sex} == {
         "Female": 0.82,
         "Male": 1.0,
@@ -78,7 +78,7 @@ def test_every_intersection_has_a_row_and_the_unknown_are_counted():
     sex = rng.choice(["Female", "Male"], n).astype(object)
     race[(race == "category 6") & (sex == "Female")] = "category 5"
     race[:30], sex[20:50] = None, ""
-    found = local_law_144(sex=sex, race=race, selected=rng.random(n) < 0.4)
+    found = local_law_144(sex=sex, race=race, predictions=rng.random(n) < 0.4)
     assert len(found.intersectional) == 14
     assert found.unknown == 50
     empty = next(r for r in found.intersectional if r.n == 0)
@@ -98,7 +98,7 @@ def test_a_small_category_is_left_out_of_ratios_and_still_shown():
     assert rows["small"].left_out
     assert (rows["small"].n, rows["small"].rate, rows["small"].impact_ratio) == (19, 1.0, None)
     assert rows["large"].impact_ratio == 1.0
-    rows = {r.category[0]: r for r in impact_ratios(counts, least_share=0)}
+    rows = {r.category[0]: r for r in impact_ratios(counts, min_share=0)}
     assert rows["large"].impact_ratio == pytest.approx(400 / 980)
 
 
@@ -111,7 +111,7 @@ def test_bad_input():
     with pytest.raises(InputError, match="exactly one"):
         local_law_144(sex=["F"], race=["a"])
     with pytest.raises(InputError, match="rows"):
-        local_law_144(sex=["F"], race=["a", "b"], selected=[1, 0])
+        local_law_144(sex=["F"], race=["a", "b"], predictions=[1, 0])
     with pytest.raises(InputError, match="NaN"):
         local_law_144(sex=["F", "M"], race=["a", "b"], scores=[1.0, np.nan])
 
@@ -121,6 +121,6 @@ def test_what_is_printed_gives_no_rate_of_few_away():
     selected = np.tile([1, 0, 0, 1, 0], 60)
     selected[292:] = 1
     race = np.array(["w"] * 150 + ["b"] * 142 + ["x"] * 8)
-    found = local_law_144(sex=np.array(["f", "m"] * 150), race=race, selected=selected)
+    found = local_law_144(sex=np.array(["f", "m"] * 150), race=race, predictions=selected)
     assert "w: 60 of 150, rate 0.400, impact ratio suppressed" in repr(found)
     assert found.to_frame().set_index("category").loc["w", "impact_ratio"] == 0.4

@@ -50,14 +50,14 @@ def frame(found):
 
 def alternatives(**c):
     given = {"data": c["X"], "labels": c["labels"], "groups": c["g"]}
-    train = {"train": X, "train_labels": COLUMNS["labels"], "train_groups": COLUMNS["g"]}
-    return ak.alternatives(MODEL, **given, **train, grid_size=2, min_group=1)
+    train = ak.Inputs(data=X, labels=COLUMNS["labels"], groups=COLUMNS["g"])
+    return ak.alternatives(MODEL, **given, train=train, grid_size=2, min_group=1)
 
 
 def trained(**c):
     given = {"data": X, "labels": COLUMNS["labels"], "groups": COLUMNS["g"]}
-    train = {"train": c["X"], "train_labels": c["labels"], "train_groups": c["g"]}
-    return ak.alternatives(MODEL, **given, **train, grid_size=2, min_group=1)
+    train = ak.Inputs(data=c["X"], labels=c["labels"], groups=c["g"])
+    return ak.alternatives(MODEL, **given, train=train, grid_size=2, min_group=1)
 
 
 # Every function that takes rows, with the inputs that it pairs.
@@ -89,7 +89,7 @@ TAKES_ROWS = {
         ["scores", "weights", "g"],
     ),
     "local_law_144 of decisions": (
-        lambda **c: local_law_144(sex=c["g"], race=c["h"], selected=c["predictions"]),
+        lambda **c: local_law_144(sex=c["g"], race=c["h"], predictions=c["predictions"]),
         ["g", "h", "predictions"],
     ),
     "local_law_144 of scores": (
@@ -217,22 +217,19 @@ def test_the_reference_is_of_other_people_and_paired_with_nobody():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: fairness([0, 1], [0], groups=["a", "b"]), "y_pred has 1 rows and y_true has 2"),
-        (lambda: local_law_144(sex=["a"], race=["b"] * 2, selected=[0, 1]),
-         "sex has 1 rows and selected has 2"),
+        (lambda: fairness([0, 1], [0], groups=["a", "b"]),
+         "predictions has 1 rows and labels has 2"),
+        (lambda: local_law_144(sex=["a"], race=["b"] * 2, predictions=[0, 1]),
+         "sex has 1 rows and predictions has 2"),
         (lambda: local_law_144(sex=["a"] * 2, race=["b"], scores=[0, 1]),
          "race has 1 rows and scores has 2"),
         (lambda: within([0, 1], [0, 1], groups=["a", "b"], control=["c"]),
-         "control has 1 rows and y_true has 2"),
-        (lambda: ak.alternatives(MODEL, train=X, train_labels=[0, 1], train_groups=COLUMNS["g"],
-                                 data=X, labels=COLUMNS["labels"], groups=COLUMNS["g"]),
-         "train_labels has 2 rows and train has 60"),
-        (lambda: ak.alternatives(MODEL, train=X, train_labels=COLUMNS["labels"], train_groups=["a"],
-                                 data=X, labels=COLUMNS["labels"], groups=COLUMNS["g"]),
-         "train_groups has 1 rows and train has 60"),
-        (lambda: ak.alternatives(MODEL, train=X, train_labels=COLUMNS["labels"],
-                                 train_groups=COLUMNS["g"], data=X, labels=[0, 1],
-                                 groups=COLUMNS["g"]),
+         "control has 1 rows and labels has 2"),
+        (lambda: trained(X=X, labels=[0, 1], g=COLUMNS["g"]),
+         "train.labels has 2 rows and train.data has 60"),
+        (lambda: trained(X=X, labels=COLUMNS["labels"], g=["a"]),
+         "train.groups has 1 rows and train.data has 60"),
+        (lambda: alternatives(X=X, labels=[0, 1], g=COLUMNS["g"]),
          "labels has 2 rows and data has 60"),
         (lambda: run(**given_inputs(groups={"g": ["u"] * 2, "h": ["v"] * N})),
          "The column 'g' of groups has 2 rows and data has 60"),

@@ -133,7 +133,7 @@ def test_no_boolean_text_or_array_is_a_number(one):
             parameter.read(one, name="x")
 
 
-ROWS = {"y_true": [0, 1] * 40, "y_pred": [0, 1, 1, 0] * 20, "groups": {"g": ["a", "b"] * 40}}
+ROWS = {"labels": [0, 1] * 40, "predictions": [0, 1, 1, 0] * 20, "groups": {"g": ["a", "b"] * 40}}
 WRONG = {
     "level": [0, 1, 5, "high", True, None, math.nan],
     "depth": [0, -1, 1.5, "2", True],
@@ -159,8 +159,8 @@ def test_regression_refuses_wrong_arguments_by_their_name(name):
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "few", True])
 def test_local_law_144_refuses_a_wrong_share(share):
-    with pytest.raises(InputError, match=r"^least_share must be a number of at least 0 and"):
-        local_law_144(sex=["a", "b"], race=["c", "d"], selected=[0, 1], least_share=share)
+    with pytest.raises(InputError, match=r"^min_share must be a number of at least 0 and"):
+        local_law_144(sex=["a", "b"], race=["c", "d"], predictions=[0, 1], min_share=share)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,13 @@ def test_inputs_are_checked_alike(name, value):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("pairs", 0), ("pairs", 1.5), ("pairs", True), ("seed", -1), ("seed", "a")],
+    [
+        ("permutation_pairs", 0),
+        ("permutation_pairs", 1.5),
+        ("permutation_pairs", True),
+        ("seed", -1),
+        ("seed", "a"),
+    ],
 )
 def test_explain_refuses_wrong_arguments_by_their_name(name, value):
     rows = pd.DataFrame({"a": [0.0, 1.0]})

@@ -21,10 +21,10 @@ def explain(
     data: Any,
     *,
     reference: Any,
-    of: Any = None,
+    target_class: Any = None,
     unit: str | None = None,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    pairs: int = 64,
+    feature_groups: Mapping[str, Sequence[str]] | None = None,
+    permutation_pairs: int = 64,
     seed: int = 0,
 ) -> Attribution:
     """Explains a model's output on each row, relative to the mean over a reference.
@@ -36,12 +36,13 @@ def explain(
             row.
         data: The rows to explain: any common kind of table, at least one row.
         reference: What the explanation is relative to; the same columns. All of it is used.
-        of: The class to explain; default: the second of two. Needed for more than two.
+        target_class: The class to explain; default: the second of two. Needed for more than two.
         unit: "log-odds", "probability" or "output", what `predict` gives; default: the scale on
             which the model adds up, where its trees and coefficients are read exactly. On another
             it is asked, not read.
-        groups: Columns that are explained as one, as correlated ones may be, by the group's name.
-        pairs: Pairs of permutations a row, where the model can only be sampled.
+        feature_groups: Columns that are explained as one, for example correlated ones, by the
+            group's name.
+        permutation_pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw, where the method has any.
 
     Raises:
@@ -60,6 +61,12 @@ def explain(
         )
     background = background[list(rows.columns)]
     explainer = Explainer(
-        model, background, of=of, unit=unit, groups=groups, pairs=pairs, seed=seed
+        model,
+        background,
+        target_class=target_class,
+        unit=unit,
+        feature_groups=feature_groups,
+        permutation_pairs=permutation_pairs,
+        seed=seed,
     )
     return explainer.explain(rows)

@@ -73,15 +73,16 @@ class Explainer:
     """A model with a reference, ready to explain rows.
 
     Args:
-        model: As for `auditkit.measures.attribution.result.explain`.
+        model: As for `explain`.
         reference: At least one row; all of it is used.
-        of: The class to explain; default: the second of two.
+        target_class: The class to explain; default: the second of two.
         unit: "log-odds", "probability" or "output"; default: the scale it adds up on.
-        groups: Columns that are explained as one, by the group's name.
-        pairs: Pairs of permutations a row, where the model can only be sampled.
+        feature_groups: Columns that are explained as one, by the group's name.
+        permutation_pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
-        compare: Whether a sample is compared with shap; False where that was done for this model.
-        like: An explainer of the same model that has explained rows; its trees are not read again.
+        cross_check: Whether to compare a sample with shap; False if that was done for this model.
+        share_trees_with: An explainer of the same model that has explained rows; its trees are not
+            read again.
 
     Raises:
         InputError: If the reference is empty, the model cannot score it, or a number is out of its
@@ -93,25 +94,25 @@ class Explainer:
         model: Any,
         reference: Any,
         *,
-        of: Any = None,
+        target_class: Any = None,
         unit: str | None = None,
-        groups: Mapping[str, Sequence[str]] | None = None,
-        pairs: int = 64,
+        feature_groups: Mapping[str, Sequence[str]] | None = None,
+        permutation_pairs: int = 64,
         seed: int = 0,
-        compare: bool = True,
-        like: Explainer | None = None,
+        cross_check: bool = True,
+        share_trees_with: Explainer | None = None,
     ) -> None:
-        pairs = PAIRS.read(pairs, name="pairs")
+        permutation_pairs = PAIRS.read(permutation_pairs, name="permutation_pairs")
         seed = SEED_OF_PART.read(seed, name="seed")
         self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
-        self._names, self._players = grouping(self._columns, groups)
-        self._pairs, self._seed, self._compare = pairs, seed, compare
+        self._names, self._players = grouping(self._columns, feature_groups)
+        self._pairs, self._seed, self._compare = permutation_pairs, seed, cross_check
         self._whole = model
         self._encode, self._model = unwrapped(model)
         if self._encode is None:
             refuse_other_columns(self._model, self._columns, what="reference")
-        self._output = _output_of(self._model, of)
+        self._output = _output_of(self._model, target_class)
         self._threads: Final = OneThread()
         outputs = self.predict(self._reference)
         few = self._encoded(self._reference.iloc[_spread(len(self._reference), _FEW)])
@@ -119,7 +120,7 @@ class Explainer:
         self._base = float((outputs if unit is None else self.predict(self._reference)).mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
-        self._like = like
+        self._like = share_trees_with
         self._trees: trees.TreeExplanation | None = None
         self._ways: list[_Way] | None = None
         self._held: set[str] = set()

@@ -27,7 +27,7 @@ from auditkit.measures.attribution.ranks import rank_stability
 from auditkit.measures.attribution.reasons import Limits, Reason, cell, principal_reasons
 from auditkit.model.units import Unit
 from auditkit.parameters import COUNT
-from auditkit.wording import number
+from auditkit.wording import html_table, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from auditkit.charts.style import Chart
 
 
+_MAX_SHOWN: Final = 12
 _REPLICATES: Final = 200
 _LEVEL: Final = 0.95
 
@@ -162,6 +163,17 @@ class Attribution:
         return (
             f"Attribution({rows:,} rows x {features} features, {self.unit}, {self.method}, "
             f"reference of {self.reference_rows:,} rows {self.reference_digest.short})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The features with the largest mean absolute values, for a notebook."""
+        first = np.argsort(-self.importance, kind="stable")[:_MAX_SHOWN]
+        left_out = len(self.feature_names) - len(first)
+        more = f"; {left_out:,} more features: to_frame() holds all" if left_out else ""
+        return html_table(
+            f"{self!r}{more}",
+            ("feature", f"mean absolute SHAP value ({self.unit})"),
+            [(self.feature_names[i], number(float(self.importance[i]))) for i in first],
         )
 
     def _refuse_no_row(self, row: int) -> None:

@@ -60,7 +60,9 @@ def block_values(
     values: list[Doubles] = []
     for number, part in enumerate(np.array_split(order, blocks)):
         block = reference.iloc[np.sort(part)].reset_index(drop=True)
-        explainer = Explainer(model, block, seed=seed + number, compare=first is None, like=first)
+        explainer = Explainer(
+            model, block, seed=seed + number, cross_check=first is None, share_trees_with=first
+        )
         values.append(explainer.explain(rows).values)
         first = first if first is not None else explainer
     return np.array(values)

@@ -1,6 +1,6 @@
 """Looks for models that decide nearly as well and treat the least favoured group better.
 
-    found = alternatives(model, train=..., train_labels=..., train_groups=..., data=..., ...)
+    found = alternatives(model, X, y, groups=g, train=Inputs(data=..., labels=..., groups=...))
     found.to_frame(); found.plot(); found.evidence()
 
 Candidates: other cut-offs on the same scores; the same kind of model fitted anew to weights that
@@ -38,6 +38,8 @@ from auditkit.tables.pairing import refuse_other_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+    from auditkit.subject import Inputs
+
     Decisions = npt.NDArray[np.bool_]
 
 IN_USE: Final = "as it is"
@@ -46,17 +48,15 @@ GRID: Final = Parameter(default=15, at_least=2, at_most=10_000)
 
 def alternatives(
     model: Any,
-    *,
-    train: Any,
-    train_labels: Any,
-    train_groups: Any,
     data: Any,
     labels: Any,
+    *,
     groups: Any,
+    train: Inputs,
     threshold: float = 0.5,
     favourable: Any = None,
     loss: float = 0.01,
-    least_gain: float = 0.05,
+    min_gain: float = 0.05,
     grid_size: int = 15,
     min_group: int = 30,
     weight_name: str = "sample_weight",
@@ -66,16 +66,15 @@ def alternatives(
 
     Args:
         model: A fitted scikit-learn classifier with `predict_proba`; it is copied, not changed.
-        train: The rows to make candidates from, any common kind of table.
-        train_labels: Their outcomes, of two classes.
-        train_groups: Their groups: a table or mapping of one column.
-        data: The rows to measure on, with the same columns; others than those of `train`.
-        labels: Their outcomes.
-        groups: Their groups.
+        data: The rows to measure on, any common kind of table.
+        labels: Their outcomes, of two classes.
+        groups: Their groups: a table or mapping of one column.
+        train: The rows to make candidates from, others than `data`: `Inputs` with data of the same
+            columns, labels and groups.
         threshold: Decided favourably is who scores at least this.
         favourable: The class that is good for the person. Default: True, or 1.
         loss: How much balanced accuracy an alternative may lose.
-        least_gain: By how much its smallest ratio must be higher.
+        min_gain: By how much its smallest ratio must be higher.
         grid_size: Models to fit anew.
         min_group: Rows that a group needs to count in a ratio.
         weight_name: What the model's `fit` calls weights; for a Pipeline "step__sample_weight".
@@ -87,13 +86,15 @@ def alternatives(
     """
     threshold = THRESHOLD.read(threshold, name="threshold")
     loss = SHARE.read(loss, name="loss")
-    least_gain = SHARE.of(0.05).read(least_gain, name="least_gain")
+    min_gain = SHARE.of(0.05).read(min_gain, name="min_gain")
     grid_size = GRID.read(grid_size, name="grid_size")
     min_group = MIN_GROUP.read(min_group, name="min_group")
     seed = SEED.read(seed, name="seed")
     refuse_other_rows({"data": data, "labels": labels, "groups": groups})
-    refuse_other_rows({"train": train, "train_labels": train_labels, "train_groups": train_groups})
-    rows, known = to_pandas(data, what="data"), to_pandas(train, what="train")
+    refuse_other_rows(
+        {"train.data": train.data, "train.labels": train.labels, "train.groups": train.groups}
+    )
+    rows, known = to_pandas(data, what="data"), to_pandas(train.data, what="train.data")
     outcome = favourable_rows(
         labels, what="labels", favourable=favourable, rows=len(rows), against="data"
     )
@@ -101,17 +102,17 @@ def alternatives(
     training = _Training(
         table=known,
         labels=favourable_rows(
-            train_labels,
-            what="train_labels",
+            train.labels,
+            what="train.labels",
             favourable=favourable,
             rows=len(known),
-            against="train",
+            against="train.data",
         ),
-        groups=_one_column(train_groups, "train_groups", len(known), "train")[1],
+        groups=_one_column(train.groups, "train.groups", len(known), "train.data")[1],
     )
     if (training.groups == UNKNOWN).any():
         raise InputError(
-            "A group is unknown in train_groups.", remedy="leave those rows out of training"
+            "A group is unknown in train.groups.", remedy="leave those rows out of training"
         )
     scores = _favourable_scores(model, rows, favourable)
 
@@ -150,7 +151,7 @@ def alternatives(
         candidates=tuple(with_frontier(found)),
         attribute=attribute,
         loss=loss,
-        least_gain=least_gain,
+        min_gain=min_gain,
         parameters={
             "threshold": threshold,
             "grid_size": grid_size,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.numbers.intervals import Estimate
+from auditkit.wording import html_table, interval, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ class Candidate:
     frontier: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Alternatives:
     """What else could decide.
 
@@ -57,7 +58,7 @@ class Alternatives:
         candidates: The model as it is, then all others.
         attribute: The attribute whose groups are compared.
         loss: How much balanced accuracy an alternative may lose.
-        least_gain: By how much its ratio must be higher.
+        min_gain: By how much its ratio must be higher.
         parameters: What else the numbers depend on.
         n: Rows that everything was measured on.
     """
@@ -65,13 +66,13 @@ class Alternatives:
     candidates: tuple[Candidate, ...]
     attribute: str
     loss: float
-    least_gain: float
+    min_gain: float
     parameters: dict[str, Any] = field(hash=False)
     n: int
 
     @property
     def less_disparate(self) -> tuple[Candidate, ...]:
-        """Those that lose at most `loss`, gain at least `least_gain`, and do not use the group."""
+        """Those that lose at most `loss`, gain at least `min_gain`, and do not use the group."""
         now = self.candidates[0]
         if now.ratio.value is None or now.balanced_accuracy.value is None:
             return ()
@@ -81,7 +82,7 @@ class Alternatives:
             if c.balanced_accuracy.value is not None
             and c.ratio.value is not None
             and c.balanced_accuracy.value >= now.balanced_accuracy.value - self.loss
-            and c.ratio.value >= now.ratio.value + self.least_gain
+            and c.ratio.value >= now.ratio.value + self.min_gain
         )
 
     @property
@@ -134,7 +135,7 @@ class Alternatives:
                 group=group,
                 method=(
                     f"of {len(self.candidates) - 1} candidates, those that lose at most "
-                    f"{self.loss:g} in balanced accuracy and gain at least {self.least_gain:g}"
+                    f"{self.loss:g} in balanced accuracy and gain at least {self.min_gain:g}"
                 ),
                 reason=self.nothing_compared,
             )
@@ -157,7 +158,7 @@ class Alternatives:
             parameters={
                 "attribute": self.attribute,
                 "loss": self.loss,
-                "least_gain": self.least_gain,
+                "least_gain": self.min_gain,
                 **self.parameters,
             },
             measurements=tuple(measurements),
@@ -176,6 +177,27 @@ class Alternatives:
                     "be unlawful; it is listed, and never counted as an alternative."
                 ),
             ),
+        )
+
+    def __repr__(self) -> str:
+        """How many candidates there are, and how many of them are less disparate."""
+        return (
+            f"<Alternatives by {self.attribute}: {plural(len(self.candidates) - 1, 'candidate')}, "
+            f"{len(self.less_disparate):,} nearly as accurate and less disparate, "
+            f"measured on {plural(self.n, 'row')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The model as it is, then the alternatives and the frontier, for a notebook."""
+        better = self.less_disparate
+        shown = [c for c in self.candidates[1:] if c in better or c.frontier]
+        return html_table(
+            f"{repr(self)[1:-1]}; to_frame() holds all",
+            ("candidate", "balanced accuracy", "smallest ratio", "less disparate"),
+            [
+                (c.name, _words(c.balanced_accuracy), _words(c.ratio), "yes" if c in better else "")
+                for c in (self.candidates[0], *shown)
+            ],
         )
 
     def _rows(self) -> list[tuple[Any, ...]]:
@@ -204,6 +226,12 @@ _COLUMNS: Final = (
     "upper",
     "selection_rate",
 )
+
+
+def _words(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return f"not estimable: {estimate.reason}"
+    return interval(estimate.value, estimate.lower, estimate.upper)
 
 
 def with_frontier(candidates: list[Candidate]) -> Iterator[Candidate]:

@@ -51,8 +51,8 @@ __all__ = ["Fairness", "by_class", "fairness", "within"]
 
 
 def fairness(
-    y_true: Any,
-    y_pred: Any,
+    labels: Any,
+    predictions: Any,
     *,
     groups: Any,
     scores: Any = None,
@@ -71,8 +71,8 @@ def fairness(
     """Compares decisions on groups of people.
 
     Args:
-        y_true: True outcomes of two classes, shape `(n,)`; any array or column.
-        y_pred: Decisions, the same classes, shape `(n,)`.
+        labels: True outcomes of two classes, shape `(n,)`; any array or column.
+        predictions: Decisions, the same classes, shape `(n,)`.
         groups: The attributes: a table of any common kind, a mapping of columns, or one column.
         scores: Scores of the favourable outcome in [0, 1], shape `(n,)`.
         weights: Weights of the rows, 0 or more. Intervals rest on the effective sample size.
@@ -110,22 +110,22 @@ def fairness(
     small_cell = None if small_cell is None else COUNT.read(small_cell, name="small_cell")
     refuse_other_rows(
         {
-            "y_true": y_true,
-            "y_pred": y_pred,
+            "labels": labels,
+            "predictions": predictions,
             "groups": groups,
             "scores": scores,
             "weights": weights,
             "clusters": clusters,
         }
     )
-    labels = favourable_rows(y_true, what="y_true", favourable=favourable)
-    rows = len(labels)
-    decisions = favourable_rows(y_pred, what="y_pred", favourable=favourable, rows=rows)
+    truth = favourable_rows(labels, what="labels", favourable=favourable)
+    rows = len(truth)
+    decisions = favourable_rows(predictions, what="predictions", favourable=favourable, rows=rows)
     given = None if weights is None else weights_of(weights, rows=rows)
     scored = None if scores is None else probabilities(scores, what="scores", rows=rows)
     chosen = _chosen(metrics, scored=scored is not None)
     found = partition(group_columns(groups, rows=rows), depth=depth)
-    cells = confusion_by_cell(found, labels, decisions, weights=given)
+    cells = confusion_by_cell(found, truth, decisions, weights=given)
     counts = by_group(found, cells)
     return Fairness(
         partition=found,
@@ -144,7 +144,7 @@ def fairness(
         clustered=clusters is not None,
         small_cell=small_cell,
         _cells=cells,
-        _labels=labels,
+        _labels=truth,
         _decisions=decisions,
         _scores=scored,
         _weights=given,
@@ -167,13 +167,13 @@ def _chosen(metrics: Sequence[str] | None, *, scored: bool) -> tuple[str, ...]:
 
 
 def by_class(
-    y_true: Any, y_pred: Any, *, groups: Any, **options: Any
+    labels: Any, predictions: Any, *, groups: Any, **options: Any
 ) -> tuple[tuple[Any, Fairness], ...]:
     """Compares decisions of more than two classes: each class against all others.
 
     Args:
-        y_true: Classes, shape `(n,)`.
-        y_pred: Decided classes, shape `(n,)`.
+        labels: Classes, shape `(n,)`.
+        predictions: Decided classes, shape `(n,)`.
         groups: As for `fairness`.
         **options: As for `fairness`, but neither `favourable` nor `scores`.
 
@@ -183,21 +183,23 @@ def by_class(
     Raises:
         InputError: As `fairness`.
     """
-    refuse_other_rows({"y_true": y_true, "y_pred": y_pred, "groups": groups, **_of_rows(options)})
-    truth = vector(y_true, what="y_true")
-    decided = vector(y_pred, what="y_pred", rows=len(truth))
+    refuse_other_rows(
+        {"labels": labels, "predictions": predictions, "groups": groups, **_of_rows(options)}
+    )
+    truth = vector(labels, what="labels")
+    decided = vector(predictions, what="predictions", rows=len(truth))
     classes = sorted({*pd.unique(truth), *pd.unique(decided)}, key=lambda c: (str(type(c)), c))
     return tuple((c, fairness(truth == c, decided == c, groups=groups, **options)) for c in classes)
 
 
 def within(
-    y_true: Any, y_pred: Any, *, groups: Any, control: Any, **options: Any
+    labels: Any, predictions: Any, *, groups: Any, control: Any, **options: Any
 ) -> tuple[tuple[Group, Fairness], ...]:
     """Compares decisions among people who are alike in what may matter: conditional parity.
 
     Args:
-        y_true: As for `fairness`.
-        y_pred: As for `fairness`.
+        labels: As for `fairness`.
+        predictions: As for `fairness`.
         groups: As for `fairness`.
         control: The features that people are alike in, as `groups`; every combination of their
             values that occurs is one stratum.
@@ -211,16 +213,16 @@ def within(
     """
     refuse_other_rows(
         {
-            "y_true": y_true,
-            "y_pred": y_pred,
+            "labels": labels,
+            "predictions": predictions,
             "groups": groups,
             "control": control,
             **_of_rows(options),
         }
     )
-    truth = vector(y_true, what="y_true")
+    truth = vector(labels, what="labels")
     rows = len(truth)
-    decided = vector(y_pred, what="y_pred", rows=rows)
+    decided = vector(predictions, what="predictions", rows=rows)
     columns = group_columns(groups, rows=rows)
     controls = group_columns(control, rows=rows, what="control")
     strata = partition(controls, depth=len(controls))

@@ -89,7 +89,7 @@ class LocalLaw144:
         race: By race or ethnicity.
         intersectional: By both.
         unknown: Applicants whose sex or whose race or ethnicity is unknown.
-        least_share: Share below which categories were left out of the ratios.
+        min_share: Share below which categories were left out of the ratios.
     """
 
     rate: str
@@ -98,7 +98,7 @@ class LocalLaw144:
     race: tuple[CategoryRow, ...]
     intersectional: tuple[CategoryRow, ...]
     unknown: int
-    least_share: float
+    min_share: float
 
     def to_frame(self) -> pd.DataFrame:
         """All rows, with the table that each belongs to."""
@@ -137,35 +137,35 @@ def local_law_144(
     *,
     sex: Any,
     race: Any,
-    selected: Any = None,
+    predictions: Any = None,
     scores: Any = None,
     favourable: Any = None,
-    least_share: float = LEAST_SHARE,
+    min_share: float = LEAST_SHARE,
 ) -> LocalLaw144:
     """The tables of sex, race or ethnicity, and both.
 
     Args:
         sex: One column; missing values are unknown.
         race: One column.
-        selected: Decisions of two classes. Exactly one of `selected` and `scores` is given.
+        predictions: Decisions of two classes. Exactly one of `predictions` and `scores` is given.
         scores: Any finite scores; higher is better.
         favourable: The class that means selected. Default: True, or 1.
-        least_share: Categories with a smaller share are left out of the ratios; 0: none is.
+        min_share: Categories with a smaller share are left out of the ratios; 0: none is.
 
     Raises:
-        InputError: If not exactly one of `selected` and `scores` is given, lengths or indexes
+        InputError: If not exactly one of `predictions` and `scores` is given, lengths or indexes
             differ, or a value is missing.
     """
-    if (selected is None) == (scores is None):
-        raise InputError("Give exactly one of selected and scores.")
-    least_share = SHARE.read(least_share, name="least_share")
-    refuse_other_rows({"selected": selected, "scores": scores, "sex": sex, "race": race})
-    if selected is not None:
-        favoured = favourable_rows(selected, what="selected", favourable=favourable)
+    if (predictions is None) == (scores is None):
+        raise InputError("Give exactly one of predictions and scores.")
+    min_share = SHARE.read(min_share, name="min_share")
+    refuse_other_rows({"predictions": predictions, "scores": scores, "sex": sex, "race": race})
+    if predictions is not None:
+        favoured = favourable_rows(predictions, what="predictions", favourable=favourable)
     else:
         points = numbers(scores, what="scores")
         favoured = points > np.median(points)
-    n, given = len(favoured), "selected" if selected is not None else "scores"
+    n, given = len(favoured), "predictions" if predictions is not None else "scores"
     columns = {
         name: next(iter(group_columns(column, rows=n, what=name, against=given).values()))
         for name, column in (("race", race), ("sex", sex))
@@ -200,35 +200,35 @@ def local_law_144(
                 hidden=is_hidden(row.category),
                 ratio_hidden=is_hidden(row.category) or is_hidden(row.highest),
             )
-            for row in impact_ratios(counts, least_share=least_share, sample=n)
+            for row in impact_ratios(counts, min_share=min_share, sample=n)
         )
 
     return LocalLaw144(
-        rate="selection rate" if selected is not None else "scoring rate",
+        rate="selection rate" if predictions is not None else "scoring rate",
         n=n,
         sex=table(alone["sex"], "sex"),
         race=table(alone["race"], "race"),
         intersectional=table(both, "race", "sex"),
         unknown=n - sum(total for _, total in both.values()),
-        least_share=least_share,
+        min_share=min_share,
     )
 
 
 def impact_ratios(
     counts: Mapping[Category, tuple[int, int]],
     *,
-    least_share: float = LEAST_SHARE,
+    min_share: float = LEAST_SHARE,
     sample: int | None = None,
 ) -> tuple[CategoryRow, ...]:
     """One table, in the order of the categories' names.
 
     Args:
         counts: For each category how many were favoured, and of how many.
-        least_share: Categories with a smaller share of the sample are left out of the ratios.
+        min_share: Categories with a smaller share of the sample are left out of the ratios.
         sample: Size of the sample; None: everyone counted.
     """
     total = sum(n for _, n in counts.values()) if sample is None else sample
-    left_out = {c: 0 < n < least_share * total for c, (_, n) in counts.items()}
+    left_out = {c: 0 < n < min_share * total for c, (_, n) in counts.items()}
     rates = {c: favoured / n if n else None for c, (favoured, n) in counts.items()}
     compared = {c: r for c, r in rates.items() if r is not None and not left_out[c]}
     best = max(compared, key=lambda c: (compared[c], counts[c][1]), default=())

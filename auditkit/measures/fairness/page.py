@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from auditkit.evidence import describe_group
 from auditkit.measures.groups.hidden import MEMBERS, hidden_groups, relative
 from auditkit.measures.groups.membership import SUPPRESS_BELOW, is_unknown
-from auditkit.wording import interval, plural
+from auditkit.wording import html_table, interval, plural
 
 if TYPE_CHECKING:
     from auditkit.measures.fairness.frames import GroupFrames
@@ -32,16 +32,8 @@ def text_of(result: GroupFrames) -> str:
 
 def html_of(result: GroupFrames) -> str:
     """For a notebook."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in _HEAD)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in _rows(result)
-    )
     rest = "".join(f"<p>{escape(line.strip())}</p>" for line in _rest(result))
-    return (
-        f"<table><caption>{escape(_title(result))}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
-    )
+    return html_table(_title(result), _HEAD, _rows(result)) + rest
 
 
 def _title(result: GroupFrames) -> str:

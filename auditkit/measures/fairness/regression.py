@@ -30,8 +30,8 @@ REGRESSION_METRICS: Final = ("mean_error", "mae", "rmse", "r2", "selection_rate"
 
 
 def regression_fairness(
-    y_true: Any,
-    y_pred: Any,
+    labels: Any,
+    predictions: Any,
     *,
     groups: Any,
     threshold: float | None = None,
@@ -43,8 +43,8 @@ def regression_fairness(
     """Errors of predicted numbers by group; one row for each group and metric.
 
     Args:
-        y_true: Finite numbers, shape `(n,)`.
-        y_pred: Finite numbers, shape `(n,)`.
+        labels: Finite numbers, shape `(n,)`.
+        predictions: Finite numbers, shape `(n,)`.
         groups: As for `auditkit.measures.fairness.comparison.fairness`.
         threshold: Also gives the share of predictions that are at least this.
         reference: The group to compare with, as "sex=male"; None: the largest of each attribute.
@@ -65,9 +65,9 @@ def regression_fairness(
     level = LEVEL.read(level, name="level")
     if threshold is not None:
         threshold = NUMBER.read(threshold, name="threshold")
-    refuse_other_rows({"y_true": y_true, "y_pred": y_pred, "groups": groups})
-    truth = numbers(y_true, what="y_true")
-    predicted = numbers(y_pred, what="y_pred", rows=len(truth))
+    refuse_other_rows({"labels": labels, "predictions": predictions, "groups": groups})
+    truth = numbers(labels, what="labels")
+    predicted = numbers(predictions, what="predictions", rows=len(truth))
     found = partition(group_columns(groups, rows=len(truth)), depth=depth)
     compared = _references(found, reference, min_group)
     names = [describe_group(g) for g in found.groups]
@@ -134,7 +134,7 @@ def _estimates(
     return [
         Estimates(
             name=name,
-            unit="proportion" if name == "selection_rate" else "as y_true",
+            unit="proportion" if name == "selection_rate" else "as labels",
             value=value,
             lower=lower,
             upper=upper,
