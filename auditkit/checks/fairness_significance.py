@@ -173,6 +173,17 @@ TERMS = {
         "Adjusted p-value",
         "Probability of so large a difference by chance, allowing for all comparisons made (Holm).",
     ),
+    "detectable_ratio": Term(
+        "Minimum detectable ratio",
+        "The ratio nearest to one, from below, that a sample of this size would mostly show.",
+    ),
+    "flipped_ratio": Term(
+        "Ratio with one decision flipped",
+        (
+            "Impact ratio if one favourable decision had gone to this group instead of the "
+            "reference group."
+        ),
+    ),
     "power": Term(
         "Power", "Probability that a sample of this size would show a ratio of four fifths."
     ),
@@ -186,8 +197,8 @@ CHECK = Check(
     measures=(
         "For each group against the one with the highest selection rate: the difference in "
         "standard deviations, its p-value adjusted for all comparisons, and the power to show a "
-        "ratio of 0.8. The table adds the p-value alone, the ratio that the sample could have "
-        "shown with a power of 0.8, and the ratio if one decision had gone the other way."
+        "ratio of 0.8. The table adds the p-value alone, the minimum detectable ratio "
+        "at a power of 0.8, and the ratio if one decision had gone the other way."
     ),
     misleads=(
         "A large p-value is not evidence of no difference: read it with the power. In a large "

@@ -131,46 +131,53 @@ PRIVACY: Final = (
         maker="auditkit.deid",
         title="How well people are hidden among each other",
         measures=(
-            "Sizes of the classes of rows that share their quasi-identifiers: k, uniqueness, risks."
+            "Sizes of the equivalence classes, the rows that share their quasi-identifiers: "
+            "k-anonymity, unique rows and risks of re-identification; and of sensitive attributes "
+            "l-diversity and t-closeness."
         ),
         misleads=(
-            "k says nothing of what a class gives away of all its members, nor of columns not "
-            "named."
+            "k says nothing of what an equivalence class gives away of all its members, nor of "
+            "columns that are not named."
         ),
-        source="45 CFR 164.514(b)(1)",
+        source=(
+            "45 CFR 164.514(b)(1); Sweeney 2002 (k-anonymity); Machanavajjhala et al. 2007 "
+            "(l-diversity); Li, Li and Venkatasubramanian 2007 (t-closeness)"
+        ),
         terms={
             "k": Term(
-                "Rows in the smallest set alike (k)",
-                "Rows in the smallest set of rows with the same quasi-identifiers.",
+                "Rows in the smallest equivalence class (k-anonymity)",
+                "Rows in the smallest equivalence class: rows with the same quasi-identifiers.",
             ),
-            "classes": Term("Sets of rows alike", "Sets of rows with the same quasi-identifiers."),
+            "classes": Term("Equivalence classes", "Sets of rows with the same quasi-identifiers."),
             "sample_uniqueness": Term(
                 "Share of unique rows",
                 "Share of rows whose quasi-identifiers no other row of the table has.",
             ),
             "rows_at_risk": Term(
-                "Share of rows in small sets", "Share of rows in sets smaller than the wanted k."
+                "Share of rows in small equivalence classes",
+                "Share of rows in equivalence classes smaller than the wanted k.",
             ),
             "prosecutor_risk": Term(
                 "Prosecutor risk",
                 "Largest chance of finding a person who is known to be in the table: one over k.",
             ),
             "marketer_risk": Term(
-                "Marketer risk", "Share of rows that guessing within their sets would name."
+                "Marketer risk",
+                "Share of rows that guessing within their equivalence classes would name.",
             ),
             "journalist_risk": Term(
                 "Journalist risk",
                 "Largest chance of finding a person who is known to be in the population.",
             ),
             "l": Term(
-                "Values in the least varied set (l)",
-                "Fewest different values of an attribute in a set of rows alike.",
+                "Values in the least diverse equivalence class (l-diversity)",
+                "Fewest different values of a sensitive attribute in an equivalence class.",
             ),
             "t": Term(
-                "Largest distance of a set from all (t)",
+                "Largest distance of an equivalence class from all rows (t-closeness)",
                 (
-                    "Largest distance between an attribute's distribution in a set of rows alike "
-                    "and overall."
+                    "Largest distance between a sensitive attribute's distribution in an "
+                    "equivalence class and in the whole table."
                 ),
             ),
         },
@@ -244,7 +251,9 @@ LINEAGE: Final = _handed_over(
 )
 
 _DENIED: Final = Term("Requests denied", "Requests that the access policy denied.")
-_CONFLICTS: Final = Term("Conflicts of duties", "People who may both make a change and approve it.")
+_CONFLICTS: Final = Term(
+    "Segregation-of-duties conflicts", "People who may both make a change and approve it."
+)
 
 ACCESS: Final = (
     _handed_over(
@@ -273,7 +282,7 @@ ACCESS: Final = (
         title="Access review",
         measures=(
             "Who may promote and through which role, who did, denied attempts, unused grants, "
-            "conflicts of duties, emergencies, and changes of the access policy."
+            "segregation-of-duties conflicts, emergencies, and changes of the access policy."
         ),
         misleads=(
             "It reads the policy and the log of one server. It does not know who joined or left, "

@@ -79,7 +79,7 @@ def the_reports_verify_and_hold_the_numbers(out, keys):
         k, unique = int(sizes.min()), (sizes == 1).sum() / len(released)
         risk = Evidence.from_file((out / mode / "privacy.disclosure_risk.json").read_bytes())
         assert risk.measurement("k").value == k
-        assert f"smallest set alike (k) {k} " in pages
+        assert f"smallest equivalence class (k-anonymity) {k} " in pages
         assert f"Share of unique rows {unique:.2f} " in pages
         assert f"Recall {recall.value:.3f} ({recall.lower:.3f} to 1.000), n = {recall.n:,}" in pages
         assert "The eighteen classes of" in pages
