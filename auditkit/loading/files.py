@@ -157,7 +157,7 @@ def _lightgbm(data: bytes) -> Any:
     try:
         import lightgbm
     except ModuleNotFoundError as error:
-        raise InputError(
-            "Reading a LightGBM model needs lightgbm.", remedy="pip install lightgbm"
+        raise MissingExtraError(
+            "lightgbm", extra="lightgbm", purpose="Reading a LightGBM model"
         ) from error
     return lightgbm.Booster(model_str=data.decode())
