@@ -5,16 +5,21 @@ from __future__ import annotations
 import doctest
 import json
 import re
+import shlex
 from datetime import date
 
+import click
 import pandas as pd
 import pytest
+import typer
 import yaml
 from jsonschema import Draft202012Validator
 from sklearn.linear_model import LogisticRegression
 
 import auditkit
+from auditkit import cli
 from auditkit.checks import CHECKS
+from auditkit.cli import app
 from tests.fixtures.lending import judgement
 from tests.support import reference, schemas
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, links, prose
@@ -168,3 +173,65 @@ def test_there_are_recipes_and_each_names_what_to_touch_and_test():
 def test_the_checks_are_listed():
     page = (DOCS / "reference" / "checks.md").read_text()
     assert not [check.id for check in CHECKS if check.id not in page]
+
+
+def found_command(words):
+    """The command that a line's words call, its whole name, and the words that are left."""
+    command, path = typer.main.get_command(app), ["auditkit"]
+    while words and words[0] in getattr(command, "commands", {}):
+        command, path = command.commands[words[0]], [*path, words[0]]
+        words = words[1:]
+    return command, path, words
+
+
+def words_of(line):
+    """The words of a command of ours; none for other lines. What may be left out is given."""
+    words = shlex.split(re.sub(r"[\[\]]", "", line), comments=True)
+    words = words[1:] if words[:1] == ["auditkit"] else []
+    return words[: next((i for i, w in enumerate(words) if w in {">", "<"}), len(words))]
+
+
+def test_every_command_in_a_block_is_taken_by_its_own_parser():
+    wrong, seen = [], 0
+    for page in PAGES:
+        texts = [b.text.replace("\\\n", "") for b in blocks(page) if not b.kind]
+        for line in (line for text in texts for line in text.splitlines()):
+            command, path, words = found_command(words_of(line))
+            if not words:
+                continue
+            seen += 1
+            try:
+                command.make_context(path[-1], list(words))
+            except click.ClickException as error:
+                wrong.append(f"{relative(page)}: {line}: {error.format_message()}")
+    assert not wrong
+    assert seen > 40
+
+
+def test_every_option_in_a_sentence_is_one():
+    """A sentence may leave out what a command needs; it may not name what there is not."""
+    wrong, seen = [], 0
+    for page in PAGES:
+        for line in re.findall(r"`(auditkit [^`]+)`", prose(page)):
+            command, _, words = found_command(words_of(line.replace("|", " ")))
+            known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+            named = {w for w in words if w.startswith("--")} - {"--help"}
+            seen += len(named)
+            wrong += [f"{relative(page)}: {line}" for _ in named - known]
+    assert not wrong
+    assert seen > 20
+
+
+def test_the_overview_names_every_command_and_every_exit_code():
+    text = (DOCS / "reference" / "exit-codes.md").read_text()
+    commands = typer.main.get_command(app).commands
+    assert not [name for name in commands if not re.search(rf"`(auditkit )?{name}\b", text)]
+    listed = re.findall(r"^\| (\d+) \| (.*?) \|$", text, re.MULTILINE)
+    told = re.findall(r"^    (\d+) +(.*)$", cli.__doc__, re.MULTILINE)
+    assert [number for number, _ in listed] == [number for number, _ in told]
+
+
+def test_every_claim_of_a_verification_is_listed_in_its_order():
+    text = (DOCS / "how-to" / "verify.md").read_text()
+    listed = re.findall(r"^\| ([A-Z].*?) \|", text, re.MULTILINE)
+    assert listed == [claim.title for claim in auditkit.verify(b"no report").claims]
