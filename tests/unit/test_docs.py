@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import inspect
 import json
+import pkgutil
 import re
 import shlex
 from datetime import date
@@ -235,3 +238,40 @@ def test_every_claim_of_a_verification_is_listed_in_its_order():
     text = (DOCS / "how-to" / "verify.md").read_text()
     listed = re.findall(r"^\| ([A-Z].*?) \|", text, re.MULTILINE)
     assert listed == [claim.title for claim in auditkit.verify(b"no report").claims]
+
+
+def calls(text):
+    """Each call of a function of ours in a piece of Python: its name and keywords."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("ak."):
+            yield ast.unparse(node.func).removeprefix("ak."), [k.arg for k in node.keywords]
+
+
+def test_functions_are_called_by_the_names_of_their_arguments():
+    wrong, seen = [], 0
+    for page in PAGES:
+        shown = [b.text for b in blocks(page) if b.kind == "python"]
+        shown += [text.replace("...", "None") for text in re.findall(r"`([^`]+)`", prose(page))]
+        for name, keywords in (call for text in shown for call in calls(text)):
+            found = auditkit
+            for part in name.split("."):
+                found = getattr(found, part)
+            known = inspect.signature(found).parameters
+            seen += 1
+            open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+            wrong += (
+                [] if open_ended else [(page.name, name, k) for k in keywords if k not in known]
+            )
+    assert not wrong
+    assert seen > 12
+
+
+def test_dotted_names_lead_somewhere():
+    for page in PAGES:
+        for name in re.findall(r"`(auditkit(?:\.[A-Za-z_]\w*)+)`", prose(page)):
+            if page.name != "CHANGELOG.md":  # which tells of what was, too
+                assert pkgutil.resolve_name(name) is not None
