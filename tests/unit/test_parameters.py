@@ -13,72 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import auditkit as ak
-from auditkit.checks import CHECKS, Check
+from auditkit.checks import Check
 from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.measures.attribution.reasons import Limits
 from auditkit.measures.fairness.comparison import fairness
 from auditkit.measures.fairness.local_law_144 import local_law_144
 from auditkit.measures.fairness.regression import regression_fairness
 from auditkit.parameters import COUNT, LEVEL, Parameter
-from auditkit.policy import parse_policy
-
-DECLARED = [(check, name) for check in CHECKS for name in check.declared]
-IDS = [f"{check.id}/{name}" for check, name in DECLARED]
-
-
-def test_checks_declare_parameters():
-    assert len(DECLARED) > 30
-
-
-@pytest.mark.parametrize(("check", "name"), DECLARED, ids=IDS)
-def test_no_parameter_takes_another_type_or_what_no_check_can_use(check, name):
-    """Each is tried with what is senseless for any number or any word."""
-    default = check.declared[name].default
-    assert getattr(check.parameters_with({name: default}), name) == default
-    wrong = [None, [default], {"value": default}, True]
-    if isinstance(default, str):
-        wrong += ["", "  ", 1]
-    else:
-        wrong += [-1, -0.5, math.nan, math.inf, -math.inf, "high", str(default), 10**400 * -1]
-    if isinstance(default, int):
-        wrong += [default + 0.5, float(default)]
-    for value in wrong:
-        with pytest.raises(PolicyError) as caught:
-            check.parameters_with({name: value})
-        assert check.id in caught.value.message
-        assert f"{name} of" in caught.value.message
-        assert caught.value.remedy
-        assert "high" not in caught.value.message
-
-
-@pytest.mark.parametrize("check", [c for c in CHECKS if "level" in c.declared], ids=lambda c: c.id)
-@pytest.mark.parametrize("level", [0, 1, 5, 95, -0.1, 1.0000001])
-def test_a_level_lies_strictly_between_0_and_1(check, level):
-    with pytest.raises(PolicyError, match=r"level of .* must be a number above 0 and below 1"):
-        check.parameters_with({"level": level})
-
-
-def test_a_wrong_parameter_is_refused_before_the_model_is_asked():
-    asked = []
-    policy = parse_policy("""
-id: t
-version: "1"
-title: t
-as_of: 2026-11-22
-checks: {explanation.global: {replicates: many}}
-rules:
-  - {id: R1, title: t, check: performance.ranking, measure: auc, at_least: 0.5, severity: high,
-     citation: house rule, why: w}
-""")
-
-    def model(rows):
-        asked.append(len(rows))
-        return np.full(len(rows), 0.5)
-
-    inputs = ak.Inputs(model=model, data={"a": [1, 2]}, labels=[0, 1], digest="sha256:" + "0" * 64)
-    with pytest.raises(PolicyError, match=r"replicates of explanation\.global .* not a text"):
-        ak.run(inputs, policy=policy)
-    assert not asked
 
 
 @dataclass(frozen=True, kw_only=True)
