@@ -9,8 +9,8 @@ Laws:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auditkit.access.kept.source import PolicyInForce
@@ -21,6 +21,7 @@ from auditkit.access.record.approvals import DECISION, FAILED, POLICY, RUN_MADE,
 from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
+from auditkit.mlflow_guard.guard.logged_request import LoggedRequest
 from auditkit.mlflow_guard.guard.promotions import Entries, Held, Promotions
 from auditkit.mlflow_guard.requests.plan import Plan
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied, unavailable, unlogged
@@ -49,7 +50,7 @@ class Admission:
     domain: str
     then: Entries = ()
     claim: str = ""
-    logged: Mapping[str, Json] = field(default_factory=dict)
+    logged: LoggedRequest
 
 
 class Gate:
@@ -100,28 +101,27 @@ class Gate:
             except LedgerError as error:
                 raise unlogged() from error
         number = secrets.token_hex(8)
-        entry: dict[str, Json] = {
-            "request": number,
-            "time": self.clock().isoformat(),
-            "user": user,
-            "authenticated": caller.method,
-            "endpoint": endpoint,
-            "method": method,
-            "domain": domain,
-            "policy_digest": str(access.policy_digest),
-            "allowed": refusal is None,
-            "reason": refusal.message if refusal else "",
-            "decisions": [decision.part for decision in decisions],
-        }
-        if plan.writes:
-            entry["writes"] = list(plan.writes)
+        entry = LoggedRequest(
+            request=number,
+            time=self.clock(),
+            user=user,
+            authenticated=caller.method,
+            endpoint=endpoint,
+            method=method,
+            domain=domain,
+            policy_digest=str(access.policy_digest),
+            allowed=refusal is None,
+            reason=refusal.message if refusal else "",
+            decisions=tuple(decision.part for decision in decisions),
+            writes=tuple(plan.writes) or None,
+        )
         try:
             if refusal or plan.mutates:
-                index = self.recorder.now(DECISION, entry)
+                index = self.recorder.now(DECISION, entry.to_json())
                 if plan.writes and not refusal:
                     self._refuse_overtaken(access, plan, domain, entry, index)
             else:
-                self.recorder.soon(entry)
+                self.recorder.soon(entry.to_json())
         except LedgerError as error:
             raise unlogged() from error
         if refusal is not None:
@@ -163,7 +163,7 @@ class Gate:
         except LedgerError as error:
             raise unlogged() from error
 
-    def take_back(self, logged: Mapping[str, Json], error: RefusedError) -> None:
+    def take_back(self, logged: LoggedRequest, error: RefusedError) -> None:
         """Logs that a request that the rules had let through was denied after all.
 
         Args:
@@ -173,7 +173,8 @@ class Gate:
         Raises:
             LedgerError: If it cannot be logged.
         """
-        self.recorder.now(DECISION, {**logged, "allowed": False, "reason": error.message})
+        taken_back = replace(logged, allowed=False, reason=error.message)
+        self.recorder.now(DECISION, taken_back.to_json())
 
     def finishes_at_once(self, admission: Admission) -> bool:
         """Whether `finish` has nothing to wait for: it hands one line to the log, or none."""
@@ -187,54 +188,49 @@ class Gate:
         Returns:
             What to raise: the refusal, or that it could not be logged.
         """
-        entry: dict[str, Json] = {
-            "request": secrets.token_hex(8),
-            "time": self.clock().isoformat(),
-            "user": segment(caller.user),
-            "authenticated": caller.method,
-            "endpoint": endpoint,
-            "method": method,
-            "domain": domain,
-            "allowed": False,
-            "reason": error.message,
-        }
+        entry = LoggedRequest(
+            request=secrets.token_hex(8),
+            time=self.clock(),
+            user=segment(caller.user),
+            authenticated=caller.method,
+            endpoint=endpoint,
+            method=method,
+            domain=domain,
+            allowed=False,
+            reason=error.message,
+        )
         try:
-            self.recorder.now(DECISION, entry)
+            self.recorder.now(DECISION, entry.to_json())
         except LedgerError:
             return unlogged()
         return error
 
     def failed_login(self, endpoint: str, reason: str = "nobody was named") -> None:
         """Logs a request without a user, within a second: floods of them are not durable."""
+        entry = LoggedRequest(
+            time=self.clock(), user="", endpoint=endpoint, allowed=False, reason=reason
+        )
         try:
-            self.recorder.soon(
-                {
-                    "time": self.clock().isoformat(),
-                    "user": "",
-                    "endpoint": endpoint,
-                    "allowed": False,
-                    "reason": reason,
-                }
-            )
+            self.recorder.soon(entry.to_json())
         except LedgerError as error:
             raise unlogged() from error
 
     def denied_elsewhere(self, user: str, endpoint: str, method: str) -> None:
         """Logs a denial by MLflow's own permissions, in composed mode."""
-        payload: dict[str, Json] = {
-            "time": self.clock().isoformat(),
-            "user": segment(user) if user else "",
-            "authenticated": "mlflow" if user else "",
-            "endpoint": endpoint,
-            "method": method,
-            "allowed": False,
-            "reason": "denied by MLflow's own permissions",
-        }
+        entry = LoggedRequest(
+            time=self.clock(),
+            user=segment(user) if user else "",
+            authenticated="mlflow" if user else "",
+            endpoint=endpoint,
+            method=method,
+            allowed=False,
+            reason="denied by MLflow's own permissions",
+        )
         try:
             if user:
-                self.recorder.now(DECISION, payload)
+                self.recorder.now(DECISION, entry.to_json())
             else:
-                self.recorder.soon(payload)
+                self.recorder.soon(entry.to_json())
         except LedgerError as error:
             raise unlogged() from error
 
@@ -289,7 +285,7 @@ class Gate:
             return access
 
     def _refuse_overtaken(
-        self, access: AccessControl, plan: Plan, domain: str, entry: dict[str, Json], index: int
+        self, access: AccessControl, plan: Plan, domain: str, entry: LoggedRequest, index: int
     ) -> None:
         """Takes a write back, before its first byte, if its files were approved before its entry.
 
