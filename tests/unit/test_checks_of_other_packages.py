@@ -16,7 +16,7 @@ import pytest
 
 from auditkit.errors import InputError
 from auditkit.loading.checks import all_checks, installed_checks
-from auditkit.report.typeset.pdf import page_texts
+from auditkit.pdf.pages import page_texts
 
 MODULE = '''
 """How far scores lie from the cut-off."""

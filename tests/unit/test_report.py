@@ -22,11 +22,12 @@ import pytest
 from auditkit.canonical import parse_json
 from auditkit.errors import OutputError
 from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.pdf.pages import page_texts
 from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.figures.book import Printed
 from auditkit.report.sections.generic import telling_digits
 from auditkit.report.typeset.fonts import font_files
-from auditkit.report.typeset.pdf import Paper, _dated, page_texts
+from auditkit.report.typeset.pdf import Paper, _dated
 from auditkit.report.typeset.text import shown
 from tests.fixtures import hostile, lending
 
