@@ -25,7 +25,7 @@ from auditkit.measures.attribution.reasons import (
     reference_population,
 )
 from auditkit.measures.attribution.result import feature_columns
-from auditkit.measures.attribution.trust import block_values
+from auditkit.measures.attribution.stability import block_values
 from auditkit.parameters import BLOCKS, COUNT, PART, REPLICATES, SHARE, Parameter
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from auditkit.checks.check import Check, Result
 from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.explainer import Explainer
+from auditkit.measures.attribution.faithfulness import faithfulness
 from auditkit.measures.attribution.ranks import resampled_weights
-from auditkit.measures.attribution.trust import faithfulness
 from auditkit.measures.numbers.intervals import percentile_interval
 from auditkit.parameters import COUNT, LEVEL, REPLICATES
 

@@ -11,7 +11,7 @@ from auditkit.checks.check import Check, NotAssessed, Result
 from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.ranks import rank_intervals, rank_stability
-from auditkit.measures.attribution.trust import block_values
+from auditkit.measures.attribution.stability import block_values
 from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:

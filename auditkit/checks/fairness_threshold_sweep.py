@@ -157,7 +157,7 @@ def _by_group(found: Grouped, swept: Array, cuts: Array, in_use: int, level: flo
         selection = rates(counts, "selection_rate", level=level)
         others = [values(swept[:, position], name) for name in ("tpr", "fpr", "accuracy")]
         for i, cut in enumerate(cuts):
-            numbers = (*selection.ends, *others)
+            numbers = (*selection.triple, *others)
             cells = [float(a[i]) if np.isfinite(a[i]) else None for a in numbers]
             n = int(found.partition.rows[position])
             rows.append((float(cut), i == in_use, *group[0], n, *cells))

@@ -23,7 +23,7 @@ from auditkit.measures.groups.rates import METRICS, Confusion, rates, values
 from auditkit.measures.groups.replicates import replicate_counts, simulated
 from auditkit.measures.groups.scores import SCORE_METRICS, at_level
 from auditkit.measures.numbers.area import area_under_curve
-from auditkit.measures.numbers.intervals import gathered
+from auditkit.measures.numbers.intervals import stack_estimates
 from tests.support.repeated import between, times
 
 # One independent source for every metric; a missing denominator is NaN there as here.
@@ -417,7 +417,7 @@ def test_largest_gaps_of_scores_cover_what_they_promise(separations, ratio):
         labels, scores, groups = scored_sample(rng, [300] * 3, separations)
         rows = [groups["g"] == g for g in ("g0", "g1", "g2")]
         each = [area_under_curve(labels[r], scores[r], level=0.95) for r in rows]
-        found = gathered("auc", "probability", each, level=0.95)
+        found = stack_estimates("auc", "probability", each, level=0.95)
         gap = largest_gap(
             lambda _, level, f=found: at_level(f, level),
             lambda _, f=found, seed=seed: simulated(f, replicates=300, seed=seed),

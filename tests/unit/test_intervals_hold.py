@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.measures.attribution.ranks import rank_intervals
 from auditkit.measures.fairness.regression import regression_fairness
-from auditkit.measures.numbers.intervals import Estimate, holding, percentile_interval
+from auditkit.measures.numbers.intervals import Estimate, contain_value, percentile_interval
 from tests.support.repeated import times
 
 
@@ -121,6 +121,6 @@ def test_a_percentile_interval_is_widened_to_hold_its_value():
 def test_rounding_is_taken_up_and_nothing_more():
     assert Estimate.of(0.1, 9, (0.1 + 1e-16, 0.2), level=0.95, method="").lower == 0.1
     value = np.array([0.1, 0.1, np.nan])
-    lower, upper = holding(value, [0.1 + 1e-15, 0.2, np.nan], [0.1 - 1e-15, 0.3, np.nan])
+    lower, upper = contain_value(value, [0.1 + 1e-15, 0.2, np.nan], [0.1 - 1e-15, 0.3, np.nan])
     np.testing.assert_array_equal(lower, [0.1, 0.2, np.nan])
     np.testing.assert_array_equal(upper, [0.1, 0.3, np.nan])

@@ -13,9 +13,10 @@ from auditkit.errors import InputError
 from auditkit.evidence import Outcome
 from auditkit.loading import prepare
 from auditkit.measures.attribution.explain import explain
+from auditkit.measures.attribution.faithfulness import faithfulness
 from auditkit.measures.attribution.proxies import separation
 from auditkit.measures.attribution.ranks import rank_stability
-from auditkit.measures.attribution.trust import block_values, faithfulness
+from auditkit.measures.attribution.stability import block_values
 from auditkit.subject import Inputs
 
 

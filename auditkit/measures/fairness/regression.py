@@ -25,7 +25,7 @@ from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, NUMBER
 from auditkit.tables.columns import group_columns, numbers
 from auditkit.tables.pairing import refuse_other_rows
 
-_LEAST_FOR_RMSE: Final = 100
+_MIN_FOR_RMSE: Final = 100
 REGRESSION_METRICS: Final = ("mean_error", "mae", "rmse", "r2", "selection_rate")
 
 
@@ -117,7 +117,7 @@ def _estimates(
     low, _ = _mean_interval(e2, e4, n, level)
     with np.errstate(divide="ignore", invalid="ignore"):
         # On the log scale, as squares lean to the right; short of its level in small groups.
-        factor = np.where(n >= _LEAST_FOR_RMSE, np.exp((mse - low) / mse / 2), np.nan)
+        factor = np.where(n >= _MIN_FOR_RMSE, np.exp((mse - low) / mse / 2), np.nan)
     rmse_ends = np.sqrt(mse) / factor, np.sqrt(mse) * factor
     varies = spread > 1e-12 * np.maximum(y2, 1e-300)
     r2 = 1 - np.divide(e2, spread, out=np.full(n.shape, np.nan), where=varies)

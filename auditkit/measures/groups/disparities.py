@@ -77,7 +77,7 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
         reference: As `references` gives it.
     """
     other = _pick(rates, reference)
-    lower, upper = difference_interval(rates.ends, other)
+    lower, upper = difference_interval(rates.triple, other)
     value = np.where(_compares(rates, reference), rates.value - other[0], np.nan)
     is_self = reference == np.arange(len(reference))
     # A group less itself is 0 without doubt; the formula takes the two for independent.
@@ -119,7 +119,7 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
                 level=rates.level,
             )
         else:
-            lower, upper = ratio_interval(rates.ends, other)
+            lower, upper = ratio_interval(rates.triple, other)
             method = np.full(value.shape, "MOVER-R")
     reason = _reasons(rates, value, reference, other[0])
     if rates.unit == "difference":
@@ -149,7 +149,7 @@ def _compares(rates: Estimates, reference: Positions) -> npt.NDArray[np.bool_]:
 
 
 def _pick(rates: Estimates, reference: Positions) -> tuple[Array, Array, Array]:
-    picked = [np.where(reference >= 0, ends[reference], np.nan) for ends in rates.ends]
+    picked = [np.where(reference >= 0, ends[reference], np.nan) for ends in rates.triple]
     return picked[0], picked[1], picked[2]
 
 

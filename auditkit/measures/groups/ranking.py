@@ -53,7 +53,7 @@ class CalibrationBin:
 
 
 # With fewer rows the distance of scores and labels is too skewed for Student's interval.
-LEAST_FOR_BRIER: Final = 100
+MIN_FOR_BRIER: Final = 100
 
 
 def brier(
@@ -61,12 +61,12 @@ def brier(
 ) -> Estimate:
     """Mean squared distance of score and label, in [0, 1]; 0 is best.
 
-    Without an interval where the effective sample is smaller than `LEAST_FOR_BRIER`.
+    Without an interval where the effective sample is smaller than `MIN_FOR_BRIER`.
 
     Source: Brier, Monthly Weather Review 78 (1950) 1-3.
     """
     found = mean((scores - labels) ** 2, weights=weights, level=level)
-    if (len(labels) if weights is None else kish(weights)) >= LEAST_FOR_BRIER or not found.n:
+    if (len(labels) if weights is None else kish(weights)) >= MIN_FOR_BRIER or not found.n:
         return found
     return Estimate(value=found.value, n=found.n)
 

@@ -28,9 +28,9 @@ from auditkit.measures.numbers.intervals import (
     Array,
     Estimate,
     Estimates,
-    gathered,
     mean,
     normal_quantile,
+    stack_estimates,
 )
 
 SCORE_METRICS: Final = {
@@ -92,7 +92,7 @@ def score_estimates(
     fixed = np.where(alike, "all scores are alike", "")
     return {
         name: replace(
-            gathered(name, unit, found[name], level=level),
+            stack_estimates(name, unit, found[name], level=level),
             fixed_by=fixed if name in _OF_ORDER else None,
         )
         for name, unit in SCORE_METRICS.items()

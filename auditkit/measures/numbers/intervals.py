@@ -2,11 +2,11 @@
 
 Laws:
     - Every function takes counts or estimates of any shape and works on all of them at once.
-    - What is not estimable is NaN here, and a value of None with a reason in an `Estimate`; it is
-      never 0 and never 1.
-    - An interval holds its value: the formulas see to that, and where rounding in their last digits
-      puts an end beyond the value, the end is the value.
-    - No interval has width zero because nothing went wrong yet: 0 of 20 has the upper end 0.16.
+    - What is not estimable is NaN in arrays, and None with a reason in an `Estimate`: never 0 or 1.
+    - An interval contains its value: an end that rounding puts beyond the value becomes the value.
+    - No interval has width zero because no failure was seen yet: 0 of 20 has the upper end 0.16.
+
+In the formulas, v is an estimate with the interval (l, u), and z the quantile of `normal_quantile`.
 
 Example:
     >>> low, high = wilson(0, 20)
@@ -27,24 +27,24 @@ from scipy import special
 
 Array = npt.NDArray[np.float64]
 
-# With fewer than this in any of the four cells, the log interval of a ratio is too short.
+# If any of the four cells has fewer, the log interval of a ratio is too short.
 SMALL_CELL: Final = 10
-# An end of an interval may lie beyond its value by so much, of 1 or of the value, by rounding.
+# Rounding may put an end beyond its value by this share of the value, or of 1.
 _ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """One number with what it rests on.
+    """One number with its interval and sample size.
 
     Attributes:
-        value: The number; None if it is not estimable, and then `reason` says why.
-        n: Number of observations it rests on.
+        value: The number; None if it is not estimable; then `reason` says why.
+        n: Number of observations.
         lower: Lower end of the interval; None if there is none.
         upper: Upper end.
         level: Nominal coverage of the interval in (0, 1); None if there is none.
         method: How the interval was computed.
-        reason: Why there is no value; beside a value, whom it leaves out. Else empty.
+        reason: Why there is no value; beside a value, whom it leaves out; otherwise empty.
     """
 
     value: float | None
@@ -57,7 +57,7 @@ class Estimate:
 
     @classmethod
     def undefined(cls, n: int, reason: str) -> Estimate:
-        """What cannot be estimated, with its reason."""
+        """A number that cannot be estimated, with the reason."""
         return cls(value=None, n=n, reason=reason)
 
     @classmethod
@@ -65,7 +65,7 @@ class Estimate:
         cls, value: float, n: int, interval: tuple[float, float], *, level: float, method: str
     ) -> Estimate:
         """A value with its interval; an interval that is not finite is left out."""
-        lower, upper = (float(end) for end in holding(value, *interval))
+        lower, upper = (float(end) for end in contain_value(value, *interval))
         if not (math.isfinite(lower) and math.isfinite(upper)):
             return cls(value=float(value), n=n)
         return cls(value=float(value), n=n, lower=lower, upper=upper, level=level, method=method)
@@ -76,19 +76,19 @@ class Estimates:
     """One number for each of several groups; every array has the shape `(groups,)`.
 
     Attributes:
-        name: The numbers' name, as "tpr".
+        name: The numbers' name, such as "tpr".
         unit: "proportion", "ratio" or "difference".
         value: NaN where not estimable.
-        lower: Lower end; NaN where there is no interval, or it is unbounded on either side.
+        lower: Lower end; NaN if there is no interval or it is unbounded.
         upper: Upper end.
         n: Rows in the denominator.
-        trials: Effective sample size; equal to `n` where nothing is weighted.
+        trials: Effective sample size; equal to `n` without weights.
         level: Nominal coverage.
         method: How each interval was computed.
-        reason: Why there is no value; empty where there is one.
-        fixed_by: What gives a group its number whatever its members are like, as "nobody of those
-            compared is selected"; empty where nothing does. Two groups with the same in it compare
-            nothing.
+        reason: Why there is no value; empty if there is one.
+        fixed_by: Why a group's number does not depend on its members, such as "nobody of those
+            compared is selected"; otherwise empty. Comparing two groups with the same text here
+            says nothing.
     """
 
     name: str
@@ -104,14 +104,14 @@ class Estimates:
     fixed_by: npt.NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        lower, upper = holding(self.value, self.lower, self.upper)
+        lower, upper = contain_value(self.value, self.lower, self.upper)
         whole = np.isfinite(lower) & np.isfinite(upper)
         lower, upper = np.where(whole, lower, np.nan), np.where(whole, upper, np.nan)
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
 
     @property
-    def ends(self) -> tuple[Array, Array, Array]:
+    def triple(self) -> tuple[Array, Array, Array]:
         """Value, lower and upper end."""
         return self.value, self.lower, self.upper
 
@@ -139,19 +139,21 @@ class Estimates:
         return Estimate.of(value, n, interval, level=self.level, method=method)
 
 
-def gathered(name: str, unit: str, estimates: Sequence[Estimate], *, level: float) -> Estimates:
-    """Estimates made one by one, as one; they carry no effective sample size but their n."""
+def stack_estimates(
+    name: str, unit: str, estimates: Sequence[Estimate], *, level: float
+) -> Estimates:
+    """Stacks single estimates; their effective sample size is n."""
 
-    def ends(values: Sequence[float | None]) -> Array:
+    def array(values: Sequence[float | None]) -> Array:
         return np.array([math.nan if v is None else v for v in values], dtype=float)
 
     n = np.array([e.n for e in estimates], dtype=np.int64)
     return Estimates(
         name=name,
         unit=unit,
-        value=ends([e.value for e in estimates]),
-        lower=ends([e.lower for e in estimates]),
-        upper=ends([e.upper for e in estimates]),
+        value=array([e.value for e in estimates]),
+        lower=array([e.lower for e in estimates]),
+        upper=array([e.upper for e in estimates]),
         n=n,
         trials=n.astype(float),
         level=level,
@@ -160,10 +162,10 @@ def gathered(name: str, unit: str, estimates: Sequence[Estimate], *, level: floa
     )
 
 
-def holding(
+def contain_value(
     value: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLike
 ) -> tuple[Array, Array]:
-    """The ends of intervals; one that rounding alone puts beyond its value is the value."""
+    """The ends of intervals; an end that only rounding puts beyond the value becomes the value."""
     middle, low, high = (np.asarray(a, dtype=float) for a in (value, lower, upper))
     slack = _ROUNDING * np.maximum(1.0, np.abs(middle))
     low = np.where((low > middle) & (low <= middle + slack), middle, low)
@@ -179,15 +181,25 @@ def normal_quantile(level: float) -> float:
 def wilson(
     successes: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95
 ) -> tuple[Array, Array]:
-    """Wilson's score interval of a proportion.
+    """Wilson's score interval of a proportion x / n.
 
-    Covers close to its level for every n on average over p; for p near 0 or 1 and small n it can
-    fall a few points below. NaN where n is 0.
+        (x + z^2 / 2  +-  z sqrt(x (n - x) / n + z^2 / 4)) / (n + z^2)
+
+    Its coverage, averaged over p, is close to the level for every n; for p near 0 or 1 and small n
+    it can be a few points lower. The lower end is 0 if x is 0, the upper end 1 if x is n. NaN if n
+    is 0.
 
     Args:
-        successes: Counts, or effective counts, in [0, n].
+        successes: Counts x, or effective counts, in [0, n].
         n: Trials, or the effective sample size of weighted trials.
         level: Nominal coverage in (0, 1).
+
+    Example:
+        81 of 263, from Newcombe, Statistics in Medicine 17 (1998) 857-872, table I:
+
+        >>> low, high = wilson(81, 263)
+        >>> round(float(low), 4), round(float(high), 4)
+        (0.2553, 0.3662)
 
     Source: Wilson, J. Am. Stat. Assoc. 22 (1927) 209-212.
     """
@@ -207,13 +219,24 @@ def difference_interval(
     one: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
     other: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
 ) -> tuple[Array, Array]:
-    """The interval of `one - other` for independent estimates, from their own intervals.
+    """The interval of `one - other` for independent estimates, from their own intervals (MOVER).
 
-    With Wilson intervals of two proportions it is Newcombe's interval.
+        lower = v1 - v0 - sqrt((v1 - l1)^2 + (u0 - v0)^2)
+        upper = v1 - v0 + sqrt((u1 - v1)^2 + (v0 - l0)^2)
+
+    With Wilson intervals of two proportions it is Newcombe's interval. For 1 of 1 against 0 of 1
+    it is finite and wide. NaN if any of the six numbers is NaN.
 
     Args:
-        one: Value, lower and upper end; any shapes that broadcast.
-        other: The same of what is subtracted.
+        one: Value v1 and its interval (l1, u1); any shapes that broadcast.
+        other: v0, l0 and u0 of the number to subtract.
+
+    Example:
+        56 of 70 less 48 of 80, from Newcombe (below), table II:
+
+        >>> low, high = difference_interval((56 / 70, *wilson(56, 70)), (48 / 80, *wilson(48, 80)))
+        >>> round(float(low), 4), round(float(high), 4)
+        (0.0524, 0.3339)
 
     Source: Newcombe, Statistics in Medicine 17 (1998) 873-890, method 10; Zou and Donner,
     Statistics in Medicine 27 (2008) 1693-1702.
@@ -230,12 +253,24 @@ def ratio_interval(
 ) -> tuple[Array, Array]:
     """The interval of `one / other` for independent estimates >= 0, from their own intervals.
 
-    Serves small samples, a numerator of zero included. The upper end is NaN where the interval
-    of `other` reaches 0.
+        lower = (v1 v0 - sqrt((v1 v0)^2 - l1 (2 v1 - l1) u0 (2 v0 - u0))) / (u0 (2 v0 - u0))
+        upper = (v1 v0 + sqrt((v1 v0)^2 - u1 (2 v1 - u1) l0 (2 v0 - l0))) / (l0 (2 v0 - l0))
+
+    The lower end is computed in the equivalent form l1 (2 v1 - l1) / (v1 v0 + root), which is also
+    defined for u0 = 2 v0. It is 0 if l1 is 0, so the numerator may be 0. The upper end is NaN
+    (unbounded) if l0 is 0. The lower end is NaN if v0 is 0.
 
     Args:
-        one: Value, lower and upper end; any shapes that broadcast.
-        other: The same of what is divided by.
+        one: Value v1 and its interval (l1, u1), in [0, 1]; any shapes that broadcast.
+        other: v0, l0 and u0 of the number to divide by.
+
+    Example:
+        7 of 34 to 1 of 34 (Perondi et al., N. Engl. J. Med. 350 (2004) 1722-1730), as the R package
+        contingencytables of Fagerland, Lydersen and Laake prints it:
+
+        >>> low, high = ratio_interval((7 / 34, *wilson(7, 34)), (1 / 34, *wilson(1, 34)))
+        >>> round(float(low), 4), round(float(high), 4)
+        (1.1537, 41.9763)
 
     Source: Donner and Zou, Statistical Methods in Medical Research 21 (2012) 347-359 (MOVER-R).
     """
@@ -262,7 +297,24 @@ def log_ratio_interval(
 ) -> tuple[Array, Array]:
     """Katz's log interval of a ratio of two independent proportions; for large counts.
 
-    NaN where either count of successes is 0.
+        (x1 / n1) / (x0 / n0)  times  exp(+-z sqrt(1 / x1 - 1 / n1 + 1 / x0 - 1 / n0))
+
+    Too short for small counts: see `ratio_of_rates`. Its width is 0 if both proportions are 1. NaN
+    if x1 or x0 is 0.
+
+    Args:
+        successes: Counts x1.
+        n: Trials n1.
+        other_successes: Counts x0 of the proportion to divide by.
+        other_n: Trials n0.
+        level: Nominal coverage in (0, 1).
+
+    Example:
+        7 of 34 to 1 of 34, as in `ratio_interval`:
+
+        >>> low, high = log_ratio_interval(7, 34, 1, 34)
+        >>> round(float(low), 4), round(float(high), 4)
+        (0.9096, 53.8695)
 
     Source: Katz, Baptista, Azen and Pike, Biometrics 34 (1978) 469-474.
     """
@@ -296,22 +348,22 @@ def ratio_of_rates(
 ) -> tuple[Array, Array, npt.NDArray[np.str_]]:
     """The interval of a ratio of independent proportions, and by which method.
 
-    Katz's log interval where all four cells hold `SMALL_CELL` or more, else MOVER-R from Wilson's
+    Katz's log interval if all four cells are at least `SMALL_CELL`, otherwise MOVER-R from Wilson's
     intervals.
 
     Args:
         one: Successes and trials.
-        other: Successes and trials of what is divided by.
+        other: Successes and trials of the proportion to divide by.
         level: Nominal coverage.
     """
     (x1, n1), (x0, n0) = one, other
-    least = np.minimum(np.minimum(x1, n1 - x1), np.minimum(x0, n0 - x0))
+    smallest = np.minimum(np.minimum(x1, n1 - x1), np.minimum(x0, n0 - x0))
     with np.errstate(divide="ignore", invalid="ignore"):
         small = ratio_interval(
             (x1 / n1, *wilson(x1, n1, level=level)), (x0 / n0, *wilson(x0, n0, level=level))
         )
     large = log_ratio_interval(x1, n1, x0, n0, level=level)
-    is_large = least >= SMALL_CELL
+    is_large = smallest >= SMALL_CELL
     return (
         np.where(is_large, large[0], small[0]),
         np.where(is_large, large[1], small[1]),
@@ -322,10 +374,10 @@ def ratio_of_rates(
 def percentile_interval(
     value: npt.ArrayLike, replicates: npt.ArrayLike, *, level: float
 ) -> tuple[Array, Array]:
-    """The bootstrap's percentile interval, widened where it must be to hold the value.
+    """The bootstrap's percentile interval, widened if necessary to contain the value.
 
-    For means, whose replicates lie around the value. Where one number makes most of the mean, or
-    all are alike and rounding differs, the percentiles alone can leave it out.
+    For means, whose replicates are around the value. If one number makes most of the mean, or all
+    are equal and rounding differs, the percentiles alone may not contain it.
 
     Args:
         value: On everything, shape `(...)`.
@@ -343,7 +395,7 @@ def kish(weights: Array) -> float:
 
 
 def mean(values: Array, *, weights: Array | None = None, level: float = 0.95) -> Estimate:
-    """A mean with Student's interval; of fewer than two values, in effect, it has none.
+    """A mean with Student's t interval; without one if the effective sample size is below 2.
 
     Args:
         values: Shape `(n,)`.
