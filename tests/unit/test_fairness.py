@@ -1,4 +1,4 @@
-"""`fairness` against fairlearn and scikit-learn on random data, its intervals by simulation."""
+"""`fairness` as a whole against fairlearn and counting by hand; its intervals by simulation."""
 
 from __future__ import annotations
 
@@ -19,72 +19,13 @@ from sklearn.calibration import calibration_curve as sk_curve
 from auditkit.errors import InputError
 from auditkit.measures.fairness.comparison import by_class, fairness, within
 from auditkit.measures.groups.bootstrap import largest_gap
-from auditkit.measures.groups.rates import METRICS, Confusion, rates, values
+from auditkit.measures.groups.rates import Confusion, rates, values
 from auditkit.measures.groups.replicates import replicate_counts, simulated
 from auditkit.measures.groups.scores import SCORE_METRICS, at_level
 from auditkit.measures.numbers.area import area_under_curve
 from auditkit.measures.numbers.intervals import stack_estimates
+from tests.support.decided import sample
 from tests.support.repeated import between, times
-
-# One independent source for every metric; a missing denominator is NaN there as here.
-ORACLES = {
-    "selection_rate": lambda y, p: p.mean(),
-    "base_rate": lambda y, p: y.mean(),
-    "accuracy": sk.accuracy_score,
-    "tpr": lambda y, p: sk.recall_score(y, p, zero_division=np.nan),
-    "fnr": lambda y, p: fl.false_negative_rate(y, p) if y.any() else np.nan,
-    "fpr": lambda y, p: fl.false_positive_rate(y, p) if (~y).any() else np.nan,
-    "tnr": lambda y, p: sk.recall_score(y, p, pos_label=False, zero_division=np.nan),
-    "ppv": lambda y, p: sk.precision_score(y, p, zero_division=np.nan),
-    "fdr": lambda y, p: 1 - sk.precision_score(y, p, zero_division=np.nan),
-    "npv": lambda y, p: sk.precision_score(y, p, pos_label=False, zero_division=np.nan),
-    "for": lambda y, p: 1 - sk.precision_score(y, p, pos_label=False, zero_division=np.nan),
-    "balanced_accuracy": lambda y, p: (
-        sk.balanced_accuracy_score(y, p) if y.any() and (~y).any() else np.nan
-    ),
-    "f1": lambda y, p: sk.f1_score(y, p) if (y | p).any() else np.nan,
-    "treatment_equality": lambda y, p: (
-        (y & ~p).sum() / (~y & p).sum() if (~y & p).any() else np.nan
-    ),
-}
-
-
-def sample(seed, n, *, skew=0.5):
-    rng = np.random.default_rng(seed)
-    labels, decisions = rng.random(n) < skew, rng.random(n) < 0.5
-    groups = pd.DataFrame(
-        {
-            "sex": rng.choice(["f", "m"], n),
-            "race": rng.choice(["a", "b", "c"], n, p=[0.7, 0.25, 0.05]),
-        }
-    )
-    return labels, decisions, groups
-
-
-def test_every_metric_has_an_oracle():
-    assert set(ORACLES) == set(METRICS)
-
-
-@pytest.mark.repeated
-@settings(max_examples=times(6, 100), deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 300), st.sampled_from([0.02, 0.5, 0.98]))
-def test_every_metric_of_every_group_equals_its_oracle(seed, n, skew):
-    labels, decisions, groups = sample(seed, n, skew=skew)
-    found = fairness(labels, decisions, groups=groups)
-    assert len(found.groups) >= 2
-    for position, group in enumerate(found.groups):
-        rows = np.logical_and.reduce([groups[a] == v for a, v in group])
-        assert found.partition.rows[position] == rows.sum()
-        for metric, oracle in ORACLES.items():
-            estimate = found.estimates(metric).at(position)
-            want = oracle(labels[rows], decisions[rows])
-            if np.isnan(want):
-                assert estimate.value is None
-                assert estimate.reason
-            else:
-                assert estimate.value == pytest.approx(want, abs=1e-12)
-                assert estimate.lower is None or estimate.lower <= estimate.value + 1e-12
-                assert estimate.upper is None or estimate.value <= estimate.upper + 1e-12
 
 
 @pytest.mark.repeated
@@ -111,89 +52,6 @@ def test_largest_gaps_equal_fairlearn(seed, n):
             assert want <= row["difference_upper"] + 1e-12
             want = ratio(labels, decisions, sensitive_features=features)
             assert row["smallest_ratio"] == pytest.approx(want, abs=1e-12)
-
-
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 10**6), st.integers(40, 300))
-def test_scores_by_group_equal_scikit_learn(seed, n):
-    labels, decisions, groups = sample(seed, n)
-    scores = np.round(np.random.default_rng(seed + 1).random(n), 2)
-    found = fairness(labels, decisions, groups=groups, scores=scores, depth=1, replicates=50)
-    for position, ((attribute, value),) in enumerate(found.groups):
-        rows = (groups[attribute] == value).to_numpy()
-        y, s = labels[rows], scores[rows]
-        at = {m: found.estimates(m).at(position) for m in ("auc", "brier", "mean_score")}
-        assert at["mean_score"].value == pytest.approx(s.mean(), abs=1e-12)
-        assert at["brier"].value == pytest.approx(np.mean((s - y) ** 2), abs=1e-12)
-        if y.any() and not y.all():
-            assert at["auc"].value == pytest.approx(sk.roc_auc_score(y, s), abs=1e-12)
-        else:
-            assert at["auc"].value is None
-
-
-def test_weights_of_one_change_nothing_and_weights_count():
-    labels, decisions, groups = sample(1, 500)
-    plain = fairness(labels, decisions, groups=groups)
-    ones = fairness(labels, decisions, groups=groups, weights=np.ones(500))
-    pd.testing.assert_frame_equal(plain.by_group, ones.by_group)
-    weights = np.random.default_rng(2).integers(0, 4, 500)
-    weighted = fairness(labels, decisions, groups=groups, weights=weights)
-    repeated = fairness(
-        np.repeat(labels, weights),
-        np.repeat(decisions, weights),
-        groups=groups.loc[groups.index.repeat(weights)].reset_index(drop=True),
-    )
-    for metric in ("selection_rate", "tpr", "f1"):
-        one, other = weighted.estimates(metric), repeated.estimates(metric)
-        np.testing.assert_allclose(one.value, other.value, atol=1e-12)
-        # Repeating rows is no information: weighted intervals are the longer ones.
-        assert (one.upper - one.lower > other.upper - other.lower).all()
-
-
-@given(st.integers(0, 10**6), st.integers(20, 120))
-def test_weighted_scores_equal_scikit_learn(seed, n):
-    rng = np.random.default_rng(seed)
-    labels, scores = rng.random(n) < 0.6, rng.integers(0, 12, n) / 11
-    weights = rng.integers(0, 4, n) * 0.5
-    found = fairness(labels, scores >= 0.5, groups={"g": ["a"] * n}, scores=scores, weights=weights)
-    used = weights > 0
-    y, s, w = labels[used], scores[used], weights[used]
-    got = {m: found.estimates(m).value[0] for m in ("auc", "ks", "brier", "mean_score")}
-    assert got["mean_score"] == pytest.approx(np.average(s, weights=w), abs=1e-12)
-    assert got["brier"] == pytest.approx(sk.brier_score_loss(y, s, sample_weight=w), abs=1e-12)
-    if 0 < y.sum() < len(y):
-        assert got["auc"] == pytest.approx(sk.roc_auc_score(y, s, sample_weight=w), abs=1e-12)
-        fpr, tpr, _ = sk.roc_curve(y, s, sample_weight=w)
-        assert got["ks"] == pytest.approx(np.abs(tpr - fpr).max(), abs=1e-12)
-    place = np.minimum((s * 10).astype(int), 9)
-    by_hand = sum(abs((w * (y - s.astype(float)))[place == b].sum()) for b in range(10)) / w.sum()
-    assert found.estimates("calibration_error").value[0] == pytest.approx(by_hand, abs=1e-12)
-    gap = found.estimates("calibration_gap")
-    assert gap.value[0] == pytest.approx(np.average(y - s, weights=w), abs=1e-12)
-    assert gap.lower[0] <= gap.value[0] <= gap.upper[0]
-
-
-@pytest.mark.parametrize("metric", SCORE_METRICS)
-def test_whole_weights_are_rows_counted_again_in_value(metric):
-    labels, _, groups = sample(5, 300)
-    rng = np.random.default_rng(0)
-    scores, times = rng.random(300), rng.integers(1, 4, 300)
-    weighted = fairness(
-        labels, scores >= 0.5, groups=groups, scores=scores, weights=times, depth=1
-    ).estimates(metric)
-    again = np.repeat(np.arange(300), times)
-    repeated = fairness(
-        labels[again],
-        scores[again] >= 0.5,
-        groups=groups.iloc[again],
-        scores=scores[again],
-        depth=1,
-    ).estimates(metric)
-    np.testing.assert_allclose(weighted.value, repeated.value, atol=1e-12)
-    # The same value from fewer people is less certain.
-    known = ~np.isnan(weighted.lower)
-    width, narrower = (e.upper - e.lower for e in (weighted, repeated))
-    assert (width[known] >= narrower[known] - 0.01).all()
 
 
 def test_a_weighted_sweep_is_a_sweep_of_rows_counted_again():
@@ -243,15 +101,6 @@ def test_one_column_of_groups():
     assert fairness(labels, decisions, groups=groups["sex"].to_numpy(dtype=str)).groups[0] == (
         ("group", "f"),
     )
-
-
-def test_the_order_of_rows_does_not_matter():
-    labels, decisions, groups = sample(5, 400)
-    order = np.random.default_rng(0).permutation(400)
-    one = fairness(labels, decisions, groups=groups)
-    other = fairness(labels[order], decisions[order], groups=groups.iloc[order])
-    pd.testing.assert_frame_equal(one.to_frame(), other.to_frame())
-    pd.testing.assert_frame_equal(one.disparities, other.disparities)
 
 
 def test_many_sparse_attributes_agree_with_counting_by_hand():
