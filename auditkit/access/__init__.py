@@ -6,9 +6,9 @@
 *Access* is who may; *policy*, elsewhere in this project, is what must hold.
 """
 
-from auditkit.access.policy.control import AccessControl, Decision
+from auditkit.access.policy.control import AccessControl, AccessDecision
 from auditkit.access.policy.duties import Conflict, conflicts
-from auditkit.access.policy.rules import Grant, Rule, Rules, parse_rules
+from auditkit.access.policy.rules import AccessRule, AccessRules, Grant, parse_rules
 from auditkit.access.policy.settings import AccessSettings, Promotion, parse_settings
 from auditkit.access.policy.vocabulary import (
     VERBS,
@@ -22,13 +22,13 @@ from auditkit.access.record.decisions import evidence
 __all__ = [
     "VERBS",
     "AccessControl",
+    "AccessDecision",
+    "AccessRule",
+    "AccessRules",
     "AccessSettings",
     "Conflict",
-    "Decision",
     "Grant",
     "Promotion",
-    "Rule",
-    "Rules",
     "alias_object",
     "conflicts",
     "dataset_object",

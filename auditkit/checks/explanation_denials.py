@@ -17,8 +17,8 @@ from auditkit.measures.attribution.reasons import (
     MOST,
     POPULATIONS,
     PRINCIPAL_SHARE,
-    Limits,
     Reason,
+    ReasonLimits,
     cell,
     kept_shares,
     principal_reasons,
@@ -92,7 +92,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     population = population_of(case, parameters)
     rows = case.features.iloc[denied].reset_index(drop=True)
     attribution = favourable_attribution(case, rows, population)
-    limits = Limits(
+    limits = ReasonLimits(
         most=parameters.most,
         principal_share=parameters.principal_share,
         least_share=parameters.least_share,
@@ -219,7 +219,7 @@ def _kept(
     rows: pd.DataFrame,
     population: pd.DataFrame,
     attribution: Attribution,
-    limits: Limits,
+    limits: ReasonLimits,
     parameters: Parameters,
 ) -> NDArray[np.float64] | None:
     """In what share of resamples each factor is principal; None: too few rows to resample."""
@@ -234,7 +234,7 @@ def _kept(
 
 
 def _on_protected(
-    attribution: Attribution, protected: frozenset[str], limits: Limits
+    attribution: Attribution, protected: frozenset[str], limits: ReasonLimits
 ) -> NDArray[np.bool_]:
     """Which denials have a protected attribute among their principal factors."""
     columns = [i for i, f in enumerate(attribution.feature_names) if f in protected]

@@ -8,13 +8,13 @@ from typing import Any, Final
 from auditkit.evidence import Evidence, Outcome
 from auditkit.judgement.controls import ControlPack, ControlStatus
 from auditkit.report.blocks.kinds import Status
-from auditkit.report.figures.book import Book, Line, Text, joined
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, joined
 
 # A parameter with more letters is printed once and then referred to.
 _LONG: Final = 40
 
 
-class Control:
+class ControlRow:
     """One requirement of a pack with what was found for it.
 
     Args:
@@ -22,7 +22,7 @@ class Control:
         found: How the requirement came out.
     """
 
-    def __init__(self, book: Book, found: ControlStatus) -> None:
+    def __init__(self, book: FigureLedger, found: ControlStatus) -> None:
         control = found.control
         self.id = book.quote(control.id)
         self.citation = book.quote(control.citation)
@@ -44,13 +44,13 @@ class Pack:
         pack: The pack.
     """
 
-    def __init__(self, book: Book, pack: ControlPack) -> None:
+    def __init__(self, book: FigureLedger, pack: ControlPack) -> None:
         self.title = book.quote(pack.title)
         self.as_of = book.quote(str(pack.as_of))
         self.legal_status = book.quote(pack.legal_status)
         self.author = book.quote(pack.author)
         self.reviewed_by: Text = book.quote(pack.reviewed_by) if pack.reviewed_by else "nobody yet"
-        self.controls = [Control(book, c) for c in book.judgement.controls if c.pack == pack.id]
+        self.controls = [ControlRow(book, c) for c in book.judgement.controls if c.pack == pack.id]
 
 
 class Indexed:
@@ -64,7 +64,7 @@ class Indexed:
     """
 
     def __init__(
-        self, book: Book, evidence: Evidence, section: Text, before: Sequence[Evidence] = ()
+        self, book: FigureLedger, evidence: Evidence, section: Text, before: Sequence[Evidence] = ()
     ) -> None:
         self.id = book.quote(evidence.id)
         self.plain_id = evidence.id
@@ -87,7 +87,11 @@ class Indexed:
 
 
 def _told(
-    book: Book, name: str, value: Any, place: Sequence[str | int], before: Sequence[Evidence]
+    book: FigureLedger,
+    name: str,
+    value: Any,
+    place: Sequence[str | int],
+    before: Sequence[Evidence],
 ) -> Text:
     """A parameter's value, or which evidence listed before has the same."""
     told = book.parameter(value, *place, name)

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from auditkit.report.html import Drawings, environment, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
-from auditkit.report.tracing import insist, traced
+from auditkit.report.tracing import figures_manifest, verify_rendered
 from auditkit.report.typeset.fonts import font_files
 from auditkit.resources import data_path
 
@@ -58,7 +58,7 @@ def render_twin(
     page, pictures = Page(judgement, chosen, receipt, screen=True), _Pictures()
     body = to_html(page, pictures, template="screen_body.html.j2")
     texts = ["\n".join([_visible(body), *pictures.texts])]
-    insist(texts, traced(page.book, chosen, texts), judgement, receipt)
+    verify_rendered(texts, figures_manifest(page.book, chosen, texts), judgement, receipt)
     letters = set(texts[0])
     style, script = _style(letters), _template("screen.js")
     whole = environment().get_template("screen.html.j2")

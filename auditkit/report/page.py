@@ -18,7 +18,7 @@ from auditkit.report.annex import Indexed, Pack
 from auditkit.report.blocks.condition import Condition
 from auditkit.report.blocks.kinds import Area, Log, Part, Status
 from auditkit.report.blocks.layout import laid_out
-from auditkit.report.figures.book import Book, Line, Printed, Text, joined
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText, joined
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
 from auditkit.report.typeset.fonts import offline_script
@@ -79,7 +79,7 @@ class Page:
         self._room = room
         self.fits = fits
         self.screen = screen
-        self.book = Book(judgement, screen=screen)
+        self.book = FigureLedger(judgement, screen=screen)
         self.judgement = judgement
         self.options = options
         self._receipt = receipt
@@ -88,7 +88,7 @@ class Page:
     # Page one
 
     @property
-    def report_id(self) -> Printed:
+    def report_id(self) -> TracedText:
         """The report's short name."""
         return self.book.digest(self.judgement.report_id)
 
@@ -112,7 +112,7 @@ class Page:
         return Line(name, ", version ", book.quote(subject.version, limit=limit))
 
     @property
-    def producer(self) -> Printed:
+    def producer(self) -> TracedText:
         """Who produced the report, cut to what a running foot has room for."""
         stated = self.options.organisation
         return self.book.stated(stated, limit=letters(shown(stated), _FOOT_NAME))
@@ -159,7 +159,7 @@ class Page:
         )
 
     @property
-    def counts(self) -> list[tuple[Status, Printed]]:
+    def counts(self) -> list[tuple[Status, TracedText]]:
         """How many conditions came out how; all six, zero included."""
         found = self.judgement.counts()
         return [
@@ -168,7 +168,7 @@ class Page:
         ]
 
     @property
-    def total(self) -> Printed:
+    def total(self) -> TracedText:
         """The number of conditions."""
         return self.book.count("findings", len(self.judgement.findings))
 
@@ -257,7 +257,7 @@ class Page:
         ]
 
     @property
-    def out_of_scope(self) -> list[Printed]:
+    def out_of_scope(self) -> list[TracedText]:
         """What the policy says is not looked at."""
         return [self.book.quote(text) for text in self.judgement.policy.out_of_scope]
 
@@ -381,12 +381,12 @@ class Page:
         )
 
     @property
-    def seed(self) -> Printed:
+    def seed(self) -> TracedText:
         """The seed of every random draw."""
         return self.book.fact("seed", value=self.judgement.seed)
 
     @property
-    def hidden(self) -> Printed:
+    def hidden(self) -> TracedText:
         """How many numbers are suppressed."""
         return self.book.fact("suppression", "hidden", value=self.judgement.hidden)
 

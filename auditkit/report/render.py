@@ -11,7 +11,7 @@ from auditkit.pdf.pages import page_texts
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
-from auditkit.report.tracing import insist, traced
+from auditkit.report.tracing import figures_manifest, verify_rendered
 from auditkit.report.typeset.fonts import offline_script
 from auditkit.report.typeset.pdf import Attached, Paper
 
@@ -46,9 +46,9 @@ def render(
     drawings = Drawings()
     paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
     texts = paper.texts()
-    figures = traced(page.book, chosen, texts)
+    figures = figures_manifest(page.book, chosen, texts)
     written = paper.write(_attached(judgement, figures, receipt, envelope))
-    insist(page_texts(written), figures, judgement, receipt)
+    verify_rendered(page_texts(written), figures, judgement, receipt)
     return written
 
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.errors import OutputError
-from auditkit.report.figures.book import Book
+from auditkit.report.figures.figure_ledger import FigureLedger
 from auditkit.report.figures.manifest import FORMAT, STATED, check_figures, tokens
-from auditkit.report.figures.rules import Rules
+from auditkit.report.figures.rules import ReadingRules
 from auditkit.report.options import ReportOptions
 
 if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement
 
 
-def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str, Any]:
+def figures_manifest(
+    book: FigureLedger, options: ReportOptions, texts: Sequence[str]
+) -> dict[str, Any]:
     """Where each number comes from: the content of figures.json.
 
     Args:
@@ -34,7 +36,7 @@ def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str
     before = {t for f in book.fixed for t in tokens(f["text"])}
     before |= {t for f in book.figures if "pointer" in f for t in tokens(f["text"])}
     fixed = list(book.fixed)
-    rules = Rules.today(f["text"] for f in (*book.figures, *book.fixed))
+    rules = ReadingRules.today(f["text"] for f in (*book.figures, *book.fixed))
     in_templates = {t for phrase in rules.vocabulary for t in tokens(phrase)}
     for token, count in sorted(_beyond(seen, listed).items()):
         if token in in_templates:
@@ -59,7 +61,7 @@ def traced(book: Book, options: ReportOptions, texts: Sequence[str]) -> dict[str
     }
 
 
-def insist(
+def verify_rendered(
     texts: Sequence[str],
     figures: Mapping[str, Any],
     judgement: Judgement,
@@ -69,7 +71,7 @@ def insist(
 
     Args:
         texts: The text of each page.
-        figures: What `traced` gave.
+        figures: What `figures_manifest` gave.
         judgement: The audit.
         receipt: The log's receipt.
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from auditkit.access import AccessControl, Rules
-from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access import AccessControl, AccessRules
+from auditkit.access.policy.rules import AccessRule, Grant
 from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.ledger import Ledger, NoteSigner
@@ -39,7 +39,7 @@ REQUESTS = {
 }
 
 
-def world(size: int) -> Rules:
+def world(size: int) -> AccessRules:
     """Names and patterns of objects; one rule in ten denies; a hundred users in ten roles."""
     draw = random.Random(7)
     rules = []
@@ -48,13 +48,13 @@ def world(size: int) -> Rules:
         obj = draw.choice([model, f"{model}/**", f"{model}/aliases/*", f"{model}/aliases/champion"])
         effect = "deny" if draw.random() < 0.1 else "allow"
         rules.append(
-            Rule(f"role:r{draw.randrange(10)}", "*", obj, draw.choice(VERBS), effect, line)
+            AccessRule(f"role:r{draw.randrange(10)}", "*", obj, draw.choice(VERBS), effect, line)
         )
     grants = [Grant(f"u{i}", f"role:r{i % 10}", "*") for i in range(100)]
-    return Rules(tuple(rules), tuple(grants))
+    return AccessRules(tuple(rules), tuple(grants))
 
 
-def requests(rules: Rules, count: int) -> list[tuple[str, str, str, str]]:
+def requests(rules: AccessRules, count: int) -> list[tuple[str, str, str, str]]:
     draw = random.Random(8)
     found = []
     for _ in range(count):
@@ -99,10 +99,12 @@ def under_replacement(size: int, replacements: int) -> None:
     one = world(size)
     # The same users and objects, and every effect the other way round.
     turned = tuple(
-        Rule(r.subject, r.domain, r.object, r.verb, "allow" if r.effect == "deny" else "deny", n)
+        AccessRule(
+            r.subject, r.domain, r.object, r.verb, "allow" if r.effect == "deny" else "deny", n
+        )
         for n, r in enumerate(one.rules, start=1)
     )
-    policies = (one, Rules(turned, one.grants))
+    policies = (one, AccessRules(turned, one.grants))
     asked = requests(one, 5_000)
     access = AccessControl(policies[0])
     expected = {

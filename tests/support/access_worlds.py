@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import re
 
-from auditkit.access import Rules
-from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access import AccessRules
+from auditkit.access.policy.rules import AccessRule, Grant
 from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.resources import data_path
@@ -44,7 +44,7 @@ PATTERNS = [
 class Reference:
     """The policy as sets and reachability; knows nothing of indexes."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: AccessRules) -> None:
         self.rules = rules
 
     def reach(self, user: str, domain: str) -> set[str]:
@@ -76,10 +76,10 @@ class Reference:
         return effects == {"allow"}
 
 
-def world(seed: int, *, size: int) -> Rules:
+def world(seed: int, *, size: int) -> AccessRules:
     draw = random.Random(seed)
     rules = tuple(
-        Rule(
+        AccessRule(
             draw.choice(ROLES * 3 + USERS),
             draw.choice(["*", "*", *DOMAINS]),
             draw.choice(["**", "models/**", *PATTERNS]),
@@ -94,7 +94,7 @@ def world(seed: int, *, size: int) -> Rules:
         Grant(draw.choice(USERS + ROLES), draw.choice(ROLES), draw.choice(["*", *DOMAINS]))
         for _ in range(draw.randrange(20))
     )
-    return Rules(rules, grants)
+    return AccessRules(rules, grants)
 
 
 def request(draw: random.Random) -> tuple[str, str, str, str]:

@@ -23,7 +23,7 @@ from auditkit.access.record.approvals import (
     REQUESTED,
     REVIEWED,
     VERSION_MADE,
-    Book,
+    PromotionState,
 )
 from auditkit.access.record.log import READS
 from auditkit.access.record.moves import Target
@@ -43,8 +43,8 @@ class Logged:
     payload: dict[str, Any] | None
 
 
-def book_of(*events: tuple[str, dict[str, Any]]) -> Book:
-    book = Book()
+def book_of(*events: tuple[str, dict[str, Any]]) -> PromotionState:
+    book = PromotionState()
     book.read(
         Logged(i, kind, START + timedelta(minutes=i), payload)
         for i, (kind, payload) in enumerate(events)
@@ -73,7 +73,7 @@ def approved(user: str, number: str = "r1") -> tuple[str, dict[str, Any]]:
     return APPROVED, {"request": number, "user": user}
 
 
-def usable(book: Book, *, approvals: int = 1, **changes: Any) -> Any:
+def usable(book: PromotionState, *, approvals: int = 1, **changes: Any) -> Any:
     now = {
         "promoter": "mia",
         "artifact_digest": "sha256:a",
@@ -217,7 +217,7 @@ def test_no_sequence_of_entries_lets_fewer_people_do_it(log, promoter, approvals
 def test_reading_in_pieces_is_reading_at_once():
     log = [requested(), approved("rita"), requested("r2", "rob"), approved("ann", "r2")]
     entries = [Logged(i, k, START, p) for i, (k, p) in enumerate(log)]
-    book = Book()
+    book = PromotionState()
     for end in range(len(entries) + 1):
         book.read(entries[:end])
     assert book.next_index == 4

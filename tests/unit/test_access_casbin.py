@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from auditkit.access import AccessControl, Rules, parse_rules
+from auditkit.access import AccessControl, AccessRules, parse_rules
 from auditkit.access.policy.control import decide_under
-from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.policy.rules import AccessRule, Grant
 from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
 from auditkit.canonical import Digest
 from auditkit.resources import data_path
@@ -27,8 +27,8 @@ def test_decisions_equal_the_reference_and_casbin():
 def test_role_chains_end_where_casbin_ends_them():
     for length in range(1, 14):
         chain = ["ann", *(f"role:r{i}" for i in range(length))]
-        rules = Rules(
-            (Rule(chain[-1], "*", "models/x", "model:read", "allow", 1),),
+        rules = AccessRules(
+            (AccessRule(chain[-1], "*", "models/x", "model:read", "allow", 1),),
             tuple(Grant(a, b, "*") for a, b in pairwise(chain)),
         )
         ours, _ = Snapshot(rules, Digest.of(b"")).judge("ann", "d", "model:read", "models/x")
@@ -58,7 +58,7 @@ def test_role_chains_end_where_casbin_ends_them():
     ],
 )
 def test_what_cannot_be_judged_is_denied(user: str, verb: str, obj: str):
-    everything = Rules((Rule("ann", "*", "**", "*", "allow", 1),), ())
+    everything = AccessRules((AccessRule("ann", "*", "**", "*", "allow", 1),), ())
     snapshot = Snapshot(everything, Digest.of(b""))
     assert decide_under(snapshot, "ann", "model:read", "models/x", "d").allowed
     assert not decide_under(snapshot, user, verb, obj, "d").allowed
@@ -81,7 +81,7 @@ def test_adding_an_allowance_never_denies_and_adding_a_denial_never_allows():
         rules = world(seed, size=8)
         extra = world(-seed - 1, size=1).rules[0]
         before = Snapshot(rules, Digest.of(b""))
-        after = Snapshot(Rules((*rules.rules, extra), rules.grants), Digest.of(b""))
+        after = Snapshot(AccessRules((*rules.rules, extra), rules.grants), Digest.of(b""))
         draw = random.Random(seed)
         for _ in range(100):
             asked = request(draw)
@@ -95,7 +95,7 @@ def test_the_order_of_rules_does_not_matter():
         shuffled = list(rules.rules)
         random.Random(seed).shuffle(shuffled)
         one = Snapshot(rules, Digest.of(b""))
-        other = Snapshot(Rules(tuple(shuffled), rules.grants[::-1]), Digest.of(b""))
+        other = Snapshot(AccessRules(tuple(shuffled), rules.grants[::-1]), Digest.of(b""))
         draw = random.Random(seed)
         for _ in range(100):
             asked = request(draw)

@@ -11,7 +11,7 @@ from auditkit.access import VERBS
 from auditkit.access.record.moves import overlap
 from auditkit.errors import InputError
 from auditkit.mlflow_guard.requests import endpoints, native_endpoints
-from auditkit.mlflow_guard.requests.ask import plain_number
+from auditkit.mlflow_guard.requests.context import plain_number
 from auditkit.mlflow_guard.serve import build, native
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError

@@ -12,20 +12,20 @@ import pytest
 
 from auditkit.access import AccessControl
 from auditkit.access.login.authentication import Caller
-from auditkit.access.policy.rules import Grant, Rule, Rules
+from auditkit.access.policy.rules import AccessRule, AccessRules, Grant
 from auditkit.access.record.approvals import APPROVED, DECISION, POLICY, REQUESTED
 from auditkit.access.record.log import Recorder
 from auditkit.ledger import Ledger, NoteSigner
 from auditkit.mlflow_guard.guard.gate import Gate
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FILES = "1/run/artifacts/model"
 MOVE = {"model": "credit", "version": "7", "kind": "alias", "name": "champion", "source": FILES}
 ACCESS = AccessControl(
-    Rules(
-        (Rule("role:trainer", "*", "artifacts/**", "artifact:write", "allow", 1),),
+    AccessRules(
+        (AccessRule("role:trainer", "*", "artifacts/**", "artifact:write", "allow", 1),),
         (Grant("tom", "role:trainer", "*"),),
     )
 )
@@ -46,8 +46,8 @@ class Workers:
             gate.promotions.book()
 
     def write(self, worker: int, path: str = f"{FILES}/w.bin") -> None:
-        need = Need("artifact:write", f"artifacts/{path}")
-        plan = Plan(needs=(need,), mutates=True, writes=(path,))
+        need = RequiredPermission("artifact:write", f"artifacts/{path}")
+        plan = RequestPlan(needs=(need,), mutates=True, writes=(path,))
         self.gates[worker].admit(
             Caller("tom", "basic"), plan, endpoint="upload", domain="default", method="PUT"
         )
@@ -105,4 +105,4 @@ def test_an_approval_after_a_write_that_has_not_ended_does_not_count(workers: Wo
 
 def test_a_plan_that_writes_mutates():
     with pytest.raises(ValueError, match="mutates"):
-        Plan(needs=(Need("artifact:write", "artifacts/x"),), writes=("x",))
+        RequestPlan(needs=(RequiredPermission("artifact:write", "artifacts/x"),), writes=("x",))

@@ -12,11 +12,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from auditkit.access import AccessControl, Rules
+from auditkit.access import AccessControl, AccessRules
 from auditkit.access.kept.folder import start_policy
 from auditkit.access.policy.control import read_texts
 from auditkit.access.policy.lint import lint
-from auditkit.access.policy.rules import Grant, Rule
+from auditkit.access.policy.rules import AccessRule, Grant
 from auditkit.access.record.approvals import APPROVED, BROKEN, CLAIMED, DONE, POLICY, REQUESTED
 from auditkit.access.record.effects import replayed
 from auditkit.access.record.review import review
@@ -125,15 +125,15 @@ def test_a_review_says_who_may_who_did_and_what_looks_wrong(access, logged):
 
 
 def test_lint_finds_what_loads_and_is_wrong():
-    rule = Rule("role:a", "*", "models/**", "model:read", "allow", 1)
+    rule = AccessRule("role:a", "*", "models/**", "model:read", "allow", 1)
     chain = tuple(Grant(f"role:r{i}", f"role:r{i + 1}", "*") for i in range(11))
-    codes = {f.code for f in lint(Rules((rule, rule), (Grant("ann", "role:b", "*"), *chain)))}
+    codes = {f.code for f in lint(AccessRules((rule, rule), (Grant("ann", "role:b", "*"), *chain)))}
     assert codes == {"long-chain", "no-approver", "empty-role", "unheld-role", "twice"}
     with pytest.raises(PolicyError, match="steps"):
-        AccessControl(Rules((rule,), chain))
+        AccessControl(AccessRules((rule,), chain))
     crossing = (Grant("ann", "role:b", "prod"), Grant("role:b", "role:a", "*"))
     with pytest.raises(PolicyError, match="crosses"):
-        AccessControl(Rules((rule,), crossing))
+        AccessControl(AccessRules((rule,), crossing))
 
 
 def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, capsys, logged):

@@ -16,7 +16,7 @@ from auditkit.errors import InputError, PolicyError
 from auditkit.glossary import Glossary
 from auditkit.loading import prepare
 from auditkit.report.blocks.kinds import ChartBlock, TableBlock
-from auditkit.report.figures.book import Book
+from auditkit.report.figures.figure_ledger import FigureLedger
 from auditkit.report.sections.explanation import denials
 from auditkit.subject import Inputs
 from auditkit.wording import NEUTRAL
@@ -104,7 +104,7 @@ def test_a_report_draws_a_denial_against_whom_its_reasons_are_relative_to(case):
         policy=SimpleNamespace(small_cell=11, decision=SimpleNamespace(words=NEUTRAL)),
     )
     e = replace(run("explanation.denials", case), id="E-0001")
-    book = Book(judgement)
+    book = FigureLedger(judgement)
     blocks = denials(book, e)
     drawn = next(b for b in blocks if isinstance(b, ChartBlock))
     listed = next(b for b in blocks if isinstance(b, TableBlock) and "closest" in str(b.caption))

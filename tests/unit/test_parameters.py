@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import auditkit as ak
 from auditkit.checks import Check
 from auditkit.errors import AuditkitError, InputError, PolicyError
-from auditkit.measures.attribution.reasons import Limits
+from auditkit.measures.attribution.reasons import ReasonLimits
 from auditkit.measures.fairness.comparison import fairness
 from auditkit.measures.fairness.local_law_144 import local_law_144
 from auditkit.measures.fairness.regression import regression_fairness
@@ -111,7 +111,7 @@ def test_local_law_144_refuses_a_wrong_share(share):
 )  # fmt: skip
 def test_limits_of_reasons_name_what_is_wrong(wrong):
     with pytest.raises(InputError, match=rf"^{next(iter(wrong))} must be "):
-        Limits(**wrong)
+        ReasonLimits(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from auditkit.measures.attribution.reasons import (
     ALL,
     APPROVED,
     MARGINAL,
-    Limits,
+    ReasonLimits,
     cell,
     kept_shares,
     principal_reasons,
@@ -33,7 +33,7 @@ def reasons(contributions, *, limits=None, **given_):
         names=NAMES[:count],
         values=(0,) * count,
         reference_values=(0,) * count,
-        limits=limits or Limits(),
+        limits=limits or ReasonLimits(),
         **given_,
     )
 
@@ -59,7 +59,7 @@ def test_laws(contributions):
 
 def test_five_principal_reasons_are_all_listed():
     assert len(reasons([-1, -1, -1, -1, -1, 5])) == 5
-    assert len(reasons([-1, -1, -1, -1, -1, 5], limits=Limits(principal_share=0.5))) == 4
+    assert len(reasons([-1, -1, -1, -1, -1, 5], limits=ReasonLimits(principal_share=0.5))) == 4
     assert [r.feature for r in reasons([-0.001, -9, 3, -1])] == ["b", "d"]
     assert reasons([1, 2, 3]) == ()
 
@@ -74,7 +74,7 @@ def test_kept_shares_by_hand():
     """Two blocks: in one only `a` speaks against the row, in the other only `b`."""
     blocks = np.array([[[-1.0, 1.0]], [[1.0, -1.0]]])
     weights = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.75, 0.25]])
-    np.testing.assert_array_equal(kept_shares(blocks, weights, Limits()), [[0.75, 0.25]])
+    np.testing.assert_array_equal(kept_shares(blocks, weights, ReasonLimits()), [[0.75, 0.25]])
 
 
 def test_reference_populations():
@@ -111,4 +111,4 @@ def test_typical_values_and_cells():
 )
 def test_limits_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
-        Limits(**wrong)
+        ReasonLimits(**wrong)

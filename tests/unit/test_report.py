@@ -24,7 +24,7 @@ from auditkit.errors import OutputError
 from auditkit.evidence import Evidence, Measurement, Table
 from auditkit.pdf.pages import page_texts
 from auditkit.report import ReportOptions, check_figures, render
-from auditkit.report.figures.book import Printed
+from auditkit.report.figures.figure_ledger import TracedText
 from auditkit.report.sections.generic import telling_digits
 from auditkit.report.typeset.fonts import font_files
 from auditkit.report.typeset.pdf import Paper, _dated
@@ -216,7 +216,7 @@ def test_small_groups_are_not_printed():
 
 
 def test_a_number_without_an_address_stops_the_report(monkeypatch):
-    monkeypatch.setattr(Printed, "note", lambda _: None)
+    monkeypatch.setattr(TracedText, "note", lambda _: None)
     with pytest.raises(OutputError, match=r"nothing says where it comes from"):
         render(lending.judgement())
 

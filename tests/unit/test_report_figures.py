@@ -20,7 +20,7 @@ from auditkit.report import check_figures
 from auditkit.report.figures import rules as report_rules
 from auditkit.report.figures.manifest import is_printed, tokens, value_at
 from auditkit.report.figures.rounding import prints, prints_percent
-from auditkit.report.figures.rules import Rules
+from auditkit.report.figures.rules import ReadingRules
 from auditkit.report.figures.vocabulary import VOCABULARY, is_standard
 from auditkit.report.typeset import text as report_text
 from auditkit.wording import exact, number, number_against, typeset
@@ -131,7 +131,7 @@ def test_rounding_does_not_cross_a_threshold():
         }
     }
     figure = {"evidence": "E-0001", "key": "r", "field": "value", "digits": 2, "threshold": 0.8}
-    rules = Rules.of({"format": 1})
+    rules = ReadingRules.of({"format": 1})
     value = value_at(figure, statement, {})
     said = {
         text: is_printed(figure | {"text": text}, value, statement, rules)

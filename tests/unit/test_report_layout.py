@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from auditkit.charts import Chart
-from auditkit.report.blocks.kinds import ChartBlock, Column, Pair, Prose, TableBlock
+from auditkit.report.blocks.kinds import ChartBlock, Pair, Prose, TableBlock, TableColumn
 from auditkit.report.blocks.layout import laid_out
-from auditkit.report.figures.book import Printed
+from auditkit.report.figures.figure_ledger import TracedText
 
 
 def table(*texts: str, rows: int = 4, caption: str = "c", note: str = "") -> TableBlock:
     return TableBlock(
         caption=caption,
-        columns=[Column(heading=f"h{i}") for i in range(len(texts))],
+        columns=[TableColumn(heading=f"h{i}") for i in range(len(texts))],
         rows=[list(texts)] * rows,
         note=note,
     )
@@ -23,7 +23,7 @@ def chart(width: float = 228.0, title: str = "t") -> ChartBlock:
     return ChartBlock(
         title=title,
         chart=Chart(svg="", alt="", width=width, height=150.0),
-        evidence=Printed("E-0001", None, None),
+        evidence=TracedText("E-0001", None, None),
     )
 
 

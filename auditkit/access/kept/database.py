@@ -40,7 +40,14 @@ from sqlalchemy.pool import StaticPool
 from auditkit.access.kept.seal import Approvers, Seal, parse_seal
 from auditkit.access.kept.source import PolicyInForce, Sealed
 from auditkit.access.policy.control import AccessControl
-from auditkit.access.policy.rules import Grant, Rule, Rules, grant_from, parse_rules, rule_from
+from auditkit.access.policy.rules import (
+    AccessRule,
+    AccessRules,
+    Grant,
+    grant_from,
+    parse_rules,
+    rule_from,
+)
 from auditkit.access.policy.settings import parse_settings
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError, PolicyError, VerificationError
@@ -287,8 +294,8 @@ def _digest(head: dict[str, Any], rows: list[tuple[str, ...]]) -> Digest:
     return digest_of("access-policy-version/v1", {**content, "rules": [list(row) for row in rows]})
 
 
-def _rules(rows: list[tuple[str, ...]]) -> Rules:
-    rules: list[Rule] = []
+def _rules(rows: list[tuple[str, ...]]) -> AccessRules:
+    rules: list[AccessRule] = []
     grants: list[Grant] = []
     for position, (kind, *tokens) in enumerate(rows, start=1):
         if kind == "g":
@@ -297,4 +304,4 @@ def _rules(rows: list[tuple[str, ...]]) -> Rules:
             rules.append(rule_from(tokens, kind=kind, line=position))
     if not rules:
         raise PolicyError("The database's policy has no rules.")
-    return Rules(tuple(rules), tuple(grants))
+    return AccessRules(tuple(rules), tuple(grants))

@@ -70,7 +70,7 @@ class TooManyFailuresError(InputError):
 class Authenticator(Protocol):
     """One way to establish who asks."""
 
-    def __call__(self, shown: Credentials) -> Caller | None:
+    def __call__(self, credentials: Credentials) -> Caller | None:
         """Who asks; None if this way cannot tell."""
 
 
@@ -97,14 +97,14 @@ class BasicAuthenticator:
         self._users: dict[str, str] = {}
         self._refresh()
 
-    def __call__(self, shown: Credentials) -> Caller | None:
+    def __call__(self, credentials: Credentials) -> Caller | None:
         """Who asks.
 
         Raises:
             TooManyFailuresError: If the name or the peer has failed too often lately.
             InputError: If the users' file cannot be read.
         """
-        known = read_basic(shown)
+        known = read_basic(credentials)
         if known is None:
             return None
         user, password = known
@@ -115,7 +115,7 @@ class BasicAuthenticator:
             return Caller(user, "basic")
         # One at a time: guesses in parallel are counted too, and take the memory of one.
         with self._hashing:
-            right = self._check(user, password, shown.peer, token=token, kept=kept)
+            right = self._check(user, password, credentials.peer, token=token, kept=kept)
         return Caller(user, "basic") if right else None
 
     def _check(
@@ -161,9 +161,9 @@ class BasicAuthenticator:
             self._stamp = stamp
 
 
-def read_basic(shown: Credentials) -> tuple[str, str] | None:
+def read_basic(credentials: Credentials) -> tuple[str, str] | None:
     """The name and password of a Basic header, by RFC 7617; None if there is none."""
-    scheme, _, encoded = shown.headers.get("authorization", "").partition(" ")
+    scheme, _, encoded = credentials.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
@@ -196,18 +196,18 @@ class ProxyAuthenticator:
                 "A proxy's header is trusted from nobody.", remedy="name the proxies' addresses"
             )
 
-    def __call__(self, shown: Credentials) -> Caller | None:
+    def __call__(self, credentials: Credentials) -> Caller | None:
         """Who asks."""
-        user = shown.headers.get(self._header, "")
+        user = credentials.headers.get(self._header, "")
         if not user:
             return None
         try:
-            peer = ipaddress.ip_address(shown.peer)
+            peer = ipaddress.ip_address(credentials.peer)
         except ValueError:
             return None
         if not any(peer in network for network in self._peers):
             return None
-        if peer in _addresses(shown.forwarded):
+        if peer in _addresses(credentials.forwarded):
             return None  # an address that the request itself gave is nobody's
         return Caller(user, "proxy")
 
@@ -261,9 +261,9 @@ class OidcAuthenticator:
         self._not_before = 0.0
         self._lock = threading.Lock()
 
-    def __call__(self, shown: Credentials) -> Caller | None:
+    def __call__(self, credentials: Credentials) -> Caller | None:
         """Who asks; None for a token that is wrong in any way, or keys that cannot be had."""
-        scheme, _, token = shown.headers.get("authorization", "").partition(" ")
+        scheme, _, token = credentials.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         try:
@@ -321,10 +321,12 @@ def _is_private(url: str) -> bool:
     return found.scheme == "https" or here
 
 
-def authenticate(ways: Sequence[Authenticator], shown: Credentials) -> Caller | None:
+def authenticate(
+    authenticators: Sequence[Authenticator], credentials: Credentials
+) -> Caller | None:
     """The first answer of several ways, in their order. A name that hides text names nobody."""
-    for way in ways:
-        caller = way(shown)
+    for authenticator in authenticators:
+        caller = authenticator(credentials)
         if caller is not None:
             return caller if is_clear(caller.user) else None
     return None

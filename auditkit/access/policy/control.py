@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditkit.access.policy.lint import refuse_lost_links
-from auditkit.access.policy.rules import Rules, parse_rules
+from auditkit.access.policy.rules import AccessRules, parse_rules
 from auditkit.access.policy.settings import AccessSettings, parse_settings
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, fault_in_request
@@ -34,7 +34,7 @@ FILES = ("model.conf", "policy.csv", "access.yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AccessDecision:
     """The answer to: may this user do that to this object?
 
     Attributes:
@@ -98,7 +98,11 @@ class AccessControl:
     """
 
     def __init__(
-        self, rules: Rules, settings: AccessSettings | None = None, *, model: str | None = None
+        self,
+        rules: AccessRules,
+        settings: AccessSettings | None = None,
+        *,
+        model: str | None = None,
     ) -> None:
         if model is None:
             model = data_path("policies", "access", "model.conf").read_text(encoding="utf-8")
@@ -136,7 +140,7 @@ class AccessControl:
         self._in_force = other._in_force
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> AccessRules:
         """The rules in force."""
         return self._in_force[0].rules
 
@@ -162,7 +166,7 @@ class AccessControl:
         object: str,  # noqa: A002
         *,
         domain: str = DEFAULT_DOMAIN,
-    ) -> Decision:
+    ) -> AccessDecision:
         """Whether a user may do something. Never raises.
 
         Args:
@@ -180,7 +184,7 @@ class AccessControl:
         object: str,  # noqa: A002
         *,
         domain: str = DEFAULT_DOMAIN,
-    ) -> Decision:
+    ) -> AccessDecision:
         """As `decide`, where a denial is an error.
 
         Raises:
@@ -196,8 +200,8 @@ class AccessControl:
 
 
 def decide_under(
-    snapshot: Snapshot, user: str, verb: str, obj: str, domain: str, *, whole: bool = False
-) -> Decision:
+    snapshot: Snapshot, user: str, verb: str, obj: str, domain: str, *, subtree: bool = False
+) -> AccessDecision:
     """One decision under a given snapshot. Never raises.
 
     Args:
@@ -206,24 +210,28 @@ def decide_under(
         verb: What for.
         obj: On what.
         domain: The workspace or environment.
-        whole: Whether nothing below the object may be denied either.
+        subtree: Whether nothing below the object may be denied either.
     """
     try:
         fault = fault_in_request(user, domain, verb, obj)
         if fault is not None:
-            return Decision(user, verb, obj, False, "", snapshot.digest, fault, domain)
-        judge = snapshot.judge_whole if whole else snapshot.judge
+            return AccessDecision(user, verb, obj, False, "", snapshot.digest, fault, domain)
+        judge = snapshot.judge_subtree if subtree else snapshot.judge
         allowed, rule = judge(user, domain, verb, obj)
     except Exception as error:  # noqa: BLE001  (whatever goes wrong is a denial)
         reason = f"the decision failed ({type(error).__name__})"
-        return Decision(user, verb, obj, False, "", snapshot.digest, reason, domain)
+        return AccessDecision(user, verb, obj, False, "", snapshot.digest, reason, domain)
     if rule is None:
-        return Decision(user, verb, obj, False, "", snapshot.digest, "no rule allows it", domain)
+        return AccessDecision(
+            user, verb, obj, False, "", snapshot.digest, "no rule allows it", domain
+        )
     role = rule.subject if rule.subject != user else ""
     reason = f"{'allowed' if allowed else 'denied'} by the rule at line {rule.line}"
     if role:
         reason += f" for {role}"
-    return Decision(user, verb, obj, allowed, str(rule), snapshot.digest, reason, domain, role)
+    return AccessDecision(
+        user, verb, obj, allowed, str(rule), snapshot.digest, reason, domain, role
+    )
 
 
 def read_texts(folder: str | Path | None) -> dict[str, str]:
@@ -247,7 +255,9 @@ def read_texts(folder: str | Path | None) -> dict[str, str]:
 _NO_SETTINGS = AccessSettings(id="none", version="0", title="No promotion needs an approval")
 
 
-def _compile(rules: Rules, settings: AccessSettings, model: str) -> tuple[Snapshot, AccessSettings]:
+def _compile(
+    rules: AccessRules, settings: AccessSettings, model: str
+) -> tuple[Snapshot, AccessSettings]:
     content: dict[str, Json] = {
         "model": model,
         "rules": [list(rule.tokens) for rule in rules.rules],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from auditkit.access.policy.rules import Rule
+from auditkit.access.policy.rules import AccessRule
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
 
@@ -112,7 +112,7 @@ def _objects(verb: str, model: str, protected: tuple[str, ...]) -> list[str]:
     return [f"models/{model}"]
 
 
-def _witnesses(rules: tuple[Rule, ...]) -> list[str]:
+def _witnesses(rules: tuple[AccessRule, ...]) -> list[str]:
     names = {_UNMENTIONED: None}
     for rule in rules:
         parts = rule.object.split("/")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from auditkit.access.policy.duties import conflicts
-from auditkit.access.policy.rules import MAX_ROLE_STEPS, Rules
+from auditkit.access.policy.rules import MAX_ROLE_STEPS, AccessRules
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, person
 from auditkit.canonical import Digest
@@ -31,7 +31,7 @@ class LintFinding:
     text: str
 
 
-def lint(rules: Rules) -> tuple[LintFinding, ...]:
+def lint(rules: AccessRules) -> tuple[LintFinding, ...]:
     """Everything to look at in a policy, errors first."""
     return (
         *lost_links(rules),
@@ -41,7 +41,7 @@ def lint(rules: Rules) -> tuple[LintFinding, ...]:
     )
 
 
-def refuse_lost_links(rules: Rules) -> None:
+def refuse_lost_links(rules: AccessRules) -> None:
     """Raises if Casbin would not follow a chain of roles to its end.
 
     Raises:
@@ -52,7 +52,7 @@ def refuse_lost_links(rules: Rules) -> None:
         raise PolicyError(f"{found[0].text}.", remedy="grant the role more directly")
 
 
-def lost_links(rules: Rules) -> tuple[LintFinding, ...]:
+def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
     """Chains of roles that are too long, or cross from one domain into all: denials are lost."""
     found = []
     by_domain: dict[str, dict[str, list[str]]] = {}
@@ -89,12 +89,12 @@ def _depth(member: str, links: dict[str, list[str]]) -> int:
     return depth
 
 
-def _conflicts(rules: Rules) -> list[LintFinding]:
+def _conflicts(rules: AccessRules) -> list[LintFinding]:
     found = conflicts(Snapshot(rules, _UNJUDGED))
     return [LintFinding("duties", "conflict", str(conflict)) for conflict in found]
 
 
-def _look_alikes(rules: Rules) -> list[LintFinding]:
+def _look_alikes(rules: AccessRules) -> list[LintFinding]:
     """Users whose names differ in case or width only: to four eyes they are one person."""
     found, seen = [], dict[str, str]()
     for user in rules.users:
@@ -105,7 +105,7 @@ def _look_alikes(rules: Rules) -> list[LintFinding]:
     return found
 
 
-def _leads_nowhere(rules: Rules) -> list[LintFinding]:
+def _leads_nowhere(rules: AccessRules) -> list[LintFinding]:
     found = []
     snapshot = Snapshot(rules, _UNJUDGED)
     if not any(

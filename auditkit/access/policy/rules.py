@@ -29,7 +29,7 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%@+=*-][A-Za-z0-9_.%@+=*-]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """Who may, or may not, do what.
 
     Attributes:
@@ -78,10 +78,10 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AccessRules:
     """A whole policy, in the order of its file."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[AccessRule, ...]
     grants: tuple[Grant, ...]
 
     def to_text(self) -> str:
@@ -103,7 +103,7 @@ class Rules:
         return tuple(sorted(name for name in named if name.startswith("role:")))
 
 
-def parse_rules(text: str, *, source: str = "the access policy") -> Rules:
+def parse_rules(text: str, *, source: str = "the access policy") -> AccessRules:
     """Reads a policy file.
 
     Args:
@@ -114,7 +114,7 @@ def parse_rules(text: str, *, source: str = "the access policy") -> Rules:
     Raises:
         PolicyError: Naming the line, for anything that Casbin would drop or read otherwise.
     """
-    rules: list[Rule] = []
+    rules: list[AccessRule] = []
     grants: list[Grant] = []
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
@@ -132,10 +132,10 @@ def parse_rules(text: str, *, source: str = "the access policy") -> Rules:
             ) from error
     if not rules:
         raise PolicyError(f"{source} has no rules.", remedy="add a line that begins with 'p,'")
-    return Rules(tuple(rules), tuple(grants))
+    return AccessRules(tuple(rules), tuple(grants))
 
 
-def rule_from(tokens: list[str], *, kind: str = "p", line: int = 0) -> Rule:
+def rule_from(tokens: list[str], *, kind: str = "p", line: int = 0) -> AccessRule:
     """A rule from its five tokens.
 
     Raises:
@@ -155,7 +155,7 @@ def rule_from(tokens: list[str], *, kind: str = "p", line: int = 0) -> Rule:
     _check_verb(verb)
     if effect not in ("allow", "deny"):
         raise PolicyError(f"the effect {effect!r} is unknown", remedy="write allow or deny")
-    return Rule(subject, domain, obj, verb, "deny" if effect == "deny" else "allow", line)
+    return AccessRule(subject, domain, obj, verb, "deny" if effect == "deny" else "allow", line)
 
 
 def grant_from(tokens: list[str], *, line: int = 0) -> Grant:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.access.policy.rules import MAX_ROLE_STEPS, Rule, Rules
+from auditkit.access.policy.rules import MAX_ROLE_STEPS, AccessRule, AccessRules
 from auditkit.access.policy.vocabulary import VERBS
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
@@ -44,8 +44,8 @@ class _Node:
     below: dict[str, _Node]
     globs: dict[tuple[str, ...], _Node]
     any_one: _Node | None = None
-    exact: Rule | None = None
-    everything: Rule | None = None
+    exact: AccessRule | None = None
+    everything: AccessRule | None = None
 
 
 class Snapshot:
@@ -58,7 +58,7 @@ class Snapshot:
 
     __slots__ = ("_denials", "_index", "_members", "_reach", "digest", "rules")
 
-    def __init__(self, rules: Rules, digest: Digest) -> None:
+    def __init__(self, rules: AccessRules, digest: Digest) -> None:
         self.rules = rules
         self.digest = digest
         self._index: dict[tuple[str, str, str], tuple[_Node | None, _Node | None]] = {}
@@ -80,7 +80,7 @@ class Snapshot:
                 self._index[key] = (allow, deny)
 
     @classmethod
-    def compile(cls, rules: Rules, digest: Digest, *, model: str) -> Snapshot:
+    def compile(cls, rules: AccessRules, digest: Digest, *, model: str) -> Snapshot:
         """Compiles a policy and has Casbin judge a sample of requests.
 
         Args:
@@ -97,15 +97,15 @@ class Snapshot:
             _cross_check(snapshot, model, count)
         return snapshot
 
-    def judge(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, Rule | None]:
+    def judge(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, AccessRule | None]:
         """Whether a request is allowed, and the rule that decided; None: no rule matched.
 
         The request's tokens have been validated (`fault_in_request`).
         """
         index = self._index
         segments = obj.split("/")
-        found: Rule | None = None
-        denied: Rule | None = None
+        found: AccessRule | None = None
+        denied: AccessRule | None = None
         for subject, domains in self._subjects(user, domain):
             for rule_domain in domains:
                 trees = index.get((subject, rule_domain, verb))
@@ -120,7 +120,9 @@ class Snapshot:
             return False, denied
         return found is not None, found
 
-    def judge_whole(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, Rule | None]:
+    def judge_subtree(
+        self, user: str, domain: str, verb: str, obj: str
+    ) -> tuple[bool, AccessRule | None]:
         """Whether a request for everything at and below an object is allowed.
 
         Stricter than it need be: any denial of the verb under the same first segment denies.
@@ -193,7 +195,7 @@ def _verbs_of(pattern: str) -> list[str]:
     return [verb for verb in VERBS if _fits(pieces, verb)]
 
 
-def _insert(root: _Node | None, rule: Rule) -> _Node:
+def _insert(root: _Node | None, rule: AccessRule) -> _Node:
     root = root or _Node({}, {})
     node = root
     for part in rule.object.split("/"):
@@ -215,8 +217,8 @@ def _step(node: _Node, part: str) -> _Node:
     return node.globs.setdefault(tuple(part.split("*")), _Node({}, {}))
 
 
-def _match(root: _Node, segments: list[str]) -> Rule | None:
-    found: Rule | None = None
+def _match(root: _Node, segments: list[str]) -> AccessRule | None:
+    found: AccessRule | None = None
     nodes = [root]
     for part in segments:
         reached = []
@@ -253,13 +255,13 @@ def _fits(pieces: tuple[str, ...], text: str) -> bool:
     return True
 
 
-def _first(one: Rule | None, other: Rule | None) -> Rule | None:
+def _first(one: AccessRule | None, other: AccessRule | None) -> AccessRule | None:
     if one is None or other is None:
         return one or other
     return one if one.line <= other.line else other
 
 
-def casbin_enforcer(model: str, rules: Rules) -> Any:
+def casbin_enforcer(model: str, rules: AccessRules) -> Any:
     """Casbin's own enforcer over the same rules, for comparison.
 
     Rules are handed over as lists of tokens: Casbin's adapters join them with commas and split
@@ -336,7 +338,7 @@ def _ask_casbin(enforcer: Any, *request: str) -> bool:
     raise PolicyError("Casbin fails on this access policy, again and again.")
 
 
-def _sample(rules: Rules, count: int) -> Iterator[_Request]:
+def _sample(rules: AccessRules, count: int) -> Iterator[_Request]:
     """Requests that touch the rules evenly, by members of the roles that the rules name."""
     members = {grant.role: grant for grant in rules.grants}
     step = max(1, len(rules.rules) // count)

@@ -1,7 +1,8 @@
 """Four eyes: who asked for a promotion, who approved it, and whether it may be used.
 
-All of it is a fold over the log. `Book` reads entries in order and keeps what they amount to;
-nothing else holds state, so two workers that read the same log agree, and a restart loses nothing.
+All of it follows from the log. `PromotionState` reads its entries in order and keeps what they
+amount to; nothing else holds state. So two workers that read the same log agree, and a restart
+loses nothing.
 
 Laws:
     - An approval is bound to model, version, alias, artifact digest and policy digest. When the
@@ -54,7 +55,7 @@ WRITE_LASTS: Final = timedelta(hours=1)
 WRITE_ENDS: Final = timedelta(hours=2)
 
 
-class Book:
+class PromotionState:
     """What the log amounts to."""
 
     def __init__(self) -> None:

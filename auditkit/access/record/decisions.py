@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from auditkit.access.policy.control import AccessControl, Decision
+from auditkit.access.policy.control import AccessControl, AccessDecision
 from auditkit.access.policy.duties import Conflict, conflicts
 from auditkit.checks import find_check
 from auditkit.errors import NothingToAuditError
@@ -17,7 +17,7 @@ _HOW_CONFLICTS_COUNT = (
 )
 
 
-def evidence(decisions: Sequence[Decision], access: AccessControl | None = None) -> Evidence:
+def evidence(decisions: Sequence[AccessDecision], access: AccessControl | None = None) -> Evidence:
     """What the check `access.decisions` takes up.
 
     Args:

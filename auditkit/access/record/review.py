@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.duties import conflicts
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
-from auditkit.access.record.approvals import POLICY, Book
+from auditkit.access.record.approvals import POLICY, PromotionState
 from auditkit.access.record.log import READS, LoggedEntry
 from auditkit.access.record.moves import Emergency, Moved
 from auditkit.checks import find_check
@@ -149,7 +149,7 @@ def review(
         since: Tables of events begin here; None: with the log.
         unused_days: A grant that was not used for so many days is listed.
     """
-    book = Book()
+    book = PromotionState()
     denied: list[tuple[Cell, ...]] = []
     changes: list[tuple[Cell, ...]] = []
     used: dict[tuple[str, str], datetime] = {}
@@ -334,7 +334,7 @@ def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
     return _day(time), str(decision["user"]), asked_for, str(decision.get("reason", ""))
 
 
-def _move(move: Moved, book: Book) -> tuple[Cell, ...]:
+def _move(move: Moved, book: PromotionState) -> tuple[Cell, ...]:
     """A move, with who asked for it and who approved it, where it needed an approval."""
     request = book.requests.get(move.request)
     return (

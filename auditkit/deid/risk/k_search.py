@@ -37,7 +37,7 @@ _COARSER: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class GeneralizationStep:
     """The proposal for one column.
 
     Attributes:
@@ -69,7 +69,7 @@ class Proposal:
     k: int
     k_before: int
     information_lost: float
-    steps: tuple[Step, ...]
+    steps: tuple[GeneralizationStep, ...]
 
 
 def find_generalization(
@@ -115,7 +115,7 @@ def find_generalization(
         k_before=disclosure_risk(equivalence_classes([codes[name][0] for name in names])).k,
         information_lost=best.information_lost,
         steps=tuple(
-            Step(
+            GeneralizationStep(
                 column=name,
                 now=plan[name].action,
                 proposed=changed[name].action,

@@ -47,7 +47,7 @@ LEAST_SHARE: Final = Parameter(default=0.01, at_least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ReasonLimits:
     """Which adverse factors are principal.
 
     Attributes:
@@ -113,7 +113,7 @@ def principal_reasons(
     names: tuple[str, ...],
     values: tuple[Any, ...],
     reference_values: tuple[Any, ...],
-    limits: Limits,
+    limits: ReasonLimits,
     protected: frozenset[str] = frozenset(),
     kept: Doubles | None = None,
 ) -> tuple[Reason, ...]:
@@ -147,7 +147,7 @@ def principal_reasons(
 
 
 def kept_shares(
-    blocks: NDArray[np.float64], weights: NDArray[np.float64], limits: Limits
+    blocks: NDArray[np.float64], weights: NDArray[np.float64], limits: ReasonLimits
 ) -> Doubles:
     """In what share of resamples each factor is principal, shape `(rows, features)`, in [0, 1].
 

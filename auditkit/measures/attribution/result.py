@@ -24,7 +24,7 @@ from auditkit.charts.attribution import beeswarm, importance, waterfall
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.errors import InputError
 from auditkit.measures.attribution.ranks import rank_stability
-from auditkit.measures.attribution.reasons import Limits, Reason, cell, principal_reasons
+from auditkit.measures.attribution.reasons import Reason, ReasonLimits, cell, principal_reasons
 from auditkit.model.units import Unit
 from auditkit.parameters import COUNT
 from auditkit.wording import html_table, number
@@ -110,7 +110,7 @@ class Attribution:
             self, values=-self.values, base=whole - self.base, outputs=whole - self.outputs
         )
 
-    def reasons(self, row: int, *, limits: Limits | None = None) -> tuple[Reason, ...]:
+    def reasons(self, row: int, *, limits: ReasonLimits | None = None) -> tuple[Reason, ...]:
         """The principal reasons that spoke against a row; see `principal_reasons`.
 
         Args:
@@ -126,7 +126,7 @@ class Attribution:
             names=self.feature_names,
             values=tuple(cell(v) for v in self.data.iloc[row]),
             reference_values=self.typical,
-            limits=limits or Limits(),
+            limits=limits or ReasonLimits(),
         )
 
     def plot(

@@ -12,7 +12,7 @@ from auditkit.access.record.moves import PromotionRequest, Target
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_json
-from auditkit.mlflow_guard.requests.ask import target_of, text_of
+from auditkit.mlflow_guard.requests.context import target_of, text_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 from auditkit.mlflow_guard.upstream.stores import Stores
 

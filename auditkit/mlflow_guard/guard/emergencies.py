@@ -12,7 +12,7 @@ from auditkit.access.record.approvals import BROKEN, REVIEWED
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
-from auditkit.mlflow_guard.requests.ask import target_of, text_of
+from auditkit.mlflow_guard.requests.context import target_of, text_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 
 _ALERT_SECONDS: Final = 10

@@ -15,15 +15,15 @@ from datetime import datetime
 
 from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Caller
-from auditkit.access.policy.control import AccessControl, Decision, decide_under
+from auditkit.access.policy.control import AccessControl, AccessDecision, decide_under
 from auditkit.access.policy.vocabulary import model_object, segment
 from auditkit.access.record.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
 from auditkit.mlflow_guard.guard.logged_request import LoggedRequest
-from auditkit.mlflow_guard.guard.promotions import Entries, Held, Promotions
-from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.guard.promotions import Admitted, Entries, Promotions
+from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied, unavailable, unlogged
 from auditkit.mlflow_guard.upstream.stores import Stores
 
@@ -38,17 +38,17 @@ class Admission:
         plan: What it does.
         access: The policy it was judged by.
         domain: The workspace.
-        then: What to log when it has succeeded: kinds and payloads.
+        on_success: What to log when it has succeeded: kinds and payloads.
         claim: The move that it began, in the log; empty: none.
         logged: Its entry in the log.
     """
 
     id: str
     caller: Caller
-    plan: Plan
+    plan: RequestPlan
     access: AccessControl
     domain: str
-    then: Entries = ()
+    on_success: Entries = ()
     claim: str = ""
     logged: LoggedRequest
 
@@ -78,7 +78,7 @@ class Gate:
         self.promotions = Promotions(recorder, stores, clock=clock)
 
     def admit(
-        self, caller: Caller, plan: Plan, *, endpoint: str, domain: str, method: str
+        self, caller: Caller, plan: RequestPlan, *, endpoint: str, domain: str, method: str
     ) -> Admission:
         """Lets a request through, or refuses it; either is in the log when this returns.
 
@@ -88,11 +88,11 @@ class Gate:
         access = self._policy()
         user = segment(caller.user)
         decisions = [
-            decide_under(access.snapshot, user, n.verb, n.object, domain, whole=n.whole)
+            decide_under(access.snapshot, user, n.verb, n.object, domain, subtree=n.subtree)
             for n in plan.needs
         ]
         refusal = self._refusal(access, user, plan, decisions)
-        held = Held()
+        held = Admitted()
         if refusal is None and plan.is_held:
             try:
                 held = self.promotions.hold(user, access, plan, domain)
@@ -132,7 +132,7 @@ class Gate:
             plan=plan,
             access=access,
             domain=domain,
-            then=held.then,
+            on_success=held.on_success,
             claim=held.claim,
             logged=entry,
         )
@@ -151,7 +151,7 @@ class Gate:
         succeeded = 200 <= status < 300
         try:
             if succeeded:
-                for kind, payload in admission.then:
+                for kind, payload in admission.on_success:
                     self.recorder.now(kind, payload)
                 if made is not None:
                     kind = VERSION_MADE if "version" in made else RUN_MADE
@@ -178,7 +178,7 @@ class Gate:
 
     def finishes_at_once(self, admission: Admission) -> bool:
         """Whether `finish` has nothing to wait for: it hands one line to the log, or none."""
-        return not (admission.then or admission.claim) and self.recorder.ready
+        return not (admission.on_success or admission.claim) and self.recorder.ready
 
     def refuse_unjudged(
         self, caller: Caller, error: RefusedError, *, endpoint: str, domain: str, method: str
@@ -252,7 +252,7 @@ class Gate:
             "model:read",
             "models",
             admission.domain,
-            whole=True,
+            subtree=True,
         ).allowed
 
     def _policy(self) -> AccessControl:
@@ -285,7 +285,12 @@ class Gate:
             return access
 
     def _refuse_overtaken(
-        self, access: AccessControl, plan: Plan, domain: str, entry: LoggedRequest, index: int
+        self,
+        access: AccessControl,
+        plan: RequestPlan,
+        domain: str,
+        entry: LoggedRequest,
+        index: int,
     ) -> None:
         """Takes a write back, before its first byte, if its files were approved before its entry.
 
@@ -299,7 +304,7 @@ class Gate:
             raise
 
     def _refusal(
-        self, access: AccessControl, user: str, plan: Plan, decisions: list[Decision]
+        self, access: AccessControl, user: str, plan: RequestPlan, decisions: list[AccessDecision]
     ) -> RefusedError | None:
         for decision in decisions:
             if not decision.allowed:

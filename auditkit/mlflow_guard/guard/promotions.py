@@ -21,13 +21,13 @@ from typing import Any, Final
 from auditkit.access.policy.control import AccessControl, decide_under
 from auditkit.access.policy.settings import Promotion
 from auditkit.access.policy.vocabulary import alias_object, folded, segment, stage_object
-from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, Book
+from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, PromotionState
 from auditkit.access.record.log import Recorder
 from auditkit.access.record.moves import APPROVE, Target, overlap
 from auditkit.access.record.verdicts import missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
-from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream.internals import in_workspace
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 from auditkit.mlflow_guard.upstream.stores import Stores
@@ -42,15 +42,15 @@ Entries = tuple[tuple[str, dict[str, Json]], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class Admitted:
     """A request that has what it takes.
 
     Attributes:
-        then: What to log when it has succeeded: kinds and payloads.
+        on_success: What to log when it has succeeded: kinds and payloads.
         claim: The move that it began, in the log; empty: none.
     """
 
-    then: Entries = ()
+    on_success: Entries = ()
     claim: str = ""
 
 
@@ -73,7 +73,7 @@ class Promotions:
         self.recorder = recorder
         self.stores = stores
         self.clock = clock
-        self._book = Book()
+        self._book = PromotionState()
         self._adopted: dict[tuple[str, str], set[str]] = {}
 
     @property
@@ -81,7 +81,7 @@ class Promotions:
         """The digest of the policy that the log, as far as it was read, says is in force."""
         return self._book.policy
 
-    def book(self) -> Book:
+    def book(self) -> PromotionState:
         """What the log amounts to, up to now. Hold `lock` while reading it."""
         self._book.read(self.recorder.entries(self._book.next_index))
         return self._book
@@ -126,7 +126,7 @@ class Promotions:
                 404, "RESOURCE_DOES_NOT_EXIST", "the version or its files cannot be found"
             ) from error
 
-    def hold(self, user: str, access: AccessControl, plan: Plan, domain: str) -> Held:
+    def hold(self, user: str, access: AccessControl, plan: RequestPlan, domain: str) -> Admitted:
         """Holds a request that the rules allow to what else it takes.
 
         Args:
@@ -143,7 +143,7 @@ class Promotions:
         # Files may be large: they are read before the lock is taken.
         facts = self.facts(plan.promotes) if plan.promotes and promotion else {}
         with self.lock:
-            for target in plan.brings:
+            for target in plan.aliases_moved:
                 if self.required(access, target) is not None:
                     raise denied(
                         f"the {target.kind} {target.name} is protected under the new name; take "
@@ -159,12 +159,12 @@ class Promotions:
                 old, new = plan.renames
                 then.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
-                return Held(then=tuple(then))
+                return Admitted(on_success=tuple(then))
             move = self._move(user, access, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
-        return Held(then=(*then, (DONE, {**move, "claim": claim})), claim=claim)
+        return Admitted(on_success=(*then, (DONE, {**move, "claim": claim})), claim=claim)
 
     def begin(self, move: dict[str, Json]) -> str:
         """Claims a move, durably, before it takes effect.
@@ -273,7 +273,7 @@ class Promotions:
         return f"{target.to_ask} (by somebody who may {verb})"
 
     def refuse_pinned(
-        self, access: AccessControl, plan: Plan, domain: str, *, until: int = 0
+        self, access: AccessControl, plan: RequestPlan, domain: str, *, until: int = 0
     ) -> None:
         """Refuses to write to the files of what was approved, is being moved or was promoted.
 

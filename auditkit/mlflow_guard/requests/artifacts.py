@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from auditkit.access.policy.vocabulary import dataset_object, path_object
-from auditkit.mlflow_guard.requests.plan import Need
+from auditkit.mlflow_guard.requests.plan import RequiredPermission
 
 _DATASET_VERBS: Final = {
     "artifact:read": "dataset:read",
@@ -16,17 +16,17 @@ _DATASET_VERBS: Final = {
 DATASET_FOLDERS: Final = ("datasets",)
 
 
-def artifact_needs(verb: str, path: str) -> tuple[Need, ...]:
+def artifact_needs(verb: str, path: str) -> tuple[RequiredPermission, ...]:
     """What it takes to read, write or delete an artifact.
 
     Args:
         verb: "artifact:read", "artifact:write" or "artifact:delete".
         path: Relative to the artifact root, normalised.
     """
-    return (Need(verb, path_object("artifacts", path)), *dataset_needs(verb, path))
+    return (RequiredPermission(verb, path_object("artifacts", path)), *dataset_needs(verb, path))
 
 
-def dataset_needs(verb: str, path: str) -> tuple[Need, ...]:
+def dataset_needs(verb: str, path: str) -> tuple[RequiredPermission, ...]:
     """What it takes besides, where a dataset lies in the path.
 
     Args:
@@ -37,9 +37,11 @@ def dataset_needs(verb: str, path: str) -> tuple[Need, ...]:
     parts = path.split("/")
     for position, part in enumerate(parts[:-1]):
         if part in DATASET_FOLDERS:
-            needs.append(Need(_DATASET_VERBS[verb], dataset_object(parts[position + 1])))
+            needs.append(
+                RequiredPermission(_DATASET_VERBS[verb], dataset_object(parts[position + 1]))
+            )
             break
     # A change to a whole folder is a change to what may lie in it.
     if parts[-1] in DATASET_FOLDERS:
-        needs.append(Need(_DATASET_VERBS[verb], "datasets", whole=True))
+        needs.append(RequiredPermission(_DATASET_VERBS[verb], "datasets", subtree=True))
     return tuple(needs)

@@ -6,27 +6,29 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from auditkit.access.policy.vocabulary import dataset_object
-from auditkit.mlflow_guard.requests.ask import Ask
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.context import RequestContext
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 
-Planner = Callable[[Ask], Plan]
+Planner = Callable[[RequestContext], RequestPlan]
 
 
 def _dataset(verb: str, *, mutates: bool) -> Planner:
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         name = ask.stores.dataset_name(ask.path_values["dataset_id"])
-        return Plan(needs=(Need(verb, dataset_object(name)),), mutates=mutates)
+        return RequestPlan(needs=(RequiredPermission(verb, dataset_object(name)),), mutates=mutates)
 
     return plan
 
 
-def _create(ask: Ask) -> Plan:
+def _create(ask: RequestContext) -> RequestPlan:
     name = ask.field("name")
-    return Plan(needs=(Need("dataset:write", dataset_object(name)),), mutates=True)
+    return RequestPlan(
+        needs=(RequiredPermission("dataset:write", dataset_object(name)),), mutates=True
+    )
 
 
-def _every(_: Ask) -> Plan:
-    return Plan(needs=(Need("dataset:list", "datasets", whole=True),))
+def _every(_: RequestContext) -> RequestPlan:
+    return RequestPlan(needs=(RequiredPermission("dataset:list", "datasets", subtree=True),))
 
 
 def _planners(plan: Planner, *endpoints: str) -> dict[str, Planner]:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from auditkit.mlflow_guard.requests import datasets, experiments, models
-from auditkit.mlflow_guard.requests.ask import Ask
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.context import RequestContext
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 
-Planner = Callable[[Ask], Plan]
+Planner = Callable[[RequestContext], RequestPlan]
 
 
 def _fixed(verb: str, obj: str, *, mutates: bool = False) -> Planner:
-    plan = Plan(needs=(Need(verb, obj, whole=not mutates),), mutates=mutates)
+    plan = RequestPlan(needs=(RequiredPermission(verb, obj, subtree=not mutates),), mutates=mutates)
     return lambda _: plan
 
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from auditkit.access.policy.vocabulary import path_object
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
-from auditkit.mlflow_guard.requests.ask import Ask
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.context import RequestContext
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import is_ours, safe_path
 
-Planner = Callable[[Ask], Plan]
+Planner = Callable[[RequestContext], RequestPlan]
 
 
 def experiment_object(experiment_id: str) -> str:
@@ -21,7 +21,7 @@ def experiment_object(experiment_id: str) -> str:
     return path_object("experiments", experiment_id) if experiment_id else "experiments"
 
 
-def _experiments(ask: Ask) -> list[str]:
+def _experiments(ask: RequestContext) -> list[str]:
     """Every experiment that a request names, directly or through a run or a logged model."""
     found = [e for name in ("experiment_id", "experiment_ids") for e in ask.fields(name)]
     runs = [run for name in ("run_id", "run_uuid", "run_ids") for run in ask.fields(name)]
@@ -33,31 +33,36 @@ def _experiments(ask: Ask) -> list[str]:
 
 
 def _by_experiment(verb: str, *, mutates: bool) -> Planner:
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         named = _experiments(ask)
-        needs = [Need(verb, experiment_object(e), whole=not mutates) for e in named]
+        needs = [RequiredPermission(verb, experiment_object(e), subtree=not mutates) for e in named]
         # A request that names none reads, or changes, among all of them.
-        needs = needs or [Need(verb, "experiments", whole=not mutates)]
-        return Plan(needs=tuple(needs), mutates=mutates)
+        needs = needs or [RequiredPermission(verb, "experiments", subtree=not mutates)]
+        return RequestPlan(needs=tuple(needs), mutates=mutates)
 
     return plan
 
 
-def _made_in(ask: Ask) -> Plan:
+def _made_in(ask: RequestContext) -> RequestPlan:
     """Made in an experiment; in MLflow's default one, if none is named."""
     experiment = ask.field("experiment_id") or "0"
-    return Plan(needs=(Need("experiment:edit", experiment_object(experiment)),), mutates=True)
+    return RequestPlan(
+        needs=(RequiredPermission("experiment:edit", experiment_object(experiment)),), mutates=True
+    )
 
 
-def _create_experiment(ask: Ask) -> Plan:
+def _create_experiment(ask: RequestContext) -> RequestPlan:
     """An experiment at a place of one's choosing is a right to write to that place."""
-    needs, place = [Need("experiment:edit", "experiments")], ask.field("artifact_location")
+    needs, place = (
+        [RequiredPermission("experiment:edit", "experiments")],
+        ask.field("artifact_location"),
+    )
     if not place:
-        return Plan(needs=tuple(needs), mutates=True)
+        return RequestPlan(needs=tuple(needs), mutates=True)
     path = ask.stores.relative(place)
     needs += artifact_needs("artifact:write", path)
     elsewhere = not is_ours(place)
-    return Plan(
+    return RequestPlan(
         needs=tuple(needs),
         mutates=True,
         writes=(path,),
@@ -65,51 +70,55 @@ def _create_experiment(ask: Ask) -> Plan:
     )
 
 
-def _deletion(root: Callable[[Ask], str]) -> Planner:
+def _deletion(root: Callable[[RequestContext], str]) -> Planner:
     """Deleting what holds files is writing to them: those of a promoted version stay."""
     by_experiment = _by_experiment("experiment:delete", mutates=True)
     return lambda ask: replace(by_experiment(ask), writes=(root(ask),))
 
 
-def _by_name(ask: Ask) -> Plan:
+def _by_name(ask: RequestContext) -> RequestPlan:
     experiment = ask.stores.experiment_named(ask.field("experiment_name"))
-    return Plan(needs=(Need("experiment:read", experiment_object(experiment)),))
+    return RequestPlan(
+        needs=(RequiredPermission("experiment:read", experiment_object(experiment)),)
+    )
 
 
-def _by_query(ask: Ask) -> Plan:
+def _by_query(ask: RequestContext) -> RequestPlan:
     from flask import request
 
     runs = [run for name in ("run_id", "run_ids") for run in request.args.getlist(name)]
     named = [ask.stores.experiment_of_run(run) for run in dict.fromkeys(runs) if run]
-    needs = [Need("experiment:read", experiment_object(e)) for e in named]
-    return Plan(needs=tuple(needs) or (Need("experiment:read", "experiments", whole=True),))
+    needs = [RequiredPermission("experiment:read", experiment_object(e)) for e in named]
+    return RequestPlan(
+        needs=tuple(needs) or (RequiredPermission("experiment:read", "experiments", subtree=True),)
+    )
 
 
 def _path(verb: str) -> Planner:
     """A path below the artifact root, given in the route."""
 
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         path = safe_path(ask.path_values["artifact_path"])
         writes = (path,) if verb != "artifact:read" else ()
-        return Plan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
+        return RequestPlan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
 
     return plan
 
 
-def _list_root(ask: Ask) -> Plan:
-    return Plan(needs=artifact_needs("artifact:read", safe_path(ask.field("path"))))
+def _list_root(ask: RequestContext) -> RequestPlan:
+    return RequestPlan(needs=artifact_needs("artifact:read", safe_path(ask.field("path"))))
 
 
-def _below(verb: str, root: str, path: str) -> Plan:
+def _below(verb: str, root: str, path: str) -> RequestPlan:
     full = posixpath.normpath(posixpath.join(root, safe_path(path)))
     writes = (full,) if verb != "artifact:read" else ()
-    return Plan(needs=artifact_needs(verb, full), mutates=bool(writes), writes=writes)
+    return RequestPlan(needs=artifact_needs(verb, full), mutates=bool(writes), writes=writes)
 
 
 def _run_file(verb: str) -> Planner:
     """A path below a run's files, given in the query."""
 
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         run = ask.query.get("run_uuid", "")
         if ask.endpoint == "serve_artifacts":
             run = ask.query.get("run_id") or run
@@ -121,14 +130,14 @@ def _run_file(verb: str) -> Planner:
 def _run_message(verb: str) -> Planner:
     """A path below a run's files, given in the message."""
 
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         run = ask.field("run_id") or ask.field("run_uuid")
         return _below(verb, ask.stores.run_root(run), ask.field("path"))
 
     return plan
 
 
-def _logged_model_file(ask: Ask) -> Plan:
+def _logged_model_file(ask: RequestContext) -> RequestPlan:
     root = ask.stores.model_root(ask.path_values["model_id"])
     path = ask.query.get("artifact_file_path") or ask.query.get("artifact_directory_path", "")
     plan = _below("artifact:read", root, path)
@@ -182,8 +191,8 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_create_experiment": _create_experiment,
     "_create_run": _made_in,
     "_create_logged_model": _made_in,
-    "serve_create_promptlab_run": lambda _: Plan(
-        needs=(Need("experiment:edit", "experiments", whole=True),), mutates=True
+    "serve_create_promptlab_run": lambda _: RequestPlan(
+        needs=(RequiredPermission("experiment:edit", "experiments", subtree=True),), mutates=True
     ),
     "_delete_experiment": _deletion(lambda a: a.stores.experiment_root(a.field("experiment_id"))),
     "_delete_run": _deletion(lambda a: a.stores.run_root(a.field("run_id"))),

@@ -16,8 +16,8 @@ from auditkit.access.policy.vocabulary import (
 )
 from auditkit.access.record.moves import Target
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs, dataset_needs
-from auditkit.mlflow_guard.requests.ask import Ask
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.context import RequestContext
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.internals import safe_path
 
@@ -26,17 +26,17 @@ _PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STAGES: Final = {"none": "None", "archived": "Archived"}
 
 
-def promotion_of_alias(ask: Ask, name: str, alias: str, version: str) -> Plan:
+def promotion_of_alias(ask: RequestContext, name: str, alias: str, version: str) -> RequestPlan:
     """The plan to move an alias, whichever route asks for it."""
     if not _PLAIN_ALIAS.match(alias):
-        return Plan(
-            needs=(Need("model:promote", alias_object(name, alias)),),
+        return RequestPlan(
+            needs=(RequiredPermission("model:promote", alias_object(name, alias)),),
             mutates=True,
             refusal="an alias is made of letters, digits, _ and -",
         )
     name = ask.stores.model_name(name)
-    return Plan(
-        needs=(Need("model:promote", alias_object(name, alias)),),
+    return RequestPlan(
+        needs=(RequiredPermission("model:promote", alias_object(name, alias)),),
         mutates=True,
         promotes=Target(
             model=name, version=version, kind="alias", name=folded(alias), domain=ask.domain
@@ -44,28 +44,30 @@ def promotion_of_alias(ask: Ask, name: str, alias: str, version: str) -> Plan:
     )
 
 
-def _model(verb: str, *, mutates: bool) -> Callable[[Ask], Plan]:
-    def plan(ask: Ask) -> Plan:
+def _model(verb: str, *, mutates: bool) -> Callable[[RequestContext], RequestPlan]:
+    def plan(ask: RequestContext) -> RequestPlan:
         name = ask.stores.model_name(ask.field("name"))
-        return Plan(needs=(Need(verb, model_object(name)),), mutates=mutates)
+        return RequestPlan(needs=(RequiredPermission(verb, model_object(name)),), mutates=mutates)
 
     return plan
 
 
-def _set_alias(ask: Ask) -> Plan:
+def _set_alias(ask: RequestContext) -> RequestPlan:
     return promotion_of_alias(ask, ask.field("name"), ask.field("alias"), ask.field("version"))
 
 
-def _delete_alias(ask: Ask) -> Plan:
+def _delete_alias(ask: RequestContext) -> RequestPlan:
     name, alias = ask.stores.model_name(ask.field("name")), ask.field("alias")
-    return Plan(
-        needs=(Need("model:demote", alias_object(name, alias)),),
+    return RequestPlan(
+        needs=(RequiredPermission("model:demote", alias_object(name, alias)),),
         mutates=True,
         demotes=(_points_nowhere(ask, name, alias),),
     )
 
 
-def promotion_to_stage(ask: Ask, name: str, version: str, stage: str, *, archives: bool) -> Plan:
+def promotion_to_stage(
+    ask: RequestContext, name: str, version: str, stage: str, *, archives: bool
+) -> RequestPlan:
     """The plan to move a version to a stage, whichever route asks for it.
 
     Args:
@@ -78,25 +80,25 @@ def promotion_to_stage(ask: Ask, name: str, version: str, stage: str, *, archive
     name = ask.stores.model_name(name)
     needs, promotes = [], None
     if folded(stage) in _STAGES:
-        needs.append(Need("model:archive", model_object(name)))
+        needs.append(RequiredPermission("model:archive", model_object(name)))
     else:
-        needs.append(Need("model:promote", stage_object(name, stage)))
+        needs.append(RequiredPermission("model:promote", stage_object(name, stage)))
         promotes = Target(
             model=name, version=version, kind="stage", name=folded(stage), domain=ask.domain
         )
     now = str(ask.stores.version(name, version).current_stage)
     demotes: tuple[Target, ...] = ()
     if folded(now) not in (*_STAGES, folded(stage)):
-        needs.append(Need("model:demote", stage_object(name, now)))
+        needs.append(RequiredPermission("model:demote", stage_object(name, now)))
         demotes = (
             Target(model=name, version=version, kind="stage", name=folded(now), domain=ask.domain),
         )
     if archives:
-        needs.append(Need("model:archive", model_object(name)))
-    return Plan(needs=tuple(needs), mutates=True, promotes=promotes, demotes=demotes)
+        needs.append(RequiredPermission("model:archive", model_object(name)))
+    return RequestPlan(needs=tuple(needs), mutates=True, promotes=promotes, demotes=demotes)
 
 
-def _transition(ask: Ask) -> Plan:
+def _transition(ask: RequestContext) -> RequestPlan:
     return promotion_to_stage(
         ask,
         ask.field("name"),
@@ -106,106 +108,118 @@ def _transition(ask: Ask) -> Plan:
     )
 
 
-def _create_model(ask: Ask) -> Plan:
+def _create_model(ask: RequestContext) -> RequestPlan:
     name = ask.field("name")
-    return Plan(needs=(Need("model:register", model_object(name)), *_tags(name, ask)), mutates=True)
+    return RequestPlan(
+        needs=(RequiredPermission("model:register", model_object(name)), *_tags(name, ask)),
+        mutates=True,
+    )
 
 
-def _create_version(ask: Ask) -> Plan:
+def _create_version(ask: RequestContext) -> RequestPlan:
     name, source = ask.stores.model_name(ask.field("name")), ask.field("source")
-    needs = [Need("model:register", model_object(name)), *_tags(name, ask)]
+    needs = [RequiredPermission("model:register", model_object(name)), *_tags(name, ask)]
     # Making a version of files is reading them, in whatever environment they lie.
     if internals.is_models_uri(source):
         model_id, copied = internals.copied_model(source)
         if model_id:
             needs += artifact_needs("artifact:read", ask.stores.model_root(model_id))
         else:
-            needs.append(Need("model:download", model_object(ask.stores.model_name(copied))))
+            needs.append(
+                RequiredPermission("model:download", model_object(ask.stores.model_name(copied)))
+            )
     elif source not in internals.PROMPT_SOURCES:
         needs += artifact_needs("artifact:read", ask.stores.relative(source))
     run_id = ask.field("run_id")
     if run_id:
         experiment = ask.stores.experiment_of_run(run_id)
-        needs.append(Need("experiment:read", path_object("experiments", experiment)))
+        needs.append(RequiredPermission("experiment:read", path_object("experiments", experiment)))
     elsewhere = not internals.is_ours(source)
-    return Plan(
+    return RequestPlan(
         needs=tuple(needs),
         mutates=True,
         refusal="a version's files do not lie on another server" if elsewhere else "",
     )
 
 
-def _tags(name: str, ask: Ask) -> list[Need]:
+def _tags(name: str, ask: RequestContext) -> list[RequiredPermission]:
     """A tag given at creation is a tag set."""
-    return [Need("model:tag", tag_object(name, tag.key)) for tag in ask.message.tags]
+    return [RequiredPermission("model:tag", tag_object(name, tag.key)) for tag in ask.message.tags]
 
 
-def _tag(ask: Ask) -> Plan:
+def _tag(ask: RequestContext) -> RequestPlan:
     name, key = ask.stores.model_name(ask.field("name")), ask.field("key")
     # A prompt's text is a tag; a tag that holds what was approved is not written any more.
     writes: tuple[str, ...] = ()
     if key.startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
-    return Plan(needs=(Need("model:tag", tag_object(name, key)),), mutates=True, writes=writes)
+    return RequestPlan(
+        needs=(RequiredPermission("model:tag", tag_object(name, key)),), mutates=True, writes=writes
+    )
 
 
-def _rename(ask: Ask) -> Plan:
+def _rename(ask: RequestContext) -> RequestPlan:
     old, new = ask.stores.model_name(ask.field("name")), ask.field("new_name")
     new = ask.stores.model_name(new)
-    needs = [Need("model:rename", model_object(old)), Need("model:rename", model_object(new))]
+    needs = [
+        RequiredPermission("model:rename", model_object(old)),
+        RequiredPermission("model:rename", model_object(new)),
+    ]
     # What the old name's aliases point to is what the new name's aliases would promise.
     aliases, stages = ask.stores.aliases(old), ask.stores.stages(old)
-    needs += [Need("model:demote", alias_object(old, alias)) for alias in aliases]
-    needs += [Need("model:promote", alias_object(new, alias)) for alias in aliases]
-    needs += [Need("model:promote", stage_object(new, stage)) for stage in stages]
+    needs += [RequiredPermission("model:demote", alias_object(old, alias)) for alias in aliases]
+    needs += [RequiredPermission("model:promote", alias_object(new, alias)) for alias in aliases]
+    needs += [RequiredPermission("model:promote", stage_object(new, stage)) for stage in stages]
     brought = tuple(
         Target(model=new, version="", kind=kind, name=folded(name), domain=ask.domain)
         for kind, names in (("alias", aliases), ("stage", stages))
         for name in names
     )
-    return Plan(needs=tuple(needs), mutates=True, brings=brought, renames=(old, new))
+    return RequestPlan(needs=tuple(needs), mutates=True, aliases_moved=brought, renames=(old, new))
 
 
-def _delete_version(ask: Ask) -> Plan:
+def _delete_version(ask: RequestContext) -> RequestPlan:
     name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
     return _deletion(ask, name, ask.stores.aliases(name, version))
 
 
-def _delete_model(ask: Ask) -> Plan:
+def _delete_model(ask: RequestContext) -> RequestPlan:
     name = ask.stores.model_name(ask.field("name"))
     return _deletion(ask, name, ask.stores.aliases(name))
 
 
-def _deletion(ask: Ask, name: str, aliases: list[str]) -> Plan:
+def _deletion(ask: RequestContext, name: str, aliases: list[str]) -> RequestPlan:
     """Deleting what an alias points to takes the alias away too."""
-    needs = [Need("model:delete", model_object(name))]
-    needs += [Need("model:demote", alias_object(name, alias)) for alias in aliases]
-    return Plan(
+    needs = [RequiredPermission("model:delete", model_object(name))]
+    needs += [RequiredPermission("model:demote", alias_object(name, alias)) for alias in aliases]
+    return RequestPlan(
         needs=tuple(needs),
         mutates=True,
         demotes=tuple(_points_nowhere(ask, name, alias) for alias in aliases),
     )
 
 
-def _points_nowhere(ask: Ask, name: str, alias: str) -> Target:
+def _points_nowhere(ask: RequestContext, name: str, alias: str) -> Target:
     return Target(model=name, version="", kind="alias", name=folded(alias), domain=ask.domain)
 
 
-def _search(kind: str) -> Callable[[Ask], Plan]:
-    return lambda _: Plan(needs=(Need("model:read", "models"),), only=kind)
+def _search(kind: str) -> Callable[[RequestContext], RequestPlan]:
+    return lambda _: RequestPlan(
+        needs=(RequiredPermission("model:read", "models"),), list_field=kind
+    )
 
 
-def _version_artifact(ask: Ask) -> Plan:
+def _version_artifact(ask: RequestContext) -> RequestPlan:
     name, version = ask.stores.model_name(ask.query.get("name", "")), ask.query.get("version", "")
-    needs = [Need("model:download", model_object(name))]
+    needs = [RequiredPermission("model:download", model_object(name))]
     # A dataset that was registered as a model stays a dataset.
     path = f"{ask.stores.version_source(name, version)}/{safe_path(ask.query.get('path', ''))}"
     needs += dataset_needs("artifact:read", path)
-    return Plan(needs=tuple(needs))
+    return RequestPlan(needs=tuple(needs))
 
 
-PLANNERS: Final[Mapping[str, Callable[[Ask], Plan]]] = {
+PLANNERS: Final[Mapping[str, Callable[[RequestContext], RequestPlan]]] = {
     "_set_registered_model_alias": _set_alias,
     "_delete_registered_model_alias": _delete_alias,
     "_transition_stage": _transition,
@@ -228,12 +242,12 @@ PLANNERS: Final[Mapping[str, Callable[[Ask], Plan]]] = {
     "_search_registered_models": _search("registered_models"),
     "_search_model_versions": _search("model_versions"),
     "serve_model_version_artifact": _version_artifact,
-    "_graphql": lambda _: Plan(
+    "_graphql": lambda _: RequestPlan(
         needs=(
-            Need("model:read", "models", whole=True),
-            Need("experiment:read", "experiments", whole=True),
-            Need("artifact:read", "artifacts", whole=True),
-            Need("dataset:list", "datasets", whole=True),
+            RequiredPermission("model:read", "models", subtree=True),
+            RequiredPermission("experiment:read", "experiments", subtree=True),
+            RequiredPermission("artifact:read", "artifacts", subtree=True),
+            RequiredPermission("dataset:list", "datasets", subtree=True),
         )
     ),
 }

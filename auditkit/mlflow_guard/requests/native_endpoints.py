@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from auditkit.access.policy.vocabulary import alias_object, folded, model_object, segment
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import safe_path
 
 PUBLIC: Final = frozenset({"health", "get_server_info"})
@@ -33,19 +33,19 @@ class NativeAsk:
     body: Mapping[str, Any]
 
 
-Planner = Callable[[NativeAsk], Plan]
+Planner = Callable[[NativeAsk], RequestPlan]
 
 
 def _fixed(verb: str, obj: str, *endpoints: str, mutates: bool = True) -> dict[str, Planner]:
-    plan = Plan(needs=(Need(verb, obj, whole=not mutates),), mutates=mutates)
+    plan = RequestPlan(needs=(RequiredPermission(verb, obj, subtree=not mutates),), mutates=mutates)
     return dict.fromkeys(endpoints, lambda _: plan)
 
 
 def _artifact(verb: str) -> Planner:
-    def plan(ask: NativeAsk) -> Plan:
+    def plan(ask: NativeAsk) -> RequestPlan:
         path = safe_path(ask.values["artifact_path"])
         writes = (path,) if verb == "artifact:write" else ()
-        return Plan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
+        return RequestPlan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
 
     return plan
 
@@ -53,27 +53,34 @@ def _artifact(verb: str) -> Planner:
 def _entry(kind: str, verb: str, *, mutates: bool) -> Planner:
     """A route about one entry of a registry, or about all of them where it names none."""
 
-    def plan(ask: NativeAsk) -> Plan:
+    def plan(ask: NativeAsk) -> RequestPlan:
         name = _name(ask)
-        needs = Need(verb, model_object(name, kind=kind)) if name else Need(verb, kind, whole=True)
-        return Plan(needs=(needs,), mutates=mutates)
+        needs = (
+            RequiredPermission(verb, model_object(name, kind=kind))
+            if name
+            else RequiredPermission(verb, kind, subtree=True)
+        )
+        return RequestPlan(needs=(needs,), mutates=mutates)
 
     return plan
 
 
 def _alias(kind: str, verb: str) -> Planner:
-    def plan(ask: NativeAsk) -> Plan:
+    def plan(ask: NativeAsk) -> RequestPlan:
         alias = ask.values.get("alias") or str(ask.body.get("alias", ""))
-        return Plan(needs=(Need(verb, alias_object(_name(ask), alias, kind=kind)),), mutates=True)
+        return RequestPlan(
+            needs=(RequiredPermission(verb, alias_object(_name(ask), alias, kind=kind)),),
+            mutates=True,
+        )
 
     return plan
 
 
 def _tag(kind: str) -> Planner:
-    def plan(ask: NativeAsk) -> Plan:
+    def plan(ask: NativeAsk) -> RequestPlan:
         key = ask.values.get("key") or str(ask.body.get("key", ""))
         obj = f"{model_object(_name(ask), kind=kind)}/tags/{segment(folded(key))}"
-        return Plan(needs=(Need("model:tag", obj),), mutates=True)
+        return RequestPlan(needs=(RequiredPermission("model:tag", obj),), mutates=True)
 
     return plan
 

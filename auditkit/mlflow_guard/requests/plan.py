@@ -12,17 +12,17 @@ from auditkit.access.record.moves import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class RequiredPermission:
     """One thing that must be allowed."""
 
     verb: str
     object: str
-    whole: bool = False
+    subtree: bool = False
     """Whether nothing below the object may be denied: lists and queries show everything there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class RequestPlan:
     """What a request would do.
 
     Attributes:
@@ -30,23 +30,24 @@ class Plan:
         mutates: Whether it changes anything: its decision is then durable before it takes effect.
         promotes: The move of an alias or stage that it asks for.
         demotes: Aliases or stages that would point nowhere afterwards.
-        brings: Aliases or stages that a rename would bring to the new name; none of them may be
-            protected there.
+        aliases_moved: Aliases or stages that a rename would bring to the new name; none of them may
+            be protected there.
         renames: A model's old name and its new one; None: it renames nothing.
         writes: Paths below the artifact root that it would write or delete; whoever does, mutates.
         refusal: Why it is refused whatever the policy says; empty: it is not.
-        only: What to keep of a list, "registered_models" or "model_versions"; empty: everything.
+        list_field: The list of the answer to filter, "registered_models" or "model_versions";
+            empty: none.
     """
 
-    needs: tuple[Need, ...]
+    needs: tuple[RequiredPermission, ...]
     mutates: bool = False
     promotes: Target | None = None
     demotes: tuple[Target, ...] = ()
-    brings: tuple[Target, ...] = ()
+    aliases_moved: tuple[Target, ...] = ()
     renames: tuple[str, str] | None = None
     writes: tuple[str, ...] = ()
     refusal: str = ""
-    only: str = ""
+    list_field: str = ""
 
     def __post_init__(self) -> None:
         if self.writes and not self.mutates:
@@ -56,4 +57,4 @@ class Plan:
     def is_held(self) -> bool:
         """Whether a rule that allows it may not be enough."""
         touched = (self.promotes, self.renames)
-        return bool(self.demotes or self.brings or self.writes or touched != (None, None))
+        return bool(self.demotes or self.aliases_moved or self.writes or touched != (None, None))

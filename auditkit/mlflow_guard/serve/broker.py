@@ -24,9 +24,9 @@ from auditkit.access.policy.vocabulary import dataset_object, segment
 from auditkit.canonical import Json
 from auditkit.errors import LedgerError
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
-from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import Planner
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.serve.flask_hooks import refusal_response
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, unlogged
@@ -109,9 +109,9 @@ def _step(folder: int, name: str, kind: int) -> int:
     return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=folder)
 
 
-def _plan(ask: Ask) -> Plan:
+def _plan(ask: RequestContext) -> RequestPlan:
     name = ask.path_values["path"].split("/")[0]
-    return Plan(needs=(Need("dataset:read", dataset_object(name)),))
+    return RequestPlan(needs=(RequiredPermission("dataset:read", dataset_object(name)),))
 
 
 def _log(gate: Gate, admission: Admission, path: str, digest: str, size: int) -> None:

@@ -42,17 +42,17 @@ def build(*, composed: bool) -> Any:
     """
     settings, policy, flask_app = _grounds()
     gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
-    ways = [_mlflow_password] if composed else authenticators(settings)
+    accepted: list[Authenticator] = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
     if composed:
-        return _composed(flask_app, gate, ways, own)
-    guard(flask_app, gate, ways, own=own)
+        return _composed(flask_app, gate, accepted, own)
+    guard(flask_app, gate, accepted, extra_planners=own)
     if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
         return flask_app
     fastapi_app = internals.fastapi_application(flask_app)
-    return _native_gate(fastapi_app, fastapi_app, gate, ways)
+    return _native_gate(fastapi_app, fastapi_app, gate, accepted)
 
 
 def refuse_early(*, composed: bool) -> None:
@@ -86,24 +86,24 @@ def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
     return settings, policy, flask_app
 
 
-def _composed(flask_app: Any, gate: Gate, ways: Sequence[Authenticator], own: Any) -> Any:
+def _composed(flask_app: Any, gate: Gate, accepted: Sequence[Authenticator], own: Any) -> Any:
     from mlflow.server.auth import create_app as create_basic_auth
 
     served = create_basic_auth(flask_app)
-    guard(flask_app, gate, ways, own=own, signed_in=_mlflow_user)
+    guard(flask_app, gate, accepted, extra_planners=own, signed_in=_mlflow_user)
     if served is flask_app:
         return flask_app
-    return _native_gate(served, served, gate, ways)
+    return _native_gate(served, served, gate, accepted)
 
 
 def _native_gate(
-    served: Any, fastapi_app: Any, gate: Gate, ways: Sequence[Authenticator]
+    served: Any, fastapi_app: Any, gate: Gate, accepted: Sequence[Authenticator]
 ) -> NativeGate:
     routes = internals.native_routes(fastapi_app)
     unknown = native_endpoints.unclassified(internals.names_of(routes))
     if unknown:
         raise _unknown(unknown)
-    return NativeGate(served, routes, gate, ways)
+    return NativeGate(served, routes, gate, accepted)
 
 
 def _mlflow_user() -> Caller | None:
@@ -113,11 +113,11 @@ def _mlflow_user() -> Caller | None:
     return Caller(str(user), "mlflow") if user is not None else None
 
 
-def _mlflow_password(shown: Credentials) -> Caller | None:
+def _mlflow_password(credentials: Credentials) -> Caller | None:
     """A name and password that MLflow's own users' table knows: for native routes."""
     from mlflow.server.auth import store
 
-    known = read_basic(shown)
+    known = read_basic(credentials)
     if known is None or not store.authenticate_user(*known):
         return None
     return Caller(known[0], "mlflow")

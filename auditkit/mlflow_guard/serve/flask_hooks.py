@@ -11,9 +11,9 @@ from auditkit.access.login.authentication import Authenticator, Caller, Credenti
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
-from auditkit.mlflow_guard.requests.ask import Ask
+from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
-from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.serve.native import identify, unplanned
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
@@ -24,9 +24,9 @@ Identify = Callable[[Credentials, str], Caller]
 def guard(
     flask_app: Any,
     gate: Gate,
-    ways: Sequence[Authenticator],
+    authenticators: Sequence[Authenticator],
     *,
-    own: Mapping[str, Planner],
+    extra_planners: Mapping[str, Planner],
     signed_in: Callable[[], Caller | None] | None = None,
 ) -> None:
     """Puts the gate in front of every endpoint of a Flask application.
@@ -34,13 +34,13 @@ def guard(
     Args:
         flask_app: The application.
         gate: Judges.
-        ways: How callers are authenticated.
-        own: Plans of endpoints that auditkit added.
-        signed_in: Who MLflow's own hooks, which ran before, say is asking; then `ways` are not
-            used.
+        authenticators: How callers are authenticated.
+        extra_planners: Plans of endpoints that auditkit added.
+        signed_in: Who MLflow's own hooks, which ran before, say is asking; `authenticators` are
+            then not used.
     """
     types = internals.message_types()
-    planners = {**ENDPOINTS, **own}
+    planners = {**ENDPOINTS, **extra_planners}
 
     def before() -> Any:
         from flask import g, request
@@ -54,7 +54,7 @@ def guard(
         try:
             caller = signed_in() if signed_in is not None else None
             if caller is None:
-                caller = identify(gate, ways, _shown(request), endpoint)
+                caller = identify(gate, authenticators, _credentials(request), endpoint)
             g.auditkit_caller = caller
             g.auditkit_admission = _admit(gate, planners, types, caller, endpoint)
         except RefusedError as error:
@@ -70,7 +70,7 @@ def guard(
             if signed_in is None or response.status_code not in (401, 403):
                 return response
             return _denied_by_mlflow(gate, response)
-        if admission.plan.only and response.status_code == 200:
+        if admission.plan.list_field and response.status_code == 200:
             _keep_visible(gate, admission, response)
         try:
             gate.finish(admission, response.status_code, _made(response))
@@ -126,7 +126,7 @@ def _admit(
 
     method = "GET" if request.method == "HEAD" else request.method
     domain = internals.workspace()
-    ask = Ask(
+    ask = RequestContext(
         endpoint=endpoint,
         method=method,
         path_values={k: str(v) for k, v in (request.view_args or {}).items()},
@@ -137,7 +137,7 @@ def _admit(
     )
     planner = planners.get(endpoint)
     try:
-        plan = planner(ask) if planner is not None else Plan(needs=())
+        plan = planner(ask) if planner is not None else RequestPlan(needs=())
     except Exception as error:
         raise gate.refuse_unjudged(
             caller, unplanned(error), endpoint=endpoint, domain=domain, method=request.method
@@ -173,7 +173,7 @@ class _Timed:
         return found
 
 
-def _shown(request: Any) -> Credentials:
+def _credentials(request: Any) -> Credentials:
     headers = {name.lower(): value for name, value in request.headers.items()}
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For"))
     return Credentials(headers, request.remote_addr or "", forwarded)
@@ -186,7 +186,7 @@ def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
     content = response.get_json(silent=True)
     if not isinstance(content, dict):
         return
-    kind = admission.plan.only
+    kind = admission.plan.list_field
     shown = [row for row in content.get(kind, ()) if gate.visible(admission, str(row["name"]))]
     response.set_data(json.dumps({**content, kind: shown}))
 

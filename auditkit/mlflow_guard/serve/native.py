@@ -25,7 +25,7 @@ from auditkit.access.login.authentication import (
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.requests.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
-from auditkit.mlflow_guard.requests.plan import Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
@@ -47,18 +47,18 @@ class NativeGate:
         app: The server's FastAPI application.
         routes: Its native routes, in the order in which it matches them.
         gate: Judges.
-        ways: How callers are authenticated.
+        authenticators: How callers are authenticated.
     """
 
     def __init__(
-        self, app: Any, routes: Sequence[Any], gate: Gate, ways: Sequence[Authenticator]
+        self, app: Any, routes: Sequence[Any], gate: Gate, authenticators: Sequence[Authenticator]
     ) -> None:
         self._app = app
         self._routes = [(_literal_prefix(route), route) for route in routes]
         # Its own: requests that wait for one of the server's must not keep others from the log.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="auditkit-gate")
         self._gate = gate
-        self._ways = ways
+        self._authenticators = authenticators
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serves one connection."""
@@ -141,8 +141,8 @@ class NativeGate:
     def _identify(self, scope: Message, endpoint: str) -> Caller:
         peer = scope.get("client")
         forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
-        shown = Credentials(_headers(scope), peer[0] if peer else "", ",".join(forwarded))
-        return identify(self._gate, self._ways, shown, endpoint)
+        credentials = Credentials(_headers(scope), peer[0] if peer else "", ",".join(forwarded))
+        return identify(self._gate, self._authenticators, credentials, endpoint)
 
     def _identify_and_admit(self, scope: Message, ask: NativeAsk) -> Admission:
         return self._admit(scope, self._identify(scope, ask.endpoint), ask)
@@ -154,7 +154,7 @@ class NativeGate:
             header = _headers(scope).get("x-mlflow-workspace")
             domain = internals.workspace_of(header, str(scope["path"]))
             planner = ENDPOINTS.get(ask.endpoint)
-            plan = planner(ask) if planner is not None else Plan(needs=())
+            plan = planner(ask) if planner is not None else RequestPlan(needs=())
         except Exception as error:
             raise self._gate.refuse_unjudged(
                 caller, unplanned(error), domain=domain, **request
@@ -163,7 +163,7 @@ class NativeGate:
 
 
 def identify(
-    gate: Gate, ways: Sequence[Authenticator], shown: Credentials, endpoint: str
+    gate: Gate, authenticators: Sequence[Authenticator], credentials: Credentials, endpoint: str
 ) -> Caller:
     """Who asks.
 
@@ -171,7 +171,7 @@ def identify(
         RefusedError: If nobody is named; it is logged.
     """
     try:
-        caller = authenticate(ways, shown)
+        caller = authenticate(authenticators, credentials)
     except TooManyFailuresError as error:
         gate.failed_login(endpoint, "too many wrong passwords")
         raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", error.message) from error

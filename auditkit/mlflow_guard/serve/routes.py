@@ -15,10 +15,10 @@ from auditkit.mlflow_guard.guard import actions
 from auditkit.mlflow_guard.guard.emergencies import break_glass, review_break_glass
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
-from auditkit.mlflow_guard.requests.ask import Ask, plain_number, target_of, text_of
+from auditkit.mlflow_guard.requests.context import RequestContext, plain_number, target_of, text_of
 from auditkit.mlflow_guard.requests.endpoints import Planner
 from auditkit.mlflow_guard.requests.models import promotion_of_alias, promotion_to_stage
-from auditkit.mlflow_guard.requests.plan import Need, Plan
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.serve.flask_hooks import refusal_response
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
@@ -78,9 +78,9 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
 def _on_target(verb: str) -> Planner:
     """About a version and where it is to go; asking is a matter of the model."""
 
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         target = target_of(ask.stores, internals.parse_json_body(), ask.domain)
-        return Plan(needs=(Need(verb, target_object(target)),), mutates=True)
+        return RequestPlan(needs=(RequiredPermission(verb, target_object(target)),), mutates=True)
 
     return plan
 
@@ -88,7 +88,7 @@ def _on_target(verb: str) -> Planner:
 def _on_request(gate: Gate) -> Planner:
     """About a request, which the book knows."""
 
-    def plan(ask: Ask) -> Plan:
+    def plan(ask: RequestContext) -> RequestPlan:
         number = text_of(internals.parse_json_body(), "request")
         with gate.promotions.lock:
             request = gate.promotions.book().requests.get(number)
@@ -98,12 +98,15 @@ def _on_request(gate: Gate) -> Planner:
                 "RESOURCE_DOES_NOT_EXIST",
                 "there is no such request; auditkit registry history lists them",
             )
-        return Plan(needs=(Need("model:approve", target_object(request.target)),), mutates=True)
+        return RequestPlan(
+            needs=(RequiredPermission("model:approve", target_object(request.target)),),
+            mutates=True,
+        )
 
     return plan
 
 
-def _promotion(ask: Ask) -> Plan:
+def _promotion(ask: RequestContext) -> RequestPlan:
     body = internals.parse_json_body()
     model, version = text_of(body, "model"), plain_number(text_of(body, "version"))
     if "stage" in body:
@@ -111,28 +114,30 @@ def _promotion(ask: Ask) -> Plan:
     return promotion_of_alias(ask, model, text_of(body, "alias"), version)
 
 
-def _history(ask: Ask) -> Plan:
+def _history(ask: RequestContext) -> RequestPlan:
     name = ask.query.get("model", "")
     if not name:
-        return Plan(needs=(Need("model:read", "models", whole=True),))
-    return Plan(needs=(Need("model:read", f"models/{segment(ask.stores.model_name(name))}"),))
+        return RequestPlan(needs=(RequiredPermission("model:read", "models", subtree=True),))
+    return RequestPlan(
+        needs=(RequiredPermission("model:read", f"models/{segment(ask.stores.model_name(name))}"),)
+    )
 
 
-def _check(_: Ask) -> Plan:
+def _check(_: RequestContext) -> RequestPlan:
     # Who may ask the server what they themselves may do: whoever may read anything of it.
-    return Plan(needs=(Need("server:read", "server"),))
+    return RequestPlan(needs=(RequiredPermission("server:read", "server"),))
 
 
-def _break_glass(ask: Ask) -> Plan:
+def _break_glass(ask: RequestContext) -> RequestPlan:
     target = target_of(ask.stores, internals.parse_json_body(), ask.domain)
-    return Plan(
+    return RequestPlan(
         needs=(
-            Need("breakglass:invoke", "breakglass"),
-            Need("model:promote", target_object(target)),
+            RequiredPermission("breakglass:invoke", "breakglass"),
+            RequiredPermission("model:promote", target_object(target)),
         ),
         mutates=True,
     )
 
 
-def _review(_: Ask) -> Plan:
-    return Plan(needs=(Need("breakglass:review", "breakglass"),), mutates=True)
+def _review(_: RequestContext) -> RequestPlan:
+    return RequestPlan(needs=(RequiredPermission("breakglass:review", "breakglass"),), mutates=True)

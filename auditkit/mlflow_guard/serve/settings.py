@@ -138,12 +138,12 @@ def authenticators(settings: ServerSettings) -> list[Authenticator]:
     Raises:
         AuditkitError: If one cannot be set up.
     """
-    ways: list[Authenticator] = []
+    found: list[Authenticator] = []
     if settings.proxy is not None:
-        ways.append(ProxyAuthenticator(settings.proxy.header, settings.proxy.peers))
+        found.append(ProxyAuthenticator(settings.proxy.header, settings.proxy.peers))
     if settings.oidc is not None:
         oidc = settings.oidc
-        ways.append(OidcAuthenticator(oidc.issuer, oidc.audience, claim=oidc.claim))
+        found.append(OidcAuthenticator(oidc.issuer, oidc.audience, claim=oidc.claim))
     if settings.basic is not None:
-        ways.append(BasicAuthenticator(Path(settings.basic.users)))
-    return ways
+        found.append(BasicAuthenticator(Path(settings.basic.users)))
+    return found

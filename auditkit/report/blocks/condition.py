@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditkit.evidence import Finding, Outcome
 from auditkit.report.blocks.kinds import Status
-from auditkit.report.figures.book import Book, Line, Printed, Text
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText
 
 
 class Condition:
@@ -16,7 +16,7 @@ class Condition:
         position: The finding's place among those of the statement.
     """
 
-    def __init__(self, book: Book, finding: Finding, position: int) -> None:
+    def __init__(self, book: FigureLedger, finding: Finding, position: int) -> None:
         judgement = book.judgement
         rule = next(r for r in judgement.policy.rules if r.id == finding.rule)
         self.id = book.quote(finding.rule)
@@ -32,7 +32,7 @@ class Condition:
         self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""
         self.target = finding.evidence
         self.bound = book.threshold(position, finding)
-        self.waiver: dict[str, Printed] | None = None
+        self.waiver: dict[str, TracedText] | None = None
         if finding.waiver is not None and finding.outcome is not Outcome.PASS:
             self.waiver = {k: book.quote(str(v)) for k, v in finding.waiver.items()}
         self.exceptions = len(finding.exceptions)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from auditkit.charts import Chart
 from auditkit.evidence import Evidence, Outcome
-from auditkit.report.figures.book import Printed, Text
+from auditkit.report.figures.figure_ledger import Text, TracedText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ Cell = Text | Status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Attributes:
@@ -63,9 +63,9 @@ class TableBlock:
     """
 
     caption: Text
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: Sequence[Sequence[Cell]]
-    evidence: Printed | None = None
+    evidence: TracedText | None = None
     note: Text = ""
     wide: bool = False
     layout: str = ""
@@ -89,7 +89,7 @@ class ChartBlock:
     chart: Chart
     texts: Sequence[Text] = ()
     how: Text = ""
-    evidence: Printed
+    evidence: TracedText
     wide: bool = False
     kind: str = field(default="chart", init=False)
 
@@ -106,7 +106,7 @@ class Prose:
 
     text: Text
     note: Text = ""
-    evidence: Printed | None = None
+    evidence: TracedText | None = None
     kind: str = field(default="prose", init=False)
 
 
@@ -144,8 +144,8 @@ class Part:
     """
 
     evidence: Evidence
-    id: Printed
-    number: Printed
+    id: TracedText
+    number: TracedText
     title: Text
     basis: Text
     blocks: Sequence[Block]
@@ -156,7 +156,7 @@ class Part:
 class Area:
     """One section of evidence."""
 
-    number: Printed
+    number: TracedText
     title: Text
     anchor: str
     parts: Sequence[Part]
@@ -174,8 +174,8 @@ class Log:
         checkpoint: The signed checkpoint, as the log wrote it.
     """
 
-    origin: Printed
-    size: Printed
-    root: Printed
-    index: Printed
+    origin: TracedText
+    size: TracedText
+    root: TracedText
+    index: TracedText
     checkpoint: str

@@ -12,8 +12,16 @@ from itertools import groupby
 from typing import Final
 
 from auditkit.charts import text_width
-from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, Pair, Prose, TableBlock
-from auditkit.report.figures.book import Line, joined
+from auditkit.report.blocks.kinds import (
+    Block,
+    Cell,
+    ChartBlock,
+    Pair,
+    Prose,
+    TableBlock,
+    TableColumn,
+)
+from auditkit.report.figures.figure_ledger import Line, joined
 
 # The text's column and the whole page between its margins, on the narrower of both papers.
 _COLUMN: Final = 386.0
@@ -146,7 +154,7 @@ def _need(block: ChartBlock | TableBlock, *, words: float = _WORDS) -> float:
     return sum(_column(c, of, words) for c, of in zip(block.columns, cells, strict=True))
 
 
-def _column(column: Column, cells: Sequence[Cell], wrapped: float) -> float:
+def _column(column: TableColumn, cells: Sequence[Cell], wrapped: float) -> float:
     texts = [str(getattr(cell, "words", cell)) for cell in cells]
     head = max(map(text_width, str(column.heading).split()), default=0.0)
     words = max((text_width(w) for t in texts for w in t.split()), default=0.0)

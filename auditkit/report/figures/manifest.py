@@ -39,7 +39,7 @@ from auditkit.canonical import Digest, canonical_bytes
 from auditkit.errors import VerificationError
 from auditkit.evidence import Outcome
 from auditkit.report.figures.rounding import prints, prints_percent
-from auditkit.report.figures.rules import Rules
+from auditkit.report.figures.rules import ReadingRules
 from auditkit.report.typeset.text import shown
 from auditkit.wording import number, number_against, typeset
 
@@ -105,7 +105,7 @@ def check_figures(
         UnverifiableError: If the report was written by rules of a later version.
     """
     try:
-        rules = Rules.of(figures)
+        rules = ReadingRules.of(figures)
         problems = _false_figures(figures["figures"], statement, tables, rules)
         problems += _unfounded(figures, statement, receipt, rules, page_texts)
         listed = Counter(t for f in figures["figures"] for t in tokens(f["text"]))
@@ -153,7 +153,7 @@ def value_at(
 
 
 def is_printed(
-    figure: Mapping[str, Any], value: Any, statement: Mapping[str, Any], rules: Rules
+    figure: Mapping[str, Any], value: Any, statement: Mapping[str, Any], rules: ReadingRules
 ) -> bool:
     """Whether a figure's text is the value at its address.
 
@@ -181,7 +181,7 @@ def _false_figures(
     listed: Iterable[Mapping[str, Any]],
     statement: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any]],
-    rules: Rules,
+    rules: ReadingRules,
 ) -> list[str]:
     problems = []
     for figure in listed:
@@ -231,7 +231,7 @@ def _unfounded(
     figures: Mapping[str, Any],
     statement: Mapping[str, Any],
     receipt: Mapping[str, Any] | None,
-    rules: Rules,
+    rules: ReadingRules,
     page_texts: Sequence[str],
 ) -> list[str]:
     """Fixed texts whose source does not have them."""
@@ -271,7 +271,7 @@ def _unfounded(
     return problems
 
 
-def _in_templates(rules: Rules, page_texts: Sequence[str]) -> Counter[str]:
+def _in_templates(rules: ReadingRules, page_texts: Sequence[str]) -> Counter[str]:
     """How often each number may stand in the templates' own text, at most.
 
     As often as the names that it belongs to stand on the pages, whatever line they are broken at.
@@ -345,7 +345,7 @@ def _is_section(text: str, sections: Collection[str]) -> bool:
 
 
 def _missing_findings(
-    figures: Mapping[str, Any], statement: Mapping[str, Any], rules: Rules
+    figures: Mapping[str, Any], statement: Mapping[str, Any], rules: ReadingRules
 ) -> list[str]:
     """Open findings whose sentence is not printed, and outcomes that are not counted."""
     quoted = {f["text"] for f in figures["fixed"] if f["source"] == "statement"}

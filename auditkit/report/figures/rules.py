@@ -5,7 +5,7 @@ was written by, so they lie in it: as `rules` in `figures.json`, under its signa
 the first state have none; theirs are kept in `rules_1.json`, which is never changed.
 
 The rules of a report were written by whoever is audited. So none of them is taken on trust; each
-is bounded (`Rules.of`) to what cannot make a false number pass:
+is bounded (`ReadingRules.of`) to what cannot make a false number pass:
 
     - `vocabulary`: names of standards alone, as "SHA-256", and a number counts only as often as
       such a name stands on the pages (`figures`).
@@ -37,7 +37,7 @@ _MARKS: Final = range(9)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class ReadingRules:
     """How the texts of one report were written.
 
     Attributes:
@@ -74,7 +74,7 @@ class Rules:
         )
 
     @classmethod
-    def of(cls, figures: Mapping[str, Any]) -> Rules:
+    def of(cls, figures: Mapping[str, Any]) -> ReadingRules:
         """The rules that a report was written by.
 
         Args:
@@ -125,7 +125,7 @@ class Rules:
         return shown(text, limit=self.limit, marks=self.marks, plain=self.plain)
 
 
-def _as_rules(content: Mapping[str, Any]) -> Rules:
+def _as_rules(content: Mapping[str, Any]) -> ReadingRules:
     vocabulary, outcomes, plain = content["vocabulary"], content["outcomes"], content["plain"]
     numbers = (content["limit"], content["marks"])
     texts = (content["version"], plain, *vocabulary, *outcomes)
@@ -137,7 +137,7 @@ def _as_rules(content: Mapping[str, Any]) -> Rules:
         or not all(type(one) is int for one in numbers)
     ):
         raise TypeError("no rules")
-    return Rules(
+    return ReadingRules(
         version=content["version"],
         vocabulary=tuple(vocabulary),
         limit=content["limit"],
@@ -148,6 +148,6 @@ def _as_rules(content: Mapping[str, Any]) -> Rules:
 
 
 @cache
-def _first() -> Rules:
+def _first() -> ReadingRules:
     """The rules of the first state, whose reports do not carry them."""
     return _as_rules(parse_json((files("auditkit.report.figures") / "rules_1.json").read_bytes()))

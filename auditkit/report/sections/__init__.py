@@ -7,7 +7,7 @@ from typing import Final
 
 from auditkit.evidence import Evidence, Outcome
 from auditkit.report.blocks.kinds import Block, Prose
-from auditkit.report.figures.book import Book, Line
+from auditkit.report.figures.figure_ledger import FigureLedger, Line
 from auditkit.report.sections import (
     explanation,
     fairness,
@@ -18,7 +18,7 @@ from auditkit.report.sections import (
     tables,
 )
 
-Shown = Callable[[Book, Evidence], Sequence[Block]]
+Shown = Callable[[FigureLedger, Evidence], Sequence[Block]]
 
 _SHOWN: Final[dict[str, Shown]] = {
     "fairness.selection_rates": fairness.selection_rates,
@@ -38,7 +38,7 @@ _SHOWN: Final[dict[str, Shown]] = {
 }
 
 
-def blocks_of(book: Book, evidence: Evidence) -> Sequence[Block]:
+def blocks_of(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Everything that is shown of one evidence."""
     if evidence.outcome is not Outcome.PASS:
         return (

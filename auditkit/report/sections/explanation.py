@@ -7,8 +7,8 @@ from typing import Final
 
 from auditkit.charts import HALF, WHOLE, beeswarm, importance, letters, text_width, waterfall
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.figures.book import Book, Line, Printed, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText
 from auditkit.report.sections.generic import attached, measurements, plain
 from auditkit.report.typeset.text import shown
 
@@ -21,7 +21,7 @@ _LONG_NAMES: Final = 230.0
 _STEPS_WIDTH: Final = 112.0
 
 
-def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
+def overall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Importance with intervals, and the contributions case by case."""
     found = [m for m in evidence.named("mean_abs_shap") if m.value is not None and m.group]
     if not found:
@@ -64,7 +64,7 @@ def overall(book: Book, evidence: Evidence) -> Sequence[Block]:
     return blocks
 
 
-def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
+def denials(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """How many unfavourable decisions have reasons, and one case in full."""
     blocks: list[Block] = [
         *measurements(
@@ -84,7 +84,7 @@ def denials(book: Book, evidence: Evidence) -> Sequence[Block]:
     return blocks
 
 
-def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
+def _one_case(book: FigureLedger, evidence: Evidence, table: Table) -> TableBlock:
     cases, chosen = table.column("row"), _nearest(table)
     features = table.column("feature")
     rows: list[list[Cell]] = [
@@ -112,11 +112,11 @@ def _one_case(book: Book, evidence: Evidence, table: Table) -> TableBlock:
             _population(evidence),
         ),
         columns=[
-            Column(heading="Rank", narrow=True),
-            Column(heading="Feature"),
-            Column(heading="Value", align="right"),
-            Column(heading="Reference", align="right"),
-            Column(heading="Contribution", align="right"),
+            TableColumn(heading="Rank", narrow=True),
+            TableColumn(heading="Feature"),
+            TableColumn(heading="Value", align="right"),
+            TableColumn(heading="Reference", align="right"),
+            TableColumn(heading="Contribution", align="right"),
         ],
         rows=rows,
         evidence=book.quote(evidence.id),
@@ -130,7 +130,7 @@ def _nearest(table: Table) -> object:
     return table.column("row")[max(range(len(scores)), key=lambda i: (_real(scores[i]), -i))]
 
 
-def _way_down(book: Book, evidence: Evidence, reasons: Table) -> ChartBlock | None:
+def _way_down(book: FigureLedger, evidence: Evidence, reasons: Table) -> ChartBlock | None:
     """The same case as a waterfall, from the mean over the same population."""
     shap = next((t for t in evidence.tables if t.name == "denial_attributions"), None)
     chosen = _nearest(reasons)
@@ -189,7 +189,9 @@ def _population(evidence: Evidence) -> str:
     return str(evidence.parameters.get("relative_to", "the reference population"))
 
 
-def _swarm(book: Book, evidence: Evidence, names: list[str], unit: Printed) -> ChartBlock | None:
+def _swarm(
+    book: FigureLedger, evidence: Evidence, names: list[str], unit: TracedText
+) -> ChartBlock | None:
     import numpy as np
 
     tables = {t.name: t for t in evidence.tables}
@@ -228,7 +230,7 @@ def _room(names: Sequence[str]) -> tuple[float, float]:
     return (HALF, widest) if widest <= _NAMES else (WHOLE, min(widest, _LONG_NAMES))
 
 
-def _named(book: Book, name: str, room: float) -> Text:
+def _named(book: FigureLedger, name: str, room: float) -> Text:
     """A feature's name, cut to some points."""
     return book.words(name, limit=letters(shown(name), room))
 

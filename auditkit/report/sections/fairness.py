@@ -7,8 +7,8 @@ from typing import Final
 
 from auditkit.charts import HALF, WHOLE, Estimate, forest, text_width
 from auditkit.evidence import Evidence, Measurement
-from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.figures.book import Book, Line, Printed, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText
 from auditkit.report.sections.generic import measurements, of_group, plain, small_print
 
 Group = tuple[tuple[str, str], ...]
@@ -18,7 +18,7 @@ _LABELS: Final = 112.0
 _LONG_LABELS: Final = 230.0
 
 
-def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
+def selection_rates(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Selection rates, their ratios and differences, by each attribute and their intersections."""
     rates = {m.group: m for m in evidence.named("selection_rate") if m.group}
     ratios = {m.group: m for m in evidence.named("impact_ratio")}
@@ -73,7 +73,7 @@ def selection_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
     ]
 
 
-def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
+def error_rates(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """True and false positive rates of each group, and the gaps between groups."""
     groups = dict.fromkeys(m.group for m in evidence.named("tpr") if m.group)
     if not groups:
@@ -95,13 +95,13 @@ def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
         TableBlock(
             caption="Errors by group",
             columns=[
-                Column(heading="Group"),
-                Column(heading="n fav.", align="right", narrow=True),
-                Column(heading="True positive rate", align="right"),
-                Column(heading="Difference", align="right"),
-                Column(heading="n unfav.", align="right", narrow=True),
-                Column(heading="False positive rate", align="right"),
-                Column(heading="Difference", align="right"),
+                TableColumn(heading="Group"),
+                TableColumn(heading="n fav.", align="right", narrow=True),
+                TableColumn(heading="True positive rate", align="right"),
+                TableColumn(heading="Difference", align="right"),
+                TableColumn(heading="n unfav.", align="right", narrow=True),
+                TableColumn(heading="False positive rate", align="right"),
+                TableColumn(heading="Difference", align="right"),
             ],
             rows=rows,
             evidence=book.quote(evidence.id),
@@ -116,7 +116,7 @@ def error_rates(book: Book, evidence: Evidence) -> Sequence[Block]:
     return blocks
 
 
-def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> TableBlock:
+def _table(book: FigureLedger, evidence: Evidence, rates: dict[Group, Measurement]) -> TableBlock:
     rows: list[list[Cell]] = []
     for group, rate in rates.items():
         row: list[Cell] = [
@@ -140,11 +140,11 @@ def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> T
     return TableBlock(
         caption="Selection rates",
         columns=[
-            Column(heading="Group"),
-            Column(heading="n", align="right", narrow=True),
-            Column(heading="Selection rate", align="right"),
-            Column(heading="Impact ratio", align="right"),
-            Column(heading="Difference", align="right"),
+            TableColumn(heading="Group"),
+            TableColumn(heading="n", align="right", narrow=True),
+            TableColumn(heading="Selection rate", align="right"),
+            TableColumn(heading="Impact ratio", align="right"),
+            TableColumn(heading="Difference", align="right"),
         ],
         rows=rows,
         evidence=book.quote(evidence.id),
@@ -153,7 +153,7 @@ def _table(book: Book, evidence: Evidence, rates: dict[Group, Measurement]) -> T
 
 
 def _forest(
-    book: Book,
+    book: FigureLedger,
     evidence: Evidence,
     found: Iterable[Measurement],
     *,
@@ -161,7 +161,7 @@ def _forest(
     measure: str,
     axis_label: str,
     how: str,
-    eid: Printed,
+    eid: TracedText,
     lines: Sequence[float] = (),
     log: bool = False,
 ) -> ChartBlock:
@@ -208,7 +208,7 @@ def _forest(
     )
 
 
-def _label(book: Book, group: Group, room: float) -> Line:
+def _label(book: FigureLedger, group: Group, room: float) -> Line:
     """A group's name, cut to some points."""
     whole = book.group(group)
     if text_width(str(whole)) <= room:

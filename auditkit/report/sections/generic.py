@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from auditkit.evidence import Evidence, Measurement, Table, describe_group
-from auditkit.report.blocks.kinds import Block, Cell, Column, Prose, TableBlock
-from auditkit.report.figures.book import Book, Line, Printed, Text, joined
+from auditkit.report.blocks.kinds import Block, Cell, Prose, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText, joined
 
 Group = tuple[tuple[str, str], ...]
 
@@ -25,7 +25,7 @@ _ACROSS: Final = 4
 _PLAIN_UNITS: Final = frozenset({"proportion", "probability", "count"})
 
 
-def plain(book: Book, evidence: Evidence) -> Sequence[Block]:
+def plain(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """A section for a check that has no form of its own."""
     blocks: list[Block] = list(measurements(book, evidence, evidence.measurements))
     blocks += [rows(book, evidence, table) for table in evidence.tables]
@@ -33,7 +33,7 @@ def plain(book: Book, evidence: Evidence) -> Sequence[Block]:
 
 
 def measurements(
-    book: Book,
+    book: FigureLedger,
     evidence: Evidence,
     shown: Sequence[Measurement],
     *,
@@ -75,7 +75,7 @@ def _together(shown: Sequence[Measurement]) -> list[list[str]]:
     return [names for _, names in tables]
 
 
-def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
+def rows(book: FigureLedger, evidence: Evidence, table: Table) -> TableBlock:
     """The first rows of a table; the whole is attached to the report.
 
     Where a cell or a heading is the address of a group or a measurement, it is shown in words.
@@ -106,7 +106,7 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     return TableBlock(
         caption=book.quote(table.title),
         columns=[
-            Column(heading=heading(name), align="right" if _numeric(table, name) else "left")
+            TableColumn(heading=heading(name), align="right" if _numeric(table, name) else "left")
             for name in kept
         ],
         rows=body,
@@ -115,7 +115,7 @@ def rows(book: Book, evidence: Evidence, table: Table) -> TableBlock:
     )
 
 
-def attached(book: Book, evidence: Evidence, table: Table, *, printed: int) -> Line | str:
+def attached(book: FigureLedger, evidence: Evidence, table: Table, *, printed: int) -> Line | str:
     """Says which file holds the whole table, where the page does not."""
     if printed == len(table.rows) and (len(table.columns) <= _MAX_COLUMNS or not table.rows):
         return ""
@@ -129,7 +129,7 @@ def attached(book: Book, evidence: Evidence, table: Table, *, printed: int) -> L
     )
 
 
-def small_print(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Line:
+def small_print(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) -> Line:
     """Level, methods, and why there is no number: what holds for a whole table."""
     parts: list[Text] = []
     level = next((m for m in shown if m.level is not None), None)
@@ -156,7 +156,9 @@ def small_print(book: Book, evidence: Evidence, shown: Sequence[Measurement]) ->
     return joined(" ", parts)
 
 
-def of_group(book: Book, evidence: Evidence, found: Measurement | None) -> Printed | Line | str:
+def of_group(
+    book: FigureLedger, evidence: Evidence, found: Measurement | None
+) -> TracedText | Line | str:
     """A cell about a group: the number with its interval, or that it is the reference."""
     if found is None:
         return "\u2013"
@@ -169,7 +171,7 @@ def _fit_a_line(shown: Sequence[Measurement]) -> bool:
     return len(shown) <= (_FEW if any(m.lower is not None for m in shown) else 2 * _FEW)
 
 
-def _line(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Prose:
+def _line(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) -> Prose:
     """A few numbers about everyone, or about one group, as a sentence would have them."""
     told: list[Text] = []
     for position, m in enumerate(shown):
@@ -189,7 +191,7 @@ def _line(book: Book, evidence: Evidence, shown: Sequence[Measurement]) -> Prose
 
 
 def _list(
-    book: Book, evidence: Evidence, shown: Sequence[Measurement], caption: Text
+    book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement], caption: Text
 ) -> TableBlock:
     """Numbers about everyone, one row each; what all rows share is said once."""
     one_n = shown[0].n is not None and len({m.n for m in shown}) == 1
@@ -200,11 +202,11 @@ def _list(
     if len(units) == 1:
         value = Line(value, ", ", book.quote(units.pop()))
         units = set()
-    columns = [Column(heading="Measure"), Column(heading=value, align="right")]
+    columns = [TableColumn(heading="Measure"), TableColumn(heading=value, align="right")]
     if not one_n:
-        columns.append(Column(heading="n", align="right", narrow=True))
+        columns.append(TableColumn(heading="n", align="right", narrow=True))
     if units:
-        columns.append(Column(heading="Unit", narrow=True))
+        columns.append(TableColumn(heading="Unit", narrow=True))
     rows: list[list[Cell]] = []
     for m in shown:
         row: list[Cell] = [book.measure(m.name), book.interval(evidence, m)]
@@ -221,7 +223,7 @@ def _list(
 
 
 def _pivot(
-    book: Book, evidence: Evidence, shown: Sequence[Measurement], names: Sequence[str]
+    book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement], names: Sequence[str]
 ) -> TableBlock | Prose:
     found = {(m.name, m.group): m for m in shown if m.name in names and m.group}
     groups = list(dict.fromkeys(m.group for m in shown if m.name == names[0] and m.group))
@@ -236,11 +238,11 @@ def _pivot(
     once = all(len(of) == 1 for of in counts.values())
     every = set.union(*counts.values())
     alike = len(groups) > 1 and len(every) == 1 and None not in every
-    columns = [Column(heading=book.heading(one) if one else "Group")]
+    columns = [TableColumn(heading=book.heading(one) if one else "Group")]
     for name in names:
-        columns.append(Column(heading=book.measure(name), align="right"))
+        columns.append(TableColumn(heading=book.measure(name), align="right"))
         if not once or (name == names[-1] and not alike):
-            columns.append(Column(heading="n", align="right", narrow=True))
+            columns.append(TableColumn(heading="n", align="right", narrow=True))
     body: list[list[Cell]] = []
     for group in groups[:_MAX_ROWS]:
         row: list[Cell] = [book.words(group[0][1]) if one else book.group(group)]
@@ -275,7 +277,7 @@ def _crossing(groups: Sequence[Group]) -> tuple[list[tuple[str, str]], list[Grou
 
 
 def _matrix(
-    book: Book,
+    book: FigureLedger,
     evidence: Evidence,
     found: dict[tuple[str, Group], Measurement],
     name: str,
@@ -296,8 +298,8 @@ def _matrix(
     return TableBlock(
         caption=book.measure(name),
         columns=[
-            Column(heading=book.heading(down[0][0])),
-            *(Column(heading=book.group(rest), align="right") for rest in across),
+            TableColumn(heading=book.heading(down[0][0])),
+            *(TableColumn(heading=book.group(rest), align="right") for rest in across),
         ],
         rows=body,
         evidence=book.quote(evidence.id),

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from auditkit.charts import calibration
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks.kinds import Block, ChartBlock, Column, TableBlock
-from auditkit.report.figures.book import Book
+from auditkit.report.blocks.kinds import Block, ChartBlock, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _COLUMNS = ("from", "to", "n", "mean_score", "observed", "lower", "upper")
 
 
-def ranking(book: Book, evidence: Evidence) -> Sequence[Block]:
+def ranking(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Measures of ranking, and the calibration curve with the cases behind each of its points."""
     table = next((t for t in evidence.tables if t.name == "calibration"), None)
     if table is None or not set(_COLUMNS) <= set(table.columns):
@@ -25,13 +25,13 @@ def ranking(book: Book, evidence: Evidence) -> Sequence[Block]:
         TableBlock(
             caption="Calibration by bins of the score",
             columns=[
-                Column(heading="From", align="right"),
-                Column(heading="To", align="right"),
-                Column(heading="n", align="right"),
-                Column(heading="Mean score", align="right"),
-                Column(heading="Observed", align="right"),
-                Column(heading="Lower", align="right"),
-                Column(heading="Upper", align="right"),
+                TableColumn(heading="From", align="right"),
+                TableColumn(heading="To", align="right"),
+                TableColumn(heading="n", align="right"),
+                TableColumn(heading="Mean score", align="right"),
+                TableColumn(heading="Observed", align="right"),
+                TableColumn(heading="Lower", align="right"),
+                TableColumn(heading="Upper", align="right"),
             ],
             rows=[
                 [book.cell(evidence, table, i, name) for name in _COLUMNS]
@@ -43,7 +43,7 @@ def ranking(book: Book, evidence: Evidence) -> Sequence[Block]:
     ]
 
 
-def _curve(book: Book, evidence: Evidence, table: Table) -> ChartBlock | None:
+def _curve(book: FigureLedger, evidence: Evidence, table: Table) -> ChartBlock | None:
     found = zip(*(table.column(c) for c in _COLUMNS[3:]), strict=True)
     bins = [
         (float(x), float(y), _end(low), _end(high))

@@ -7,8 +7,8 @@ from typing import Final
 
 from auditkit.charts import Estimate, before_after, class_sizes, forest
 from auditkit.evidence import Evidence, Table
-from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, Column, TableBlock
-from auditkit.report.figures.book import Book, Line, Text
+from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _RECALL = ("class", "identifier", "labelled", "found", "missed", "recall", "at_least")
@@ -47,7 +47,7 @@ _FORMS: Final = {
 }
 
 
-def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
+def recall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Recall in text by class, each with its lower bound."""
     table = _table(evidence, "recall_by_class", _RECALL)
     if table is None:
@@ -90,10 +90,10 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
         TableBlock(
             caption=book.quote(table.title),
             columns=[
-                Column(heading="Class", narrow=True),
-                Column(heading="Identifier"),
+                TableColumn(heading="Class", narrow=True),
+                TableColumn(heading="Identifier"),
                 *(
-                    Column(heading=heading, align="right", narrow=True)
+                    TableColumn(heading=heading, align="right", narrow=True)
                     for heading in ("Labelled", "Found", "Missed", "Recall", "At least")
                 ),
             ],
@@ -110,7 +110,7 @@ def recall(book: Book, evidence: Evidence) -> Sequence[Block]:
     ]
 
 
-def disclosure_risk(book: Book, evidence: Evidence) -> Sequence[Block]:
+def disclosure_risk(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """How many rows share their quasi-identifiers with how many others."""
     table = _table(evidence, "class_sizes", ("size", "classes", "rows"))
     if table is None or not table.rows:
@@ -141,7 +141,7 @@ def disclosure_risk(book: Book, evidence: Evidence) -> Sequence[Block]:
     return [first, chart, *others]
 
 
-def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
+def eighteen_classes(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """What was there before and after, and the table A to R."""
     table = _table(evidence, "safe_harbor_table", _EIGHTEEN)
     if table is None:
@@ -150,13 +150,13 @@ def eighteen_classes(book: Book, evidence: Evidence) -> Sequence[Block]:
     block = TableBlock(
         caption=book.quote(table.title),
         columns=[
-            Column(heading="Class", narrow=True),
-            Column(heading="Identifier"),
-            Column(heading="Found", align="right", narrow=True),
-            Column(heading="Of these in text", align="right", narrow=True),
-            Column(heading="Recall in text (at least)", align="right"),
-            Column(heading="Action"),
-            Column(heading="Left", align="right", narrow=True),
+            TableColumn(heading="Class", narrow=True),
+            TableColumn(heading="Identifier"),
+            TableColumn(heading="Found", align="right", narrow=True),
+            TableColumn(heading="Of these in text", align="right", narrow=True),
+            TableColumn(heading="Recall in text (at least)", align="right"),
+            TableColumn(heading="Action"),
+            TableColumn(heading="Left", align="right", narrow=True),
         ],
         rows=rows,
         evidence=book.quote(evidence.id),
@@ -180,8 +180,8 @@ def _to_state(evidence: Evidence) -> list[TableBlock]:
         TableBlock(
             caption=caption,
             columns=[
-                Column(heading="To be filled in by hand"),
-                Column(heading="Statement", narrow=True),
+                TableColumn(heading="To be filled in by hand"),
+                TableColumn(heading="Statement", narrow=True),
             ],
             rows=[[line, _ROOM] for line in lines],
             note="Left empty, nothing was stated.",
@@ -189,7 +189,7 @@ def _to_state(evidence: Evidence) -> list[TableBlock]:
     ]
 
 
-def _before_after(book: Book, evidence: Evidence, table: Table) -> list[ChartBlock]:
+def _before_after(book: FigureLedger, evidence: Evidence, table: Table) -> list[ChartBlock]:
     pairs = list(zip(_whole(table, "found"), _whole(table, "residual"), strict=True))
     shown = [i for i, pair in enumerate(pairs) if any(pair)]
     if not shown:
@@ -214,7 +214,7 @@ def _before_after(book: Book, evidence: Evidence, table: Table) -> list[ChartBlo
     ]
 
 
-def _class_row(book: Book, evidence: Evidence, table: Table, row: int) -> list[Cell]:
+def _class_row(book: FigureLedger, evidence: Evidence, table: Table, row: int) -> list[Cell]:
     def cell(column: str) -> Text:
         share = column.startswith("recall")
         return book.cell(evidence, table, row, column, digits=3, share=share)

@@ -8,7 +8,7 @@ from typing import Final
 from auditkit.charts import calibration, frontier, letters, sweep
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks.kinds import Block, ChartBlock
-from auditkit.report.figures.book import Book, Line, Text
+from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text
 from auditkit.report.sections.generic import attached, measurements, plain, rows
 from auditkit.report.typeset.text import shown
 
@@ -16,7 +16,7 @@ _MOST: Final = 6
 _LABEL: Final = 160.0
 
 
-def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
+def by_group(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Calibration: a curve for each group, attribute by attribute."""
     table = _table(evidence, "calibration_by_group", ("mean_score", "observed", "lower", "upper"))
     if table is None:
@@ -60,7 +60,7 @@ def by_group(book: Book, evidence: Evidence) -> Sequence[Block]:
     ]
 
 
-def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
+def cut_offs(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Selection rates over cut-offs, attribute by attribute, with the cut-off in use."""
     table = _table(evidence, "threshold_sweep", ("threshold", "in_use", "selection_rate"))
     if table is None:
@@ -105,7 +105,7 @@ def cut_offs(book: Book, evidence: Evidence) -> Sequence[Block]:
     ]
 
 
-def alternatives(book: Book, evidence: Evidence) -> Sequence[Block]:
+def alternatives(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Every candidate by what it gets right and how evenly it treats groups."""
     table = next((t for t in evidence.tables if t.name == "alternatives"), None)
     if table is None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auditkit.evidence import Evidence
-from auditkit.report.blocks.kinds import Block, Cell, Column, TableBlock
-from auditkit.report.figures.book import Book
+from auditkit.report.blocks.kinds import Block, Cell, TableBlock, TableColumn
+from auditkit.report.figures.figure_ledger import FigureLedger
 from auditkit.report.sections.generic import attached, measurements, plain
 
 _MAX_ROWS = 40
 
 
-def identifiers(book: Book, evidence: Evidence) -> Sequence[Block]:
+def identifiers(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """What was found and done, column by column."""
     columns = {
-        "column": Column(heading="Column"),
-        "identifier_class": Column(heading="Class", narrow=True),
-        "kinds": Column(heading="Found as"),
-        "found": Column(heading="Found", align="right", narrow=True),
-        "treated": Column(heading="Treated", align="right", narrow=True),
-        "treatment": Column(heading="Treatment"),
-        "reason": Column(heading="Reason"),
+        "column": TableColumn(heading="Column"),
+        "identifier_class": TableColumn(heading="Class", narrow=True),
+        "kinds": TableColumn(heading="Found as"),
+        "found": TableColumn(heading="Found", align="right", narrow=True),
+        "treated": TableColumn(heading="Treated", align="right", narrow=True),
+        "treatment": TableColumn(heading="Treatment"),
+        "reason": TableColumn(heading="Reason"),
     }
     note = "Classes are the letters of the list of identifiers in the cited regulation."
     return _with_table(
@@ -29,33 +29,33 @@ def identifiers(book: Book, evidence: Evidence) -> Sequence[Block]:
     )
 
 
-def decisions(book: Book, evidence: Evidence) -> Sequence[Block]:
+def decisions(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """Every request and its decision."""
     columns = {
-        "user": Column(heading="Requested by"),
-        "verb": Column(heading="Request"),
-        "object": Column(heading="On"),
-        "decision": Column(heading="Decision"),
-        "rule": Column(heading="By"),
+        "user": TableColumn(heading="Requested by"),
+        "verb": TableColumn(heading="Request"),
+        "object": TableColumn(heading="On"),
+        "decision": TableColumn(heading="Decision"),
+        "rule": TableColumn(heading="By"),
     }
     return _with_table(book, evidence, "access_decisions", columns)
 
 
-def artifacts(book: Book, evidence: Evidence) -> Sequence[Block]:
+def artifacts(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     """The files that the model's digest commits to."""
     columns = {
-        "path": Column(heading="File"),
-        "bytes": Column(heading="Bytes", align="right", narrow=True),
-        "sha256": Column(heading="SHA-256", code=True),
+        "path": TableColumn(heading="File"),
+        "bytes": TableColumn(heading="Bytes", align="right", narrow=True),
+        "sha256": TableColumn(heading="SHA-256", code=True),
     }
     return _with_table(book, evidence, "artifacts", columns)
 
 
 def _with_table(
-    book: Book,
+    book: FigureLedger,
     evidence: Evidence,
     name: str,
-    columns: dict[str, Column],
+    columns: dict[str, TableColumn],
     *,
     note: str = "",
     layout: str = "",

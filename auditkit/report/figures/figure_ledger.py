@@ -1,7 +1,7 @@
-"""The book of a report's numbers: hands them out to be printed, and notes each one that is.
+"""The ledger of a report's figures: hands numbers out to be printed, and notes each one that is.
 
-A template prints a `Printed` like any other text. Only then is it noted, so what is listed is what
-stands on the page, in reading order, as often as it stands there.
+A template prints a `TracedText` like any other text. Only then is it noted. So the list holds what
+is on the page, in reading order, as often as it is there.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SHARES: Final = frozenset({"proportion", "probability"})
 _MUTE: Final = frozenset({"true", "false", "none", "other", "high"})
 
 
-class Printed:
+class TracedText:
     """A text with an address, noted when it is printed."""
 
     def __init__(
-        self, text: str, record: Mapping[str, Any] | None, book: Book, *, origin: str = ""
+        self, text: str, record: Mapping[str, Any] | None, book: FigureLedger, *, origin: str = ""
     ) -> None:
         self.text = text
         self._record = record
@@ -67,7 +67,7 @@ class Printed:
 class Line:
     """Several texts in a row."""
 
-    def __init__(self, *parts: str | Printed | Line) -> None:
+    def __init__(self, *parts: str | TracedText | Line) -> None:
         self.parts = parts
 
     def __html__(self) -> Markup:
@@ -87,7 +87,7 @@ class Line:
                 part.note()
 
 
-Text = str | Printed | Line
+Text = str | TracedText | Line
 
 
 def joined(separator: str, parts: Iterable[Text]) -> Line:
@@ -98,7 +98,7 @@ def joined(separator: str, parts: Iterable[Text]) -> Line:
     return Line(*row)
 
 
-class Book:
+class FigureLedger:
     """Hands out the numbers and quotations of one report.
 
     Args:
@@ -129,7 +129,7 @@ class Book:
         *,
         digits: Digits = "auto",
         threshold: float | None = None,
-    ) -> Printed:
+    ) -> TracedText:
         """A measurement's value, or an end of its interval.
 
         Args:
@@ -141,12 +141,12 @@ class Book:
         """
         number = getattr(of, field)
         if of.suppressed:
-            return Printed("suppressed", None, self)
+            return TracedText("suppressed", None, self)
         if number is None:
-            return Printed("not estimable", None, self)
+            return TracedText("not estimable", None, self)
         places: Digits = _places(of, number) if digits == "auto" else digits
         text = written(number, digits=places, threshold=threshold)
-        return Printed(
+        return TracedText(
             text,
             {
                 "evidence": evidence.id,
@@ -170,7 +170,7 @@ class Book:
         high = self.value(evidence, of, "upper", threshold=threshold)
         return Line(value, " (", low, " to ", high, ")")
 
-    def n(self, evidence: Evidence, of: Measurement | None = None) -> Printed:
+    def n(self, evidence: Evidence, of: Measurement | None = None) -> TracedText:
         """What a measurement, or the whole evidence, rests on."""
         holder: Measurement | Evidence = evidence if of is None else of
         record: dict[str, Any] = {
@@ -181,16 +181,16 @@ class Book:
             "threshold": None,
         }
         if holder.n is not None:
-            return Printed(f"{holder.n:,}", record, self)
+            return TracedText(f"{holder.n:,}", record, self)
         if of is not None and of.suppressed == "small":
-            return Printed(f"< {self._small}", record | {"below": self._small}, self)
-        return Printed("\u2013", None, self)
+            return TracedText(f"< {self._small}", record | {"below": self._small}, self)
+        return TracedText("\u2013", None, self)
 
-    def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> Printed:
+    def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> TracedText:
         """A proportion as a percentage, no decimal lost: `95%`, `99.9%`."""
         number = getattr(of, field)
         text = percentage(number)
-        return Printed(
+        return TracedText(
             text,
             {
                 "evidence": evidence.id,
@@ -212,7 +212,7 @@ class Book:
         *,
         digits: Digits = 2,
         share: bool = False,
-    ) -> Printed:
+    ) -> TracedText:
         """A cell of a table: text as it is, whole numbers whole.
 
         Args:
@@ -225,14 +225,14 @@ class Book:
         """
         value = table.rows[row][table.columns.index(column)]
         if value is None:
-            return Printed("\u2013", None, self)
+            return TracedText("\u2013", None, self)
         if isinstance(value, bool):
-            return Printed("yes" if value else "no", None, self)
+            return TracedText("yes" if value else "no", None, self)
         places = None if isinstance(value, int) and not share else digits
         text = written(value, digits=places)
         if not tokens(text):
-            return Printed(text, None, self)
-        return Printed(
+            return TracedText(text, None, self)
+        return TracedText(
             text,
             {
                 "evidence": evidence.id,
@@ -244,7 +244,7 @@ class Book:
             self,
         )
 
-    def fact(self, *pointer: str | int, value: float | str, digits: Digits = None) -> Printed:
+    def fact(self, *pointer: str | int, value: float | str, digits: Digits = None) -> TracedText:
         """A value of the statement that is no measurement.
 
         Args:
@@ -254,7 +254,7 @@ class Book:
         """
         text = written(value, digits=digits)
         record = {"evidence": None, "pointer": list(pointer), "digits": digits, "threshold": None}
-        return Printed(text, record if tokens(text) else None, self)
+        return TracedText(text, record if tokens(text) else None, self)
 
     def parameter(self, value: Any, *pointer: str | int) -> Text:
         """A parameter of a check in words: a number, a text, or a list or mapping of them.
@@ -282,7 +282,7 @@ class Book:
 
     def quote(
         self, text: str, *, source: str = "statement", limit: int = LIMIT, whole: bool = False
-    ) -> Printed:
+    ) -> TracedText:
         """A string of the statement, word for word, cut to a number of characters.
 
         Args:
@@ -295,25 +295,25 @@ class Book:
         if endless is not None:
             limit = min(limit, endless.start() + _MOST_IN_A_ROW)
         visible = shown(text, limit=limit)
-        return Printed(visible, {"source": source} if tokens(visible) else None, self)
+        return TracedText(visible, {"source": source} if tokens(visible) else None, self)
 
-    def plain(self, text: str) -> Printed:
+    def plain(self, text: str) -> TracedText:
         """A text without a number."""
-        return Printed(text, None, self)
+        return TracedText(text, None, self)
 
-    def words(self, name: str, *, limit: int = LIMIT) -> Printed:
+    def words(self, name: str, *, limit: int = LIMIT) -> TracedText:
         """A name of a column or group: without underscores, unless it holds a number."""
         quoted = self.quote(name, limit=limit)
         return quoted if tokens(quoted.text) else self.plain(quoted.text.replace("_", " "))
 
-    def heading(self, name: str) -> Printed:
+    def heading(self, name: str) -> TracedText:
         """A name at the head of a column."""
         words = self.words(name)
         if tokens(words.text):
             return words
         return self.plain(words.text[:1].upper() + words.text[1:])
 
-    def measure(self, name: str, *, inside: bool = False) -> Printed:
+    def measure(self, name: str, *, inside: bool = False) -> TracedText:
         """A measure's name in words.
 
         Args:
@@ -331,25 +331,25 @@ class Book:
         *first, last = (self.measure(n, inside=bool(i)) for i, n in enumerate(names))
         return Line(joined(", ", first), " and ", last) if first else Line(last)
 
-    def stated(self, text: str, *, limit: int = 180) -> Printed:
+    def stated(self, text: str, *, limit: int = 180) -> TracedText:
         """What the people behind the report stated, at most some lines of it."""
         return self.quote(text, source="stated", limit=limit)
 
-    def digest(self, text: str) -> Printed:
+    def digest(self, text: str) -> TracedText:
         """A digest, the beginning of one, or the report's id."""
         return self.quote(text.removeprefix("sha256:"), source="digest")
 
-    def receipt(self, text: str) -> Printed:
+    def receipt(self, text: str) -> TracedText:
         """A string or number of the receipt."""
         return self.quote(text, source="receipt")
 
-    def numbering(self, text: str) -> Printed:
+    def numbering(self, text: str) -> TracedText:
         """The number of a section."""
-        return Printed(text, {"source": "number"}, self)
+        return TracedText(text, {"source": "number"}, self)
 
-    def count(self, of: str, total: int, **where: str) -> Printed:
+    def count(self, of: str, total: int, **where: str) -> TracedText:
         """How many entries of a list of the statement have certain values."""
-        return Printed(f"{total:,}", {"source": "count", "of": of, "where": where}, self)
+        return TracedText(f"{total:,}", {"source": "count", "of": of, "where": where}, self)
 
     def threshold(self, index: int, finding: Finding) -> Line:
         """The bound of a finding: `≥ 0.8`."""

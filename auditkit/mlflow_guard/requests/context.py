@@ -18,7 +18,7 @@ _NUMBERS: Final = frozenset({"version", "experiment_id", "experiment_ids"})
 
 
 @dataclass
-class Ask:
+class RequestContext:
     """One request.
 
     Attributes:
