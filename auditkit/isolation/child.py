@@ -1,7 +1,6 @@
 """Our side of a child process: starts it, hands it bytes, and takes its answer or its end.
 
-Why not `multiprocessing`: its processes load the caller's main module, get the whole environment,
-and answer in pickles, which run whatever is in them.
+Why not `multiprocessing`: docs/adr/0033.
 """
 
 from __future__ import annotations

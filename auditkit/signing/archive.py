@@ -4,10 +4,8 @@ PAdES B-LT and B-LTA (ETSI EN 319 142-1, 5.4 and 5.5; ISO 32000-2, 12.8.4.3 and 
 document security store (DSS) and a document timestamp over everything before, appended as one
 revision. It can be appended again, before the last timestamp's own certificate expires.
 
-Why this writes the revision itself, object by object, instead of asking the PDF library: a
-verifier makes the revision again from what it holds (`prepare`, `Prepared.filled`) and compares
-the bytes, so that nothing else can stand behind the certification. That comparison has to come
-out the same in ten years, with whatever version of the library.
+A verifier makes the revision again from what it holds (`prepare`, `Prepared.filled`) and compares
+the bytes. Why this writes it object by object, instead of asking the PDF library: docs/adr/0016.
 
 Laws:
     - Not one byte of the signed file changes. The catalog, the form and the first page are

@@ -1,10 +1,8 @@
 """Keys that never leave their hardware (PKCS#11) or their service (a cloud's KMS).
 
-Why a seam for services, and no client of one: every cloud has its own client, its own
-authentication and its own release rhythm. What a signer needs of them is one call, which each
-offers under another name (AWS KMS `Sign` with MessageType DIGEST, Google `AsymmetricSign`, Azure
-Key Vault `sign`, whose r and s are to be put in DER). So the caller gives an object with that one
-method; the cost is ten lines on their side.
+For a service the caller gives an object with one method, which makes the one call that each offers
+under another name: AWS KMS `Sign` with MessageType DIGEST, Google `AsymmetricSign`, Azure Key Vault
+`sign`, whose r and s are to be put in DER. Why there is no client of one here: docs/adr/0017.
 
 Laws:
     - The PIN is held for as long as the key object and shown by nothing.

@@ -10,8 +10,7 @@ The rule, for every function that takes rows:
       order it does, and is refused.
     - Arrays, lists and polars tables carry no index.
 
-Why refuse: to pair by the index is a guess as well (a sorted copy may have lost its order before),
-and who reads the report could not see it. The remedy is one line of the caller's.
+Why refuse: docs/adr/0009. The remedy is one line of the caller's.
 
 Example:
     >>> y = pd.Series([1, 0, 1], index=[2, 0, 1])

@@ -158,6 +158,10 @@ def test_decisions_are_numbered_listed_and_short():
             "Consequences",
         ]
         assert len(text.splitlines()) < 60
+    sources = "".join(path.read_text() for path in (ROOT / "auditkit").rglob("*.py"))
+    named = re.findall(r"docs/adr/(\d{4})", sources)
+    assert len(named) > 10
+    assert set(named) <= {page.name[:4] for page in pages}
 
 
 def test_there_are_recipes_and_each_names_what_to_touch_and_test():

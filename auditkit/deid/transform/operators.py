@@ -4,12 +4,7 @@ Every function maps values to values; a value that cannot be read is withheld, a
 operators do the replacing and masking. What depends on the value, other than through a random
 token, is derived from it, and 45 CFR 164.514(c) does not take it for a re-identification code.
 
-Why there is no format-preserving encryption: it is derived from the value, so Safe Harbor refuses
-it, and cryptography is not for us to write. Of the packages that have FF1 of NIST SP 800-38G (as of
-2026-11), `fpe` had its last release in 2021; `fpr-ff1`, which is kept and says that it is tested by
-NIST's vectors, needs Python 3.12 where auditkit runs on 3.11. `ff3` has FF3-1 only, and `pyffx`
-neither. Tokens with a vault do what it is wanted for: they lead back, and nobody can compute them
-from the value.
+Why there is no format-preserving encryption: docs/adr/0003.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """How features rank by importance when the reference and the rows are resampled.
 
-Why not the percentiles of resampled ranks: importance is a mean of sizes, and resampling adds to
-the size of what is near 0. A feature of no weight ranks higher in most resamples than it does on
-the whole, and the percentiles leave its own rank out. Instead each feature is compared with each
-other, and its rank may be any that the comparisons leave open; its own is always one of them.
+Each feature is compared with each other, and its rank may be any that the comparisons leave open;
+its own is always one of them. Why not the percentiles of resampled ranks: docs/adr/0005.
 
 Source: Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 91 (2024) 476-518.
 """

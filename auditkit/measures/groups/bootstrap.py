@@ -1,14 +1,13 @@
 """Bootstrap intervals: for many numbers at once, and for the largest gap among groups.
 
-Why not the percentiles of the replicated maximum: a largest gap is never negative and its
-replicates are larger still, so if groups do not differ at all the percentile interval covers the
-truth in 0 of 100 samples. Instead the two ends are computed separately. The upper end fails only if
-that of the pair with the truly largest gap fails, so it allows for one pair. The lower end fails if
-that of any pair does, so it allows for all pairs that may be the largest: the replicates give the
-*critical value*, the number of standard errors by which the most extreme of them deviates. If
-several pairs tie, the upper end hardly ever fails, so the lower end gets the larger share of the
-error. The lower end is 0 unless the test of all pairs at once shows a difference. The coverage is
-about the level if there is no gap or one stands out, and more if all gaps are small but not 0.
+The two ends of a largest gap's interval are computed separately; why not the percentiles of the
+replicated maximum: docs/adr/0004. The upper end fails only if that of the pair with the truly
+largest gap fails, so it allows for one pair. The lower end fails if that of any pair does, so it
+allows for all pairs that may be the largest: the replicates give the *critical value*, the number
+of standard errors by which the most extreme of them deviates. If several pairs tie, the upper end
+hardly ever fails, so the lower end gets the larger share of the error. The lower end is 0 unless
+the test of all pairs at once shows a difference. The coverage is about the level if there is no gap
+or one stands out, and more if all gaps are small but not 0.
 
 Coverage in per cent, 700 samples a design (so give or take 0.8), of the two constants below:
 

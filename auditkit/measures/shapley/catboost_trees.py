@@ -1,7 +1,6 @@
 """The trees of a CatBoost model, from the JSON that it saves.
 
-Why not by another reader: treelite knows no CatBoost, and shap's writes beyond its arrays where a
-model has several outputs, which ends the process, and does not read trees that are not symmetric.
+Why not by another reader: docs/adr/0007.
 """
 
 from __future__ import annotations
