@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from auditkit.canonical import Json
 
 # Longer texts are cut at white space, to stay within spaCy's limit and to bound memory.
+_DISAGREED: Final = "did not agree with it when it was loaded"
 _MAX_CHARACTERS: Final = 20_000
 _CUT_OVERLAP: Final = 400
 
@@ -58,7 +59,11 @@ class Deidentifier:
         """
         from auditkit.deid.detect.presidio import build_analyzer
 
-        return build_analyzer(TokenModel() if self._use_model else None, self._engine)
+        return build_analyzer(self._model, self._engine)
+
+    @cached_property
+    def _model(self) -> TokenModel | None:
+        return TokenModel() if self._use_model else None
 
     def find(self, texts: Iterable[str]) -> list[list[Span]]:
         """The identifiers in each text: in order, without overlap.
@@ -99,10 +104,14 @@ class Deidentifier:
         return replaced(text, self.find([text])[0], lambda span, _: f"<{span.kind}>")
 
     def describe(self) -> dict[str, Json]:
-        """The detector's parts, for evidence: engines, models, digests, versions."""
+        """The detector's parts, for evidence: engines, models, digests, versions.
+
+        A model that is loaded and is read the plain way, because the fast one failed its test, is
+        named with that.
+        """
         from importlib.metadata import version
 
-        return {
+        return self._fallbacks() | {
             "presidio_analyzer": version("presidio-analyzer"),
             "engine": type(self._engine).__name__ if self._engine is not None else spacy_small.NAME,
             "engine_digest": ""
@@ -116,6 +125,21 @@ class Deidentifier:
             else "",
             "threshold": self.threshold,
         }
+
+    def _fallbacks(self) -> dict[str, Json]:
+        if "analyzer" not in self.__dict__:  # nothing was loaded
+            return {}
+        from auditkit.deid.models.entity_reader import EntityReader
+
+        found: dict[str, Json] = {}
+        reader = getattr(self.analyzer.nlp_engine, "entities", None)
+        if reader is not None and not isinstance(reader, EntityReader):
+            found["engine_method"] = f"spaCy's own recognizer; the fast reader {_DISAGREED}"
+        if self._model is not None and self._model.is_plain:
+            found["token_model_method"] = (
+                f"the file's own arithmetic; integer products {_DISAGREED}"
+            )
+        return found
 
     def _find_plain(self, texts: Sequence[str]) -> list[list[Span]]:
         pieces = [(i, start, piece) for i, t in enumerate(texts) for start, piece in cuts(t)]

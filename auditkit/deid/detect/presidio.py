@@ -32,7 +32,7 @@ from thinc.api import NumpyOps
 
 from auditkit.deid.detect.false_positives import drop_false_positives
 from auditkit.deid.detect.number_guesses import keep_in_address
-from auditkit.deid.models.entity_reader import Entity, EntityReader
+from auditkit.deid.models.entity_reader import Entity, entity_reader
 from auditkit.deid.models.spacy_small import load_pipeline
 from auditkit.deid.models.tokens import TokenModel, products_session
 from auditkit.deid.rules.matching import match_rules
@@ -110,11 +110,8 @@ class SpacyWithPrescan(SpacyNlpEngine):
     def load(self) -> None:
         """Loads the installed pipeline after checking its files."""
         pipeline = load_pipeline()
-        self.entities = EntityReader(pipeline)
-        if self._model:
-            products = _Products(products_session())
-            for layer in pipeline.get_pipe("ner").model.walk():
-                layer.ops = products
+        products = _Products(products_session()) if self._model else None
+        self.entities = entity_reader(pipeline, products)
         self.nlp: Any = {LANGUAGE: pipeline}
 
     def process_text(self, text: str, language: str) -> NlpArtifacts:

@@ -1,6 +1,7 @@
 """spaCy's entity recognizer, read for many texts a step at a time.
 
 Law: what it finds is what the component finds by itself (tests/unit/test_deid_entity_reader.py).
+`entity_reader` tries that whenever a pipeline is loaded, and takes the component itself if not.
 
 The weights and the vectors of the words are the component's own; only the choice of the best move
 is made here, for all texts at once. It follows the one pipeline whose digests `spacy_model`
@@ -14,6 +15,7 @@ to a thread: one thread reads at a time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +24,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from auditkit.deid.models.self_test import TEXTS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+_logger = logging.getLogger(__name__)
 _NOTHING: Final = -1  # no entity is open
 
 
@@ -61,7 +66,7 @@ class Word:
         return len(self.text)
 
 
-class EntityReader:
+class PlainReader:
     """Reads texts with a pipeline whose one component is spaCy's entity recognizer. Thread-safe.
 
     Args:
@@ -69,10 +74,66 @@ class EntityReader:
     """
 
     def __init__(self, pipeline: Any) -> None:
-        component = pipeline.get_pipe("ner")
-        names = [component.moves.get_class_name(i) for i in range(component.moves.n_moves)]
         self._pipeline = pipeline
         self._lock = Lock()
+
+    def read(self, texts: Sequence[str]) -> list[list[Entity]]:
+        """The entities of each text, in order."""
+        with self._zone():
+            return [
+                [Entity(e.start_char, e.end_char, e.label_, e.text) for e in doc.ents]
+                for doc in self._pipeline.pipe(texts)
+            ]
+
+    def words(self, text: str) -> list[Word]:
+        """The words of a text, and its punctuation, as spaCy's tokenizer cuts it."""
+        with self._zone():
+            return [Word(token.idx, token.text) for token in self._pipeline.make_doc(text)]
+
+    @contextmanager
+    def _zone(self) -> Iterator[None]:
+        with self._lock, self._pipeline.memory_zone():
+            yield
+
+
+def entity_reader(pipeline: Any, products: Any = None) -> PlainReader:
+    """The fast reader, if it finds on the texts of the self-test what the component finds.
+
+    Args:
+        pipeline: The loaded pipeline.
+        products: Arithmetic for the component instead of its own, see `thinc.api.Ops`. Kept only
+            with the fast reader. None: its own.
+
+    Returns:
+        An `EntityReader`; a `PlainReader` if they do not agree.
+    """
+    plain = PlainReader(pipeline)
+    wanted = plain.read(TEXTS)
+    layers = [(layer, layer.ops) for layer in pipeline.get_pipe("ner").model.walk()]
+    try:
+        for layer, own in layers:
+            layer.ops = products or own
+        fast = EntityReader(pipeline)
+        if fast.read(TEXTS) == wanted:
+            return fast
+    except Exception:  # whatever another release of spaCy makes of its inner parts
+        _logger.debug("the fast reader of entities cannot be used", exc_info=True)
+    for layer, own in layers:
+        layer.ops = own
+    return plain
+
+
+class EntityReader(PlainReader):
+    """The same, a step at a time for all texts.
+
+    Args:
+        pipeline: The loaded pipeline.
+    """
+
+    def __init__(self, pipeline: Any) -> None:
+        super().__init__(pipeline)
+        component = pipeline.get_pipe("ner")
+        names = [component.moves.get_class_name(i) for i in range(component.moves.n_moves)]
         self._words = component.model.get_ref("tok2vec")
         self._lower = component.model.get_ref("lower")
         self._upper = component.model.get_ref("upper")
@@ -100,16 +161,6 @@ class EntityReader:
                     found[number].append(Entity(start, end, label, texts[number][start:end]))
             del docs, ordered
         return found
-
-    def words(self, text: str) -> list[Word]:
-        """The words of a text, and its punctuation, as spaCy's tokenizer cuts it."""
-        with self._zone():
-            return [Word(token.idx, token.text) for token in self._pipeline.make_doc(text)]
-
-    @contextmanager
-    def _zone(self) -> Iterator[None]:
-        with self._lock, self._pipeline.memory_zone():
-            yield
 
     def _entities(self, docs: Sequence[Any]) -> list[list[tuple[int, int, str]]]:
         """Start, end and label of the entities of each text; the longest text comes first."""
