@@ -1,7 +1,8 @@
 """The JSON Schemas of the YAML files, made from the documents that read them.
 
 `make reference` writes them into policies/schemas/, from where editors and pipelines take them.
-A schema knows keys, types and bounds; what one key means for another only the reader knows.
+A schema knows keys, types and bounds; what one key means for another only the reader knows. What a
+policy may set of each check comes from the checks.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from auditkit.access.policy.settings import AccessSettings
+from auditkit.checks import CHECKS
 from auditkit.deid.planning.plan import PlanEntry, PlanFile, TablePlan
 from auditkit.deid.planning.treatments import ColumnPlan
 from auditkit.judgement.controls import ControlPack
 from auditkit.loading.audit_file import AuditFile
 from auditkit.mlflow_guard.serve.settings import ServerSettings
+from auditkit.parameters import Parameter
 from auditkit.policy import Policy
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
@@ -50,6 +53,9 @@ def schema(name: str) -> dict[str, Any]:
     kind, title = KINDS[name]
     made = kind.model_json_schema(by_alias=True)
     parts = {kind.__name__: made, **made.get("$defs", {})}
+    if kind is Policy:
+        made["properties"]["checks"] = _of_checks(made["properties"]["checks"])
+        made["$defs"]["Rule"]["properties"]["check"]["examples"] = [c.id for c in CHECKS]
     for part in models(kind):
         if part.__name__ in parts:
             _describe(parts[part.__name__], part)
@@ -76,6 +82,34 @@ def described(part: type[BaseModel]) -> dict[str, str]:
     same = {PlanFile: TablePlan, PlanEntry: ColumnPlan}.get(part)
     words = {**(attributes(same) if same else {}), **attributes(part)}
     return {field.alias or name: words[name] for name, field in part.model_fields.items()}
+
+
+def _of_checks(part: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of our own checks by name; those of other packages' checks are open."""
+    ours = {
+        check.id: {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                name: _parameter(p, attributes(check.parameters)[name])
+                for name, p in check.declared.items()
+            },
+        }
+        for check in CHECKS
+    }
+    return {**part, "properties": ours}
+
+
+def _parameter(of: Parameter, words: str) -> dict[str, Any]:
+    """A parameter's type and range, as `Parameter.read` takes them."""
+    kind = {bool: "boolean", int: "integer", float: "number"}.get(type(of.default), "string")
+    made: dict[str, Any] = {"type": kind, "default": of.default, "description": words}
+    ends = ("minimum", of.at_least), ("exclusiveMinimum", of.above)
+    ends += ("maximum", of.at_most), ("exclusiveMaximum", of.below)
+    made |= {name: end for name, end in ends if end is not None}
+    if kind == "string":
+        made |= {"enum": list(of.one_of)} if of.one_of else {"minLength": 1}
+    return made
 
 
 def _types(annotation: Any) -> list[Any]:

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 import auditkit
 from auditkit.access.kept.folder import start_policy
+from auditkit.checks import CHECKS
 from auditkit.cli import app
 from auditkit.cli.shared.template import audit_yaml
+from auditkit.errors import AuditkitError
 from auditkit.resources import data_path, schema_line
 from tests.support import schemas
 
@@ -88,6 +90,7 @@ def test_there_are_files():
         (("at_least: 0.8", "at_least: '0.8'"), "'0.8' is not"),
         (("severity: high", "severity: highest"), "'highest' is not one of"),
         (("as_of: 2026-11-22", "as_of: soon"), "'soon' is not a 'date'"),
+        (("rules:", "checks: {performance.ranking: {bin: 20}}\nrules:"), "'bin' was unexpected"),
     ],
 )
 def test_what_does_not_fit_is_told(change, told):
@@ -129,3 +132,20 @@ def test_the_line_leads_from_wherever_a_file_lies(tmp_path):
     for folder in (tmp_path, tmp_path / "a" / "b", ROOT):
         line = FIRST_LINE.match(schema_line("policy", folder))
         assert (folder / line[1]).resolve() == (schemas.FOLDER / "policy.json").resolve()
+
+
+VALUES = [-1, 0, 1, 2, 7, 0.5, 0.95, 1.5, 20, 1000, 10**6, 10**7, "", "sex", True, None]
+
+
+@pytest.mark.parametrize("check", [c for c in CHECKS if c.declared], ids=lambda check: check.id)
+def test_a_schema_takes_for_a_parameter_what_the_reader_takes(check):
+    made = schemas.schema("policy")["properties"]["checks"]["properties"][check.id]
+    for name, parameter in check.declared.items():
+        for value in [*VALUES, parameter.default, *parameter.one_of]:
+            try:
+                parameter.read(value, name=name)
+                taken = True
+            except AuditkitError:
+                taken = False
+            fits = Draft202012Validator(made).is_valid({name: value})
+            assert fits is taken, (name, value)
