@@ -38,8 +38,6 @@ _BOTTOM: Final = 32.0
 def calibration(
     curves: Sequence[tuple[str, Curve]],
     *,
-    axis_label: str = "Mean score",
-    value_label: str = "Observed share of favourable outcomes",
     width: float = HALF,
 ) -> Chart:
     """Observed shares against mean scores; on the diagonal a score is what it says.
@@ -47,8 +45,6 @@ def calibration(
     Args:
         curves: For each group its name (empty: everyone) and its bins from left to right: mean
             score, observed share, and the ends of the share's interval, in [0, 1]. At most six.
-        axis_label: Of the scores.
-        value_label: Of the observed shares.
         width: Of the whole chart, in points; the plot itself is square.
     """
     names = [name for name, _ in curves if name]
@@ -70,7 +66,7 @@ def calibration(
                 color=colour,
             )
         _key(figure, names)
-        scale = _frame(axes, axis_label, value_label)
+        scale = _frame(axes, "Mean score", "Observed share of favourable outcomes")
         told = "; ".join(
             (f"{name}: " if name else "")
             + ", ".join(
@@ -78,7 +74,7 @@ def calibration(
             )
             for name, bins in curves
         )
-        alt = f"{value_label} against {axis_label.lower()}. {told}."
+        alt = f"Observed share of favourable outcomes against mean score. {told}."
         return finish(figure, alt=alt, axes=(scale, scale))
 
 
@@ -86,8 +82,6 @@ def sweep(
     lines: Sequence[tuple[str, Line]],
     *,
     in_use: float | None,
-    axis_label: str = "Cut-off on the score",
-    value_label: str = "Selection rate",
     width: float = HALF,
 ) -> Chart:
     """A rate of each group over cut-offs, with the cut-off in use.
@@ -96,8 +90,6 @@ def sweep(
         lines: For each group its name and its points from left to right: cut-off and rate, both
             in [0, 1]. At most six.
         in_use: The cut-off in use, marked by a vertical line; None: not marked.
-        axis_label: Of the cut-offs.
-        value_label: Of the rates.
         width: Of the whole chart, in points.
     """
     names = [name for name, _ in lines]
@@ -116,13 +108,13 @@ def sweep(
                 lw=0.9,
             )
         _key(figure, names)
-        scale = _frame(axes, axis_label, value_label)
+        scale = _frame(axes, "Cut-off on the score", "Selection rate")
         told = "; ".join(
             f"{name}: " + ", ".join(f"{number(float(y))} at {number(float(x))}" for x, y in points)
             for name, points in lines
         )
         mark = "" if in_use is None else f" In use: {number(float(in_use))}."
-        alt = f"{value_label} by {axis_label.lower()}. {told}.{mark}"
+        alt = f"Selection rate by cut-off on the score. {told}.{mark}"
         return finish(figure, alt=alt, axes=(scale, scale))
 
 
@@ -131,11 +123,11 @@ def _key(figure: Figure, names: Sequence[str]) -> None:
     key(figure, list(looks), left=_LEFT)
 
 
-def _frame(axes: Axes, axis_label: str, value_label: str) -> tuple[str, ...]:
+def _frame(axes: Axes, across: str, upward: str) -> tuple[str, ...]:
     """Both axes from 0 to 1; gives the labels of their ticks."""
     axes.set_ylim(-0.02, 1.02)
     scale = ticks(axes.xaxis, list(_STEPS), digits=1)
     ticks(axes.yaxis, list(_STEPS), digits=1)
-    name_axis(axes, axis_label)
-    axes.set_ylabel(value_label)
+    name_axis(axes, across)
+    axes.set_ylabel(upward)
     return scale

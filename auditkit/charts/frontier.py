@@ -27,8 +27,6 @@ from auditkit.wording import number
 def frontier(
     points: Sequence[tuple[str, float, float, bool, bool]],
     *,
-    axis_label: str = "Balanced accuracy",
-    value_label: str = "Smallest ratio of selection rates",
     width: float = HALF,
 ) -> Chart:
     """Smallest ratio against balanced accuracy; the upper right is better in both.
@@ -36,8 +34,6 @@ def frontier(
     Args:
         points: What is in use, then all others: name, balanced accuracy, smallest ratio, whether
             nothing is better in both, and whether it decides by group. At least one.
-        axis_label: Of the balanced accuracy.
-        value_label: Of the ratio.
         width: Of the whole chart, in points.
     """
     high, left, bottom = 140.0, 42.0, 32.0
@@ -67,11 +63,11 @@ def frontier(
         below = ticks(axes.xaxis, positions, digits=digits)
         positions, digits = round_ticks(*axes.get_ylim())
         beside_labels = ticks(axes.yaxis, positions, digits=digits)
-        name_axis(axes, axis_label)
-        axes.set_ylabel(value_label)
+        name_axis(axes, "Balanced accuracy")
+        axes.set_ylabel("Smallest ratio of selection rates")
         told = "; ".join(
             f"{name} {number(float(y))} at {number(float(x))}{' (decides by group)' if by else ''}"
             for name, x, y, _, by in points
         )
-        alt = f"{value_label} at {axis_label.lower()}. {told}."
+        alt = f"Smallest ratio of selection rates at balanced accuracy. {told}."
         return finish(figure, alt=alt, axes=(below, beside_labels))

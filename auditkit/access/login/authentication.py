@@ -31,6 +31,7 @@ _CACHE_SECONDS: Final = 60.0
 _MAX_CACHED: Final = 10_000
 _FAILURES: Final = 10
 _FAILURE_WINDOW_SECONDS: Final = 60.0
+_LEEWAY_SECONDS: Final = 30.0  # how far clocks may differ
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 
 
@@ -231,7 +232,6 @@ class OidcAuthenticator:
         issuer: The issuer's URL, compared whole; its keys are found by discovery.
         audience: The audience that the token must name.
         claim: The claim that names the user.
-        leeway_seconds: How far clocks may differ.
         refresh_seconds: How long after its keys were fetched, or could not be, the issuer is asked
             again: a flood of made-up keys is no flood of requests to it, and no request waits for
             an issuer that did not answer the one before.
@@ -246,7 +246,6 @@ class OidcAuthenticator:
         audience: str,
         *,
         claim: str = "sub",
-        leeway_seconds: float = 30,
         refresh_seconds: float = 30,
     ) -> None:
         try:
@@ -255,7 +254,6 @@ class OidcAuthenticator:
             raise MissingExtraError("jwt", extra="mlflow", purpose="OpenID Connect") from error
         self._jwt: Any = jwt
         self._issuer, self._audience, self._claim = issuer, audience, claim
-        self._leeway = leeway_seconds
         self._refresh = refresh_seconds
         self._keys: Any = None
         self._not_before = 0.0
@@ -274,7 +272,7 @@ class OidcAuthenticator:
                 algorithms=list(_ALGORITHMS),
                 audience=self._audience,
                 issuer=self._issuer,
-                leeway=self._leeway,
+                leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "iss", "aud", self._claim]},
             )
         except (self._jwt.PyJWTError, OSError, ValueError, KeyError):

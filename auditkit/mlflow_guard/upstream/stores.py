@@ -53,15 +53,6 @@ class Stores:
             raise
         return [str(a) for a, v in dict(found).items() if version in (None, str(v))]
 
-    def version_at(self, name: str, alias: str) -> str:
-        """The version that an alias points to; empty if it points to none."""
-        try:
-            return str(self._registry().get_model_version_by_alias(name, alias).version)
-        except Exception as error:
-            if internals.is_mlflow_error(error):
-                return ""
-            raise
-
     def version(self, name: str, version: str) -> Any:
         """A model version as MLflow has it.
 
