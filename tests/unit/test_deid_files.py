@@ -11,7 +11,6 @@ from auditkit import cli
 from auditkit.access.kept.folder import seal_policy, start_policy
 from auditkit.api import open_log
 from auditkit.deid import Deidentifier, Keys, Plan
-from auditkit.deid.pipeline import files as deid_files
 from auditkit.deid.pipeline.files import apply_to_file, propose_for_file, read_batches
 from auditkit.errors import (
     InputError,
@@ -57,17 +56,16 @@ def written(tmp_path, ending, table=None):
     return path
 
 
-def apply(source, target, deid, plan=None):
+def apply(source, target, deid, plan=None, **options):
     plan = plan or propose_for_file(source)
-    return apply_to_file(plan, source, target, keys=Keys(), deidentifier=deid)
+    return apply_to_file(plan, source, target, keys=Keys(), deidentifier=deid, **options)
 
 
 @pytest.mark.parametrize("come", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("go", [".csv", ".jsonl", ".parquet"])
-def test_every_format_becomes_every_other(tmp_path, come, go, deid, monkeypatch):
-    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (17,))
+def test_every_format_becomes_every_other(tmp_path, come, go, deid):
     target = tmp_path / f"out{go}"
-    evidence = apply(written(tmp_path, come), target, deid)
+    evidence = apply(written(tmp_path, come), target, deid, batch_rows=17)
     out = next(read_batches(target, rows=1000)).to_pandas()
     assert len(out) == 60
     assert set(out["patient_name"]) == {"<PERSON>"}
@@ -174,19 +172,18 @@ def test_long_cells_make_short_batches(tmp_path, monkeypatch):
         assert max(sizes) < 40, ending
 
 
-def test_identifiers_that_only_later_rows_hold_are_refused(tmp_path, deid, monkeypatch):
-    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (20,))
+def test_identifiers_that_only_later_rows_hold_are_refused(tmp_path, deid):
     table = patients()
     table["contact"] = ["by letter"] * 40 + [f"a{i}@example.com" for i in range(20)]
     source = written(tmp_path, ".csv", table)
-    plan = propose_for_file(source)
+    plan = propose_for_file(source, batch_rows=20)
     assert plan["contact"].kind == ""
     with pytest.raises(PolicyError, match="'contact' holds identifiers") as caught:
-        apply(source, tmp_path / "out.csv", deid, plan)
+        apply(source, tmp_path / "out.csv", deid, plan, batch_rows=20)
     assert "example.com" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == ["in.csv"]
     accepted = plan.with_column("contact", accepted="K. Roe, public addresses")
-    assert apply(source, tmp_path / "out.csv", deid, accepted)
+    assert apply(source, tmp_path / "out.csv", deid, accepted, batch_rows=20)
 
 
 @pytest.mark.parametrize("how", ["error", "interrupt", "leak", "no folder"])
@@ -194,7 +191,6 @@ def test_nothing_half_written_is_left(tmp_path, deid, how, monkeypatch):
     source = written(tmp_path, ".csv")
     plan, target = propose_for_file(source), tmp_path / "out.csv"
     target.write_text("what was there before")
-    monkeypatch.setattr(deid_files.read_batches, "__defaults__", (20,))
 
     def stop(rows):
         if rows >= 40:

@@ -10,7 +10,7 @@ from auditkit.deid.models import tokens
 from auditkit.deid.models.entity_reader import EntityReader, PlainReader, entity_reader
 from auditkit.deid.models.self_test import MARKED, TEXTS
 from auditkit.deid.models.spacy_small import load_pipeline
-from auditkit.deid.models.tokens import TokenModel, model_folder
+from auditkit.deid.models.tokens import TokenModel
 
 NOTE = ["Ann Lee of Boston called Dr. Kowalczyk on 5 May 2021."]
 
@@ -22,8 +22,7 @@ def marks(model, texts):
 @pytest.fixture(scope="module")
 def files_own():
     """The model by the arithmetic of its file."""
-    model = TokenModel()
-    model._session = tokens._session((model_folder() / "onnx" / "model_q4.onnx").read_bytes())
+    model = TokenModel(plain=True)
     return model
 
 

@@ -139,7 +139,7 @@ def test_a_name_that_stands_twice_is_an_error_in_every_format(tmp_path, kind):
         values = pa.array([] if "without" in kind else [1, 2], pa.int64())
         pq.write_table(pa.table([values, values], names=["a", "a"]), path)
     for read in (load_table, lambda p: list(read_batches(p)), read_table):
-        with pytest.raises(InputError, match=r"columns alike|not JSON|two keys come"):
+        with pytest.raises(InputError, match=r"columns alike|not JSON|two keys give"):
             read(path)
 
 

