@@ -13,7 +13,7 @@ from auditkit.charts.attribution import beeswarm, importance, waterfall
 from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
-from auditkit.charts.intervals import Estimate, forest
+from auditkit.charts.intervals import ForestRow, forest
 from auditkit.charts.privacy import before_after, class_sizes
 from auditkit.charts.style import HALF, WHOLE, Chart, letters, text_width
 
@@ -21,7 +21,7 @@ __all__ = [
     "HALF",
     "WHOLE",
     "Chart",
-    "Estimate",
+    "ForestRow",
     "beeswarm",
     "before_after",
     "calibration",

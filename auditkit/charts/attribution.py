@@ -1,4 +1,4 @@
-"""Which features a model's scores rest on: overall, case by case, and in one case."""
+"""Attribution charts: importance overall, case by case, and for one case."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def beeswarm(
     width: float = 354.0,
     label_width: float = 118.0,
 ) -> Chart:
-    """One dot a case and feature: how far the feature moved the score, and how high it was.
+    """Beeswarm: one dot per case and feature, at its contribution, coloured by its value.
 
     Args:
         names: Features, the most important first; at most 15 make a legible chart.
@@ -162,7 +162,7 @@ def waterfall(
     width: float = 354.0,
     label_width: float = 150.0,
 ) -> Chart:
-    """How one case's score comes about: from the base value, feature by feature.
+    """Waterfall of one case: from the base value to the score, feature by feature.
 
     Args:
         names: Features in plain words with their values, the largest contribution first.
@@ -238,7 +238,7 @@ def waterfall(
 
 
 def _offsets(x: Floats, spread: float) -> Floats:
-    """Moves dots up and down so that they show how many lie at one place."""
+    """Spreads dots vertically to show their density."""
     import numpy as np
 
     bins = np.round(x / spread * 110).astype(int)
@@ -255,7 +255,7 @@ def _offsets(x: Floats, spread: float) -> Floats:
 
 
 def _shades(values: Floats) -> npt.NDArray[np.intp]:
-    """Which colour each value gets, by its rank among the distinct values; the last: no order."""
+    """The colour of each value, by its rank among the distinct values; the last: no order."""
     import numpy as np
 
     shades = np.full(len(values), len(_SCALE), dtype=np.intp)
@@ -270,7 +270,7 @@ def _shades(values: Floats) -> npt.NDArray[np.intp]:
 
 
 def _dots(axes: object, points: Floats, colour: str) -> None:
-    """All dots of one colour as one path: lines of no length with round ends."""
+    """All dots of one colour as one path: zero-length lines with round ends."""
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.patches import PathPatch
@@ -310,7 +310,7 @@ def _key(figure: object, width: float, height: float) -> None:
 
 
 def _direction(contributions: Floats, values: Floats) -> str:
-    """Whether high values raise or lower the score, where that is clear."""
+    """Whether high values raise or lower the score, if that is clear."""
     import numpy as np
 
     known = np.isfinite(values)

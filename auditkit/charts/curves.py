@@ -1,4 +1,4 @@
-"""Curves over scores: how observed outcomes follow predicted ones."""
+"""Charts over scores: calibration, and rates by cut-off."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def calibration(
     *,
     width: float = HALF,
 ) -> Chart:
-    """Observed shares against mean scores; on the diagonal a score is what it says.
+    """Reliability diagram: observed shares by mean score; calibrated scores are on the diagonal.
 
     Args:
         curves: For each group its name (empty: everyone) and its bins from left to right: mean
@@ -84,7 +84,7 @@ def sweep(
     in_use: float | None,
     width: float = HALF,
 ) -> Chart:
-    """A rate of each group over cut-offs, with the cut-off in use.
+    """Each group's rate by cut-off, with the cut-off in use marked.
 
     Args:
         lines: For each group its name and its points from left to right: cut-off and rate, both
@@ -124,7 +124,7 @@ def _key(figure: Figure, names: Sequence[str]) -> None:
 
 
 def _frame(axes: Axes, across: str, upward: str) -> tuple[str, ...]:
-    """Both axes from 0 to 1; gives the labels of their ticks."""
+    """Axes from 0 to 1; returns the labels of their ticks."""
     axes.set_ylim(-0.02, 1.02)
     scale = ticks(axes.xaxis, list(_STEPS), digits=1)
     ticks(axes.yaxis, list(_STEPS), digits=1)

@@ -1,4 +1,4 @@
-"""How a contribution depends on a feature's value, and how ranks move between resamples."""
+"""Charts of contribution by feature value, and of rank intervals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dependence(
     width: float = 354.0,
     height: float = 190.0,
 ) -> Chart:
-    """One dot a case: the feature's value across, what it contributed up.
+    """Dependence plot: one dot per case, the feature's value across, its contribution up.
 
     Numbers lie on a scale; anything else on a place for each category, the commonest first. Cases
     without a value are left out of the scale and counted in the description.
@@ -88,7 +88,7 @@ def dependence(
         axes.set_ylabel(axis_label)
         return finish(
             figure,
-            alt=_told(name, axis_label, x, y, categories, missing=len(values) - len(known)),
+            alt=_in_words(name, axis_label, x, y, categories, missing=len(values) - len(known)),
             axes=tuple(labels),
         )
 
@@ -103,7 +103,7 @@ def rank_intervals(
     width: float = 354.0,
     label_width: float = 118.0,
 ) -> Chart:
-    """Each feature's rank with the interval that it keeps to in resamples, in the order given.
+    """Each feature's rank with its interval over resamples, in the order given.
 
     Args:
         names: Features; at least one.
@@ -156,7 +156,7 @@ def _scale(axis: object, low: float, high: float) -> tuple[str, ...]:
     return ticks(axis, positions, digits=digits)
 
 
-def _told(
+def _in_words(
     name: str, axis_label: str, x: Floats, y: Floats, categories: Sequence[str], *, missing: int
 ) -> str:
     import numpy as np

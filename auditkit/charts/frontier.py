@@ -1,4 +1,4 @@
-"""Ways to decide, by what they get right and by how evenly they treat groups."""
+"""Alternatives by accuracy and by disparity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def frontier(
     *,
     width: float = HALF,
 ) -> Chart:
-    """Smallest ratio against balanced accuracy; the upper right is better in both.
+    """Smallest ratio against balanced accuracy; up and right is better.
 
     Args:
         points: What is in use, then all others: name, balanced accuracy, smallest ratio, whether

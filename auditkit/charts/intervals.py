@@ -1,4 +1,4 @@
-"""Points with intervals, one row an estimate: rates by group, ratios to a reference."""
+"""Forest plots: points with intervals, one row each, such as rates by group."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _TICK: Final = 22.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Estimate:
-    """One row.
+class ForestRow:
+    """One row of a forest plot.
 
     Attributes:
-        label: Whom or what it is about.
+        label: Its label, such as a group.
         value: The point; None: not estimable, the row says so.
         lower: Lower end of its interval; None: no interval is drawn.
         upper: Upper end of its interval.
-        n: What the point rests on, as it is written at the right.
-        remark: Written in place of an interval, as "reference".
-        heading: Starts a new block of rows under this heading; empty: goes on.
+        n: Sample size, as printed at the right.
+        remark: Printed instead of an interval, such as "reference".
+        heading: Starts a new block of rows under this heading; empty: no new block.
         hollow: Draws the point as a ring: a reference, or too few cases.
     """
 
@@ -63,7 +63,7 @@ class Estimate:
 
 
 def forest(
-    rows: Sequence[Estimate],
+    rows: Sequence[ForestRow],
     *,
     measure: str,
     axis_label: str,
@@ -78,10 +78,10 @@ def forest(
 
     Args:
         rows: Top to bottom; at least one.
-        measure: What is shown, as "Selection rate"; begins the description.
+        measure: Name of the numbers, such as "Selection rate"; begins the description.
         axis_label: With its unit.
-        lines: Values to mark by a vertical line, as 0.8 and 1.
-        log: Draws a logarithmic axis, on which 0.5 and 2 lie equally far from 1.
+        lines: Values to mark by a vertical line, such as 0.8 and 1.
+        log: Draws a logarithmic axis, on which 0.5 and 2 are equally far from 1.
         limits: Ends of the axis. Default: from the data and the lines.
         width: Of the whole chart, in points.
         label_width: Of the labels' column, in points.
@@ -115,7 +115,7 @@ def forest(
 
 
 def _rows(
-    axes: Axes, rows: Sequence[Estimate], low: float, high: float, label_width: float
+    axes: Axes, rows: Sequence[ForestRow], low: float, high: float, label_width: float
 ) -> None:
     beside = axes.get_yaxis_transform()
     _at_the_side(axes, -0.9, "n", right=True)
@@ -161,7 +161,7 @@ def _at_the_side(axes: Axes, y: float, text: str, *, right: bool = False) -> Non
     )  # fmt: skip
 
 
-def _point(axes: Axes, row: Estimate, y: int, low: float, high: float) -> None:
+def _point(axes: Axes, row: ForestRow, y: int, low: float, high: float) -> None:
     assert row.value is not None
     if row.lower is not None and row.upper is not None:
         left, right = max(row.lower, low), min(row.upper, high)
@@ -190,12 +190,12 @@ def _point(axes: Axes, row: Estimate, y: int, low: float, high: float) -> None:
             va="center",
             color=INK,
             fontsize=7,
-            # Over a line that is marked there, which would strike it out.
+            # White, so that a marked line does not strike out the text.
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
 
 
-def _limits(rows: Sequence[Estimate], lines: Sequence[float], *, log: bool) -> tuple[float, float]:
+def _limits(rows: Sequence[ForestRow], lines: Sequence[float], *, log: bool) -> tuple[float, float]:
     ends = [v for r in rows for v in (r.value, r.lower, r.upper) if v is not None]
     ends += list(lines)
     if not ends:
@@ -210,7 +210,7 @@ def _limits(rows: Sequence[Estimate], lines: Sequence[float], *, log: bool) -> t
 
 
 def _spread(positions: list[float], room: float) -> list[float]:
-    """Leaves out ticks that would print too near to others on a log axis; keeps 0.8 and 1."""
+    """Drops ticks that are too close to others on a log axis; keeps 0.8 and 1."""
     kept: list[float] = []
     for position in sorted(positions, key=lambda p: (p not in (0.8, 1.0), p)):
         if all(abs(math.log(position / other)) >= room for other in kept):
@@ -222,15 +222,15 @@ def _ratio_ticks(axes: Axes, positions: list[float]) -> tuple[str, ...]:
     return named_ticks(axes.xaxis, positions, (exact(p) for p in positions))
 
 
-def _describe(rows: Sequence[Estimate], measure: str, lines: Sequence[float], level: float) -> str:
+def _describe(rows: Sequence[ForestRow], measure: str, lines: Sequence[float], level: float) -> str:
     parts = []
     for row in rows:
         about = f"{row.heading}, {row.label}" if row.heading else row.label
         if row.value is None:
-            told = "not estimable"
+            number = "not estimable"
         else:
-            told = interval(float(row.value), row.lower, row.upper).replace("-", "\u2212")
+            number = interval(float(row.value), row.lower, row.upper).replace("-", "\u2212")
         remark = f", {row.remark}" if row.remark else ""
-        parts.append(f"{about} {told}, n = {row.n}{remark}")
+        parts.append(f"{about} {number}, n = {row.n}{remark}")
     marked = f" Lines mark {' and '.join(exact(line) for line in lines)}." if lines else ""
     return f"{measure} with {level:.0%} intervals: {'; '.join(parts)}.{marked}"

@@ -1,4 +1,4 @@
-"""De-identification: how many look alike, and what was there before and after."""
+"""De-identification charts: equivalence class sizes, and identifiers before and after."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ROW: Final = 12.5
 def class_sizes(
     sizes: Sequence[tuple[str, int, int]], *, width: float = HALF, label_width: float = 54.0
 ) -> Chart:
-    """How many rows share their quasi-identifiers with how many others.
+    """Number of rows by the size of their equivalence class.
 
     Args:
         sizes: From small to large: the range of sizes, as "3 to 4", the number of sets of rows of
@@ -56,7 +56,7 @@ def class_sizes(
 def before_after(
     classes: Sequence[tuple[str, int, int]], *, width: float = 354.0, label_width: float = 150.0
 ) -> Chart:
-    """What was found, and what was left of it: a ring, and a dot where it went.
+    """Identifiers found and left, by class: a ring before, a dot after.
 
     Args:
         classes: Top to bottom: what it is, how many before, how many after. At least one.
@@ -90,7 +90,7 @@ def _frame(figure: Figure, rows: int, width: float, label_width: float) -> Axes:
 
 
 def _scale(axes: Axes, most: int) -> tuple[str, ...]:
-    """A scale of whole numbers from zero; gives its labels."""
+    """A scale of whole numbers from zero; returns its labels."""
     most = max(most, 1)
     axes.set_xlim(-0.015 * most, most * 1.04)
     positions, _ = round_ticks(0, most, count=steps_across(axes))

@@ -1,4 +1,4 @@
-"""The look that all charts share, and the one place that talks to matplotlib's backends."""
+"""The style of all charts, and the only module that uses matplotlib's backends."""
 
 from __future__ import annotations
 
@@ -143,18 +143,18 @@ _NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": No
 
 
 def name_axis(axes: Axes, label: str) -> None:
-    """Writes what a horizontal axis measures below it, within the drawing."""
+    """Writes the name of a horizontal axis below it, within the drawing."""
     wide = text_width(label) > float(axes.bbox.width)
     axes.set_xlabel(label, loc="right" if wide else "center")
 
 
 def key_height(names: Sequence[str], width: float) -> float:
-    """How much room a key takes above a plot, in points."""
+    """Height of a key above a plot, in points."""
     return _KEY_ROW * (1 + max((row for row, _ in _key_places(names, width)), default=-1))
 
 
 def key(figure: Figure, entries: Sequence[tuple[str, str, str, str]], *, left: float) -> None:
-    """Names with their markers, row by row at the top of a figure.
+    """A key: names with their markers, in rows at the top of a figure.
 
     Args:
         figure: Has `key_height` of room above its plot.
@@ -183,7 +183,7 @@ def key(figure: Figure, entries: Sequence[tuple[str, str, str, str]], *, left: f
 
 
 def _key_places(names: Sequence[str], width: float) -> list[tuple[int, float]]:
-    """The row of each name and where it begins in it."""
+    """The row of each name, and its start in the row."""
     places: list[tuple[int, float]] = []
     row, x = 0, 0.0
     for name in names:
@@ -202,7 +202,7 @@ def _line(x: list[float], y: list[float], **style: Any) -> Any:
 
 
 def ticks(axis: Any, positions: list[float], *, digits: int) -> tuple[str, ...]:
-    """Puts ticks at positions on an axis and gives their labels."""
+    """Sets ticks at positions on an axis; returns their labels."""
     labels = tuple(number(float(p), digits=digits).replace("-", "\u2212") for p in positions)
     if digits == 0:
         labels = tuple(f"{p:,.0f}".replace("-", "\u2212") for p in positions)
@@ -212,7 +212,7 @@ def ticks(axis: Any, positions: list[float], *, digits: int) -> tuple[str, ...]:
 def named_ticks(
     axis: Any, positions: Iterable[float], labels: Iterable[str], *, color: str = SECONDARY
 ) -> tuple[str, ...]:
-    """Puts ticks at positions on an axis, each with its label; gives the labels.
+    """Sets ticks at positions on an axis with given labels; returns the labels.
 
     Not by `set_ticklabels`, which changes the filters of warnings, those of the whole process.
     """
@@ -227,7 +227,7 @@ def named_ticks(
 
 
 def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float], int]:
-    """Round positions that cover a range, and how many decimals their labels need.
+    """Round positions that cover a range, and the number of decimals of their labels.
 
     Args:
         low: Lower end; less than `high`.
@@ -249,7 +249,7 @@ def round_ticks(low: float, high: float, *, count: int = 5) -> tuple[list[float]
 
 
 def steps_across(axes: Axes) -> int:
-    """How many steps a horizontal axis has room for, so that no label runs into the next."""
+    """Number of steps on a horizontal axis whose labels do not overlap."""
     return max(1, min(5, int(float(axes.bbox.width) / _TICK)))
 
 
@@ -270,7 +270,7 @@ def shorten(label: str, width: float) -> str:
 
 
 def letters(text: str, width: float, *, end: str = "…") -> int:
-    """How many letters of a text fit a width in points.
+    """Number of letters of a text that fit a width in points.
 
     Args:
         text: The text.
@@ -291,14 +291,14 @@ def fitted(labels: Iterable[str], width: float) -> list[str]:
 
 
 def text_width(text: str) -> float:
-    """How much of a line a label takes, in points, with a little to spare."""
+    """Width of a label in points, with a small margin."""
     advances, other = _advances()
     return sum(advances.get(ord(c), other) for c in text) * TEXT_SIZE * _SPARE
 
 
 @cache
 def _advances() -> tuple[dict[int, float], float]:
-    """What each letter of the font takes, in shares of the type's size; and any other's."""
+    """Width of each letter of the font, and of any other letter, in units of the font size."""
     from fontpkg_source_sans_3 import ROOT
     from fontTools.ttLib import TTFont
 
@@ -324,7 +324,7 @@ class _Kinds:
 
 @cache
 def _kinds() -> _Kinds:
-    """The figure, axes and SVG writer of matplotlib with the common style built in.
+    """Matplotlib's figure, axes and SVG writer with the common style.
 
     Why not its settings: they are the whole process's, and a chart that is drawn on one thread
     would change those of another, and of whoever else draws.
@@ -372,7 +372,7 @@ def _kinds() -> _Kinds:
     base: Any = RendererSVG
 
     class Renderer(base):  # type: ignore[misc]  # it is not typed for a checker
-        """Text as text, every point of a path, and names that follow from what is drawn."""
+        """Writes text as text, every point of a path, and ids derived from the content."""
 
         def _make_id(self, kind: str, content: Any) -> str:
             return f"{kind}{hashlib.sha256(f'auditkit{content}'.encode()).hexdigest()[:10]}"

@@ -1,8 +1,8 @@
-"""What is explained: the one number that a model gives each row, on the scale it adds up on.
+"""The explained output of a model: one number for each row, on its additive scale.
 
-Boosted trees and linear classifiers add up log-odds; forests average probabilities; regressors
-add up their own output or, behind a log link, its logarithm. An attribution is exact on that scale
-and stated in its unit, which `auditkit.model.units` tells by what the model predicts.
+Boosted trees and linear classifiers sum log-odds; forests average probabilities; regressors sum
+their output or, with a log link, its logarithm. An attribution is exact on that scale and stated in
+its unit, which `auditkit.model.units` finds from the model's predictions.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ class ExplainedOutput:
     """One output of a model.
 
     Attributes:
-        predict: Maps a table to what adds up, shape `(rows,)`, as the model itself computes it.
-        asked: Maps a table to what the model predicts, shape `(rows,)`; None: `predict` does.
-        gives: The scale of what the model predicts.
+        predict: Maps a table to outputs on the additive scale, shape `(rows,)`, computed by the
+            model itself.
+        asked: Maps a table to the model's predictions, shape `(rows,)`; None: the same as
+            `predict`.
+        gives: The scale of the predictions.
         column: Which output of several, counted from 0.
-        sign: -1 where two classes share one margin and the first of them is explained; else 1.
+        sign: -1 if two classes share one margin and the first is explained; otherwise 1.
         family: "xgboost", "lightgbm", "catboost", "sklearn-trees", "linear" or "callable".
     """
 
@@ -47,16 +49,16 @@ class ExplainedOutput:
     family: str
 
     def unit(self, rows: Any) -> Unit:
-        """The scale of what adds up, told by what the model predicts for a few rows.
+        """The unit of the additive scale, found from the model's predictions for a few rows.
 
         Args:
-            rows: What the model takes; the more they differ, the better.
+            rows: Rows for the model; the more they differ, the better.
         """
         if self.asked is None:
             return self.gives
         try:
             predicted = self.asked(rows)
-        except Exception:  # noqa: BLE001, models of every kind; what is not predicted tells no scale
+        except Exception:  # noqa: BLE001, models of every kind may raise
             return Unit.MARGIN
         among: tuple[Unit, ...] = (self.gives, Unit.LOG_ODDS)
         if self.gives is Unit.OUTPUT:
@@ -64,17 +66,17 @@ class ExplainedOutput:
         return unit_of(self.predict(rows), predicted, among=among)
 
     def on_scale(self, wanted: str | None, rows: Any) -> tuple[ExplainedOutput, Unit]:
-        """The output on a scale, and which scale that is.
+        """The output on a scale, and that scale.
 
-        Attributions do not convert with it: what adds up on one scale does not on the other. So
-        what is explained then is the model's prediction itself, as a function.
+        Attributions cannot be converted: they sum on one scale only. On another scale the model's
+        prediction is explained as a function.
 
         Args:
-            wanted: "log-odds", "probability" or "output"; None: the scale it adds up on.
+            wanted: "log-odds", "probability" or "output"; None: the additive scale.
             rows: As for `unit`.
 
         Raises:
-            InputError: If the model gives no such output.
+            InputError: If the model has no such output.
         """
         own, asked = self.unit(rows), self.asked or self.predict
         if wanted is None or wanted == own:
@@ -97,9 +99,9 @@ class ExplainedOutput:
 
 
 def adds_up(values: Doubles, outputs: Doubles, base: float) -> bool:
-    """Whether every row's values and the base add up to the model's own output.
+    """Whether every row's values and the base sum to the model's output.
 
-    Tolerance: 1e-4 of the largest output, as boosted trees are added in single precision.
+    Tolerance: 1e-4 of the largest output, because boosted trees sum in single precision.
     """
     residual = np.abs(values.sum(axis=1) + base - outputs)
     scale = max(1.0, float(np.abs(outputs).max(initial=0.0)), abs(base))
@@ -107,7 +109,7 @@ def adds_up(values: Doubles, outputs: Doubles, base: float) -> bool:
 
 
 def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
-    """The output of a model that is explained.
+    """The explained output of a model.
 
     Args:
         model: A fitted model, or a function from a table to one number a row.
@@ -186,7 +188,7 @@ def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     family = "linear" if is_linear else "xgboost"
     if classes:
         several = objective.startswith("multi:")
-        if objective == "binary:logitraw":  # its "probabilities" are the log-odds that it adds up
+        if objective == "binary:logitraw":  # its "probabilities" are log-odds
             log_odds = _of_class(margins, None, column, several=False, family=family)
             return replace(log_odds, gives=Unit.LOG_ODDS)
         return _of_class(margins, model.predict_proba, column, several=several, family=family)
@@ -200,7 +202,7 @@ def _lightgbm(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     booster = getattr(model, "booster_", model)
     written = booster.dump_model(num_iteration=1)
     objective = str(written.get("objective", ""))
-    # What is asked for as raw is the sum of the trees, also where predictions average them.
+    # Raw scores are the sum of the trees, even if predictions are their average.
     trees = 1
     if written.get("average_output"):
         trees = (
@@ -212,7 +214,7 @@ def _lightgbm(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
 
     if classes:
         several = objective.startswith("multiclass")
-        # Of an objective of one's own its "probabilities" are the margins.
+        # With a custom objective its "probabilities" are the margins.
         chances = model.predict_proba if objective else None
         return _of_class(margins, chances, column, several=several, family="lightgbm")
     if objective.startswith("multiclass"):
@@ -275,10 +277,10 @@ def _regressor(model: Any) -> ExplainedOutput:
 
 
 def _has_log_link(model: Any) -> bool:
-    """Whether a scikit-learn regressor adds up the logarithm of what it predicts.
+    """Whether a scikit-learn regressor sums the logarithm of its prediction.
 
-    Generalised linear models and boosted trees keep the loss that they were fitted with. Where a
-    release keeps it elsewhere, they do not add up here and are explained by asking them.
+    Generalised linear models and boosted trees keep the loss that they were fitted with. If a
+    release keeps it elsewhere, their values do not sum here and they are explained as functions.
     """
     loss = getattr(model, "_base_loss", getattr(model, "_loss", None))
     return type(getattr(loss, "link", None)).__name__ == "LogLink"
@@ -301,7 +303,7 @@ def _callable(model: Any, column: int) -> ExplainedOutput:
 
 
 def _chance(chances: Outputs, column: int, family: str) -> ExplainedOutput:
-    """The probability of a class, which adds up itself."""
+    """The probability of a class, which is additive."""
 
     def predict(rows: pd.DataFrame) -> Doubles:
         return _one_a_row(np.asarray(chances(rows))[:, column])
@@ -314,7 +316,7 @@ def _chance(chances: Outputs, column: int, family: str) -> ExplainedOutput:
 def _of_class(
     added: Outputs, chances: Outputs | None, column: int, *, several: bool, family: str
 ) -> ExplainedOutput:
-    """The margin of a class: each has its own, or two share one, which belongs to the second."""
+    """The margin of a class: each class has one, or two share that of the second."""
     sign = 1 if several or column == 1 else -1
 
     def predict(rows: pd.DataFrame) -> Doubles:
@@ -343,7 +345,7 @@ def _single(
     column: int = 1,
     two: bool = False,
 ) -> ExplainedOutput:
-    """The one output of a model, or of two classes the one that both share."""
+    """The only output of a model, or the one that two classes share."""
     sign = -1 if two and column == 0 else 1
 
     def predict(rows: pd.DataFrame) -> Doubles:
@@ -369,7 +371,7 @@ def _one_a_row(values: Any) -> Doubles:
         outputs = outputs[:, 0]
     if outputs.ndim != 1:
         raise InputError(
-            f"The model gives outputs of shape {outputs.shape}; one number a row is wanted.",
-            remedy="explain a function that gives one number a row",
+            f"The model gives outputs of shape {outputs.shape}; one number per row is needed.",
+            remedy="explain a function that gives one number per row",
         )
     return outputs

@@ -1,9 +1,8 @@
-"""Why a model refuses rows: what in the data it may have stumbled on.
+"""Explains why a model refuses rows.
 
-What a library says of its own error may quote a person's value, so it is read for the kind of
-fault and not repeated. Then the table is searched for that kind: missing values, infinities, text
-where numbers are wanted, categories that the model never saw. Columns and counts are named, values
-never.
+A library's error message may quote a person's value, so only the kind of fault is read from it. The
+table is then searched for that kind: missing values, infinities, text instead of numbers, unseen
+categories. The error gives columns and counts, never values.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from auditkit.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_NAMED: Final = 5
+_MAX_NAMED: Final = 5
 _MISSING, _INFINITE, _TEXT, _UNSEEN = "missing", "infinite", "text", "unseen"
-# Parts of words by which libraries name each kind of fault.
-_SAID: Final = {
+# Parts of words in the libraries' messages, by kind of fault.
+_WORDS: Final = {
     _MISSING: ("nan", "missing", "null", "none", "<na>"),
     _INFINITE: ("inf", "too large"),
     _TEXT: ("string", "str ", "convert", "dtype", "object", "must be real"),
@@ -45,16 +44,16 @@ def refusal(
     Args:
         error: What the model raised.
         model: The model.
-        rows: What it was asked to score.
-        reference: Rows that it can score, where there are any.
+        rows: The rows to score.
+        reference: Rows that it can score, if there are any.
     """
     found = list(_suspects(model, rows, reference))
     said = f"{type(error).__name__} {error}".casefold()
-    named = {kind for kind, words in _SAID.items() if any(word in said for word in words)}
+    named = {kind for kind, words in _WORDS.items() if any(word in said for word in words)}
     likely = [one for one in found if one[0] in named] or found
-    sentences = [sentence for _, sentence in likely[:_MOST_NAMED]]
-    if len(likely) > _MOST_NAMED:
-        sentences.append(f"So it is with {len(likely) - _MOST_NAMED:,} more columns.")
+    sentences = [sentence for _, sentence in likely[:_MAX_NAMED]]
+    if len(likely) > _MAX_NAMED:
+        sentences.append(f"The same holds for {len(likely) - _MAX_NAMED:,} more columns.")
     return InputError(
         " ".join([f"The model cannot score the data: {type(error).__name__}.", *sentences]),
         remedy=_REMEDY[likely[0][0]]
@@ -64,12 +63,12 @@ def refusal(
 
 
 def without_scores(model: Any, rows: pd.DataFrame, wrong: int) -> InputError:
-    """The error for a model that gives no number for some rows.
+    """The error for missing or infinite outputs.
 
     Args:
         model: The model.
-        rows: What it was asked to score.
-        wrong: How many rows have a missing or infinite output.
+        rows: The rows to score.
+        wrong: Number of rows with a missing or infinite output.
     """
     kinds = (_MISSING, _INFINITE)
     found = [s for kind, s in _suspects(model, rows, None) if kind in kinds]
@@ -77,7 +76,7 @@ def without_scores(model: Any, rows: pd.DataFrame, wrong: int) -> InputError:
         " ".join(
             [
                 f"The model gives missing or infinite outputs for {wrong:,} of {len(rows):,} rows.",
-                *found[:_MOST_NAMED],
+                *found[:_MAX_NAMED],
             ]
         ),
         remedy="leave out the rows that it cannot score, and say so in the scope",
@@ -87,10 +86,10 @@ def without_scores(model: Any, rows: pd.DataFrame, wrong: int) -> InputError:
 def _suspects(
     model: Any, rows: pd.DataFrame, reference: pd.DataFrame | None
 ) -> Iterator[tuple[str, str]]:
-    """What a model may have stumbled on: the kind, and a sentence on a column."""
+    """Possible faults: the kind, and a sentence about a column."""
     from pandas.api.types import is_numeric_dtype
 
-    n, known = len(rows), _encoded_categories(model)
+    n, categories = len(rows), _encoded_categories(model)
     for name in rows.columns:
         column = rows[name]
         like = reference[name] if reference is not None and name in reference else None
@@ -99,19 +98,19 @@ def _suspects(
             yield _MISSING, f"{name!r} is missing in {missing:,} of {n:,} rows."
         if is_numeric_dtype(column.dtype):
             numbers = column.dropna().to_numpy(dtype=float)
-            endless = int(np.isinf(numbers).sum())
-            if endless:
-                yield _INFINITE, f"{name!r} is infinite in {endless:,} of {n:,} rows."
+            infinite = int(np.isinf(numbers).sum())
+            if infinite:
+                yield _INFINITE, f"{name!r} is infinite in {infinite:,} of {n:,} rows."
             continue
-        seen = known.get(str(name))
+        seen = categories.get(str(name))
         if seen is None and like is not None and like is not column:
             seen = None if is_numeric_dtype(like.dtype) else set(like.dropna())
         if seen is not None:
-            strange = int((~column.dropna().isin(list(seen))).sum())
-            if strange:
+            unseen = int((~column.dropna().isin(list(seen))).sum())
+            if unseen:
                 yield (
                     _UNSEEN,
-                    f"{name!r} holds values in {strange:,} of {n:,} rows that the model \
+                    f"{name!r} holds values in {unseen:,} of {n:,} rows that the model \
 was not fitted on.",
                 )
         elif like is None or like is column or is_numeric_dtype(like.dtype):
@@ -119,7 +118,7 @@ was not fitted on.",
 
 
 def _held(column: pd.Series[Any]) -> str:
-    """What a column without a type of numbers holds, in words."""
+    """The content of a column that is not numeric, in words."""
     values = column.dropna()
     texts = sum(isinstance(value, str) for value in values)
     if texts:

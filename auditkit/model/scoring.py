@@ -1,4 +1,4 @@
-"""Models of any common kind as one function from a table to scores of the favourable outcome."""
+"""Any common model as a function from a table to scores of the favourable outcome."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
 
     Args:
         model: An estimator with `predict_proba`, an XGBoost or LightGBM booster with a binary
-            objective, or a callable that gives such scores itself.
-        favourable: The label value that is good for the person; picks the column of
+            objective, or a callable that returns such scores.
+        favourable: The label value that is good for the person; selects the column of
             `predict_proba`. A booster or callable scores label 1.
-        reference: Rows that it can score, to tell what is wrong with those that it cannot.
+        reference: Rows that it can score, to explain why others cannot be scored.
 
     Raises:
-        InputError: If the model cannot be asked for scores. The function that is returned raises
-            it where the model refuses the rows, and names what in them it may have stumbled on.
+        InputError: If the model has no scores. The returned function raises it if the model refuses
+            the rows, with the likely fault.
     """
     if hasattr(model, "predict_proba"):
         ask = _from_estimator(model, favourable)
@@ -66,7 +66,7 @@ def _scores_of(
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001, whatever a model raises
-        # Without the library's own words, which may quote the data.
+        # Without the library's message, which may quote the data.
         raise refusal(error, model, rows, reference=reference) from None
     if scores.shape != (len(rows),):
         raise InputError(
@@ -86,7 +86,7 @@ def _scores_of(
 
 
 def model_digest(model: Any) -> Digest:
-    """The digest of a model in memory, where no digest of its files is known.
+    """The digest of a model in memory, if its files have no known digest.
 
     Raises:
         InputError: If the model cannot be written to bytes.
@@ -124,10 +124,10 @@ def _from_estimator(model: Any, favourable: Any) -> Score:
 
     def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         chances = np.asarray(model.predict_proba(given(rows)))
-        if chances.ndim != 2:  # LightGBM's margins, of an objective of one's own
+        if chances.ndim != 2:  # LightGBM's margins, with a custom objective
             raise InputError(
-                "The model's predict_proba gives no probabilities, but one number a row.",
-                remedy="give a function that makes probabilities of what the model adds up",
+                "The model's predict_proba gives one number per row, not probabilities.",
+                remedy="give a function that converts the model's raw outputs to probabilities",
             )
         return np.asarray(chances[:, column], dtype=np.float64)
 

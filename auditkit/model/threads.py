@@ -1,7 +1,7 @@
-"""Keeps models from sharing out a handful of rows among threads.
+"""Scores a few rows on one thread.
 
-Waking a pool of threads, and joblib's queue, take longer than a row does; where the processors are
-busy the slowest call takes a hundred times as long. The numbers are the same either way.
+Starting a thread pool, or joblib's queue, takes longer than scoring a row; on a busy machine the
+slowest call takes a hundred times as long. The numbers are the same.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from threadpoolctl import ThreadpoolController
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# So few rows are scored by one thread.
+# Up to this many rows are scored on one thread.
 FEW_ROWS: Final = 64
 
 
 class OneThread:
-    """Lends libraries one thread each, whatever the model was told to use.
+    """Limits libraries to one thread each, whatever the model's settings.
 
-    Finding the libraries takes milliseconds, so one is made once, after the model was loaded.
+    Finding the libraries takes milliseconds, so make one object, after the model is loaded.
 
-    Law: only the thread that scores is held to it. How many threads OpenMP starts is a setting of
-    the thread that starts them, and joblib's backend is too; the pools of BLAS, which are the
-    whole process's, are left alone.
+    Law: only the thread that scores is limited. OpenMP's number of threads and joblib's backend are
+    settings of the calling thread; the BLAS pools belong to the process and are left alone.
     """
 
     def __init__(self) -> None:
@@ -34,7 +33,7 @@ class OneThread:
 
     @contextlib.contextmanager
     def for_few(self, rows: int) -> Iterator[None]:
-        """One thread while so few rows are scored; for more, nothing is changed."""
+        """Limits to one thread for at most `FEW_ROWS` rows; otherwise changes nothing."""
         if rows > FEW_ROWS:
             yield
             return

@@ -1,8 +1,8 @@
-"""The closed list of scales that attributions add up on, and how one is told for a model.
+"""The scales on which attributions sum, and how a model's scale is found.
 
-Law: a scale is not concluded from an objective's name. What the model adds up and what it predicts
-are laid side by side, and the scale is the one that leads from the first to the second. An
-objective that nobody has heard of has a margin, which is all that is known about it.
+Law: the scale is not inferred from an objective's name. The model's raw outputs are compared with
+its predictions, and the scale is the one that maps the first to the second. The output of an
+unknown objective is a margin: nothing more is known about it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
     Doubles = NDArray[np.float64]
 
-# By how much a prediction may differ from the one that a scale leads to, relative and absolute:
-# boosted trees are added and turned into predictions in single precision.
+# Tolerance between a prediction and the one a scale gives, relative and absolute: boosted trees
+# compute in single precision.
 _RELATIVE: Final = 1e-3
 _ABSOLUTE: Final = 1e-7
 
 
 class Unit(StrEnum):
-    """What an explained output is counted in; the only such names."""
+    """Units of explained outputs."""
 
     PROBABILITY = "probability"
-    """Of the class that is explained, as `predict_proba` gives it."""
+    """The explained class's, from `predict_proba`."""
     LOG_ODDS = "log-odds"
-    """The natural logarithm of p / (1 - p), where p is what the model predicts."""
+    """The natural logarithm of p / (1 - p), where p is the prediction."""
     OUTPUT = "output"
-    """What `predict` gives, in the model's own unit."""
+    """The result of `predict`, in the model's unit."""
     LOG_OUTPUT = "log of output"
-    """The natural logarithm of what `predict` gives."""
+    """The natural logarithm of the result of `predict`."""
     MARGIN = "margin"
-    """A score that orders what the model predicts, or one class of several, and no more."""
+    """A score that only orders the predictions, or one class of several."""
 
     def predicted(self, outputs: Doubles) -> Doubles:
-        """What the model predicts where it adds up these outputs; of a margin nothing is known.
+        """The predictions for these outputs; a margin is returned unchanged.
 
         Args:
             outputs: In this unit, shape `(n,)`.
@@ -53,19 +53,19 @@ class Unit(StrEnum):
 
 
 def unit_of(added: Doubles, predicted: Doubles, *, among: tuple[Unit, ...]) -> Unit:
-    """The scale of what a model adds up, told by what it predicts for the same rows.
+    """The scale of a model's raw outputs, found from its predictions for the same rows.
 
     Args:
-        added: What adds up, shape `(n,)`.
-        predicted: What the model predicts, shape `(n,)`.
-        among: The scales that may be, the plainest first.
+        added: Raw outputs, shape `(n,)`.
+        predicted: Predictions, shape `(n,)`.
+        among: Possible scales, the simplest first.
 
     Returns:
-        The first that leads from one to the other; a margin, if none does.
+        The first that maps raw outputs to predictions; `MARGIN` if none does.
     """
     for unit in among:
         reached = unit.predicted(added)
-        # Of chances near 1 the distance from 1 counts.
+        # For probabilities near 1, the tolerance is relative to the distance from 1.
         size = np.abs(predicted)
         if unit in {Unit.PROBABILITY, Unit.LOG_ODDS}:
             if not ((predicted >= 0) & (predicted <= 1)).all():

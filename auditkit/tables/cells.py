@@ -1,15 +1,14 @@
-r"""Cells of CSV files, written so that nothing that opens them obeys what they hold.
+r"""Cells of CSV files, written so that no program executes them.
 
-Names of columns, groups and files come from elsewhere. A spreadsheet runs a cell that begins as a
-formula does, a terminal obeys escapes, and bidirectional controls show text in another order than
-it has.
+Names of columns, groups and files come from others. A spreadsheet runs a cell that begins like a
+formula, a terminal executes escapes, and bidirectional controls display text in another order.
 
 Laws:
-    - Numbers stay numbers, and text that is a number stays as it is: -0.43 is no formula.
+    - Numbers stay numbers, and text that is a number is unchanged: -0.43 is not a formula.
     - Text that a spreadsheet could take for a formula begins with an apostrophe.
-    - Control characters and half surrogates are shown as escapes; line breaks and tabs are kept.
-    - The rule is fixed, not that of an installed Unicode version: equal cells give equal bytes.
-    - What machines go on to compute with is written `exact`: every value reads back as it was.
+    - Control characters and lone surrogates become escapes; line breaks and tabs are kept.
+    - The rule does not depend on the installed Unicode version: equal cells give equal bytes.
+    - Files for programs are written `exact`: every value reads back unchanged.
 
 Example:
     >>> cell("=1+1"), cell(-0.43), cell("-0.43"), cell("a\x1b[31m")
@@ -31,19 +30,19 @@ _FORMULA: Final = re.compile(
     "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
-_OBEYED: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{HIDING}]")
+_CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{HIDING}]")
 # A field with one of these is quoted; the semicolon separates cells where the comma is decimal.
 _QUOTED: Final = re.compile('[",;\t\r\n]')
 
 
 def cell(value: object) -> str:
-    """A value as a cell that nothing obeys; None is empty."""
+    """A value as a harmless cell; None is empty."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else str(value)
     if isinstance(value, str) and _FORMULA.match(text) and not _NUMBER.match(text):
         text = "'" + text
-    return _OBEYED.sub(_escape, text)
+    return _CONTROLS.sub(_escape, text)
 
 
 def write_csv(file: TextIO, rows: Iterable[Sequence[object]], *, exact: bool = False) -> None:
@@ -52,7 +51,7 @@ def write_csv(file: TextIO, rows: Iterable[Sequence[object]], *, exact: bool = F
     Args:
         file: Opened with `newline=""`.
         rows: Of cells; the first is the header.
-        exact: For machines: every value as it is, lines ended by `\n`. Else for spreadsheets.
+        exact: For programs: values unchanged, lines end with `\n`. Otherwise for spreadsheets.
     """
     write, end = (_exact, "\n") if exact else (cell, "\r\n")
     for row in rows:
@@ -75,6 +74,6 @@ def _field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     return "\\r" if code == 13 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

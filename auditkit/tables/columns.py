@@ -1,7 +1,7 @@
 """Columns of any common kind as NumPy arrays, checked once.
 
-Laws: an error names the column, what is wrong and how to mend it, never a value. Nothing is
-dropped, filled or clipped.
+Laws: an error names the column, the fault and the remedy, never a value. Nothing is dropped,
+filled or clipped.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _DECIDE: Final = "decide about these rows, then leave them out"
 def one_column(
     values: Any, *, what: str, rows: int | None = None, against: str = "labels"
 ) -> npt.NDArray[Any]:
-    """One column as an array of one dimension, as it is.
+    """One column as a one-dimensional array, unchanged.
 
     Args:
         values: A list, array, or column of any common dataframe.
-        what: What it is called in errors.
-        rows: How many rows it must have; None: any.
-        against: What has that many rows, for errors.
+        what: Its name in errors.
+        rows: Number of rows it must have; None: any.
+        against: The name in errors of the input with that many rows.
 
     Raises:
         InputError: If it is not one column, or its length differs.
@@ -57,7 +57,7 @@ def _refuse_other_length(length: int, what: str, rows: int, against: str) -> Non
 def vector(
     values: Any, *, what: str, rows: int | None = None, against: str = "labels"
 ) -> npt.NDArray[Any]:
-    """One column as an array of one dimension, with at least one row and none missing.
+    """One column as a one-dimensional array with at least one row and no missing value.
 
     Args:
         values: As for `one_column`.
@@ -77,10 +77,10 @@ def vector(
 
 
 def refuse(wrong: npt.NDArray[np.bool_], what: str, *, remedy: str = _DECIDE) -> None:
-    """Stops at rows that are wrong, and says how many they are and where the first is.
+    """Refuses rows that are wrong; the error gives their number and the first one.
 
     Raises:
-        InputError: If any is.
+        InputError: If any row is wrong.
     """
     if wrong.any():
         places = f"in {int(wrong.sum()):,} of {len(wrong):,} rows"
@@ -101,7 +101,7 @@ def numbers(values: Any, *, what: str, rows: int | None = None, against: str = "
         found = array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{what} holds what is not a number.", remedy=f"give {what} as numbers"
+            f"{what} holds values that are not numbers.", remedy=f"give {what} as numbers"
         ) from error
     refuse(~np.isfinite(found), f"{what} holds NaN or infinities")
     return found
@@ -131,9 +131,9 @@ def weights_of(values: Any, *, rows: int) -> Array:
     found = numbers(values, what="weights", rows=rows)
     refuse(found < 0, "weights are negative", remedy="weights are 0 or more")
     if not found.any():
-        raise InputError("All weights are 0.", remedy="give weights that count something")
+        raise InputError("All weights are 0.", remedy="give at least one weight above 0")
     largest = float(found.max())
-    # Only their proportions count; squares of very large or small ones are not finite, or 0.
+    # Only proportions matter; squares of very large or small weights are infinite or 0.
     return found if _SQUARABLE[0] < largest < _SQUARABLE[1] else found / largest
 
 
@@ -145,14 +145,14 @@ def favourable_rows(
     rows: int | None = None,
     against: str = "labels",
 ) -> npt.NDArray[np.bool_]:
-    """True where a column of two classes holds the favourable one.
+    """True for rows of the favourable one of two classes.
 
     Args:
         values: Booleans, 0 and 1, or with `favourable` any two values.
-        what: What it is called in errors.
-        favourable: The value that is good for the person; None: True, or 1.
-        rows: How many rows it must have.
-        against: What has that many rows, for errors.
+        what: Its name in errors.
+        favourable: The value that is good for the person; None: True or 1.
+        rows: Number of rows it must have.
+        against: The name in errors of the input with that many rows.
 
     Raises:
         InputError: As `vector`, or if it does not hold two classes.
@@ -172,15 +172,15 @@ def favourable_rows(
             plain = False
         if array.dtype.kind not in "iufbO" or not plain:
             raise InputError(
-                f"{what} is neither 0 and 1 nor booleans, so it is unknown which is good.",
-                remedy=f"name the good value with {argument('favourable')}; for more classes use "
-                "by_class()",
+                f"{what} is neither 0 and 1 nor booleans, so the favourable value is unknown.",
+                remedy=f"name the favourable value with {argument('favourable')}; for more classes "
+                "use by_class()",
             )
     elif len(rest) and len(pd.unique(rest)) > 1:
         if not is_favourable.any():
             raise InputError(
-                f"{what} nowhere holds the value that {argument('favourable')} names.",
-                remedy="name a value as the column holds it: mind its type and its spelling",
+                f"{what} has no row with the value that {argument('favourable')} names.",
+                remedy="name a value of the column, with its type and spelling",
             )
         raise InputError(
             f"{what} has more than two classes.", remedy="for more than two classes use by_class()"
@@ -191,13 +191,13 @@ def favourable_rows(
 def group_columns(
     groups: Any, *, rows: int, what: str = "groups", against: str = "labels"
 ) -> Mapping[str, Any]:
-    """The columns of a table of groups, or one column alone, by name.
+    """The columns of a table of groups, or one column, by name.
 
     Args:
         groups: A table of any common kind, a mapping of columns, a list of rows, or one column.
-        rows: How many rows it must have.
-        what: What it is called in errors.
-        against: What has that many rows, for errors.
+        rows: Number of rows it must have.
+        what: Its name in errors.
+        against: The name in errors of the input with that many rows.
 
     Raises:
         InputError: If it is none of these, is empty, or has another number of rows.
@@ -224,13 +224,13 @@ def group_columns(
 
 
 def _is_column(groups: Any) -> bool:
-    """Whether it is one column: an array, a series, an index, or one of Arrow's."""
+    """Whether it is one column: an array, a series, an index, or an Arrow array."""
     of_arrow = hasattr(groups, "to_pylist") and not hasattr(groups, "column_names")
     return of_arrow or type(groups).__name__ == "Series" or getattr(groups, "ndim", None) == 1
 
 
 def _listed(groups: Any) -> Any:
-    """A list of values as a column, a list of rows as a table."""
+    """A list of values as a column, or a list of rows as a table."""
     if groups and all(isinstance(row, Mapping | list | tuple) for row in groups):
         frame = pd.DataFrame(groups)
         return frame.set_axis([c if isinstance(c, str) else f"x{c}" for c in frame], axis=1)

@@ -1,7 +1,7 @@
-"""Tables of any common kind as pandas, and the digest of what they hold.
+"""Converts tables of any common kind to pandas, and computes their digest.
 
-Why pandas inside: SHAP, scikit-learn and XGBoost take it with column names, which reports need.
-narwhals recognises the callers' tables; its Arrow bridge carries them over.
+Why pandas: SHAP, scikit-learn and XGBoost take it with column names, which reports need. narwhals
+recognises the callers' tables and converts them through Arrow.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def to_pandas(table: Any, *, what: str) -> pd.DataFrame:
 
     Args:
         table: pandas, polars, pyarrow, a DuckDB relation, a mapping of columns, or an array of
-            two dimensions, whose columns are then called x0, x1, ...
-        what: What the table is called in errors, as "data".
+            two dimensions, whose columns become x0, x1, ...
+        what: The table's name in errors, such as "data".
 
     Raises:
         InputError: If it is none of these, or names a column twice.
@@ -86,11 +86,10 @@ def describe(frame: pd.DataFrame, *, name: str, role: str) -> Dataset:
 
 
 def table_digest(frame: pd.DataFrame) -> Digest:
-    """Commits to column names, kinds and values, in order.
+    """The digest of column names, kinds and values, in order.
 
-    Numbers count by their value as a double and text by its UTF-8 bytes, so that the same table
-    read from CSV, Parquet, pandas or polars has the same digest where their values are equal.
-    Missing values are all alike.
+    Numbers are hashed as doubles and text as UTF-8, so the same table from CSV, Parquet, pandas or
+    polars has the same digest if the values are equal. All missing values are hashed the same.
     """
     hasher = hashlib.sha256(b"auditkit/table/v1\0")
 

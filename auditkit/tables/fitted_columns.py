@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def fitted_columns(model: Any, columns: Sequence[str]) -> list[str] | None:
-    """The columns that a model was fitted on, in its order; None: it knows none by name.
+    """The columns that a model was fitted on, in its order; None if it has no names.
 
-    LightGBM writes underscores for spaces, so such a name is given as the table spells it. Names
-    that a library made up, because it was fitted on an array, are none.
+    LightGBM replaces spaces by underscores; such a name is returned in the table's spelling. Names
+    that a library made up because it was fitted on an array do not count.
 
     Args:
         model: A fitted estimator, pipeline or booster.
-        columns: Of the table that it is to score.
+        columns: Those of the table to score.
     """
     fitted = _fitted_names(model)
     if fitted is None or (_made_up(fitted) and not set(fitted) & set(columns)):
@@ -30,17 +30,17 @@ def fitted_columns(model: Any, columns: Sequence[str]) -> list[str] | None:
 
 
 def refuse_other_columns(model: Any, columns: Sequence[str], *, what: str) -> None:
-    """Stops where a model knows its columns and a table has others, or another order.
+    """Refuses a table with other columns, or another order, than the model was fitted on.
 
-    Some libraries take columns by their position, and give another row's answer without a word.
+    Some libraries take columns by position and would return wrong scores without an error.
 
     Args:
         model: A fitted estimator, pipeline or booster.
         columns: The table's.
-        what: What the table is called in errors, as "data".
+        what: The table's name in errors, such as "data".
 
     Raises:
-        InputError: Naming the first column that is lacking, strange, or elsewhere.
+        InputError: With the first column that is missing, unknown, or in another place.
     """
     fitted = fitted_columns(model, columns)
     if fitted is None:
@@ -53,33 +53,33 @@ def refuse_other_columns(model: Any, columns: Sequence[str], *, what: str) -> No
         return
     if fitted == list(columns):
         return
-    lacking = [name for name in fitted if name not in columns]
-    strange = [name for name in columns if name not in fitted]
-    if lacking:
-        told = f"lacks the column {lacking[0]!r}, which the model was fitted on"
-    elif strange:
-        told = f"has the column {strange[0]!r}, which the model was not fitted on"
+    missing = [name for name in fitted if name not in columns]
+    unknown = [name for name in columns if name not in fitted]
+    if missing:
+        fault = f"lacks the column {missing[0]!r}, which the model was fitted on"
+    elif unknown:
+        fault = f"has the column {unknown[0]!r}, which the model was not fitted on"
     else:
         at = next(i for i, (a, b) in enumerate(zip(fitted, columns, strict=True)) if a != b)
-        where = f"{columns[at]!r} stands where the model was fitted on {fitted[at]!r}"
-        told = f"has its columns in another order: {where}"
+        where = f"{columns[at]!r} is where the model was fitted on {fitted[at]!r}"
+        fault = f"has its columns in another order: {where}"
     raise InputError(
-        f"{what} {told}.", remedy=f"give these columns, in this order: {', '.join(fitted)}"
+        f"{what} {fault}.", remedy=f"give these columns, in this order: {', '.join(fitted)}"
     )
 
 
 def as_fitted(model: Any) -> Callable[[Any], Any]:
-    """Gives a model a table as it was fitted: as an array, where it knows columns but no names.
+    """Converts tables to the form the model was fitted on: an array if it was fitted without names.
 
-    scikit-learn remarks on every table with names that it did not see before. It would have to be
-    silenced for the whole process, on every thread.
+    scikit-learn warns about every table with names if it was fitted without. The warning could only
+    be silenced for the whole process, on every thread.
 
     Args:
         model: A fitted estimator or pipeline, or anything else.
 
     Returns:
-        A function from a table to what the model takes. A table that holds more than numbers is
-        given as it is.
+        A function from a table to the model's input. A table with columns other than numbers is
+        unchanged.
     """
     counts = _attribute(model, "n_features_in_") is not None
     if not counts or _attribute(model, "feature_names_in_") is not None:
@@ -95,7 +95,7 @@ def as_fitted(model: Any) -> Callable[[Any], Any]:
 
 
 def _fitted_names(model: Any) -> list[str] | None:
-    """The names of the columns that a model was fitted on; None: it knows none."""
+    """The names of the columns that a model was fitted on; None if it has none."""
     names = next(
         (
             found
@@ -114,7 +114,7 @@ def _fitted_names(model: Any) -> list[str] | None:
 
 
 def _made_up(names: Sequence[str]) -> bool:
-    """Whether a library counted the columns of an array: Column_0, 0 or f0, and so on."""
+    """Whether a library numbered the columns of an array: Column_0, 0 or f0, and so on."""
     return any(
         list(names) == [f"{prefix}{i}" for i in range(len(names))]
         for prefix in ("Column_", "", "f")
@@ -124,5 +124,5 @@ def _made_up(names: Sequence[str]) -> bool:
 def _attribute(model: Any, name: str) -> Any:
     try:
         return getattr(model, name, None)
-    except Exception:  # noqa: BLE001, some compute it, and refuse before they are fitted
+    except Exception:  # noqa: BLE001, some compute it, and raise before they are fitted
         return None

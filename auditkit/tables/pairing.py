@@ -1,16 +1,15 @@
-"""Whether tables and columns are about the same rows, as far as they say which rows those are.
+"""Refuses tables and columns whose pandas indexes say that their rows differ.
 
 The rule, for every function that takes rows:
-    - Rows are paired by their position. Nothing is put into another order.
-    - pandas objects carry an index, and so do Arrow tables that were made of them. Where two
-      inputs carry one, the two must be equal; else it is refused, whether they hold the same
-      labels in another order, some of the same, or others.
-    - The index 0, 1, ..., n-1 is what pandas counts where nobody gave one, so it says nothing
-      beside labels of which any lies outside it. Beside an index of its own labels in another
-      order it does, and is refused.
-    - Arrays, lists and polars tables carry no index.
+    - Rows are paired by position. Nothing is reordered.
+    - pandas objects have an index, and so do Arrow tables made from them. If two inputs have one,
+      the two must be equal; otherwise they are refused, whether the labels are the same in
+      another order, partly the same, or different.
+    - The index 0, 1, ..., n-1 is pandas' default, so it says nothing beside an index with any
+      other label. Beside an index of the same labels in another order it does, and is refused.
+    - Arrays, lists and polars tables have no index.
 
-Why refuse: docs/adr/0009. The remedy is one line of the caller's.
+Why refuse: docs/adr/0009. The remedy is one line in the caller's code.
 
 Example:
     >>> y = pd.Series([1, 0, 1], index=[2, 0, 1])
@@ -34,14 +33,14 @@ from auditkit.errors import InputError
 
 
 def refuse_other_rows(inputs: Mapping[str, Any]) -> None:
-    """Stops where inputs that are paired row by row say that their rows are others.
+    """Refuses inputs to be paired row by row whose indexes say that the rows differ.
 
     Args:
         inputs: Tables, columns and mappings of columns by what errors call them; None is skipped.
-            Those of another length are left to whoever reads them.
+            Lengths are checked elsewhere.
 
     Raises:
-        InputError: Naming the first two that differ.
+        InputError: With the first two that differ.
     """
     carried = [(name, index) for name, value in inputs.items() for index in _indexes(value)]
     if all(index is carried[0][1] or index.equals(carried[0][1]) for _, index in carried):
@@ -62,7 +61,7 @@ def refuse_other_rows(inputs: Mapping[str, Any]) -> None:
 
 
 def _indexes(value: Any) -> Iterator[pd.Index[Any]]:
-    """The indexes that an input carries; of a mapping, those of its columns."""
+    """The indexes of an input; of a mapping, those of its columns."""
     if type(value).__module__.startswith("narwhals"):
         value = value.to_native()
     if isinstance(value, pd.Series | pd.DataFrame):

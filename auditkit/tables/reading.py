@@ -1,16 +1,16 @@
-"""Tables in files, read in one way wherever the product reads one.
+"""Reads tables from files; every table file is read here.
 
 CSV (UTF-8, first line names the columns), JSON Lines (one object a line; nested objects become
 columns `a.b`, lists stay JSON text) and Parquet, by the file's ending, in batches, so that a file
 may be larger than memory.
 
 Laws:
-    - Every cell of CSV and JSON Lines is text, as it is written: 007 stays 007. An empty cell of
-      CSV and null are missing; no word is, as NA, None or n/a.
-    - A name that stands twice among the columns, or in an object, is an error, and so are a row
-      of another length and bytes that are not UTF-8.
-    - Errors name the file, the row and the column, never what a cell holds.
-    - Nothing of the process is changed; the csv module's limit on long cells is gone round.
+    - Every cell of CSV and JSON Lines is text, unchanged: 007 stays 007. An empty cell of CSV and
+      null are missing; words such as NA, None or n/a are not.
+    - A duplicate column name or key is an error, and so are a row of another length and bytes
+      that are not UTF-8.
+    - Errors name the file, the row and the column, never a cell's value.
+    - No setting of the process is changed; cells over the csv module's limit are read here.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _REMEDY: Final = "check the path; in an audit file it is relative to the file's 
 BATCH_ROWS: Final = 20_000
 _BATCH_BYTES: Final = 16_000_000
 ENDINGS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
-# What stands between cells in files that are none of ours.
+# Separators of other dialects, to name in the error.
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _FIELD: Final = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*)?)(,|\r?\n|\r|\Z)')
 
 
 def read_batches(path: Path, rows: int = BATCH_ROWS) -> Iterator[Any]:
-    """A file's table as pyarrow tables of at most some rows each, fewer where cells are long.
+    """A file's table in batches: pyarrow tables of at most some rows, fewer if cells are long.
 
     Args:
         path: The file.
-        rows: The most rows of a batch; no batch is empty.
+        rows: Largest number of rows in a batch; no batch is empty.
 
     Raises:
-        InputError: If the file cannot be read as what its ending says; the row is named, and the
-            column where there is one, never the value.
+        InputError: If the file cannot be read in the format of its ending; with the row and, if
+            there is one, the column, never the value.
     """
     return (batch for batch in _batches(path, rows) if batch.num_rows)
 
@@ -66,7 +66,7 @@ def read_table(path: Path) -> Any:
 
 
 def _batches(path: Path, rows: int) -> Iterator[Any]:
-    """As `read_batches`; the first batch is empty where there are columns and no rows."""
+    """As `read_batches`, but a table without rows gives one empty batch."""
     read = {".csv": _csv_batches, ".parquet": _parquet_batches}.get(ending_of(path), _json_batches)
     require_file(path, what="table", remedy=_REMEDY)
     try:
@@ -78,7 +78,7 @@ def _batches(path: Path, rows: int) -> Iterator[Any]:
 
 
 def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
-    # Bytes that are not UTF-8 come through as lone surrogates, to be found by row and column.
+    # Bytes that are not UTF-8 are read as lone surrogates, to be reported by row and column.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         header: list[str] | None = None
         batch: list[list[str]] = []
@@ -119,50 +119,50 @@ def _csv_batches(path: Path, rows: int) -> Iterator[Any]:
 def _records(file: TextIO) -> Iterator[list[str]]:
     """The records of a CSV file, with cells of any length.
 
-    The csv module stops at a cell of 131,072 characters, a limit of the whole process. A record
-    with such a cell is read here, and the module goes on behind it.
+    The csv module refuses cells over 131,072 characters, a limit of the whole process. A record
+    with such a cell is parsed here; the module continues after it.
     """
-    held: list[str] = []  # the lines of the record that is being read
+    lines_read: list[str] = []  # of the current record
 
     def lines() -> Iterator[str]:
         for line in file:
-            held.append(line)
+            lines_read.append(line)
             yield line
 
     source = lines()
     while True:
         try:
             for cells in csv.reader(source, strict=True):
-                held.clear()
+                lines_read.clear()
                 yield cells
         except csv.Error as error:
             if "limit" not in str(error):
                 raise
-            yield _long_record(held, source)
-            held.clear()
+            yield _long_record(lines_read, source)
+            lines_read.clear()
         else:
             return
 
 
-def _long_record(held: list[str], source: Iterator[str]) -> list[str]:
-    """The cells of a record, of which some lines have been read.
+def _long_record(lines_read: list[str], source: Iterator[str]) -> list[str]:
+    """The cells of a record, some of whose lines have been read.
 
     Raises:
         csv.Error: If it is not well-formed.
     """
-    quotes = sum(line.count('"') for line in held)
+    quotes = sum(line.count('"') for line in lines_read)
     while quotes % 2:
         line = next(source, None)
         if line is None:
             raise csv.Error("a quote is not closed")
         quotes += line.count('"')
-    text = "".join(held)
+    text = "".join(lines_read)
     cells: list[str] = []
     at = 0
     while True:
         found = _FIELD.match(text, at)
         if found is None:
-            raise csv.Error("a quoted cell goes on behind its quote")
+            raise csv.Error("a quoted cell continues after its quote")
         quoted, plain, end = found.groups()
         cells.append(plain or "" if quoted is None else quoted.replace('""', '"'))
         at = found.end()
@@ -224,7 +224,7 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
             )
         except UnicodeEncodeError as error:
             raise InputError(
-                f"{path.name}, by line {number}: text that is no Unicode.",
+                f"{path.name}, by line {number}: text that is not Unicode.",
                 remedy="save it as UTF-8",
             ) from error
 
@@ -244,7 +244,7 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
             row = dict(cells)
             if len(row) < len(cells):
                 raise InputError(
-                    f"{path.name}, line {number}: two keys come to the same column.",
+                    f"{path.name}, line {number}: two keys give the same column.",
                     remedy="a nested key is named a.b: rename the key that has a dot",
                 )
             names = names or list(row)
@@ -265,7 +265,7 @@ def _json_batches(path: Path, rows: int) -> Iterator[Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return found
 
 
@@ -311,7 +311,7 @@ def _parquet_batches(path: Path, rows: int) -> Iterator[Any]:
 
 
 def ending_of(path: Path) -> str:
-    """A table's ending, which says its format.
+    """The ending of a table's file, which gives its format.
 
     Raises:
         InputError: If it is none of `ENDINGS`.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import ImageFont
 
 from auditkit.charts import (
-    Estimate,
+    ForestRow,
     beeswarm,
     before_after,
     calibration,
@@ -34,9 +34,9 @@ NAMES = ["alpha", "beta $x^2$", "<gamma> & \u03b4"]
 
 def charts():
     rows = [
-        Estimate(label="a", value=1.0, n="900", remark="reference", hollow=True),
-        Estimate(label="b", value=0.7654, lower=0.65, upper=0.9, n="80"),
-        Estimate(label="c", value=None, n="< 11"),
+        ForestRow(label="a", value=1.0, n="900", remark="reference", hollow=True),
+        ForestRow(label="b", value=0.7654, lower=0.65, upper=0.9, n="80"),
+        ForestRow(label="c", value=None, n="< 11"),
     ]
     yield forest(rows, measure="Impact ratio", axis_label="Ratio", lines=(0.8, 1.0), log=True)
     yield importance(
@@ -135,7 +135,7 @@ def test_every_count_of_a_deidentification_is_drawn():
 def test_one_case_and_no_spread_can_be_drawn(value):
     assert beeswarm(["f"], np.array([[value]]), np.array([[np.nan]]), axis_label="x").svg
     assert importance(["f"], [value], axis_label="x").svg
-    assert forest([Estimate(label="f", value=value)], measure="m", axis_label="x").svg
+    assert forest([ForestRow(label="f", value=value)], measure="m", axis_label="x").svg
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))

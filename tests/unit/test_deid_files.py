@@ -92,7 +92,7 @@ def test_every_format_becomes_every_other(tmp_path, come, go, deid):
         ("a.csv", b"name,city\nAnn,Boston,Lee\n", "row 1: 3 cells, expected 2"),
         ("a.jsonl", b'{"name": "Ann \xe9"}\n', "line 1: not JSON in UTF-8"),
         ("a.jsonl", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "line 1: not JSON"),
-        ("a.jsonl", b'{"a": {"b": "Ann"}, "a.b": "Bo"}\n', "two keys come to the same column"),
+        ("a.jsonl", b'{"a": {"b": "Ann"}, "a.b": "Bo"}\n', "two keys give the same column"),
         ("a.jsonl", b'{"name": "Ann"}\n{"name": \n', "line 2: not JSON"),
         ("a.jsonl", b'{"name": "Ann"}\n{"city": "Boston"}\n', "line 2: 1 keys"),
         ("a.jsonl", b"[1, 2]\n", "line 1: not an object"),

@@ -22,8 +22,7 @@ def marks(model, texts):
 @pytest.fixture(scope="module")
 def files_own():
     """The model by the arithmetic of its file."""
-    model = TokenModel(plain=True)
-    return model
+    return TokenModel(plain=True)
 
 
 def test_what_is_written_down_is_what_the_file_finds(files_own):

@@ -277,7 +277,7 @@ def test_chances_are_asked_for_where_they_do_not_add_up(name):
 def test_a_classifier_without_probabilities_is_not_scored_by_its_margins():
     model, label, *_ = MODELS["lightgbm class of one's own"]
     model.fit(TRAIN, label)
-    with pytest.raises(InputError, match="gives no probabilities, but one number a row"):
+    with pytest.raises(InputError, match="gives one number per row, not probabilities"):
         prepare(Inputs(model=model, data=TRAIN, labels=label))
 
 

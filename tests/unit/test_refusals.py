@@ -186,7 +186,7 @@ def test_where_nothing_is_found_the_columns_are_what_to_look_at():
 def test_many_columns_are_counted():
     wide = pd.DataFrame(RNG.normal(size=(N, 9)), columns=list("abcdefghi"))
     model = LogisticRegression().fit(wide, Y)
-    with pytest.raises(InputError, match="So it is with 4 more columns"):
+    with pytest.raises(InputError, match="The same holds for 4 more columns"):
         prepare(ak.Inputs(model=model, data=wide.mask(wide > 2.0).mask(wide < -1), labels=Y))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from auditkit.charts import HALF, WHOLE, Estimate, forest, text_width
+from auditkit.charts import HALF, WHOLE, ForestRow, forest, text_width
 from auditkit.evidence import Evidence, Measurement
 from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, TableBlock, TableColumn
 from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText
@@ -170,7 +170,7 @@ def _forest(
     wide = widest > _LABELS
     room = min(widest, _LONG_LABELS)
     texts: list[Text] = []
-    estimates: list[Estimate] = []
+    estimates: list[ForestRow] = []
     level: Measurement | None = None
     for m in shown:
         label, n = _label(book, m.group, room), book.n(evidence, m)
@@ -178,7 +178,7 @@ def _forest(
         level = level or (m if m.level is not None else None)
         reference = bool(m.group) and m.group == m.compared_with
         estimates.append(
-            Estimate(
+            ForestRow(
                 label=str(label),
                 value=m.value,
                 lower=m.lower,

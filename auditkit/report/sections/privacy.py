@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from auditkit.charts import Estimate, before_after, class_sizes, forest
+from auditkit.charts import ForestRow, before_after, class_sizes, forest
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks.kinds import Block, Cell, ChartBlock, TableBlock, TableColumn
 from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text
@@ -64,7 +64,7 @@ def recall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
             title="Share of labelled identifiers that are found, by class.",
             chart=forest(
                 [
-                    Estimate(label=str(name), value=value, lower=low, upper=1.0, n=str(n))
+                    ForestRow(label=str(name), value=value, lower=low, upper=1.0, n=str(n))
                     for name, n, value, low in zip(
                         names,
                         counts,
