@@ -53,21 +53,21 @@ def leaf_values(
     """
     flip = 1 << players - 1
     if players <= _FEW_PLAYERS:
-        own, table = np.arange(2**players), np.zeros((players, 2**players))
-        pairs = _every_pair(players)
-        for number, (weight, found, shares) in enumerate(leaves):
-            of_every = np.zeros(2**players)
-            of_every[found] = weight * shares
-            table += pairs.values(of_every)[:, own ^ number * flip]
-        return table, patterns
+        shares = np.zeros((2**players, len(leaves)))
+        for number, (weight, found, of_found) in enumerate(leaves):
+            shares[found, number] = weight * of_found
+        tables = (_every_pair(players) @ shares).reshape(players, -1, len(leaves))
+        if len(leaves) == 1:
+            return tables[..., 0], patterns
+        return tables[..., 0] + tables[:, np.arange(2**players) ^ flip, 1], patterns
     own, which = np.unique(patterns, return_inverse=True)
-    tables = []
+    parts = []
     for part in np.array_split(own, 1 + len(own) * len(leaves[0][1]) // _PAIRS):
         table = np.zeros((players, len(part)))
-        for number, (weight, found, shares) in enumerate(leaves):
-            table += _pairs(part ^ number * flip, found, players).values(weight * shares)
-        tables.append(table)
-    return np.concatenate(tables, axis=1), which
+        for number, (weight, found, of_found) in enumerate(leaves):
+            table += _pairs(part ^ number * flip, found, players).values(weight * of_found)
+        parts.append(table)
+    return np.concatenate(parts, axis=1), which
 
 
 class _Pairs(NamedTuple):
@@ -95,6 +95,16 @@ class _Pairs(NamedTuple):
         values: Doubles = np.where(self.meets, gains, -(self.down @ weights))
         return values
 
+    def operator(self) -> sparse.csr_array:
+        """From the weights to the values, player by player: shape `(players * own, found)`."""
+        of_players = []
+        for meets, lacks in zip(self.meets, self.lacks.T, strict=True):
+            gains = sparse.diags_array(1.0 * meets) @ self.up @ sparse.diags_array(1.0 * lacks)
+            of_players.append(gains - sparse.diags_array(1.0 * ~meets) @ self.down)
+        operator = sparse.csr_array(sparse.vstack(of_players))
+        operator.eliminate_zeros()
+        return operator
+
 
 def _pairs(own: Integers, found: Integers, players: int) -> _Pairs:
     full, bits = 2**players - 1, np.arange(players)
@@ -112,22 +122,22 @@ def _pairs(own: Integers, found: Integers, players: int) -> _Pairs:
 
 
 @cache
-def _every_pair(players: int) -> _Pairs:
+def _every_pair(players: int) -> sparse.csr_array:
     """Of 4**players pairs of patterns 3**players reach the leaf."""
     patterns = np.arange(2**players)
-    return _pairs(patterns, patterns, players)
+    return _pairs(patterns, patterns, players).operator()
 
 
-def _worths() -> tuple[Doubles, Doubles]:
-    """(a-1)! b! / (a+b)! and a! (b-1)! / (a+b)! for every a and b; 0 where a or b is 0."""
+def _worths() -> Doubles:
+    """(a-1)! b! / (a+b)! for every a and b; 0 where a is 0."""
     size = MAX_PLAYERS_ON_A_PATH + 1
-    up, down = np.zeros((size, size)), np.zeros((size, size))
-    for a in range(size):
+    worths = np.zeros((size, size))
+    for a in range(1, size):
         for b in range(size - a):
-            whole = math.comb(a + b, a)
-            up[a, b] = 1 / (a * whole) if a else 0.0
-            down[a, b] = 1 / (b * whole) if b else 0.0
-    return up, down
+            worths[a, b] = 1 / (a * math.comb(a + b, a))
+    return worths
 
 
-UP, DOWN = _worths()
+# What a player in A gains, and what one in B loses, by the sizes of A and B.
+UP: Final = _worths()
+DOWN: Final = UP.T

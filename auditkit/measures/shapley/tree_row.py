@@ -42,8 +42,7 @@ class RowPaths:
         self._thresholds = np.concatenate([t.thresholds for t in every])
         self._equal_left = np.concatenate([t.equal_left for t in every])
         self._missing_left = np.concatenate([t.missing_left for t in every])
-        level_nodes: list[int] = []
-        of_levels: list[Bools] = []
+        levels: list[tuple[int, Bools]] = []
         nodes: list[int] = []
         ways: list[bool] = []
         condition_starts: list[int] = []
@@ -73,8 +72,7 @@ class RowPaths:
                     for node, goes_left in conditions:
                         nodes.append(first_node + node)
                         ways.append(goes_left)
-            level_nodes.extend(first_node + node for node in paths.tree.levels)
-            of_levels.extend(paths.tree.levels.values())
+            levels.extend((first_node + node, of) for node, of in paths.tree.levels.items())
             first_node += len(paths.tree.columns)
         self._nodes, self._ways = np.array(nodes, dtype=np.int64), np.array(ways, dtype=np.bool_)
         self._condition_starts = np.array(condition_starts, dtype=np.int64)
@@ -85,31 +83,35 @@ class RowPaths:
         self._pattern_of = _joined(pattern_of).astype(np.int64)
         self._share_of = _joined(share_of).astype(np.float64)
         self._full_of = self._full[self._leaf_of]
-        self._level_nodes = np.array(level_nodes, dtype=np.int64)
-        self._level_counts = np.array([len(known) for known in of_levels], dtype=np.int64)
+        self._level_nodes = np.array([node for node, _ in levels], dtype=np.int64)
+        self._level_counts = np.array([len(known) for _, known in levels], dtype=np.int64)
         self._level_starts = np.cumsum(self._level_counts) - self._level_counts
-        self._levels_left = _joined(of_levels).astype(np.bool_)
+        self._levels_left = _joined([known for _, known in levels]).astype(np.bool_)
         self._most_players = max((int(f).bit_length() for f in full), default=0)
+        lengths = np.diff(self._path_starts, append=len(owners))
+        self._leaf_of_player = np.repeat(np.arange(len(full)), lengths)
+        self._bit_of_player = np.arange(len(owners)) - np.repeat(self._path_starts, lengths)
 
     def values(self, row: Doubles) -> Doubles:
         """Shapley values of one row of shape `(columns,)`, shape `(players,)`."""
-        values = np.zeros(self._players)
-        if self._most_players == 0:
-            return values
-        own = self._patterns(row)[self._leaf_of]
-        reached = np.flatnonzero((own | self._pattern_of) == self._full_of)
-        own, full = own[reached], self._full_of[reached]
-        for_it, against = own & ~self._pattern_of[reached], full & ~own
-        a, b = np.bitwise_count(for_it), np.bitwise_count(against)
-        shares = self._share_of[reached]
-        gains, losses = shares * UP[a, b], shares * DOWN[a, b]
-        starts = self._path_starts[self._leaf_of[reached]]
+        if not len(self._full):
+            return np.zeros(self._players)
+        own, leaves = self._patterns(row), len(self._full)
+        reached = np.flatnonzero((own[self._leaf_of] | self._pattern_of) == self._full_of)
+        leaf, found = self._leaf_of[reached], self._pattern_of[reached]
+        b = np.bitwise_count(self._full & ~own)
+        worth = np.bitwise_count(own[leaf] & ~found) + len(UP) * b[leaf].astype(np.int64)
+        gains, losses = (self._share_of[reached] * of.T.take(worth) for of in (UP, DOWN))
+        # What the player of each bit gains at each leaf, and what all in B lose there alike.
+        gained = np.empty((self._most_players, leaves))
         for bit in range(self._most_players):
-            for members, worth in ((for_it, gains), (against, -losses)):
-                which = np.flatnonzero(members & (1 << bit))
-                owners = self._owners[starts[which] + bit]
-                values += np.bincount(owners, worth[which], minlength=self._players)
-        return values
+            lacking = np.where(found & (1 << bit), 0.0, gains)
+            gained[bit] = np.bincount(leaf, lacking, minlength=leaves)
+        lost = np.bincount(leaf, losses, minlength=leaves)
+        meets = own[self._leaf_of_player] & self._bits != 0
+        of_player = gained[self._bit_of_player, self._leaf_of_player]
+        shares = np.where(meets, of_player, -lost[self._leaf_of_player])
+        return np.bincount(self._owners, shares, minlength=self._players).astype(np.float64)
 
     def _patterns(self, row: Doubles) -> Integers:
         """The row's pattern at each leaf."""

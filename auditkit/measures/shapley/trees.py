@@ -147,13 +147,14 @@ class LeafPaths:
         path = self.paths[leaf]
         small: Any = np.uint8 if len(path) <= 8 else np.uint16 if len(path) <= 16 else np.uint64
         pattern: NDArray[Any] = np.zeros(left.shape[1], dtype=small)
-        for bit, (_, conditions) in enumerate(path):
+        for _, conditions in reversed(path):
             met: Bools | None = None
             for node, goes_left in conditions:
                 holds = left[node] if goes_left else right[node]
                 met = holds if met is None else met & holds
             assert met is not None
-            pattern |= np.left_shift(met.view(np.uint8).astype(small), small(bit))
+            pattern += pattern  # to the next bit: faster than a shift
+            pattern |= met.view(np.uint8)
         return pattern.astype(np.int64)
 
 
