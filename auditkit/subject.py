@@ -192,6 +192,8 @@ class Case:
         model: The fitted model as given; None if there is none.
         score: Maps a table with the features' columns to scores of the favourable outcome,
             shape `(rows,)`; None if there is no model.
+        scored_class: The class of the model that the score is of; None: the model has no classes.
+        is_mirrored: Whether the score is one minus what the model gives.
         threshold: The cut-off on `scores`.
         evidence: Evidence made before the audit.
         seed: For every random draw.
@@ -210,6 +212,8 @@ class Case:
     threshold: float
     evidence: tuple[Evidence, ...]
     seed: int
+    scored_class: Any = None
+    is_mirrored: bool = False
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:

@@ -63,13 +63,13 @@ def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFra
         InputError: If what is explained is not the score that `case.score` gives.
     """
     assert case.score is not None
-    attribution = explain(case.model, rows, reference=reference, seed=case.seed)
-    scores = case.score(rows)
-    if _same(attribution, attribution.outputs, scores):
+    attribution = explain(
+        case.model, rows, reference=reference, target_class=case.scored_class, seed=case.seed
+    )
+    if case.is_mirrored:
+        attribution = attribution.of_other_class()
+    if _gives(attribution, case.score(rows)):
         return attribution
-    other = attribution.of_other_class()
-    if _same(attribution, other.outputs, scores):
-        return other
     raise InputError(
         "The output that can be explained is not the score that was decided on.",
         remedy="give the model whose scores were used",
@@ -89,13 +89,12 @@ def ordered_attribution_of(case: Case) -> Attribution:
     return attribution
 
 
-def _same(
-    attribution: Attribution, outputs: NDArray[np.float64], scores: NDArray[np.float64]
-) -> bool:
+def _gives(attribution: Attribution, scores: NDArray[np.float64]) -> bool:
+    """Whether the outputs that are explained are these scores, on the attribution's scale."""
     if attribution.unit is Unit.MARGIN:  # Its score is some increasing function of it.
-        order = np.argsort(outputs, kind="stable")
+        order = np.argsort(attribution.outputs, kind="stable")
         return bool((np.diff(scores[order]) >= -1e-6).all())
-    predicted = attribution.unit.predicted(outputs)
+    predicted = attribution.unit.predicted(attribution.outputs)
     return bool(np.abs(predicted - scores).max(initial=0.0) <= 1e-4)
 
 

@@ -58,11 +58,11 @@ def prepare(inputs: Inputs) -> Case:
     labels, favourable = _labels(inputs, rows)
     groups = _groups(inputs.groups, rows)
     reference = None if inputs.reference is None else _reference(inputs.reference, features)
-    score = None
+    scored = None
     if inputs.model is not None:
-        score = scorer(inputs.model, favourable=favourable, reference=reference)
+        scored = scorer(inputs.model, favourable=favourable, reference=reference)
         refuse_other_columns(inputs.model, list(features.columns), what="data")
-    scores = _scores(inputs, features, score)
+    scores = _scores(inputs, features, None if scored is None else scored.score)
     decisions = _decisions(inputs, scores, threshold, favourable, rows)
     datasets = [describe(features, name="data", role="evaluation")]
     if reference is not None:
@@ -77,7 +77,9 @@ def prepare(inputs: Inputs) -> Case:
         groups=groups,
         reference=reference,
         model=inputs.model,
-        score=score,
+        score=None if scored is None else scored.score,
+        scored_class=None if scored is None else scored.scored_class,
+        is_mirrored=scored is not None and scored.is_mirrored,
         threshold=threshold,
         evidence=tuple(inputs.evidence),
         seed=seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +21,23 @@ if TYPE_CHECKING:
     Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
 
 
-def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None) -> Score:
-    """A function from rows to scores of the favourable outcome, shape `(rows,)`, in [0, 1].
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """A model as a function from rows to scores of the favourable outcome.
+
+    Attributes:
+        score: Rows to scores, shape `(rows,)`, in [0, 1].
+        scored_class: The class of the model that the scores are of; None: it has no classes.
+        is_mirrored: Whether a score is one minus what the model gives.
+    """
+
+    score: Score
+    scored_class: Any = None
+    is_mirrored: bool = False
+
+
+def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None) -> Scorer:
+    """The scores of the favourable outcome that a model gives.
 
     Args:
         model: An estimator with `predict_proba`, an XGBoost or LightGBM booster with a binary
@@ -35,8 +51,12 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
             the rows, with the likely fault.
     """
     if hasattr(model, "predict_proba"):
-        ask = _from_estimator(model, favourable)
-        return lambda rows: _scores_of(model, ask, rows, reference)
+        column = _favourable_column(model, favourable)
+        chances = _chances_of(model, column)
+        return Scorer(
+            score=lambda rows: _scores_of(model, chances, rows, reference),
+            scored_class=_classes_of(model)[column],
+        )
     predict = _booster_predict(model)
     if predict is None and callable(model) and not inspect.isclass(model):
         predict = model
@@ -51,7 +71,7 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
         values = _scores_of(model, ask, rows, reference)
         return 1.0 - values if flipped else values
 
-    return score
+    return Scorer(score=score, is_mirrored=flipped)
 
 
 def _scores_of(
@@ -105,8 +125,13 @@ def model_digest(model: Any) -> Digest:
         ) from error
 
 
-def _from_estimator(model: Any, favourable: Any) -> Score:
-    classes = list(getattr(model, "classes_", [0, 1]))
+def _classes_of(model: Any) -> list[Any]:
+    return list(getattr(model, "classes_", [0, 1]))
+
+
+def _favourable_column(model: Any, favourable: Any) -> int:
+    """Which column of `predict_proba` is the favourable outcome's."""
+    classes = _classes_of(model)
     if len(classes) != 2:
         raise InputError(
             f"The model decides between {len(classes)} classes; this audit is of two.",
@@ -120,7 +145,11 @@ def _from_estimator(model: Any, favourable: Any) -> Score:
             f"The model's classes are {classes!r}; the favourable label is {favourable!r}.",
             remedy="give labels in the values that the model was fitted on",
         )
-    column, given = matching[0], as_fitted(model)
+    return matching[0]
+
+
+def _chances_of(model: Any, column: int) -> Score:
+    given = as_fitted(model)
 
     def score(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         chances = np.asarray(model.predict_proba(given(rows)))

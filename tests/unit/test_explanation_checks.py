@@ -11,6 +11,7 @@ import pytest
 import xgboost
 
 from auditkit.checks import TERMS, find_check
+from auditkit.checks.explained import attribution_of
 from auditkit.checks.explanation_denials import population_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.glossary import Glossary
@@ -168,3 +169,27 @@ def test_a_protected_attribute_is_never_a_reason():
     none = run("explanation.denials", make_case()).measurement("denials_on_protected")
     assert none.value is None
     assert none.reason == "no protected attribute was given"
+
+
+@pytest.mark.parametrize("kind", ["estimator", "booster", "function"])
+@pytest.mark.parametrize("favourable", [1, 0])
+def test_what_is_explained_is_the_score_of_the_favourable_class(case, kind, favourable):
+    booster = case.model.get_booster()
+    model = {
+        "estimator": case.model,
+        "booster": booster,
+        "function": lambda rows: booster.predict(xgboost.DMatrix(rows)),
+    }[kind]
+    digest = "sha256:" + 64 * "0"
+    made = make_case(
+        model=model,
+        favourable=favourable,
+        digest=digest,
+        reference=case.reference.head(20),
+        data=case.features.head(30),
+        labels=[0, 1] * 15,
+    )
+    own = attribution_of(made)
+    chances = case.model.predict_proba(made.features)[:, favourable]
+    assert own.unit.predicted(own.outputs) == pytest.approx(chances, abs=1e-6)
+    assert own.values.sum(axis=1) + own.base == pytest.approx(own.outputs, abs=1e-5)

@@ -272,7 +272,7 @@ def candidate(name, *, ratio=0.9, accuracy=0.7, uses_group=False):
 )
 def test_no_alternative_is_found_only_where_one_was_looked_at(candidates, value):
     found = Alternatives(
-        candidates=candidates, attribute="g", loss=0.01, least_gain=0.05, parameters={}, n=9
+        candidates=candidates, attribute="g", loss=0.01, min_gain=0.05, parameters={}, n=9
     )
     number = found.evidence().measurement("less_disparate_alternatives[g=(all)]")
     assert number.value == value
