@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 from auditkit.errors import LedgerError, MissingExtraError
@@ -67,7 +68,7 @@ _MADE: Final = "".join(
 )
 # Of each table: what kind it is, then its columns, constraints, indexes and triggers.
 _CATALOGUE: Final = """
-WITH own AS (SELECT name, to_regclass(name) AS id FROM unnest(%s::text[]) name)
+WITH own AS (SELECT name, to_regclass(name) AS id FROM unnest(?::text[]) name)
 SELECT name, CASE WHEN relkind = 'r' AND relpersistence = 'p' AND NOT relrowsecurity
     AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = id)
     AND NOT EXISTS (SELECT FROM pg_inherits WHERE id IN (inhrelid, inhparent))
@@ -143,8 +144,6 @@ def _prepare(connection: psycopg.Connection[Any], *, timeout_s: float, write: bo
 
 class PostgresSession(Session):
     """One connection to a PostgreSQL database."""
-
-    mark = "%s"
 
     def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
         self._connection = connection
@@ -238,9 +237,13 @@ class PostgresSession(Session):
         return int(row[0])
 
 
+@cache
 def _trusted(statement: str) -> LiteralString:
-    """Statements come from this package alone; values travel apart from them."""
-    return cast(Any, statement)  # type: ignore[no-any-return]
+    """A statement as psycopg marks the places of values.
+
+    Statements come from this package alone; values travel apart from them.
+    """
+    return cast(Any, statement.replace("?", "%s"))  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -55,11 +55,8 @@ class Head:
 class Session(ABC):
     """One connection to the log's tables. Not shared between threads without a lock.
 
-    Attributes:
-        mark: How the database writes a parameter's place in a statement.
+    In every statement a `?` stands for a value.
     """
-
-    mark = "?"
 
     # What differs between databases.
 
@@ -152,9 +149,8 @@ class Session(ABC):
                 raise VerificationError(f"The {name} is not as the log made it.")
         if self.meta().keys() != {"origin", "format"}:
             raise VerificationError("The log's tables say more of the log than the log wrote.")
-        m = self.mark
         for what, where, values in (
-            ("entry", f"entry WHERE idx < 0 OR idx >= {m}", (self.head().size,)),
+            ("entry", "entry WHERE idx < 0 OR idx >= ?", (self.head().size,)),
             (
                 "payload",
                 "payload WHERE NOT EXISTS (SELECT 1 FROM entry WHERE entry.idx = payload.idx)",
@@ -172,7 +168,7 @@ class Session(ABC):
 
     def put_meta(self, **values: str) -> None:
         """Adds to what the log says of itself."""
-        self.put(f"INSERT INTO meta VALUES ({self.mark}, {self.mark})", list(values.items()))
+        self.put("INSERT INTO meta VALUES (?, ?)", list(values.items()))
 
     def head(self) -> Head:
         """The newest checkpoint.
@@ -188,9 +184,9 @@ class Session(ABC):
     def put_head(self, head: Head, *, first: bool = False) -> None:
         """Moves the head, or sets the first one."""
         if first:
-            statement = f"INSERT INTO head (id, size, note) VALUES (1, {self.mark}, {self.mark})"
+            statement = "INSERT INTO head (id, size, note) VALUES (1, ?, ?)"
         else:
-            statement = f"UPDATE head SET size = {self.mark}, note = {self.mark} WHERE id = 1"
+            statement = "UPDATE head SET size = ?, note = ? WHERE id = 1"
         self.put(statement, [(head.size, head.note)])
 
     def nodes(self, nodes: Sequence[Node]) -> list[bytes]:
@@ -203,7 +199,7 @@ class Session(ABC):
         found: dict[int, bytes] = {}
         for start in range(0, len(ids), _AT_ONCE):
             part = ids[start : start + _AT_ONCE]
-            marks = ",".join([self.mark] * len(part))
+            marks = ",".join("?" * len(part))
             found.update(self.fetch(f"SELECT id, hash FROM node WHERE id IN ({marks})", part))
         try:
             return [bytes(found[number]) for number in ids]
@@ -214,16 +210,15 @@ class Session(ABC):
 
     def put_entries(self, entries: Sequence[Entry], nodes: Sequence[tuple[int, bytes]]) -> None:
         """Adds entries, with their payloads and the nodes that they complete."""
-        m = self.mark
         self.put(
-            f"INSERT INTO entry VALUES ({m}, {m}, {m}, {m}, {m})",
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?)",
             [(e.index, e.time_ms, e.kind, e.retention, e.commitment) for e in entries],
         )
         self.put(
-            f"INSERT INTO payload VALUES ({m}, {m}, {m})",
+            "INSERT INTO payload VALUES (?, ?, ?)",
             [(e.index, e.salt, e.body) for e in entries],
         )
-        self.put(f"INSERT INTO node VALUES ({m}, {m})", nodes)
+        self.put("INSERT INTO node VALUES (?, ?)", nodes)
 
     def entry(self, index: int) -> Entry:
         """One entry.
@@ -231,7 +226,7 @@ class Session(ABC):
         Raises:
             InputError: If the log has no such index.
         """
-        rows = self.fetch(f"{_ENTRY} WHERE e.idx = {self.mark}", (index,))
+        rows = self.fetch(f"{_ENTRY} WHERE e.idx = ?", (index,))
         if not rows:
             raise InputError(f"The log has no entry {index}.")
         return as_entry(rows[0])
@@ -255,18 +250,16 @@ class Session(ABC):
 
         Where the clock was set back inside it, it holds others too. Empty if there is no entry.
         """
-        m = self.mark
         ((begin, end),) = self.fetch(
-            f"SELECT MIN(idx), MAX(idx) FROM entry WHERE time_ms >= {m} AND time_ms < {m}",
+            "SELECT MIN(idx), MAX(idx) FROM entry WHERE time_ms >= ? AND time_ms < ?",
             (since_ms, until_ms),
         )
         return (0, 0) if begin is None else (begin, end + 1)
 
     def first_between(self, after_ms: int, until_ms: int) -> int | None:
         """The first index logged after a time, and no later than another; None if there is none."""
-        m = self.mark
         ((found,),) = self.fetch(
-            f"SELECT MIN(idx) FROM entry WHERE time_ms > {m} AND time_ms <= {m}",
+            "SELECT MIN(idx) FROM entry WHERE time_ms > ? AND time_ms <= ?",
             (after_ms, until_ms),
         )
         return None if found is None else int(found)
@@ -281,14 +274,14 @@ class Session(ABC):
         rows: int,
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of entries, in the order of the log."""
-        where, values = [f"e.idx >= {self.mark}"], [begin]
+        where, values = ["e.idx >= ?"], [begin]
         for column, sign, value in (
             ("idx", "<", end),
             ("kind", "=", kind),
             ("time_ms", ">=", since_ms),
         ):
             if value is not None:
-                where.append(f"e.{column} {sign} {self.mark}")
+                where.append(f"e.{column} {sign} ?")
                 values.append(value)  # type: ignore[arg-type]
         statement = f"{_ENTRY} WHERE {' AND '.join(where)} ORDER BY e.idx"
         return self.stream(statement, values, rows=rows)
@@ -303,14 +296,14 @@ class Session(ABC):
             (index, kind)
             for index, kind in self.fetch(
                 "SELECT e.idx, e.kind FROM entry e JOIN payload p ON p.idx = e.idx "
-                f"WHERE e.retention = {self.mark} AND e.time_ms <= {self.mark} ORDER BY e.idx",
+                "WHERE e.retention = ? AND e.time_ms <= ? ORDER BY e.idx",
                 (retention, time_ms),
             )
         ]
 
     def delete_payloads(self, indexes: Sequence[int]) -> None:
         """Destroys payloads and their salts."""
-        self.put(f"DELETE FROM payload WHERE idx = {self.mark}", [(i,) for i in indexes])
+        self.put("DELETE FROM payload WHERE idx = ?", [(i,) for i in indexes])
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """The checkpoints that were asked for, as (size, note), the smallest first."""
@@ -318,17 +311,17 @@ class Session(ABC):
 
     def checkpoint(self, size: int) -> str | None:
         """The kept checkpoint of a size, if there is one."""
-        rows = self.fetch(f"SELECT note FROM checkpoint WHERE size = {self.mark}", (size,))
+        rows = self.fetch("SELECT note FROM checkpoint WHERE size = ?", (size,))
         return rows[0][0] if rows else None
 
     def has_kind(self, kind: str) -> bool:
         """Whether any entry is of a kind."""
-        return bool(self.fetch(f"SELECT 1 FROM entry WHERE kind = {self.mark} LIMIT 1", (kind,)))
+        return bool(self.fetch("SELECT 1 FROM entry WHERE kind = ? LIMIT 1", (kind,)))
 
     def put_checkpoint(self, size: int, note: str) -> None:
         """Keeps a checkpoint, in the place of an earlier one of that size."""
-        self.put(f"DELETE FROM checkpoint WHERE size = {self.mark}", [(size,)])
-        self.put(f"INSERT INTO checkpoint VALUES ({self.mark}, {self.mark})", [(size, note)])
+        self.put("DELETE FROM checkpoint WHERE size = ?", [(size,)])
+        self.put("INSERT INTO checkpoint VALUES (?, ?)", [(size, note)])
 
 
 class Database(ABC):
