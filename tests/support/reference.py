@@ -6,6 +6,9 @@ tests compare them with what is made here.
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +22,33 @@ from tests.support import schemas
 ROOT = Path(__file__).resolve().parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
 YAML = ROOT / "docs" / "reference" / "yaml.md"
+API = ROOT / "docs" / "reference" / "api.md"
+PARTS = ROOT / "docs" / "reference" / "api-parts.md"
 _WIDTH = 88
 _CLI_HEAD = """\
 # Commands
 
 What `--help` says of every command. This page is made by `make reference`.
 """
+_PARTS_HEAD = """\
+# Python, part by part
+
+What lies one level down: what the packages export beside [the names of `auditkit`](api.md). This
+page is made by `make reference`.
+"""
+# The packages whose names are listed, and what a reader finds there.
+_PARTS = {
+    "deid": (
+        "De-identification",
+        "Columns, modes, treatments, spans. [Do it](../how-to/deidentify.md).",
+    ),
+    "checks": ("Checks", "What a check is made of. [Write one](../how-to/write-a-check.md)."),
+    "signing": ("Signing", "Keys and timestamp authorities. [Sign](../how-to/sign.md)."),
+    "ledger": ("Log", "Entries, checkpoints, receipts. [Keep it](../how-to/keep-the-log.md)."),
+    "merkle": ("Merkle trees", "RFC 6962 and RFC 9162: roots and proofs, pure functions."),
+    "access": ("Access", "Rules, decisions, conflicts. [Guard it](../how-to/guard-a-registry.md)."),
+    "policy": ("Policies", "A policy from its text. [Write one](../how-to/write-a-policy.md)."),
+}
 _YAML_HEAD = """\
 # YAML files
 
@@ -59,6 +83,25 @@ def _helps(
     yield path, command.get_help(context).rstrip()
     for name, inner in getattr(command, "commands", {}).items():
         yield from _helps(inner, context, (*path, name))
+
+
+def parts_page() -> str:
+    """The names that packages export, for the site's builder to describe from their docstrings."""
+    listed = re.findall(r"^::: (\S+)$", API.read_text(), re.MULTILINE)
+    seen = {id(pkgutil.resolve_name(name)) for name in listed}
+    parts = [_PARTS_HEAD]
+    for name, (title, words) in _PARTS.items():
+        package = pkgutil.resolve_name(f"auditkit.{name}")
+        names = getattr(package, "__all__", None) or [
+            n
+            for n, found in vars(package).items()
+            if not n.startswith("_")
+            and inspect.isfunction(found)
+            and found.__module__ == package.__name__
+        ]
+        lines = [f"::: auditkit.{name}.{n}" for n in names if id(getattr(package, n)) not in seen]
+        parts.append(f"## {title}\n\n{words}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def yaml_page() -> str:
@@ -142,7 +185,7 @@ def _default(value: dict[str, Any]) -> str:
 def pages() -> dict[Path, str]:
     """Everything that is made from the code, by where it lies."""
     made = {schemas.FOLDER / name: text for name, text in schemas.files().items()}
-    return {**made, CLI: cli_page(), YAML: yaml_page()}
+    return {**made, CLI: cli_page(), YAML: yaml_page(), PARTS: parts_page()}
 
 
 if __name__ == "__main__":
