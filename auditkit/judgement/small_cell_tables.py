@@ -21,8 +21,9 @@ Whom = frozenset[tuple[str, str]]
 # A number of people: which part of a group, and the group.
 People = tuple[str, Whom]
 
-# The areas whose numbers are about people, whether they name a group or not.
-OF_PEOPLE: Final = frozenset({"fairness", "performance", "monitoring"})
+# The areas whose numbers are about people only where they name a group. Those of every other area
+# are about people, also of one that a check of another package names.
+_OF_THINGS: Final = frozenset({"privacy", "explanation", "access", "lineage"})
 BOTH: Final = ("favourable", "unfavourable")
 
 # Columns that say what a row is about, and those that are about its group alone.
@@ -42,6 +43,11 @@ _RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
 _OBSERVED: Final = frozenset({"observed", "lower", "upper"})
 
 
+def of_people(e: Evidence) -> bool:
+    """Whether the numbers of some evidence are about people, whether they name a group or not."""
+    return e.area not in _OF_THINGS
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """What one row of a table tells of people: in which columns, about whom, and how many."""
@@ -54,7 +60,7 @@ class Told:
 
 def told_by(e: Evidence, table: Table) -> Iterator[Told]:
     """What each row of a table of some evidence tells of people."""
-    if e.area not in OF_PEOPLE:
+    if not of_people(e):
         return
     named = {
         describe_group(g): frozenset(g) for m in e.measurements for g in (m.group, m.compared_with)

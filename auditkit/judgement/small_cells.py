@@ -33,7 +33,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest, digest_of
 from auditkit.evidence import Evidence, Measurement, Table
-from auditkit.judgement.small_cell_tables import BOTH, OF_PEOPLE, People, Told, told_by
+from auditkit.judgement.small_cell_tables import BOTH, People, Told, of_people, told_by
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.measures.numbers.suppression import Equation, Why, hidden_cells
 
@@ -203,11 +203,11 @@ class _Cells:
 
     def _is_about_people(self, e: Evidence, m: Measurement) -> bool:
         named = {name for name, _ in m.group} & self.attributes
-        return bool(named) or (bool(m.group) and e.area in OF_PEOPLE)
+        return bool(named) or (bool(m.group) and of_people(e))
 
     def _people_of(self, e: Evidence, m: Measurement) -> list[People]:
         """The numbers of people that a measurement shows or would give away."""
-        if not m.group and e.area in OF_PEOPLE:
+        if not m.group and of_people(e):
             return [("members", frozenset())]
         if not self._is_about_people(e, m):
             return []
@@ -252,7 +252,7 @@ class _Cells:
             for m in e.measurements:
                 if m.n is None or not self._is_about_people(e, m):
                     continue
-                if {name for name, _ in m.group} <= self.attributes or e.area in OF_PEOPLE:
+                if {name for name, _ in m.group} <= self.attributes or of_people(e):
                     group = frozenset(m.group)
                     found[group] = max(found.get(group, 0), m.n)
         return {g: n for g, n in found.items() if all(value != _ALL for _, value in g)}
@@ -266,7 +266,7 @@ class _Cells:
                 if m.name == _UNKNOWN_CATEGORY and isinstance(m.value, int):
                     counts[_UNKNOWN_CATEGORY, frozenset(m.group)] = m.value
                 elif m.n is not None and not any(value == _ALL for _, value in m.group):
-                    overall = not m.group and e.area in OF_PEOPLE and bool(_parts(m.name))
+                    overall = not m.group and of_people(e) and bool(_parts(m.name))
                     if overall or self._is_about_people(e, m):
                         counts.setdefault((self._part(m), frozenset(m.group)), m.n)
             for table in e.tables:

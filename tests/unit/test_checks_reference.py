@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
-from types import ModuleType
 
-import pandas as pd
 import pytest
 import yaml
 
-import auditkit as ak
 from auditkit.checks import CHECKS
 from auditkit.checks.check import NoParameters
-from auditkit.evidence import Outcome
-from auditkit.loading import prepare
 from auditkit.policy import parse_policy
 from auditkit.wording import NEUTRAL
 from tests.support.documents import DOCS
@@ -66,23 +60,6 @@ def test_a_section_shows_a_rule_that_a_policy_can_have(check):
     (rule,) = parse_policy(HEAD + block).rules
     assert rule.check == check.id
     assert rule.measure in check.terms
-
-
-def test_the_check_that_the_page_shows_runs():
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    names = {"__name__": "near_check"}
-    sys.modules["near_check"] = ModuleType("near_check")  # dataclasses look there
-    try:
-        exec(compile(block, "checks.md", "exec"), names)
-    finally:
-        del sys.modules["near_check"]
-    check = names["CHECK"]
-    rows = pd.DataFrame({"x": [0.1, 0.48, 0.52, 0.9]})
-    case = prepare(ak.Inputs(data=rows, labels=[0, 0, 1, 1], scores=rows.x))
-    assert check.assess(case, check.parameters()).measurement("near_share").value == 0.5
-    assert check.assess(case, check.parameters_with({"near": 0})).named("near_share")[0].value == 0
-    decided = prepare(ak.Inputs(data=rows, labels=[0, 0, 1, 1], predictions=[0, 0, 1, 1]))
-    assert check.assess(decided, check.parameters()).outcome is Outcome.NOT_APPLICABLE
 
 
 def test_the_parameters_that_the_page_shows_are_taken():

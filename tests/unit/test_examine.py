@@ -12,7 +12,7 @@ import pytest
 import auditkit as ak
 from auditkit.checks import CHECKS, Check, Result, find_check
 from auditkit.errors import InputError
-from auditkit.evidence import Measurement
+from auditkit.evidence import Measurement, Table
 from auditkit.judgement.audit import examine
 from auditkit.loading import prepare
 from auditkit.policy import parse_policy
@@ -80,6 +80,23 @@ def test_a_check_of_ones_own_is_run_and_numbered_after_the_packaged_ones(before)
 
 def test_a_report_holds_checks_of_ones_own():
     assert render(judged(own())).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("area", ["performance", "robustness"])
+def test_the_tables_of_an_area_of_ones_own_hide_small_groups_too(area):
+    def run(case, parameters):
+        counts = [(g, int((case.groups["g"] == g).sum())) for g in ("few", "many")]
+        rows = tuple(("g", group, n) for group, n in counts)
+        table = Table(name="own", title="Own", columns=("attribute", "group", "n"), rows=rows)
+        return Result(n=len(case.labels), tables=(table,))
+
+    groups = {"g": ["few"] * 5 + ["many"] * 395}
+    case = prepare(replace(INPUTS, groups=groups))
+    policy = parse_policy(POLICY)
+    own_table = own(area=area, run=run)
+    judgement = examine(case, policy, (), today=None, versions={}, checks=[own_table])
+    (table,) = judgement.tables
+    assert table.column("n") == (None, None)  # the large one would give the small one away
 
 
 def test_two_checks_of_ones_own_keep_their_order():
