@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from auditkit.ledger import Ledger
 
 FOUND: Final = 10
-_LOG_NAME: Final = "auditkit.local/log"
 
 app = typer.Typer(
     no_args_is_help=True,

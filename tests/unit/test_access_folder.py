@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from auditkit.access.kept.drafts import read_draft
 from auditkit.access.kept.folder import follow_folder, read_seal, seal_policy, start_policy
 from auditkit.errors import AccessDeniedError, OutputError, PolicyError
 
@@ -51,6 +52,19 @@ def test_a_broken_draft_changes_nothing(folder):
         (folder / name).write_text(original)
     (folder / "policy.csv").unlink()
     assert followed.current()[0] is before
+
+
+def test_what_is_sealed_is_the_draft_that_was_read(folder):
+    """Rules that are slipped in while somebody approves are not put into force."""
+    seal(folder)
+    followed = follow_folder(folder)
+    draft = read_draft(folder, author="adam")
+    policy = folder / "policy.csv"
+    policy.write_text(policy.read_text() + "p, eve, *, **, *, allow\n")
+    assert draft.seal(approver="paula", now=NOW).digest == read_seal(folder).digest
+    access, _ = followed.current()
+    assert "changed since" in followed.refused
+    assert not access.decide("eve", "model:promote", "models/x/aliases/champion")
 
 
 def test_nobody_approves_their_own_policy(folder):

@@ -47,10 +47,31 @@ def seal_policy(
         KeyFileError: If the key cannot be used.
     """
     texts = read_texts(folder)
+    AccessControl.from_texts(texts)
+    return seal_texts(folder, texts, author=author, approver=approver, now=now, key=key)
+
+
+def seal_texts(
+    folder: str | Path,
+    texts: dict[str, str],
+    *,
+    author: str,
+    approver: str,
+    now: datetime,
+    key: PrivateKey | None = None,
+) -> Seal:
+    """Writes the seal of texts that were read from a folder, and checked.
+
+    If a file is changed meanwhile, the seal does not match it, and the policy before stays in
+    force.
+
+    Raises:
+        AccessDeniedError: If the approver is the author.
+        KeyFileError: If the key cannot be used.
+    """
     seal = Seal(
         digest=files_digest(texts), author=author, approver=approver, approved=now.isoformat()
     )
-    AccessControl.from_texts(texts)
     text = seal.to_text(key)
     write_whole(Path(folder) / SEAL, text.encode())
     return parse_seal(text)
