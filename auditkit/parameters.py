@@ -136,8 +136,9 @@ def declared(kind: Any) -> dict[str, Parameter]:
     Args:
         kind: A dataclass, each of whose fields has a default.
     """
+    plain = kind()
     return {
-        f.name: f.metadata.get("parameter", Parameter(default=f.default))
+        f.name: f.metadata.get("parameter", Parameter(default=getattr(plain, f.name)))
         for f in dataclasses.fields(kind)
     }
 

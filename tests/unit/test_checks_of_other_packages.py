@@ -188,6 +188,10 @@ WRONG = {
         MODULE.replace("SHARE.field(0.05)", "SHARE.field(7.5)"),
         "has a parameter without a default in its range",
     ),
+    "lacks_a_default": (
+        MODULE.replace("near: float = SHARE.field(0.05)", "near: float"),
+        "has a parameter without a default in its range",
+    ),
     "has_no_dataclass": (
         MODULE.replace("parameters=Parameters", "parameters=dict"),
         "has parameters that are no dataclass",
