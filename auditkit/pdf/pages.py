@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pypdfium2
-
 from auditkit.errors import InputError
 
 _MAX_PAGES: Final = 5000
@@ -17,6 +15,8 @@ def page_texts(pdf: bytes) -> list[str]:
     Raises:
         InputError: If it has more pages than any report.
     """
+    import pypdfium2
+
     document = pypdfium2.PdfDocument(pdf)
     try:
         if len(document) > _MAX_PAGES:

@@ -11,11 +11,11 @@ Law: a parser's answer is never a verdict on bytes. What is found here says wher
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, Final
 
+import pypdfium2 as _loaded_beforehand  # noqa: F401 - once, not in each process that forks off
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.generic import EncryptedObjAccess, Reference, parse_pdf_date
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -33,9 +33,6 @@ _HEADER: Final = b"%PDF-"
 _MAX_REVISIONS: Final = 50
 _ADDED: Final = "Something was added after signing that is not validation data with a timestamp."
 _UNREAD: Final = "The file is not a PDF that can be read."
-
-# pyHanko tells its log about hostile files; the claims say all that matters.
-logging.disable(logging.CRITICAL)
 
 
 def structure(data: bytes) -> bytes:
