@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -13,6 +13,7 @@ from auditkit.measures.numbers.significance import benjamini_hochberg, holm, poo
 
 @settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 200), st.integers(0, 200), st.integers(1, 200))
+@example(102, 112, 112, 112)  # five are expected, neither more nor fewer
 def test_each_test_equals_scipy(x1, n1, x0, n0):
     x1, x0 = min(x1, n1), min(x0, n0)
     found = significance(

@@ -1,4 +1,4 @@
-"""Which features stand in for a protected attribute: how well each tells who is in a group."""
+"""Proxies of a protected attribute: how well each feature predicts group membership."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Separation:
-    """How well one feature alone tells members of a group from others.
+    """How well one feature alone separates members of a group from others.
 
     Attributes:
-        auc: Chance that a member and a non-member are told apart, in [0.5, 1]; 0.5 is chance.
+        auc: AUC of the feature for membership, in [0.5, 1]; 0.5 is chance.
             Members may have the higher or the lower values. None if there are too few of either.
         lower: Lower end of the interval (DeLong), not below 0.5.
         upper: Upper end.
@@ -40,15 +40,15 @@ def separation(
 ) -> Separation:
     """The area under the ROC curve of one feature predicting membership.
 
-    It sees orders, not shapes: a feature whose extremes at both ends are all of one group has an
-    AUC of 0.5. Rows without a value are left out. Categories are ordered by the share of members
-    among the rows of the other four of five folds, so that a rare category cannot tell by itself.
+    It depends on order only: a feature with one group at both extremes has an AUC of 0.5. Rows
+    without a value are left out. Categories are ordered by the share of members
+    among the rows of the other four of five folds, so that a rare category cannot predict itself.
 
     Args:
         feature: The feature's values, shape `(n,)`.
-        member: Who is in the group, shape `(n,)`.
+        member: True for members of the group, shape `(n,)`.
         level: Nominal coverage of the interval, in (0, 1).
-        at_least: Fewer members or others than this: not estimable.
+        at_least: Least number of members and of others; otherwise not estimable.
         seed: Seeds the folds.
 
     Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the variance.

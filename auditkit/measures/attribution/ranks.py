@@ -1,7 +1,7 @@
-"""How features rank by importance when the reference and the rows are resampled.
+"""Ranks of features by importance, over resamples of the reference and the rows.
 
-Each feature is compared with each other, and its rank may be any that the comparisons leave open;
-its own is always one of them. Why not the percentiles of resampled ranks: docs/adr/0005.
+Each feature is compared with every other; its interval has all ranks consistent with the
+comparisons, and always its own. Why not the percentiles of resampled ranks: docs/adr/0005.
 
 Source: Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 91 (2024) 476-518.
 """
@@ -27,12 +27,12 @@ def resampled_weights(count: int, replicates: int, seed: int) -> Doubles:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RankStability:
-    """How features rank by importance, resample by resample.
+    """Importance and ranks of features by resample.
 
     Attributes:
         importance: Resampled, shape `(replicates, features)`.
         ranks: 1 for the most important, shape `(replicates, features)`.
-        agreement: Share of the top k that a resample has in common with the whole, shape
+        agreement: Share of the top k that a resample shares with the full sample, shape
             `(replicates,)`, in [0, 1].
         top: k.
     """
@@ -50,11 +50,11 @@ def rank_stability(
 
     Args:
         values: From `block_values`.
-        importance: The features' importance on everything, shape `(features,)`.
-        top: How many of the first are compared; fewer than there are features, as all of them
-            are kept by every resample. Requires two features or more.
+        importance: The features' importance in the full sample, shape `(features,)`.
+        top: k, fewer than there are features: every resample contains all of them. Requires two
+            features or more.
         replicates: Number of resamples.
-        seed: Seeds them.
+        seed: Seeds the resamples.
     """
     blocks, rows, features = values.shape
     top = min(top, features - 1)
@@ -76,14 +76,14 @@ def rank_stability(
 def rank_intervals(
     importance: Doubles, resampled: Doubles, *, level: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lowest and the highest rank that each feature may have, 1 for the most important.
+    """Lowest and highest rank of each feature, 1 for the most important.
 
-    A feature ranks below those that are surely heavier and above those that are surely lighter:
-    whose difference from it is more standard errors than the farthest of all its differences
-    strays in a share `level` of the resamples.
+    A feature ranks below those significantly heavier and above those significantly lighter: the
+    difference, in standard errors, exceeds the `level` quantile over resamples of the largest
+    deviation of all its differences.
 
     Args:
-        importance: On everything, shape `(features,)`.
+        importance: In the full sample, shape `(features,)`.
         resampled: Of each resample, shape `(replicates, features)`.
         level: Nominal coverage of each feature's interval.
     """

@@ -1,17 +1,17 @@
 """The principal reasons for an unfavourable decision (12 CFR 1002.9(b)(2) and its comments).
 
-A reason is a factor that was actually scored and pulled this applicant's score below that of a
-reference population: those approved at or just above the cut-off, by default, which is the first
-of the methods that comment 9(b)(2)-5 names.
+A reason is a scored factor that lowered this applicant's score compared with a reference
+population: by default those approved at or just above the cut-off, the first of the methods in
+comment 9(b)(2)-5.
 
 Laws:
     - Adverse direction only: a factor that raised the score is never a reason.
     - A principal reason is never left out. Up to `most` are listed, and beyond that every factor
-      that carries at least `principal_share` of all that spoke against the applicant.
-    - A factor that carries less than `least_share` is no reason, even where few others remain.
-    - A reason is stable if it stays among the principal ones in nearly every resample of the
-      reference population. An unstable one holds back the letter.
-    - A protected attribute is never given as a reason. Where one is principal that is said aloud.
+      with at least `principal_share` of the adverse attribution.
+    - A factor with less than `least_share` is not a reason, even if few others remain.
+    - A reason is stable if it is principal in nearly every resample of the reference population.
+      No letter is written with an unstable one.
+    - A protected attribute is never given as a reason. If one is principal, that is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MARGINAL: Final = "at or just above the cut-off"
 APPROVED: Final = "all at or above the cut-off"
 ALL: Final = "everyone in the reference"
-# Whom reasons are relative to, as a sentence names them.
+# The reference populations in words.
 POPULATIONS: Final = {
     MARGINAL: "those at or just above the cut-off",
     APPROVED: "all at or above the cut-off",
@@ -51,11 +51,11 @@ class ReasonLimits:
     """Which adverse factors are principal.
 
     Attributes:
-        most: How many are listed, unless more are principal, >= 1. Comment 9(b)(2)-1: more than
-            four are not likely to be helpful.
-        principal_share: Beyond `most`, what share of all that is adverse makes a factor principal,
-            in (0, 1].
-        least_share: What share a factor must carry to be a reason at all, in [0, 1).
+        most: Number of reasons listed, unless more are principal, >= 1. Comment 9(b)(2)-1: more
+            than four are not likely to be helpful.
+        principal_share: Beyond `most`, least share of the adverse attribution of a principal
+            factor, in (0, 1].
+        least_share: Least share of the adverse attribution of any reason, in [0, 1).
     """
 
     most: int = MOST.default
@@ -89,13 +89,13 @@ class Reason:
     """One principal reason of one row.
 
     Attributes:
-        rank: 1 for what weighed most.
+        rank: 1 for the heaviest.
         feature: The factor.
         value: The applicant's value; None if missing.
-        reference_value: The reference population's median; its commonest value, if not a number.
+        reference_value: The reference population's median; its most common value, if not a number.
         contribution: The factor's attribution, < 0, in the attribution's unit.
-        share: Its part of all adverse attribution of the row, in (0, 1].
-        kept: In what share of resamples of the reference it is principal too; None: not resampled.
+        share: Its share of the row's adverse attribution, in (0, 1].
+        kept: Share of resamples of the reference in which it is principal; None: not resampled.
     """
 
     rank: int
@@ -149,7 +149,7 @@ def principal_reasons(
 def kept_shares(
     blocks: NDArray[np.float64], weights: NDArray[np.float64], limits: ReasonLimits
 ) -> Doubles:
-    """In what share of resamples each factor is principal, shape `(rows, features)`, in [0, 1].
+    """Share of resamples in which each factor is principal, shape `(rows, features)`, in [0, 1].
 
     Args:
         blocks: Attributions against blocks of the reference, shape `(blocks, rows, features)`.
@@ -176,11 +176,11 @@ def reference_population(
     Args:
         reference: Applicants.
         scores: Their scores of the favourable outcome, shape `(rows,)`.
-        threshold: Approved is who scores at least this.
+        threshold: Scores of at least this are approved.
         population: One of `POPULATIONS`.
-        marginal_share: "Just above the cut-off" are those approved with the lowest scores, this
-            share of them, in (0, 1].
-        at_least: ... and at least so many, where there are so many.
+        marginal_share: Share of the approved, those with the lowest scores, that are "just above
+            the cut-off", in (0, 1].
+        at_least: Least number of these, if there are as many.
 
     Raises:
         InputError: If the population is unknown or has no members.
@@ -206,7 +206,7 @@ def reference_population(
 
 
 def typical_values(table: pd.DataFrame) -> tuple[Any, ...]:
-    """Each column's median, or its commonest value if it is not of numbers; None if all missing."""
+    """Each column's median, or its most common value if it is not numeric; None if all missing."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     typical: list[Any] = []
@@ -222,7 +222,7 @@ def typical_values(table: pd.DataFrame) -> tuple[Any, ...]:
 
 
 def cell(value: Any) -> Cell:
-    """A value of a table as evidence writes it: text where it is no number; missing is None."""
+    """A table's value as a cell of evidence: text if it is not a number; None if missing."""
     import pandas as pd
 
     if value is None or value is pd.NaT or value is pd.NA:

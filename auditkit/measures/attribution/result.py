@@ -1,14 +1,14 @@
-"""How much each feature moved a row's output away from the average over a reference.
+"""Attributions: each feature's contribution to a row's output, relative to a reference's mean.
 
     e = explain(model, X, reference=background)
     e.values, e.base, e.outputs        # e.values.sum(axis=1) + e.base == e.outputs
 
 Laws:
-    - The whole reference counts. Its digest is part of the result: another reference gives other
-      values, and neither is the right one in itself.
-    - The values and the base add up to the model's own output on every row; `residual` is by how
-      much they do not, and nothing is returned if that is more than rounding.
-    - Attributions say how the model computes. They are not causes.
+    - The whole reference is used. Its digest is part of the result: another reference gives other
+      values, and neither is the only right one.
+    - The values and the base sum to the model's output for every row; `residual` is the
+      difference, and nothing is returned if it is more than rounding.
+    - Attributions describe the model's computation. They are not causes.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Attribution:
         values: Each feature's share of `outputs - base`, shape `(n, features)`, in `unit`.
         base: Mean of the model's output over the reference.
         outputs: The model's own output for each row, shape `(n,)`.
-        unit: What outputs, base and values are counted in.
+        unit: The unit of outputs, base and values.
         method: How the values were computed.
-        standard_errors: Of each value, where it was sampled; None: the values are exact.
-        evaluations: How many rows the model scored for it; 0: the method reads the model itself.
+        standard_errors: Of each sampled value; None: the values are exact.
+        evaluations: Number of rows that the model scored; 0: the method reads the model itself.
         reference_digest: Commits to the reference's columns and values.
         reference_rows: Number of rows of the reference; all of them were used.
         feature_names: The columns of `values`.
-        typical: What is usual in the reference: each feature's median, or its commonest value.
-        data: The rows that were explained, with the columns `feature_names`.
-        seed: Seeded every random draw, where the method has any.
+        typical: Each feature's median in the reference, or its most common value.
+        data: The explained rows, with the columns `feature_names`.
+        seed: Seed of all random draws, if any.
     """
 
     values: NDArray[np.float64]
@@ -79,7 +79,7 @@ class Attribution:
 
     @property
     def residual(self) -> NDArray[np.float64]:
-        """By how much each row does not add up, shape `(n,)`, >= 0, in `unit`."""
+        """Absolute difference of each row's output and its sum, shape `(n,)`, in `unit`."""
         residual: NDArray[np.float64] = np.abs(self.values.sum(axis=1) + self.base - self.outputs)
         return residual
 
@@ -91,7 +91,7 @@ class Attribution:
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """The outputs as probabilities, shape `(n,)`. The values themselves do not convert.
+        """The outputs as probabilities, shape `(n,)`. The values cannot be converted.
 
         Raises:
             InputError: If the outputs are neither log-odds nor probabilities.
@@ -104,18 +104,18 @@ class Attribution:
         return self.unit.predicted(self.outputs)
 
     def of_other_class(self) -> Attribution:
-        """The same attribution, of the other one of two classes."""
+        """The attribution of the other of two classes."""
         whole = 0.0 if self.unit in {Unit.LOG_ODDS, Unit.MARGIN} else 1.0
         return replace(
             self, values=-self.values, base=whole - self.base, outputs=whole - self.outputs
         )
 
     def reasons(self, row: int, *, limits: ReasonLimits | None = None) -> tuple[Reason, ...]:
-        """The principal reasons that spoke against a row; see `principal_reasons`.
+        """The principal reasons against a row; see `principal_reasons`.
 
         Args:
             row: Counted from 0.
-            limits: Which factors are principal; default: up to four, and none left out.
+            limits: Which factors are principal; default: up to four, and every principal one.
 
         Raises:
             InputError: If there is no such row.
@@ -132,14 +132,14 @@ class Attribution:
     def plot(
         self, kind: str, *, row: int | None = None, feature: str | None = None, most: int = 12
     ) -> Chart:
-        """Draws the attribution as SVG, with a description in words made from the same numbers.
+        """Draws the attribution as SVG, with a description of the same numbers in words.
 
         Args:
             kind: "bar" or "beeswarm" (every row), "waterfall" (one row), "dependence" (one
                 feature), or "rank-stability" (how ranks move when the rows are resampled).
             row: Which row, counted from 0; for "waterfall".
             feature: Which feature; for "dependence".
-            most: How many features are drawn.
+            most: Number of features drawn.
 
         Raises:
             InputError: If there is no such kind, feature or row, or one is needed and not given.
@@ -148,9 +148,9 @@ class Attribution:
         return _plot(self, kind, row=row, feature=feature, most=most)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a row that was explained: base, output, then one column a feature.
+        """One row per explained row: base, output, then one column per feature.
 
-        A feature that is called as one of the first two has " (feature)" behind its name.
+        A feature with the name of one of the first two gets " (feature)" after its name.
         """
         import pandas as pd
 
@@ -185,7 +185,7 @@ class Attribution:
 
 
 def feature_columns(names: Sequence[str], *, beside: Sequence[str]) -> tuple[str, ...]:
-    """What features are called in a table that has columns of its own, each name once.
+    """Names of features in a table with other columns, each name once.
 
     Args:
         names: The features; no two alike.
@@ -237,7 +237,7 @@ def _beeswarm(attribution: Attribution, first: NDArray[np.int64]) -> Chart:
     import pandas as pd
 
     names = [attribution.feature_names[i] for i in first]
-    # What is no number has no order, and is drawn grey.
+    # Values that are not numbers have no order and are drawn grey.
     ordered = attribution.data[names].apply(pd.to_numeric, errors="coerce")
     return beeswarm(
         names,

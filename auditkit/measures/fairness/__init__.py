@@ -1,1 +1,1 @@
-"""Comparisons of groups as people call for them, and what they print."""
+"""Public functions that compare groups, and their results."""

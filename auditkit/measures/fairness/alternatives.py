@@ -1,14 +1,13 @@
-"""Looks for models that decide nearly as well and treat the least favoured group better.
+"""Searches for less discriminatory alternatives: nearly as accurate, with a higher smallest ratio.
 
     found = alternatives(model, X, y, groups=g, train=Inputs(data=..., labels=..., groups=...))
     found.to_frame(); found.plot(); found.evidence()
 
-Candidates: other cut-offs on the same scores; the same kind of model fitted anew to weights that
-trade accuracy for even rates (fairlearn's GridSearch); and a cut-off of its own for each group
+Candidates: other cut-offs on the same scores; the same kind of model refitted with weights that
+trade accuracy for equal rates (fairlearn's GridSearch); and a separate cut-off for each group
 (fairlearn's ThresholdOptimizer). All are made from training rows and measured on others.
 
-Which group a person belongs to is used in training by GridSearch too. Whether that is allowed is
-for counsel to say.
+GridSearch uses group membership in training too. Whether that is allowed is for counsel to say.
 
 Source: Agarwal et al., ICML 2018 (GridSearch); Hardt, Price and Srebro, NeurIPS 2016
 (ThresholdOptimizer); both as fairlearn implements them.
@@ -62,7 +61,7 @@ def alternatives(
     weight_name: str = "sample_weight",
     seed: int = 0,
 ) -> Alternatives:
-    """Searches for less disparate alternatives to a classifier.
+    """Searches for less discriminatory alternatives to a classifier.
 
     Args:
         model: A fitted scikit-learn classifier with `predict_proba`; it is copied, not changed.
@@ -71,18 +70,18 @@ def alternatives(
         groups: Their groups: a table or mapping of one column.
         train: The rows to make candidates from, others than `data`: `Inputs` with data of the same
             columns, labels and groups.
-        threshold: Decided favourably is who scores at least this.
-        favourable: The class that is good for the person. Default: True, or 1.
-        loss: How much balanced accuracy an alternative may lose.
-        min_gain: By how much its smallest ratio must be higher.
-        grid_size: Models to fit anew.
-        min_group: Rows that a group needs to count in a ratio.
+        threshold: Scores of at least this are decided favourably.
+        favourable: The class that is good for the person. Default: True or 1.
+        loss: Largest loss of balanced accuracy of an alternative.
+        min_gain: Least gain of its smallest ratio.
+        grid_size: Number of models to refit.
+        min_group: Least number of rows of a group in a ratio.
         weight_name: What the model's `fit` calls weights; for a Pipeline "step__sample_weight".
         seed: Seeds the draws of ThresholdOptimizer and of the intervals.
 
     Raises:
         InputError: If lengths or indexes differ, a number is out of its range, a group is unknown
-            in training, there is more than one attribute, or the model cannot be fitted anew.
+            in training, there is more than one attribute, or the model cannot be refitted.
     """
     threshold = THRESHOLD.read(threshold, name="threshold")
     loss = SHARE.read(loss, name="loss")
@@ -197,7 +196,7 @@ def _favourable_scores(model: Any, rows: pd.DataFrame, favourable: Any) -> npt.N
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Training:
-    """What candidates are made from."""
+    """The rows from which candidates are made."""
 
     table: pd.DataFrame
     labels: Decisions
@@ -227,12 +226,12 @@ def _fitted_anew(model: Any, training: _Training, grid_size: int, weight_name: s
 def _cut_offs_by_group(
     model: Any, training: _Training, favourable: Any, seed: int
 ) -> Callable[[pd.DataFrame, npt.NDArray[np.str_]], Decisions]:
-    """Decides with a cut-off for each group; unfavourably for groups that training lacks."""
+    """Decides with a cut-off for each group; unfavourably for groups not in training."""
     from fairlearn.postprocessing import ThresholdOptimizer
     from sklearn.base import BaseEstimator, ClassifierMixin
 
     class Scored(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-        """The model's scores of the favourable outcome, as fairlearn asks for them."""
+        """The model's scores of the favourable outcome, with fairlearn's interface."""
 
         def fit(self, *_: Any) -> Scored:
             return self

@@ -1,10 +1,10 @@
-"""Candidates of a search for less disparate alternatives, measured: what is told of them.
+"""Measured candidates of a search for less discriminatory alternatives.
 
 Laws:
-    - Every candidate is listed, not only the best: a search that shows its winner alone looks
-      better than it is. Intervals are of each candidate by itself.
-    - A candidate that needs to know a person's group when it decides is marked, and is never
-      counted as an alternative: to treat people by group is what the law on credit forbids first.
+    - Every candidate is listed, not only the best: a search that shows only its winner looks
+      better than it is. Intervals are for each candidate alone.
+    - A candidate that needs a person's group to decide is marked and never counted as an
+      alternative: treating people by group is what credit law forbids first.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ CHECK_TITLE: Final = "Less disparate alternatives"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """One way to decide, measured on rows that it was not made from.
+    """A way to decide, measured on rows that it was not made from.
 
     Attributes:
-        name: What it is, as "cut-off 0.65".
-        uses_group: Whether it must know a person's group when it decides.
+        name: Its name, such as "cut-off 0.65".
+        uses_group: Whether it needs a person's group to decide.
         balanced_accuracy: Over everyone.
         selection_rate: Over everyone.
         ratio: The lowest selection rate over the highest, among groups that are large enough.
-        frontier: Whether no other candidate is at least as good in both balanced accuracy and
-            ratio, and better in one; among those that do not use the group.
+        frontier: Whether it is on the Pareto frontier of balanced accuracy and ratio, among
+            candidates that do not use the group.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Alternatives:
-    """What else could decide.
+    """The candidates of a search.
 
     Attributes:
-        candidates: The model as it is, then all others.
+        candidates: The current model, then all others.
         attribute: The attribute whose groups are compared.
-        loss: How much balanced accuracy an alternative may lose.
-        min_gain: By how much its ratio must be higher.
-        parameters: What else the numbers depend on.
-        n: Rows that everything was measured on.
+        loss: Largest loss of balanced accuracy of an alternative.
+        min_gain: Least gain of its ratio.
+        parameters: Other parameters of the numbers.
+        n: Number of rows used to measure.
     """
 
     candidates: tuple[Candidate, ...]
@@ -87,7 +87,7 @@ class Alternatives:
 
     @property
     def nothing_compared(self) -> str:
-        """Why no candidate could be laid against the model as it is; empty if one could."""
+        """Why no candidate could be compared with the current model; empty if one could."""
         now = self.candidates[0]
         for number in (now.ratio, now.balanced_accuracy):
             if number.value is None:
@@ -96,7 +96,7 @@ class Alternatives:
 
     @property
     def _comparable(self) -> tuple[Candidate, ...]:
-        """Those but the model as it is that do not use the group and have both numbers."""
+        """Candidates that do not use the group and have both numbers."""
         return tuple(
             c
             for c in self.candidates[1:]
@@ -104,7 +104,7 @@ class Alternatives:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a candidate."""
+        """One row per candidate."""
         import pandas as pd
 
         return pd.DataFrame(self._rows(), columns=list(_COLUMNS))
@@ -122,7 +122,7 @@ class Alternatives:
         )
 
     def evidence(self) -> Evidence:
-        """For `Inputs(evidence=[...])`: the check fairness.alternatives takes it up."""
+        """Evidence of the check fairness.alternatives, for `Inputs(evidence=[...])`."""
         better = self.less_disparate
         group = ((self.attribute, "(all)"),)
         best = max(better, key=lambda c: c.ratio.value or 0.0, default=None)
@@ -180,7 +180,7 @@ class Alternatives:
         )
 
     def __repr__(self) -> str:
-        """How many candidates there are, and how many of them are less disparate."""
+        """The number of candidates, and of alternatives among them."""
         return (
             f"<Alternatives by {self.attribute}: {plural(len(self.candidates) - 1, 'candidate')}, "
             f"{len(self.less_disparate):,} nearly as accurate and less disparate, "
@@ -188,7 +188,7 @@ class Alternatives:
         )
 
     def _repr_html_(self) -> str:
-        """The model as it is, then the alternatives and the frontier, for a notebook."""
+        """The current model, then the alternatives and the frontier, for a notebook."""
         better = self.less_disparate
         shown = [c for c in self.candidates[1:] if c in better or c.frontier]
         return html_table(
@@ -235,7 +235,7 @@ def _words(estimate: Estimate) -> str:
 
 
 def with_frontier(candidates: list[Candidate]) -> Iterator[Candidate]:
-    """The candidates, those that no other beats marked."""
+    """The candidates, with the Pareto frontier marked."""
     places = {
         i: (c.balanced_accuracy.value, c.ratio.value)
         for i, c in enumerate(candidates)

@@ -1,13 +1,12 @@
 """Fairness of decisions in one call: every rate of every group, with intervals.
 
 Laws:
-    - Rows are read once. What is shown afterwards follows from counts, and is computed when it is
-      first asked for.
-    - `True` or 1, or the value called favourable, is the outcome that is good for the person.
+    - Rows are read once. All results follow from counts and are computed on first use.
+    - `True` or 1, or the value `favourable`, is the outcome that is good for the person.
     - Small groups are kept and labelled. They are never the reference, and do not decide a
-      largest gap. Unknown membership is counted and shown, and takes no part in comparisons.
-    - What is printed hides counts below `SUPPRESS_BELOW`, and those that they would follow from;
-      frames hold every number, unless a small cell is named.
+      largest gap. Unknown membership is counted and shown, but not compared.
+    - Printed tables hide counts below `SUPPRESS_BELOW`, and those from which they would follow;
+      frames have every number, unless `small_cell` is given.
 
 Example:
     >>> import numpy as np
@@ -18,7 +17,7 @@ Example:
       sex=f  50  1.00 (0.93 to 1.00)  1.00 reference
       sex=m  50  0.00 (0.00 to 0.07)  0.00 (0.00 to 0.07)
 
-What it leaves to others: metrics of one's own and mitigations are fairlearn's.
+For custom metrics and mitigations use fairlearn.
 """
 
 from __future__ import annotations
@@ -75,30 +74,30 @@ def fairness(
         predictions: Decisions, the same classes, shape `(n,)`.
         groups: The attributes: a table of any common kind, a mapping of columns, or one column.
         scores: Scores of the favourable outcome in [0, 1], shape `(n,)`.
-        weights: Weights of the rows, 0 or more. Intervals rest on the effective sample size.
-        clusters: Rows of one cluster, as one household, are not independent; intervals then come
-            from drawing whole clusters, and metrics of scores have none.
-        favourable: The class that is good for the person. Default: True, or 1.
-        depth: Intersections of up to so many attributes.
-        reference: The value of each attribute to compare with, as {"sex": "male"}. Default: the
-            group with the highest selection rate that reaches `min_group`.
-        min_group: Rows that a group needs to be the reference, or to decide a largest gap.
+        weights: Weights of the rows, 0 or more. Intervals use the effective sample size.
+        clusters: Rows of one cluster, such as a household, are not independent; intervals then
+            come from drawing whole clusters, and metrics of scores have none.
+        favourable: The class that is good for the person. Default: True or 1.
+        depth: Largest number of attributes to intersect.
+        reference: The value of each attribute to compare with, such as {"sex": "male"}. Default:
+            the group with the highest selection rate of at least `min_group` rows.
+        min_group: Least number of rows of a reference, and of a group in a largest gap.
         metrics: Names out of `auditkit.measures.groups.rates.METRICS`, and with scores out of
             `auditkit.measures.groups.scores.SCORE_METRICS`. Default: all.
         level: Nominal coverage of every interval, in (0, 1).
-        replicates: Of every bootstrap, at least 20.
-        seed: Of every draw.
-        small_cell: Frames hide numbers that rest on fewer people than this, and further ones that
-            those would follow from by subtraction: they are NaN, and a column `suppressed` marks
-            their rows. Default: frames hide nothing, for they stay with the caller. What is printed
-            hides below this, or below 11.
+        replicates: Number of bootstrap replicates, at least 20.
+        seed: Seed of all draws.
+        small_cell: Frames hide numbers based on fewer people than this, and further ones from which
+            those would follow by subtraction: they are NaN, and a column `suppressed` marks
+            their rows. Default: frames hide nothing, because they stay with the caller. Printed
+            tables hide numbers below this, or below 11.
 
-    Rows are paired by their position. Where pandas inputs carry indexes, these must be equal; see
+    Rows are paired by position. If pandas inputs have indexes, these must be equal; see
     `auditkit.tables.pairing`.
 
     Raises:
         InputError: If lengths or indexes differ, labels are not of two classes, a value is
-            missing, scores lie outside [0, 1], weights are negative or all 0, an attribute has too
+            missing, scores are outside [0, 1], weights are negative or all 0, an attribute has too
             many groups, a number is of the wrong type or out of its range, or a metric or
             reference group does not exist.
     """
@@ -175,10 +174,10 @@ def by_class(
         labels: Classes, shape `(n,)`.
         predictions: Decided classes, shape `(n,)`.
         groups: As for `fairness`.
-        **options: As for `fairness`, but neither `favourable` nor `scores`.
+        **options: As for `fairness`, except `favourable` and `scores`.
 
     Returns:
-        Each class with its comparison, classes in their order.
+        The comparison of each class, by class in order.
 
     Raises:
         InputError: As `fairness`.
@@ -195,18 +194,18 @@ def by_class(
 def within(
     labels: Any, predictions: Any, *, groups: Any, control: Any, **options: Any
 ) -> tuple[tuple[Group, Fairness], ...]:
-    """Compares decisions among people who are alike in what may matter: conditional parity.
+    """Compares decisions within strata of control features: conditional parity.
 
     Args:
         labels: As for `fairness`.
         predictions: As for `fairness`.
         groups: As for `fairness`.
-        control: The features that people are alike in, as `groups`; every combination of their
-            values that occurs is one stratum.
-        **options: As for `fairness`; `scores`, `weights` and `clusters` are of all rows.
+        control: The control features, as `groups`; every combination of their values that occurs
+            is one stratum.
+        **options: As for `fairness`; `scores`, `weights` and `clusters` for all rows.
 
     Returns:
-        Each stratum with the comparison within it.
+        The comparison within each stratum.
 
     Raises:
         InputError: As `fairness`.

@@ -1,9 +1,9 @@
-"""Numbers of groups as frames: one row for each group, and for each group and metric.
+"""Results by group as frames.
 
 Laws:
-    - Frames hold every number, unless a small cell is named: then they hide what rests on fewer
-      people, and what that would follow from, as NaN, and `suppressed` marks the rows.
-    - A verdict compares the whole interval, unrounded; one that straddles the bound is uncertain.
+    - Frames have every number, unless `small_cell` is given: then numbers based on fewer people,
+      and those from which these would follow, are NaN, and `suppressed` marks the rows.
+    - A verdict compares the whole unrounded interval; if it contains the bound it is uncertain.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from auditkit.measures.groups.rates import METRICS
 from auditkit.measures.numbers.intervals import Array, Estimates
 
 SUPPRESSED: Final = "suppressed"
-# A metric that rests on all members of a group.
+# A metric whose denominator is all members of a group.
 MEMBER_METRIC: Final = "selection_rate"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class GroupFrames(GroupNumbers):
-    """Numbers of groups as frames; the fields are those of `GroupNumbers`."""
+    """Results by group as frames; the fields are those of `GroupNumbers`."""
 
     @cached_property
     def by_group(self) -> pd.DataFrame:
-        """One row for each group: n, status, every number with its interval, ratio, difference."""
+        """One row per group: n, status, every number with its interval, ratio, difference."""
         columns: dict[str, Any] = {
             "group": [describe_group(g) for g in self.groups],
             "n": self.partition.rows,
@@ -60,7 +60,7 @@ class GroupFrames(GroupNumbers):
         return veiled(frame, hidden)
 
     def to_frame(self) -> pd.DataFrame:
-        """Tidy: one row for each group and metric."""
+        """Tidy: one row per group and metric."""
         frames = []
         for metric in self.metrics:
             found, gap, ratio = (
@@ -96,10 +96,10 @@ class GroupFrames(GroupNumbers):
         return pd.concat(frames, ignore_index=True)
 
     def bands(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-        """Intervals of count-based metrics that all hold at once, over all groups and metrics.
+        """Simultaneous intervals of count-based metrics over all groups and metrics.
 
         Args:
-            metrics: Which; None: those that were asked for.
+            metrics: Their names; None: all computed ones.
         """
         chosen = tuple(metrics or (m for m in self.metrics if m in METRICS))
         frames = []
@@ -121,7 +121,7 @@ class GroupFrames(GroupNumbers):
     def judge(
         self, measure: str, *, at_least: float | None = None, at_most: float | None = None
     ) -> pd.DataFrame:
-        """Lays each group's interval against a bound: pass, fail, or uncertain if it straddles it.
+        """Compares each group's interval with a bound: pass, fail, or uncertain if it contains it.
 
         Args:
             measure: A metric, "impact_ratio", or a metric with `_ratio` or `_difference`.
@@ -183,7 +183,7 @@ def names_of(name: str) -> tuple[str, str, str]:
 def columns_of(
     name: str, estimates: Estimates, *, ends: tuple[str, str] | None = None
 ) -> dict[str, Array]:
-    """The columns of a number with its interval, filled."""
+    """The values of the columns of a number with its interval."""
     lower, upper = ends or (f"{name}_lower", f"{name}_upper")
     return {name: estimates.value, lower: estimates.lower, upper: estimates.upper}
 

@@ -1,17 +1,17 @@
 """Impact ratios in the layout of New York City's rule on automated employment decision tools.
 
-The rule sets no threshold, and a table is not a bias audit under it: that takes an independent
-auditor.
+The rule sets no threshold, and a table alone is not a bias audit under it: that needs an
+independent auditor.
 
 Laws:
-    - A category's rate is the share that is selected, or for scores the share above the median
-      score of the whole sample.
+    - A category's rate is the share selected, or for scores the share above the median score of
+      the whole sample.
     - Its impact ratio is its rate over the highest rate among the categories that are not left
       out. A category may be left out of the ratios if it holds less than 2 % of the sample; its
       number and its rate are still shown.
-    - One category alone is compared with nothing and has no ratio.
-    - Who is of unknown category is counted, and is in no category.
-    - In the intersectional table every combination has a row, also one without members.
+    - A single category has no ratio.
+    - People of unknown category are counted, but belong to no category.
+    - In the intersectional table every combination has a row, even without members.
 
 Source: 6 RCNY 5-300 to 5-304; the golden test is the example in the rule's 5-301.
 
@@ -53,17 +53,18 @@ class CategoryRow:
     Attributes:
         category: Its name; in the intersectional table the race or ethnicity, then the sex.
         n: Applicants.
-        favoured: How many were selected, or scored above the median.
+        favoured: Number selected, or with scores above the median.
         rate: Their share; None without applicants.
-        impact_ratio: The rate over the highest; None where left out, where nobody was favoured,
-            or where there is no other category to compare with.
-        left_out: Whether it holds less than the least share and is left out of the ratios.
-        reason: Why there is no ratio; else empty.
-        highest: The category that the ratio is relative to; of several with the highest rate, one
-            of the most applicants. Empty where there is no ratio.
-        hidden: Whether its numbers are not printed: few people are in it, or how many are in
-            another category of few would follow from it.
-        ratio_hidden: Whether its ratio is not printed: its numbers are not, or those of `highest`.
+        impact_ratio: The rate over the highest; None if left out, if nobody was favoured, or if
+            there is no other category to compare with.
+        left_out: Whether its share is below `min_share`, so that it is left out of the ratios.
+        reason: Why there is no ratio; otherwise empty.
+        highest: The category that the ratio is relative to; if several have the highest rate, the
+            one with the most applicants. Empty if there is no ratio.
+        hidden: Whether its numbers are not printed, because it has few people, or because another
+            small category would follow from it.
+        ratio_hidden: Whether its ratio is not printed, because its numbers or those of `highest`
+            are hidden.
     """
 
     category: Category
@@ -84,7 +85,7 @@ class LocalLaw144:
 
     Attributes:
         rate: "selection rate" or "scoring rate".
-        n: Applicants, the unknown included.
+        n: Applicants, including those of unknown category.
         sex: By sex.
         race: By race or ethnicity.
         intersectional: By both.
@@ -101,7 +102,7 @@ class LocalLaw144:
     min_share: float
 
     def to_frame(self) -> pd.DataFrame:
-        """All rows, with the table that each belongs to."""
+        """All rows, with the name of each row's table."""
         return pd.DataFrame(
             [
                 {
@@ -149,8 +150,8 @@ def local_law_144(
         race: One column.
         predictions: Decisions of two classes. Exactly one of `predictions` and `scores` is given.
         scores: Any finite scores; higher is better.
-        favourable: The class that means selected. Default: True, or 1.
-        min_share: Categories with a smaller share are left out of the ratios; 0: none is.
+        favourable: The class that means selected. Default: True or 1.
+        min_share: Categories with a smaller share are left out of the ratios; 0: none.
 
     Raises:
         InputError: If not exactly one of `predictions` and `scores` is given, lengths or indexes
@@ -223,7 +224,7 @@ def impact_ratios(
     """One table, in the order of the categories' names.
 
     Args:
-        counts: For each category how many were favoured, and of how many.
+        counts: For each category the number favoured and the number of applicants.
         min_share: Categories with a smaller share of the sample are left out of the ratios.
         sample: Size of the sample; None: everyone counted.
     """

@@ -1,15 +1,15 @@
-"""How groups differ: from a reference group, and at most.
+"""Differences and ratios of groups to a reference group.
 
 Laws:
     - A group is compared with a group of the same attributes. The reference is the one with the
-      highest selection rate among those that reach a size, unless the caller names it.
-    - A group of unknown membership is counted and shown, and takes no part in a comparison.
-    - Where no group can be the reference, or one group is alone, comparisons are not estimable;
-      nothing is 0 or 1 by default. Nor is it where both groups have their rate by getting one
-      decision for all.
+      highest selection rate among those that are large enough, unless the caller names it.
+    - Groups of unknown membership are counted and shown, but not compared.
+    - If no group can be the reference, or there is only one group, comparisons are not estimable,
+      never 0 or 1 by default. The same holds if both groups have their rate because everyone got
+      one decision.
 
-How it misleads: the reference is chosen from the same data, so the best-treated group looks a
-little better than it is, and ratios to it a little worse, most of all among small groups.
+How it misleads: the reference is chosen from the same data, so it looks a little better than it is
+and ratios to it a little worse, especially among small groups.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def references(
     min_group: int = 30,
     chosen: Mapping[str, str] | None = None,
 ) -> Positions:
-    """For each group the position of the group that it is compared with; -1 where there is none.
+    """The position of each group's reference; -1 if there is none.
 
-    A group that is alone is compared with nothing, not with itself.
+    A single group is not compared with itself.
 
     Args:
         partition: The groups.
         selection: Selection rate of each group, shape `(groups,)`.
-        min_group: A reference has at least so many rows.
-        chosen: The reference value of every attribute, as {"sex": "male"}; None: the group with
-            the highest selection rate; of equals, the larger.
+        min_group: Least number of rows of a reference.
+        chosen: The reference value of every attribute, such as {"sex": "male"}; None: the group
+            with the highest selection rate; if equal, the larger one.
 
     Raises:
         InputError: If an attribute has no chosen value, or nobody has it.
@@ -70,17 +70,17 @@ def references(
 
 
 def differences(rates: Estimates, reference: Positions) -> Estimates:
-    """Each group's rate less that of its reference; Newcombe's interval for proportions.
+    """Each group's rate minus its reference's; Newcombe's interval for proportions.
 
     Args:
         rates: A metric by group.
-        reference: As `references` gives it.
+        reference: From `references`.
     """
     other = _pick(rates, reference)
     lower, upper = difference_interval(rates.triple, other)
     value = np.where(_compares(rates, reference), rates.value - other[0], np.nan)
     is_self = reference == np.arange(len(reference))
-    # A group less itself is 0 without doubt; the formula takes the two for independent.
+    # A group minus itself is exactly 0; the formula would assume independence.
     nothing = np.where(np.isnan(value), np.nan, 0.0)
     method = "Newcombe" if rates.name in PROPORTIONS else "MOVER"
     return Estimates(
@@ -100,12 +100,12 @@ def differences(rates: Estimates, reference: Positions) -> Estimates:
 def ratios(rates: Estimates, reference: Positions) -> Estimates:
     """Each group's rate divided by that of its reference.
 
-    Katz's log interval, or MOVER-R where a cell is small and for metrics that are no proportion.
-    A gap, which may be negative, has no ratio.
+    Katz's log interval, or MOVER-R if a cell is small and for metrics that are not proportions.
+    A metric that may be negative has no ratio.
 
     Args:
         rates: A metric by group.
-        reference: As `references` gives it.
+        reference: From `references`.
     """
     other = _pick(rates, reference)
     trials = np.where(reference >= 0, rates.trials[reference], 0.0)
@@ -141,7 +141,7 @@ def ratios(rates: Estimates, reference: Positions) -> Estimates:
 
 
 def _compares(rates: Estimates, reference: Positions) -> npt.NDArray[np.bool_]:
-    """False where a group and its reference have their rate by the same decision for all."""
+    """False if a group and its reference have their rate because everyone got the same decision."""
     if rates.fixed_by is None:
         return np.ones(len(reference), dtype=bool)
     alike = (rates.fixed_by != "") & (rates.fixed_by == rates.fixed_by[reference])

@@ -1,14 +1,14 @@
-"""Which numbers of groups are not shown, so that no small number of people can be read from them.
+"""Hides numbers of groups from which a small number of people could be inferred.
 
-A number of a group rests on a count of people: its members, those of them with a favourable label,
-those selected. The count is shown as its `n`. Where it is small, or another's would follow from it
-by subtraction, the number is hidden with it; `suppression` says which.
+A number of a group has a count of people as its denominator: its members, those with a favourable
+label, those selected. The count is shown as its `n`. If it is small, or another small count would
+follow from it by subtraction, the number is hidden with it; `suppression` decides which.
 
 Laws:
-    - What a reader is taken to know: how many rows there are, and that groups of the same
-      attributes add up to everyone, or to the group that they divide.
-    - A group whose members are hidden has no number shown; nor is anything shown that is relative
-      to a hidden number.
+    - A reader is assumed to know the number of rows, and that groups of the same attributes sum to
+      everyone, or to the group that they divide.
+    - If a group's members are hidden, none of its numbers is shown; nor is anything relative to a
+      hidden number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from auditkit.measures.numbers.suppression import Equation, hidden_cells
 Mask = npt.NDArray[np.bool_]
 # A kind of count, and the position of the group; -1: everyone.
 Count = tuple[str, int]
-# The kind of count that every number of a group rests on, if only as part of it.
+# The count that contains the denominators of all numbers of a group.
 MEMBERS: Final = "row"
 
 
@@ -37,16 +37,16 @@ def hidden_groups(
     small_cell: int,
     sums: Sequence[tuple[str, tuple[str, ...]]] = (),
 ) -> dict[str, Mask]:
-    """For each kind of count, the groups whose numbers that rest on it are hidden.
+    """For each kind of count, the groups whose numbers with this denominator are hidden.
 
     Args:
         partition: The groups.
         counts: People by kind, `MEMBERS` among them, each of shape `(groups,)`.
         small_cell: Counts of 1 to `small_cell` - 1 are small.
-        sums: Kinds that are the sum of others within each group.
+        sums: Kinds that are sums of other kinds within each group.
 
     Returns:
-        Masks of shape `(groups,)`; a group that `MEMBERS` hides is hidden in every kind.
+        Masks of shape `(groups,)`; a group hidden in `MEMBERS` is hidden in every kind.
     """
     everyone = next(iter(partition.combinations().values()))
     number: dict[Count, int] = {
@@ -79,17 +79,17 @@ def hidden_groups(
 
 
 def relative(hidden: Mask, reference: npt.NDArray[np.intp]) -> Mask:
-    """Whose comparison with a reference is hidden: its own number is, or the reference's."""
+    """The groups whose own number or whose reference's number is hidden."""
     return np.asarray(hidden | ((reference >= 0) & hidden[reference]))
 
 
 def veiled(frame: pd.DataFrame, hidden: Mapping[str, Mask], **texts: str) -> pd.DataFrame:
-    """A frame with NaN where a number is hidden, and a column `suppressed`.
+    """A frame with NaN for hidden numbers, and a column `suppressed`.
 
     Args:
         frame: Rows of numbers.
-        hidden: For each column of numbers where it is hidden, shape `(rows,)`.
-        texts: What a column of text holds in rows with anything hidden.
+        hidden: For each column of numbers the hidden rows, shape `(rows,)`.
+        texts: The value of a column of text in rows with anything hidden.
     """
     anything = np.logical_or.reduce(list(hidden.values()))
     columns: dict[str, object] = {str(name): frame[name] for name in frame}
@@ -99,7 +99,7 @@ def veiled(frame: pd.DataFrame, hidden: Mapping[str, Mask], **texts: str) -> pd.
 
 
 def _divisions(partition: Partition) -> Iterator[tuple[int, list[int]]]:
-    """Each group, -1 for everyone, with the groups of one more attribute that it consists of."""
+    """Each group, -1 for everyone, with the groups of one more attribute that divide it."""
     place = {group: i for i, group in enumerate(partition.groups)}
     for positions in partition.combinations().values():
         for out in range(len(partition.groups[positions[0]])):

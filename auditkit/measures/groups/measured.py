@@ -1,4 +1,4 @@
-"""Estimates as evidence."""
+"""Converts estimates to measurements."""
 
 from __future__ import annotations
 

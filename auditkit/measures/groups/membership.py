@@ -1,11 +1,11 @@
-"""Who belongs to which group: each attribute alone, then their intersections.
+"""Assigns rows to groups: those of each attribute alone, then their intersections.
 
 Laws:
-    - A row belongs to exactly one group of every combination of attributes, the unknown included.
-    - Groups come in the order of their attributes, then of their names, whatever the order of the
-      rows; `(unknown)` comes last.
-    - One pass over the rows counts by *cell*, the finest intersection that occurs; the counts of
-      every group are sums over cells, so nothing after that pass depends on the number of rows.
+    - A row belongs to exactly one group of every combination of attributes, `(unknown)` included.
+    - Groups are ordered by attribute, then by name, whatever the order of the rows; `(unknown)`
+      is last.
+    - One pass over the rows counts by *cell*, the finest intersection that occurs. The counts of
+      every group are sums over cells, so the cost after that pass does not depend on the rows.
 
 Example:
     >>> import numpy as np
@@ -37,9 +37,9 @@ Array = npt.NDArray[np.float64]
 Group = tuple[tuple[str, str], ...]
 
 UNKNOWN: Final = "(unknown)"
-# A printed count below this may point at a person (as CMS suppresses cells).
+# A printed count below this may identify a person; CMS suppresses such cells.
 SUPPRESS_BELOW: Final = 11
-# More values than these are no groups to compare: people are told apart, and nothing is learned.
+# More values than these are not groups to compare.
 MAX_LEVELS: Final = 100
 MAX_NUMBERS: Final = 20
 _NUMBER: Final = re.compile(
@@ -54,7 +54,7 @@ _MAX_DENSE: Final = 1 << 22
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Partition:
-    """How rows fall into groups.
+    """The groups of a table's rows.
 
     Attributes:
         names: The attributes.
@@ -62,8 +62,8 @@ class Partition:
         cells: Number of cells.
         groups: Every group that occurs.
         rows: Rows in each group, shape `(groups,)`.
-        members: 1 where a cell belongs to a group, shape `(groups, cells)`.
-        empty: How many intersections of groups that occur have no member.
+        members: 1 if a cell belongs to a group, shape `(groups, cells)`.
+        empty: Number of intersections of existing groups that have no member.
     """
 
     names: tuple[str, ...]
@@ -75,12 +75,12 @@ class Partition:
     empty: int
 
     def __repr__(self) -> str:
-        """How many rows and groups; not who belongs where."""
+        """The number of rows and groups, no membership."""
         rows, groups = len(self.cell_of_row), len(self.groups)
         return f"Partition of {rows:,} rows, {groups:,} groups by {', '.join(self.names)}"
 
     def count(self, kinds: npt.NDArray[Any], number: int, *, weights: Array | None = None) -> Array:
-        """How often each kind occurs in each cell, shape `(cells, number)`.
+        """Number of rows of each kind in each cell, shape `(cells, number)`.
 
         Args:
             kinds: For each row an integer in [0, number), shape `(n,)`.
@@ -123,12 +123,12 @@ def is_unknown(group: Group) -> bool:
 
 
 def partition(groups: Mapping[str, Any], *, depth: int = 2) -> Partition:
-    """Sorts rows into groups.
+    """Assigns rows to groups.
 
     Args:
         groups: One column of equal length for each attribute: an array, or a pandas series.
             Missing values and empty text are `(unknown)`.
-        depth: Intersections of up to so many attributes.
+        depth: Largest number of attributes to intersect.
 
     Raises:
         InputError: If there is no attribute or no row, lengths differ, or an attribute has too
@@ -245,19 +245,19 @@ def _encode(name: str, column: Any) -> tuple[npt.NDArray[np.int16], list[str]]:
 
 
 def refuse_many_levels(name: str, levels: Collection[str], *, rows: int) -> None:
-    """Stops at a column that holds numbers, dates or identifiers, and no groups.
+    """Refuses a column of numbers, dates or identifiers, which are not groups.
 
-    At most `MAX_LEVELS` distinct values are compared; of numbers, dates and times, of whatever
-    type or written as text, at most `MAX_NUMBERS`; and where there are more than that, two rows a
-    value on average. The unknown counts as none. Digits after a zero, as 007, are a code: a word.
+    A column may have at most `MAX_LEVELS` distinct values; if these are numbers, dates or times,
+    also as text, at most `MAX_NUMBERS`; and above that, at least two rows per value on average.
+    `(unknown)` does not count. Digits with a leading zero, such as 007, are a code, not a number.
 
     Args:
         name: The column.
         levels: Its distinct values as text.
-        rows: How many rows it has.
+        rows: Its number of rows.
 
     Raises:
-        InputError: Naming the column and counts, and no value.
+        InputError: With the column and counts, no value.
     """
     known = [text for text in levels if text != UNKNOWN]
     if len(known) <= MAX_NUMBERS:

@@ -1,6 +1,6 @@
-"""The numbers of groups, and what drawing anew says of them: all from one count of the rows.
+"""Metrics of groups, with their differences, ratios and bootstrap, all from one count of the rows.
 
-Laws: everything follows from counts, scores and a seed, and is computed when first asked for.
+Laws: everything follows from counts, scores and a seed, and is computed on first use.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SCORED: Final = "scored row"
 
 
 def _rests_on(metric: str) -> str:
-    """The kind of people that a metric is a share of, or a mean over."""
+    """The count that is a metric's denominator."""
     if metric in SCORE_METRICS:
         return SCORED
     if metric in TRANSFORMED:
@@ -57,7 +57,7 @@ def _rests_on(metric: str) -> str:
     return PROPORTIONS[metric][2] if metric in PROPORTIONS else MEMBERS
 
 
-# What the members of a group consist of.
+# The counts that sum to the members of a group.
 SUMS: Final = tuple(
     (MEMBERS, (f"favourable {kind}", f"unfavourable {kind}")) for kind in ("label", "decision")
 )
@@ -65,21 +65,21 @@ SUMS: Final = tuple(
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class GroupNumbers:
-    """How decisions fell on groups.
+    """Metrics of decisions by group.
 
     Attributes:
         groups: Each attribute's groups, then their intersections.
-        partition: Who belongs where.
+        partition: The rows' groups.
         counts: Label against decision, by group.
-        reference: For each group the position of the one that it is compared with; -1: none.
-        metrics: The metrics that were asked for.
+        reference: For each group the position of its reference; -1: none.
+        metrics: The metrics to compute.
         level: Nominal coverage of every interval.
-        min_group: Rows that a group needs to be the reference, or to decide a largest gap.
-        replicates: Of every bootstrap.
-        seed: Of every draw.
+        min_group: Least number of rows of a reference, and of a group in a largest gap.
+        replicates: Number of bootstrap replicates.
+        seed: Seed of all draws.
         clustered: Whether intervals allow for clusters.
-        small_cell: Frames hide numbers that rest on fewer people than this, and what these would
-            follow from; None: they hide none.
+        small_cell: Frames hide numbers based on fewer people than this, and numbers from which
+            these would follow; None: nothing is hidden.
     """
 
     partition: Partition
@@ -110,7 +110,7 @@ class GroupNumbers:
         return len(self._labels)
 
     def estimates(self, metric: str) -> Estimates:
-        """One metric of every group: a count-based one, or with scores one of `SCORE_METRICS`.
+        """One metric of every group: one of `METRICS`, or with scores one of `SCORE_METRICS`.
 
         Raises:
             InputError: If there is no such metric.
@@ -123,7 +123,7 @@ class GroupNumbers:
         raise InputError(f"There is no metric {metric!r}.", remedy=f"one of {', '.join(known)}")
 
     def differences(self, metric: str) -> Estimates:
-        """Each group's number less its reference's."""
+        """Each group's number minus its reference's."""
         return differences(self.estimates(metric), self.reference)
 
     def ratios(self, metric: str) -> Estimates:
@@ -135,12 +135,12 @@ class GroupNumbers:
         return self._hidden[_rests_on(metric)]
 
     def hides_comparison(self, metric: str) -> Mask:
-        """The groups whose difference from, and ratio to, their reference the frames hide."""
+        """The groups whose difference from and ratio to the reference the frames hide."""
         return relative(self.hides(metric), self.reference)
 
     @cached_property
     def _hidden(self) -> dict[str, Mask]:
-        """By what a number rests on."""
+        """The hidden groups, by denominator."""
         assert self.small_cell is not None
         counts = {MEMBERS: self.partition.rows}
         for metric in METRICS:
@@ -164,7 +164,7 @@ class GroupNumbers:
         )
         if not self.clustered:
             return found
-        # Their intervals take rows for independent.
+        # Their intervals assume independent rows.
         none = np.full(len(self.groups), np.nan)
         return {name: replace(f, lower=none, upper=none) for name, f in found.items()}
 
@@ -250,17 +250,17 @@ class GroupNumbers:
         )
 
     def _banded(self, metrics: tuple[str, ...]) -> list[Estimates]:
-        """Metrics of every group with intervals that all hold at once."""
+        """Metrics of every group with simultaneous intervals."""
         found = [self._rates(m, self.level) for m in metrics]
         drawn = [values(self._replicated, m) for m in metrics]
         critical = critical_value(found, drawn, level=self.level)
         return [self._rates(m, float(2 * special.ndtr(critical) - 1)) for m in metrics]
 
     def is_small(self, position: int) -> bool:
-        """Whether a group's membership is known, and of fewer rows than `min_group`."""
+        """Whether a group is known and has fewer rows than `min_group`."""
         known = not is_unknown(self.groups[position])
         return known and bool(self.partition.rows[position] < self.min_group)
 
     def _comparable(self, positions: list[int]) -> list[int]:
-        """Those of some groups that may decide a largest gap: known, and large enough."""
+        """The groups that count in a largest gap: known, and large enough."""
         return [p for p in positions if not is_unknown(self.groups[p]) and not self.is_small(p)]

@@ -1,13 +1,13 @@
-"""How well scores rank and how far they can be read as probabilities.
+"""Metrics of scores: ranking (AUC, KS) and calibration.
 
 Laws:
     - The AUC and KS are exact: from the sorted scores, not from bins.
-    - A largest gap and a sum of absolute gaps are never negative and are overestimated by a
-      sample. Their intervals come from a band around the whole curve, so they hold at least
-      their level, and reach 0 where no gap is shown.
+    - A largest gap and a sum of absolute gaps are never negative, and a sample overestimates
+      them. Their intervals come from a band around the whole curve, so they cover at least
+      their level and contain 0 if no gap is shown.
 
-How they mislead: the AUC is blind to calibration; the Brier score mixes both and depends on the
-base rate; the calibration error depends on the bins and grows with noise in small samples.
+How they mislead: the AUC ignores calibration; the Brier score mixes both and depends on the base
+rate; the calibration error depends on the bins and grows with noise in small samples.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CalibrationBin:
 
     Attributes:
         start: Lowest score, included.
-        stop: Highest score; included in the last bin alone.
+        stop: Highest score; included only in the last bin.
         n: Rows.
         positives: Rows with the favourable label.
         mean_score: Their mean score; None in an empty bin.
@@ -52,16 +52,16 @@ class CalibrationBin:
     upper: float | None
 
 
-# With fewer rows the distance of scores and labels is too skewed for Student's interval.
+# With fewer rows the squared distance is too skewed for Student's interval.
 MIN_FOR_BRIER: Final = 100
 
 
 def brier(
     labels: Labels, scores: Array, *, weights: Array | None = None, level: float = 0.95
 ) -> Estimate:
-    """Mean squared distance of score and label, in [0, 1]; 0 is best.
+    """The mean of (score - label)^2, in [0, 1]; 0 is best.
 
-    Without an interval where the effective sample is smaller than `MIN_FOR_BRIER`.
+    Without an interval if the effective sample size is below `MIN_FOR_BRIER`.
 
     Source: Brier, Monthly Weather Review 78 (1950) 1-3.
     """
@@ -74,11 +74,11 @@ def brier(
 def calibration_gap(
     labels: Labels, scores: Array, *, weights: Array | None = None, level: float = 0.95
 ) -> Estimate:
-    """The observed share less the mean score: positive where the scores are too low.
+    """The observed share minus the mean score: positive if the scores are too low.
 
-    Wilson's interval of the observed share, of as many trials as give it the variance of the gap,
-    which is smaller as the scores tell the outcomes apart; it serves small groups, where Student's
-    covers 80 of 100.
+    Wilson's interval of the observed share, with as many trials as give it the variance of the gap,
+    which is smaller the better the scores separate the outcomes. It also covers in small groups,
+    where Student's interval covers 80 of 100.
     """
     gap = mean(labels - scores, weights=weights, level=level)
     if gap.value is None:
@@ -183,8 +183,8 @@ def calibration_error(
         weights: Positive, shape `(n,)`; None: all 1.
         bins: Number of bins.
         level: Nominal coverage.
-        replicates: Of the bootstrap over the counts in the bins.
-        seed: Of the draws.
+        replicates: Number of bootstrap replicates of the counts in the bins.
+        seed: Seed of the draws.
 
     Source: Naeini, Cooper and Hauskrecht, AAAI 2015 (expected calibration error).
     """

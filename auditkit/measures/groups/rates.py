@@ -1,16 +1,15 @@
-"""Rates of decisions: what follows from how often each label met each decision.
+"""Rates of decisions by group, from confusion matrices.
 
-Counts have a last axis of four: label unfavourable and decision unfavourable (true negatives),
-label unfavourable and decision favourable (false positives), label favourable and decision
-unfavourable (false negatives), both favourable (true positives). Favourable means good for the
-person; it is the positive class.
+The last axis of counts has four cells: true negatives (label and decision unfavourable), false
+positives (decision favourable, label not), false negatives (label favourable, decision not), true
+positives (both favourable). Favourable means good for the person; it is the positive class.
 
 Laws:
-    - A rate with nobody in its denominator is not estimable.
-    - Where everyone in a group gets the same decision, some rates are 0 or 1 whatever the labels
-      are. They are shown, and marked: two such groups compare nothing.
-    - Weighted rows are counted by their weights; the interval rests on Kish's effective sample
-      size, (sum of weights) squared / sum of squared weights.
+    - A rate with denominator 0 is not estimable.
+    - If everyone in a group gets the same decision, some rates are 0 or 1 whatever the labels are.
+      They are shown and marked: comparing two such groups says nothing.
+    - Weighted rows count by their weight; intervals use Kish's effective sample size,
+      (sum of weights)^2 / sum of squared weights.
 
 Example:
     >>> r = rates(Confusion.of_counts(np.array([[50.0, 10.0, 5.0, 35.0]])), "tpr")
@@ -34,7 +33,7 @@ Array = npt.NDArray[np.float64]
 
 TRUE_NEGATIVE, FALSE_POSITIVE, FALSE_NEGATIVE, TRUE_POSITIVE = range(4)
 
-# Cells of the numerator, cells of the denominator, and what the denominator holds.
+# Cells of the numerator, cells of the denominator, and the denominator in words.
 PROPORTIONS: Final[dict[str, tuple[tuple[int, ...], tuple[int, ...], str]]] = {
     "selection_rate": ((1, 3), (0, 1, 2, 3), "row"),
     "base_rate": ((2, 3), (0, 1, 2, 3), "row"),
@@ -48,7 +47,7 @@ PROPORTIONS: Final[dict[str, tuple[tuple[int, ...], tuple[int, ...], str]]] = {
     "npv": ((0,), (0, 2), "unfavourable decision"),
     "for": ((2,), (0, 2), "unfavourable decision"),
 }
-# A function of one binomial proportion that rises with it, so that intervals carry over.
+# Increasing functions of one binomial proportion, so that its interval can be transformed.
 TRANSFORMED: Final[
     dict[str, tuple[tuple[int, ...], tuple[int, ...], str, Callable[[Array], Array]]]
 ] = {
@@ -68,7 +67,7 @@ _FIXED_BY_EVERYBODY: Final = _ERRORS | {"treatment_equality"}
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Confusion:
-    """How often each label met each decision, by group; every array has the shape `(groups, 4)`.
+    """Confusion matrices by group; every array has the shape `(groups, 4)`.
 
     Attributes:
         weights: Sums of weights.
@@ -82,7 +81,7 @@ class Confusion:
 
     @classmethod
     def of_counts(cls, counts: Array) -> Confusion:
-        """Where nothing is weighted, the three are one."""
+        """From unweighted counts; the three arrays are the same."""
         return cls(weights=counts, rows=counts, squares=counts)
 
 
@@ -96,9 +95,9 @@ def confusion_by_cell(
     """Counts labels and decisions in every cell of a partition, in one pass.
 
     Args:
-        partition: Who belongs where.
-        labels: True where the outcome was favourable, shape `(n,)`.
-        decisions: True where the decision was favourable, shape `(n,)`.
+        partition: The rows' groups.
+        labels: True if the outcome was favourable, shape `(n,)`.
+        decisions: True if the decision was favourable, shape `(n,)`.
         weights: Non-negative, shape `(n,)`; None: all 1.
     """
     kinds = labels.view(np.uint8) * np.uint8(2) + decisions.view(np.uint8)
@@ -113,7 +112,7 @@ def confusion_by_cell(
 
 
 def by_group(partition: Partition, cells: Confusion) -> Confusion:
-    """The counts of every group, from those of the cells."""
+    """The confusion matrix of every group, from those of the cells."""
     if cells.weights is cells.rows:
         return Confusion.of_counts(partition.group_sums(cells.rows))
     return Confusion(
@@ -124,7 +123,7 @@ def by_group(partition: Partition, cells: Confusion) -> Confusion:
 
 
 def values(counts: Array, name: str) -> Array:
-    """The values of one metric alone: `(..., 4)` to `(...)`; NaN where not estimable.
+    """The values of one metric: `(..., 4)` to `(...)`; NaN if not estimable.
 
     Args:
         counts: Counts or sums of weights.
@@ -145,8 +144,8 @@ def rates(confusion: Confusion, name: str, *, level: float = 0.95) -> Estimates:
     """One metric of every group, with its interval.
 
     Proportions have Wilson's interval; F1 and treatment equality (false negatives / false
-    positives) are rising functions of one proportion and carry its ends over; balanced accuracy
-    combines the intervals of its two halves.
+    positives) are increasing functions of one proportion, so its ends are transformed; balanced
+    accuracy combines the intervals of its two halves.
 
     Args:
         confusion: Counts by group.
@@ -205,7 +204,7 @@ def _balanced_accuracy(confusion: Confusion, level: float) -> Estimates:
 
 
 def _fixed_by(confusion: Confusion, name: str) -> npt.NDArray[np.str_]:
-    """Which groups have a metric by getting one decision for all."""
+    """Why a metric does not depend on a group's members; empty if it does."""
     refused, selected = _sum(confusion.weights, (0, 2)), _sum(confusion.weights, (1, 3))
     nobody = (selected == 0) & (refused > 0) & (name in _FIXED_BY_NOBODY)
     everybody = (refused == 0) & (selected > 0) & (name in _FIXED_BY_EVERYBODY)

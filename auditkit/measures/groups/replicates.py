@@ -1,8 +1,8 @@
-"""Numbers of groups drawn anew.
+"""Bootstrap replicates of the numbers of groups.
 
-Rows are not drawn again: counts are. Drawing n rows with replacement and counting them is drawing
-the counts from a multinomial distribution, so a replicate costs as much for ten million rows as
-for a hundred.
+Counts are resampled, not rows: drawing n rows with replacement and counting them is the same as
+drawing the counts from a multinomial distribution, so a replicate costs as much for ten million
+rows as for a hundred.
 
 Laws: the same counts and seed give the same replicates; the seed is always given.
 
@@ -23,15 +23,15 @@ _BLOCK = 1 << 21  # numbers held at a time
 
 
 def replicate_counts(cells: Confusion, *, replicates: int, seed: int) -> Array:
-    """Counts drawn anew, shape `(replicates, cells, 4)`.
+    """Replicates of counts, shape `(replicates, cells, 4)`.
 
     Weighted counts are Poisson counts, scaled so that mean and variance are those of a bootstrap
     over the weighted rows.
 
     Args:
         cells: Counts by cell.
-        replicates: How many.
-        seed: Of the draws.
+        replicates: Number of replicates.
+        seed: Seed of the draws.
     """
     generator = np.random.default_rng(seed)
     if cells.weights is cells.rows:
@@ -57,16 +57,16 @@ def replicate_clusters(
     replicates: int,
     seed: int,
 ) -> Array:
-    """Counts drawn anew by drawing whole clusters, shape `(replicates, cells, 4)`.
+    """Replicates of counts by drawing whole clusters, shape `(replicates, cells, 4)`.
 
     Args:
-        partition: Who belongs where.
+        partition: The rows' groups.
         labels: Shape `(n,)`.
         decisions: Shape `(n,)`.
         clusters: For each row the number of its cluster, from 0 without gaps.
         weights: Shape `(n,)`, or None.
-        replicates: How many.
-        seed: Of the draws.
+        replicates: Number of replicates.
+        seed: Seed of the draws.
     """
     number = int(clusters.max()) + 1
     width = partition.cells * 4
@@ -84,12 +84,12 @@ def replicate_clusters(
 
 
 def design_effects(estimates: Estimates, replicated: Array, rows_per_cluster: Array) -> Array:
-    """How many times the variance of a sample of single rows that of clusters is; at least 1.
+    """Design effects: the variance with clusters over that with independent rows; at least 1.
 
     Args:
         estimates: A metric by group, with intervals as if rows were independent.
         replicated: Its replicates, shape `(replicates, groups)`.
-        rows_per_cluster: Mean by group; stands in where a rate of 0 or 1 shows no variance.
+        rows_per_cluster: Mean by group; used if a rate of 0 or 1 has no variance.
     """
     with np.errstate(invalid="ignore"):
         spread = np.nanvar(np.where(np.isnan(estimates.value), 0.0, replicated), axis=0)
@@ -98,22 +98,22 @@ def design_effects(estimates: Estimates, replicated: Array, rows_per_cluster: Ar
 
 
 def simulated(estimates: Estimates, *, replicates: int, seed: int) -> Array:
-    """A number of groups that share no row drawn anew, shape `(replicates, groups)`.
+    """Replicates of a number of disjoint groups, shape `(replicates, groups)`.
 
-    Each from the normal distribution around its estimate, by its standard error: for numbers that
-    do not follow from counts, as an AUC.
+    Drawn from the normal distribution around each estimate with its standard error: for numbers
+    that do not follow from counts, such as an AUC.
 
     Args:
         estimates: The number by group, each with an interval.
-        replicates: How many.
-        seed: Of the draws.
+        replicates: Number of replicates.
+        seed: Seed of the draws.
     """
     drawn = np.random.default_rng(seed).standard_normal((replicates, len(estimates.value)))
     return np.asarray(estimates.value + standard_errors(estimates) * drawn)
 
 
 def standard_errors(estimates: Estimates) -> Array:
-    """Standard errors of rates; positive also where a rate is 0 or 1."""
+    """Standard errors of rates; also positive if a rate is 0 or 1."""
     if estimates.name not in PROPORTIONS:
         z = normal_quantile(estimates.level)
         wide = (estimates.upper - estimates.lower) / (2 * z)

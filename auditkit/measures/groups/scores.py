@@ -1,8 +1,8 @@
-"""What scores say of each group: how well they rank within it, and how far they mean the same.
+"""Metrics of scores by group: ranking and calibration.
 
-Scores mean the same in every group if the observed share of favourable outcomes at a score is the
-same. Groups with different base rates cannot have that and equal error rates at once, unless the
-scores are perfect.
+Scores are calibrated in every group if the observed share of favourable outcomes at a score is the
+same. Groups with different base rates cannot have that and equal error rates, unless the scores are
+perfect.
 
 Source: Kleinberg, Mullainathan and Raghavan (2016); Chouldechova, Big Data 5 (2017) 153-163.
 """
@@ -42,9 +42,9 @@ SCORE_METRICS: Final = {
     "calibration_error": "probability",
 }
 
-# What scores that are all alike leave at 0.5 or 0: they put nobody before anybody.
+# Metrics that are 0.5 or 0 if all scores are equal: nobody is ranked before anybody.
 _OF_ORDER: Final = frozenset({"auc", "ks"})
-# A sample overestimates these, a small group's more than a large one's, and so their gaps.
+# A sample overestimates these, especially in small groups, and so their gaps.
 _OVERESTIMATED: Final = frozenset({"ks", "calibration_error"})
 
 
@@ -62,14 +62,14 @@ def score_estimates(
     """Every metric of `SCORE_METRICS` for every group.
 
     Args:
-        partition: Who belongs where.
+        partition: The rows' groups.
         labels: Shape `(n,)`.
         scores: In [0, 1], shape `(n,)`.
-        weights: Not negative, shape `(n,)`; None: all 1. Rows of weight 0 do not count.
+        weights: Not negative, shape `(n,)`; None: all 1. Rows of weight 0 are ignored.
         level: Nominal coverage.
-        bins: Of the calibration error.
-        replicates: Of the bootstrap behind the calibration error.
-        seed: Of the draws.
+        bins: Number of bins of the calibration error.
+        replicates: Number of bootstrap replicates of the calibration error.
+        seed: Seed of the draws.
     """
     found: dict[str, list[Estimate]] = {name: [] for name in SCORE_METRICS}
     alike = []
@@ -100,10 +100,10 @@ def score_estimates(
 
 
 def at_level(estimates: Estimates, level: float) -> Estimates:
-    """The same numbers with intervals of another level, without another look at the rows.
+    """The same numbers with intervals of another level, without reading the rows again.
 
-    Each end is moved by the ratio of the two levels' normal quantiles, and stays in [0, 1] where
-    the number does. Close to the interval made anew for levels that are not far apart.
+    Each half-width is scaled by the ratio of the normal quantiles, and the end clipped to [0, 1]
+    if the number is in it. A close approximation for levels that are not far apart.
     """
     times = normal_quantile(level) / normal_quantile(estimates.level)
     lower, upper = (
@@ -140,16 +140,16 @@ def sweep(
     *,
     weights: Array | None = None,
 ) -> Array:
-    """Label against decision at every cut-off, shape `(thresholds, groups, 4)`.
+    """Confusion matrices at every cut-off, shape `(thresholds, groups, 4)`.
 
     One pass over the rows, whatever the number of cut-offs. A case is decided favourably when its
     score is at least the cut-off.
 
     Args:
-        partition: Who belongs where.
+        partition: The rows' groups.
         labels: Shape `(n,)`.
         scores: Finite, shape `(n,)`.
-        thresholds: Rising.
+        thresholds: Increasing.
         weights: Shape `(n,)`; None: all 1.
     """
     cuts = np.asarray(thresholds, dtype=float)
@@ -165,7 +165,7 @@ def sweep(
 def smallest_ratios(swept: Array, positions: list[int]) -> Array:
     """The lowest selection rate over the highest among some groups, at every cut-off.
 
-    NaN where nobody is selected.
+    NaN if nobody is selected.
     """
     selection = values(swept[:, positions], "selection_rate")
     with np.errstate(invalid="ignore", divide="ignore"):

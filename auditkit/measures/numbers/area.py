@@ -25,13 +25,13 @@ def area_under_curve(
 ) -> Estimate:
     """The probability that a positive scores above a negative, ties counting half: the ROC AUC.
 
-    DeLong's variance on the logit scale where both classes hold `SMALL_CLASS` or more, else
-    Newcombe's method 5, which also serves an AUC of 1, and one of 0.5 as all scores are alike.
+    DeLong's variance on the logit scale if both classes have at least `SMALL_CLASS`, otherwise
+    Newcombe's method 5, which also covers an AUC of 1, or 0.5 because all scores are equal.
 
     Args:
         labels: Shape `(n,)`.
         scores: Finite, shape `(n,)`.
-        weights: Positive, shape `(n,)`; None: all 1. The interval rests on Kish's effective sizes.
+        weights: Positive, shape `(n,)`; None: all 1. The interval uses Kish's effective sizes.
         level: Nominal coverage.
 
     Source: DeLong et al., Biometrics 44 (1988) 837-845; Sun and Xu, IEEE Signal Processing
@@ -57,7 +57,7 @@ def area_under_curve(
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class _Sorted:
-    """The scores of one class, ascending, so that each search starts near the last.
+    """The scores of one class, ascending, so that each search starts near the previous one.
 
     Attributes:
         values: The scores.
@@ -99,14 +99,14 @@ class _Sorted:
 
 
 def _newcombe_auc(theta: float, m: float, n: float, level: float) -> tuple[float, float]:
-    """Where the estimate lies z standard errors from a supposed AUC."""
+    """The AUC from which the estimate is z standard errors away."""
     z2, half = normal_quantile(level) ** 2, (m + n) / 2 - 1
 
     def excess(t: float) -> float:
         spread = t * (1 - t) * (1 + half * (1 - t) / (2 - t) + half * t / (1 + t)) / (m * n)
         return (theta - t) ** 2 - z2 * spread
 
-    # An AUC of 0 or 1 is a root itself; the other root is wanted.
+    # An AUC of 0 or 1 is itself a root; this finds the other root.
     inner = min(max(theta, 1e-12), 1 - 1e-12)
     lower = 0.0 if theta == 0 else optimize.brentq(excess, 0.0, inner)
     upper = 1.0 if theta == 1 else optimize.brentq(excess, inner, 1.0)

@@ -1,9 +1,9 @@
-"""Whether a difference in selection rates could be chance, and what the sample could have shown.
+"""Significance of differences in selection rates, and the power of the sample to show them.
 
 Laws:
-    - A large p-value is not evidence of no difference: the power that the sample had, and the
-      smallest difference that it could have shown, go with it.
-    - Many comparisons give small p-values by chance: adjusted ones go with them.
+    - A large p-value is not evidence of no difference: it is reported with the sample's power and
+      the minimum detectable ratio.
+    - Many comparisons give small p-values by chance: they are reported with adjusted ones.
 
 Source: 29 CFR 1607.4(D) for the ratio and for significance on both sides of it; Fisher, The Design
 of Experiments (1935); Holm, Scand. J. Stat. 6 (1979) 65-70; Benjamini and Hochberg, J. R. Stat.
@@ -21,7 +21,7 @@ from scipy import special, stats
 
 from auditkit.measures.numbers.intervals import Array
 
-# Where fewer are expected in a cell, the normal approximation of the pooled test is poor.
+# If fewer are expected in a cell, the normal approximation of the pooled test is poor.
 SMALL_EXPECTED = 5
 
 
@@ -29,18 +29,18 @@ SMALL_EXPECTED = 5
 class Significance:
     """Tests of each group's selection rate against its reference's; arrays of shape `(groups,)`.
 
-    NaN where there is nothing to compare, as where all decisions of both groups are alike.
+    NaN if there is nothing to compare, such as if all decisions of both groups are the same.
 
     Attributes:
         standard_deviations: The difference in standard deviations: the pooled two-proportion z;
-            negative where the group is selected less.
-        p_value: Two-sided; Fisher's exact test where an expected count is below 5, else pooled z.
-        exact: Whether it is Fisher's.
-        holm: Adjusted so that any false alarm among all comparisons is rare.
-        benjamini_hochberg: Adjusted so that few of the alarms are false.
+            negative if the group is selected less often.
+        p_value: Two-sided; Fisher's exact test if an expected count is below 5, otherwise pooled z.
+        exact: Whether it is Fisher's test.
+        holm: p-values adjusted for the family-wise error rate.
+        benjamini_hochberg: p-values adjusted for the false discovery rate.
         power: Probability that a sample of this size shows a ratio of `ratio` at `alpha`.
-        detectable_ratio: The ratio nearest to 1, from below, that it shows with probability 0.8;
-            NaN where it shows none.
+        detectable_ratio: Minimum detectable ratio: the ratio nearest to 1, from below, with power
+            0.8; NaN if there is none.
         flipped_ratio: The ratio if one favourable decision had gone to this group instead of the
             reference group.
     """
@@ -63,9 +63,9 @@ def significance(
     Args:
         selected: Favourable decisions by group, counts.
         n: Members by group.
-        reference: Position of each group's reference; -1 or its own where there is none.
-        ratio: The ratio that `power` is about, in (0, 1), as 0.8.
-        alpha: Two-sided level of the tests, as 0.05.
+        reference: Position of each group's reference; -1 or its own if there is none.
+        ratio: The ratio of `power`, in (0, 1), such as 0.8.
+        alpha: Two-sided level of the tests, such as 0.05.
     """
     compared = (reference >= 0) & (reference != np.arange(len(reference))) & (n > 0)
     x0, n0 = selected[reference], n[reference]
@@ -89,7 +89,9 @@ def significance(
 def pooled_z(x1: Array, n1: Array, x0: Array, n0: Array) -> Array:
     """The difference of two proportions in standard deviations of the pooled sample.
 
-    NaN where nobody or everybody is selected.
+        z = (x1 / n1 - x0 / n0) / sqrt(p (1 - p) (1 / n1 + 1 / n0)),  p = (x1 + x0) / (n1 + n0)
+
+    NaN if nobody or everybody is selected.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = (x1 + x0) / (n1 + n0)
@@ -99,7 +101,7 @@ def pooled_z(x1: Array, n1: Array, x0: Array, n0: Array) -> Array:
 
 
 def holm(p_values: Array) -> Array:
-    """Holm's adjusted p-values; NaN stays NaN and is not counted as a comparison."""
+    """Holm's adjusted p-values; NaN stays NaN and does not count as a comparison."""
     return _adjust(p_values, lambda p, m: np.maximum.accumulate(p * np.arange(m, 0, -1)))
 
 
@@ -113,8 +115,8 @@ def benjamini_hochberg(p_values: Array) -> Array:
 
 def _adjust(p_values: Array, step: Callable[[Array, int], Array]) -> Array:
     adjusted = np.full(p_values.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
+    tested = np.flatnonzero(~np.isnan(p_values))
+    order = tested[np.argsort(p_values[tested], kind="stable")]
     adjusted[order] = np.minimum(step(p_values[order], len(order)), 1.0)
     return adjusted
 
@@ -124,11 +126,12 @@ def _tests(
 ) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
     z = np.where(compared, pooled_z(x1, n1, x0, n0), np.nan)
     p = 2 * special.ndtr(-np.abs(z))
+    # Counts are multiplied before they are divided: 5 is then 5, not 4.999.
+    rarer = np.minimum(x1 + x0, n1 + n0 - x1 - x0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = (x1 + x0) / (n1 + n0)
-    least = np.minimum(n1, n0) * np.minimum(pooled, 1 - pooled)
-    # Fisher's p-value of decisions that are all alike is 1, whatever the groups are.
-    exact = compared & (least > 0) & (least < SMALL_EXPECTED)
+        smallest = np.minimum(n1, n0) * rarer / (n1 + n0)
+    # If all decisions are the same, Fisher's p-value is 1, whatever the groups.
+    exact = compared & (smallest > 0) & (smallest < SMALL_EXPECTED)
     for i in np.flatnonzero(exact):
         table = np.array([[x1[i], n1[i] - x1[i]], [x0[i], n0[i] - x0[i]]]).astype(np.int64)
         p[i] = float(stats.fisher_exact(table)[1])
@@ -136,7 +139,7 @@ def _tests(
 
 
 def _power(base: Array, n1: Array, n0: Array, ratio: Array, alpha: float) -> Array:
-    """Normal approximation, both tails, of the pooled test's power at a ratio to a base rate."""
+    """Power of the pooled test at a ratio to a base rate: normal approximation, both tails."""
     p1 = base * ratio
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = (p1 * n1 + base * n0) / (n1 + n0)
@@ -151,7 +154,7 @@ def _power(base: Array, n1: Array, n0: Array, ratio: Array, alpha: float) -> Arr
 
 
 def _detectable(base: Array, n1: Array, n0: Array, alpha: float, power: float = 0.8) -> Array:
-    """By bisection on the ratio; the power falls as the ratio rises to 1."""
+    """The minimum detectable ratio, by bisection: power decreases as the ratio rises to 1."""
     low, high = np.full(base.shape, 1e-6), np.ones(base.shape)
     shown = _power(base, n1, n0, low, alpha) >= power
     for _ in range(50):

@@ -1,26 +1,25 @@
-"""Which cells of published tables must be hidden, so that no small number of people can be read.
+"""Cell suppression: hides cells of tables so that no small number of people can be inferred.
 
-A *cell* is a number of people that a report would show: how many a group has, how many of them have
-the favourable outcome. A cell of 1 to `small_cell` - 1 people is hidden (primary suppression). It
-must not follow from what is left either: if all groups but one are shown, the hidden one is the
-total less the others. So further cells are hidden (complementary suppression).
+A *cell* is a number of people in a report, such as the members of a group, or those with the
+favourable outcome. A cell of 1 to `small_cell` - 1 people is hidden (primary suppression). It must
+not follow from the shown cells either: if all groups but one are shown, the hidden one is the total
+minus the others. So further cells are hidden (complementary suppression).
 
 Laws, for every hidden small cell:
     - No linear combination of the shown cells gives it.
-    - In every equation whose total is shown, the hidden parts add up to at least `small_cell`; else
-      their sum would itself be a small cell that follows by subtraction.
-    - 0 is shown: it is about nobody.
+    - In every equation whose total is shown, the hidden parts sum to at least `small_cell`;
+      otherwise their sum would be a small cell that follows by subtraction.
+    - 0 is shown: it concerns nobody.
 
-What it does not do: it bounds no hidden cell from below or above (a total of 40 shows that a hidden
-part of it is at most 40), and it does not look at rates of large groups, which a reader may
-multiply by their n.
+What it does not do: it does not protect against bounds on hidden cells (a total of 40 shows that a
+hidden part is at most 40), nor against rates of large groups, which a reader may multiply by n.
 
 Source: Centers for Medicare & Medicaid Services, cell size suppression policy (cells of 10 or
 fewer, unverified); Willenborg and de Waal, Elements of Statistical Disclosure Control, 2001
 (complementary suppression, unverified).
 
 Example:
-    Three of 300 people are of group x. Hiding x alone is no use: 300 less 297.
+    Three of 300 people are of group x. Hiding x alone does not help: 300 - 297.
 
     >>> total = Equation(total="all", parts=("w", "x"))
     >>> hidden_cells({"all": 300, "w": 297, "x": 3}, [total], small_cell=11, fixed={"all"})
@@ -48,7 +47,7 @@ _ZERO: Final = 1e-7
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Equation(Generic[C]):
-    """One sum that a reader knows to hold: the total is the sum of the parts."""
+    """A sum that a reader knows: the total is the sum of the parts."""
 
     total: C
     parts: tuple[C, ...]
@@ -68,17 +67,17 @@ def hidden_cells(
     rank: Callable[[C], int] = lambda _: 0,
     whole: Callable[[C], C | None] = lambda _: None,
 ) -> dict[C, Why]:
-    """The cells to hide, and whether each is small itself or hidden for another's sake.
+    """The cells to hide, each with "small" or "complementary".
 
     Args:
         counts: Every cell that would be shown, with its number of people, >= 0.
         equations: The sums that a reader knows; equations about cells without a count are left out.
         small_cell: Cells of 1 to `small_cell` - 1 people are small; 0 or 1: none is.
-        fixed: Cells that stay shown whatever follows, as the number of rows of the audit.
-        rank: Of the cells that could be hidden for another's sake those of the lowest rank are,
-            and of these the smallest that is enough. Default: all are alike.
-        whole: The cell without which another is not shown: of people with the favourable outcome,
-            the group that they belong to. Default: each is shown without any other.
+        fixed: Cells that stay shown in any case, such as the number of rows of the audit.
+        rank: Complementary cells are chosen from those of the lowest rank, and of these the
+            smallest that is enough. Default: all have the same rank.
+        whole: For a cell, another without which it is not shown: for people with the favourable
+            outcome, their group. Default: none.
     """
     belonging: dict[C, list[C]] = {}
     for cell in counts:
@@ -114,23 +113,23 @@ class _Search(Generic[C]):
     hidden: dict[C, Why] = field(default_factory=dict)
 
     def hide(self, cell: C, why: Why) -> None:
-        """Hides a cell, and those that are not shown without it."""
+        """Hides a cell, and those not shown without it."""
         if self.hidden.get(cell) != "small":
             self.hidden[cell] = why
         for other in self.belonging.get(cell, ()):
             self.hidden.setdefault(other, why)
 
     def by_subtraction(self) -> bool:
-        """Hides what single equations ask for; whether anything was hidden."""
+        """Hides cells that single equations require; returns whether any was hidden."""
         more = False
         for equation in self.equations:
-            while (cell := self._lacking(equation)) is not None:
+            while (cell := self._required_cell(equation)) is not None:
                 self.hide(cell, "complementary")
                 more = True
         return more
 
-    def _lacking(self, equation: Equation[C]) -> C | None:
-        """A further cell to hide: the total gives a small part away, or that some are few."""
+    def _required_cell(self, equation: Equation[C]) -> C | None:
+        """A further cell to hide, if the total reveals a small part or a small sum."""
         parts = [p for p in equation.parts if p in self.hidden]
         if equation.total in self.hidden or all(self.hidden[p] != "small" for p in parts):
             return None
@@ -143,7 +142,7 @@ class _Search(Generic[C]):
         return found
 
     def by_solving(self) -> bool:
-        """Hides more where equations together give a small cell; whether anything was hidden."""
+        """Hides cells if equations together give a small one; returns whether any was hidden."""
         more = False
         for cells, equations in self._components():
             if all(self.hidden[c] != "small" for c in cells):
@@ -163,7 +162,7 @@ class _Search(Generic[C]):
         return [c for c in cells if c not in self.hidden and c not in self.fixed]
 
     def _cheapest(self, cells: Sequence[C], *, at_least: int = 1) -> C | None:
-        """Of the shown cells of the lowest rank the smallest of enough people, else the largest."""
+        """Of the shown cells of lowest rank, the smallest with enough people, or the largest."""
         free = [c for c in cells if c not in self.hidden and c not in self.fixed and self.counts[c]]
         if not free:
             return None
@@ -175,7 +174,7 @@ class _Search(Generic[C]):
         return max(free, key=lambda c: self.counts[c])
 
     def _components(self) -> list[tuple[list[C], list[Equation[C]]]]:
-        """Hidden cells that hang together by equations, with those equations."""
+        """Connected components of hidden cells, with their equations."""
         place = {cell: i for i, cell in enumerate(self.hidden)}
         concerned = [e for e in self.equations if any(c in place for c in e.cells)]
         entries = [
@@ -198,7 +197,7 @@ class _Search(Generic[C]):
 
 
 def _matrix(cells: list[C], equations: list[Equation[C]]) -> sparse.csr_array:
-    """What each equation asks of the hidden cells, shape `(equations, cells)`."""
+    """Coefficients of the hidden cells in each equation, shape `(equations, cells)`."""
     place = {cell: i for i, cell in enumerate(cells)}
     entries = [
         (row, place[cell], 1.0 if i else -1.0)
@@ -213,9 +212,9 @@ def _matrix(cells: list[C], equations: list[Equation[C]]) -> sparse.csr_array:
 def _determined(matrix: sparse.csr_array) -> npt.NDArray[np.bool_]:
     """Which hidden cells follow from the shown ones, shape `(cells,)`.
 
-    A cell follows if it is 0 in every way in which the hidden cells may vary while every shown one
-    stays: in the null space of the equations. Few cells: in a basis of it. Many: in random vectors
-    of it, in which any other cell is 0 with probability 0.
+    A cell follows if it is 0 in the whole null space of the equations, that is, if it cannot vary
+    while the shown cells are fixed. For few cells a basis of the null space is computed; for many,
+    random vectors of it, in which any other cell is 0 with probability 0.
     """
     size = matrix.shape[1]
     if size <= _MAX_DENSE:
