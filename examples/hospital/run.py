@@ -30,6 +30,7 @@ from auditkit.deid.pipeline.apply import Result
 from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.report import ReportOptions
+from auditkit.resources import schema_line
 
 OUT = Path("out/hospital")
 SEED = 0
@@ -131,7 +132,7 @@ def keep(mode: str, plan: Plan, result: Result) -> None:
     """Writes the table, the plan and the evidence of one mode."""
     folder = OUT / mode
     write_whole(folder / "visits.csv", result.table.to_csv(index=False).encode())
-    write_whole(folder / "plan.yaml", plan.to_yaml().encode())
+    write_whole(folder / "plan.yaml", (schema_line("plan", folder) + plan.to_yaml()).encode())
     for evidence in result.evidence:
         write_whole(folder / f"{evidence.check}.json", evidence.to_file())
 

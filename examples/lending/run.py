@@ -32,6 +32,7 @@ from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest
 from auditkit.report import ReportOptions
+from auditkit.resources import schema_line
 
 HERE = Path(__file__).resolve().parent
 OUT = Path("out/lending")
@@ -181,7 +182,7 @@ def deidentify(raw: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> Res
     """
     proposed = Plan.propose(raw, as_of=datetime.now(UTC).date())
     plan = replace(proposed.with_column("name", treatment="token"), sensitive=("deny",))
-    write_whole(OUT / "plan.yaml", plan.to_yaml().encode())
+    write_whole(OUT / "plan.yaml", (schema_line("plan", OUT) + plan.to_yaml()).encode())
     key = OUT / "vault.key"
     if not key.exists():
         write_whole(key, secrets.token_hex(32).encode(), secret=True)
