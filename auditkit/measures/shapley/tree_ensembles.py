@@ -80,9 +80,12 @@ class TreeExplanation:
         outputs[self.numeric.unread(numbers)] = np.nan
         return outputs
 
-    def relative_to(self, reference: Any) -> TreeExplanation:
-        """The same ensemble, read once, with another reference."""
-        return replace(self, paths=self.paths.relative_to(self.numeric(reference)))
+    def relative_to(self, reference: Any) -> TreeExplanation | None:
+        """The same ensemble, read once, with another reference; None if that cannot be read."""
+        numbers = self.numeric(reference)
+        if self.numeric.unread(numbers).any():
+            return None
+        return replace(self, paths=self.paths.relative_to(numbers))
 
 
 @dataclass(frozen=True, slots=True)
