@@ -103,7 +103,7 @@ def in_other_order(table: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize("name", MODELS)
 def test_splits_of_categories_are_exact(name):
     model, of = MODELS[name](), 2 if name.endswith("of three") else None
-    e = explain(model, ROWS, reference=in_other_order(REFERENCE), of=of)
+    e = explain(model, ROWS, reference=in_other_order(REFERENCE), target_class=of)
     assert e.method.startswith(tree_ensembles.METHOD)
     np.testing.assert_allclose(e.values, enumerated(margin(model, of), ROWS, REFERENCE), atol=3e-6)
     np.testing.assert_allclose(e.values.sum(axis=1) + e.base, margin(model, of)(ROWS), atol=3e-6)
