@@ -16,7 +16,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.model.units import Unit, unit_of
-from auditkit.tables.fitted_columns import as_fitted
+from auditkit.tables.fitted_columns import as_fitted, holds_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,8 +178,12 @@ def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     def ask(rows: pd.DataFrame, *, margin: bool) -> Any:
         from xgboost import DMatrix
 
-        data = DMatrix(rows, enable_categorical=True) if booster is model else rows
-        return model.predict(data, output_margin=margin)
+        if booster is model:
+            return model.predict(DMatrix(rows, enable_categorical=True), output_margin=margin)
+        if holds_numbers(rows):  # it takes longer to look through a table than to predict a row
+            numbers = rows.to_numpy(dtype=np.float64)
+            return model.predict(numbers, output_margin=margin, validate_features=False)
+        return model.predict(rows, output_margin=margin)
 
     def margins(rows: pd.DataFrame) -> Any:
         return ask(rows, margin=True)

@@ -86,12 +86,16 @@ def as_fitted(model: Any) -> Callable[[Any], Any]:
         return lambda rows: rows
 
     def given(rows: Any) -> Any:
-        plain = hasattr(rows, "dtypes") and all(
-            isinstance(d, np.dtype) and d.kind in "biuf" for d in rows.dtypes
-        )
-        return rows.to_numpy() if plain else rows
+        return rows.to_numpy() if holds_numbers(rows) else rows
 
     return given
+
+
+def holds_numbers(table: Any) -> bool:
+    """Whether a dataframe holds numbers and booleans of numpy's kinds alone."""
+    return hasattr(table, "dtypes") and all(
+        isinstance(d, np.dtype) and d.kind in "biuf" for d in table.dtypes
+    )
 
 
 def _fitted_names(model: Any) -> list[str] | None:
