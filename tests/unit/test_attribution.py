@@ -125,7 +125,7 @@ def test_reasons_are_adverse_and_heaviest_first(model):
         (table(5), table(0), "reference has no rows"),
         (table(5), table(5).drop(columns="debt"), "reference lacks the column 'debt'"),
         (RENAMED, RENAMED, "data lacks the column"),
-        (table(5)[FEATURES[::-1]], table(5), "stands where the model was fitted on"),
+        (table(5)[FEATURES[::-1]], table(5), "is where the model was fitted on"),
     ],
 )
 def test_bad_tables_are_refused(model, rows, reference, message):

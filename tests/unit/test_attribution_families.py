@@ -281,7 +281,7 @@ def test_columns_in_another_order_are_refused_where_the_model_would_not():
         with pytest.raises(InputError, match="data has the column 'e'"):
             explain(model, rows.assign(e=1.0), reference=reference.assign(e=1.0))
     booster = models[0].booster_
-    with pytest.raises(InputError, match="'b' stands where the model was fitted on 'a'"):
+    with pytest.raises(InputError, match="'b' is where the model was fitted on 'a'"):
         explain(booster, rows[list("bacd")], reference=reference)
     nameless = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(TRAIN.to_numpy(), TWO)
     assert explain(nameless, rows, reference=reference).values.shape == (4, 4)
@@ -521,7 +521,7 @@ def test_classes_must_be_named_where_there_are_several():
     [
         (lambda t: np.full(len(t), np.nan), "missing or infinite"),
         (lambda t: np.log(np.zeros(len(t))), "missing or infinite"),
-        (lambda t: np.zeros((len(t), 3)), "one number a row"),
+        (lambda t: np.zeros((len(t), 3)), "one number per row"),
         (lambda t: np.zeros(len(t) + 1), "one number for each row"),
     ],
 )
