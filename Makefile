@@ -30,6 +30,10 @@ style:
 	@$(BIN)/ruff format --check -q auditkit tests examples
 	@$(BIN)/mypy
 
+coverage: setup  ## Runs the unit tests once more, and holds the pure rooms to a floor of lines tested
+	@$(BIN)/coverage run -m pytest -q -m 'not server' tests/unit
+	@$(BIN)/coverage report
+
 docs:  ## Builds the documentation as a site: site/index.html
 	@.ci/setup docs
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build -q --strict
@@ -50,4 +54,4 @@ lock: setup  ## Resolves both lock files anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
 	@$(BIN)/uv pip compile requirements-docs.in --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements-docs.lock
 
-.PHONY: help setup demo check test style docs bench soak reference lock
+.PHONY: help setup demo check test style coverage docs bench soak reference lock
