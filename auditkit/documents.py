@@ -35,8 +35,8 @@ from pydantic import (
 from auditkit.canonical import parse_json
 from auditkit.errors import InputError, PolicyError
 
-MOST_BYTES: Final = 2 * 1024 * 1024
-MOST_DEPTH: Final = 20
+MAX_BYTES: Final = 2 * 1024 * 1024
+MAX_DEPTH: Final = 20
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -99,9 +99,9 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
     Raises:
         PolicyError: Naming the line, the key, what is wrong, and the nearest valid key.
     """
-    if len(text) > MOST_BYTES:
+    if len(text) > MAX_BYTES:
         raise PolicyError(
-            f"{source} has more than {MOST_BYTES:,} characters.",
+            f"{source} has more than {MAX_BYTES:,} characters.",
             remedy="name the file that is meant",
         )
     loader = None
@@ -140,7 +140,7 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
 
 
 def parse_json_document(
-    data: bytes | str, *, source: str, most_bytes: int, most_depth: int = MOST_DEPTH
+    data: bytes | str, *, source: str, most_bytes: int, most_depth: int = MAX_DEPTH
 ) -> Any:
     """Reads a JSON file strictly (`canonical.parse_json`), and within bounds.
 
@@ -201,9 +201,9 @@ class _Loader(yaml.SafeLoader):
         if getattr(event, "tag", None) is not None:
             raise _ProblemError("tags are not read", event.start_mark, "leave the tag out")
         self._depth += 1
-        if self._depth > MOST_DEPTH:
+        if self._depth > MAX_DEPTH:
             raise _ProblemError(
-                f"nested more than {MOST_DEPTH} levels deep", event.start_mark, "write it flatter"
+                f"nested more than {MAX_DEPTH} levels deep", event.start_mark, "write it flatter"
             )
         node = super().compose_node(parent, index)
         self._depth -= 1

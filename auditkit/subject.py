@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_NAMES: Final = 12
+_MAX_NAMES: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,8 +170,8 @@ def _shape(value: Any) -> str:
 def _few(names: Iterable[Any]) -> str:
     """The first names of columns, and how many more there are."""
     all_names = [str(name) for name in names]
-    more = len(all_names) - _MOST_NAMES
-    return ", ".join(all_names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(all_names) - _MAX_NAMES
+    return ", ".join(all_names[:_MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

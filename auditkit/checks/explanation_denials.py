@@ -12,9 +12,9 @@ from auditkit.checks.explained import favourable_attribution, reference_of
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.ranks import resampled_weights
 from auditkit.measures.attribution.reasons import (
-    LEAST_SHARE,
     MARGINAL,
-    MOST,
+    MAX_REASONS,
+    MIN_SHARE,
     POPULATIONS,
     PRINCIPAL_SHARE,
     Reason,
@@ -49,7 +49,7 @@ _COLUMNS = (
     "protected_principal",
 )
 # Fewer rows than this cannot be resampled, and no reason is called stable.
-_LEAST_REFERENCE = 20
+_MIN_REFERENCE = 20
 
 
 _POPULATION = Parameter(default=MARGINAL, one_of=tuple(POPULATIONS))
@@ -75,9 +75,9 @@ class Parameters:
     population: str = _POPULATION.field()
     marginal_share: float = PART.field(0.1)
     marginal_rows: int = COUNT.field(50)
-    most: int = MOST.field()
+    most: int = MAX_REASONS.field()
     principal_share: float = PRINCIPAL_SHARE.field()
-    least_share: float = LEAST_SHARE.field()
+    least_share: float = MIN_SHARE.field()
     blocks: int = BLOCKS.field(10)
     resamples: int = REPLICATES.field(100)
     least_kept: float = SHARE.field(0.95)
@@ -223,7 +223,7 @@ def _kept(
     parameters: Parameters,
 ) -> NDArray[np.float64] | None:
     """In what share of resamples each factor is principal; None: too few rows to resample."""
-    if len(population) < _LEAST_REFERENCE:
+    if len(population) < _MIN_REFERENCE:
         return None
     blocks = min(parameters.blocks, len(population) // 2)
     values = block_values(case.model, rows, population, blocks=blocks, seed=case.seed)
@@ -278,7 +278,7 @@ def _stable(listed: list[tuple[Reason, ...]], least_kept: float) -> Measurement:
     method = f"every reason is principal in at least {least_kept:g} of the resamples"
     known = [[r.kept for r in reasons if r.kept is not None] for reasons in listed]
     if not any(known):
-        reason = f"fewer than {_LEAST_REFERENCE} rows in the reference population, or no reason"
+        reason = f"fewer than {_MIN_REFERENCE} rows in the reference population, or no reason"
         return Measurement(name="stable_denials", value=None, n=0, method=method, reason=reason)
     stable = sum(min(kept) >= least_kept for kept in known)
     return Measurement(

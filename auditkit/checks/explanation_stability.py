@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 # Fewer rows than this cannot be resampled.
-_LEAST_REFERENCE = 20
+_MIN_REFERENCE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Parameters:
 
 def _run(case: Case, parameters: Parameters) -> Result:
     reference = reference_of(case)
-    if len(reference) < _LEAST_REFERENCE:
+    if len(reference) < _MIN_REFERENCE:
         raise NotAssessed(f"a reference of {len(reference)} rows is too small to be resampled")
     attribution = ordered_attribution_of(case)
     if len(attribution.feature_names) < 2:

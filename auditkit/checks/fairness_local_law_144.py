@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditkit.checks.check import Check, NotApplicable, Result
 from auditkit.checks.grouped import require_groups, what_makes_alike
 from auditkit.evidence import Measurement, Table, Term
-from auditkit.measures.fairness.local_law_144 import LEAST_SHARE, local_law_144
+from auditkit.measures.fairness.local_law_144 import MIN_SHARE, local_law_144
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.parameters import SHARE, TEXT
 
@@ -33,7 +33,7 @@ class Parameters:
 
     sex: str = TEXT.field("sex")
     race: str = TEXT.field("race")
-    least_share: float = SHARE.field(LEAST_SHARE)
+    least_share: float = SHARE.field(MIN_SHARE)
 
 
 def _run(case: Case, parameters: Parameters) -> Result:

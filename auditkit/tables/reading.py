@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from auditkit.documents import MOST_DEPTH
+from auditkit.documents import MAX_DEPTH
 from auditkit.errors import InputError
 from auditkit.files import require_file
 
@@ -275,7 +275,7 @@ def _no_number(name: str) -> None:
 
 def _flat(item: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
     for key, value in item.items():
-        if isinstance(value, dict) and value and depth < MOST_DEPTH:
+        if isinstance(value, dict) and value and depth < MAX_DEPTH:
             yield from _flat(value, f"{prefix}{key}.", depth + 1)
         else:
             yield prefix + key, value

@@ -27,10 +27,10 @@ from bench_deid import people
 from auditkit.deid import Deidentifier
 
 ROWS_A_PART = 100_000
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 # Texts of forty new words each; what they may add to resident memory after the first fifth.
 TEXTS = 10_000
-MOST_GROWTH = 24 * 2**20
+MAX_GROWTH = 24 * 2**20
 
 
 def resident() -> int:
@@ -52,7 +52,7 @@ def reading_forgets() -> None:
         deid.find([f"{text} said Ann Lee at 617-555-0188." for text in words])
         start = resident() if done == TEXTS // 10 else start
         tell(f"{done + TEXTS // 10:,} texts read: {resident() / 2**20:,.0f} MiB")
-    assert resident() - start < MOST_GROWTH
+    assert resident() - start < MAX_GROWTH
 
 
 def made(path: Path, size: int) -> int:
@@ -115,7 +115,7 @@ def main(gigabytes: float) -> None:
             f"{rows / took:,.0f} rows/s, {source.stat().st_size / took / 1e6:.1f} MB/s, "
             f"peak {peak / 2**20:,.0f} MiB"
         )
-        assert peak < MOST_BYTES
+        assert peak < MAX_BYTES
         with target.open() as lines:
             head = [next(lines) for _ in range(1000)]
             assert 1000 + sum(1 for _ in lines) == rows + 1

@@ -16,8 +16,8 @@ import auditkit
 from auditkit.access.policy.settings import parse_settings
 from auditkit.deid import Plan
 from auditkit.documents import (
-    MOST_BYTES,
-    MOST_DEPTH,
+    MAX_BYTES,
+    MAX_DEPTH,
     Document,
     PersonOrNobody,
     Text,
@@ -84,7 +84,7 @@ def refusal(text):
         ("title: a\n---\ntitle: b", "not valid YAML at line 2"),
         ("title: \x00", "not valid YAML"),
         ("title: 'a\n", "not valid YAML at line"),
-        ("a" * (MOST_BYTES + 1), "more than 2,097,152 characters"),
+        ("a" * (MAX_BYTES + 1), "more than 2,097,152 characters"),
     ],
 )
 def test_refuses_with_file_line_and_key(text, told):
@@ -93,7 +93,7 @@ def test_refuses_with_file_line_and_key(text, told):
 
 
 def test_depth_is_allowed_up_to_the_bound():
-    inside = MOST_DEPTH - 2
+    inside = MAX_DEPTH - 2
     assert read("title: a\nnotes: {a: " + "[" * inside + "]" * inside + "}").notes
     assert "levels" in refusal("title: a\nnotes: {a: " + "[" * (inside + 1))
 

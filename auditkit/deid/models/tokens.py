@@ -50,8 +50,8 @@ WINDOW: Final = 254
 OVERLAP: Final = 48
 # Tokens of one batch, padding included; larger batches fall out of the processor's cache.
 _BATCH_TOKENS: Final = 256
-_FEWEST_WORKERS: Final = 2
-_MOST_WORKERS: Final = 8
+_MIN_WORKERS: Final = 2
+_MAX_WORKERS: Final = 8
 # Of an identifier that a rule matched the model is shown the first tokens and the last.
 _KEPT_BEFORE: Final = 2
 _KEPT_AFTER: Final = 1
@@ -228,7 +228,7 @@ class TokenModel:
 def _workers() -> int:
     """Batches to read at a time: one a processor that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(max(allowed or 1, _FEWEST_WORKERS), _MOST_WORKERS)
+    return min(max(allowed or 1, _MIN_WORKERS), _MAX_WORKERS)
 
 
 def products_session() -> Any:

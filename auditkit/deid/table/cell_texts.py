@@ -28,7 +28,7 @@ _SPEAKING: Final = (
 )
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _WHOLE_NUMBER: Final = re.compile(r"(?<![\d.eE+-])\d+(?![\d.eE])")
-_MOST_DEPTH: Final = 100
+_MAX_DEPTH: Final = 100
 
 
 class UnreadableError(ValueError):
@@ -105,8 +105,8 @@ def whole_numbers_in(nested: str) -> list[str]:
 
 def _plain(value: Any, depth: int) -> Any:
     """A nested value in JSON's own types; numbers stay numbers, all else is text."""
-    if depth > _MOST_DEPTH:
-        raise UnreadableError(f"more than {_MOST_DEPTH} levels")
+    if depth > _MAX_DEPTH:
+        raise UnreadableError(f"more than {_MAX_DEPTH} levels")
     if isinstance(value, Mapping):
         pairs = [(k, _plain(v, depth + 1)) for k, v in value.items()]
         return {k if isinstance(k, str) else cell_text(k): v for k, v in pairs}

@@ -14,16 +14,16 @@ from auditkit.deid.table.arrow_types import without_metadata
 from auditkit.deid.table.column import Column, column_of, column_of_cells
 
 # A row's number in a table has fewer digits than anybody's.
-_LEAST_LABEL: Final = 10**6
+_MIN_LABEL: Final = 10**6
 # More keys than these are no fields of a record, but values.
-_MOST_FIELDS: Final = 100
-_MOST_DEPTH: Final = 20
+_MAX_FIELDS: Final = 100
+_MAX_DEPTH: Final = 20
 
 
 def flat_pandas(table: pd.DataFrame) -> pd.DataFrame:
     """A plain DataFrame with a column for each field of a record, `a.b`."""
     plain = table if type(table) is pd.DataFrame else pd.DataFrame(table)
-    for _ in range(_MOST_DEPTH if plain.columns.nlevels == 1 else 0):
+    for _ in range(_MAX_DEPTH if plain.columns.nlevels == 1 else 0):
         flatter = _flatter(plain)
         if flatter is plain:
             break
@@ -136,7 +136,7 @@ def _index_parts(table: pd.DataFrame) -> list[tuple[int, str]]:
 
 def _long(index: pd.Index) -> bool:
     """Whether an index of numbers holds any that are no row numbers."""
-    return len(index) > 0 and bool(index.min() <= -_LEAST_LABEL or index.max() >= _LEAST_LABEL)
+    return len(index) > 0 and bool(index.min() <= -_MIN_LABEL or index.max() >= _MIN_LABEL)
 
 
 def _titles(table: pd.DataFrame) -> list[str]:
@@ -214,7 +214,7 @@ def _fields(series: pd.Series) -> dict[str, pd.Series]:
     if not records or not all(isinstance(cell, dict) for cell in records):
         return {}
     keys = list(dict.fromkeys(key for cell in records for key in cell))
-    if not keys or len(keys) > _MOST_FIELDS or not all(isinstance(key, str) for key in keys):
+    if not keys or len(keys) > _MAX_FIELDS or not all(isinstance(key, str) for key in keys):
         return {}
     return {
         key: pd.Series(

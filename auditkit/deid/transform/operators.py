@@ -26,9 +26,9 @@ from auditkit.deid.vocabulary.generalize import age_of, band_of, read_date, year
 from auditkit.deid.vocabulary.normalization import plain_words
 from auditkit.errors import InputError, MissingExtraError, argument
 
-_MOST_DAYS: Final = 365
-_LEAST_KEY: Final = 16
-_MOST_TRIES: Final = 100
+_MAX_DAYS: Final = 365
+_MIN_KEY: Final = 16
+_MAX_TRIES: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def shifted(
             moved.append(None)
             continue
         number = int.from_bytes(_digest(secret, "shift", subject)[:8], "big")
-        days = number % (2 * _MOST_DAYS) - _MOST_DAYS
+        days = number % (2 * _MAX_DAYS) - _MAX_DAYS
         moved.append((day + timedelta(days=days if days < 0 else days + 1)).isoformat())
     return moved
 
@@ -145,7 +145,7 @@ def surrogates(entry: ColumnPlan, values: Sequence[str], keys: Keys) -> list[str
 
 def _drawn(make: Callable[[], object], real: frozenset[str], own: frozenset[str]) -> str | None:
     """A value that is nobody's and has none of its owner's words; None if none was drawn."""
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         new = str(make())
         if plain_words(new) not in real and own.isdisjoint(value_words(new)):
             return new.replace("\n", ", ")
@@ -213,7 +213,7 @@ def _vault(entry: ColumnPlan, keys: Keys) -> Vault:
 
 
 def _secret(entry: ColumnPlan, keys: Keys) -> bytes:
-    if keys.secret is None or len(keys.secret) < _LEAST_KEY:
+    if keys.secret is None or len(keys.secret) < _MIN_KEY:
         raise InputError(
             f"Column {entry.column!r}: {entry.treatment.value!r} needs a secret of 16 bytes.",
             remedy=f"give a secret ({argument('secret')})",

@@ -41,9 +41,9 @@ POPULATIONS: Final = {
     ALL: "everyone in the reference",
 }
 
-MOST: Final = COUNT.of(4)
+MAX_REASONS: Final = COUNT.of(4)
 PRINCIPAL_SHARE: Final = PART.of(0.15)
-LEAST_SHARE: Final = Parameter(default=0.01, at_least=0, below=1)
+MIN_SHARE: Final = Parameter(default=0.01, at_least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,14 +58,14 @@ class ReasonLimits:
         least_share: Least share of the adverse attribution of any reason, in [0, 1).
     """
 
-    most: int = MOST.default
+    most: int = MAX_REASONS.default
     principal_share: float = PRINCIPAL_SHARE.default
-    least_share: float = LEAST_SHARE.default
+    least_share: float = MIN_SHARE.default
 
     def __post_init__(self) -> None:
-        MOST.read(self.most, name="most")
+        MAX_REASONS.read(self.most, name="most")
         PRINCIPAL_SHARE.read(self.principal_share, name="principal_share")
-        LEAST_SHARE.read(self.least_share, name="least_share")
+        MIN_SHARE.read(self.least_share, name="least_share")
 
     def ranks(self, contributions: Doubles) -> NDArray[np.int64]:
         """The rank of each principal factor, from 1; 0 for every other factor.

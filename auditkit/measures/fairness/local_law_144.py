@@ -43,7 +43,7 @@ from auditkit.wording import number
 Category = tuple[str, ...]
 
 # Below it an independent auditor may leave a category out (6 RCNY 5-301).
-LEAST_SHARE: Final = 0.02
+MIN_SHARE: Final = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +141,7 @@ def local_law_144(
     predictions: Any = None,
     scores: Any = None,
     favourable: Any = None,
-    min_share: float = LEAST_SHARE,
+    min_share: float = MIN_SHARE,
 ) -> LocalLaw144:
     """The tables of sex, race or ethnicity, and both.
 
@@ -218,7 +218,7 @@ def local_law_144(
 def impact_ratios(
     counts: Mapping[Category, tuple[int, int]],
     *,
-    min_share: float = LEAST_SHARE,
+    min_share: float = MIN_SHARE,
     sample: int | None = None,
 ) -> tuple[CategoryRow, ...]:
     """One table, in the order of the categories' names.

@@ -13,7 +13,7 @@ from auditkit.wording import html_table, interval, plural
 if TYPE_CHECKING:
     from auditkit.measures.fairness.frames import GroupFrames
 
-_MOST_ROWS: Final = 20
+_MAX_ROWS: Final = 20
 _HEAD: Final = ("group", "n", "selection rate", "impact ratio")
 _FOUR_FIFTHS: Final = 0.8
 
@@ -43,7 +43,7 @@ def _title(result: GroupFrames) -> str:
 
 
 def _rest(result: GroupFrames) -> list[str]:
-    more = len(result.groups) - _MOST_ROWS
+    more = len(result.groups) - _MAX_ROWS
     return [f"  and {more} more groups: to_frame() holds all"] if more > 0 else []
 
 
@@ -54,7 +54,7 @@ def _rows(result: GroupFrames) -> list[tuple[str, str, str, str]]:
     hidden = hidden_groups(result.partition, counts, small_cell=small_cell)[MEMBERS]
     relation = relative(hidden, result.reference)
     shown = []
-    for i, group in enumerate(result.groups[:_MOST_ROWS]):
+    for i, group in enumerate(result.groups[:_MAX_ROWS]):
         name, n = describe_group(group), int(result.partition.rows[i])
         if hidden[i]:
             size = f"< {small_cell}" if n < small_cell else "suppressed"

@@ -30,7 +30,7 @@ ENUMERATED: Final = "interventional SHAP, exact, every coalition"
 SAMPLED: Final = "interventional SHAP, sampled, antithetic permutations"
 
 # Above so many evaluations a row, coalitions are sampled.
-_MOST_EVALUATIONS: Final = 20_000
+_MAX_EVALUATIONS: Final = 20_000
 # Rows that are scored in one call.
 _BATCH: Final = 100_000
 
@@ -76,7 +76,7 @@ def sampled_attribution(
         seed: Seeds the permutations.
     """
     count = max(players) + 1
-    if 2**count * len(reference) <= _MOST_EVALUATIONS:
+    if 2**count * len(reference) <= _MAX_EVALUATIONS:
         return _enumerated(predict, rows, reference, np.array(players), count)
     return _sampled(
         predict,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LEAF, _BY_NUMBER, _BY_LEVEL = 0, 1, 2
 _BELOW, _UP_TO = 2, 3
 # A list of levels is short; codes beyond belong to a model that is not read.
-_MOST_LEVELS: Final = 1 << 20
+_MAX_LEVELS: Final = 1 << 20
 
 
 def treelite_trees(model: Any, *, family: str, output: int) -> list[Tree]:
@@ -145,7 +145,7 @@ def _levels(of: Any, nodes: Integers, place: Integers) -> dict[int, Bools]:
     for node, begin, end, right in zip(nodes, begins, ends, on_the_right, strict=True):
         codes = listed[begin:end]
         size = int(codes.max(initial=0)) + 2
-        if size > _MOST_LEVELS:
+        if size > _MAX_LEVELS:
             raise ValueError("more levels than are read")
         known = np.full(size, right)
         known[codes] = not right

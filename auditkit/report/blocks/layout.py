@@ -28,7 +28,7 @@ _COLUMN: Final = 386.0
 _WHOLE: Final = 480.0
 _BETWEEN: Final = 15.0
 # A pair does not break across pages, so it must not be long.
-_MOST_ROWS: Final = 16
+_MAX_ROWS: Final = 16
 _WORDS: Final = 96.0
 _PADDING: Final = 7.4
 # Type in tables is larger than in charts, whose texts are measured.
@@ -79,7 +79,7 @@ def _without_empty(blocks: Iterable[Block]) -> Iterator[Block]:
 
 def _folded(block: Block) -> Pair | None:
     """A long and narrow table as two halves side by side."""
-    if not isinstance(block, TableBlock) or not _FOLDED <= len(block.rows) <= 2 * _MOST_ROWS:
+    if not isinstance(block, TableBlock) or not _FOLDED <= len(block.rows) <= 2 * _MAX_ROWS:
         return None
     half = (len(block.rows) + 1) // 2
     return _pair(
@@ -123,7 +123,7 @@ def _in(block: ChartBlock | TableBlock, room: float) -> ChartBlock | TableBlock:
 def _is_short(block: Block) -> bool:
     if isinstance(block, ChartBlock):
         return True
-    return isinstance(block, TableBlock) and len(block.rows) <= _MOST_ROWS
+    return isinstance(block, TableBlock) and len(block.rows) <= _MAX_ROWS
 
 
 def _widened(block: Block) -> Block:

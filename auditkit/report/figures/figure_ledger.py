@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement
 
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
-_MOST_DIGITS: Final = 4
+_MAX_DIGITS: Final = 4
 _LONG_WORD: Final = 18
 _OF_NUMBERS: Final = frozenset("0123456789.,\u2212")
-_MOST_IN_A_ROW: Final = 40
-_ENDLESS: Final = re.compile(rf"\d{{{_MOST_IN_A_ROW},}}")
+_MAX_IN_A_ROW: Final = 40
+_ENDLESS: Final = re.compile(rf"\d{{{_MAX_IN_A_ROW},}}")
 # Never whole numbers, though what was read from JSON has 1 for 1.0.
 _SHARES: Final = frozenset({"proportion", "probability"})
 # Values of groups that do not say of what: `other` race, or `high` income.
@@ -293,7 +293,7 @@ class FigureLedger:
         """
         endless = None if whole else _ENDLESS.search(text)
         if endless is not None:
-            limit = min(limit, endless.start() + _MOST_IN_A_ROW)
+            limit = min(limit, endless.start() + _MAX_IN_A_ROW)
         visible = shown(text, limit=limit)
         return TracedText(visible, {"source": source} if tokens(visible) else None, self)
 
@@ -402,7 +402,7 @@ def _places(of: Measurement, number: float) -> Digits:
         return None
     fewest = _DIGITS.get(of.name, 2)
     sizes = [abs(v) for v in (of.value, of.lower, of.upper) if v]
-    for places in range(fewest, _MOST_DIGITS + 1):
+    for places in range(fewest, _MAX_DIGITS + 1):
         if all(size >= 0.5 * 10.0**-places for size in sizes):
             return places
     return fewest

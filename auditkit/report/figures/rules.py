@@ -29,9 +29,9 @@ from auditkit.report.figures.vocabulary import VOCABULARY, is_standard
 from auditkit.report.typeset.text import LIMIT, MAX_MARKS, is_drawn, is_visible, shown
 
 VERSION: Final = "2"
-_MOST_PHRASES: Final = 50
-_MOST_OUTCOMES: Final = 20
-_MOST_PLAIN: Final = 5000
+_MAX_PHRASES: Final = 50
+_MAX_OUTCOMES: Final = 20
+_MAX_PLAIN: Final = 5000
 _LIMITS: Final = range(LIMIT, 10_001)
 _MARKS: Final = range(9)
 
@@ -130,9 +130,9 @@ def _as_rules(content: Mapping[str, Any]) -> ReadingRules:
     numbers = (content["limit"], content["marks"])
     texts = (content["version"], plain, *vocabulary, *outcomes)
     if (
-        len(vocabulary) > _MOST_PHRASES
-        or len(outcomes) > _MOST_OUTCOMES
-        or len(plain) > _MOST_PLAIN
+        len(vocabulary) > _MAX_PHRASES
+        or len(outcomes) > _MAX_OUTCOMES
+        or len(plain) > _MAX_PLAIN
         or not all(isinstance(text, str) for text in texts)
         or not all(type(one) is int for one in numbers)
     ):
