@@ -1,4 +1,4 @@
-"""The append-only log: what was logged stays, and anyone with one public key can check it.
+"""The append-only log: entries stay, and anyone with its public key can check that they did.
 
 Example::
 
@@ -7,14 +7,14 @@ Example::
         receipt = log.append(kind="access.decision", payload={"allowed": True, "rule": "r-17"})
     verify_receipt(receipt, signer.verifier)      # offline, without the log
 
-What it shows: that an entry was logged and not changed since, that the log only grew between two
-checkpoints, and whether the database is an older one than the kept head. What it cannot show by
-itself: that its owner, who holds the key and the database, shows everyone the same log. For that,
-keep checkpoints elsewhere or let witnesses sign them.
+It shows that an entry was logged and has not changed since, that the log only grew between two
+checkpoints, and whether the database is older than the kept head. It cannot show by itself that
+its owner, who holds the key and the database, shows everyone the same log. For that, keep
+checkpoints elsewhere or let witnesses sign them.
 
-Beside the log itself: `upkeep` destroys payloads by class and on request and places legal holds,
-`export` writes a stretch that verifies alone, `rotation` seals a log and goes on in a new one,
-`witness` signs that a log only grew.
+Around the log: `keep.payload_jobs` destroys payloads by class or on request and places legal
+holds, `keep.export` writes a range of entries that verifies alone, `keep.rotation` seals a log and
+continues it in a new segment, `witness` cosigns checkpoints of a log that only grew.
 """
 
 from auditkit.ledger.full_check import LogReport

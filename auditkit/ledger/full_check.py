@@ -1,8 +1,8 @@
 """Checking a whole log: every entry, payload and node, in one pass.
 
-Entries are hashed in blocks of 1,024, and the nodes that the log keeps are compared with what the
-entries give, in the order in which they were kept. A payload that is not there needs an entry
-that says who destroyed it.
+Entries are hashed in blocks of 1,024, and the stored nodes are compared with the computed ones in
+the order of their numbers. For every missing payload there must be an entry that says who
+destroyed it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.errors import VerificationError
-from auditkit.ledger.opening import check_prefix, edge_of, plausible
+from auditkit.ledger.opening import check_prefix, frontier_of, plausible
 from auditkit.ledger.records.entry import CLOCK_SET_BACK, Entry, commitment, leaf_bytes
 from auditkit.ledger.records.note import NoteVerifier
 from auditkit.ledger.records.retention import DESTROYED, Destruction
@@ -26,19 +26,19 @@ _BLOCK: Final = 1 << _BLOCK_LEVELS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogReport:
-    """What was found when a whole log was checked. Reaching one means that nothing was wrong.
+    """The result of checking a whole log. It exists only if nothing was wrong.
 
     Attributes:
         origin: The log's name.
         size: How many entries it has.
         root: The root over them, 32 bytes.
         checkpoint: The signed checkpoint of that size.
-        destroyed: Whose payloads were destroyed, by whom and when.
-        kept_checkpoints: How many checkpoints kept in the log were found to be its beginnings.
-        kept_head: The size that the head kept outside the database says; None if there was none,
-            so that nobody looked whether the database is an old one.
-        checkpoint_size: The size of the checkpoint given by the caller; None if there was none.
-        clock_set_back: The entries that say that the clock was behind the entry before them.
+        destroyed: Which payloads were destroyed, by whom and when.
+        kept_checkpoints: How many checkpoints stored in the log it was checked to extend.
+        kept_head: Size in the head kept outside the database; None if there was none, so that
+            an old copy of the database would not have been noticed.
+        checkpoint_size: Size of the checkpoint given by the caller; None if there was none.
+        clock_set_back: Indexes of the entries that record a clock behind the entry before them.
     """
 
     origin: str
@@ -53,7 +53,7 @@ class LogReport:
 
     @property
     def is_anchored(self) -> bool:
-        """Whether the log was compared with anything outside its own database."""
+        """Whether the log was compared with anything outside its database."""
         return self.kept_head is not None or self.checkpoint_size is not None
 
 
@@ -72,11 +72,11 @@ def verify_log(
         origin: Its name.
         verifiers: Its keys.
         kept_head: The checkpoint in the file outside the database, read before `session` began.
-        checkpoint: A checkpoint that somebody else kept.
+        checkpoint: A checkpoint kept by somebody else.
 
     Raises:
-        VerificationError: At the first thing that is not as it was logged.
-        LedgerError: If the database cannot be read, or finds itself damaged.
+        VerificationError: At the first difference from what was logged.
+        LedgerError: If the database cannot be read, or reports damage.
     """
     session.check_storage()
     with plausible():
@@ -94,13 +94,13 @@ def _verified(
     checkpoint: str | None,
 ) -> LogReport:
     head = session.head()
-    edge = edge_of(session, head, verifiers, origin)
+    frontier = frontier_of(session, head, verifiers, origin)
     missing, own = _check_entries(session, head.size)
     kept = session.checkpoints()
     for size, note in kept:
         found = check_prefix(session, head.size, note, verifiers, origin, what="kept checkpoint")
         if found.size != size:
-            raise VerificationError("A kept checkpoint is filed under another size.")
+            raise VerificationError("A kept checkpoint is stored under another size.")
     against = [
         None
         if note is None
@@ -111,7 +111,7 @@ def _verified(
     return LogReport(
         origin=origin,
         size=head.size,
-        root=edge.root,
+        root=frontier.root,
         checkpoint=head.note,
         destroyed=_explained(missing, own),
         kept_checkpoints=len(kept),
@@ -122,7 +122,7 @@ def _verified(
 
 
 def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
-    """Compares entries with nodes; answers what has no payload, and the log's own entries."""
+    """Compares entries with nodes; returns indexes without payload, and the log's own entries."""
     sha256 = hashlib.sha256
     nodes = _Nodes(session)
     missing: set[int] = set()
@@ -151,7 +151,7 @@ def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
                 raise VerificationError(f"Entry {index} was added after the log was sealed.")
         _check_block(leaves, nodes, tall, expected - len(rows))
     if expected != size:
-        raise VerificationError(f"The log has {expected} entries where its head says {size}.")
+        raise VerificationError(f"The log has {expected} entries, but its head says {size}.")
     nodes.check_end(size)
     return missing, own
 
@@ -159,7 +159,7 @@ def _check_entries(session: Session, size: int) -> tuple[set[int], list[Entry]]:
 def _check_block(
     leaves: list[bytes], nodes: _Nodes, tall: list[tuple[int, bytes]], begin: int
 ) -> None:
-    """Compares one block of entries with its kept nodes, and joins it to the blocks before."""
+    """Compares one block of entries with its stored nodes, and joins it to the blocks before."""
     if len(leaves) == _BLOCK:
         flat, level = list(leaves), leaves
         while len(level) > 1:
@@ -184,7 +184,10 @@ def _check_block(
 
 
 def _block_order() -> tuple[int, ...]:
-    """Where, in a block's levels laid end to end, its nodes lie in the order of their numbers."""
+    """For each node of a block, in the order of node numbers, its position among the levels.
+
+    The positions count the block's levels one after another, the leaves first.
+    """
     starts = [0]
     for level in range(_BLOCK_LEVELS):
         starts.append(starts[-1] + (_BLOCK >> level))
@@ -202,7 +205,7 @@ _BLOCK_ORDER: Final = _block_order()
 
 
 class _Nodes:
-    """The kept nodes, in the order of their numbers."""
+    """The stored nodes, in the order of their numbers."""
 
     def __init__(self, session: Session) -> None:
         self._parts: Iterator[list[tuple[Any, ...]]] = session.stream_nodes(rows=2 * _BLOCK)
@@ -225,20 +228,20 @@ class _Nodes:
 
     def check_end(self, size: int) -> None:
         if self._next != node_count(size) or self._rows or next(self._parts, []):
-            raise VerificationError("The log keeps hashes of entries that it does not have.")
+            raise VerificationError("The log holds hashes of entries that it does not have.")
 
 
 def _explained(missing: set[int], own: Sequence[Entry]) -> tuple[Destruction, ...]:
-    """The destructions, which need to be of exactly the payloads that are missing."""
+    """The recorded destructions, which must cover exactly the missing payloads."""
     found = tuple(Destruction.of_entry(entry) for entry in own if entry.kind == DESTROYED)
     said = {index for one in found for begin, end in one.ranges for index in range(begin, end)}
     if unexplained := missing - said:
         raise VerificationError(
-            f"The payload of entry {min(unexplained)} is missing, and no entry says who "
+            f"The payload of entry {min(unexplained)} is missing, but no entry says who "
             "destroyed it."
         )
     if kept := said - missing:
         raise VerificationError(
-            f"The payload of entry {min(kept)} is there, although an entry says it was destroyed."
+            f"The payload of entry {min(kept)} exists, although an entry says it was destroyed."
         )
     return found

@@ -1,16 +1,15 @@
 """The newest checkpoint, kept in a file outside the database.
 
-Who restores yesterday's database restores a log that is whole in itself: nothing inside it shows
-that today is missing. This file does, as long as it is not restored together with the database;
-keep it on another disk where that matters, or ask a witness.
+Yesterday's database, restored, is a valid log: nothing inside it shows that today is missing. This
+file does, as long as it is not restored together with the database. Keep it on another disk where
+that matters, or ask a witness.
 
 Laws:
-    - The file never runs ahead of the database: it is written after the commit. Behind it, it is
-      by what a power failure takes, at most `SYNC_SECONDS` of entries. A killed process loses
-      nothing.
+    - The file never runs ahead of the database: it is written after the commit. After a power
+      failure it may lag by at most `SYNC_SECONDS` of entries. A killed process loses nothing.
     - It never goes back: a smaller checkpoint does not overwrite a larger one.
-    - It is never half-written: two slots lie in different pages and are written in turn.
-    - Its lock orders the writers on one machine, so that none of them waits by polling a database.
+    - It is never half-written: two slots in different pages are written in turn.
+    - Its lock orders the writers on one machine, so that none of them polls the database.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class HeadFile:
     """The file that keeps the newest checkpoint of one log.
 
     Args:
-        path: Where it lies; for writing, it and its folder are made if they do not exist.
-        write: Whether it is to be written; for reading it needs to exist.
+        path: Its path; for writing, the file and its folder are created if they do not exist.
+        write: Whether to open it for writing; for reading it must exist.
         lock_timeout_s: How long to wait for another writer, in seconds.
     """
 
@@ -59,7 +58,7 @@ class HeadFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the lock among the processes of this machine.
+        """Holds the lock that the processes of this machine share.
 
         Raises:
             LedgerError: If another process holds it for longer than the timeout.
@@ -91,7 +90,7 @@ class HeadFile:
         """The newest checkpoint, as the signed note's text; None if the file is new.
 
         Raises:
-            LedgerError: If the file cannot be read, or holds something else.
+            LedgerError: If the file cannot be read, or is damaged.
         """
         try:
             whole = os.pread(self._fd, 2 * _SLOT, 0)
@@ -104,7 +103,7 @@ class HeadFile:
             raise LedgerError(
                 f"The file {self.path.name} beside the log is damaged.",
                 remedy="remove it, check the log against a checkpoint kept elsewhere ('auditkit "
-                "ledger verify LOG --checkpoint FILE'), then make it anew ('auditkit ledger "
+                "ledger verify LOG --checkpoint FILE'), then write it again ('auditkit ledger "
                 "checkpoint LOG --accept-missing-head')",
             )
         return max(found, key=_size)
@@ -114,7 +113,7 @@ class HeadFile:
 
         Args:
             note: The signed checkpoint.
-            sync: Whether it needs to survive a power failure at once.
+            sync: Whether to sync it to the disk now.
 
         Raises:
             LedgerError: If the file cannot be written.
@@ -122,7 +121,10 @@ class HeadFile:
         text, size = note.encode(), _size(note)
         slot = (hashlib.sha256(text).hexdigest().encode() + text).ljust(_SLOT, b"\n")
         if len(slot) > _SLOT:
-            raise LedgerError("The checkpoint is too long to be kept.")
+            raise LedgerError(
+                "The checkpoint is too long for the file that keeps the head.",
+                remedy="give the log a shorter name",
+            )
         try:
             whole = os.pread(self._fd, 2 * _SLOT, 0)
             for number, kept in enumerate((whole[:_SLOT], whole[_SLOT:])):
@@ -156,7 +158,7 @@ class HeadFile:
         return LedgerError(
             f"The file {self.path.name} that keeps the log's head cannot be {what}: "
             f"{error.strerror or 'input/output error'}.",
-            remedy="check the disk's room and the file's permissions, then open the log again",
+            remedy="check the disk space and the file's permissions, then open the log again",
         )
 
 

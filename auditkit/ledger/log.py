@@ -1,13 +1,13 @@
-"""The log itself: opened, appended to, proved from.
+"""The log: open it, append to it, prove entries from it.
 
 Laws:
     - `append` returns when the entry is durable, and its receipt verifies by itself.
-    - All writers, threads and processes, are in one order: no fork, no gap.
-    - A log that is shorter than it once was, or another one, is not opened and not added to.
-    - After a failure that leaves open whether a commit is on the disk, this object refuses to go
-      on; opening the log again looks what is there. A failed sync is never retried.
+    - All writers, in threads and processes, follow one another: no fork, no gap.
+    - A log that was rolled back, or is not the one it was, is neither opened nor appended to.
+    - After a failure that leaves it unknown whether a commit reached the disk, this object refuses
+      to write; opening the log again checks what is there. A failed sync is never retried.
 
-Each instance belongs to the process that opened it; its threads may share it.
+An instance belongs to the process that opened it; threads of that process may share it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final, NamedTuple, Self
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.opening import checked_edge, create_if_new, edge_of, head_path
+from auditkit.ledger.opening import check_head, create_if_new, frontier_of, head_path
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.records.checkpoint import Checkpoint, speaks_for
 from auditkit.ledger.records.entry import (
@@ -34,7 +34,7 @@ from auditkit.ledger.records.entry import (
     is_name,
     item,
 )
-from auditkit.ledger.records.frontier import Edge, Grown
+from auditkit.ledger.records.frontier import Extended, Frontier
 from auditkit.ledger.records.note import NoteSigner, NoteVerifier, split_note
 from auditkit.ledger.records.receipt import Receipt
 from auditkit.ledger.records.retention import CLASSES, RetentionClass
@@ -49,23 +49,23 @@ SEALED: Final = "ledger.sealed"
 
 
 class Added(NamedTuple):
-    """An entry that a transaction adds, and what its receipt is made from.
+    """An entry that a transaction adds, with what its receipt needs.
 
     Attributes:
         entry: The entry.
-        grown: The tree with it.
+        extended: The tree with it.
         note: The signed checkpoint of that tree.
     """
 
     entry: Entry
-    grown: Grown
+    extended: Extended
     note: str
 
 
 class _Known(NamedTuple):
-    """How far an instance knows the log to have come."""
+    """The last state of the log that an instance knows."""
 
-    edge: Edge
+    frontier: Frontier
     note: str
 
 
@@ -83,7 +83,7 @@ class Ledger(LogReader):
         reader: Session,
         head: HeadFile | None,
         clock: Callable[[], datetime],
-        edge: Edge,
+        frontier: Frontier,
         retention: Sequence[RetentionClass],
     ) -> None:
         super().__init__(
@@ -94,7 +94,7 @@ class Ledger(LogReader):
         self._alone = threading.Lock()
         self._stamps = Stamps(clock)
         self._classes = {one.name: one for one in retention}
-        self._known = self._next = _Known(edge, note="")
+        self._known = self._next = _Known(frontier, note="")
         self._process = os.getpid()
         self._broken = False
         self._group: GroupCommit[Item, Added] = GroupCommit(self._commit)
@@ -113,28 +113,28 @@ class Ledger(LogReader):
         accept_missing_head: bool = False,
         lock_timeout_s: float = 30.0,
     ) -> Self:
-        """Opens a log, and makes it if there is none.
+        """Opens a log, and creates it if it does not exist.
 
-        Checks the head: its signature, the root over the kept hashes, and that the log is no
-        shorter and no other than the kept head says. `verify` checks everything.
+        Checks the head: its signature, the root over the stored hashes, and that the log extends
+        the kept head. `verify` checks everything.
 
         Args:
             url: `sqlite:///path` or `postgresql://user@host/name`.
             key: The private key that signs the log's checkpoints; with a public key, the log is
                 opened for reading.
-            clock: Tells the time, with its zone; the machine's clock unless given.
-            head: The file that keeps the head outside the database. Unless given, it lies beside
-                a SQLite file, and for PostgreSQL in the user's state folder.
-            former_keys: Public keys that signed the log before, after a rotation.
-            origin: The name of a new log; the key's name unless given.
-            retention: The classes that payloads may be kept under.
-            accept_missing_head: Whether to go on where the log has entries and the kept head is
-                missing: on a new machine, or after checking against a checkpoint kept elsewhere.
+            clock: Returns the time, with its zone. Default: the machine's clock.
+            head: The file that keeps the head outside the database. Default: beside a SQLite
+                file; for PostgreSQL, in the user's state folder.
+            former_keys: Public keys that signed the log before a rotation.
+            origin: The name of a new log. Default: the key's name.
+            retention: The retention classes that entries may use.
+            accept_missing_head: Whether to open a log that has entries but no kept head: on a new
+                machine, or after checking it against a checkpoint kept elsewhere.
             lock_timeout_s: How long to wait for other writers, in seconds.
 
         Raises:
             LedgerError: If the log cannot be opened.
-            VerificationError: If its head is not signed by a given key, does not fit its
+            VerificationError: If its head is not signed by a given key, does not match its
                 entries, or is older than the kept one.
         """
         database = open_database(url, lock_timeout_s=lock_timeout_s)
@@ -143,7 +143,10 @@ class Ledger(LogReader):
         verifiers = (current, *former_keys)
         named = origin or current.name
         if not speaks_for(current.name, named):
-            raise InputError(f"The key of {current.name} does not sign for a log named otherwise.")
+            raise InputError(
+                f"The key of {current.name} cannot sign for the log {named}.",
+                remedy=f"name the log {current.name}, or give the key of {named}",
+            )
         path = Path(head) if head is not None else head_path(url)
         held: list[Session | HeadFile] = []
         try:
@@ -159,14 +162,17 @@ class Ledger(LogReader):
                 create_if_new(writer, head_file, signer, named)
             reader = database.connect(write=False)
             held.append(reader)
-            found, edge = checked_edge(
+            found, frontier = check_head(
                 reader,
                 head_file,
                 verifiers,
                 need_head=signer is not None and not accept_missing_head,
             )
             if origin is not None and found != origin:
-                raise VerificationError("The database holds another log than the one named.")  # noqa: TRY301
+                raise VerificationError(  # noqa: TRY301
+                    f"The database holds the log {found}, not {origin}.",
+                    remedy="check the address, or leave out the log's name",
+                )
             return cls(
                 database=database,
                 origin=found,
@@ -176,7 +182,7 @@ class Ledger(LogReader):
                 reader=reader,
                 head=head_file,
                 clock=clock or _now,
-                edge=edge,
+                frontier=frontier,
                 retention=retention,
             )
         except BaseException:
@@ -185,7 +191,7 @@ class Ledger(LogReader):
             raise
 
     def close(self) -> None:
-        """Gives back files and connections."""
+        """Closes files and connections."""
         with ExitStack() as stack:
             for one in (self._head, self._writer, self._reader):
                 if one is not None:
@@ -213,44 +219,50 @@ class Ledger(LogReader):
         """Logs one entry. Durable when it returns.
 
         Args:
-            kind: What it records, as "access.decision"; "ledger." is the log's own.
+            kind: What it records, for example "access.decision". Kinds that begin with "ledger."
+                are reserved.
             payload: The facts, as a JSON object, without raw identifiers of persons.
-            retention: The class that says how long the payload is kept.
+            retention: The retention class, which says how long the payload is kept.
 
         Raises:
-            InputError: If the kind or class is no name, or the payload is no JSON object.
-            LedgerError: If the log cannot be written. The entry may be there or not, never half.
+            InputError: If the kind or class is not a valid name, or the payload is not a JSON
+                object.
+            LedgerError: If the log cannot be written. The entry is then logged whole or not at
+                all.
         """
-        entry, grown, note = self._submit(kind, payload, retention)
-        proof = grown.proof(entry.index)
+        entry, extended, note = self._submit(kind, payload, retention)
+        proof = extended.proof(entry.index)
         return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
 
     def record(
         self, *, kind: str, payload: Mapping[str, Json], retention: str = "standard"
     ) -> Entry:
-        """As `append`, for whoever keeps no receipt; `prove` makes one later."""
+        """Like `append`, but makes no receipt; `prove` makes one later."""
         return self._submit(kind, payload, retention).entry
 
     def _submit(self, kind: str, payload: Mapping[str, Json], retention: str) -> Added:
         if isinstance(kind, str) and kind.startswith(OWN):
-            raise InputError("Kinds that begin with 'ledger.' are the log's own.")
+            raise InputError(
+                "Kinds that begin with 'ledger.' are reserved for the log itself.",
+                remedy="choose another kind",
+            )
         if not is_name(kind) or not is_name(retention):
             raise InputError(
-                "Kinds and retention classes are named in lower case: letters, digits, . _ -",
+                "Kinds and retention classes are names in lower case: letters, digits, . _ -",
                 remedy="write kind='access.decision', retention='standard'",
             )
         if retention not in self._classes:
             raise InputError(
-                "No retention class has that name.",
+                "There is no retention class of that name.",
                 remedy=f"use one of {', '.join(self._classes)}, or open the log with your own",
             )
         return self._group.submit(item(kind, payload, retention))
 
     def checkpoint(self) -> str:
-        """Publishes the newest checkpoint: keeps it, and makes the kept head durable.
+        """Publishes the newest checkpoint: stores it, and makes the kept head durable.
 
         Returns:
-            The signed note's text: give it to whoever is to check the log later.
+            The signed note's text. Give it to whoever will check the log later.
         """
         with self.writing(sync=True) as session:
             head = session.head()
@@ -260,7 +272,7 @@ class Ledger(LogReader):
 
     @contextmanager
     def writing(self, *, sync: bool = False) -> Iterator[Session]:
-        """A transaction that is alone, after which the head is kept outside the database.
+        """An exclusive write transaction; after it commits, the head file is updated.
 
         Raises:
             LedgerError: If the log is open for reading only, broken, or cannot be written.
@@ -280,16 +292,16 @@ class Ledger(LogReader):
                     self._known = self._next
                     head_file.write(self._known.note, sync=sync)
                 except BaseException:
-                    # Whether it is on the disk is not known: go no further.
+                    # It is unknown whether the commit reached the disk: refuse to go on.
                     self._broken = True
                     self._undo(writer)
                     raise
 
     def reclaim(self) -> None:
-        """Overwrites and gives back the room of destroyed payloads. Takes time in a large log.
+        """Overwrites and frees the space of destroyed payloads. Takes time in a large log.
 
         Raises:
-            LedgerError: If somebody reads the log meanwhile.
+            LedgerError: If the log is being read at the same time.
         """
         with self._alone:
             writer, head_file = self._writable()
@@ -297,7 +309,7 @@ class Ledger(LogReader):
                 writer.reclaim()
 
     def forget(self) -> None:
-        """Drops destroyed payloads from the database's own log of writes, as far as readers let."""
+        """Removes destroyed payloads from the database's write-ahead log, as far as readers let."""
         with self._alone:
             writer, head_file = self._writable()
             with head_file.locked():
@@ -310,13 +322,13 @@ class Ledger(LogReader):
             )
         if self._process != os.getpid():
             raise LedgerError(
-                "The log was opened by another process, from which this one was forked.",
+                "The log was opened before this process was forked.",
                 remedy="open it again in each process",
             )
         if self._broken:
             raise LedgerError(
-                "A write to the log failed before, and left open what is on the disk.",
-                remedy="open the log again: it looks what is there",
+                "An earlier write to the log failed, and may or may not have reached the disk.",
+                remedy="open the log again; opening re-checks it",
             )
         return self._writer, self._head
 
@@ -331,21 +343,21 @@ class Ledger(LogReader):
             return self.add(session, batch)
 
     def add(self, session: Session, batch: Sequence[Item]) -> list[Added]:
-        """Adds entries within a transaction; they are in the log once it is over."""
+        """Adds entries within a transaction; they are logged once it commits."""
         assert self._signer is not None
         if not all(kind.startswith(OWN) for kind, *_ in batch):
             _refuse_sealed(session)
         entries = self._entries_of(batch, session.last_time_ms())
-        grown = self._next.edge.add([entry.leaf_hash() for entry in entries])
-        size, root = grown.edge.size, grown.edge.root
+        extended = self._next.frontier.extend([entry.leaf_hash() for entry in entries])
+        size, root = extended.frontier.size, extended.frontier.root
         note = self._signer.sign(Checkpoint(origin=self.origin, size=size, root=root).body())
-        session.put_entries(entries, grown.nodes)
+        session.put_entries(entries, extended.nodes)
         session.put_head(Head(size=size, note=note))
-        self._next = _Known(grown.edge, note)
-        return [Added(entry, grown, note) for entry in entries[-len(batch) :]]
+        self._next = _Known(extended.frontier, note)
+        return [Added(entry, extended, note) for entry in entries[-len(batch) :]]
 
     def _entries_of(self, batch: Sequence[Item], last_ms: int) -> list[Entry]:
-        """The batch as entries, behind a note where the clock was set back since the last one."""
+        """The batch as entries, after an entry that says so where the clock was set back."""
         time_ms, notes = self._stamps.next(last_ms)
         return [
             Entry(
@@ -358,27 +370,27 @@ class Ledger(LogReader):
                 body=body,
             )
             for index, (kind, retention, salt, body) in enumerate(
-                [*notes, *batch], self._next.edge.size
+                [*notes, *batch], self._next.frontier.size
             )
         ]
 
     def _current(self, session: Session) -> _Known:
-        """What the log is now, after whatever other processes added."""
-        head, known = session.head(), self._known.edge
+        """The log's present state, with what other processes appended."""
+        head, known = session.head(), self._known.frontier
         if (head.size, head.note) == (known.size, self._known.note):
             return self._known
         if head.size == known.size:
             if Checkpoint.parse(split_note(head.note)[0]).root != known.root:
-                raise VerificationError("The log's entries are not those that were there.")
+                raise VerificationError("The log's entries are not those that were logged.")
             return _Known(known, head.note)
         if head.size < known.size:
             raise VerificationError(
                 f"The log had {known.size} entries and now has {head.size}: it was rolled back."
             )
-        edge = edge_of(session, head, self.verifiers, self.origin)
+        frontier = frontier_of(session, head, self.verifiers, self.origin)
         if range_root(0, known.size, session.nodes) != known.root:
-            raise VerificationError("The log's earlier entries are not those that were there.")
-        return _Known(edge, head.note)
+            raise VerificationError("The log's earlier entries are not those that were logged.")
+        return _Known(frontier, head.note)
 
 
 def _now() -> datetime:
@@ -388,5 +400,5 @@ def _now() -> datetime:
 def _refuse_sealed(session: Session) -> None:
     if session.has_kind(SEALED):
         raise LedgerError(
-            "The log is sealed: it went on in a new segment.", remedy="open the newest segment"
+            "The log is sealed and continues in a new segment.", remedy="open the newest segment"
         )

@@ -1,4 +1,4 @@
-"""What is checked when a log is opened: its head, which takes the same time at any length."""
+"""Opening a log: checks its head, in constant time whatever the log's length."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from auditkit.errors import LedgerError, VerificationError, argument
 from auditkit.ledger.head import HeadFile
 from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
-from auditkit.ledger.records.frontier import Edge
+from auditkit.ledger.records.frontier import Frontier
 from auditkit.ledger.records.note import NoteSigner, NoteVerifier
 from auditkit.ledger.store.tables import FORMAT, Head, Session
 from auditkit.merkle import EMPTY_ROOT, range_root, whole_subtrees
 
 
 def head_path(url: str) -> Path:
-    """Where the head is kept by default: beside a file, or in the user's state folder."""
+    """The head file's default path: beside a SQLite file, else in the user's state folder."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return Path(f"{rest[1:]}.head")
@@ -28,10 +28,10 @@ def head_path(url: str) -> Path:
 
 
 def create_if_new(session: Session, head_file: HeadFile, signer: NoteSigner, origin: str) -> None:
-    """Makes the tables of a new log, whose first head says that it is empty.
+    """Creates the tables of a new log, with a signed head of size 0.
 
     Raises:
-        VerificationError: If a head is kept of a log that is no longer there.
+        VerificationError: If the database is empty although the kept head has entries.
     """
     if session.created():
         return
@@ -42,7 +42,7 @@ def create_if_new(session: Session, head_file: HeadFile, signer: NoteSigner, ori
             if not session.created():
                 if kept is not None and Checkpoint.parse(kept.partition("\n\n")[0] + "\n").size:
                     raise VerificationError(  # noqa: TRY301
-                        "The database is empty, and the kept head says that the log has entries.",
+                        "The database is empty, but the kept head says that the log has entries.",
                         remedy="restore the database, or name another file with "
                         f"{argument('head')}",
                     )
@@ -58,56 +58,56 @@ def create_if_new(session: Session, head_file: HeadFile, signer: NoteSigner, ori
             raise
 
 
-def checked_edge(
+def check_head(
     session: Session,
     head_file: HeadFile | None,
     verifiers: Sequence[NoteVerifier],
     *,
     need_head: bool,
-) -> tuple[str, Edge]:
-    """The log's name and edge, after checking its head against its hashes and the kept head.
+) -> tuple[str, Frontier]:
+    """Checks the log's head against its hashes and the kept head; returns name and frontier.
 
     Args:
         session: A connection, outside any transaction.
         head_file: The kept head, if there is one.
         verifiers: The log's keys.
-        need_head: Whether a log with entries needs a kept head.
+        need_head: Whether a log with entries must have a kept head.
 
     Raises:
         LedgerError: If there is no log, or the kept head is missing.
-        VerificationError: If the log is not what its head or the kept head says.
+        VerificationError: If the log does not match its head or the kept head.
     """
-    # Read before the database: it never runs ahead of it.
+    # Read the file before the database, which it never runs ahead of.
     kept = None if head_file is None else head_file.read()
     session.begin_reading()
     try:
         with plausible():
-            return _checked_edge(session, kept, verifiers, need_head=need_head)
+            return _check_head(session, kept, verifiers, need_head=need_head)
     finally:
         session.rollback()
 
 
 @contextmanager
 def plausible() -> Iterator[None]:
-    """What a database holds in the place of numbers and bytes is a false claim, not a crash."""
+    """Turns values of a wrong type in the database into a `VerificationError`, not a crash."""
     try:
         yield
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
-        raise VerificationError("The log's tables hold values that no log wrote.") from None
+        raise VerificationError("The log's tables hold values that the log never wrote.") from None
 
 
-def _checked_edge(
+def _check_head(
     session: Session, kept: str | None, verifiers: Sequence[NoteVerifier], *, need_head: bool
-) -> tuple[str, Edge]:
+) -> tuple[str, Frontier]:
     meta = session.meta() if session.created() else {}
     if meta.get("format") != FORMAT:
         raise LedgerError(
-            "The database holds no log that this version reads.", remedy="check the address"
+            "The database holds no log that this version can read.", remedy="check the address"
         )
     head = session.head()
-    edge = edge_of(session, head, verifiers, meta["origin"])
+    frontier = frontier_of(session, head, verifiers, meta["origin"])
     if session.last_index() != head.size - 1:
-        raise VerificationError("The log's entries do not end where its head says.")
+        raise VerificationError("The log's last entry is not the one that its head covers.")
     if head.size and session.nodes([(0, head.size - 1)]) != [
         session.entry(head.size - 1).leaf_hash()
     ]:
@@ -116,39 +116,41 @@ def _checked_edge(
         check_prefix(session, head.size, kept, verifiers, meta["origin"], what="kept head")
     elif head.size and need_head:
         raise LedgerError(
-            "The log has entries, and the file that keeps its head outside the database is "
-            "missing: whether the database is an old one cannot be told.",
-            remedy="give the file's place with head (--head); if it is lost, check the log against "
+            "The log has entries, but the file that keeps its head outside the database is "
+            "missing, so nobody can tell whether the database is an old copy.",
+            remedy="give the file's path with head (--head); if it is lost, check the log against "
             "a checkpoint kept elsewhere ('auditkit ledger verify LOG --checkpoint FILE'), then "
-            "make it anew ('auditkit ledger checkpoint LOG --accept-missing-head')",
+            "write it again ('auditkit ledger checkpoint LOG --accept-missing-head')",
         )
-    return meta["origin"], edge
+    return meta["origin"], frontier
 
 
-def edge_of(session: Session, head: Head, verifiers: Sequence[NoteVerifier], origin: str) -> Edge:
-    """The log's edge, whose root is the one that the signed head says.
+def frontier_of(
+    session: Session, head: Head, verifiers: Sequence[NoteVerifier], origin: str
+) -> Frontier:
+    """The log's compact range, whose root is the one in the signed head.
 
     Raises:
-        VerificationError: If it is not.
+        VerificationError: If its root is another, or the head is of another log or size.
     """
     checkpoint = open_checkpoint(head.note, verifiers, logged=newest_of(session))
     if (checkpoint.origin, checkpoint.size) != (origin, head.size):
-        raise VerificationError("The log's head is that of another log or size.")
-    edge = Edge.of(head.size, session.nodes(tuple(whole_subtrees(0, head.size))))
-    if edge.root != checkpoint.root:
-        raise VerificationError("The log's hashes do not lead to the root that its head says.")
-    return edge
+        raise VerificationError("The log's head is of another log or size.")
+    frontier = Frontier.of(head.size, session.nodes(tuple(whole_subtrees(0, head.size))))
+    if frontier.root != checkpoint.root:
+        raise VerificationError("The log's hashes do not give the root in its head.")
+    return frontier
 
 
 def newest_of(session: Session) -> Callable[[Checkpoint], datetime]:
-    """When the newest entry under a checkpoint was logged; long ago for an empty log."""
+    """A function from a checkpoint to the time of its newest entry; year 1 for an empty log."""
 
     def logged(checkpoint: Checkpoint) -> datetime:
         if not checkpoint.size:
             return datetime.min.replace(tzinfo=UTC)
         if checkpoint.size > session.head().size:
             raise VerificationError(
-                f"The checkpoint says {checkpoint.size} entries, and the log has fewer.",
+                f"The checkpoint covers {checkpoint.size} entries, but the log has fewer.",
                 remedy="restore the newest database",
             )
         return session.entry(checkpoint.size - 1).time
@@ -165,7 +167,7 @@ def check_prefix(
     *,
     what: str,
 ) -> Checkpoint:
-    """Checks that a checkpoint kept elsewhere is of the beginning of this log.
+    """Checks that this log extends a checkpoint kept elsewhere.
 
     Raises:
         VerificationError: If it is of another log, or the log was rolled back or rewritten.
@@ -175,7 +177,7 @@ def check_prefix(
         raise VerificationError(f"The {what} is of another log.")
     if kept.size > size:
         raise VerificationError(
-            f"The log has {size} entries, and the {what} says {kept.size}: it was rolled back.",
+            f"The log has {size} entries, but the {what} covers {kept.size}: it was rolled back.",
             remedy="restore the newest database",
         )
     if kept.size and range_root(0, kept.size, session.nodes) != kept.root:

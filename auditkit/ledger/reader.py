@@ -1,6 +1,6 @@
-"""The reading side of a log: entries, proofs, and the check of the whole.
+"""Reads a log: entries, proofs, and the full check.
 
-Needs the log's public key alone. Every question sees one state of the log, whatever is written
+Needs only the log's public key. Every call sees one state of the log, whatever is written
 meanwhile.
 """
 
@@ -27,11 +27,11 @@ _ROWS: Final = 1000
 
 
 class LogReader:
-    """A log that is read.
+    """A log open for reading.
 
     Attributes:
         origin: The log's name.
-        verifiers: The log's public keys, the present one first.
+        verifiers: The log's public keys, the current one first.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LogReader:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """One state of the log, for a few quick questions."""
+        """One state of the log, for a few quick queries."""
         with self._reading:
             self._reader.begin_reading()
             try:
@@ -68,7 +68,7 @@ class LogReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
-        """One state of the log on a connection of its own, for long reading."""
+        """One state of the log on a separate connection, for long reads."""
         session = self._database.connect(write=False)
         try:
             session.begin_reading()
@@ -80,9 +80,9 @@ class LogReader:
         """The receipt of an entry.
 
         Args:
-            index: The entry's place in the log, from 0.
-            size: Which kept checkpoint to lead to, by its number of entries, as one that
-                witnesses signed; the newest checkpoint unless given.
+            index: The entry's index in the log, from 0.
+            size: Size of the kept checkpoint to prove inclusion in, for example one that
+                witnesses cosigned. Default: the newest checkpoint.
 
         Raises:
             InputError: If there is no such entry or no such kept checkpoint.
@@ -92,7 +92,10 @@ class LogReader:
             at = head.size if size is None else size
             note = session.checkpoint(at) or (head.note if at == head.size else None)
             if note is None:
-                raise InputError(f"No checkpoint of {at} entries was kept.")
+                raise InputError(
+                    f"The log keeps no checkpoint of {at} entries.",
+                    remedy="leave out the size, or give that of a kept checkpoint",
+                )
             if not 0 <= index < at:
                 raise InputError(f"Index {index} is not in a log of {at} entries.")
             entry = session.entry(index)
@@ -100,9 +103,9 @@ class LogReader:
         return Receipt(origin=self.origin, entry=entry, proof=proof, checkpoint=note)
 
     def prove_consistency(self, size1: int, size2: int | None = None) -> tuple[bytes, ...]:
-        """The proof that the log of `size1` entries is the beginning of that of `size2`.
+        """The consistency proof from the log's first `size1` entries to its first `size2`.
 
-        Requires 0 < size1 <= size2 <= size; `size2` is the log's size unless given.
+        Requires 0 < size1 <= size2 <= size; the default of `size2` is the log's size.
         """
         with self.reading() as session:
             size = session.head().size
@@ -114,19 +117,19 @@ class LogReader:
     def entries(
         self, *, kind: str | None = None, since: datetime | None = None, begin: int = 0
     ) -> Iterator[Entry]:
-        """The entries in the order of the log, as it stood when the reading began.
+        """The entries in the order of the log, as it was when reading began.
 
         Args:
-            kind: Only those of a kind.
-            since: Only those logged at this time or later.
-            begin: Only those whose index is at least this.
+            kind: Only entries of this kind.
+            since: Only entries logged at this time or later.
+            begin: Only entries whose index is at least this.
         """
         since_ms = None if since is None else milliseconds(since)
         wanted = partial(
             Session.stream_entries, begin=begin, kind=kind, since_ms=since_ms, rows=_ROWS
         )
         with self.reading() as session:
-            # A few are read at once; a connection of their own would take longer than they do.
+            # A few entries are read at once: opening another connection would take longer.
             tail = session.head().size - begin <= _ROWS
             newest = list(chain.from_iterable(wanted(session))) if tail else []
         if tail:
@@ -143,7 +146,8 @@ class LogReader:
             checkpoint: A checkpoint of this log that was kept elsewhere.
 
         Raises:
-            VerificationError: If anything is not as it was logged.
+            VerificationError: If anything is not as it was logged, or the log does not extend
+                the checkpoint.
         """
         kept = None if self._head is None else self._head.read()
         with self.snapshot() as session:
@@ -157,7 +161,7 @@ class LogReader:
 
 
 def _roots(session: Session, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-    """The roots of some ranges of entries, with one question to the database."""
+    """The roots of some ranges of entries, with one query."""
     parts = [tuple(whole_subtrees(begin, end)) for begin, end in ranges]
     hashes = iter(session.nodes([node for part in parts for node in part]))
     return tuple(fold([(node, next(hashes)) for node in part]) for part in parts)

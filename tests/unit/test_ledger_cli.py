@@ -132,7 +132,7 @@ def test_destroy_and_hold(place):
     run(place, "hold", "place", "@a.db", "m7", *PRIVATE, *BY, *why, "--end", 3)
     with pytest.raises(LedgerError, match="legal hold"):
         run(place, "destroy", "@a.db", 2, *PRIVATE, *BY, *why, "--before-due")
-    with pytest.raises(LedgerError, match="kept longer"):
+    with pytest.raises(LedgerError, match="is not due"):
         run(place, "destroy", "@a.db", 4, *PRIVATE, *BY, *why)
     run(place, "destroy", "@a.db", 4, *PRIVATE, *BY, *why, "--before-due")
     assert json.loads(run(place, "stats", "@a.db", *PUBLIC))["holds"] == ["m7"]

@@ -98,7 +98,7 @@ def test_a_period_is_one_stretch(log):
 
 def test_stretches_that_are_not_there(log):
     for begin, end in [(0, 0), (5, 4), (-1, 3), (0, SIZE + 1)]:
-        with pytest.raises(InputError, match="none in that stretch"):
+        with pytest.raises(InputError, match="none in that range"):
             list(export_lines(log, begin=begin, end=end))
 
 
@@ -130,7 +130,7 @@ def test_segments_follow_each_other(tmp_path):
         new.verify()
         with pytest.raises(VerificationError, match="do not follow"):
             verify_segments(new, old)
-        with pytest.raises(InputError, match="has entries already"):
+        with pytest.raises(InputError, match="already has entries"):
             rotate(old, new, by="ops", now=START)
     with opened(tmp_path) as again, pytest.raises(LedgerError, match="sealed"):
         again.append(kind="test.entry", payload={})

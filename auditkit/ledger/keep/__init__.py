@@ -1,1 +1,1 @@
-"""Keeping a log for years: payloads destroyed, segments rotated, stretches exported."""
+"""Maintaining a log: destroy payloads, rotate segments, export ranges of entries."""

@@ -1,9 +1,9 @@
-"""A stretch of the log as one file that verifies alone.
+"""A range of the log's entries as one file that verifies alone.
 
 The file is JSON lines: a header, then one line for each entry in the order of the log. The header
-carries a signed checkpoint and the roots of what lies left and right of the stretch. With the
-leaves between them they lead to the checkpoint's root, so that no entry of the stretch is missing,
-added, changed or moved: which no pile of single receipts shows.
+carries a signed checkpoint and the subtree roots to the left and right of the range. Together with
+the leaves between them they give the checkpoint's root, so no entry of the range is missing,
+added, changed or moved. Single receipts cannot show that none is missing.
 
 Law: `verify_export` reads nothing but its arguments.
 """
@@ -31,15 +31,15 @@ _ROWS: Final = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
-    """A stretch of a log that was checked.
+    """A range of a log's entries, checked.
 
     Attributes:
         origin: The log's name.
         begin: The first index.
-        end: Where it ends (not included).
+        end: The index after the last.
         size: How many entries the log had.
-        checkpoint: The signed checkpoint that it leads to.
-        entries: The entries; payloads that were destroyed are None.
+        checkpoint: The signed checkpoint that the entries are included in.
+        entries: The entries; destroyed payloads are None.
     """
 
     origin: str
@@ -61,16 +61,19 @@ def export_lines(log: LogReader, *, begin: int = 0, end: int | None = None) -> I
     Args:
         log: The log.
         begin: The first index.
-        end: Where the stretch ends (not included); the end of the log unless given.
+        end: The index after the last. Default: the log's size.
 
     Raises:
-        InputError: If the log has no such stretch.
+        InputError: If the log has no such range.
     """
     with log.snapshot() as session:
         head = session.head()
         stop = head.size if end is None else end
         if not 0 <= begin < stop <= head.size:
-            raise InputError(f"The log has {head.size} entries, and none in that stretch.")
+            raise InputError(
+                f"The log has {head.size} entries, and none in that range.",
+                remedy=f"give a range within 0 and {head.size}",
+            )
         left, right = _around(begin, stop, head.size)
         hashes = [value.hex() for value in session.nodes([*left, *right])]
         header: dict[str, Json] = {
@@ -95,18 +98,18 @@ def export_lines(log: LogReader, *, begin: int = 0, end: int | None = None) -> I
 
 
 def period(log: LogReader, *, since: datetime, until: datetime) -> tuple[int, int]:
-    """The stretch of entries logged from one time to before another: `[begin, end)`.
+    """The range `[begin, end)` of the entries logged from `since` to before `until`.
 
-    Times go back only where the clock was set back by more than a day: a stretch around that
-    moment holds entries of other times too, and none is left out.
+    Times go back only where the clock was set back by more than a day. A range around that moment
+    also holds entries of other times; none is left out.
 
     Raises:
-        InputError: If nothing was logged in that time.
+        InputError: If nothing was logged in that period.
     """
     with log.reading() as session:
         begin, end = session.period(milliseconds(since), milliseconds(until))
     if begin >= end:
-        raise InputError("Nothing was logged in that period.")
+        raise InputError("Nothing was logged in that period.", remedy="choose another period")
     return begin, end
 
 
@@ -157,7 +160,7 @@ def verify_export(data: bytes, verifier: NoteVerifier | Sequence[NoteVerifier]) 
     if origin != checkpoint.origin:
         raise VerificationError("The export and its checkpoint name different logs.")
     if [entry.index for entry in entries] != list(range(begin, end)):
-        raise VerificationError("The export lacks entries, or has more than it says.")
+        raise VerificationError("The export has missing, extra or reordered entries.")
     for entry in entries:
         if entry.body is not None or entry.salt is not None:
             entry.check_payload()

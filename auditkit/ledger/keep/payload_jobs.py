@@ -1,7 +1,7 @@
-"""What is done with a log besides adding to it: payloads destroyed, holds, room given back.
+"""Maintenance of payloads: destroy them on request or when due, place and release legal holds.
 
-Each deed is one transaction with the entry that records it: there is no moment at which a payload
-is gone and nothing says why.
+Each action and the entry that records it are one transaction: a payload is never gone without an
+entry that says why.
 """
 
 from __future__ import annotations
@@ -42,26 +42,29 @@ def destroy(
 ) -> Destruction:
     """Destroys the payloads of some entries, with their salts. The log still verifies.
 
-    The bytes leave the database's files at once in SQLite unless somebody reads the log at that
-    moment; `reclaim` makes sure. Copies and backups are out of the log's reach.
+    SQLite overwrites the bytes at once, unless the log is being read at that moment; `reclaim`
+    makes sure. The log cannot reach copies and backups.
 
     Args:
         log: The log, open for writing.
-        indexes: Whose payloads.
-        by: Who destroys them; an account, as it is to be read in an audit.
-        reason: Why, as "erasure request 2026-17"; no name of the person concerned.
-        now: The time, with its zone, to compare periods with.
-        before_due: Whether to destroy payloads whose period is not over.
+        indexes: Indexes of the entries.
+        by: Who destroys them: an account, as an audit should show it.
+        reason: Why, for example "erasure request 2026-17"; never the name of the person concerned.
+        now: The time, with its zone, that retention periods are compared with.
+        before_due: Whether to destroy payloads whose retention period is not over.
         classes: The retention classes in force.
 
     Raises:
-        InputError: If there are none, or one is not there or is the log's own.
+        InputError: If no entry is given, or one does not exist, was destroyed or is permanent.
         LedgerError: If one is under a hold, or not due.
     """
     wanted = sorted(set(indexes))
     _need_words(by, reason)
     if not wanted:
-        raise InputError("No entry is named whose payload is to be destroyed.")
+        raise InputError(
+            "No entry was named, so there is no payload to destroy.",
+            remedy="give the index of at least one entry",
+        )
     known = {one.name: one for one in classes}
     with log.writing() as session:
         holds = _holds(session)
@@ -80,9 +83,9 @@ def destroy(
                 if not before_due:
                     law = known[entry.retention].law if entry.retention in known else "not known"
                     raise LedgerError(
-                        f"The payload of entry {index} is kept longer: class {entry.retention} "
+                        f"The payload of entry {index} is not due: its class is {entry.retention} "
                         f"({law}).",
-                        remedy="wait, or say before_due where the law asks for erasure",
+                        remedy="wait, or give before_due where the law asks for erasure",
                     )
         found = _destroy(log, session, wanted, by=by, reason=reason, before_due=early)
     log.forget()
@@ -92,10 +95,10 @@ def destroy(
 def expire(
     log: Ledger, *, by: str, now: datetime, classes: Sequence[RetentionClass] = CLASSES
 ) -> tuple[Destruction, ...]:
-    """Destroys every payload whose period is over and that no hold covers.
+    """Destroys every payload whose retention period is over, unless a hold covers it.
 
     Returns:
-        One record for each class that had any.
+        One record for each class that had due payloads.
     """
     _need_words(by, by)
     found = []
@@ -128,17 +131,24 @@ def place_hold(log: Ledger, hold: Hold) -> int:
         The index of the entry that records it.
 
     Raises:
-        InputError: If a hold of that name is in force, or it covers nothing.
+        InputError: If a hold of that name is in force, or the new one covers nothing.
     """
     _need_words(hold.name, hold.by, hold.reason)
     if not all(is_name(kind) for kind in hold.kinds):
-        raise InputError("A hold covers kinds, which are written in lower case.")
+        raise InputError(
+            "A kind that the hold covers is not a valid name.",
+            remedy="write kinds in lower case, for example access.decision",
+        )
     if hold.begin < 0 or (hold.end is not None and hold.end <= hold.begin):
-        raise InputError("The hold covers no entry.")
+        raise InputError(
+            "The hold covers no entry.", remedy="begin at 0 or later, and end after the beginning"
+        )
     with log.writing() as session:
         if any(one.name == hold.name for one in _holds(session)):
-            raise InputError("A hold of that name is in force already.")
-        told: dict[str, Json] = {
+            raise InputError(
+                "A hold of that name is already in force.", remedy="choose another name"
+            )
+        placed: dict[str, Json] = {
             "name": hold.name,
             "by": hold.by,
             "reason": hold.reason,
@@ -146,7 +156,7 @@ def place_hold(log: Ledger, hold: Hold) -> int:
             "begin": hold.begin,
             "end": hold.end,
         }
-        return log.add(session, [item(HOLD_PLACED, told, PERMANENT)])[0].entry.index
+        return log.add(session, [item(HOLD_PLACED, placed, PERMANENT)])[0].entry.index
 
 
 def release_hold(log: Ledger, name: str, *, by: str, reason: str) -> int:
@@ -161,9 +171,11 @@ def release_hold(log: Ledger, name: str, *, by: str, reason: str) -> int:
     _need_words(by, reason)
     with log.writing() as session:
         if not any(one.name == name for one in _holds(session)):
-            raise InputError("No hold of that name is in force.")
-        told = {"name": name, "by": by, "reason": reason}
-        return log.add(session, [item(HOLD_RELEASED, told, PERMANENT)])[0].entry.index
+            raise InputError(
+                "No hold of that name is in force.", remedy="list the holds to see their names"
+            )
+        released = {"name": name, "by": by, "reason": reason}
+        return log.add(session, [item(HOLD_RELEASED, released, PERMANENT)])[0].entry.index
 
 
 def holds(log: Ledger) -> tuple[Hold, ...]:
@@ -182,35 +194,35 @@ def _destroy(
     before_due: bool,
 ) -> Destruction:
     ranges = as_ranges(indexes)
-    told: dict[str, Json] = {
+    destroyed: dict[str, Json] = {
         "ranges": [list(one) for one in ranges],
         "by": by,
         "reason": reason,
         "before_due": before_due,
     }
-    added = log.add(session, [item(DESTROYED, told, PERMANENT)])[0]
+    added = log.add(session, [item(DESTROYED, destroyed, PERMANENT)])[0]
     session.delete_payloads(indexes)
     return Destruction.of_entry(added.entry)
 
 
 def _need_destroyable(entry: Entry, holds: Sequence[Hold]) -> None:
     if entry.body is None:
-        raise InputError(f"The payload of entry {entry.index} was destroyed before.")
+        raise InputError(f"The payload of entry {entry.index} was already destroyed.")
     if entry.kind.startswith(OWN) or entry.retention == PERMANENT:
         raise InputError(f"The payload of entry {entry.index} is permanent.")
     for hold in holds:
         if hold.covers(entry.index, entry.kind):
             raise LedgerError(
                 f"Entry {entry.index} is under the legal hold {hold.name!r}.",
-                remedy="release the hold first, if that is yours to decide",
+                remedy="release the hold first, if you may decide that",
             )
 
 
 class _Due:
-    """Which payloads of a class are due: logged by the end of its period.
+    """Which payloads of a class are due: those whose retention period is over.
 
-    Times alone do not tell, for the clock may have been wrong: what was logged after an entry that
-    is not due is not due either.
+    Times alone do not decide, because the clock may have been wrong: an entry logged after one
+    that is not due is not due either.
     """
 
     def __init__(self, session: Session, kept: RetentionClass | None, now: datetime) -> None:
@@ -248,6 +260,9 @@ def _holds(session: Session) -> tuple[Hold, ...]:
 
 def _need_words(*words: str) -> None:
     if not all(isinstance(word, str) and word.strip() for word in words):
-        raise InputError("Who does it and why is part of the record, and not empty.")
+        raise InputError(
+            "A name or a reason is empty, but the log records who does it and why.",
+            remedy="give both",
+        )
     for word in words:
         check_name(word, what="Who does it, or why,")

@@ -1,10 +1,10 @@
-"""A log that goes on in a new segment, while the old one is sealed and can be put away.
+"""Rotation: seal a log, archive it, and continue in a new segment.
 
-Each segment is a whole log with a name of its own ("name", "name/2", "name/3"), one key and its
-own checkpoints: it verifies alone, on any machine, without the others. The old segment's last
-entry of business says that it is sealed and where it goes on; the new one's first entry carries
-the old one's last checkpoint. A sealed segment takes only entries about itself: what was
-destroyed and held in it.
+Each segment is a whole log with its own name ("name", "name/2", "name/3"), one key and its own
+checkpoints: it verifies alone, on any machine, without the others. The old segment's last business
+entry says that it is sealed and which segment continues it; the new segment's first entry carries
+the old one's last checkpoint. A sealed segment accepts only entries about itself: destroyed
+payloads and legal holds.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def next_origin(origin: str) -> str:
 def rotate(old: Ledger, new: Ledger, *, by: str, now: datetime) -> str:
     """Seals a segment and begins the next one with its last checkpoint.
 
-    Interrupted between the two, it is finished by calling it again.
+    If it is interrupted between the two, calling it again completes it.
 
     Args:
-        old: The segment in use, open for writing.
-        new: The next one, new and empty, opened with `origin=next_origin(old.origin)`.
+        old: The current segment, open for writing.
+        new: The next segment, empty, opened with `origin=next_origin(old.origin)`.
         by: Who does it.
         now: The time, for the record.
 
@@ -47,32 +47,37 @@ def rotate(old: Ledger, new: Ledger, *, by: str, now: datetime) -> str:
         The sealed segment's last checkpoint.
 
     Raises:
-        InputError: If the new segment is not empty, or is named otherwise.
+        InputError: If the new segment is not empty, or has another name.
     """
     if new.origin != next_origin(old.origin):
-        raise InputError(f"The segment after {old.origin} is named {next_origin(old.origin)}.")
+        raise InputError(
+            f"The segment after {old.origin} cannot be named {new.origin}.",
+            remedy=f"name it {next_origin(old.origin)}",
+        )
     if new.size:
-        raise InputError("The new segment has entries already.")
+        raise InputError(
+            "The new segment already has entries.", remedy="continue in an empty database"
+        )
     with old.writing() as session:
         if not session.has_kind(SEALED):
-            told = {"by": by, "continued_in": new.origin, "at": now.isoformat()}
-            old.add(session, [item(SEALED, told, PERMANENT)])
+            seal = {"by": by, "continued_in": new.origin, "at": now.isoformat()}
+            old.add(session, [item(SEALED, seal, PERMANENT)])
     note = old.checkpoint()
     with new.writing() as session:
-        told = {"by": by, "continues": old.origin, "checkpoint": note}
-        new.add(session, [item(CONTINUED, told, PERMANENT)])
+        link = {"by": by, "continues": old.origin, "checkpoint": note}
+        new.add(session, [item(CONTINUED, link, PERMANENT)])
     return note
 
 
 def verify_segments(older: LogReader, newer: LogReader) -> None:
-    """Checks that a segment goes on where another was sealed. Each is checked by its `verify`.
+    """Checks that one segment continues another. `verify` checks each segment itself.
 
     Args:
         older: The sealed segment.
         newer: The one after it.
 
     Raises:
-        VerificationError: If they do not belong together.
+        VerificationError: If the newer one does not continue the older one.
     """
     wrong = VerificationError("The two segments do not follow each other.")
     sealed = list(older.entries(kind=SEALED))

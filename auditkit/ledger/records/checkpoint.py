@@ -1,4 +1,4 @@
-"""Checkpoints: what a log says of itself, in three lines that its key signs (C2SP tlog-checkpoint).
+"""Checkpoints: a log's name, size and root, in three signed lines (C2SP tlog-checkpoint).
 
 Example:
     >>> from auditkit.ledger.records.note import NoteSigner
@@ -22,13 +22,13 @@ from auditkit.merkle import EMPTY_ROOT, HASH_BYTES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """What a log says of itself: which one it is, how long, and the root over its entries.
+    """A log's name, its size, and the root over its entries.
 
     Attributes:
         origin: The log's name.
         size: How many entries it has.
         root: The root of the tree over them, 32 bytes.
-        extensions: Further lines of the text. This log writes none.
+        extensions: Further lines of the text. auditkit writes none.
     """
 
     origin: str
@@ -46,7 +46,7 @@ class Checkpoint:
         """Reads a note's text as a checkpoint.
 
         Raises:
-            VerificationError: If it is none.
+            VerificationError: If it is not a checkpoint.
         """
         lines = text.split("\n")
         if len(lines) < 4 or lines.pop() != "" or "" in lines:
@@ -61,7 +61,7 @@ class Checkpoint:
         if len(root) != HASH_BYTES:
             raise VerificationError("The checkpoint's third line is not the base64 of 32 bytes.")
         if int(size) == 0 and root != EMPTY_ROOT:
-            raise VerificationError("The checkpoint gives an empty log a root that it cannot have.")
+            raise VerificationError("The checkpoint's root is not that of an empty log.")
         return cls(origin=origin, size=int(size), root=root, extensions=tuple(extensions))
 
 
@@ -71,20 +71,20 @@ def open_checkpoint(
     *,
     logged: Callable[[Checkpoint], datetime] | None = None,
 ) -> Checkpoint:
-    """The checkpoint in a note that one of a log's keys signed.
+    """Opens a note that one of a log's keys signed, and returns its checkpoint.
 
-    A key speaks for the log of its own name, and for that log's later segments: "name/2".
+    A key signs for the log of its own name, and for that log's later segments: "name/2".
 
     Args:
         note: The signed note.
         verifiers: The log's keys.
-        logged: Tells when an entry that the checkpoint covers was logged: it was signed no
-            earlier. Asked only where a key was revoked; without it, a revoked key counts not at
-            all.
+        logged: Returns when an entry that the checkpoint covers was logged; the checkpoint was
+            signed no earlier. Called only if a key was revoked; without it, a revoked key's
+            signature never counts.
 
     Raises:
-        VerificationError: If no given key signed it, or one that speaks for another log, or only
-            keys that were revoked before.
+        VerificationError: If none of the keys signed it, if the key that did signs for another
+            log, or if every key that did had been revoked.
     """
     text, signed = open_note(note, [v for v in verifiers if not v.is_witness])
     checkpoint = Checkpoint.parse(text)
@@ -99,12 +99,12 @@ def open_checkpoint(
             return checkpoint
     raise VerificationError(
         f"The checkpoint of {checkpoint.size} entries is signed by a key of the log that was "
-        f"revoked on {speaking[0].revoked_at:%Y-%m-%d}, before what it covers was logged.",
-        remedy="ask the log's owner for a checkpoint under the present key",
+        f"revoked on {speaking[0].revoked_at:%Y-%m-%d}, before the entries it covers were logged.",
+        remedy="ask the log's owner for a checkpoint under the current key",
     )
 
 
 def speaks_for(name: str, origin: str) -> bool:
-    """Whether a key of a name may sign for a log: its own, or a segment of it."""
+    """Whether the key of this name may sign for a log: its own, or a segment of it."""
     segment = origin.removeprefix(f"{name}/")
     return origin == name or (segment != origin and segment.isascii() and segment.isdigit())

@@ -1,10 +1,10 @@
-"""One entry of the log: what its leaf commits to, and the payload that lies beside it.
+"""One entry of the log: its leaf, and the payload stored beside it.
 
 The leaf commits to the entry's index, time, kind and retention class, and to its payload by a
-salted digest. The payload and its salt can be destroyed: what remains says that something of this
-kind was logged at this time, and nothing about what it was.
+salted digest. The payload and its salt can be destroyed. What remains says that something of this
+kind was logged at this time, and nothing about its content.
 
-Law: the leaf's bytes are the canonical JSON of `Entry.leaf()`, so that anyone can make them again.
+Law: the leaf's bytes are the canonical JSON of `Entry.leaf()`, so that anyone can recompute them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLOCK_SET_BACK: Final = "ledger.clock-set-back"
 ENTRY_TYPE: Final = "auditkit/ledger-entry/v1"
 _COMMITMENT: Final = b"auditkit/ledger-payload/v1\0"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*\Z")
-# Members of a payload that name who did something, or what it was done to.
+# Members of a payload that name who acted, or what was acted on.
 _NAMES: Final = frozenset({"actor", "approver", "by", "owner", "reviewer", "subject", "user"})
 _MAX_NAME: Final = 64
 _MAX_PAYLOAD: Final = 1 << 20
@@ -41,11 +41,11 @@ class Entry:
     """One entry of the log.
 
     Attributes:
-        index: Its place in the log, from 0.
-        time_ms: When it was logged, in milliseconds since 1970 UTC. Less than that of the entry
-            before it only in an entry that says so (`CLOCK_SET_BACK`).
-        kind: What it records, as "access.decision".
-        retention: The class that says how long its payload is kept.
+        index: Its index in the log, from 0.
+        time_ms: When it was logged, in milliseconds since 1970 UTC. Earlier than the entry before
+            it only in an entry that says so (`CLOCK_SET_BACK`).
+        kind: What it records, for example "access.decision".
+        retention: The retention class, which says how long its payload is kept.
         commitment: The salted digest of the payload, 32 bytes.
         salt: 32 random bytes, or None once the payload is destroyed.
         body: The payload as canonical JSON, or None once it is destroyed.
@@ -98,7 +98,7 @@ class Entry:
         Raises:
             VerificationError: If it is anything else.
         """
-        wrong = VerificationError("The entry is not one of this log's.")
+        wrong = VerificationError("The entry is not an entry of a log.")
         if not isinstance(leaf, Mapping):
             raise wrong
         index: Any = leaf.get("index")
@@ -131,21 +131,21 @@ class Entry:
     def check_payload(self) -> None:
         """Checks that the payload is the one that the leaf commits to.
 
-        Requires a payload that is not destroyed.
+        Requires that the payload was not destroyed.
 
         Raises:
-            VerificationError: If it is another.
+            VerificationError: If it is not.
         """
         if self.salt is None or self.body is None or len(self.salt) != SALT_BYTES:
-            raise VerificationError(f"The payload of entry {self.index} comes without its salt.")
+            raise VerificationError(f"The payload of entry {self.index} has no salt.")
         if commitment(self.salt, self.body) != self.commitment:
             raise VerificationError(f"The payload of entry {self.index} is not what was logged.")
 
 
 def leaf_bytes(index: int, time_ms: int, kind: str, retention: str, commitment: bytes) -> bytes:
-    """The canonical JSON of a leaf, without the price of the general writer.
+    """The canonical JSON of a leaf, faster than the general writer.
 
-    Names of kinds and classes have no character that JSON would escape (`is_name`).
+    The names of kinds and classes hold no character that JSON would escape (`is_name`).
     """
     return (
         f'{{"index":{index},"kind":"{kind}","payload":"sha256:{commitment.hex()}"'
@@ -154,7 +154,7 @@ def leaf_bytes(index: int, time_ms: int, kind: str, retention: str, commitment: 
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:
-    """The salted digest of a payload: without the salt, guesses at the payload cannot be tried.
+    """The salted digest of a payload: without the salt, nobody can test guesses at the payload.
 
     SHA-256 of a fixed prefix, the salt (32 bytes), and the payload's canonical JSON.
     """
@@ -162,32 +162,32 @@ def commitment(salt: bytes, body: bytes) -> bytes:
 
 
 def payload_bytes(payload: Mapping[str, Json]) -> bytes:
-    """A payload as it is kept and committed to.
+    """A payload's canonical JSON, as it is stored and committed to.
 
     Raises:
         InputError: If it is not an object with a canonical JSON form of at most 1 MiB, or if a name
             in it holds characters that are not shown as they are.
     """
     if not isinstance(payload, Mapping):
-        raise InputError("A payload is a JSON object.", remedy="give a dict with string keys")
+        raise InputError("The payload is not a JSON object.", remedy="give a dict with string keys")
     for member in _NAMES & payload.keys():
         if isinstance(name := payload[member], str):
             check_name(name, what=f"The entry's {member}")
     found = canonical_bytes(payload)
     if len(found) > _MAX_PAYLOAD:
         raise InputError(
-            "The payload is larger than 1 MiB.", remedy="log its digest, and keep it elsewhere"
+            "The payload is larger than 1 MiB.", remedy="log its digest, and store it elsewhere"
         )
     return found
 
 
 def item(kind: str, payload: Mapping[str, Json], retention: str) -> Item:
-    """What is to become an entry, with a new salt."""
+    """A new entry's parts, with a fresh salt."""
     return kind, retention, secrets.token_bytes(SALT_BYTES), payload_bytes(payload)
 
 
 def is_name(value: Any) -> bool:
-    """Whether a value names a kind or a retention class: lower case, digits, and . _ - between."""
+    """Whether a value is a valid kind or retention class: lower case, digits, . _ - between."""
     return isinstance(value, str) and len(value) <= _MAX_NAME and bool(_NAME.match(value))
 
 
@@ -195,15 +195,15 @@ def milliseconds(moment: datetime) -> int:
     """A moment in milliseconds since 1970 UTC, rounded down.
 
     Raises:
-        InputError: If it has no time zone, or lies before 1970.
+        InputError: If it has no time zone, or is before 1970.
     """
     if moment.tzinfo is None:
         raise InputError("The clock's time has no time zone.", remedy="use datetime.now(UTC)")
     found = (moment - _EPOCH) // timedelta(milliseconds=1)
     if found < 0:
-        raise InputError("The clock's time lies before 1970.", remedy="set the machine's clock")
+        raise InputError("The clock's time is before 1970.", remedy="set the machine's clock")
     return found
 
 
-def _is_count(value: Any, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+def _is_count(value: Any, maximum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= maximum

@@ -1,9 +1,9 @@
-"""How the tree grows by a batch of entries: pure, from the nodes on its right edge.
+"""The tree's compact range [0, size): all that is needed to append entries. Pure.
 
 Example:
-    >>> edge = Edge.empty()
-    >>> grown = edge.add([b"x" * 32, b"y" * 32])
-    >>> grown.edge.size, [number for number, _ in grown.nodes]
+    >>> frontier = Frontier.empty()
+    >>> extended = frontier.extend([b"x" * 32, b"y" * 32])
+    >>> extended.frontier.size, [number for number, _ in extended.nodes]
     (2, [0, 1, 2])
 """
 
@@ -24,8 +24,8 @@ from auditkit.merkle import (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Edge:
-    """The whole subtrees that a log of a size is made of: all that growing needs to know.
+class Frontier:
+    """A compact range from 0: the perfect subtrees that a log of some size consists of.
 
     Attributes:
         size: How many entries the log has.
@@ -38,19 +38,19 @@ class Edge:
     root: bytes
 
     @classmethod
-    def empty(cls) -> Edge:
-        """The edge of a log without entries."""
+    def empty(cls) -> Frontier:
+        """The frontier of a log without entries."""
         return cls.of(0, ())
 
     @classmethod
-    def of(cls, size: int, hashes: Sequence[bytes]) -> Edge:
-        """The edge of a log from the hashes of its whole subtrees, left to right."""
+    def of(cls, size: int, hashes: Sequence[bytes]) -> Frontier:
+        """The frontier of a log, from the hashes of its perfect subtrees, left to right."""
         nodes = tuple(zip(whole_subtrees(0, size), hashes, strict=True))
         return cls(size=size, nodes=nodes, root=fold(nodes))
 
-    def add(self, leaf_hashes: Sequence[bytes]) -> Grown:
+    def extend(self, leaf_hashes: Sequence[bytes]) -> Extended:
         """The log with more entries."""
-        edge = list(self.nodes)
+        right = list(self.nodes)
         known = dict(self.nodes)
         added: list[tuple[int, bytes]] = []
         for index, leaf in enumerate(leaf_hashes, self.size):
@@ -60,25 +60,25 @@ class Edge:
                 added.append((node_id(*node), value))
                 if not node[1] & 1:
                     break
-                value = node_hash(edge.pop()[1], value)
+                value = node_hash(right.pop()[1], value)
                 node = (node[0] + 1, node[1] >> 1)
-            edge.append((node, value))
-        nodes = tuple(edge)
-        size = self.size + len(leaf_hashes)
-        return Grown(edge=Edge(size=size, nodes=nodes, root=fold(nodes)), nodes=added, known=known)
+            right.append((node, value))
+        nodes = tuple(right)
+        frontier = Frontier(size=self.size + len(leaf_hashes), nodes=nodes, root=fold(nodes))
+        return Extended(frontier=frontier, nodes=added, known=known)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grown:
+class Extended:
     """A log after a batch.
 
     Attributes:
-        edge: Its new edge.
-        nodes: The nodes that came to exist, as (number, hash), in that order.
-        known: Every node that a proof for one of the new entries can need.
+        frontier: Its new frontier.
+        nodes: The nodes that the batch completed, as (number, hash), in that order.
+        known: Every node that an inclusion proof of a new entry can need.
     """
 
-    edge: Edge
+    frontier: Frontier
     nodes: list[tuple[int, bytes]]
     known: dict[Node, bytes]
 
@@ -86,5 +86,5 @@ class Grown:
         """The inclusion proof of one of the new entries in the new tree."""
         return tuple(
             range_root(begin, end, lambda nodes: [self.known[node] for node in nodes])
-            for begin, end in inclusion_ranges(index, self.edge.size)
+            for begin, end in inclusion_ranges(index, self.frontier.size)
         )

@@ -1,14 +1,15 @@
-r"""Signed notes: text that a person can read, followed by one line for each signature.
+r"""Signed notes: readable text, followed by one line for each signature.
 
-A log signs its checkpoints so (C2SP signed-note). A witness adds its own line, with the time at
-which it saw the log (C2SP tlog-cosignature).
+This is how a log signs its checkpoints (C2SP signed-note). A witness adds its own line, the
+cosignature, with the time at which it saw the log (C2SP tlog-cosignature).
 
 Laws:
-    - `str(NoteVerifier.parse(text)) == text`; a note is verified as the bytes that were signed,
-      never as something that was parsed and written again.
-    - Lines by unknown keys are ignored. A line by a known key that does not verify rejects the
-      whole note, and so does a note without any line by a known key.
-    - A log's signature and a witness's are different kinds: neither passes for the other.
+    - `str(NoteVerifier.parse(text)) == text`; the signed bytes themselves are verified, never a
+      text that was parsed and written again.
+    - Lines by unknown keys are ignored. A note is rejected if a line by a known key does not
+      verify, or if no known key signed it.
+    - Signatures of logs and cosignatures of witnesses are different kinds: neither passes for the
+      other.
 
 Example:
     >>> signer = NoteSigner.generate("example.com/log")
@@ -55,9 +56,9 @@ class NoteVerifier:
     Attributes:
         name: Whose key it is; for a log, its origin.
         public_key: The Ed25519 public key, 32 bytes.
-        is_witness: Whether it checks cosignatures of a witness rather than signatures of a log.
-        revoked_at: From when on its signatures no longer count; None: it was not revoked. Not
-            part of the key's line.
+        is_witness: Whether it checks a witness's cosignatures instead of a log's signatures.
+        revoked_at: When the key was revoked: later signatures do not count. None: not revoked.
+            Not part of the key's line.
         compromised: Whether it was revoked because someone else may hold it.
     """
 
@@ -70,14 +71,17 @@ class NoteVerifier:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if len(self.public_key) != 32:
-            raise KeyFileError("An Ed25519 public key has 32 bytes.")
+            raise KeyFileError(
+                "The public key does not have the 32 bytes of an Ed25519 key.",
+                remedy="give an Ed25519 public key",
+            )
 
     @classmethod
     def parse(cls, text: str) -> NoteVerifier:
         """Reads what `str` wrote: `name+hash+key`.
 
         Raises:
-            KeyFileError: If the text is anything else, or the hash is not that of the key.
+            KeyFileError: If the text is not such a line, or the hash does not match the key.
         """
         name, _, rest = text.strip().partition("+")
         key_hash, _, encoded = rest.partition("+")
@@ -92,7 +96,10 @@ class NoteVerifier:
             )
         verifier = cls(name=name, public_key=key[1:], is_witness=key[0] == _COSIGNATURE)
         if verifier.key_id.hex() != key_hash:
-            raise KeyFileError("The hash in the public key's line is not that of its name and key.")
+            raise KeyFileError(
+                "The hash in the public key's line does not match its name and key.",
+                remedy="copy the whole line 'name+hash+key' as the log's owner published it",
+            )
         return verifier
 
     @classmethod
@@ -101,13 +108,13 @@ class NoteVerifier:
         return cls(name=name, public_key=key.public_bytes(*_RAW))
 
     def __str__(self) -> str:
-        """The key as one line, `name+hash+key`, to publish and to keep."""
+        """The key as one line, `name+hash+key`, to publish and to store."""
         encoded = base64.b64encode(bytes([self._kind]) + self.public_key).decode()
         return f"{self.name}+{self.key_id.hex()}+{encoded}"
 
     @property
     def key_id(self) -> bytes:
-        """Four bytes that pick this key's line in a note; too short to identify it safely."""
+        """Four bytes that find this key's line in a note; too short to identify the key."""
         return _key_id(self.name, self._kind, self.public_key)
 
     @property
@@ -118,7 +125,7 @@ class NoteVerifier:
         """Checks one signature over a note's text.
 
         Returns:
-            The time at which a witness signed, in seconds since 1970; None for a log.
+            When a witness signed, in seconds since 1970; None for a log.
 
         Raises:
             VerificationError: If it does not verify.
@@ -140,11 +147,10 @@ class NoteVerifier:
 class NoteSigner:
     """A key that signs notes, as a log or as a witness.
 
-    The private key may lie elsewhere (a token, a key service): `sign_bytes` is all that is asked
-    of it.
+    The private key may be elsewhere (in a token or a key service): only `sign_bytes` is called.
 
     Attributes:
-        name: Whose key it is; for a log, its origin, as "example.com/audit".
+        name: Whose key it is; for a log, its origin, for example "example.com/audit".
         public_key: The Ed25519 public key, 32 bytes.
         sign_bytes: Signs a message with the private key and returns 64 bytes.
     """
@@ -171,7 +177,7 @@ class NoteSigner:
         """Reads an Ed25519 private key.
 
         Raises:
-            KeyFileError: If it is no such key, or the passphrase is wrong.
+            KeyFileError: If it is not such a key, or the passphrase is wrong.
         """
         try:
             key = serialization.load_pem_private_key(pem, password=passphrase)
@@ -189,18 +195,21 @@ class NoteSigner:
 
     @classmethod
     def of(cls, key: Ed25519PrivateKey, *, name: str) -> Self:
-        """A key that is in memory, under its owner's name."""
+        """A key in memory, under its owner's name."""
         public = key.public_key().public_bytes(*_RAW)
         return cls(name=name, public_key=public, sign_bytes=key.sign, _private=key)
 
     def to_pem(self, *, passphrase: bytes | None = None) -> bytes:
-        """The private key as PKCS#8 PEM, encrypted where there is a passphrase.
+        """The private key as PKCS#8 PEM, encrypted if there is a passphrase.
 
         Raises:
-            KeyFileError: If the private key lies elsewhere.
+            KeyFileError: If the private key is not in this process.
         """
         if self._private is None:
-            raise KeyFileError("The private key lies outside this process and cannot be written.")
+            raise KeyFileError(
+                "The private key is outside this process and cannot be written.",
+                remedy="export it where it is kept, if that allows it",
+            )
         return self._private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -211,26 +220,26 @@ class NoteSigner:
 
     @property
     def verifier(self) -> NoteVerifier:
-        """What checks this key's signatures as a log."""
+        """The verifier of this key's signatures as a log."""
         return NoteVerifier(name=self.name, public_key=self.public_key)
 
     @property
     def witness_verifier(self) -> NoteVerifier:
-        """What checks this key's cosignatures as a witness."""
+        """The verifier of this key's cosignatures as a witness."""
         return NoteVerifier(name=self.name, public_key=self.public_key, is_witness=True)
 
     def sign(self, text: str) -> str:
         """The text as a note signed by this key.
 
         Args:
-            text: Ends in a newline; holds no other control character.
+            text: Must end in a newline and hold no other control character.
         """
         _check_text(text)
         key_id = _key_id(self.name, _LOG_SIGNATURE, self.public_key)
         return f"{text}\n{_line(self.name, key_id, self.sign_bytes(text.encode()))}"
 
     def cosign(self, text: str, *, seconds: int) -> str:
-        """A witness's signature line over a checkpoint's body.
+        """A witness's cosignature line over a checkpoint's body.
 
         Args:
             text: The checkpoint's body, as `open_note` returned it.
@@ -256,7 +265,9 @@ class Signed:
 
 
 def split_note(note: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
-    """A note's text, and its signature lines as (name, key id and signature). Checks nothing else.
+    """Splits a note into its text and its signature lines (name, key id and signature).
+
+    Checks nothing else.
 
     Raises:
         VerificationError: If it is not a well-formed note.
@@ -288,7 +299,7 @@ def split_note(note: str) -> tuple[str, tuple[tuple[str, bytes], ...]]:
 
 
 def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[Signed, ...]]:
-    """A note's text and the signatures on it by known keys, all of which verify.
+    """Opens a note: its text, and the signatures on it by known keys, all of which verify.
 
     Raises:
         VerificationError: If it is malformed, a known key's line does not verify, or no known key
@@ -304,7 +315,7 @@ def open_note(note: str, verifiers: Sequence[NoteVerifier]) -> tuple[str, tuple[
             signed[verifier] = Signed(verifier=verifier, seconds=seconds)
     if not signed:
         raise VerificationError(
-            "The note is signed by none of the keys that are trusted.",
+            "The note is not signed by any of the trusted keys.",
             remedy="give the public key of the log or witness, as its owner published it (--key), "
             "or the folder of the log's own keys (--keys)",
         )
@@ -341,24 +352,34 @@ def _is_name(name: str) -> bool:
 def _check_name(name: str) -> None:
     if not _is_name(name):
         raise InputError(
-            "A key's name is not empty and has no white space, no plus sign and nothing hidden.",
-            remedy="name it as an address without a scheme: example.com/audit",
+            "The key's name is empty, or has white space, a plus sign or hidden characters.",
+            remedy="name it like an address without a scheme: example.com/audit",
         )
 
 
 def _check_text(text: str) -> None:
     if not text.endswith("\n") or _CONTROLS.search(text):
-        raise InputError("A note's text ends in a newline and has no other control characters.")
+        raise InputError(
+            "The note's text has a control character, or does not end in a newline.",
+            remedy="end it in a newline, and use no other control character",
+        )
     if text.startswith("cosignature/"):
-        raise InputError("A note's text cannot begin as a cosigned message does.")
+        raise InputError(
+            "The note's text begins like a cosigned message.",
+            remedy="begin it with something other than 'cosignature/'",
+        )
 
 
 def from_base64(text: str) -> bytes:
-    """Standard base64 with its padding, in the one spelling that it has."""
+    """Decodes standard base64 with its padding, in canonical form only.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError("not base64") from error
     if base64.b64encode(data).decode() != text:
-        raise ValueError("not the usual spelling")
+        raise ValueError("not canonical base64")
     return data

@@ -1,15 +1,15 @@
-"""A receipt: what the holder of one entry needs to show, offline, that it was logged.
+"""A receipt: shows, offline, that one entry was logged.
 
 It carries the entry, its payload with the salt, the inclusion proof, and the checkpoint that the
-proof leads to. Who trusts the log's public key needs nothing else.
+proof leads to. Anyone who trusts the log's public key needs nothing else to check it.
 
 Laws:
     - `Receipt.from_json(r.to_json()) == r`.
     - `verify_receipt` opens no file and no socket and reads no clock. It returns None, or raises
       `VerificationError` (checked and false) or `UnverifiableError` (could not be checked).
 
-What a receipt does not show: that the log shows everyone the same entries. For that, compare
-checkpoints with others, or ask for witnesses' cosignatures (`verify_cosignatures`).
+A receipt does not show that the log shows everyone the same entries. For that, compare checkpoints
+with others, or ask for witnesses' cosignatures (`verify_cosignatures`).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _MAX_PROOF: Final = 63
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """The evidence that an entry is in a log.
+    """Evidence that an entry is in a log.
 
     Attributes:
         origin: The log's name.
         entry: The entry; its payload and salt are None once they are destroyed.
-        proof: The inclusion proof, the leaf's sibling first, 32 bytes each.
+        proof: The inclusion proof, the leaf's sibling first; hashes of 32 bytes.
         checkpoint: The signed checkpoint that the proof leads to, as text.
     """
 
@@ -49,11 +49,11 @@ class Receipt:
 
     @property
     def index(self) -> int:
-        """The entry's place in the log, from 0."""
+        """The entry's index in the log, from 0."""
         return self.entry.index
 
     def to_json(self) -> dict[str, Json]:
-        """The receipt as JSON, to keep or to attach."""
+        """The receipt as JSON, to store or to attach."""
         salt = self.entry.salt
         return {
             "type": RECEIPT_TYPE,
@@ -96,10 +96,10 @@ class Receipt:
         return cls(origin=origin, entry=entry, proof=hashes, checkpoint=checkpoint)
 
     def to_proof_text(self) -> str:
-        """The proof alone, in the C2SP tlog-proof format, for tools that know no receipts.
+        """The proof alone, in the C2SP tlog-proof format, for tools that do not know receipts.
 
-        The leaf's bytes travel as the format's extra data, which is not authenticated by itself:
-        hashing them is what checks them.
+        The leaf's bytes are the format's extra data, which is not authenticated by itself: a
+        verifier checks them by hashing them.
         """
         extra = base64.b64encode(self.entry.leaf_bytes()).decode()
         hashes = "".join(f"{base64.b64encode(value).decode()}\n" for value in self.proof)
@@ -112,18 +112,17 @@ def verify_receipt(
     *,
     payload: Mapping[str, Json] | None = None,
 ) -> None:
-    """Checks that an entry is in the log that a key signs for.
+    """Checks that an entry is in the log whose key is given.
 
     Args:
         receipt: The receipt.
-        verifier: The log's public key, or its present and former keys.
-        payload: What the holder expects to have been logged. Without it, the payload in the
-            receipt is checked, if there is one.
+        verifier: The log's public key, or its current and former keys.
+        payload: The payload that should have been logged. Without it, the payload in the receipt
+            is checked, if there is one.
 
     Raises:
         VerificationError: If the signature, the proof or the payload is wrong.
-        UnverifiableError: If a payload is expected and the receipt has no salt to check it with,
-            because it was destroyed.
+        UnverifiableError: If a payload is given, but the entry's payload and salt were destroyed.
     """
     verifiers = [verifier] if isinstance(verifier, NoteVerifier) else list(verifier)
     entry = receipt.entry
@@ -138,36 +137,38 @@ def verify_receipt(
         return
     if entry.body is None:
         raise UnverifiableError(
-            f"The payload of entry {entry.index} was destroyed, with the salt that would show "
-            "what it was."
+            f"The payload of entry {entry.index} was destroyed, with the salt needed to check it."
         )
     if _canonical_or_none(payload) != entry.body:
-        raise VerificationError(f"Entry {entry.index} holds another payload than the one expected.")
+        raise VerificationError(f"Entry {entry.index} does not hold the expected payload.")
 
 
 def verify_cosignatures(
     checkpoint: str, witnesses: Sequence[NoteVerifier], *, quorum: int
 ) -> tuple[Signed, ...]:
-    """Checks that enough witnesses saw a checkpoint.
+    """Checks that enough witnesses cosigned a checkpoint.
 
     Args:
         checkpoint: The signed checkpoint, as text.
-        witnesses: Public keys of the witnesses that are trusted.
-        quorum: How many of them need to have signed, at least 1.
+        witnesses: Public keys of the trusted witnesses.
+        quorum: How many of them must have cosigned, at least 1.
 
     Returns:
-        The signatures found, with the time of each.
+        The cosignatures, with the time of each.
 
     Raises:
-        VerificationError: If a signature is wrong, or fewer than `quorum` signed.
-        InputError: If the quorum can never be met.
+        VerificationError: If a cosignature is wrong, or there are fewer than `quorum`.
+        InputError: If the quorum is below 1 or exceeds the number of witnesses.
     """
     keys = {v.public_key: v for v in witnesses if v.is_witness}
     if not 1 <= quorum <= len(keys):
-        raise InputError(f"A quorum of {quorum} among {len(keys)} witnesses cannot be asked for.")
+        raise InputError(
+            f"A quorum of {quorum} among {len(keys)} witnesses is impossible.",
+            remedy="ask for at least 1, and give the public key of each witness",
+        )
     _, signed = open_note(checkpoint, list(keys.values()))
     if len(signed) < quorum:
-        raise VerificationError(f"Of the witnesses, {len(signed)} signed; {quorum} are needed.")
+        raise VerificationError(f"Only {len(signed)} of {quorum} required witnesses cosigned.")
     return signed
 
 
@@ -179,7 +180,7 @@ def verify_proof_text(
     Args:
         text: The proof.
         leaf: The bytes of the entry, from elsewhere: the proof's own extra data is not trusted.
-        verifier: The log's public key, or its present and former keys.
+        verifier: The log's public key, or its current and former keys.
 
     Returns:
         The entry's index and the checkpoint.
@@ -188,7 +189,7 @@ def verify_proof_text(
         VerificationError: If the proof is malformed or wrong.
     """
     verifiers = [verifier] if isinstance(verifier, NoteVerifier) else list(verifier)
-    malformed = VerificationError("The text is not a proof of a log.")
+    malformed = VerificationError("The text is not a C2SP tlog-proof.")
     head, blank, note = text.partition("\n\n")
     lines = head.split("\n")
     if not blank or lines.pop(0) != _PROOF_TYPE:

@@ -1,14 +1,14 @@
 """How long payloads are kept and why, and how they are destroyed.
 
-A destroyed payload leaves its entry behind: when, of which kind, and a salted digest that without
-its salt answers no guess. What was destroyed, by whom, when and why is an entry itself, whose own
-payload is permanent.
+When a payload is destroyed, its entry stays: its time, its kind, and a salted digest against which
+nobody can test guesses without the salt. The destruction is an entry itself (what, by whom, when
+and why), and its payload is permanent.
 
 Laws:
-    - What a legal hold covers is not destroyed, by whatever way.
-    - Before its class's period is over, a payload is destroyed only by who says so in words
+    - A payload under a legal hold is never destroyed.
+    - A payload is destroyed before its retention period is over only on explicit request
       (`before_due`), and the entry says that it was early.
-    - A class that nobody knows is kept: a missing period is not a period of zero.
+    - Payloads of an unknown class are kept: a missing period is not a period of zero.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class RetentionClass:
     """How long payloads of a class are kept.
 
     Attributes:
-        name: Its name, lower case.
-        months: How many calendar months a payload is kept; None for ever.
-        law: The rule that asks for it, or why the period was chosen.
+        name: Its name, in lower case.
+        months: How many calendar months a payload is kept; None: for ever.
+        law: The rule that requires it, or why the period was chosen.
     """
 
     name: str
@@ -44,10 +44,13 @@ class RetentionClass:
 
     def __post_init__(self) -> None:
         if not is_name(self.name) or (self.months is not None and not 1 <= self.months <= 1200):
-            raise InputError("A retention class has a name in lower case and 1 to 1,200 months.")
+            raise InputError(
+                "The retention class has an invalid name or number of months.",
+                remedy="name it in lower case, and keep payloads for 1 to 1,200 months",
+            )
 
     def cutoff(self, now: datetime) -> datetime | None:
-        """Payloads logged at this time or before are due; None if none ever is."""
+        """Payloads logged at or before this time are due; None if payloads are kept for ever."""
         if self.months is None:
             return None
         now = now.astimezone(UTC)
@@ -65,7 +68,7 @@ CLASSES: Final = (
     RetentionClass(name="colorado-3y", months=36, law="Colorado SB 26-189"),
     RetentionClass(name=PERMANENT, months=None, law="records of the log about itself"),
 )
-"""The classes known without being given. Periods run from the entry's time."""
+"""The default retention classes. Periods run from the entry's time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,8 +80,8 @@ class Destruction:
         time: When, UTC.
         by: Who destroyed them.
         reason: Why: the class whose period was over, or the request.
-        before_due: Whether a period was not over yet.
-        ranges: Which entries' payloads, as ranges `[begin, end)` of indexes.
+        before_due: Whether a retention period was not over yet.
+        ranges: The entries concerned, as ranges `[begin, end)` of indexes.
     """
 
     index: int
@@ -98,7 +101,7 @@ class Destruction:
         """Reads the entry that records a destruction.
 
         Raises:
-            VerificationError: If its own payload is missing or is no such record.
+            VerificationError: If its own payload is missing or is not such a record.
         """
         payload: Any = entry.payload
         try:
@@ -106,11 +109,11 @@ class Destruction:
             by, reason, early = str(payload["by"]), str(payload["reason"]), payload["before_due"]
         except (TypeError, KeyError, ValueError):
             raise VerificationError(
-                f"Entry {entry.index} says that payloads were destroyed, and not which."
+                f"Entry {entry.index} says that payloads were destroyed, but not which."
             ) from None
         if any(not 0 <= begin < end <= entry.index for begin, end in ranges):
             raise VerificationError(
-                f"Entry {entry.index} says that payloads were destroyed that were not there."
+                f"Entry {entry.index} says that payloads were destroyed that did not exist."
             )
         return cls(
             index=entry.index,
@@ -124,15 +127,15 @@ class Destruction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
-    """A legal hold: what it covers is not destroyed until it is released.
+    """A legal hold: the payloads it covers are not destroyed until it is released.
 
     Attributes:
-        name: Its name, as that of the matter.
+        name: Its name, for example that of the legal matter.
         by: Who placed it.
         reason: Why.
         kinds: The kinds of entries that it covers; every kind if empty.
         begin: The first index that it covers.
-        end: Where it ends (not included); None if it covers what is still to come.
+        end: The index after the last; None: it covers future entries too.
     """
 
     name: str
@@ -149,7 +152,7 @@ class Hold:
 
 
 def holds_in_force(entries: Iterable[Entry]) -> tuple[Hold, ...]:
-    """The holds that were placed and not released, from the entries that say so, in their order."""
+    """The holds placed and not released, from the entries that record this, in log order."""
     found: dict[str, Hold] = {}
     for entry in entries:
         payload: Any = entry.payload

@@ -1,10 +1,10 @@
-"""When an entry was logged, by a clock that may be wrong.
+"""The times of entries, by a clock that may be wrong.
 
 Laws:
-    - Times go on from the newest entry's, so that their order is that of the entries: a clock that
-      was set back a little stamps no entry as older than the one before it.
-    - No single wrong time stamps what follows: where the newest entry lies more than a day ahead
-      of the clock, the times follow the clock again, behind an entry that says both.
+    - Times never decrease while the clock is at most a day behind: a clock that was set back a
+      little does not make an entry older than the one before it.
+    - One wrong time does not spoil the following ones: if the newest entry is more than a day ahead
+      of the clock, times follow the clock again, after an entry that records both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Stamps:
     """Stamps the entries that one instance of a log adds.
 
     Args:
-        clock: Tells the time, with its zone.
+        clock: Returns the time, with its zone.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -32,7 +32,7 @@ class Stamps:
         self._noted = False
 
     def next(self, last_ms: int) -> tuple[int, list[Item]]:
-        """The time of the next entries, and what is to be logged first of the clock.
+        """The time of the next entries, and the entry about the clock to log first, if any.
 
         Args:
             last_ms: The newest entry's time, in milliseconds since 1970 UTC.
@@ -42,7 +42,7 @@ class Stamps:
         is_behind, is_believed = behind_ms > _SLACK_MS, behind_ms <= _BELIEVED_MS
         notes = []
         if is_behind and not (is_believed and self._noted):
-            told = {"clock_ms": now_ms, "last_entry_ms": last_ms}
-            notes.append(item(CLOCK_SET_BACK, told, PERMANENT))
+            times = {"clock_ms": now_ms, "last_entry_ms": last_ms}
+            notes.append(item(CLOCK_SET_BACK, times, PERMANENT))
         self._noted = is_behind and is_believed
         return max(now_ms, last_ms) if is_believed else now_ms, notes

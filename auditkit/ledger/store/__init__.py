@@ -1,1 +1,1 @@
-"""Where a log is kept: SQLite or PostgreSQL, one commit for many writers."""
+"""The database of a log: SQLite or PostgreSQL, and group commit for many writers."""

@@ -1,4 +1,4 @@
-"""Which database a log's address names."""
+"""Opens the database that a log's address names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_database(url: str, *, lock_timeout_s: float) -> Database:
         lock_timeout_s: How long to wait for other writers, in seconds.
 
     Raises:
-        InputError: If the URL names something else.
+        InputError: If the URL names neither.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):

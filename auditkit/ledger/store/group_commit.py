@@ -1,10 +1,10 @@
-"""Group commit: writers that come while one commit waits for the disk share the next one.
+"""Group commit: writers that arrive while one commit waits for the disk share the next one.
 
-Whoever gets the lock commits for all who wait. Before it does, it gives those a moment who were
-there the last time, because they are about to come back: without it, batches of one and of all
-the others alternate, and half the syncs are spent on one entry.
+One thread leads: it commits the items of all that wait. Before it commits, it briefly waits for
+the writers of the last batch, which are about to submit again. Without this wait, batches of one
+item and batches of all the others would alternate, and half the syncs would carry one entry.
 
-Law: `submit` returns or raises only when the commit that carried the item is over.
+Law: `submit` returns or raises only when the commit of its item is over.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LARGEST: Final = 1024
 
 
 class _Waiting(Generic[Item, Result]):
-    """One submitted item, and what became of it."""
+    """One submitted item, and its result or error."""
 
     __slots__ = ("error", "item", "over", "result", "turn")
 
@@ -33,17 +33,17 @@ class _Waiting(Generic[Item, Result]):
         self.over = False
         self.result: Result | None = None
         self.error: BaseException | None = None
-        self.turn = (
-            threading.Event()
-        )  # Set when it is over, or when it is to commit the next batch.
+        # Set when it is over, or when its thread is to commit the next batch.
+        self.turn = threading.Event()
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Gathers items of many threads into batches.
+    """Commits items of many threads in batches.
 
     Args:
-        commit: Commits a batch and answers each item, in order. Called by one thread at a time.
-        longest_wait_s: How long a commit waits for writers who were in the last batch, seconds.
+        commit: Commits a batch and returns a result for each item, in order. Called by one thread
+            at a time.
+        longest_wait_s: How long a commit waits for the writers of the last batch, in seconds.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class GroupCommit(Generic[Item, Result]):
         self._writers = 1
 
     def submit(self, item: Item) -> Result:
-        """Commits an item, with others that wait, and answers it.
+        """Commits an item together with others that wait, and returns its result.
 
         Raises:
-            Exception: What the commit of its batch raised.
+            Exception: The error that the commit of its batch raised.
         """
         waiting: _Waiting[Item, Result] = _Waiting(item)
         with self._changed:
@@ -100,11 +100,11 @@ class GroupCommit(Generic[Item, Result]):
             results = self._commit([waiting.item for waiting in batch])
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
-        except Exception as error:  # noqa: BLE001 - each of those who wait gets it
+        except Exception as error:  # noqa: BLE001 - every waiting thread gets it
             for waiting in batch:
                 waiting.error = error
         except BaseException:
-            # Ctrl-C is for the thread that it hit; the others learn that their commit is off.
+            # Ctrl-C is for the thread that it hit; the others learn that their commit failed.
             for waiting in batch:
                 waiting.error = LedgerError("The commit was interrupted.", remedy="append again")
             raise

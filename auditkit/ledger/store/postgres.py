@@ -1,7 +1,7 @@
 """The log in PostgreSQL, for writers on more than one machine.
 
-Writers are in one order by the lock on the head's row. A server that does not wait for its disk
-(`fsync` or `synchronous_commit` off) is refused, because it forgets what it acknowledged.
+A lock on the head's row orders the writers. A server that does not wait for its disk (`fsync` or
+`synchronous_commit` off) is refused, because it may lose what it acknowledged.
 """
 
 # ruff: noqa: D102  (the methods are described where they are declared, in Session)
@@ -66,7 +66,7 @@ _MADE: Final = "".join(
         *(f"CREATE OR REPLACE {trigger};" for trigger in _TRIGGERS.values()),
     ]
 )
-# Of each table: what kind it is, then its columns, constraints, indexes and triggers.
+# For each table: its kind, then its columns, constraints, indexes and triggers.
 _CATALOGUE: Final = """
 WITH own AS (SELECT name, to_regclass(name) AS id FROM unnest(?::text[]) name)
 SELECT name, CASE WHEN relkind = 'r' AND relpersistence = 'p' AND NOT relrowsecurity
@@ -239,9 +239,9 @@ class PostgresSession(Session):
 
 @cache
 def _trusted(statement: str) -> LiteralString:
-    """A statement as psycopg marks the places of values.
+    """A statement with psycopg's placeholders.
 
-    Statements come from this package alone; values travel apart from them.
+    Statements come only from this package; values are passed separately.
     """
     return cast(Any, statement.replace("?", "%s"))  # type: ignore[no-any-return]
 
@@ -258,7 +258,7 @@ def _translated(name: str) -> Iterator[None]:
             remedy="wait for it, or raise lock_timeout_s",
         ) from error
     except psycopg.Error as error:
-        # The server's own text may quote values: only its class is told.
+        # The server's text may quote values, so only the error's class is shown.
         raise LedgerError(
             f"{name} cannot be used ({type(error).__name__}).",
             remedy="check that the server runs and that the role may create and use tables",

@@ -1,8 +1,8 @@
 """The log in a SQLite file: write-ahead log, synced on every commit.
 
-A commit has returned only when its pages are on the disk (`synchronous=FULL`). Deleted payloads
-are overwritten (`secure_delete`) and leave the write-ahead log when it is reset (`reclaim`).
-Network file systems are refused: their locks let two writers fork the log.
+A commit returns only when its pages are on the disk (`synchronous=FULL`). Deleted payloads are
+overwritten (`secure_delete`) and leave the write-ahead log when it is reset (`reclaim`). Network
+file systems are refused: their locks would let two writers fork the log.
 """
 
 # ruff: noqa: D102  (the methods are described where they are declared, in Session)
@@ -41,7 +41,7 @@ _TABLES: Final = (
     ),
     "CREATE TABLE IF NOT EXISTS checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, idx)",
-    # Against slips, not against an owner with an editor: that is what the proofs are for.
+    # Against mistakes, not against an owner who edits the file: the proofs are for that.
     *(
         f"CREATE TRIGGER IF NOT EXISTS {table}_{verb} BEFORE {verb} ON {table}"
         " BEGIN SELECT RAISE(ABORT, 'the log is only ever added to'); END"
@@ -49,7 +49,7 @@ _TABLES: Final = (
         for verb in ("UPDATE", "DELETE")
     ),
 )
-# All that was made, as SQLite keeps it; what it makes by itself has a name that nobody can give.
+# The schema as SQLite stores it, without SQLite's own tables, whose names are reserved.
 _SCHEMA: Final = (
     "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema"
     r" WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\'"
@@ -57,10 +57,10 @@ _SCHEMA: Final = (
 
 
 class SqliteDatabase(Database):
-    """A log in one file (and SQLite's two beside it).
+    """A log in one file, with SQLite's two files beside it.
 
     Args:
-        path: The file; its folder needs to exist.
+        path: The file; its folder must exist.
         lock_timeout_s: How long to wait for other writers, in seconds.
     """
 
@@ -75,7 +75,7 @@ class SqliteDatabase(Database):
         _refuse_network(self.path.parent)
 
     def connect(self, *, write: bool) -> Session:
-        """A new connection; a reading one needs the file to exist."""
+        """A new connection; for reading, the file must exist."""
         if not write and not self.path.exists():
             raise LedgerError(
                 f"There is no log {self.name}.", remedy="check the path, or open it with its key"
@@ -98,13 +98,13 @@ class SqliteDatabase(Database):
                 raise
 
     def _make_private(self) -> None:
-        """Makes a new file that its owner alone reads; SQLite's others take after it."""
+        """Creates a file that only its owner can read; SQLite's other files inherit the mode."""
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise LedgerError(
                 f"The log {self.name} cannot be opened: {error.strerror}.",
-                remedy="check the folder's permissions and the disk's room",
+                remedy="check the folder's permissions and the disk space",
             ) from error
 
 
@@ -119,7 +119,7 @@ class SqliteSession(Session):
         self._translated = _Translated(database.name)
         connection.execute("PRAGMA trusted_schema = OFF")
         if write:
-            # Two processes that open a new file at once get in each other's way here only.
+            # The only step at which two processes that open a new file at once can collide.
             deadline = time.monotonic() + 30
             while True:
                 try:
@@ -179,7 +179,7 @@ class SqliteSession(Session):
         if known and ("meta",) not in known:
             raise InputError(
                 f"The file {self._database.name} holds another program's tables.",
-                remedy="give the log a file of its own",
+                remedy="give the log a separate file",
             )
         return bool(known) and super().created()
 
@@ -203,7 +203,7 @@ class SqliteSession(Session):
         found = self.fetch("PRAGMA integrity_check(1)")
         if found != [("ok",)]:
             raise LedgerError(
-                f"SQLite finds the file {self._database.name} damaged.",
+                f"SQLite reports that the file {self._database.name} is damaged.",
                 remedy="restore the database, then check it against the kept head",
             )
 
@@ -213,7 +213,7 @@ class SqliteSession(Session):
             (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LedgerError(
-                f"Somebody reads the log {self._database.name}, so that room is not given back.",
+                f"The log {self._database.name} is being read, so its space cannot be freed.",
                 remedy="try again when nobody reads it",
             )
 
@@ -229,7 +229,7 @@ class SqliteSession(Session):
 
 
 class _Translated:
-    """Turns SQLite's errors into the log's. A class, for it is entered twenty times an append."""
+    """Turns SQLite's errors into ours. A class for speed: an append enters it twenty times."""
 
     __slots__ = ("_name",)
 
@@ -251,7 +251,7 @@ class _Translated:
             ) from error
         raise LedgerError(
             f"SQLite cannot use the log {self._name}: {error}.",
-            remedy="check the disk's room and the file's permissions, then open the log again",
+            remedy="check the disk space and the file's permissions, then open the log again",
         ) from error
 
 
@@ -260,7 +260,7 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 
 def _refuse_network(folder: Path) -> None:
-    """Refuses a folder on a file system whose locks cannot be relied on. Known on Linux only."""
+    """Refuses a folder on a file system with unreliable locks. Detected on Linux only."""
     try:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -275,7 +275,7 @@ def _refuse_network(folder: Path) -> None:
             best, kind = mount, found
     if kind in _NETWORK:
         raise LedgerError(
-            f"The log's folder lies on a network file system ({kind}), where two writers can "
+            f"The log's folder is on a network file system ({kind}), where two writers can "
             "both hold the lock.",
             remedy="keep the log on a local disk, or in PostgreSQL",
         )

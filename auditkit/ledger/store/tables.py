@@ -1,24 +1,24 @@
-"""The tables in which the log lies, whatever database holds them.
+"""The log's tables, in any database.
 
 ::
 
-    meta(name, value)                    what log this is, and the format of these tables
+    meta(name, value)                    the log's name, and the format of these tables
     head(id = 1, size, note)             the newest checkpoint: the one row that changes
     entry(idx, time_ms, kind, retention, commitment)         never changed, never deleted
-    node(id, hash)                       every whole subtree, numbered as `auditkit.merkle` draws
+    node(id, hash)                       every perfect subtree, numbered as in `auditkit.merkle`
     payload(idx, salt, body)             deleted when a payload is destroyed
-    checkpoint(size, note)               checkpoints that were asked for, with their cosignatures
+    checkpoint(size, note)               published checkpoints, with their cosignatures
 
 Laws:
     - One transaction adds entries, nodes, payloads and head together, or nothing.
-    - Writers are in one order: who holds the write transaction is alone.
-    - A leaf's bytes are made from the entry's columns, so that no column can say another thing
-      than what the leaf commits to.
+    - Only one writer at a time holds a write transaction.
+    - A leaf's bytes are computed from the entry's columns, so no column can differ from what the
+      leaf commits to.
 
-What differs between databases is in `sqlite` and `postgres`; the statements are here.
+The SQL statements are here; the differences between databases are in `sqlite` and `postgres`.
 """
 
-# ruff: noqa: S608  (what is formatted into statements is parameter marks and our own names)
+# ruff: noqa: S608  (only placeholders and our own names are formatted into statements)
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ENTRY: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Head:
-    """How far the log has come.
+    """The newest state of the log.
 
     Attributes:
         size: How many entries it has.
@@ -58,31 +58,31 @@ class Session(ABC):
     In every statement a `?` stands for a value.
     """
 
-    # What differs between databases.
+    # Differs between databases.
 
     @abstractmethod
     def begin(self) -> None:
-        """Begins a transaction in which no other can write."""
+        """Begins an exclusive write transaction."""
 
     @abstractmethod
     def begin_reading(self) -> None:
-        """Begins a transaction that sees one state of the log to its end."""
+        """Begins a read transaction, which sees one state of the log to its end."""
 
     @abstractmethod
     def commit(self) -> None:
-        """Makes the transaction durable, or raises and leaves it undone or whole."""
+        """Makes the transaction durable; if it raises, all of it was committed or none."""
 
     @abstractmethod
     def rollback(self) -> None:
-        """Undoes the transaction."""
+        """Rolls the transaction back."""
 
     @abstractmethod
     def close(self) -> None:
-        """Gives the connection back."""
+        """Closes the connection."""
 
     @abstractmethod
     def create_tables(self) -> None:
-        """Makes the tables where they are missing."""
+        """Creates missing tables."""
 
     @abstractmethod
     def made(self) -> Mapping[str, str]:
@@ -108,47 +108,47 @@ class Session(ABC):
 
     @abstractmethod
     def check_storage(self) -> None:
-        """Asks the database to look for damage in its own files.
+        """Has the database check its own files for damage.
 
         Raises:
-            LedgerError: If it finds some.
+            LedgerError: If it reports damage.
         """
 
     @abstractmethod
     def reclaim(self) -> None:
-        """Overwrites or drops the room of deleted rows. Outside any transaction."""
+        """Overwrites or frees the space of deleted rows. Outside any transaction."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Drops deleted rows from where a log of writes still has them. Outside any transaction."""
+        """Removes deleted rows from the write-ahead log. Outside any transaction."""
 
     @abstractmethod
     def stored_bytes(self) -> int:
-        """How much room the log's tables take, in bytes."""
+        """The size of the log's tables, in bytes."""
 
-    # What does not.
+    # The same for every database.
 
     def created(self) -> bool:
-        """Whether the tables hold a log yet."""
+        """Whether the tables hold a log."""
         return bool(self.meta())
 
     def check_tables(self) -> None:
-        """Compares the tables with those that the log makes, and looks for rows outside the log.
+        """Compares the tables with those that auditkit creates, and looks for rows outside the log.
 
         Raises:
-            VerificationError: If a table, an index or a trigger is missing, other or one more, or
+            VerificationError: If a table, an index or a trigger is missing, extra or changed, or
                 if a row belongs to no entry of the log.
         """
         made, there = self.made(), self.there()
         for name in sorted(made.keys() | there.keys()):
             if name not in there:
-                raise VerificationError(f"The log's tables lack the {name}.")
+                raise VerificationError(f"The log's {name} is missing.")
             if name not in made:
-                raise VerificationError(f"The log did not make the {name} that is there.")
+                raise VerificationError(f"The {name} does not belong to the log.")
             if made[name] != there[name]:
-                raise VerificationError(f"The {name} is not as the log made it.")
+                raise VerificationError(f"The log's {name} was changed.")
         if self.meta().keys() != {"origin", "format"}:
-            raise VerificationError("The log's tables say more of the log than the log wrote.")
+            raise VerificationError("The log's table meta has missing or extra rows.")
         for what, where, values in (
             ("entry", "entry WHERE idx < 0 OR idx >= ?", (self.head().size,)),
             (
@@ -159,15 +159,15 @@ class Session(ABC):
         ):
             if rows := self.fetch(f"SELECT idx FROM {where} ORDER BY idx LIMIT 1", values):
                 raise VerificationError(
-                    f"The tables hold a row {rows[0][0]} in {what} that is outside the log."
+                    f"The log's table {what} holds row {rows[0][0]}, which is outside the log."
                 )
 
     def meta(self) -> dict[str, str]:
-        """What the log says of itself and its format; empty before the first opening."""
+        """The log's name and its format; empty before the tables are created."""
         return dict(self.fetch("SELECT name, value FROM meta"))
 
     def put_meta(self, **values: str) -> None:
-        """Adds to what the log says of itself."""
+        """Adds to the table meta."""
         self.put("INSERT INTO meta VALUES (?, ?)", list(values.items()))
 
     def head(self) -> Head:
@@ -182,7 +182,7 @@ class Session(ABC):
         return Head(size=rows[0][0], note=rows[0][1])
 
     def put_head(self, head: Head, *, first: bool = False) -> None:
-        """Moves the head, or sets the first one."""
+        """Updates the head, or inserts the first one."""
         if first:
             statement = "INSERT INTO head (id, size, note) VALUES (1, ?, ?)"
         else:
@@ -190,7 +190,7 @@ class Session(ABC):
         self.put(statement, [(head.size, head.note)])
 
     def nodes(self, nodes: Sequence[Node]) -> list[bytes]:
-        """The hashes of some nodes, in the order asked.
+        """The hashes of some nodes, in the given order.
 
         Raises:
             LedgerError: If one is missing.
@@ -205,11 +205,11 @@ class Session(ABC):
             return [bytes(found[number]) for number in ids]
         except KeyError:
             raise LedgerError(
-                "The log's tables lack hashes that they once had.", remedy="restore the database"
+                "Hashes are missing from the log's tables.", remedy="restore the database"
             ) from None
 
     def put_entries(self, entries: Sequence[Entry], nodes: Sequence[tuple[int, bytes]]) -> None:
-        """Adds entries, with their payloads and the nodes that they complete."""
+        """Adds entries, their payloads, and the nodes that they complete."""
         self.put(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?)",
             [(e.index, e.time_ms, e.kind, e.retention, e.commitment) for e in entries],
@@ -246,9 +246,9 @@ class Session(ABC):
         return -1 if row[0] is None else int(row[0])
 
     def period(self, since_ms: int, until_ms: int) -> tuple[int, int]:
-        """The shortest range that holds every entry logged in a period, as [begin, end).
+        """The shortest range [begin, end) that holds every entry logged in a period.
 
-        Where the clock was set back inside it, it holds others too. Empty if there is no entry.
+        It holds other entries too if the clock was set back in it. Empty if there is no entry.
         """
         ((begin, end),) = self.fetch(
             "SELECT MIN(idx), MAX(idx) FROM entry WHERE time_ms >= ? AND time_ms < ?",
@@ -257,7 +257,7 @@ class Session(ABC):
         return (0, 0) if begin is None else (begin, end + 1)
 
     def first_between(self, after_ms: int, until_ms: int) -> int | None:
-        """The first index logged after a time, and no later than another; None if there is none."""
+        """The first index logged after one time and at or before another; None if none was."""
         ((found,),) = self.fetch(
             "SELECT MIN(idx) FROM entry WHERE time_ms > ? AND time_ms <= ?",
             (after_ms, until_ms),
@@ -291,7 +291,7 @@ class Session(ABC):
         return self.stream("SELECT id, hash FROM node ORDER BY id", rows=rows)
 
     def payloads_until(self, retention: str, time_ms: int) -> list[tuple[int, str]]:
-        """Index and kind of the entries of a class up to a time that have their payload."""
+        """Index and kind of a class's entries up to a time whose payload is not destroyed."""
         return [
             (index, kind)
             for index, kind in self.fetch(
@@ -306,7 +306,7 @@ class Session(ABC):
         self.put("DELETE FROM payload WHERE idx = ?", [(i,) for i in indexes])
 
     def checkpoints(self) -> list[tuple[int, str]]:
-        """The checkpoints that were asked for, as (size, note), the smallest first."""
+        """The published checkpoints, as (size, note), the smallest first."""
         return [(s, n) for s, n in self.fetch("SELECT size, note FROM checkpoint ORDER BY size")]
 
     def checkpoint(self, size: int) -> str | None:
@@ -315,20 +315,20 @@ class Session(ABC):
         return rows[0][0] if rows else None
 
     def has_kind(self, kind: str) -> bool:
-        """Whether any entry is of a kind."""
+        """Whether there is any entry of a kind."""
         return bool(self.fetch("SELECT 1 FROM entry WHERE kind = ? LIMIT 1", (kind,)))
 
     def put_checkpoint(self, size: int, note: str) -> None:
-        """Keeps a checkpoint, in the place of an earlier one of that size."""
+        """Stores a checkpoint, in place of an earlier one of that size."""
         self.put("DELETE FROM checkpoint WHERE size = ?", [(size,)])
         self.put("INSERT INTO checkpoint VALUES (?, ?)", [(size, note)])
 
 
 class Database(ABC):
-    """Where a log lies, and how to reach it.
+    """A log's database.
 
     Attributes:
-        name: Where it lies, for messages: never with a password.
+        name: Its address, for messages: never with a password.
     """
 
     name: str
@@ -338,7 +338,7 @@ class Database(ABC):
         """A new connection.
 
         Raises:
-            LedgerError: If the database cannot be reached, or cannot keep what it commits.
+            LedgerError: If the database cannot be reached, or may lose what it commits.
         """
 
 

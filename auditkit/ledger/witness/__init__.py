@@ -1,1 +1,1 @@
-"""Witnesses: someone else who remembers how long a log was."""
+"""Witnesses: cosign a log's checkpoints, and refuse a log that forked or shrank."""

@@ -1,4 +1,4 @@
-"""A witness over HTTP (C2SP tlog-witness): one verb, `POST /add-checkpoint`."""
+"""A witness over HTTP (C2SP tlog-witness): one endpoint, `POST /add-checkpoint`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _ROUNDS: Final = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteWitness:
-    """A witness that is asked over HTTP.
+    """A witness reached over HTTP.
 
     Attributes:
-        url: Where it answers, without `/add-checkpoint`.
+        url: Its URL, without `/add-checkpoint`.
         key: Its public key.
     """
 
@@ -41,15 +41,15 @@ class RemoteWitness:
 
 
 def witness_server(witness: Witness, *, host: str, port: int) -> ThreadingHTTPServer:
-    """A server that answers for a witness; `serve_forever` runs it.
+    """An HTTP server for a witness; `serve_forever` runs it.
 
     Args:
-        witness: Who signs.
+        witness: The witness that cosigns.
         host: The address to listen on.
         port: The port; 0 picks a free one.
 
     Raises:
-        LedgerError: If the address cannot be had.
+        LedgerError: If it cannot listen on the address.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +82,7 @@ def witness_server(witness: Witness, *, host: str, port: int) -> ThreadingHTTPSe
                 self._answer(500, f"{error.message}\n")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Says nothing: the program that runs the server decides what is printed."""
+            """Prints nothing: the program that runs the server decides what is printed."""
 
         def _answer(self, status: int, body: str, *, kind: str = "text/plain") -> None:
             data = body.encode()
@@ -102,11 +102,11 @@ def witness_server(witness: Witness, *, host: str, port: int) -> ThreadingHTTPSe
 
 
 def submit(log: Ledger, url: str, witness: NoteVerifier, *, timeout_s: float = 10.0) -> str:
-    """Asks a witness to sign the newest checkpoint, and keeps its line.
+    """Asks a witness to cosign the newest checkpoint, and stores the cosignature.
 
     Args:
         log: The log, open for writing.
-        url: Where the witness answers, without `/add-checkpoint`.
+        url: The witness's URL, without `/add-checkpoint`.
         witness: Its public key.
         timeout_s: How long to wait for it, in seconds.
 
@@ -114,39 +114,43 @@ def submit(log: Ledger, url: str, witness: NoteVerifier, *, timeout_s: float = 1
         The checkpoint with all its signatures.
 
     Raises:
-        VerificationError: If the witness refuses, or its line does not verify.
+        InputError: If the URL is not http or https.
+        VerificationError: If the witness refuses, or its cosignature does not verify.
         LedgerError: If it cannot be reached.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise InputError("The witness's address begins with https:// or http://.")
+        raise InputError(
+            "The witness's address is not an HTTP address.",
+            remedy="give an address that begins with https:// or http://",
+        )
     request = request_for(log, old_size=last_cosigned(log, witness))
     status, kind, answer = _post(url, request, timeout_s)
     if status == 409 and kind == _SIZE_TYPE and answer.strip().isdigit():
-        # It signed one that never came back to us: prove from there.
+        # It cosigned a checkpoint, but its answer never reached us: prove from there.
         request = request_for(log, old_size=int(answer))
         status, kind, answer = _post(url, request, timeout_s)
     if status == 409:
         raise VerificationError("The witness knows another log of this name and size.")
     if status != 200:
-        raise VerificationError(f"The witness refuses (status {status}).")
+        raise VerificationError(f"The witness refused to cosign (status {status}).")
     return keep_cosignature(log, request, answer, witness)
 
 
 def submit_to_all(log: Ledger, witnesses: Sequence[RemoteWitness]) -> int:
-    """Has every witness sign one checkpoint.
+    """Has every witness cosign the same checkpoint.
 
-    Others may add to the log meanwhile; then the witnesses are asked again for the newer one.
+    If others append to the log meanwhile, the witnesses are asked again for the newer checkpoint.
 
     Args:
         log: The log, open for writing.
         witnesses: At least one.
 
     Returns:
-        The checkpoint's size: `log.prove(index, size=...)` gives receipts with all their lines.
+        The checkpoint's size: `log.prove(index, size=...)` gives receipts with all cosignatures.
 
     Raises:
-        VerificationError: If a witness refuses, or its line does not verify.
-        LedgerError: If one cannot be reached, or the log grows faster than they sign.
+        VerificationError: If a witness refuses, or its cosignature does not verify.
+        LedgerError: If one cannot be reached, or the log grows faster than they cosign.
     """
     for _ in range(_ROUNDS):
         notes = [submit(log, witness.url, witness.key) for witness in witnesses]
@@ -154,8 +158,8 @@ def submit_to_all(log: Ledger, witnesses: Sequence[RemoteWitness]) -> int:
         if len(sizes) == 1:
             return sizes.pop()
     raise LedgerError(
-        "The log grows faster than its witnesses sign.",
-        remedy="try again, or give the report a log of its own",
+        "The log grows faster than its witnesses cosign.",
+        remedy="try again, or use a separate log for reports",
     )
 
 

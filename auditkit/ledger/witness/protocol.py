@@ -1,17 +1,16 @@
-"""A witness: someone else who remembers how long a log was, and signs only what still begins so.
+"""A witness: remembers a log's last checkpoint, and cosigns only checkpoints that extend it.
 
-The owner of a log holds its key and its database, and can show each reader another log, each
-whole in itself. A witness that signs one line for one size, and the next only with a proof that
-the log grew from there, takes that away: a reader who asks for witnesses' lines sees the log that
-everyone sees.
+The owner of a log holds its key and its database, and could show each reader a different log, each
+valid by itself. A witness prevents that: it cosigns a checkpoint only with a consistency proof
+from the one it cosigned last. A reader who asks for cosignatures sees the log that everyone sees.
 
 Laws:
-    - A log that forked or shrank gets no signature.
-    - What was signed is remembered before the signature leaves, and one request at a time is
-      checked and remembered.
+    - A log that forked or shrank gets no cosignature.
+    - A checkpoint is remembered before its cosignature is handed out, and requests are handled one
+      at a time.
 
-The protocol is C2SP tlog-witness: a request is text, and the same text travels over HTTP
-(`auditkit.ledger.witness.http`) or on a stick, for machines without a network.
+The protocol is C2SP tlog-witness: a request is text. It travels over HTTP
+(`auditkit.ledger.witness.http`), or as a file for machines without a network.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ _MAX_PROOF: Final = 63
 
 
 class RefusalError(VerificationError):
-    """The witness does not sign.
+    """The witness refuses to cosign.
 
     Attributes:
-        status: The status of the protocol's answer: 400, 403, 404, 409 or 422.
-        known_size: On 409, the size that the witness signed last.
+        status: The HTTP status of the answer: 400, 403, 404, 409 or 422.
+        known_size: On 409, the size that the witness cosigned last.
     """
 
     def __init__(self, message: str, *, status: int, known_size: int | None = None) -> None:
@@ -59,13 +58,13 @@ class RefusalError(VerificationError):
 
 
 class Witness:
-    """Signs checkpoints of the logs it knows.
+    """Cosigns checkpoints of the logs it knows.
 
     Args:
-        signer: The witness's own key.
+        signer: The witness's key.
         logs: Public keys of the logs.
-        folder: Where it remembers what it signed; made if it does not exist.
-        clock: Tells the time, with its zone.
+        folder: Keeps the last checkpoint of each log; created if it does not exist.
+        clock: Returns the time, with its zone.
     """
 
     def __init__(
@@ -86,17 +85,17 @@ class Witness:
             raise _unusable(folder, error) from error
 
     def sign(self, request: str) -> str:
-        """Checks a request, remembers its checkpoint, and signs it.
+        """Checks a request, remembers its checkpoint, and cosigns it.
 
         Args:
-            request: What `request_text` made.
+            request: A request, as `request_text` writes it.
 
         Returns:
-            The witness's signature line.
+            The cosignature line.
 
         Raises:
-            RefusalError: If the log is unknown, or did not grow from what was signed before.
-            LedgerError: If the witness cannot remember.
+            RefusalError: If the log is unknown, or does not extend the last cosigned checkpoint.
+            LedgerError: If the checkpoint cannot be stored.
         """
         old_size, proof, note = read_request(request)
         text, _ = split_note(note)
@@ -119,7 +118,7 @@ class Witness:
         return self._signer.cosign(text, seconds=seconds)
 
     def known(self, origin: str) -> str | None:
-        """The checkpoint of a log that was signed last."""
+        """The checkpoint of a log that was cosigned last; None if there is none."""
         path = self._path(origin)
         return read_text(path, what="checkpoint", kind=LedgerError) if path.exists() else None
 
@@ -135,13 +134,15 @@ class Witness:
         known_size = 0 if before is None else before.size
         if old_size != known_size:
             raise RefusalError(
-                f"The witness signed {known_size} entries last, not {old_size}.",
+                f"The witness last cosigned {known_size} entries, not {old_size}.",
                 status=409,
                 known_size=known_size,
             )
         if before is None or before.size == 0:
             if proof:
-                raise RefusalError("A proof from an empty log proves nothing.", status=422)
+                raise RefusalError(
+                    "A first request must not carry a consistency proof.", status=422
+                )
             return
         if before.size == checkpoint.size and before.root != checkpoint.root:
             raise RefusalError(
@@ -153,7 +154,7 @@ class Witness:
             verify_consistency(before.size, checkpoint.size, proof, before.root, checkpoint.root)
         except VerificationError as error:
             raise RefusalError(
-                f"The log does not begin as it was: {error.message}", status=422
+                f"The log does not extend the one known: {error.message}", status=422
             ) from error
 
     def _remember(self, origin: str, note: str) -> None:
@@ -179,10 +180,10 @@ class Witness:
 
 
 def request_text(*, old_size: int, proof: Sequence[bytes], checkpoint: str) -> str:
-    """What a witness is asked, as text.
+    """A request to a witness, as text.
 
     Args:
-        old_size: The size that the witness signed last; 0 if it never did.
+        old_size: The size that the witness cosigned last; 0 if it never did.
         proof: The consistency proof from there; empty if the old size is 0 or the same.
         checkpoint: The signed checkpoint.
     """
@@ -196,7 +197,7 @@ def read_request(text: str) -> tuple[int, tuple[bytes, ...], str]:
     Raises:
         RefusalError: If it is anything else.
     """
-    malformed = RefusalError("The text is no request to a witness.", status=400)
+    malformed = RefusalError("The text is not a request to a witness.", status=400)
     head, blank, note = text.partition("\n\n")
     first, *lines = head.split("\n")
     word, _, number = first.partition(" ")
@@ -215,11 +216,11 @@ def read_request(text: str) -> tuple[int, tuple[bytes, ...], str]:
 
 
 def request_for(log: Ledger, *, old_size: int) -> str:
-    """A request to a witness over a log's newest checkpoint, which is kept in the log.
+    """A request to a witness for a log's newest checkpoint, which is stored in the log.
 
     Args:
         log: The log, open for writing.
-        old_size: The size that the witness signed last; 0 if it never did.
+        old_size: The size that the witness cosigned last; 0 if it never did.
 
     Raises:
         VerificationError: If the witness knows a longer log than this one.
@@ -228,14 +229,15 @@ def request_for(log: Ledger, *, old_size: int) -> str:
     size = Checkpoint.parse(split_note(note)[0]).size
     if old_size > size:
         raise VerificationError(
-            f"The witness signed {old_size} entries, and the log has {size}: it was rolled back."
+            f"The witness cosigned {old_size} entries, but the log has {size}: it was rolled back.",
+            remedy="restore the newest database",
         )
     proof = log.prove_consistency(old_size, size) if old_size else ()
     return request_text(old_size=old_size, proof=proof, checkpoint=note)
 
 
 def last_cosigned(log: Ledger, witness: NoteVerifier) -> int:
-    """The size of the newest kept checkpoint that a witness signed; 0 if there is none."""
+    """The size of the newest kept checkpoint that a witness cosigned; 0 if there is none."""
     with log.reading() as session:
         kept = session.checkpoints()
     for size, note in reversed(kept):
@@ -248,19 +250,19 @@ def last_cosigned(log: Ledger, witness: NoteVerifier) -> int:
 
 
 def keep_cosignature(log: Ledger, request: str, answer: str, witness: NoteVerifier) -> str:
-    """Checks a witness's answer and keeps it with the checkpoint that it signed.
+    """Checks a witness's answer and stores it with the checkpoint that it cosigned.
 
     Args:
         log: The log, open for writing.
-        request: What the witness was asked.
-        answer: The signature line that it gave.
+        request: The request that the witness answered.
+        answer: Its cosignature line.
         witness: Its public key.
 
     Returns:
         The checkpoint with all its signatures.
 
     Raises:
-        VerificationError: If the line is not the witness's over that checkpoint.
+        VerificationError: If the line is not the witness's cosignature of that checkpoint.
     """
     _, _, note = read_request(request)
     open_note(add_signatures(note, answer), [witness])
@@ -268,7 +270,7 @@ def keep_cosignature(log: Ledger, request: str, answer: str, witness: NoteVerifi
     with log.writing() as session:
         kept = session.checkpoint(size)
         if kept is None or split_note(kept)[0] != split_note(note)[0]:
-            raise VerificationError("The log keeps no such checkpoint.")
+            raise VerificationError("The log does not keep the checkpoint of the request.")
         signed = add_signatures(kept, answer)
         open_note(signed, [witness])
         session.put_checkpoint(size, signed)
@@ -278,5 +280,5 @@ def keep_cosignature(log: Ledger, request: str, answer: str, witness: NoteVerifi
 def _unusable(folder: Path, error: Exception) -> LedgerError:
     return LedgerError(
         f"The witness cannot use its folder {folder.name} ({type(error).__name__}).",
-        remedy="check the folder's permissions and the disk's room",
+        remedy="check the folder's permissions and the disk space",
     )
