@@ -5,7 +5,7 @@ This layer knows arrays, labels and matplotlib; it knows nothing of evidence, th
 Laws:
     - Text is text: it can be searched, read aloud and printed in the report's own font.
     - A drawing comes with a description made from the same numbers, for those who cannot see it.
-    - What is told by colour is told by position, shape or words as well; it survives grey print.
+    - Colour is never the only sign: position, shape or words show the same, also in grey print.
     - The same values give the same bytes. Labels are shown as they are: `$` starts no formula.
 """
 

@@ -78,11 +78,11 @@ def importance(
         positions, digits = round_ticks(0, top, count=steps_across(axes))
         labels = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
-        told = "; ".join(
+        listed = "; ".join(
             f"{name} {interval(float(value), a, b)}"
             for name, value, a, b in zip(names, values, low, high, strict=True)
         )
-        return finish(figure, alt=f"{axis_label}, largest first: {told}.", axes=(labels,))
+        return finish(figure, alt=f"{axis_label}, largest first: {listed}.", axes=(labels,))
 
 
 def beeswarm(
@@ -229,10 +229,10 @@ def waterfall(
         positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
         scale = ticks(axes.xaxis, positions, digits=digits)
         name_axis(axes, axis_label)
-        told = "; ".join(f"{name} {text}" for name, text in listed)
+        steps = "; ".join(f"{name} {text}" for name, text in listed)
         return finish(
             figure,
-            alt=f"{axis_label}: from {base_label}, {told}, to {output_label}.",
+            alt=f"{axis_label}: from {base_label}, {steps}, to {output_label}.",
             axes=(scale,),
         )
 

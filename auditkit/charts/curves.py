@@ -67,14 +67,14 @@ def calibration(
             )
         _key(figure, names)
         scale = _frame(axes, "Mean score", "Observed share of favourable outcomes")
-        told = "; ".join(
+        listed = "; ".join(
             (f"{name}: " if name else "")
             + ", ".join(
                 f"{number(float(x))} observed {interval(float(y), a, b)}" for x, y, a, b in bins
             )
             for name, bins in curves
         )
-        alt = f"Observed share of favourable outcomes against mean score. {told}."
+        alt = f"Observed share of favourable outcomes against mean score. {listed}."
         return finish(figure, alt=alt, axes=(scale, scale))
 
 
@@ -109,12 +109,12 @@ def sweep(
             )
         _key(figure, names)
         scale = _frame(axes, "Cut-off on the score", "Selection rate")
-        told = "; ".join(
+        listed = "; ".join(
             f"{name}: " + ", ".join(f"{number(float(y))} at {number(float(x))}" for x, y in points)
             for name, points in lines
         )
         mark = "" if in_use is None else f" In use: {number(float(in_use))}."
-        alt = f"Selection rate by cut-off on the score. {told}.{mark}"
+        alt = f"Selection rate by cut-off on the score. {listed}.{mark}"
         return finish(figure, alt=alt, axes=(scale, scale))
 
 

@@ -132,11 +132,11 @@ def rank_intervals(
         positions = [float(p) for p in range(1, last + 1, step)]
         labels = ticks(axes.xaxis, positions, digits=0)
         name_axis(axes, axis_label)
-        told = "; ".join(
+        listed = "; ".join(
             f"{name} {rank} ({low} to {high})"
             for name, rank, low, high in zip(names, ranks, lower, upper, strict=True)
         )
-        return finish(figure, alt=f"{axis_label}: {told}.", axes=(labels,))
+        return finish(figure, alt=f"{axis_label}: {listed}.", axes=(labels,))
 
 
 def _room(axes: object, x: Floats, y: Floats) -> None:
@@ -167,14 +167,14 @@ def _in_words(
             f"{c}: {with_minus(np.median(m))} (median of {len(m):,})"
             for c, m in zip(categories, middles, strict=True)
         ]
-        told = "; ".join(parts)
+        listed = "; ".join(parts)
     else:
         order = np.argsort(x, kind="stable")
         thirds = [t for t in np.array_split(order, 3) if len(t)]
-        told = "; ".join(
+        listed = "; ".join(
             f"{with_minus(x[t].min())} to {with_minus(x[t].max())}: "
             f"{with_minus(np.median(y[t]))} (median)"
             for t in thirds
         )
     without = f"; {plural(missing, 'case')} without a value" if missing else ""
-    return f"{axis_label} by {name}, {plural(len(y), 'case')}: {told}{without}."
+    return f"{axis_label} by {name}, {plural(len(y), 'case')}: {listed}{without}."

@@ -65,9 +65,9 @@ def frontier(
         beside_labels = ticks(axes.yaxis, positions, digits=digits)
         name_axis(axes, "Balanced accuracy")
         axes.set_ylabel("Smallest ratio of selection rates")
-        told = "; ".join(
+        listed = "; ".join(
             f"{name} {number(float(y))} at {number(float(x))}{' (decides by group)' if by else ''}"
             for name, x, y, _, by in points
         )
-        alt = f"Smallest ratio of selection rates at balanced accuracy. {told}."
+        alt = f"Smallest ratio of selection rates at balanced accuracy. {listed}."
         return finish(figure, alt=alt, axes=(below, beside_labels))

@@ -48,8 +48,8 @@ def class_sizes(
             _beside(axes, y, f"{sets:,}")
         _beside(axes, -0.75, "sets")
         axes.set_xlabel("Rows in sets of this size")
-        told = "; ".join(f"{size}: {rows:,} rows in {sets:,} sets" for size, sets, rows in sizes)
-        alt = f"Rows by how many share their quasi-identifiers: {told}."
+        listed = "; ".join(f"{size}: {rows:,} rows in {sets:,} sets" for size, sets, rows in sizes)
+        alt = f"Rows by how many share their quasi-identifiers: {listed}."
         return finish(figure, alt=alt, axes=(top,))
 
 
@@ -78,8 +78,8 @@ def before_after(
         _beside(axes, -0.75, "before", at=40)
         _beside(axes, -0.75, "after", at=72)
         axes.set_xlabel("Identifiers")
-        told = "; ".join(f"{name} {b:,} before, {a:,} after" for name, b, a in classes)
-        return finish(figure, alt=f"Identifiers before and after: {told}.", axes=(top,))
+        listed = "; ".join(f"{name} {b:,} before, {a:,} after" for name, b, a in classes)
+        return finish(figure, alt=f"Identifiers before and after: {listed}.", axes=(top,))
 
 
 def _frame(figure: Figure, rows: int, width: float, label_width: float) -> Axes:

@@ -1,4 +1,4 @@
-"""Recognizers, folding, windows and merging, against vectors that others published."""
+"""Recognizers, normalization, windows and merging, against vectors that others published."""
 
 import random
 import re
@@ -143,7 +143,7 @@ def test_a_possible_ssn_is_caught_in_any_spelling(number, separator, digits, hid
 
 @settings(max_examples=300, deadline=None)
 @given(st.text())
-def test_folding_leads_back_into_the_text(text):
+def test_normalization_leads_back_into_the_text(text):
     normalized = normalize(text)
     offsets = normalized.offsets or tuple(range(len(normalized.text)))
     assert len(offsets) == len(normalized.text)
@@ -164,7 +164,7 @@ def test_what_has_a_form_is_found_where_it_stands_among_any_characters(before, a
     assert span.end >= start + len(number)
 
 
-def test_folding_a_long_text_takes_little_memory():
+def test_normalizing_a_long_text_takes_little_memory():
     text = "na\u00efve \u200bcaf\u00e9 and plain words beside it " * 25_000
     tracemalloc.start()
     normalized = normalize(text)

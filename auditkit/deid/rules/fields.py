@@ -84,7 +84,7 @@ def match_fields(text: str) -> Iterator[Span]:
     """Values of fields whose names say that they are identifiers; spans may overlap.
 
     Args:
-        text: As `folding.normalize` gives it.
+        text: Normalized.
     """
     for shape, parts in _SHAPES:
         if not any(part in text for part in parts):

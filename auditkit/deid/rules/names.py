@@ -155,7 +155,7 @@ def match_names(text: str) -> Iterator[Span]:
     """Names after a cue, names of firms by their form, and pairs of listed names.
 
     Args:
-        text: As `folding.normalize` gives it.
+        text: Normalized.
     """
     for pattern, parts, kind, score, name in ANNOUNCED:
         if not any(part in text for part in parts):
