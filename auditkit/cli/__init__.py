@@ -47,18 +47,18 @@ DENIED: Final = 10
 UNCHECKED: Final = 11
 FALSE: Final = 12
 
-# Wrong words on the command line: Click's class, which newer releases of typer bring themselves.
+# Raised for a wrong command line: Click's class, of which newer releases of typer have a copy.
 _WrongUsage: Final[type[Any]] = next(
     c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"
 )
 
-# What a shell expects of a program that Ctrl-C ended, and what typer turns it into.
+# The exit code of a program that Ctrl-C ended, by the shells' convention and typer's.
 INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="auditkit",
     help=(
-        "Audits a machine-learning model and signs the evidence.\n\n"
+        "Audit a machine-learning model and sign the evidence.\n\n"
         "Begin with:  auditkit init --model m.json --data test.csv --label approved "
         "--groups sex,race\n\nThen:  auditkit run audit.yaml --output audit/"
     ),
@@ -113,8 +113,8 @@ def main() -> NoReturn:
     """Runs the command line and exits with the documented code."""
     code = run()
     if code == INTERRUPTED:
-        # Not sys.exit: when Ctrl-C struck inside some C libraries, Python ends itself by the signal
-        # on the way out, although it was handled, and the exit code would be another one.
+        # Not sys.exit: if Ctrl-C came inside certain C libraries, Python kills itself with the
+        # signal while it exits, although it was handled, and the exit code would be another.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)
@@ -122,10 +122,10 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Runs one command and gives its exit code.
+    """Runs one command and returns its exit code.
 
     Args:
-        arguments: Without the program's name; None: those of the process.
+        arguments: The command line without the program's name. Default: that of the process.
     """
     try:
         result = _command()(args=arguments, standalone_mode=False)
@@ -138,7 +138,7 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return BAD_INPUT
     except OSError as error:
-        # Not what it says of itself, which holds the path with whatever the path holds.
+        # Not the error's own text: it holds the path, and a path may hold personal data.
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         complain(f"The system refused: {why}.", "check the paths that you gave, and the disk")
         return BAD_INPUT
@@ -155,7 +155,7 @@ def run(arguments: list[str] | None = None) -> int:
             "this is a defect of auditkit; report it with the command that you ran",
         )
         return INTERNAL_ERROR
-    # An exit code that a command raised comes back as a value.
+    # typer returns the exit code that a command raised.
     if result == INTERRUPTED:
         return _interrupted()
     return result if isinstance(result, int) else 0
@@ -167,7 +167,7 @@ def _command() -> Any:
 
 
 def _spelling(arguments: list[str] | None) -> Callable[[str], str]:
-    """How the command that was run is given an argument: by an option, or by its audit file."""
+    """Spells an argument as the command takes it: as an option, or as a key of the audit file."""
     command = _command()
     for word in sys.argv[1:] if arguments is None else arguments:
         command = getattr(command, "commands", {}).get(word, command)

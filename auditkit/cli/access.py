@@ -1,6 +1,6 @@
-"""`auditkit access`: who may do what, who changed it, and what the log says of it.
+"""`auditkit access`: check, change and review an access policy.
 
-Who runs these commands is taken at their word; the guarded server asks for a password.
+Users of these commands are taken at their word; the guarded server asks for a password.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOUND: Final = 10
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Who may do what to which model: ask, grant, approve, review.",
+    help="Manage who may do what to which model: check, grant, approve, review.",
 )
 for command in (
     access_draft.init,
@@ -50,17 +50,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def check(
     user: User,
     verb: Annotated[
-        str, typer.Argument(metavar="VERB", help="What they want to do, as model:promote.")
+        str, typer.Argument(metavar="VERB", help="What they want to do, like model:promote.")
     ],
     obj: Annotated[
         str,
-        typer.Argument(metavar="OBJECT", help="With what, as models/credit/aliases/champion."),
+        typer.Argument(metavar="OBJECT", help="To what, like models/credit/aliases/champion."),
     ],
     policy: Folder = FOLDER,
     domain: Domain = "default",
     as_json: Json = False,
 ) -> int:
-    """Allowed or denied, by which rule, under which policy digest. Exit code 10 if denied.
+    """Check whether a user may do something, and by which rule. Exit code 10 if denied.
 
     Example: auditkit access check alice model:promote models/credit/aliases/champion
     """
@@ -73,7 +73,7 @@ def check(
     access = AccessControl.load(policy)
     decision = access.decide(user, verb, obj, domain=domain)
     if not is_sealed(policy):
-        say("By the draft in this folder, which is not in force: nobody has approved it as it is.")
+        say("Decided by the draft in this folder, which is not in force: nobody has approved it.")
     if as_json:
         print(json.dumps(decision.to_json(), indent=1))
     else:
@@ -88,18 +88,18 @@ def check(
 
 
 def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
-    """What a promotion needs beyond a rule that allows it."""
+    """The other requirements of a promotion that a rule allows."""
     parts = obj.split("/")
     if verb != "model:promote" or len(parts) != 4 or parts[0] != "models":
         return []
     kind = {"aliases": "alias", "stages": "stage"}.get(parts[2], "")
-    found = access.settings.promotion(unquote(parts[1]), kind=kind, name=unquote(parts[3]))
-    if found is None:
+    settings = access.settings.promotion(unquote(parts[1]), kind=kind, name=unquote(parts[3]))
+    if settings is None:
         return []
-    count = plural(found.approvals, "approval")
-    lines = [f"{count} by others, used within {found.valid_hours:g} hours"]
-    if found.evidence is not None:
-        evidence = found.evidence
+    count = plural(settings.approvals, "approval")
+    lines = [f"{count} by others, used within {settings.valid_hours:g} hours"]
+    if settings.evidence is not None:
+        evidence = settings.evidence
         age = f"in the last {evidence.max_age_days} days"
         lines.append(f"a gate passed under {evidence.policy} on these files {age}")
     return lines
@@ -107,20 +107,20 @@ def _needed(access: AccessControl, verb: str, obj: str) -> list[str]:
 
 @app.command()
 def roles(policy: Folder = FOLDER, as_json: Json = False) -> None:
-    """Who has which role, and through which other.
+    """List who has which role, directly or through another role.
 
     Example: auditkit access roles --json
     """
     from auditkit.access import AccessControl
     from auditkit.access.record.review import review as make
 
-    found = make(AccessControl.load(policy), (), now=datetime.now(UTC)).table("grants")
-    _show(found, as_json=as_json)
+    grants = make(AccessControl.load(policy), (), now=datetime.now(UTC)).table("grants")
+    _show(grants, as_json=as_json)
 
 
 @app.command()
 def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
-    """What is wrong with a policy. Exit code 10 for errors and conflicts of duties.
+    """Find mistakes in a policy. Exit code 10 for errors and segregation-of-duties conflicts.
 
     Example: auditkit access lint --policy access
     """
@@ -141,12 +141,14 @@ def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
 @app.command()
 def diff(
     old: Annotated[
-        Path, typer.Argument(metavar="OLD", help="The policy's folder before, as access.")
+        Path, typer.Argument(metavar="OLD", help="The folder of the policy before, like access.")
     ],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder after, as draft.")],
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", help="The folder of the policy after, like draft.")
+    ],
     as_json: Json = False,
 ) -> int:
-    """What a change of policy gives and takes, user by user. Exit code 10 if anything.
+    """Show what a change of policy allows and denies, by user. Exit code 10 if it changes anything.
 
     Example: auditkit access diff access draft
     """
@@ -161,17 +163,18 @@ def diff(
 @app.command()
 def simulate(
     draft: Annotated[
-        Path, typer.Argument(metavar="DRAFT", help="A policy's folder, sealed or not, as draft.")
+        Path, typer.Argument(metavar="DRAFT", help="A policy's folder, sealed or not, like draft.")
     ],
     log: Annotated[
-        str, typer.Option("--log", metavar="LOG", help="The ledger's SQLite file, or its URL.")
+        str, typer.Option("--log", metavar="LOG", help="The log: a SQLite file, or a URL.")
     ],
     key: Annotated[
-        list[str], typer.Option("--key", metavar="LINE", help="The log's public key, or its file.")
+        list[str],
+        typer.Option("--key", metavar="LINE", help="The log's public key, or a file with it."),
     ],
     as_json: Json = False,
 ) -> int:
-    """Decides what was logged once more, under a draft. Exit code 10 if anything changes.
+    """Decide every logged request again, under a draft. Exit code 10 if a decision changes.
 
     Example: auditkit access simulate draft --log audit-log.db --key log.pub
     """
@@ -187,25 +190,32 @@ def simulate(
 @app.command()
 def review(
     log: Annotated[
-        str, typer.Option("--log", metavar="LOG", help="The ledger's SQLite file, or its URL.")
+        str, typer.Option("--log", metavar="LOG", help="The log: a SQLite file, or a URL.")
     ],
     key: Annotated[
-        list[str], typer.Option("--key", metavar="LINE", help="The log's public key, or its file.")
+        list[str],
+        typer.Option("--key", metavar="LINE", help="The log's public key, or a file with it."),
     ],
     policy: Folder = FOLDER,
     since: Annotated[
-        str, typer.Option("--since", metavar="YYYY-MM-DD", help="A date, as 2026-01-31.")
+        str,
+        typer.Option(
+            "--since",
+            metavar="YYYY-MM-DD",
+            help="Review from this day on. Default: from the log's beginning.",
+        ),
     ] = "",
     unused_days: Annotated[
-        int, typer.Option(min=1, metavar="DAYS", help="When a grant is unused.")
+        int,
+        typer.Option(min=1, metavar="DAYS", help="List grants that were not used for these days."),
     ] = 90,
     output: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="DIR", help="A folder for one CSV file a table."),
+        typer.Option("--csv", metavar="DIR", help="Write each table as a CSV file to this folder."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Who may promote, who did, who was denied, what nobody used, and what changed.
+    """Review access: who may promote, who did, who was denied, unused grants, and changes.
 
     Example: auditkit access review --log audit-log.db --key log.pub --csv review/
     """
@@ -216,7 +226,7 @@ def review(
 
     begin = datetime.combine(_date(since), datetime.min.time(), UTC) if since else None
     if begin is not None and begin > datetime.now(UTC):
-        raise InputError("The review would begin in the future.", remedy="give an earlier --since")
+        raise InputError("The review begins in the future.", remedy="give an earlier --since")
     with _checked(log, key) as opened:
         found = make(
             AccessControl.load(policy),
@@ -249,7 +259,7 @@ def review(
 
 @contextmanager
 def _checked(where: str, keys: list[str]) -> Iterator[Ledger]:
-    """The log, after all of it was checked: a review of what somebody rewrote says nothing."""
+    """Opens the log, after checking all of it: a review of a rewritten log is worth nothing."""
     with reading(where, keys, None, "") as opened:
         with Work("Check the log"):
             size = opened.verify().size
@@ -261,7 +271,7 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise InputError("That is no date.", remedy="write it as 2026-01-31") from error
+        raise InputError("--since is not a date.", remedy="write it like 2026-01-31") from error
 
 
 def _show(table: Any, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`auditkit access user`: who has a password for the guarded server."""
+"""`auditkit access user`: add and remove users of the guarded server."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from auditkit.cli.shared.console import say
 from auditkit.errors import InputError
 from auditkit.wording import plural
 
-app = typer.Typer(no_args_is_help=True, help="Users with passwords, for the guarded server.")
+app = typer.Typer(no_args_is_help=True, help="Manage users and passwords of the guarded server.")
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="The user's name, as ann; without a colon.")
+    str, typer.Argument(metavar="NAME", help="The user's name, like ann; without a colon.")
 ]
 Users = Annotated[
-    Path, typer.Option("--users", metavar="FILE", help="The users' file, as server.yaml names it.")
+    Path, typer.Option("--users", metavar="FILE", help="The file of users that server.yaml names.")
 ]
 _FILE: Final = Path("users.json")
 
 
 @app.command()
 def add(name: Name, users: Users = _FILE) -> None:
-    """Adds a user, or changes a password; it is asked for, or read from standard input.
+    """Add a user, or change a password. The password is asked for, or read from standard input.
 
     Example: auditkit access user add alice --users users.json
     """
@@ -35,8 +35,7 @@ def add(name: Name, users: Users = _FILE) -> None:
     check_name(name, what="The user's name")
     if not name or ":" in name:
         raise InputError(
-            "A user's name is not empty, and with a colon it cannot be told from the password "
-            "after it.",
+            "A user's name must not be empty or hold a colon, which ends the name in a log-in.",
             remedy="use letters, digits and _ . @ + = -",
         )
     known = read_users(users) if users.exists() else {}
@@ -47,12 +46,12 @@ def add(name: Name, users: Users = _FILE) -> None:
     write_users(users, {**known, name: hash_password(password)})
     done = "has another password" if name in known else "is added"
     say(f"{name} {done}; {users.name} has {plural(len({*known, name}), 'user')}.")
-    say("What they may do is a rule: auditkit access grant NAME ROLE --by YOU")
+    say("Next, give them a role: auditkit access grant NAME ROLE --by YOU")
 
 
 @app.command()
 def remove(name: Name, users: Users = _FILE) -> None:
-    """Removes a user; running servers follow at the next request.
+    """Remove a user. Running servers notice at the next request.
 
     Example: auditkit access user remove alice --users users.json
     """
@@ -63,4 +62,4 @@ def remove(name: Name, users: Users = _FILE) -> None:
         raise InputError("There is no such user.", remedy=f"see {users.name}")
     write_users(users, known)
     say(f"{name} is removed; {users.name} has {plural(len(known), 'user')}.")
-    say("Their roles stay in the policy: auditkit access revoke NAME ROLE --by YOU")
+    say("The policy still names their roles: auditkit access revoke NAME ROLE --by YOU")

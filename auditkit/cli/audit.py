@@ -42,7 +42,7 @@ AllowOutside = Annotated[
         "--allow-outside",
         metavar="FILE",
         exists=True,
-        help="A file, or a folder, that the audit file may name outside its own; repeatable.",
+        help="Let the audit file name this file or folder outside its own folder; repeatable.",
     ),
 ]
 Today = Annotated[
@@ -58,7 +58,7 @@ Today = Annotated[
 def run(
     audit_file: AuditFileArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the results.")
     ] = Path("audit"),
     allow_outside: AllowOutside = None,
     today: Today = None,
@@ -70,33 +70,36 @@ def run(
     long_term: LongTerm = False,
     ledger: Annotated[
         str | None,
-        typer.Option(metavar="LOG", help="A log: a path or postgresql://... Default: in DIR."),
+        typer.Option(
+            metavar="LOG",
+            help="The log: a SQLite file or postgresql://... Default: audit-log.db in DIR.",
+        ),
     ] = None,
     retention: Annotated[
         str,
         typer.Option(
             metavar="CLASS",
-            help="How long the log keeps what it says of the audit: standard (84 months), "
-            "hipaa-6y, ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
+            help="How long the log keeps the audit's payloads: standard (84 months), hipaa-6y, "
+            "ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
         ),
     ] = "standard",
     witness: Annotated[
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="A witness that signs the log's checkpoint before it is printed; repeatable.",
+            help="Have a witness sign the log's checkpoint before it is printed; repeatable.",
         ),
     ] = None,
     witness_key: Annotated[
         list[str] | None,
-        typer.Option(metavar="LINE", help="The public key of each --witness, in their order."),
+        typer.Option(metavar="LINE", help="The public key of each --witness, in the same order."),
     ] = None,
 ) -> None:
     """Run an audit and write the signed report.
 
-    Writes report.pdf, statement.json and findings.csv to DIR, with report.html as a copy to read in
-    a browser, and logs verdict and statement in DIR/audit-log.db. salt.txt is for 'auditkit
-    bundle': keep it from readers who may not know the numbers that the report suppresses.
+    Writes report.pdf, statement.json, findings.csv and, for a browser, report.html to DIR. Logs the
+    verdict and the statement in DIR/audit-log.db. Keep salt.txt to yourself: 'auditkit bundle'
+    needs it, and with it the numbers that the report suppresses could be guessed.
 
     The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
 
@@ -150,8 +153,8 @@ def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
     if len(urls) != len(keys):
         raise InputError(
             f"There are {len(urls)} witnesses and {len(keys)} keys of witnesses.",
-            remedy="give a --witness-key, as 'auditkit ledger witness serve' prints it, for each "
-            "--witness",
+            remedy="give one --witness-key for each --witness; 'auditkit ledger witness serve' "
+            "prints it",
         )
     return [
         RemoteWitness(url=url, key=NoteVerifier.parse(key))
@@ -167,9 +170,9 @@ def gate(
         bool, typer.Option("--json", help="Print verdict and findings as JSON.")
     ] = False,
 ) -> None:
-    """Run an audit and give only the verdict: the exit code, and why.
+    """Run an audit and print only its verdict and findings. Write nothing.
 
-    0 pass, 10 fail, 11 incomplete or uncertain. Writes nothing.
+    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
 
     Example: auditkit gate audit.yaml --json
     """
@@ -189,10 +192,10 @@ def gate(
 
 def checks(
     check_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One check, in full.")
+        str | None, typer.Argument(metavar="ID", help="Describe this check. Default: list all.")
     ] = None,
 ) -> None:
-    """List the checks, or say what one measures and when it misleads.
+    """List the checks, or describe one: what it measures, when it misleads, its parameters.
 
     Example: auditkit checks fairness.error_rates
     """
@@ -243,7 +246,7 @@ def init(
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The training data, which explanations are relative to."),
+        typer.Option(metavar="FILE", help="The training data; explanations are relative to it."),
     ] = None,
     policy: Annotated[
         str, typer.Option(metavar="POLICY", help="A policy file, or: starter, lending, hospital.")
@@ -252,7 +255,7 @@ def init(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The audit file to write.")
     ] = Path("audit.yaml"),
 ) -> None:
-    """Write a commented audit.yaml, and see that it loads.
+    """Write a commented audit.yaml, and check that it loads.
 
     Example: auditkit init --model m.json --data test.csv --label approved --groups sex,race
     """
@@ -269,10 +272,12 @@ def init(
         )
     if model is None and scores is None and predictions is None:
         raise InputError(
-            "It is unknown what to audit.", remedy="give --model, --scores or --predictions"
+            "There is nothing to audit yet.", remedy="give --model, --scores or --predictions"
         )
     if model is not None and scores is not None:
-        raise InputError("A model gives its own scores.", remedy="leave out --model or --scores")
+        raise InputError(
+            "A model and a column of scores were given.", remedy="leave out --model or --scores"
+        )
     text = audit_yaml(
         name=output.name,
         folder=output.parent,
@@ -287,7 +292,7 @@ def init(
         policy=policy,
     )
     write_whole(output, text.encode())
-    # What is named here is allowed here; whoever runs the audit file allows it anew.
+    # Files named on this command line are allowed; whoever runs the audit file must allow them too.
     named = [path for path in (data, model, reference) if path is not None]
     named += [] if is_bare(policy) else [Path(policy)]
     try:

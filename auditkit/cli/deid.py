@@ -35,11 +35,16 @@ app = typer.Typer(
 )
 
 Mode = Annotated[
-    str, typer.Option("--mode", metavar="MODE", help="safe-harbor, limited-data-set or expert.")
+    str,
+    typer.Option(
+        "--mode", metavar="MODE", help="The method: safe-harbor, limited-data-set or expert."
+    ),
 ]
 Model = Annotated[
     bool | None,
-    typer.Option("--model/--no-model", help="Use the token model. Default: if it is installed."),
+    typer.Option(
+        "--model/--no-model", help="Use the token model, or do without. Default: if it is there."
+    ),
 ]
 PlanFile = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="The plan, a YAML file.")
@@ -53,7 +58,7 @@ KeyFile = Annotated[
 ]
 EvidenceFolder = Annotated[
     Path | None,
-    typer.Option("--evidence", metavar="DIR", help="A folder for the evidence, one file a check."),
+    typer.Option("--evidence", metavar="DIR", help="Write the evidence to this folder, by check."),
 ]
 
 
@@ -63,7 +68,7 @@ def scan(
     mode: Mode = "safe-harbor",
     plan: PlanFile = None,
 ) -> None:
-    """Says what each column holds, and proposes a plan: to stdout, or to --plan FILE.
+    """Recognise what each column holds, and propose a plan: on stdout, or in --plan FILE.
 
     Example: auditkit deid scan visits.csv --plan plan.yaml
     """
@@ -71,7 +76,7 @@ def scan(
 
     if plan is not None and plan.exists():
         raise OutputError(
-            f"{plan} exists already, perhaps with what people changed in it.",
+            f"{plan} exists already, perhaps with changes that somebody made.",
             remedy="name another file with --plan, or remove it",
         )
     with Work(f"Read {table.name}"):
@@ -89,7 +94,8 @@ def scan(
 def apply(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, JSON Lines or Parquet.")],
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="Where the output goes; format by its ending.")
+        Path,
+        typer.Argument(metavar="OUTPUT", help="The file to write; its ending says the format."),
     ],
     plan: PlanFile = None,
     mode: Mode = "safe-harbor",
@@ -98,7 +104,9 @@ def apply(
     secret: Annotated[
         Path | None,
         typer.Option(
-            "--secret", metavar="FILE", help=f"Secret of pseudonyms; or set ${SECRET_VARIABLE}."
+            "--secret",
+            metavar="FILE",
+            help=f"The secret of pseudonyms; or set ${SECRET_VARIABLE}.",
         ),
     ] = None,
     recall: Annotated[
@@ -106,7 +114,7 @@ def apply(
         typer.Option(
             "--recall",
             metavar="FILE",
-            help="privacy.recall.json, as evaluate --evidence writes it.",
+            help="The recall that 'evaluate --evidence' measured: privacy.recall.json.",
         ),
     ] = None,
     population: Annotated[
@@ -114,19 +122,18 @@ def apply(
         typer.Option(
             "--population",
             metavar="FILE",
-            help="Everybody a row could be, for the journalist risk.",
+            help="A table of everybody whom a row could be about, for the journalist risk.",
         ),
     ] = None,
     evidence: EvidenceFolder = None,
     model: Model = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Write over OUTPUT if it is there.")
+        bool, typer.Option("--replace", help="Overwrite OUTPUT if it exists.")
     ] = False,
 ) -> None:
-    """De-identifies a table by a plan, or by the plan that `scan` would propose.
+    """De-identify a table by a plan. Without --plan, use the plan that 'scan' would propose.
 
-    The output is for machines: its values are written as they are, also those of CSV that a
-    spreadsheet would take for formulas.
+    The output is for machines: values that a spreadsheet would take for formulas are not escaped.
 
     Example: auditkit deid apply visits.csv clean.csv --plan plan.yaml
     """
@@ -160,18 +167,22 @@ def apply(
 def generalize(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, JSON Lines or Parquet.")],
     k: Annotated[
-        int, typer.Option("--k", min=2, metavar="K", help="Everyone is to look like k - 1 others.")
+        int,
+        typer.Option(
+            "--k", min=2, metavar="K", help="The smallest equivalence class to reach (k-anonymity)."
+        ),
     ],
     plan: PlanFile = None,
     columns: Annotated[
         str,
         typer.Option(
-            metavar="COLUMNS", help="Quasi-identifiers, with commas. Default: the plan's."
+            metavar="COLUMNS",
+            help="The quasi-identifiers, separated by commas. Default: the plan's.",
         ),
     ] = "",
     mode: Mode = "safe-harbor",
 ) -> None:
-    """Proposes the least generalization that hides everyone among k, and writes it to --plan.
+    """Propose the least generalization that reaches k-anonymity, and write it to --plan FILE.
 
     Example: auditkit deid generalize visits.csv --k 5 --plan plan.yaml
     """
@@ -190,7 +201,7 @@ def generalize(
         )
     say(
         f"k is {found.k_before:,} now and {found.k:,} as proposed; "
-        f"{found.information_lost:.0%} of the information in these columns goes."
+        f"{found.information_lost:.0%} of the information in these columns is lost."
     )
     for step in found.steps:
         change = step.now if step.now == step.proposed else f"{step.now} -> {step.proposed}"
@@ -201,12 +212,12 @@ def generalize(
         former = _free(plan)
         write_whole(former, read_bytes(plan, what="plan"))
         _write_plan(found.plan.to_yaml(), plan)
-        say(f"Wrote {plan}; what it was before is in {former.name}.")
+        say(f"Wrote {plan}; the plan before it is in {former.name}.")
 
 
 @app.command()
 def text(model: Model = None) -> None:
-    """Redacts text: from stdin to stdout.
+    """Redact text from stdin to stdout.
 
     Example: auditkit deid text < note.txt > clean.txt
     """
@@ -234,7 +245,7 @@ def evaluate(
     evidence: EvidenceFolder = None,
     model: Model = None,
 ) -> None:
-    """Measures recall by class, with a 95 % lower bound, on texts that people labelled.
+    """Measure recall by class of identifier, with a 95 % lower bound, on labelled texts.
 
     Example: auditkit deid evaluate labelled.jsonl --evidence evidence/
     """
@@ -261,12 +272,8 @@ def evaluate(
 def reveal(
     tokens: Annotated[list[str], typer.Argument(metavar="TOKEN...", help="Tokens to re-identify.")],
     vault: Annotated[Path, typer.Option("--vault", metavar="FILE", help="The vault of tokens.")],
-    purpose: Annotated[
-        str, typer.Option("--purpose", metavar="WHY", help="Why; it is written down.")
-    ],
-    user: Annotated[
-        str, typer.Option("--user", metavar="NAME", help="Who asks; it is written down.")
-    ],
+    purpose: Annotated[str, typer.Option("--purpose", metavar="WHY", help="Why, for the record.")],
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Your name, for the record.")],
     policy: Annotated[
         Path, typer.Option("--policy", metavar="DIR", help="The access policy's folder, sealed.")
     ] = Path("access"),
@@ -274,12 +281,12 @@ def reveal(
     log: Annotated[
         str,
         typer.Option(
-            "--log", metavar="LOG", help="Write the decision to this log too, before it is used."
+            "--log", metavar="LOG", help="Log the decision here as well, before any value is read."
         ),
     ] = "",
     keys: KeyFolder = None,
 ) -> None:
-    """Re-identifies tokens for who may (vault:reveal); each request is written down before.
+    """Re-identify tokens, if the access policy allows vault:reveal. Every request is recorded.
 
     Example: auditkit deid reveal PERSON_1f0c9e2b --vault vault.db --purpose 'recall of lot 7'
     --user ann
@@ -294,13 +301,13 @@ def reveal(
     with _vault(vault, key) as opened:
         if log:
             with writing(log, keys, LOG_NAME) as ledger:
-                told: dict[str, Json] = {
+                request: dict[str, Json] = {
                     "endpoint": "auditkit deid reveal",
                     "decisions": [ruling.part],
                     "purpose": purpose,
                     "tokens": len(tokens),
                 }
-                ledger.append(kind="access.decision", payload=ruling.to_json() | told)
+                ledger.append(kind="access.decision", payload=ruling.to_json() | request)
         values = opened.reveal(
             tokens,
             purpose=purpose,
@@ -319,14 +326,14 @@ def rotate(
     ],
     key: KeyFile = None,
 ) -> None:
-    """Encrypts a vault under a new key; its tokens stay.
+    """Encrypt a vault under a new key. Its tokens stay the same.
 
     Example: auditkit deid rotate --vault vault.db --key old.key --new-key new.key
     """
     from auditkit.deid import read_key
 
     _need_vault(vault)
-    with _vault(vault, key) as opened, Work("Encrypt the vault anew"):
+    with _vault(vault, key) as opened, Work("Encrypt the vault"):
         count = opened.rotate(read_key(_secret_file(new_key)))
     say(f"{count:,} values are encrypted under the new key.")
 
@@ -336,7 +343,7 @@ def _reader(model: bool | None) -> Deidentifier:  # noqa: FBT001 -- the option a
     from auditkit.deid.models.tokens import absence
 
     if model is None and (lacking := absence()):
-        say(f"Less is found without the token model; {lacking}   (--no-model: do without)")
+        say(f"Less is found without the token model; {lacking}   (--no-model hides this line)")
     return Deidentifier(model=model)
 
 
@@ -413,6 +420,6 @@ def _write_plan(text: str, path: Path) -> None:
 
 
 def _free(plan: Path) -> Path:
-    """Where a plan is kept before another takes its name; no earlier one is written over."""
+    """A free name for the plan that is about to be replaced; no earlier one is overwritten."""
     names = (plan.with_name(f"{plan.name}{'~' * count}") for count in itertools.count(1))
     return next(path for path in names if not path.exists())

@@ -1,4 +1,4 @@
-"""`auditkit explain`: how the score of one row comes about."""
+"""`auditkit explain`: the contribution of each feature to the score of one row."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 def explain(
     audit_file: AuditFileArgument,
     row: Annotated[
-        int, typer.Option("--row", min=0, metavar="N", help="The row of the data, from 0.")
+        int, typer.Option("--row", min=0, metavar="N", help="The row of the data, counted from 0.")
     ],
     allow_outside: AllowOutside = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON at full precision.")] = False,
 ) -> None:
     """Explain the score of one row.
 
-    Prints the features from the one that moved the score most: its value, what is usual, and by how
-    much it moved the score. Below 0 spoke against the person. Usual is what those have whom the
-    reasons of a denial are relative to, as in the letter; for others, everyone in the reference.
+    Prints each feature, its value, its usual value and its contribution to the score, the largest
+    contribution first. A contribution below 0 spoke against the person. The usual value of a denial
+    is that of the population in its letter; of any other row, that of the whole reference.
 
     Example: auditkit explain audit.yaml --row 17
     """

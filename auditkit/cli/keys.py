@@ -1,4 +1,4 @@
-"""`auditkit keys`: make, list, rotate, revoke and export the keys of this user."""
+"""`auditkit keys`: make, list, rotate, revoke and export this user's keys."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def init(
         str,
         typer.Option(
             metavar="NAME",
-            help="Who signs: the common name in the certificate. Default: a demonstration key.",
+            help="The signer: the common name in the certificate. Default: a demonstration key.",
         ),
     ] = "",
     organisation: Annotated[
@@ -46,7 +46,9 @@ def init(
     ] = "",
     algorithm: Annotated[
         str,
-        typer.Option(metavar="ALGORITHM", help="ecdsa-p256, ecdsa-p384 or rsa-3072, for reports."),
+        typer.Option(
+            metavar="ALGORITHM", help="Of the report key: ecdsa-p256, ecdsa-p384 or rsa-3072."
+        ),
     ] = "ecdsa-p256",
     days: Annotated[
         int, typer.Option(min=1, metavar="DAYS", help="How long the certificate is valid.")
@@ -55,7 +57,7 @@ def init(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
-    """Makes the keys that are missing: for reports, statements and the log.
+    """Make the keys that are missing: for reports, statements and the log.
 
     Example: auditkit keys init --name 'Model Risk' --organisation 'Example Bank'
     """
@@ -83,7 +85,7 @@ def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Lists the keys: id, state, algorithm, dates, fingerprint. Needs no passphrase.
+    """List the keys: id, state, algorithm, date, fingerprint. No passphrase is needed.
 
     Example: auditkit keys list --json
     """
@@ -105,7 +107,10 @@ def rotate(
         str, typer.Option(metavar="NAME", help="The signer's organisation.")
     ] = "",
     algorithm: Annotated[
-        str, typer.Option(metavar="ALGORITHM", help="Of a report key.")
+        str,
+        typer.Option(
+            metavar="ALGORITHM", help="Of a report key: ecdsa-p256, ecdsa-p384 or rsa-3072."
+        ),
     ] = "ecdsa-p256",
     days: Annotated[
         int, typer.Option(min=1, metavar="DAYS", help="How long the certificate is valid.")
@@ -114,7 +119,7 @@ def rotate(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
 ) -> None:
-    """Makes the next key of a use. What the former one signed stays verifiable.
+    """Make the next key of a use. What its predecessor signed can still be verified.
 
     Example: auditkit keys rotate report
     """
@@ -133,25 +138,25 @@ def rotate(
 @app.command("revoke")
 def revoke(
     key_id: Annotated[
-        str, typer.Argument(metavar="KEY_ID", help="As 'auditkit keys list' shows it: report-1.")
+        str, typer.Argument(metavar="KEY_ID", help="A key that 'auditkit keys list' shows.")
     ],
     *,
     reason: Annotated[str, typer.Option(metavar="WHY", help="Why, in one line.")],
     compromised: Annotated[
-        bool, typer.Option("--compromised", help="Someone else may hold the key.")
+        bool, typer.Option("--compromised", help="Say that somebody else may hold the key.")
     ] = False,
     since: Annotated[
         datetime | None,
         typer.Option(
             metavar="TIME",
-            help="From when on, UTC, as 2026-01-31 or 2026-01-31T08:00:00. Default: now.",
+            help="Revoke it from this time on, UTC, like 2026-01-31T08:00:00. Default: now.",
         ),
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """Ends a key: what it signs from then on does not verify.
+    """Revoke a key: what it signs from then on does not verify.
 
-    Publish the list of keys (auditkit keys list --json) to those who verify.
+    Publish the list of keys for those who verify: auditkit keys list --json.
 
     Example: auditkit keys revoke report-1 --reason 'laptop lost' --compromised
     """
@@ -163,7 +168,7 @@ def revoke(
 @app.command("export")
 def export(
     key_id: Annotated[
-        str, typer.Argument(metavar="KEY_ID", help="As 'auditkit keys list' shows it: report-1.")
+        str, typer.Argument(metavar="KEY_ID", help="A key that 'auditkit keys list' shows.")
     ],
     *,
     folder: Folder = None,
@@ -171,7 +176,7 @@ def export(
         str, typer.Option(metavar="NAME", help="The log's name, for its key.")
     ] = LOG_NAME,
 ) -> None:
-    """Prints what an auditor needs: a certificate for --trust, a log's line for --log-key.
+    """Print a public key for an auditor: a certificate for --trust, a log's line for --log-key.
 
     Example: auditkit keys export report-1 > auditor.pem
     """

@@ -1,4 +1,4 @@
-"""`auditkit ledger`: check the log, prove from it, witness it, keep it.
+"""`auditkit ledger`: verify the log, prove its entries, have it witnessed, maintain it.
 
 An auditor reads with the log's public key (`--key`: the line that its owner published, or a file
 of such lines). Its owner reads and writes with the key store (`--keys`).
@@ -36,8 +36,10 @@ from auditkit.files import read_bytes, read_text, whole_file
 UNCHECKED: Final = 11
 _EXPORT_BYTES: Final = 4 * 2**30
 
-app = typer.Typer(no_args_is_help=True, help="The append-only log: check, prove, witness, keep.")
-hold_app = typer.Typer(no_args_is_help=True, help="Keep payloads from being destroyed.")
+app = typer.Typer(
+    no_args_is_help=True, help="Verify, prove, witness and maintain the append-only log."
+)
+hold_app = typer.Typer(no_args_is_help=True, help="Place and release legal holds on payloads.")
 app.add_typer(ledger_witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
 
@@ -53,14 +55,14 @@ def verify(
     head: Head = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", metavar="FILE", help="A checkpoint that you kept."),
+        typer.Option("--checkpoint", metavar="FILE", help="Compare with a checkpoint you kept."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Checks every entry, payload and hash of the log.
+    """Verify every entry, payload and hash of the log.
 
-    Exit code 12 if anything is not as it was logged, and 11 if the log could not be compared with
-    anything outside its own database, so that an old copy would pass.
+    Exit code 12 if anything is not as it was logged. Exit code 11 if there is nothing outside the
+    database to compare with, so that an old copy of it would pass.
 
     Example: auditkit ledger verify audit-log.db --checkpoint kept.txt
     """
@@ -83,8 +85,8 @@ def verify(
     else:
         _lines(found)
         for one in report.destroyed:
-            told = one_line(f"{one.by}: {one.reason}")
-            say(f"Entry {one.index}: {one.count} payloads destroyed by {told}")
+            why = one_line(f"{one.by}: {one.reason}")
+            say(f"Entry {one.index}: {one.count} payloads destroyed by {why}")
         for index in report.clock_set_back:
             say(f"Entry {index}: the clock was behind the time of the entry before it")
     if not report.is_anchored:
@@ -98,20 +100,22 @@ def verify(
 def prove(
     log: Log,
     index: Annotated[
-        int, typer.Argument(metavar="INDEX", help="The entry's place in the log, from 0.")
+        int, typer.Argument(metavar="INDEX", help="The entry's index in the log, counted from 0.")
     ],
     key: Key = None,
     keys: Folder = None,
     name: Name = LOG_NAME,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="N", help="Lead to the kept checkpoint of this size."),
+        typer.Option(
+            "--size", metavar="N", help="Prove it under the kept checkpoint of this size."
+        ),
     ] = None,
     tlog_proof: Annotated[
         bool, typer.Option("--tlog-proof", help="Print a C2SP tlog-proof, without the payload.")
     ] = False,
 ) -> None:
-    """Prints the receipt of an entry: its payload, its proof, a signed checkpoint.
+    """Print the receipt of an entry: its payload, its inclusion proof, a signed checkpoint.
 
     Example: auditkit ledger prove audit-log.db 4
     """
@@ -127,7 +131,7 @@ def prove(
 def consistency(
     log: Log,
     old: Annotated[
-        int, typer.Argument(metavar="OLD", help="The older checkpoint's size: its second line.")
+        int, typer.Argument(metavar="OLD", help="The older checkpoint's size, its second line.")
     ],
     new: Annotated[
         int | None, typer.Argument(metavar="NEW", help="The newer one's size. Default: the log's.")
@@ -136,10 +140,10 @@ def consistency(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Prints the proof that the log only grew from one checkpoint to another.
+    """Print the consistency proof: that the log only grew from one checkpoint to another.
 
-    An auditor whose checkpoint has another size than the report's asks for it, keeps it in a file,
-    and gives that to 'auditkit verify --checkpoint kept.txt --consistency FILE'.
+    An auditor needs it if the checkpoint they kept and the report's have different sizes: save it
+    in a file for 'auditkit verify --checkpoint kept.txt --consistency FILE'.
 
     Example: auditkit ledger consistency audit-log.db 120 240
     """
@@ -159,11 +163,11 @@ def checkpoint(
         bool,
         typer.Option(
             "--accept-missing-head",
-            help="Make the file that keeps the head anew, after 'verify --checkpoint'.",
+            help="Write the head's file again; first run 'verify --checkpoint'.",
         ),
     ] = False,
 ) -> None:
-    """Keeps the newest checkpoint and prints it. Give it to whoever is to check the log later.
+    """Keep the newest checkpoint and print it. Give it to those who will check the log later.
 
     Example: auditkit ledger checkpoint audit-log.db > kept.txt
     """
@@ -183,15 +187,15 @@ def export(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="From this time on, UTC, as 2026-01-31 or 2026-01-31T08:00:00.",
+            help="From this time on, UTC, like 2026-01-31 or 2026-01-31T08:00:00.",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", metavar="TIME", help="To before this time, UTC, in the same way."),
+        typer.Option("--until", metavar="TIME", help="Up to, not including, this time, UTC."),
     ] = None,
 ) -> None:
-    """Writes a period of the log as one file that verifies alone.
+    """Write a period of the log to one file, which can be verified without the log.
 
     Example: auditkit ledger export audit-log.db --since 2026-01-01 --output 2026.jsonl
     """
@@ -208,10 +212,10 @@ def export(
 
 @app.command("verify-export")
 def verify_export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'export' wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that 'export' wrote.")],
     key: Key = None,
 ) -> None:
-    """Checks an export against the log's public key, without the log.
+    """Verify an export with the log's public key, without the log.
 
     Example: auditkit ledger verify-export 2026.jsonl --key log.pub
     """
@@ -231,7 +235,7 @@ def verify_export(
 
 @app.command()
 def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME) -> None:
-    """Prints what the log holds, as JSON: sizes and counts, no payloads.
+    """Print sizes and counts of the log as JSON, without payloads.
 
     Example: auditkit ledger stats audit-log.db
     """
@@ -258,7 +262,7 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
 
 @app.command()
 def classes() -> None:
-    """Prints the retention classes: how long payloads are kept, and by which rule.
+    """List the retention classes: how long payloads are kept, and under which law.
 
     Example: auditkit ledger classes
     """
@@ -275,9 +279,9 @@ def compact(
     by: By,
     keys: Folder = None,
     name: Name = LOG_NAME,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, no more.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what is due.")] = False,
 ) -> None:
-    """Destroys the payloads whose retention period is over, and gives back their room.
+    """Destroy the payloads whose retention period is over, and free their space.
 
     Example: auditkit ledger compact audit-log.db --by ann --dry-run
     """
@@ -288,7 +292,7 @@ def compact(
         if dry_run:
             print(json.dumps({"payloads_due": due(opened, now=now)}, indent=2))
             return
-        with Work("Destroy what is due, and give back its room"):
+        with Work("Destroy what is due, and free its space"):
             done = expire(opened, by=by, now=now)
             opened.reclaim()
         for one in done:
@@ -300,16 +304,16 @@ def compact(
 @app.command()
 def destroy(
     log: Log,
-    index: Annotated[list[int], typer.Argument(help="Entries whose payloads are to go.")],
+    index: Annotated[list[int], typer.Argument(help="The entries whose payloads to destroy.")],
     by: By,
     reason: Reason,
     keys: Folder = None,
     name: Name = LOG_NAME,
     before_due: Annotated[
-        bool, typer.Option("--before-due", help="Although their period is not over.")
+        bool, typer.Option("--before-due", help="Destroy them before their period is over.")
     ] = False,
 ) -> None:
-    """Destroys payloads on request. The log still verifies, and says who did it and why.
+    """Destroy payloads on request. The log still verifies, and records who did it and why.
 
     Example: auditkit ledger destroy audit-log.db 4 5 --by ann --reason 'request 112'
     """
@@ -324,12 +328,12 @@ def destroy(
 @app.command()
 def rotate(
     log: Log,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Where the next segment is to lie.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The next segment: a new file or URL.")],
     by: By,
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Seals the log, goes on in a new segment, and prints the sealed one's last checkpoint.
+    """Seal the log, continue in a new segment, and print the sealed one's last checkpoint.
 
     Example: auditkit ledger rotate audit-log.db audit-log-2.db --by ann
     """
@@ -350,21 +354,22 @@ def rotate(
 def hold_place(
     log: Log,
     title: Annotated[
-        str, typer.Argument(metavar="TITLE", help="The hold's name, as that of the matter.")
+        str, typer.Argument(metavar="TITLE", help="The hold's name, for example the matter's.")
     ],
     by: By,
     reason: Reason,
     keys: Folder = None,
     name: Name = LOG_NAME,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only entries of a kind.")
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Hold only this kind of entry."),
     ] = None,
     begin: Annotated[int, typer.Option("--begin", metavar="INDEX", help="From this index on.")] = 0,
     end: Annotated[
-        int | None, typer.Option("--end", metavar="INDEX", help="To before this index.")
+        int | None, typer.Option("--end", metavar="INDEX", help="Up to, not including, this index.")
     ] = None,
 ) -> None:
-    """Places a legal hold. Without --end it covers what is still to come.
+    """Place a legal hold. Without --end it also covers entries still to come.
 
     Example: auditkit ledger hold place audit-log.db case-112 --by ann --reason 'litigation'
     """
@@ -385,7 +390,7 @@ def hold_release(
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Releases a legal hold.
+    """Release a legal hold.
 
     Example: auditkit ledger hold release audit-log.db case-112 --by ann --reason 'settled'
     """

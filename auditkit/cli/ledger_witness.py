@@ -19,16 +19,17 @@ from auditkit.files import read_text
 if TYPE_CHECKING:
     from auditkit.ledger.witness.protocol import Witness
 
-# What a witness is told, whichever way it is asked.
+# The options of a witness, over HTTP and by file.
 WitnessKeys = Annotated[
-    Path, typer.Option("--keys", metavar="DIR", help="The witness's folder of keys.")
+    Path, typer.Option("--keys", metavar="DIR", help="The witness's key store.")
 ]
 WitnessName = Annotated[str, typer.Option("--name", metavar="NAME", help="The witness's name.")]
 LogKeys = Annotated[
-    list[str], typer.Option("--log-key", metavar="LINE", help="A log's public key line.")
+    list[str],
+    typer.Option("--log-key", metavar="LINE", help="A log's public key line; repeatable."),
 ]
 State = Annotated[
-    Path, typer.Option("--state", metavar="FILE", help="Where it remembers what it signed.")
+    Path, typer.Option("--state", metavar="DIR", help="The folder of what the witness has signed.")
 ]
 
 app = typer.Typer(no_args_is_help=True, help="Have a second party sign that the log only grew.")
@@ -47,7 +48,7 @@ def serve(
         int, typer.Option("--port", metavar="PORT", help="The port; 0 picks one.")
     ] = 8722,
 ) -> None:
-    """Runs a witness that signs logs over HTTP, and refuses those that forked or shrank.
+    """Run a witness that signs logs over HTTP, and refuses those that forked or shrank.
 
     Example: auditkit ledger witness serve --keys keys/ --name w.example --log-key "$(cat
     log.pub)" --state state/
@@ -68,14 +69,14 @@ def serve(
 @app.command("sign")
 def sign(
     request: Annotated[
-        Path, typer.Argument(metavar="REQUEST", help="What 'witness request' wrote.")
+        Path, typer.Argument(metavar="REQUEST", help="The request that 'witness request' printed.")
     ],
     keys: WitnessKeys,
     name: WitnessName,
     log_key: LogKeys,
     state: State,
 ) -> None:
-    """Prints the witness's line for a request that came by file.
+    """Sign a request that came by file, and print the witness's line.
 
     Example: auditkit ledger witness sign request.txt --keys keys/ --name w.example --log-key
     "$(cat log.pub)" --state state/
@@ -95,10 +96,10 @@ def request(
     name: Name = LOG_NAME,
     old_size: Annotated[
         int | None,
-        typer.Option("--old-size", metavar="N", help="What it signed last, if that got lost."),
+        typer.Option("--old-size", metavar="N", help="The size it signed last, if it was lost."),
     ] = None,
 ) -> None:
-    """Prints a request to a witness over the newest checkpoint.
+    """Print a request to a witness to sign the newest checkpoint.
 
     Example: auditkit ledger witness request audit-log.db --witness-key "$(cat w.pub)"
     """
@@ -114,15 +115,15 @@ def request(
 @app.command("add")
 def add(
     log: Log,
-    request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The request.")],
-    answer: Annotated[Path, typer.Argument(metavar="ANSWER", help="The witness's line.")],
+    request: Annotated[Path, typer.Argument(metavar="REQUEST", help="The file of the request.")],
+    answer: Annotated[Path, typer.Argument(metavar="ANSWER", help="The file of its line.")],
     witness_key: Annotated[
         str, typer.Option("--witness-key", metavar="LINE", help="The witness's key line.")
     ],
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Keeps a witness's line with its checkpoint, and prints both.
+    """Keep a witness's line with its checkpoint, and print both.
 
     Example: auditkit ledger witness add audit-log.db request.txt answer.txt --witness-key "$(cat
     w.pub)"
@@ -139,14 +140,14 @@ def add(
 @app.command("submit")
 def submit(
     log: Log,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where the witness answers.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The witness's address.")],
     witness_key: Annotated[
         str, typer.Option("--witness-key", metavar="LINE", help="The witness's key line.")
     ],
     keys: Folder = None,
     name: Name = LOG_NAME,
 ) -> None:
-    """Asks a witness over HTTP, keeps its line, and prints the checkpoint.
+    """Ask a witness over HTTP, keep its line, and print the checkpoint.
 
     Example: auditkit ledger witness submit audit-log.db https://w.example --witness-key "$(cat
     w.pub)"

@@ -43,24 +43,26 @@ def letter(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The reviewed table of words. Default: policies/reasons/lending.yaml.",
+            help="The reviewed wording of the reasons. Default: policies/reasons/lending.yaml.",
         ),
     ] = None,
     to: Annotated[
         list[str] | None,
-        typer.Option(metavar="LINE", help="A line of name and address; repeat it. With --row."),
+        typer.Option(
+            metavar="LINE", help="A line of the name and address; repeatable. With --row."
+        ),
     ] = None,
     reference: Annotated[
         str,
         typer.Option(
-            metavar="NUMBER", help="The application's own number. With --row. Default: the row's."
+            metavar="NUMBER", help="The application's number. With --row. Default: the row's."
         ),
     ] = "",
     draft: Annotated[
-        bool, typer.Option("--draft", help="Lay out what must be held back, as a draft.")
+        bool, typer.Option("--draft", help="Write letters that must be held back, as drafts.")
     ] = False,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the letters go.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder for the letters.")
     ] = Path("letters"),
     allow_outside: AllowOutside = None,
     today: Annotated[
@@ -80,9 +82,9 @@ def letter(
 ) -> None:
     """Write signed adverse-action letters, one page each.
 
-    Writes letter-ROW.pdf to DIR, and logs in audit-log.db how the reasons came about. A letter
-    whose reasons do not stand, or whose words nobody has reviewed, is held back;
-    the exit code is 11 if any was.
+    Writes letter-ROW.pdf to DIR, and logs in DIR/audit-log.db how the reasons were found. Holds a
+    letter back if its reasons are not reliable, or nobody has reviewed their wording; the exit code
+    is then 11.
 
     Example: auditkit letter audit.yaml --row 17 --to 'Ann Smith' --to '1 Main Street'
     """
@@ -92,10 +94,11 @@ def letter(
     from auditkit.report.letters.letter import denied_rows, held_back, write_letter
 
     if (row is None) == (not everyone):
-        raise InputError("It is unclear whose letter is wanted.", remedy="give --row 17, or --all")
+        raise InputError("Nobody to write to was given.", remedy="give --row 17, or --all")
     if everyone and (to or reference):
         raise InputError(
-            "One addressee cannot stand on every letter.", remedy="give --to with --row"
+            "One name or number cannot be on every letter.",
+            remedy="give --to and --reference with --row",
         )
     texts = read_letter_texts(words)
     require_writable(output)
@@ -133,7 +136,7 @@ def letter(
                 draft=draft,
             )
             log.append(kind="letter.adverse_action", payload=page.record)
-            why = f"Letter on row {one}, as it was issued"
+            why = f"Letter on row {one}, as issued"
             write_whole(output / f"letter-{one}.pdf", signer.sign_pdf(page.pdf, reason=why, at=now))
             written += 1
             print(output / f"letter-{one}.pdf")
@@ -144,11 +147,11 @@ def letter(
 
 
 def read_letter_texts(path: Path | None) -> LetterTexts:
-    """The table of words at a path, or the one that comes with auditkit.
+    """Reads the wording of the reasons. Default: the file that comes with auditkit.
 
     Raises:
         InputError: If there is no such file.
-        PolicyError: If it is not such a table.
+        PolicyError: If it is not a valid wording.
     """
     from auditkit.files import read_text
     from auditkit.report.letters.texts import parse_letter_texts
@@ -171,7 +174,7 @@ def _denials(audit_file: Path, allow_outside: Sequence[Path] | None) -> Evidence
 def prepared(
     audit_file: Path, allow_outside: Sequence[Path] | None = None
 ) -> tuple[Case, Check[Parameters], Parameters]:
-    """What an audit file describes, and the check of its denials with the policy's parameters."""
+    """Loads what an audit file names, and the check of denials with the policy's parameters."""
     from auditkit.checks.explanation_denials import CHECK as DENIALS
     from auditkit.loading import prepare
     from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file

@@ -1,8 +1,7 @@
-"""`auditkit registry`: ask for a promotion, approve it, promote, roll back, load what was approved.
+"""`auditkit registry`: request a promotion, approve it, promote, roll back, load what was approved.
 
-The server's address is taken from --url or MLFLOW_TRACKING_URI; who asks from
-MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, as MLflow's own
-client does.
+The server's address is --url or MLFLOW_TRACKING_URI. The user is MLFLOW_TRACKING_USERNAME with
+MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, as for MLflow's own client.
 """
 
 from __future__ import annotations
@@ -25,28 +24,32 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Promotions in a guarded MLflow registry.",
+    help="Request, approve and make promotions in a guarded MLflow registry.",
 )
 
 Model = Annotated[
-    str, typer.Argument(metavar="MODEL", help="The registered model's name, as credit.")
+    str, typer.Argument(metavar="MODEL", help="The registered model's name, like credit.")
 ]
 Version = Annotated[
-    str, typer.Argument(metavar="VERSION", help="The number of one of its versions, as 7.")
+    str, typer.Argument(metavar="VERSION", help="The number of one of its versions, like 7.")
 ]
 Request = Annotated[
     str,
     typer.Argument(
-        metavar="REQUEST", help="What 'auditkit registry request' printed, as 1f0c9e2b77aa."
+        metavar="REQUEST",
+        help="The id that 'auditkit registry request' printed, like 1f0c9e2b77aa.",
     ),
 ]
 Url = Annotated[
-    str, typer.Option("--url", metavar="URL", help="The server. Default: $MLFLOW_TRACKING_URI.")
+    str,
+    typer.Option(
+        "--url", metavar="URL", help="The server's address. Default: $MLFLOW_TRACKING_URI."
+    ),
 ]
-Alias = Annotated[str, typer.Option("--alias", metavar="ALIAS", help="The alias, as champion.")]
+Alias = Annotated[str, typer.Option("--alias", metavar="ALIAS", help="The alias, like champion.")]
 Stage = Annotated[
     str,
-    typer.Option("--stage", metavar="STAGE", help="In place of an alias: a stage, as Production."),
+    typer.Option("--stage", metavar="STAGE", help="Instead of an alias: a stage, like Production."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -55,7 +58,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def request(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
-    """Asks for an alias to be moved to a version.
+    """Request that an alias be moved to a version.
 
     Example: auditkit registry request credit 7 --alias champion
     """
@@ -63,13 +66,13 @@ def request(
         asked = server.request(model, version, alias=alias, stage=stage)
     print(asked["request"])
     needed = asked["approvals_needed"]
-    say(f"Bound to {asked['artifact_digest']}; needs {needed} approval{'s' * (needed != 1)}.")
+    say(f"For files {asked['artifact_digest']}; needs {needed} approval{'s' * (needed != 1)}.")
     say(f"Within {asked['valid_hours']:g} hours: auditkit registry approve {asked['request']}")
 
 
 @app.command()
 def approve(request_id: Request, url: Url = "") -> None:
-    """Approves what somebody else has asked for.
+    """Approve somebody else's request.
 
     Example: auditkit registry approve 1f0c9e2b77aa
     """
@@ -84,7 +87,7 @@ def reject(
     reason: Annotated[str, typer.Option(metavar="WHY", help="Why, for the record.")],
     url: Url = "",
 ) -> None:
-    """Rejects a request.
+    """Reject a request.
 
     Example: auditkit registry reject 1f0c9e2b77aa --reason 'no validation report'
     """
@@ -97,7 +100,7 @@ def reject(
 def promote(
     model: Model, version: Version, alias: Alias = "", stage: Stage = "", url: Url = ""
 ) -> None:
-    """Moves an alias to a version, if a rule, the approvals and the evidence are there.
+    """Move an alias to a version. A rule, the approvals and the evidence must allow it.
 
     Example: auditkit registry promote credit 7 --alias champion
     """
@@ -108,7 +111,7 @@ def promote(
 
 @app.command()
 def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
-    """Moves an alias back to the version it pointed to before.
+    """Move an alias back to the version that it pointed to before.
 
     Example: auditkit registry rollback credit --alias champion
     """
@@ -120,12 +123,12 @@ def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") 
 @app.command()
 def history(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Only of this model. Default: all.")
+        str, typer.Argument(metavar="MODEL", help="Only this model. Default: all.")
     ] = "",
     url: Url = "",
     as_json: Json = False,
 ) -> None:
-    """Requests and moves, and emergencies that nobody has reviewed.
+    """List requests and moves, and break-glass uses that nobody has reviewed.
 
     Example: auditkit registry history credit
     """
@@ -148,13 +151,13 @@ def break_glass(
     model: Model,
     reason: Annotated[str, typer.Option(metavar="WHY", help="Why, for the record.")],
     ticket: Annotated[
-        str, typer.Option(metavar="TICKET", help="The incident's ticket, as INC-4711.")
+        str, typer.Option(metavar="TICKET", help="The incident's ticket, like INC-4711.")
     ],
     alias: Alias = "",
     stage: Stage = "",
     url: Url = "",
 ) -> None:
-    """Allows yourself, for a while, to move an alias without an approval; everybody will know.
+    """Allow yourself to move an alias without approvals, for a limited time. Others are alerted.
 
     Example: auditkit registry break-glass credit --alias champion --reason outage --ticket INC-4711
     """
@@ -173,13 +176,14 @@ def review_break_glass(
     number: Annotated[
         str,
         typer.Argument(
-            metavar="ID", help="What 'auditkit registry break-glass' printed, as 52c1a77e90bd."
+            metavar="ID",
+            help="The id that 'auditkit registry break-glass' printed, like 52c1a77e90bd.",
         ),
     ],
     findings: Annotated[str, typer.Option(metavar="WHAT", help="What was found, for the record.")],
     url: Url = "",
 ) -> None:
-    """Reviews somebody else's break-glass, and so ends it.
+    """Review somebody else's use of break-glass, which ends it.
 
     Example: auditkit registry review-break-glass 52c1a77e90bd --findings 'as reported'
     """
@@ -191,14 +195,15 @@ def review_break_glass(
 @app.command()
 def load(
     what: Annotated[
-        str, typer.Argument(metavar="MODEL@ALIAS", help="A model and an alias, as credit@champion.")
+        str,
+        typer.Argument(metavar="MODEL@ALIAS", help="A model and an alias, like credit@champion."),
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="An empty folder for its files, as model.")
+        Path, typer.Argument(metavar="DIR", help="An empty folder for its files, like model.")
     ],
     url: Url = "",
 ) -> None:
-    """Fetches what an alias was moved to, and refuses files other than those approved.
+    """Load the model version that an alias points to. Refuse files other than those approved.
 
     Example: auditkit registry load credit@champion model/
     """
@@ -207,7 +212,9 @@ def load(
 
     model, _, alias = what.partition("@")
     if not model or not alias:
-        raise InputError("Name a model and an alias.", remedy="write it as credit@champion")
+        raise InputError(
+            "MODEL@ALIAS needs a model and an alias.", remedy="write it like credit@champion"
+        )
     with _asked(url) as server:
         version, digest = server.approved_digest(model, alias=alias)
     is_new = not folder.exists()
@@ -219,7 +226,7 @@ def load(
             loaded = registry.load(model, version, folder, expected=Digest.parse(digest))
     except BaseException:
         if is_new:
-            with suppress(OSError):  # what was fetched is gone already
+            with suppress(OSError):  # the fetched files are removed already
                 folder.rmdir()
         raise
     print(loaded)
@@ -228,12 +235,13 @@ def load(
 @app.command()
 def fetch(
     dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="A dataset, or a file in it, as visits/a.csv.")
+        str,
+        typer.Argument(metavar="DATASET", help="A dataset, or a file in it, like visits/a.csv."),
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to make, as a.csv.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, like a.csv.")],
     url: Url = "",
 ) -> None:
-    """Fetches training data that the server keeps; who took what is in its log.
+    """Fetch training data that the server keeps. The server logs who fetched what.
 
     Example: auditkit registry fetch visits/2026.csv 2026.csv
     """
@@ -243,7 +251,7 @@ def fetch(
 
 
 def _happened(row: dict[str, Any]) -> str:
-    """A move, or a request and what has become of it."""
+    """Who made a move, or who made a request and its state."""
     if "request" not in row:
         return f"{row['how']} by {row['user']}"
     said = f"request {row['request']} by {row['user']}, {row['state']}"
@@ -256,14 +264,14 @@ def _address(url: str) -> str:
     address = url or os.environ.get("MLFLOW_TRACKING_URI", "")
     if not address:
         raise InputError(
-            "The registry's address is not known.", remedy="give --url or set MLFLOW_TRACKING_URI"
+            "The registry's address is missing.", remedy="give --url, or set MLFLOW_TRACKING_URI"
         )
     return address
 
 
 @contextmanager
 def _asked(url: str) -> Iterator[RegistryClient]:
-    """The server, while something is asked of it."""
+    """The server's client; shows progress until the answer is here."""
     from auditkit.registry.client import RegistryClient
 
     server = RegistryClient(

@@ -21,13 +21,13 @@ def renew(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where it goes. Default: in place."),
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write. Default: REPORT."),
     ] = None,
 ) -> None:
     """Add revocation data and a document timestamp to a report (PAdES B-LTA), or add them again.
 
-    Do it while the report verifies, and before the certificate of its last timestamp expires. The
-    certificates' issuers are asked over the network. What was signed stays as it is.
+    Renew a report while it verifies, before the certificate of its last timestamp expires. This
+    asks the certificates' issuers over the network. What was signed is not changed.
 
     Example: auditkit renew report.pdf --timestamps https://tsa.example/tsr
     """
@@ -37,7 +37,7 @@ def renew(
 
     data = read_bytes(report, what="report")
     if not data.startswith(b"%PDF"):
-        raise InputError(f"{report.name} is no PDF.", remedy="give a report of auditkit")
+        raise InputError(f"{report.name} is not a PDF.", remedy="give a report of auditkit")
     target = output or report
     with Work("Ask the certificates' issuers and the timestamp authority"):
         renewed = extend(data, TimestampAuthority(url=timestamps))

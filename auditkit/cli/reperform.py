@@ -1,4 +1,4 @@
-"""`auditkit bundle`, `reperform` and `diff`: do an audit again, and compare two."""
+"""`auditkit bundle`, `reperform` and `diff`: run an audit again, and compare two."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def bundle(
     salt: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The audit's salt. Default: salt.txt beside the report, if there."
+            metavar="FILE", help="The audit's salt. Default: salt.txt beside the report, if any."
         ),
     ] = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Seal what a second run of an audit needs, without the data.
+    """Seal everything that is needed to run an audit again, except the data.
 
     Example: auditkit bundle audit.yaml --report audit/report.pdf --output bundle/
     """
@@ -72,15 +72,15 @@ def reperform(
     allow_outside: AllowOutside = None,
     tolerance: Annotated[
         float,
-        typer.Option(min=0, metavar="SHARE", help="Numbers agree within this share of their size."),
+        typer.Option(min=0, metavar="SHARE", help="Relative tolerance: a share of each number."),
     ] = 1e-9,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Run every check again and compare number by number.
+    """Run every check of a bundle again, and compare number by number.
 
-    Numbers that the statement suppresses are compared by a salted digest, all at once.
+    Numbers that the statement suppresses are compared all at once, by a salted digest.
 
-    Exit 0: every number is equal or within the tolerance. 12: one is different, or the inputs are.
+    Exit 0: every number is equal or within the tolerance. 12: a number or an input is different.
 
     Example: auditkit reperform bundle/ --data data/
     """
@@ -133,16 +133,16 @@ def reperform(
         print(json.dumps(document, indent=2))
     else:
         for name in inputs_differ:
-            print(f"{'different':<17} the {name}: not what was audited")
+            print(f"{'different':<17} the {name}: not the one that was audited")
         for change in versions:
-            told = f"{change.name} {change.before}, here {change.after}"
-            print(one_line(f"{'other version':<17} {told}"))
+            both = f"{change.name} {change.before}, here {change.after}"
+            print(one_line(f"{'other version':<17} {both}"))
         for c in sorted(compared, key=lambda c: _ORDER.index(c.agreement.value)):
             again = "" if c.agreement is Agreement.EQUAL else f" -> {_number(c.after)}"
-            told = f"{c.check} {c.key}: {_number(c.before)}{again}"
-            print(one_line(f"{c.agreement.value:<17} {told}"))
-        told = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
-        print(f"\n{len(compared):,} numbers: {told}; tolerance {tolerance:g}.")
+            number = f"{c.check} {c.key}: {_number(c.before)}{again}"
+            print(one_line(f"{c.agreement.value:<17} {number}"))
+        summary = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
+        print(f"\n{len(compared):,} numbers: {summary}; tolerance {tolerance:g}.")
         print(f"The suppressed numbers: {_SUPPRESSED[suppressed]}.")
         same = audit.statement == files["statement.json"]
         print(
@@ -153,15 +153,16 @@ def reperform(
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(metavar="OLD.pdf", help="A report or statement.")],
-    after: Annotated[Path, typer.Argument(metavar="NEW.pdf", help="A later one.")],
+    before: Annotated[
+        Path, typer.Argument(metavar="OLD.pdf", help="The earlier report or statement.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="NEW.pdf", help="The later one.")],
     *,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
     """Show what changed between two audits, and what regressed.
 
-    Exit 0: nothing regressed. 10: something did. Signatures are not checked: 'auditkit verify'
-    does that.
+    Exit 0: nothing regressed. 10: something did. Signatures are not checked; use 'auditkit verify'.
 
     Example: auditkit diff january.pdf june.pdf
     """
@@ -199,7 +200,7 @@ def _number(value: float | None) -> str:
 
 
 def _short(text: str) -> str:
-    """A digest by its beginning, which is enough for the eye; --json prints all of it."""
+    """Shortens digests to their first 12 digits; --json prints them whole."""
     return re.sub(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text)
 
 

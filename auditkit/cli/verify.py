@@ -1,4 +1,4 @@
-"""`auditkit verify`: each claim of a report, true, false or could not check."""
+"""`auditkit verify`: whether each claim of a report is true, false or could not be checked."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def verify(
     *,
     trust: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Certificates to rely on, PEM or DER; repeatable."),
+        typer.Option(metavar="FILE", help="Rely on these certificates, PEM or DER; repeatable."),
     ] = None,
     log_key: Annotated[
         list[str] | None,
         typer.Option(
             metavar="LINE",
-            help="A log's or witness's public key line, or a file with it; repeatable.",
+            help="The public key line of a log or witness, or a file with it; repeatable.",
         ),
     ] = None,
     checkpoint: Annotated[
@@ -46,8 +46,8 @@ def verify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The proof that the log only grew between that checkpoint and the report's: what "
-            "'auditkit ledger consistency' prints. Needed where their sizes differ.",
+            help="The proof from 'auditkit ledger consistency' that the log only grew between that "
+            "checkpoint and the report's. Needed if their sizes differ.",
         ),
     ] = None,
     quorum: Annotated[
@@ -55,28 +55,28 @@ def verify(
         typer.Option(
             min=1,
             metavar="N",
-            help="How many of the witnesses given with --log-key need to have signed.",
+            help="How many of the witnesses in --log-key must have signed.",
         ),
     ] = 1,
     own_keys: Annotated[
         bool,
         typer.Option(
-            "--own-keys/--no-own-keys", help="Also rely on the keys in this user's key store."
+            "--own-keys/--no-own-keys", help="Rely on the keys in your own key store as well."
         ),
     ] = True,
     key_list: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What the owner published of the keys ('auditkit keys list --json'), for "
-            "what was revoked.",
+            help="The list of keys that the owner published ('auditkit keys list --json'); it says "
+            "which were revoked.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
 
-    Exit 0: all that was asked is true. 12: something is false. 11: something could not be checked.
+    Exit 0: every claim that was asked is true. 12: one is false. 11: one could not be checked.
 
     Example: auditkit verify audit/report.pdf --trust auditor.pem
     """
@@ -84,7 +84,7 @@ def verify(
     from auditkit.verification import verify as check
     from auditkit.verification.verify import trusted_from
 
-    # The PDF library tells its own log about hostile files; the claims say all that matters.
+    # Hostile files make the PDF library log warnings; the claims say all that matters.
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
     data = read_bytes(report)

@@ -37,6 +37,13 @@ def test_every_command_argument_and_option_says_what_it_is(path):
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_is_in_the_imperative(path):
+    """A verb first: "Write", not "Writes"."""
+    first = ALL[path].help.split()[0].rstrip(",")
+    assert re.fullmatch(r"[A-Z][a-z-]*[a-rt-z]", first), first
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_options_name_what_they_take_and_not_its_type(path):
     command = ALL[path]
     help_text = command.get_help(command.make_context(path[-1], [], resilient_parsing=True))

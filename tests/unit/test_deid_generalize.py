@@ -199,7 +199,7 @@ def test_the_command_line_writes_the_proposal_into_the_plan(tmp_path, capsys):
     assert cli.run(["deid", "generalize", str(source), "--plan", str(plan), "--k", "10"]) == 0
     said = capsys.readouterr().err
     assert "k is 1 now and 1" in said
-    assert "what it was before is in plan.yaml~" in said
+    assert "the plan before it is in plan.yaml~" in said
     assert (tmp_path / "plan.yaml~").read_text() == written
     assert "birth_date: reduced to the year" in said
     changed = Plan.from_yaml(plan.read_text())

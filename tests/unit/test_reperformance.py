@@ -273,7 +273,7 @@ def test_another_model_or_library_is_named(first, tmp_path, what, monkeypatch, m
     done = run("reperform", first / "bundle", "--data", data)
     if what == "model":
         assert done.exit_code == 12
-        assert "different         the model: not what was audited" in done.stdout
+        assert "different         the model: not the one that was audited" in done.stdout
     else:
         assert done.exit_code == 0, done.output
         assert re.search(r"other version     numpy [0-9.]+, here 9\.9", done.stdout)

@@ -16,32 +16,32 @@ _BETWEEN_SECONDS: Final = 10.0
 
 
 def say(text: str) -> None:
-    """One line of talk."""
+    """Writes one line to stderr."""
     print(harmless(text), file=sys.stderr)
 
 
 def complain(message: str, remedy: str | None) -> None:
-    """An error and what to do about it."""
+    """Writes an error, and what to do about it, to stderr."""
     say(f"Error: {message}")
     if remedy:
         say(f"To fix: {remedy}")
 
 
 def harmless(text: str) -> str:
-    """Text without control characters, which a terminal might obey."""
+    """Text with its control characters escaped, so that a terminal does not obey them."""
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 def one_line(text: str) -> str:
-    """The same without line breaks: text of a hostile file that would pass for a line of ours."""
+    """The same, with line breaks escaped: a hostile text cannot add a line to our output."""
     return harmless(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 class Work:
-    """What a command is at, told where somebody looks or waits.
+    """Shows the progress of a command on stderr.
 
-    On a terminal one line changes. Piped, a line is written when the work has taken two seconds,
-    and then at most one every ten: a log shows what goes on, and short work shows nothing.
+    On a terminal one line changes. In a pipe, the first line is written after two seconds, and then
+    at most one every ten: a log shows what is going on, and short work writes nothing.
 
     Args:
         title: What the work is.
@@ -67,12 +67,12 @@ class Work:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def tell(self, text: str) -> None:
-        """How far the work is."""
+        """Shows how far the work is."""
         if self._is_live or time.perf_counter() - self._told_at > _BETWEEN_SECONDS:
             self._write(f"{self._title}: {text}")
 
     def tell_step(self, position: int, count: int, title: str) -> None:
-        """The same, as an audit tells it before each of its checks or steps."""
+        """The same, for a progress callback that is called before each check or step."""
         self.tell(f"{title} ({position + 1} of {count})")
 
     def _write(self, text: str) -> None:
@@ -82,7 +82,7 @@ class Work:
 
 
 class Step(list[str]):
-    """The result of a step, which is printed when it ends, and the work that leads to it."""
+    """The results of a step, which are printed when it ends; also shows its progress."""
 
     def __init__(self, work: Work) -> None:
         super().__init__()
@@ -91,10 +91,7 @@ class Step(list[str]):
 
 @contextmanager
 def step(title: str) -> Iterator[Step]:
-    """One line for a step: its title, its result and its time.
-
-    What the step appends to the list that it is given is printed as its result.
-    """
+    """Prints one line when a step ends: its title, what it appended to the list, and its time."""
     began = time.perf_counter()
     try:
         with Work(title) as work:
@@ -103,14 +100,14 @@ def step(title: str) -> Iterator[Step]:
     except BaseException:
         say(f"  {title}: stopped")
         raise
-    told = f": {', '.join(result)}" if result else ""
-    say(f"  {title}{told} ({time.perf_counter() - began:.1f} s)")
+    results = f": {', '.join(result)}" if result else ""
+    say(f"  {title}{results} ({time.perf_counter() - began:.1f} s)")
 
 
 def quiet_mlflow() -> None:
-    """Keeps MLflow's progress bars, addresses and talk below warnings out of a program's output.
+    """Silences MLflow's progress bars, addresses and log messages below warnings.
 
-    They are settings of the whole process, so a program makes them, before it opens a registry.
+    These are settings of the whole process: call it once, before opening a registry.
 
     Raises:
         MissingExtraError: If MLflow is not installed.

@@ -1,4 +1,4 @@
-"""How the commands on a log find it and its keys."""
+"""The options by which commands find a log and its keys, and opening it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Log = Annotated[
 Key = Annotated[
     list[str] | None,
     typer.Option(
-        "--key", metavar="LINE", help="The log's public key: its line, or a file of lines."
+        "--key", metavar="LINE", help="The log's public key: its line, or a file of such lines."
     ),
 ]
 Name = Annotated[str, typer.Option("--name", metavar="NAME", help="The log's name, with --keys.")]
 Head = Annotated[
     Path | None,
     typer.Option(
-        "--head", metavar="FILE", help="The file that keeps the head. Default: beside the log."
+        "--head", metavar="FILE", help="The file that keeps the log's head. Default: beside it."
     ),
 ]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it, for the record.")]
+By = Annotated[str, typer.Option("--by", metavar="NAME", help="Your name, for the record.")]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="WHY", help="Why, for the record; no personal data.")
 ]
@@ -40,7 +40,7 @@ Reason = Annotated[
 def reading(
     log: str, key: list[str] | None, keys: Path | None, name: str, head: Path | None = None
 ) -> Ledger:
-    """The log, for reading."""
+    """Opens a log for reading."""
     from auditkit.ledger import Ledger
 
     present, *former = public_keys(key, keys, name)
@@ -55,7 +55,7 @@ def writing(
     *,
     accept_missing_head: bool = False,
 ) -> Ledger:
-    """The log, for writing. It needs to exist: commands make none by a slip of the pen."""
+    """Opens a log for writing. It must exist: a mistyped path must not create a new log."""
     from auditkit.ledger import Ledger
 
     key, former = signer(keys, name)
@@ -71,13 +71,13 @@ def writing(
 
 
 def signer(keys: Path | None, name: str) -> tuple[NoteSigner, list[NoteVerifier]]:
-    """The log's key, and the public keys that signed before it."""
+    """The log's signing key, and the public keys of its predecessors."""
     store = _store(keys)
     return store.log_signer(name), list(store.log_verifiers(name))
 
 
 def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[NoteVerifier]:
-    """The log's public keys, the present one first."""
+    """The log's public keys, the current one first."""
     from auditkit.ledger import NoteVerifier
 
     if key:
@@ -86,16 +86,16 @@ def public_keys(key: list[str] | None, keys: Path | None, name: str) -> list[Not
             lines += (
                 [one] if one.count("+") >= 2 else read_text(Path(one), what="public key").split()
             )
-        found = [NoteVerifier.parse(line) for line in lines]
+        verifiers = [NoteVerifier.parse(line) for line in lines]
     else:
-        found = list(_store(keys).log_verifiers(name))
-    if not found:
-        raise KeyFileError("There is no public key of a log.", remedy="give --key, or --keys")
-    return found
+        verifiers = list(_store(keys).log_verifiers(name))
+    if not verifiers:
+        raise KeyFileError("There is no public key of a log.", remedy="give --key or --keys")
+    return verifiers
 
 
 def _store(keys: Path | None) -> KeyStore:
-    """The key store, which needs to be there: a new key opens no log that exists."""
+    """The key store. It must exist: a newly made key could not open an existing log."""
     store = open_store(keys)
     if not store.folder.is_dir():
         raise KeyFileError(
@@ -106,5 +106,5 @@ def _store(keys: Path | None) -> KeyStore:
 
 
 def url(log: str) -> str:
-    """A file's path as a log's address; an address as it is."""
+    """The URL of a log that is given by its path or its URL."""
     return log if "://" in log else f"sqlite:///{log}"

@@ -1,4 +1,4 @@
-"""How commands are told what to sign with: key store, key file or token, and who attests times."""
+"""The options for signing: a key store, key file or token, and a timestamp authority."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Key = Annotated[
     typer.Option(
         metavar="KEY",
         help="Sign with this PKCS#12 or PEM file, or the key of a token: "
-        "pkcs11:token=T;object=O?module-path=LIB.so. Default: the key store's key. A key in a "
-        "cloud's service signs from Python: Signer.from_service.",
+        "pkcs11:token=T;object=O?module-path=LIB.so. Default: the key store's key. To sign with a "
+        "key in a cloud service, use Signer.from_service in Python.",
     ),
 ]
 Certificate = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="The key's certificate and its issuers, if they do not lie with the key.",
+        help="The key's certificate and its issuers, if the key file does not hold them.",
     ),
 ]
 PassphraseFile = Annotated[
@@ -43,7 +43,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="A file with the passphrase of the key or store, or the token's PIN; or set "
+        help="Read the passphrase, or the token's PIN, from this file; or set "
         "$AUDITKIT_PASSPHRASE.",
     ),
 ]
@@ -52,13 +52,13 @@ AskPassphrase = Annotated[
 ]
 Timestamps = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="A timestamp authority (RFC 3161) to attest the time."),
+    typer.Option(metavar="URL", help="Have a timestamp authority (RFC 3161) attest the time."),
 ]
 LongTerm = Annotated[
     bool,
     typer.Option(
         "--long-term",
-        help="Add what verification needs after the certificates expire (PAdES B-LTA). Needs "
+        help="Add the data to verify after the certificates expire (PAdES B-LTA). Needs "
         "--timestamps, and asks the certificates' issuers over the network.",
     ),
 ]
@@ -67,7 +67,7 @@ LongTerm = Annotated[
 def open_store(
     folder: Path | None = None, file: Path | None = None, *, ask: bool = False
 ) -> KeyStore:
-    """The key store, at the folder given or where the environment says."""
+    """The key store in a folder. Default: where the environment says."""
     return _store(folder, passphrase(file, ask=ask))
 
 
@@ -86,13 +86,13 @@ def signing_with(
     ask: bool,
     long_term: bool,
 ) -> tuple[KeyStore, Signer]:
-    """The key store, and the signer of a report: a key file's or token's, or the store's own."""
+    """The key store, and the signer of a report: from a key file, a token, or the store."""
     from auditkit.signing import Signer
 
     if long_term and timestamps is None:
         raise InputError(
             "Long-term validation needs an attested time.",
-            remedy="name a timestamp authority with --timestamps",
+            remedy="give a timestamp authority with --timestamps",
         )
     secret = passphrase(file, ask=ask)
     if key is None:

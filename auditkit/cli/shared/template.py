@@ -1,4 +1,4 @@
-"""The audit.yaml that `auditkit init` writes: every key, each with a line on what it means."""
+"""The audit.yaml that `auditkit init` writes: every key, each with its meaning."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def audit_yaml(
     reference: Path | None,
     policy: str,
 ) -> str:
-    """The text of a new audit file of a name. Paths are written relative to its folder."""
+    """The text of a new audit file. Paths are written relative to its folder."""
 
     def relative(path: Path) -> str:
-        # A link keeps its own name; the folders that it lies in are followed.
-        found = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
-        return _quoted(f"./{found}" if is_bare(found) else found)
+        # Links among its folders are resolved; the file itself, if it is a link, is not.
+        local = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+        return _quoted(f"./{local}" if is_bare(local) else local)
 
     good = "# favourable: 1" if favourable is None else f"favourable: {_scalar(favourable)}"
     if reference is None:
@@ -50,20 +50,20 @@ def audit_yaml(
     return f"""\
 {schema_line("audit", folder)}\
 # One audit. Run it:  auditkit run {name} --output audit/
-# Paths are relative to this file's folder; 'auditkit run' says how to allow what lies outside it.
+# Paths are relative to this file's folder. To allow files outside it: --allow-outside FILE.
 # Unknown keys are errors.
 
 # The model ---------------------------------------------------------------------------------------
 name: {_quoted((model or data).stem)}
 version: unregistered     # its version in the model registry
 purpose: ""               # what it decides, in one line; printed on page 1
-owner: ""                 # who answers for it
+owner: ""                 # who is accountable for it
 {judged}
-threshold: 0.5            # decided favourably at this score or above
+threshold: 0.5            # scores at or above it are favourable decisions
 
 # The rows to evaluate: not those that the model was trained on -----------------------------------
 data: {relative(data)}
-# missing: [NA]           # words that stand for a missing value; an empty cell always does
+# missing: [NA]           # words that mean a missing value; an empty cell always does
 label: {_quoted(label)}
 # The label value that is good for the person (default: 1):
 {good}
@@ -72,7 +72,7 @@ groups: [{", ".join(_quoted(g) for g in groups)}]
 # Explanations are relative to these rows:
 {relative_to}
 
-# What must hold: a policy file, or the name of one that comes with auditkit ---------------------
+# The rules to meet: a policy file, or the name of one that comes with auditkit -------------------
 policy: {policy_text}
 
 # Evidence made before the audit, by de-identification, access control or the registry:
@@ -81,13 +81,13 @@ evidence: []
 seed: 0                   # seeds every random draw
 # as_of: 2026-01-31       # the day of the audit; default: today
 
-# What the report prints about people and paper ----------------------------------------------------
+# What the report says about the people, and its paper ---------------------------------------------
 report:
-  organisation: ""        # on whose behalf
+  organisation: ""        # on whose behalf the audit was run
   ran_by: ""              # who ran the audit
   reviewed_by: ""         # who reviewed it; empty prints "not reviewed"
-  independence: ""        # how they stand to the model's authors
-  period: ""              # the period that the rows are from
+  independence: ""        # their relation to the model's authors
+  period: ""              # the period that the rows cover
   status: DRAFT           # DRAFT or FINAL
   page_size: A4           # A4 or Letter
 """
