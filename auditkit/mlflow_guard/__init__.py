@@ -6,16 +6,16 @@
 `create_composed_app` keeps MLflow's own users and permissions and adds auditkit's veto, which
 binds its admins too.
 
-Both refuse to start without a settings file, a sealed policy, a log that can be written, or when
-MLflow has grown a route that changes something and that the endpoint tables do not know.
+Both refuse to start without a settings file, a sealed policy and a log that can be written, or if
+MLflow has a new route that changes something and is not in the endpoint tables.
 
-Where they refuse: MLflow's command line imports this module before it starts a server, and gives
-up there and then, with exit code 2. What only a worker can see ends the worker, and the first one
-ends its supervisor with it. (MLflow's command line exits with 0 whatever became of its server.)
+MLflow's command line imports this module before it starts a server: what is wrong by then ends it
+with exit code 2. What only a worker can see ends the worker, and the first worker also stops its
+supervisor. (MLflow's command line then exits with 0, whatever happened to its server.)
 
-What no server plugin can stop: whoever has the database's or the bucket's credentials, runs
-`mlflow gc` or restarts the server without `--app-name`; a presigned URL once it is out; consumers
-that load a version by its number instead of the alias.
+No server plugin can stop somebody who has the database's or the bucket's credentials, runs
+`mlflow gc`, or restarts the server without `--app-name`; nor a presigned URL that was handed out;
+nor consumers that load a version by its number instead of the alias.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from auditkit.errors import AuditkitError
 
-# By it both uvicorn and gunicorn know a worker that would fail the same way again.
+# uvicorn and gunicorn take this exit code to mean that a worker would fail again.
 _STARTUP_FAILED: Final = 3
 _BAD_INPUT: Final = 2
 
@@ -58,7 +58,7 @@ def _built(*, composed: bool) -> Any:
     try:
         return build(composed=composed)
     except AuditkitError as error:
-        # Whoever runs the server reads this line, not a traceback.
+        # The operator reads this line instead of a traceback.
         _say(error)
         raise SystemExit(_ended()) from None
 
@@ -69,10 +69,10 @@ def _say(error: AuditkitError) -> None:
 
 
 def _ended() -> int:
-    """The exit code of a worker that refuses; a supervisor that would restart it is stopped.
+    """The exit code of a worker that refuses to start; stops a supervisor that would restart it.
 
-    The first worker speaks for the server's start. One that is started later, in the place of one
-    that died, refuses for itself alone: the others go on.
+    If the first worker refuses, the server does not start. A later one, which replaces a worker
+    that died, refuses only for itself: the others keep running.
     """
     if multiprocessing.parent_process() is not None:
         if not multiprocessing.current_process().name.endswith("Process-1"):
@@ -80,13 +80,13 @@ def _ended() -> int:
         # Releases of uvicorn before July 2026 do not know the exit code.
         os.kill(os.getppid(), signal.SIGTERM)
     elif (gunicorn := sys.modules.get("gunicorn.arbiter")) and gunicorn.Arbiter.WORKERS:
-        # Forked, a worker sees those that were there before it.
+        # A forked worker sees the workers that were started before it.
         return 1
     return _STARTUP_FAILED
 
 
 def _in_command_line() -> bool:
-    """Whether this is `mlflow server` about to start its workers, which are told their server."""
+    """Whether this is `mlflow server` before it starts workers, for which it sets a variable."""
     program = Path(sys.argv[0]).parts[-2:]
     return "mlflow" in program and "server" in sys.argv and "_MLFLOW_SGI_NAME" not in os.environ
 

@@ -1,1 +1,1 @@
-"""The gate: a request decided, held to four eyes and evidence, and logged."""
+"""The gate: decides a request, checks approvals and evidence, and logs it."""

@@ -1,4 +1,4 @@
-"""What the added routes do once the gate has let a request through."""
+"""The actions of the added routes, run after the gate admitted the request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from auditkit.mlflow_guard.upstream.stores import Stores
 
 
 def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Asks for a move; binds it to the files and the policy as they are."""
+    """Requests a move, bound to the files and the policy as they are now."""
     target = target_of(gate.stores, body, admission.domain)
     promotion = gate.promotions.required(admission.access, target)
     if promotion is None:
@@ -46,7 +46,7 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Approves what somebody else has asked for."""
+    """Approves somebody else's request."""
     user = segment(admission.caller.user)
     number = text_of(body, "request")
     with gate.promotions.lock:
@@ -60,7 +60,7 @@ def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
         gate.promotions.book()
         if user not in request.approvals:
             raise RefusedError(
-                409, "INVALID_STATE", "it was answered, or its files written to, meanwhile"
+                409, "INVALID_STATE", "it was answered, or its files were written to, meanwhile"
             )
         return {"request": request.id, "approvals": sorted(request.approvals)}
 
@@ -72,7 +72,7 @@ def _refuse_approval(
     user = segment(admission.caller.user)
     promotion = gate.promotions.required(admission.access, request.target)
     if not request.may_approve(user) or person(user) in {person(u) for u in facts["made_by"]}:
-        raise denied("it is approved by somebody else than who asked for it or made the version")
+        raise denied("it needs approval by somebody who neither requested it nor made the version")
     if user in request.approvals:
         raise RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
     if promotion is None:
@@ -85,11 +85,11 @@ def _refuse_approval(
         now=gate.clock(),
     )
     if obstacle is not None:
-        raise RefusedError(409, "INVALID_STATE", f"{obstacle}; it has to be asked for anew")
+        raise RefusedError(409, "INVALID_STATE", f"{obstacle}; request it again")
 
 
 def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Rejects a request for good, unless it was answered or used before."""
+    """Rejects a request for good, unless it was rejected or used before."""
     with gate.promotions.lock:
         request = gate.promotions.book().requests[text_of(body, "request")]
         if request.claimed_by or request.rejected_by:
@@ -106,12 +106,12 @@ def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Moves an alias or a stage, which the gate has held to all it takes."""
+    """Moves an alias or a stage; the gate has checked every requirement."""
     target = admission.plan.promotes
     if target is not None and target.kind == "alias":
         gate.stores.set_alias(target.model, text_of(body, "alias"), target.version)
         return target_json(target)
-    # Archived and None are stages too, and no promotion.
+    # Archived and None are stages too, but a move to them is not a promotion.
     target = target or target_of(gate.stores, body, admission.domain)
     gate.stores.set_stage(target.model, target.name, target.version)
     return target_json(target)
@@ -155,13 +155,13 @@ def _move(stores: Stores, target: Target) -> None:
     if target.kind == "stage":
         stores.set_stage(target.model, target.name, target.version)
         return
-    # As it is spelt already: some databases tell Champion from champion.
+    # Keep the spelling in the store: some databases distinguish Champion from champion.
     spelt = next((a for a in stores.aliases(target.model) if folded(a) == target.name), target.name)
     stores.set_alias(target.model, spelt, target.version)
 
 
 def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
-    """Requests, moves, and emergencies that nobody has reviewed."""
+    """Lists requests, moves, and break-glass uses that nobody has reviewed."""
     from flask import request
 
     model = request.args.get("model", "")
@@ -208,7 +208,7 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
 
 
 def check(_: Gate, admission: Admission, __: dict[str, Any]) -> Json:
-    """What the caller may do, and by which rule."""
+    """Answers whether the caller may do something, and by which rule."""
     from flask import request
 
     decision = decide_under(

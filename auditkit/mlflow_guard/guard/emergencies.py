@@ -1,4 +1,4 @@
-"""Break-glass: the way round in an emergency, loud, short, and reviewed by somebody else."""
+"""Break-glass: skipping approval in an emergency; short, alerted, and reviewed by somebody else."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ALERT_SECONDS: Final = 10
 
 
 def break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: str) -> Json:
-    """Lets its caller move an alias without an approval, for a while.
+    """Lets the caller move an alias without an approval, for a limited time.
 
     Args:
-        gate: Judges.
-        admission: The request, let through.
+        gate: The gate.
+        admission: The admitted request.
         body: Names the alias, a reason and a ticket.
-        alert: A program that is told; empty: none.
+        alert: A program to run as an alert; empty: none.
     """
     settings = admission.access.settings.breakglass
     if settings is None:
@@ -41,14 +41,14 @@ def break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: s
         "domain": admission.domain,
     }
     gate.recorder.now(BROKEN, payload)
-    told = _tell(alert, payload) if alert else False
-    return {**payload, "alerted": told}
+    alerted = _run_alert(alert, payload) if alert else False
+    return {**payload, "alerted": alerted}
 
 
-def _tell(program: str, payload: dict[str, Json]) -> bool:
-    """Runs the alerting program; the emergency goes on if it fails, and the answer says so."""
+def _run_alert(program: str, payload: dict[str, Json]) -> bool:
+    """Runs the alerting program; if it fails, break-glass still works, and the answer says so."""
     try:
-        done = subprocess.run(  # noqa: S603 (named by the server's own settings)
+        done = subprocess.run(  # noqa: S603 (named in the server's settings)
             [program],
             input=json.dumps(payload),
             text=True,
@@ -62,14 +62,14 @@ def _tell(program: str, payload: dict[str, Json]) -> bool:
 
 
 def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Takes up what somebody else has found, and ends the emergency."""
+    """Records the review of somebody else's break-glass, and ends it."""
     user = segment(admission.caller.user)
     with gate.promotions.lock:
         emergency = gate.promotions.book().emergencies.get(text_of(body, "id"))
         if emergency is None or emergency.domain != admission.domain:
             raise RefusedError(404, "RESOURCE_DOES_NOT_EXIST", "there is no such break-glass")
         if person(emergency.user) == person(user):
-            raise denied("it is reviewed by somebody else")
+            raise denied("it has to be reviewed by somebody else")
         if emergency.reviewed_by:
             raise RefusedError(
                 409, "RESOURCE_ALREADY_EXISTS", f"{emergency.reviewed_by} has reviewed it before"

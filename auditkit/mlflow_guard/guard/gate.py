@@ -1,9 +1,9 @@
-"""One request, judged: decided by the policy, held to four eyes and evidence, logged, let through.
+"""Judges requests: decides by the policy, checks approvals and evidence, logs, and admits.
 
 Laws:
     - Nothing takes effect before its decision is in the log; without a log, nothing takes effect.
-    - One request is judged by one policy, whole, even if another comes into force meanwhile.
-    - Whatever goes wrong is a refusal.
+    - One request is judged by one policy only, even if another comes into force meanwhile.
+    - Any error is a refusal.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from auditkit.mlflow_guard.upstream.stores import Stores
 
 @dataclass(frozen=True, kw_only=True)
 class Admission:
-    """A request that was let through.
+    """An admitted request.
 
     Attributes:
-        id: Of the request, in the log.
+        id: The request's id in the log.
         caller: Who asked.
         plan: What it does.
         access: The policy it was judged by.
         domain: The workspace.
-        on_success: What to log when it has succeeded: kinds and payloads.
-        claim: The move that it began, in the log; empty: none.
+        on_success: What to log after it succeeded: kinds and payloads.
+        claim: The log's id of the move that it began; empty: none.
         logged: Its entry in the log.
     """
 
@@ -59,7 +59,7 @@ class Gate:
     Args:
         policy: The policy in force.
         recorder: Writes to the log.
-        stores: What the server knows.
+        stores: Reads MLflow's stores.
         clock: The time, UTC.
     """
 
@@ -80,10 +80,10 @@ class Gate:
     def admit(
         self, caller: Caller, plan: RequestPlan, *, endpoint: str, domain: str, method: str
     ) -> Admission:
-        """Lets a request through, or refuses it; either is in the log when this returns.
+        """Admits a request or refuses it; either is in the log when this returns.
 
         Raises:
-            RefusedError: If it is not let through.
+            RefusedError: If it is refused.
         """
         access = self._policy()
         user = segment(caller.user)
@@ -145,7 +145,7 @@ class Gate:
         Args:
             admission: What `admit` returned.
             status: The HTTP status that was answered.
-            made: What it made, for the log: the version or the run.
+            made: The version or run that it made, for the log.
         """
         user = segment(admission.caller.user)
         succeeded = 200 <= status < 300
@@ -164,7 +164,7 @@ class Gate:
             raise unlogged() from error
 
     def take_back(self, logged: LoggedRequest, error: RefusedError) -> None:
-        """Logs that a request that the rules had let through was denied after all.
+        """Logs that a request was denied after its admission was logged.
 
         Args:
             logged: Its entry in the log.
@@ -177,16 +177,16 @@ class Gate:
         self.recorder.now(DECISION, taken_back.to_json())
 
     def finishes_at_once(self, admission: Admission) -> bool:
-        """Whether `finish` has nothing to wait for: it hands one line to the log, or none."""
+        """Whether `finish` never waits: it hands at most one line to the log's queue."""
         return not (admission.on_success or admission.claim) and self.recorder.ready
 
     def refuse_unjudged(
         self, caller: Caller, error: RefusedError, *, endpoint: str, domain: str, method: str
     ) -> RefusedError:
-        """Logs the refusal of a request of which it cannot be told what it would do.
+        """Logs the refusal of a request whose effect cannot be determined.
 
         Returns:
-            What to raise: the refusal, or that it could not be logged.
+            The error to raise: the refusal, or that it could not be logged.
         """
         entry = LoggedRequest(
             request=secrets.token_hex(8),
@@ -206,7 +206,7 @@ class Gate:
         return error
 
     def failed_login(self, endpoint: str, reason: str = "nobody was named") -> None:
-        """Logs a request without a user, within a second: floods of them are not durable."""
+        """Logs a request without a user, within a second: a flood of them need not be durable."""
         entry = LoggedRequest(
             time=self.clock(), user="", endpoint=endpoint, allowed=False, reason=reason
         )
@@ -235,7 +235,7 @@ class Gate:
             raise unlogged() from error
 
     def visible(self, admission: Admission, name: str) -> bool:
-        """Whether a list may show a model to whoever asked for it."""
+        """Whether a list may show a model to the caller."""
         return decide_under(
             admission.access.snapshot,
             segment(admission.caller.user),
@@ -245,7 +245,7 @@ class Gate:
         ).allowed
 
     def sees_all(self, admission: Admission) -> bool:
-        """Whether a list of models need not be looked through."""
+        """Whether the caller may read every model, so that lists need no filter."""
         return decide_under(
             admission.access.snapshot,
             segment(admission.caller.user),
@@ -269,7 +269,7 @@ class Gate:
         return access
 
     def _activated(self) -> AccessControl:
-        """Logs that a policy has come into force, and settles what was left begun."""
+        """Logs that a policy has come into force, and settles unfinished moves."""
         with self.promotions.lock:
             access, seal = self.policy.current(wait=True)
             book = self.promotions.book()
@@ -277,7 +277,7 @@ class Gate:
                 if book.policy_approved and seal.time < book.policy_approved:
                     raise unavailable(
                         "the access policy is older than the one that was in force; it has to be "
-                        "approved anew"
+                        "approved again"
                     )
                 payload: dict[str, Json] = {"policy_digest": str(access.policy_digest)}
                 self.recorder.now(POLICY, {**payload, **seal.to_json()})
@@ -294,8 +294,8 @@ class Gate:
     ) -> None:
         """Takes a write back, before its first byte, if its files were approved before its entry.
 
-        An approval that another worker logged may not have been known here; one that comes after
-        the entry finds it there, and is refused itself.
+        This worker may not have read an approval that another worker logged. An approval that comes
+        after the entry sees it, and is itself refused.
         """
         try:
             self.promotions.refuse_pinned(access, plan, domain, until=index)
@@ -308,15 +308,15 @@ class Gate:
     ) -> RefusedError | None:
         for decision in decisions:
             if not decision.allowed:
-                said = (
+                message = (
                     f"{user} may not {decision.verb} on {decision.object}: {decision.reason} "
                     f"(policy {access.policy_digest.short})"
                 )
                 if plan.promotes and decision.verb == "model:promote":
                     verb, obj, domain = "model:request", decision.object, decision.domain
                     if decide_under(access.snapshot, user, verb, obj, domain).allowed:
-                        said += f". {plan.promotes.to_ask}"
-                return denied(said)
+                        message += f". {plan.promotes.to_ask}"
+                return denied(message)
         if not decisions:
             return denied("this endpoint is not classified")
         if plan.refusal:

@@ -1,4 +1,4 @@
-"""What the log says of a request."""
+"""The log entry of a request."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from auditkit.canonical import Json
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedRequest:
-    """One request, as its entry in the log says it. What is None is not said.
+    """One request, as its log entry records it. A field that is None is left out.
 
     Attributes:
         time: When it was judged, UTC.
         user: Who asked; empty: nobody was named.
-        endpoint: What was asked, by the endpoint's name.
-        allowed: Whether it was let through.
-        reason: Why not; empty if it was.
-        request: Its number, by which its outcome refers to it.
-        authenticated: How the user was made sure of.
-        method: Of HTTP.
+        endpoint: The endpoint's name.
+        allowed: Whether it was admitted.
+        reason: Why it was not; empty if it was.
+        request: Its id, to which its outcome refers.
+        authenticated: How the user was authenticated.
+        method: The HTTP method.
         domain: The workspace.
-        policy_digest: Of the policy it was judged by.
-        decisions: Each need that was decided, see `Decision.part`.
-        writes: What it writes, if it writes files of models.
+        policy_digest: The digest of the policy it was judged by.
+        decisions: The decision on each permission, see `AccessDecision.part`.
+        writes: The files of models that it writes, if any.
     """
 
     time: datetime
@@ -43,9 +43,9 @@ class LoggedRequest:
 
     def to_json(self) -> dict[str, Json]:
         """The entry's payload."""
-        said: dict[str, Json] = {"time": self.time.isoformat()}
+        payload: dict[str, Json] = {"time": self.time.isoformat()}
         for field in fields(self)[1:]:
             value = getattr(self, field.name)
             if value is not None:
-                said[field.name] = list(value) if isinstance(value, tuple) else value
-        return said
+                payload[field.name] = list(value) if isinstance(value, tuple) else value
+        return payload

@@ -1,11 +1,11 @@
-"""What a move of a protected alias or stage is held to beyond a rule that allows it.
+"""The requirements of moving a protected alias or stage, beyond a rule that allows it.
 
 Laws:
     - A move begins with a claim in the log, which names what is moved where, and ends with an
-      entry that says it was done or failed. What a server began and did not live to report is
-      settled by the next: done if the alias points there, failed if it does not a minute later.
+      entry that says it was done or failed. If a server dies between the two, the next one settles
+      the move: done if the alias points there, failed if it still does not a minute later.
     - An approval is claimed once; of two claims the first in the log wins.
-    - Files of what was approved or promoted are not written to.
+    - Files of an approved or promoted version are not written to.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from auditkit.mlflow_guard.upstream.internals import in_workspace
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 from auditkit.mlflow_guard.upstream.stores import Stores
 
-# No request takes so long from its claim to its effect.
+# Longer than any request takes from its claim to its effect.
 _MOVE_SECONDS: Final = timedelta(seconds=60)
-# How often, and how long apart, it is looked whether a write has ended.
+# How often to look whether a write has ended, and how long to wait between looks.
 _WRITE_CHECKS: Final = 10
 _WRITE_PAUSE_SECONDS: Final = 0.2
 
@@ -43,11 +43,11 @@ Entries = tuple[tuple[str, dict[str, Json]], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admitted:
-    """A request that has what it takes.
+    """A request that meets the requirements.
 
     Attributes:
-        on_success: What to log when it has succeeded: kinds and payloads.
-        claim: The move that it began, in the log; empty: none.
+        on_success: What to log after it succeeded: kinds and payloads.
+        claim: The log's id of the move that it began; empty: none.
     """
 
     on_success: Entries = ()
@@ -55,15 +55,15 @@ class Admitted:
 
 
 class Promotions:
-    """Holds moves to four eyes, evidence, and files that stay what they are.
+    """Checks moves: approval by somebody else, evidence, and files that have not changed.
 
     Args:
         recorder: Writes to the log.
-        stores: What the server knows.
+        stores: Reads MLflow's stores.
         clock: The time, UTC.
 
     Attributes:
-        lock: Held while the book is read or written to.
+        lock: Held while the state is read or changed.
     """
 
     def __init__(
@@ -78,20 +78,20 @@ class Promotions:
 
     @property
     def policy(self) -> str:
-        """The digest of the policy that the log, as far as it was read, says is in force."""
+        """The digest of the policy in force, according to the log as far as it was read."""
         return self._book.policy
 
     def book(self) -> PromotionState:
-        """What the log amounts to, up to now. Hold `lock` while reading it."""
+        """The state that follows from the log up to now. Hold `lock` while reading it."""
         self._book.read(self.recorder.entries(self._book.next_index))
         return self._book
 
     def required(self, access: AccessControl, target: Target) -> Promotion | None:
-        """What it takes to move an alias or stage; None: a rule is enough."""
+        """The requirements of moving an alias or stage; None: a rule is enough."""
         return access.settings.promotion(target.model, kind=target.kind, name=target.name)
 
     def facts(self, target: Target) -> dict[str, Any]:
-        """What an approval of a move is bound to, as it is now.
+        """The current facts that an approval of a move is bound to: files, source and makers.
 
         Raises:
             RefusedError: If there is no such version, its files cannot be read, or somebody writes
@@ -127,7 +127,7 @@ class Promotions:
             ) from error
 
     def hold(self, user: str, access: AccessControl, plan: RequestPlan, domain: str) -> Admitted:
-        """Holds a request that the rules allow to what else it takes.
+        """Checks the other requirements of a request that the rules allow, and claims its move.
 
         Args:
             user: Who asks.
@@ -146,25 +146,25 @@ class Promotions:
             for target in plan.aliases_moved:
                 if self.required(access, target) is not None:
                     raise denied(
-                        f"the {target.kind} {target.name} is protected under the new name; take "
-                        "it off first, rename, and have it approved there"
+                        f"the {target.kind} {target.name} is protected under the new name; remove "
+                        "it, rename the model, and have it approved there"
                     )
             self.refuse_pinned(access, plan, domain)
-            then: list[tuple[str, dict[str, Json]]] = [
+            on_success: list[tuple[str, dict[str, Json]]] = [
                 (DEMOTED, {**target_json(target), "user": user, "how": "demoted"})
                 for target in plan.demotes
                 if self.required(access, target) is not None
             ]
             if plan.renames is not None:
                 old, new = plan.renames
-                then.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
+                on_success.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
-                return Admitted(on_success=tuple(then))
+                return Admitted(on_success=tuple(on_success))
             move = self._move(user, access, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
-        return Admitted(on_success=(*then, (DONE, {**move, "claim": claim})), claim=claim)
+        return Admitted(on_success=(*on_success, (DONE, {**move, "claim": claim})), claim=claim)
 
     def begin(self, move: dict[str, Json]) -> str:
         """Claims a move, durably, before it takes effect.
@@ -173,7 +173,7 @@ class Promotions:
             move: What is moved where, by whom, and the approved request that it uses, if any.
 
         Raises:
-            RefusedError: If somebody else has used the approval meanwhile.
+            RefusedError: If the approval was used, or its files are written to, meanwhile.
         """
         claim = secrets.token_hex(16)
         self.recorder.now(CLAIMED, {**move, "claim": claim})
@@ -186,13 +186,13 @@ class Promotions:
         return claim
 
     def _refuse_changed(self, target: Target, move: dict[str, Json], claim: str) -> None:
-        """Reads the files once more: those of an approved request were pinned, these only now."""
+        """Reads the files again: without an approved request they are pinned only by the claim."""
         if self.facts(target)["artifact_digest"] != move["artifact_digest"]:
             self.recorder.now(FAILED, {"claim": claim})
             raise RefusedError(409, "INVALID_STATE", "the version's files have changed meanwhile")
 
     def settle(self) -> None:
-        """Says of each move that was begun and not reported whether it happened.
+        """Logs of each move that was begun and not ended whether it happened.
 
         Raises:
             LedgerError: If the log cannot be read or written.
@@ -261,8 +261,8 @@ class Promotions:
             made_by=facts["made_by"],
         )
         if isinstance(usable, str):
-            waits = APPROVE in usable  # Then there is a request, and it says itself what it lacks.
-            ask = "" if waits else f". {self._to_ask(user, access, target)}"
+            is_requested = APPROVE in usable  # the text says what the request still needs
+            ask = "" if is_requested else f". {self._to_ask(user, access, target)}"
             raise denied(f"{target.name} of {target.model} is protected, and {usable}{ask}")
         return {**move, "request": usable.id}
 
@@ -275,16 +275,16 @@ class Promotions:
     def refuse_pinned(
         self, access: AccessControl, plan: RequestPlan, domain: str, *, until: int = 0
     ) -> None:
-        """Refuses to write to the files of what was approved, is being moved or was promoted.
+        """Refuses to write to the files of a version that was approved or promoted, or is moved.
 
         Args:
             access: The policy it is judged by.
             plan: What it would do.
             domain: The workspace.
-            until: The entry up to which, excluded, the log needs to be read first.
+            until: The log is read at least up to this entry, excluded.
 
         Raises:
-            RefusedError: If the plan does.
+            RefusedError: If the plan writes to such files.
             LedgerError: If the log cannot be read.
         """
         if not plan.writes:
@@ -300,7 +300,7 @@ class Promotions:
             )
 
     def _adopted_sources(self, access: AccessControl, domain: str) -> set[str]:
-        """Files that protected aliases pointed to before auditkit stood in front."""
+        """The files of versions that protected aliases point to under a policy, approved or not."""
         place = (str(access.policy_digest), domain)
         if place not in self._adopted:
             with in_workspace(domain):
@@ -313,7 +313,7 @@ class Promotions:
         return self._adopted[place]
 
     def _wait_for_writes(self, source: str) -> None:
-        """Waits a moment for writes to end: that they have is logged within a second."""
+        """Waits briefly for writes to end: the end of a write is logged within a second."""
         for _ in range(_WRITE_CHECKS):
             with self.lock:
                 writing = self.book().writing(source, self.clock())

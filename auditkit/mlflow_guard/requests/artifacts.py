@@ -1,4 +1,4 @@
-"""Objects of artifact paths, and which of them are datasets."""
+"""The permissions for artifact paths, and which of them hold datasets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _DATASET_VERBS: Final = {
     "artifact:write": "dataset:write",
     "artifact:delete": "dataset:delete",
 }
-# What lies below a folder of such a name, anywhere in a path, is a dataset.
+# A folder of such a name, anywhere in a path, holds datasets.
 DATASET_FOLDERS: Final = ("datasets",)
 
 
 def artifact_needs(verb: str, path: str) -> tuple[RequiredPermission, ...]:
-    """What it takes to read, write or delete an artifact.
+    """The permissions to read, write or delete an artifact.
 
     Args:
         verb: "artifact:read", "artifact:write" or "artifact:delete".
-        path: Relative to the artifact root, normalised.
+        path: Relative to the artifact root, normalized.
     """
     return (RequiredPermission(verb, path_object("artifacts", path)), *dataset_needs(verb, path))
 
 
 def dataset_needs(verb: str, path: str) -> tuple[RequiredPermission, ...]:
-    """What it takes besides, where a dataset lies in the path.
+    """The further permissions for a path in a dataset.
 
     Args:
         verb: As in `artifact_needs`.
@@ -41,7 +41,7 @@ def dataset_needs(verb: str, path: str) -> tuple[RequiredPermission, ...]:
                 RequiredPermission(_DATASET_VERBS[verb], dataset_object(parts[position + 1]))
             )
             break
-    # A change to a whole folder is a change to what may lie in it.
+    # A change to a whole folder may change every dataset in it.
     if parts[-1] in DATASET_FOLDERS:
         needs.append(RequiredPermission(_DATASET_VERBS[verb], "datasets", subtree=True))
     return tuple(needs)

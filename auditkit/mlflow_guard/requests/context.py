@@ -1,4 +1,4 @@
-"""One Flask request, as the planners see it: parsed as its handler will parse it."""
+"""One Flask request for the planners, parsed as its handler will parse it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class RequestContext:
 
     Attributes:
         endpoint: The routed endpoint.
-        method: GET for HEAD too.
-        path_values: What the route matched, decoded once by the server.
-        query: Query parameters; of one that came twice the first, as the handlers read them.
-        stores: What the server knows.
-        types: Protocol buffers that the endpoint's handler reads.
+        method: The HTTP method; GET for HEAD too.
+        path_values: The route's variables, decoded once by the server.
+        query: Query parameters; the first value of a repeated one, as the handlers read them.
+        stores: Reads MLflow's stores.
+        types: The protocol buffers that the endpoint's handler reads.
         domain: The workspace.
     """
 
@@ -57,11 +57,11 @@ class RequestContext:
     def field(self, name: str) -> str:
         """A field of the message as text; empty if it is not set.
 
-        A field that is in the message and in the route is the route's. A number is written in one
-        way only: stores take `01` and `+1` for 1, and a rule or an approval would not.
+        If the route has the field too, its value counts. Only the plain spelling of a number is
+        accepted: to a store `01` and `+1` are 1, to a rule or an approval they are not.
 
         Raises:
-            RefusedError: If a version or an experiment is a number in another spelling.
+            RefusedError: If a version or an experiment is a number that is not spelled plainly.
         """
         if name in self.path_values:
             return self.path_values[name]
@@ -69,18 +69,18 @@ class RequestContext:
         return plain_number(value) if name in _NUMBERS else value
 
     def fields(self, name: str) -> list[str]:
-        """A field of the message as a list of texts: one that is repeated, or a single one."""
-        found = getattr(self.message, name, "")
-        values = [found] if isinstance(found, str) else list(found)
+        """A field of the message, repeated or single, as a list of texts."""
+        value = getattr(self.message, name, "")
+        values = [value] if isinstance(value, str) else list(value)
         texts = [str(value) for value in values]
         return [plain_number(text) for text in texts] if name in _NUMBERS else texts
 
 
 def plain_number(text: str) -> str:
-    """A number as it is written plainly; what is no number at all is left to its handler.
+    """Text of a number in its plain spelling; any other text is left to its handler.
 
     Raises:
-        RefusedError: If it is a number in another spelling, as `01` or `1_0`.
+        RefusedError: If it is a number in another spelling, such as `01` or `1_0`.
     """
     try:
         number = str(int(text))
@@ -92,10 +92,10 @@ def plain_number(text: str) -> str:
 
 
 def text_of(body: Mapping[str, Any], name: str) -> str:
-    """A text that a request to an added route must give.
+    """A required text of a request to an added route.
 
     Raises:
-        RefusedError: If it is not there.
+        RefusedError: If it is missing, empty or too long.
     """
     value = body.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > _MAX_TEXT:
@@ -109,8 +109,8 @@ def target_of(stores: Stores, body: Mapping[str, Any], domain: str) -> Target:
     """The version and the alias or stage that a request to an added route names.
 
     Args:
-        stores: What the server knows.
-        body: The request's.
+        stores: Reads MLflow's stores.
+        body: The request's body.
         domain: The workspace.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Plans for evaluation datasets: reading a dataset's records is a decision about that dataset."""
+"""Plans for evaluation datasets: reading a dataset's records needs dataset:read on it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every endpoint of MLflow's Flask application, and what it takes to call it.
+"""Every endpoint of MLflow's Flask application, and how to plan a request to it.
 
-Keyed by the endpoint that was routed to. `unclassified` names what this table does not know; the
-server does not start while that changes anything. What is not in the table is denied.
+The table is keyed by the routed endpoint. An endpoint that is not in it is denied; the server does
+not start if one of those may change something (`unclassified`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _changes(verb: str, obj: str, *endpoints: str) -> dict[str, Planner]:
     return dict.fromkeys(endpoints, _fixed(verb, obj, mutates=True))
 
 
-# They show nothing of anybody's: the page's shell, whether the server lives, and its version.
+# They show no data: the page's shell, the health check and the version.
 PUBLIC: Final = frozenset(
     {
         "health",
@@ -208,7 +208,7 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
 
 
 def unclassified(endpoints: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """Endpoints that the table does not know, sorted: they are denied.
+    """Endpoints that are not in the table, sorted; they are denied.
 
     Args:
         endpoints: Endpoint names with their methods.
@@ -217,5 +217,5 @@ def unclassified(endpoints: Mapping[str, set[str]]) -> tuple[str, ...]:
 
 
 def unclassified_changes(endpoints: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """Of those, the ones that may change something: with them the server does not start."""
+    """Those of them that may change something: with any of them the server does not start."""
     return tuple(name for name in unclassified(endpoints) if endpoints[name] - {"GET"})

@@ -36,7 +36,7 @@ def _by_experiment(verb: str, *, mutates: bool) -> Planner:
     def plan(ask: RequestContext) -> RequestPlan:
         named = _experiments(ask)
         needs = [RequiredPermission(verb, experiment_object(e), subtree=not mutates) for e in named]
-        # A request that names none reads, or changes, among all of them.
+        # A request that names none may read, or change, any of them.
         needs = needs or [RequiredPermission(verb, "experiments", subtree=not mutates)]
         return RequestPlan(needs=tuple(needs), mutates=mutates)
 
@@ -44,7 +44,7 @@ def _by_experiment(verb: str, *, mutates: bool) -> Planner:
 
 
 def _made_in(ask: RequestContext) -> RequestPlan:
-    """Made in an experiment; in MLflow's default one, if none is named."""
+    """Creating something in an experiment; in MLflow's default one, if none is named."""
     experiment = ask.field("experiment_id") or "0"
     return RequestPlan(
         needs=(RequiredPermission("experiment:edit", experiment_object(experiment)),), mutates=True
@@ -52,7 +52,7 @@ def _made_in(ask: RequestContext) -> RequestPlan:
 
 
 def _create_experiment(ask: RequestContext) -> RequestPlan:
-    """An experiment at a place of one's choosing is a right to write to that place."""
+    """Creating an experiment; to choose its location is to be able to write there."""
     needs, place = (
         [RequiredPermission("experiment:edit", "experiments")],
         ask.field("artifact_location"),
@@ -66,12 +66,12 @@ def _create_experiment(ask: RequestContext) -> RequestPlan:
         needs=tuple(needs),
         mutates=True,
         writes=(path,),
-        refusal="an experiment's files do not lie on another server" if elsewhere else "",
+        refusal="an experiment's files may not be on another server" if elsewhere else "",
     )
 
 
 def _deletion(root: Callable[[RequestContext], str]) -> Planner:
-    """Deleting what holds files is writing to them: those of a promoted version stay."""
+    """Deleting something that holds files writes to them; a promoted version's files stay."""
     by_experiment = _by_experiment("experiment:delete", mutates=True)
     return lambda ask: replace(by_experiment(ask), writes=(root(ask),))
 
@@ -141,8 +141,8 @@ def _logged_model_file(ask: RequestContext) -> RequestPlan:
     root = ask.stores.model_root(ask.path_values["model_id"])
     path = ask.query.get("artifact_file_path") or ask.query.get("artifact_directory_path", "")
     plan = _below("artifact:read", root, path)
-    # This handler checks the decoded path and opens the other one.
-    return replace(plan, refusal="an encoded path is not read here") if "%" in path else plan
+    # MLflow's handler checks the decoded path, but opens the encoded one.
+    return replace(plan, refusal="give the path without percent-encoding") if "%" in path else plan
 
 
 def _planners(plan: Planner, *endpoints: str) -> dict[str, Planner]:

@@ -1,4 +1,4 @@
-"""Plans for the model registry: promoting is not editing, and an alias is an object of its own."""
+"""Plans for the model registry: promoting differs from editing, and an alias is its own object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.internals import safe_path
 
-# Some databases hold champion, CHAMPION and chàmpion for one; the last is not let in.
+# To some databases champion, CHAMPION and chàmpion are equal; the last is refused.
 _PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STAGES: Final = {"none": "None", "archived": "Archived"}
 
@@ -32,7 +32,7 @@ def promotion_of_alias(ask: RequestContext, name: str, alias: str, version: str)
         return RequestPlan(
             needs=(RequiredPermission("model:promote", alias_object(name, alias)),),
             mutates=True,
-            refusal="an alias is made of letters, digits, _ and -",
+            refusal="an alias may have only letters, digits, _ and -",
         )
     name = ask.stores.model_name(name)
     return RequestPlan(
@@ -74,7 +74,7 @@ def promotion_to_stage(
         ask: The request.
         name: The model's name.
         version: The version.
-        stage: Where it is to go.
+        stage: The stage to move it to.
         archives: Whether other versions leave the stage.
     """
     name = ask.stores.model_name(name)
@@ -119,7 +119,7 @@ def _create_model(ask: RequestContext) -> RequestPlan:
 def _create_version(ask: RequestContext) -> RequestPlan:
     name, source = ask.stores.model_name(ask.field("name")), ask.field("source")
     needs = [RequiredPermission("model:register", model_object(name)), *_tags(name, ask)]
-    # Making a version of files is reading them, in whatever environment they lie.
+    # Making a version of files needs the right to read them, whatever environment they are in.
     if internals.is_models_uri(source):
         model_id, copied = internals.copied_model(source)
         if model_id:
@@ -138,18 +138,18 @@ def _create_version(ask: RequestContext) -> RequestPlan:
     return RequestPlan(
         needs=tuple(needs),
         mutates=True,
-        refusal="a version's files do not lie on another server" if elsewhere else "",
+        refusal="a version's files may not be on another server" if elsewhere else "",
     )
 
 
 def _tags(name: str, ask: RequestContext) -> list[RequiredPermission]:
-    """A tag given at creation is a tag set."""
+    """Creating a model or version with tags also sets these tags."""
     return [RequiredPermission("model:tag", tag_object(name, tag.key)) for tag in ask.message.tags]
 
 
 def _tag(ask: RequestContext) -> RequestPlan:
     name, key = ask.stores.model_name(ask.field("name")), ask.field("key")
-    # A prompt's text is a tag; a tag that holds what was approved is not written any more.
+    # A prompt's text is a tag: once it was approved, the tag is not written any more.
     writes: tuple[str, ...] = ()
     if key.startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
@@ -166,7 +166,7 @@ def _rename(ask: RequestContext) -> RequestPlan:
         RequiredPermission("model:rename", model_object(old)),
         RequiredPermission("model:rename", model_object(new)),
     ]
-    # What the old name's aliases point to is what the new name's aliases would promise.
+    # The aliases move along: under the new name they could be protected ones.
     aliases, stages = ask.stores.aliases(old), ask.stores.stages(old)
     needs += [RequiredPermission("model:demote", alias_object(old, alias)) for alias in aliases]
     needs += [RequiredPermission("model:promote", alias_object(new, alias)) for alias in aliases]
@@ -190,7 +190,7 @@ def _delete_model(ask: RequestContext) -> RequestPlan:
 
 
 def _deletion(ask: RequestContext, name: str, aliases: list[str]) -> RequestPlan:
-    """Deleting what an alias points to takes the alias away too."""
+    """Deleting a version also deletes the aliases that point to it."""
     needs = [RequiredPermission("model:delete", model_object(name))]
     needs += [RequiredPermission("model:demote", alias_object(name, alias)) for alias in aliases]
     return RequestPlan(

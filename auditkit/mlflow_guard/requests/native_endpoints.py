@@ -1,7 +1,7 @@
-"""Every route that FastAPI serves by itself, and what it takes to call it.
+"""Every route that FastAPI serves by itself, and how to plan a request to it.
 
-Keyed by the name of the routed function. The registries of MCP servers and of skills have versions
-and aliases like that of models, and the same verbs.
+The table is keyed by the name of the routed function. The registries of MCP servers and of skills
+have versions and aliases as the registry of models has, and use the same verbs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NativeAsk:
 
     Attributes:
         endpoint: Name of the routed function.
-        values: What the route matched.
+        values: The route's variables.
         body: The JSON object in the body; empty if there is none.
     """
 
@@ -51,7 +51,7 @@ def _artifact(verb: str) -> Planner:
 
 
 def _entry(kind: str, verb: str, *, mutates: bool) -> Planner:
-    """A route about one entry of a registry, or about all of them where it names none."""
+    """A route about one entry of a registry, or about all if it names none."""
 
     def plan(ask: NativeAsk) -> RequestPlan:
         name = _name(ask)
@@ -128,7 +128,7 @@ _MCP: Final = {
     "update_mcp_server": "model:edit",
     "delete_mcp_server": "model:delete",
 }
-# MLflow 3.18; each of them also with an organization.
+# MLflow 3.18; each of them also exists with an organization.
 _SKILLS: Final = {
     "create_skill": "model:register",
     "search_skills": "model:read",
@@ -199,7 +199,7 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
 
 
 def unclassified(routes: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """Routes that the table does not know, sorted: with one of them the server does not start.
+    """Routes that are not in the table, sorted; with any of them the server does not start.
 
     Args:
         routes: Names of routed functions with their methods.

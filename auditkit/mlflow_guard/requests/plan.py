@@ -1,4 +1,4 @@
-"""What one request would do: the verbs and objects to decide on, and what it touches.
+"""The plan of a request: the permissions it needs, and what it would change.
 
 A plan is made from the routed endpoint and from what the server's own parser reads, never from the
 path's text. An endpoint without a plan is denied.
@@ -18,22 +18,22 @@ class RequiredPermission:
     verb: str
     object: str
     subtree: bool = False
-    """Whether nothing below the object may be denied: lists and queries show everything there."""
+    """Whether everything below the object must be allowed too: lists and queries show it all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestPlan:
-    """What a request would do.
+    """The effects of a request.
 
     Attributes:
         needs: All of them must be allowed; at least one.
-        mutates: Whether it changes anything: its decision is then durable before it takes effect.
+        mutates: Whether it changes anything; if so, its decision is durable before it takes effect.
         promotes: The move of an alias or stage that it asks for.
         demotes: Aliases or stages that would point nowhere afterwards.
         aliases_moved: Aliases or stages that a rename would bring to the new name; none of them may
             be protected there.
         renames: A model's old name and its new one; None: it renames nothing.
-        writes: Paths below the artifact root that it would write or delete; whoever does, mutates.
+        writes: Paths below the artifact root that it would write or delete; requires `mutates`.
         refusal: Why it is refused whatever the policy says; empty: it is not.
         list_field: The list of the answer to filter, "registered_models" or "model_versions";
             empty: none.
@@ -55,6 +55,6 @@ class RequestPlan:
 
     @property
     def is_held(self) -> bool:
-        """Whether a rule that allows it may not be enough."""
+        """Whether it may need more than a rule that allows it."""
         touched = (self.promotes, self.renames)
         return bool(self.demotes or self.aliases_moved or self.writes or touched != (None, None))

@@ -1,9 +1,9 @@
-"""Training data that MLflow does not serve: files below one folder, each reading a decision.
+"""Serves training data that MLflow does not: files below one folder, each read decided and logged.
 
     GET /api/auditkit/1.0/datasets/<dataset>[/<file>]     dataset:read on datasets/<dataset>
 
 Laws:
-    - Before the first byte goes out, who takes which file, and its digest, is durable in the log.
+    - Before the first byte is sent, the log durably holds who reads which file, and its digest.
     - Nothing outside the folder is opened: no `..`, and no symbolic link on the way.
     - A name is the one in the folder, letter for letter, also where the file system would take
       another spelling for it.
@@ -41,7 +41,7 @@ def add_datasets(flask_app: Any, gate: Gate, *, root: Path) -> dict[str, Planner
 
     Args:
         flask_app: The application.
-        gate: Judges; its hooks are in front of this route as of all others.
+        gate: The gate; its hooks are in front of this route as well.
         root: The folder; each entry in it is a dataset, a file or a folder of files.
 
     Returns:
@@ -53,8 +53,8 @@ def add_datasets(flask_app: Any, gate: Gate, *, root: Path) -> dict[str, Planner
 
         opened = open_below(root, path)
         if opened is None:
-            told = "there is no such dataset, or no such file in it"
-            return refusal_response(RefusedError(404, "RESOURCE_DOES_NOT_EXIST", told))
+            message = "there is no such dataset, or no such file in it"
+            return refusal_response(RefusedError(404, "RESOURCE_DOES_NOT_EXIST", message))
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
         size = opened.tell()
         try:
@@ -83,7 +83,7 @@ def add_datasets(flask_app: Any, gate: Gate, *, root: Path) -> dict[str, Planner
 
 
 def open_below(root: Path, path: str) -> BufferedReader | None:
-    """Opens a regular file below a folder; None if there is none under that very name."""
+    """Opens a regular file below a folder; None if no file has exactly that name."""
     *folders, name = path.split("/")
     try:
         with ExitStack() as stack:
@@ -92,7 +92,7 @@ def open_below(root: Path, path: str) -> BufferedReader | None:
             for part in folders:
                 folder = _step(folder, part, os.O_DIRECTORY)
                 stack.callback(os.close, folder)
-            # A pipe that nobody writes to is opened without waiting, and is no regular file.
+            # Opening without waiting: a pipe that nobody writes to would block.
             file = _step(folder, name, os.O_NONBLOCK)
     except OSError:
         return None
@@ -103,7 +103,7 @@ def open_below(root: Path, path: str) -> BufferedReader | None:
 
 
 def _step(folder: int, name: str, kind: int) -> int:
-    """Opens what lies in an opened folder; what is listed there is never `..` or a path."""
+    """Opens an entry of an opened folder; a listed name is never `..` or a path."""
     if name not in os.listdir(folder):
         raise FileNotFoundError
     return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=folder)
@@ -129,7 +129,7 @@ def _log(gate: Gate, admission: Admission, path: str, digest: str, size: int) ->
 
 
 def _chunks(opened: BufferedReader, size: int) -> Iterator[bytes]:
-    """The bytes that were hashed; a file that grew meanwhile is cut where it ended."""
+    """The bytes that were hashed; what was added to the file since is left out."""
     left = size
     while left and (chunk := opened.read(min(left, _CHUNK_BYTES))):
         left -= len(chunk)

@@ -32,7 +32,7 @@ _LOG_SECONDS: Final = 5.0
 
 
 def build(*, composed: bool) -> Any:
-    """The application, guarded.
+    """Builds the guarded application.
 
     Args:
         composed: Whether MLflow's own basic authentication comes first.
@@ -56,7 +56,7 @@ def build(*, composed: bool) -> Any:
 
 
 def refuse_early(*, composed: bool) -> None:
-    """Refuses what each worker would refuse, before there are workers.
+    """Refuses to start, before there are workers, for any reason that each of them would have.
 
     Args:
         composed: Whether MLflow's own basic authentication comes first.
@@ -70,12 +70,12 @@ def refuse_early(*, composed: bool) -> None:
     if settings.datasets:
         _folder_of(settings.datasets)
     with _open_log(settings) as log:
-        # Approvals are read from it: one that somebody wrote into the database is none.
+        # Approvals are read from the log: one that somebody wrote into the database must not count.
         log.verify()
 
 
 def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
-    """Settings, policy and MLflow's Flask application, fit to start with."""
+    """Loads settings, policy and MLflow's Flask application, and checks that they can start."""
     internals.refuse_other_releases()
     refuse_superseded_casbin()
     settings = read_settings(Path(os.environ.get(SETTINGS, "auditkit-server.yaml")))
@@ -114,7 +114,7 @@ def _mlflow_user() -> Caller | None:
 
 
 def _mlflow_password(credentials: Credentials) -> Caller | None:
-    """A name and password that MLflow's own users' table knows: for native routes."""
+    """Authenticates native routes by a name and password in MLflow's own table of users."""
     from mlflow.server.auth import store
 
     known = read_basic(credentials)
@@ -131,7 +131,7 @@ def _follow(settings: ServerSettings) -> PolicyInForce:
 
 def _folder_of(path: str) -> Path:
     if not Path(path).is_dir():
-        raise InputError("The folder of datasets does not exist.", remedy="make it, or take it out")
+        raise InputError("The folder of datasets does not exist.", remedy="make it")
     return Path(path)
 
 
@@ -142,7 +142,7 @@ def _open_log(settings: ServerSettings) -> Ledger:
         if path.is_dir():
             store = KeyStore(path, passphrase=os.environ.get(PASSPHRASE_VARIABLE) or None)
             signer = store.log_signer(settings.log.name)
-            # A log that began under a key since rotated still opens.
+            # A log whose first key was rotated can still be opened.
             former = store.log_verifiers(settings.log.name)
         else:
             signer = NoteSigner.from_pem(path.read_bytes(), name=settings.log.name)
@@ -151,7 +151,7 @@ def _open_log(settings: ServerSettings) -> Ledger:
             f"The log's key {path.name!r} cannot be read.",
             remedy=f"make one: auditkit keys init --keys {path.name}",
         ) from error
-    # A request does not wait longer than this for a log that somebody holds; it is refused.
+    # How long a request waits for a locked log before it is refused.
     return Ledger.open(
         settings.log.url, key=signer, former_keys=former, lock_timeout_s=_LOG_SECONDS
     )
@@ -161,7 +161,7 @@ def _refuse_without_administrator(policy: PolicyInForce) -> None:
     access, _ = policy.current()
     if not any(access.decide(user, "policy:approve", "policy") for user in access.rules.users):
         raise PolicyError(
-            "Nobody may approve the access policy, so nobody could ever change it again.",
+            "Nobody may approve the access policy, so nobody could change it again.",
             remedy="grant somebody role:policy-approver, and seal the policy",
         )
 
@@ -174,8 +174,8 @@ def _refuse_unknown_changes(flask_app: Any) -> None:
 
 def _unknown(names: Sequence[str]) -> AuditkitError:
     return InputError(
-        f"MLflow has routes that nobody has classified: {', '.join(names)}.",
-        remedy="use a release that this version of auditkit knows: 'mlflow>=3.17,<3.19'",
+        f"MLflow has routes that auditkit does not know: {', '.join(names)}.",
+        remedy="use a release that it knows: 'mlflow>=3.17,<3.19'",
     )
 
 

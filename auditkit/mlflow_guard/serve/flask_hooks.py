@@ -33,10 +33,10 @@ def guard(
 
     Args:
         flask_app: The application.
-        gate: Judges.
-        authenticators: How callers are authenticated.
-        extra_planners: Plans of endpoints that auditkit added.
-        signed_in: Who MLflow's own hooks, which ran before, say is asking; `authenticators` are
+        gate: The gate.
+        authenticators: The ways to authenticate callers.
+        extra_planners: The planners of the endpoints that auditkit added.
+        signed_in: Returns the caller whom MLflow's own hooks have found; `authenticators` are
             then not used.
     """
     types = internals.message_types()
@@ -47,7 +47,7 @@ def guard(
 
         rule = request.url_rule
         if rule is None or request.endpoint in PUBLIC:
-            return None  # nothing is routed, or nothing is shown
+            return None  # no endpoint, or one that shows no data
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return None  # Flask answers with the methods and calls no handler
         endpoint = str(request.endpoint)
@@ -79,8 +79,8 @@ def guard(
         return response
 
     hooks = flask_app.before_request_funcs.setdefault(None, [])
-    # MLflow's own first hook finds the workspace, which is the policy's domain; in composed mode
-    # its authentication comes next.
+    # MLflow's first hook finds the workspace, which is the policy's domain. In composed mode
+    # MLflow's authentication comes next.
     hooks.insert(1 if signed_in is None else len(hooks), before)
     flask_app.after_request_funcs.setdefault(None, []).insert(0, after)
 
@@ -102,7 +102,7 @@ def _denied_by_mlflow(gate: Gate, response: Any) -> Any:
 
 
 def refusal_response(error: RefusedError) -> Any:
-    """A refusal as MLflow's clients read it."""
+    """A refusal in the format that MLflow's clients read."""
     from flask import Response
 
     response = Response(
@@ -149,7 +149,7 @@ def _admit(
 
 
 class _Timed:
-    """A body that ends after `WRITE_LASTS`: whoever writes slower has not written."""
+    """A request body that ends after `WRITE_LASTS`: a slower write fails."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -180,7 +180,7 @@ def _credentials(request: Any) -> Credentials:
 
 
 def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
-    """Takes out of a list what its reader may not read."""
+    """Removes from a list what the caller may not read."""
     if gate.sees_all(admission):
         return
     content = response.get_json(silent=True)
@@ -192,7 +192,7 @@ def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
 
 
 def _made(response: Any) -> dict[str, Json] | None:
-    """The version or the run that a handler has made, from its answer."""
+    """The version or run that a handler has made, from its answer."""
     from flask import request
 
     if request.endpoint not in ("_create_model_version", "_create_run"):

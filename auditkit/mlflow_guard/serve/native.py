@@ -1,8 +1,9 @@
 """The gate in front of FastAPI's own routes, which never reach Flask's hooks.
 
-It is the outermost application: it sees every connection first. What matches a native route is
-authenticated and judged here; the rest goes on to Flask, whose hooks do the same. A route matched
-with another method than its own is Flask's, as it is for the server. Websockets are closed.
+It is the outermost application: it sees every connection first. A request that matches a native
+route is authenticated and judged here; any other goes on to Flask, whose hooks do the same. A route
+that matches only by its path, not its method, is left to Flask, as the server does. Websockets are
+closed.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _MAX_BODY_BYTES: Final = 1024 * 1024
-# How many requests may wait for the log, or for a password's slow hash, at once.
+# How many requests may wait at once for the log, or for the slow hash of a password.
 _THREADS: Final = 40
-# Routes whose object is named in the body.
+# Routes that name their object in the body.
 _NAMED_IN_BODY: Final = ("create_mcp_server", "create_skill")
 
 
@@ -46,8 +47,8 @@ class NativeGate:
     Args:
         app: The server's FastAPI application.
         routes: Its native routes, in the order in which it matches them.
-        gate: Judges.
-        authenticators: How callers are authenticated.
+        gate: The gate.
+        authenticators: The ways to authenticate callers.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class NativeGate:
     ) -> None:
         self._app = app
         self._routes = [(_literal_prefix(route), route) for route in routes]
-        # Its own: requests that wait for one of the server's must not keep others from the log.
+        # A pool of its own: requests waiting in the server's must not keep others from the log.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="auditkit-gate")
         self._gate = gate
         self._authenticators = authenticators
@@ -68,8 +69,8 @@ class NativeGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # WSGI takes X_Forwarded_User for X-Forwarded-User; a proxy that sets the one may let the
-        # other through.
+        # To WSGI X_Forwarded_User and X-Forwarded-User are the same; a proxy that sets the one may
+        # let the other through.
         scope = {**scope, "headers": [h for h in scope["headers"] if b"_" not in h[0]]}
         matched = self._match(scope)
         if matched is None or matched[0] in PUBLIC:
@@ -95,7 +96,7 @@ class NativeGate:
     async def _serve(
         self, admission: Admission, scope: Message, receive: Receive, send: Send
     ) -> None:
-        """Serves an admitted request; how it ended is handed to the log before its answer goes."""
+        """Serves an admitted request; hands its outcome to the log before the answer is sent."""
         ended = refused = False
 
         async def watch(message: Message) -> None:
@@ -165,7 +166,7 @@ class NativeGate:
 def identify(
     gate: Gate, authenticators: Sequence[Authenticator], credentials: Credentials, endpoint: str
 ) -> Caller:
-    """Who asks.
+    """Authenticates the caller.
 
     Raises:
         RefusedError: If nobody is named; it is logged.
@@ -177,18 +178,18 @@ def identify(
         raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", error.message) from error
     except Exception as error:
         raise RefusedError(
-            503, "TEMPORARILY_UNAVAILABLE", "callers cannot be told apart"
+            503, "TEMPORARILY_UNAVAILABLE", "callers cannot be authenticated"
         ) from error
     if caller is None:
         gate.failed_login(endpoint)
         raise RefusedError(
-            401, "UNAUTHENTICATED", "no name with its password, and no token, that is known here"
+            401, "UNAUTHENTICATED", "give a valid user name and password, or a valid token"
         )
     return caller
 
 
 def unplanned(error: Exception) -> RefusedError:
-    """A request whose object cannot be told: as MLflow answers it, or a refusal."""
+    """What to answer if a request's object cannot be determined: MLflow's error, or a refusal."""
     if isinstance(error, RefusedError):
         return error
     if internals.is_mlflow_error(error):
@@ -202,7 +203,7 @@ def unplanned(error: Exception) -> RefusedError:
 
 
 def _headers(scope: Message) -> dict[str, str]:
-    """Headers by name; one that came twice could be read in two ways, and is left out."""
+    """Headers by name; a repeated one is left out, because it could be read in two ways."""
     found: dict[str, str] = {}
     twice = set()
     for name, value in scope["headers"]:
@@ -214,7 +215,7 @@ def _headers(scope: Message) -> dict[str, str]:
 
 
 def _literal_prefix(route: Any) -> str:
-    """What every path begins with that a route matches; empty where its pattern does not say so."""
+    """The beginning of every path that a route matches; empty if its pattern does not say."""
     prefix = str(getattr(route, "path", "")).partition("{")[0]
     pattern = str(getattr(getattr(route, "path_regex", None), "pattern", ""))
     return prefix if pattern.startswith(f"^{re.escape(prefix)}") else ""
@@ -249,7 +250,7 @@ async def _body(receive: Receive) -> tuple[Receive, dict[str, Any]]:
 
 
 def _timed(receive: Receive) -> Receive:
-    """A body that ends after `WRITE_LASTS`: whoever writes slower has not written."""
+    """A request body that ends after `WRITE_LASTS`: a slower write fails."""
     ends = time.monotonic() + WRITE_LASTS.total_seconds()
 
     async def in_time() -> Message:

@@ -1,6 +1,6 @@
-"""Routes that auditkit adds to the server: asking, approving, rolling back, and the emergency.
+"""Routes that auditkit adds to the server: request, approve, promote, roll back, break-glass.
 
-They are judged by the same gate as MLflow's own, under `/api/auditkit/1.0/`.
+They are under `/api/auditkit/1.0/`, and judged by the same gate as MLflow's own.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
 
     Args:
         flask_app: The application.
-        gate: Judges; its hooks are in front of these routes as of all others.
-        alert: A program that is told of every break-glass; empty: none.
+        gate: The gate; its hooks are in front of these routes as well.
+        alert: A program to run at every break-glass; empty: none.
 
     Returns:
         The plan of each, by the name of its endpoint.
@@ -52,7 +52,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
                 try:
                     return jsonify(handler(gate, admission, internals.parse_json_body()))
                 except RefusedError as error:
-                    # Who may not, or not now, was denied; what is not there, or no sense, was not.
+                    # 403 and 409 are denials and are logged; 400 and 404 are not.
                     if error.status in (403, 409):
                         gate.take_back(admission.logged, error)
                     return refusal_response(error)
@@ -76,7 +76,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
 
 
 def _on_target(verb: str) -> Planner:
-    """About a version and where it is to go; asking is a matter of the model."""
+    """Plans a request about a version and its new alias or stage."""
 
     def plan(ask: RequestContext) -> RequestPlan:
         target = target_of(ask.stores, internals.parse_json_body(), ask.domain)
@@ -86,7 +86,7 @@ def _on_target(verb: str) -> Planner:
 
 
 def _on_request(gate: Gate) -> Planner:
-    """About a request, which the book knows."""
+    """Plans a request about an earlier request for a promotion."""
 
     def plan(ask: RequestContext) -> RequestPlan:
         number = text_of(internals.parse_json_body(), "request")
@@ -96,7 +96,7 @@ def _on_request(gate: Gate) -> Planner:
             raise RefusedError(
                 404,
                 "RESOURCE_DOES_NOT_EXIST",
-                "there is no such request; auditkit registry history lists them",
+                "there is no such request; list them: auditkit registry history",
             )
         return RequestPlan(
             needs=(RequiredPermission("model:approve", target_object(request.target)),),
@@ -124,7 +124,7 @@ def _history(ask: RequestContext) -> RequestPlan:
 
 
 def _check(_: RequestContext) -> RequestPlan:
-    # Who may ask the server what they themselves may do: whoever may read anything of it.
+    # Anyone who may read anything may ask what they may do.
     return RequestPlan(needs=(RequiredPermission("server:read", "server"),))
 
 

@@ -19,10 +19,10 @@ from auditkit.files import read_text
 
 
 class LogSettings(Document):
-    """Where decisions are logged.
+    """The log of decisions.
 
     Attributes:
-        url: The ledger's database, as `sqlite:///ledger.db`.
+        url: The log's database, for example `sqlite:///ledger.db`.
         key: The folder of keys that `auditkit keys init` made, or a file with an Ed25519 private
             key in PEM. A passphrase comes from the environment, AUDITKIT_PASSPHRASE.
         name: The log's name.
@@ -82,8 +82,8 @@ class ServerSettings(Document):
         basic: Names and passwords.
         proxy: A trusted proxy's header.
         oidc: An OpenID Connect issuer.
-        alert: A program that is told of every break-glass, as JSON on its standard input.
-        datasets: A folder of training data to serve, each reading a decision; empty: none.
+        alert: A program to run at every break-glass, with JSON on its standard input.
+        datasets: A folder of training data to serve, each read decided and logged; empty: none.
     """
 
     access: Text

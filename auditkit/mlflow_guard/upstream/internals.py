@@ -1,7 +1,7 @@
 """All contact with MLflow's internals, for mlflow>=3.17,<3.19.
 
-MLflow calls its plugin interface experimental. What auditkit needs of it beyond the documented
-entry points is here and in `stores`, so that a new release is two modules to look at.
+MLflow calls its plugin interface experimental. Everything that auditkit uses beyond the documented
+entry points is here and in `stores`: after a new release, look at these two modules.
 """
 
 # ruff: noqa: SLF001 - reaching into MLflow is what this module is for
@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 from auditkit.errors import InputError
 
 SUPPORTED: Final = ((3, 17), (3, 19))
-# What stands for the source of a prompt, which has no files; MLflow takes no other for prompts.
+# The only source that MLflow accepts for a prompt, which has no files.
 PROMPT_SOURCES: Final = frozenset({"prompt-template", "dummy-source"})
 PROMPT_TAGS: Final = ("mlflow.prompt", "_mlflow_prompt")
 _PROXIED: Final = ("mlflow-artifacts", "http", "https")
 
 
 def refuse_other_releases() -> None:
-    """Raises unless MLflow is a release that the endpoint table knows.
+    """Refuses releases of MLflow that the endpoint tables do not cover.
 
     Raises:
         InputError: If it is another.
@@ -42,7 +42,7 @@ def refuse_other_releases() -> None:
 
 
 def flask_application() -> Any:
-    """MLflow's Flask application, made at its import."""
+    """MLflow's Flask application, which is made when it is imported."""
     from mlflow.server import app
 
     return app
@@ -123,14 +123,14 @@ def is_mlflow_error(error: Exception) -> bool:
 
 
 def workspace() -> str:
-    """The workspace of the current request; `default` where workspaces are off."""
+    """The workspace of the current request; `default` if workspaces are off."""
     from mlflow.utils.workspace_context import get_request_workspace
 
     return str(get_request_workspace() or "default")
 
 
 def workspace_of(header: str | None, path: str) -> str:
-    """The workspace of a native request, whose own middleware comes later."""
+    """The workspace of a native request, which MLflow's middleware sets only later."""
     from mlflow.server.workspace_helpers import resolve_workspace_for_request_if_enabled
 
     found = resolve_workspace_for_request_if_enabled(path, header)
@@ -138,7 +138,7 @@ def workspace_of(header: str | None, path: str) -> str:
 
 
 def in_workspace(name: str) -> AbstractContextManager[Any]:
-    """The stores of a workspace; of the only one, where workspaces are off."""
+    """The stores of a workspace; of the only one, if workspaces are off."""
     from mlflow.utils.workspace_context import ServerWorkspaceContext
 
     settings: Any = importlib.import_module("mlflow.environment_variables")
@@ -166,7 +166,7 @@ def copied_model(uri: str) -> tuple[str, str]:
 
 
 def is_ours(uri: str) -> bool:
-    """Whether a storage location is not another MLflow server's.
+    """Whether a storage location is on this server, or on none of MLflow's.
 
     This server reads `mlflow-artifacts://anywhere/1/x` as its own `1/x`, and every client asks
     `anywhere`: what was approved here would be loaded from there.
@@ -184,7 +184,7 @@ def handlers() -> Any:
 
 
 def names_of(routes: Iterable[Any]) -> dict[str, set[str]]:
-    """Names of native routes with their methods."""
+    """The methods of native routes, by the name of their function."""
     found: dict[str, set[str]] = {}
     for route in routes:
         name = getattr(route.endpoint, "__name__", "?")

@@ -1,4 +1,4 @@
-"""How a request is refused: a status, MLflow's error code, and why."""
+"""Refusals of requests: a status, MLflow's error code, and the reason."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from auditkit.errors import AuditkitError
 
 
 class RefusedError(AuditkitError):
-    """A request that is not let through.
+    """A refused request.
 
     Args:
         status: The HTTP status.
-        code: MLflow's error code, as "PERMISSION_DENIED".
-        message: Why, for the caller.
+        code: MLflow's error code, for example "PERMISSION_DENIED".
+        message: The reason, for the caller.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -21,12 +21,12 @@ class RefusedError(AuditkitError):
 
 
 def denied(message: str) -> RefusedError:
-    """A refusal because somebody may not."""
+    """A refusal because the caller may not do it."""
     return RefusedError(403, "PERMISSION_DENIED", message)
 
 
 def unavailable(message: str) -> RefusedError:
-    """A refusal because the server cannot do its part."""
+    """A refusal because the server cannot judge now."""
     return RefusedError(503, "TEMPORARILY_UNAVAILABLE", message)
 
 

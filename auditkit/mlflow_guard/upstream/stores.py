@@ -1,6 +1,6 @@
-"""What MLflow's stores know, as far as a decision needs it.
+"""Reads from MLflow's stores what decisions need.
 
-With `internals` this is all contact with MLflow's insides.
+With `internals` this is all contact with MLflow's internals.
 """
 
 # ruff: noqa: SLF001 - reaching into MLflow is what this module is for
@@ -27,7 +27,7 @@ _MAX_COPIES: Final = 20
 
 
 class Stores:
-    """What the server's stores know, as far as a decision needs it."""
+    """Reads from the server's stores what decisions need."""
 
     def model_name(self, name: str) -> str:
         """A model's name as the store has it; the name itself if there is no such model.
@@ -62,7 +62,7 @@ class Stores:
         return self._registry().get_model_version(name, version)
 
     def stages(self, name: str) -> list[str]:
-        """Stages, but None, that a model's versions are in."""
+        """The stages, except None, that a model's versions are in."""
         found = self._registry().search_model_versions(
             f"name = '{name.replace(chr(39), chr(39) * 2)}'"
         )
@@ -75,11 +75,11 @@ class Stores:
         self._registry().set_registered_model_alias(name, alias, version)
 
     def set_stage(self, name: str, stage: str, version: str) -> None:
-        """Moves a version to a stage; others leave it."""
+        """Moves a version to a stage; other versions leave it."""
         self._registry().transition_model_version_stage(name, version, stage, True)
 
     def run_owner(self, run_id: str) -> str:
-        """Whom a run says it belongs to; empty if unknown."""
+        """The user named as a run's owner; empty if unknown."""
         try:
             return str(self._tracking().get_run(run_id).info.user_id or "")
         except Exception as error:
@@ -96,7 +96,7 @@ class Stores:
         return str(self._tracking().get_run(run_id).info.experiment_id)
 
     def experiment_named(self, name: str) -> str:
-        """The id of an experiment of a name; empty if there is none."""
+        """The id of the experiment with a name; empty if there is none."""
         found = self._tracking().get_experiment_by_name(name)
         return str(found.experiment_id) if found is not None else ""
 
@@ -117,25 +117,25 @@ class Stores:
         return str(self._tracking().get_dataset(dataset_id).name)
 
     def run_root(self, run_id: str) -> str:
-        """Where a run's files lie, relative to the artifact root; `elsewhere/...` if not on it."""
+        """Where a run's files are, relative to the artifact root; `elsewhere/...` if outside it."""
         return self.relative(self._tracking().get_run(run_id).info.artifact_uri)
 
     def experiment_root(self, experiment_id: str) -> str:
-        """Where an experiment's files lie, as `run_root`."""
+        """Where an experiment's files are; see `run_root`."""
         return self.relative(self._tracking().get_experiment(experiment_id).artifact_location)
 
     def model_root(self, model_id: str) -> str:
-        """Where a logged model's files lie, as `run_root`."""
+        """Where a logged model's files are; see `run_root`."""
         return self.relative(self._tracking().get_logged_model(model_id).artifact_location)
 
     def version_source(self, name: str, version: str) -> str:
-        """Where a version's files lie, as `run_root`; `prompts/...` for a prompt."""
+        """Where a version's files are; see `run_root`. `prompts/...` for a prompt."""
         if self.version(name, version).source in internals.PROMPT_SOURCES:
             return f"prompts/{name}/{version}"
         return self.relative(self._registry().get_model_version_download_uri(name, version))
 
     def lineage(self, name: str, version: str) -> tuple[set[str], list[tuple[str, str]]]:
-        """The runs that a version's files come from, and the versions: itself, and what it copies.
+        """The runs that a version's files come from, and the versions: itself and those it copies.
 
         A version need not name the run that made its files; where they lie tells it too.
 
@@ -187,7 +187,7 @@ class Stores:
         return "elsewhere/" + posixpath.normpath(uri.partition(":")[2].lstrip("/") or uri)
 
     def version_digest(self, name: str, version: str) -> Digest:
-        """The digest of a version's files as they are now; of a prompt's text, for a prompt.
+        """The digest of a version's files as they are now; for a prompt, of its text.
 
         Raises:
             MlflowException: If there is no such version.
@@ -199,15 +199,15 @@ class Stores:
             return digest_of("prompt/v1", dict(tags))
         uri = self._registry().get_model_version_download_uri(name, version)
         if not internals.is_ours(uri):
-            raise InputError("The version's files lie on another server, which may change them.")
+            raise InputError("The version's files are on another server, which may change them.")
         with tempfile.TemporaryDirectory() as folder:
             return artifact_digest(self._fetch(uri, folder))
 
     def protected_sources(self, protected: Callable[[str, str], bool]) -> set[str]:
-        """Where the files lie of every version that a protected alias points to now.
+        """Where the files of every version are that a protected alias points to now.
 
         Args:
-            protected: Whether an alias of a model is protected.
+            protected: Tells whether an alias of a model is protected.
         """
         found = set()
         token = None
@@ -249,7 +249,7 @@ class Stores:
 
 
 def _is_foreign_page(uri: str) -> bool:
-    """Whether a URL is no address of artifacts at all; MLflow's handlers fail on it."""
+    """Whether a URL cannot be an artifact's address; MLflow's handlers fail on it."""
     found = urlsplit(uri)
     return (
         found.scheme in ("http", "https")
