@@ -26,7 +26,7 @@ from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.shared.console import say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.detect.recall import evaluate, read_labelled
-from auditkit.deid.pipeline.apply import Result
+from auditkit.deid.pipeline.apply import DeidentifiedTable
 from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.report import ReportOptions
@@ -92,7 +92,9 @@ def main() -> int:
     return codes
 
 
-def safe_harbor(table: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> tuple[Plan, Result]:
+def safe_harbor(
+    table: pd.DataFrame, reader: Deidentifier, recall: Evidence
+) -> tuple[Plan, DeidentifiedTable]:
     """The proposed plan, but with tokens for names; the vault leads them back to the names."""
     plan = Plan.propose(table, as_of=AS_OF).with_column("patient_name", treatment="token")
     plan = replace(plan, sensitive=("diagnosis",))
@@ -100,7 +102,9 @@ def safe_harbor(table: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> 
         return plan, plan.apply(table, keys=Keys(vault=vault), deidentifier=reader, recall=recall)
 
 
-def expert(table: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> tuple[Plan, Result]:
+def expert(
+    table: pd.DataFrame, reader: Deidentifier, recall: Evidence
+) -> tuple[Plan, DeidentifiedTable]:
     """Dates that keep their intervals and ids that link visits, at the price of an expert.
 
     Birth years become bands and the ZIP code goes, so that everyone looks like enough others. The
@@ -128,7 +132,7 @@ def key() -> bytes:
     return read_key(path.read_text())
 
 
-def keep(mode: str, plan: Plan, result: Result) -> None:
+def keep(mode: str, plan: Plan, result: DeidentifiedTable) -> None:
     """Writes the table, the plan and the evidence of one mode."""
     folder = OUT / mode
     write_whole(folder / "visits.csv", result.table.to_csv(index=False).encode())
@@ -137,7 +141,7 @@ def keep(mode: str, plan: Plan, result: Result) -> None:
         write_whole(folder / f"{evidence.check}.json", evidence.to_file())
 
 
-def summary(result: Result) -> str:
+def summary(result: DeidentifiedTable) -> str:
     """Found, left, and the smallest class, in one line."""
     found, leaks, risk, _ = result.evidence
     return (

@@ -27,7 +27,7 @@ from auditkit.api import LOG_NAME, default_keys, open_log
 from auditkit.cli.shared.console import quiet_mlflow, say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.detect.recall import evaluate
-from auditkit.deid.pipeline.apply import Result
+from auditkit.deid.pipeline.apply import DeidentifiedTable
 from auditkit.evidence import Evidence
 from auditkit.files import write_whole
 from auditkit.registry import ModelRegistry, RegisteredVersion, artifact_digest
@@ -175,7 +175,7 @@ def told(audit: ak.Audit, *, audit_seconds: float, seconds: float) -> None:
     say("Signed with a demonstration key; it shows that nothing changed, not who signed.")
 
 
-def deidentify(raw: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> Result:
+def deidentify(raw: pd.DataFrame, reader: Deidentifier, recall: Evidence) -> DeidentifiedTable:
     """The table by the plan that is proposed for it, but with tokens for names.
 
     Whoever has the vault's key can lead a token back to its name; keep the two apart.

@@ -31,7 +31,7 @@ _NOT_SEARCHED: Final = frozenset({"AGE", "COORDINATES"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class DeidentifiedTable:
     """A de-identified table.
 
     Attributes:
@@ -53,7 +53,7 @@ def apply_plan(
     deidentifier: Deidentifier | None = None,
     recall: Evidence | None = None,
     population: Any = None,
-) -> Result:
+) -> DeidentifiedTable:
     """See `Plan.apply`."""
     deidentifier = deidentifier or Deidentifier()
     clean, run = treat_table(plan, table, keys=keys or Keys(), redactor=NoteRedactor(deidentifier))
@@ -61,7 +61,7 @@ def apply_plan(
         raise leak_error(run.leaks)
     everyone = None if population is None else Population.of(read_columns(population))
     evidence = evidence_of(run, deidentifier, recall=recall, population=everyone)
-    return Result(table=clean, evidence=evidence, found=run.found)
+    return DeidentifiedTable(table=clean, evidence=evidence, found=run.found)
 
 
 def treat_table(

@@ -12,7 +12,7 @@ from auditkit.deid.planning.treatments import Mode
 
 if TYPE_CHECKING:
     from auditkit.deid.detect.detector import Deidentifier
-    from auditkit.deid.pipeline.apply import Result
+    from auditkit.deid.pipeline.apply import DeidentifiedTable
     from auditkit.evidence import Evidence
 
 
@@ -45,7 +45,7 @@ class Plan(TablePlan):
         deidentifier: Deidentifier | None = None,
         recall: Evidence | None = None,
         population: Any = None,
-    ) -> Result:
+    ) -> DeidentifiedTable:
         """De-identifies a table, searches the output again, and makes the evidence.
 
         Args:
