@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from auditkit.errors import AuditkitError
 from auditkit.isolation.confinement import Limits
-from auditkit.isolation.messages import unpacked
+from auditkit.isolation.messages import unpack
 from auditkit.isolation.server import UNCONFINED, WIDTH
 
 _START_SECONDS: Final = 120.0  # for loading libraries, on a machine that is busy
@@ -218,7 +218,7 @@ def _check_end(told: dict[str, Any], limits: Limits) -> None:
 
 def _opened(answer: bytes) -> bytes:
     try:
-        said, parts = unpacked(answer)
+        said, parts = unpack(answer)
         kind, error, words = said["kind"], said.get("error"), said.get("words")
         content = parts[0] if kind == "answer" else b""
     except (ValueError, TypeError, LookupError, AttributeError) as problem:

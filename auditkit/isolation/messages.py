@@ -9,18 +9,18 @@ from typing import Any, Final
 _WIDTH: Final = 8  # bytes of the number that says how long the JSON is
 
 
-def packed(content: Any, parts: Sequence[bytes] = ()) -> bytes:
+def pack(content: Any, parts: Sequence[bytes] = ()) -> bytes:
     """A JSON value and pieces of bytes in one.
 
     Example:
-        >>> unpacked(packed({"name": "a"}, [b"1", b"23"]))
+        >>> unpack(pack({"name": "a"}, [b"1", b"23"]))
         ({'name': 'a'}, (b'1', b'23'))
     """
     head = json.dumps([content, [len(part) for part in parts]]).encode()
     return b"".join((len(head).to_bytes(_WIDTH), head, *parts))
 
 
-def unpacked(message: bytes) -> tuple[Any, tuple[bytes, ...]]:
+def unpack(message: bytes) -> tuple[Any, tuple[bytes, ...]]:
     """What was packed.
 
     Raises:

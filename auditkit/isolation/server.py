@@ -29,7 +29,7 @@ from typing import Any, Final, NoReturn
 
 from auditkit.errors import AuditkitError
 from auditkit.isolation.confinement import Limits, confine
-from auditkit.isolation.messages import packed
+from auditkit.isolation.messages import pack
 
 UNCONFINED: Final = 71  # with which a job ends that could not be confined
 WIDTH: Final = 4  # bytes of a piece's length
@@ -49,17 +49,17 @@ def serve(module: str) -> None:
     try:
         loaded = import_module(module)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other side is to know it
-        _tell(answers, {"failed": f"{type(error).__name__}: {error}"})
+        _send(answers, {"failed": f"{type(error).__name__}: {error}"})
         return
     # What is loaded by now is never looked through again, and so never copied in a fork.
     gc.collect()
     gc.freeze()
-    _tell(answers, {"ready": True})
+    _send(answers, {"ready": True})
     with suppress(BrokenPipeError, EOFError), open(calls, "rb", closefd=False) as lines:
         while line := lines.readline():
             call = json.loads(line)
-            job = _started(loaded, call, lines.read(call["size"]))
-            _tell(answers, _carried_out(job, calls, answers))
+            job = _start_job(loaded, call, lines.read(call["size"]))
+            _send(answers, _relay_answer(job, calls, answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class _Job:
     limits: Limits
 
 
-def _started(module: ModuleType, call: dict[str, Any], data: bytes) -> _Job:
+def _start_job(module: ModuleType, call: dict[str, Any], data: bytes) -> _Job:
     limits = Limits(**call["limits"])
     reading, writing = os.pipe()
     process = os.fork()
@@ -83,7 +83,7 @@ def _started(module: ModuleType, call: dict[str, Any], data: bytes) -> _Job:
     return _Job(process, reading, limits)
 
 
-def _carried_out(job: _Job, calls: int, answers: int) -> dict[str, Any]:
+def _relay_answer(job: _Job, calls: int, answers: int) -> dict[str, Any]:
     """Passes on what a job writes, until it ends or has to; says how it ended."""
     latest, have, told = monotonic() + job.limits.wall_seconds, 0, dict[str, Any]()
     poll = select.poll()
@@ -130,24 +130,24 @@ def _work(module: ModuleType, function: str, data: bytes, limits: Limits, writin
 
 def _answer(module: ModuleType, function: str, data: bytes) -> bytes:
     try:
-        return packed({"kind": "answer"}, [getattr(module, function)(data)])
+        return pack({"kind": "answer"}, [getattr(module, function)(data)])
     except AuditkitError as error:
         words = [error.message, error.remedy]
-        return packed({"kind": "refused", "error": _known(error), "words": words})
+        return pack({"kind": "refused", "error": _class_name(error), "words": words})
     except MemoryError:
-        return packed({"kind": "memory"})
+        return pack({"kind": "memory"})
     except Exception as error:  # noqa: BLE001 - hostile input ends in errors of any type
-        return packed({"kind": "failed", "error": type(error).__name__})
+        return pack({"kind": "failed", "error": type(error).__name__})
 
 
-def _known(error: AuditkitError) -> str:
+def _class_name(error: AuditkitError) -> str:
     """The name of the first class of an error that both sides know."""
     return next(
         one.__name__ for one in type(error).__mro__ if one.__module__ == AuditkitError.__module__
     )
 
 
-def _tell(answers: int, content: dict[str, Any]) -> None:
+def _send(answers: int, content: dict[str, Any]) -> None:
     _write(answers, bytes(WIDTH) + json.dumps(content).encode() + b"\n")
 
 

@@ -2,7 +2,7 @@
 
 Laws:
     - Names are unique. Sizes, their sum and the number of nodes to walk are bounded before
-      anything is decompressed: this reads files whose signature has not been looked at yet.
+      anything is decompressed, because the file's signature has not been checked yet.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def read_attachments(reader: Any) -> Mapping[str, bytes]:
     """Every attached file by name.
 
     Args:
-        reader: pyHanko's, of the file.
+        reader: pyHanko's reader of the file.
 
     Raises:
         VerificationError: If the attachments cannot be read, are too many or too large, or two
-            have one name.
+            have the same name.
     """
     try:
         return _read(reader)
@@ -38,7 +38,7 @@ def read_attachments(reader: Any) -> Mapping[str, bytes]:
 
 
 def entry(holder: Any, name: str, default: Any) -> Any:
-    """An entry of a PDF dictionary with references followed, which its own `get` does not do."""
+    """An entry of a PDF dictionary, with references resolved; its own `get` does not do that."""
     return holder[name] if name in holder else default  # noqa: SIM401 - get follows none
 
 
@@ -49,7 +49,7 @@ def _read(reader: Any) -> dict[str, bytes]:
     for specification in _leaves(tree):
         name = str(specification["/UF" if "/UF" in specification else "/F"])
         if name in files:
-            raise VerificationError("Two attachments have one name.")
+            raise VerificationError("Two attachments have the same name.")
         if len(files) == _MAX_FILES:
             raise VerificationError("The file has more attachments than any report.")
         files[name] = content_of(specification["/EF"]["/F"], left, what="attachments")
@@ -65,7 +65,7 @@ def _leaves(tree: Any) -> Iterator[Any]:
         visited += 1
         if depth > _MAX_DEPTH or visited > _MAX_NODES:
             raise VerificationError("The attachments' names are nested too deeply.")
-        # By position, because iterating an array of this library hands out references.
+        # By position: iterating over this library's arrays yields unresolved references.
         pairs, children = entry(node, "/Names", ()), entry(node, "/Kids", ())
         for position in range(1, len(pairs), 2):
             yield pairs[position]
@@ -75,15 +75,15 @@ def _leaves(tree: Any) -> Iterator[Any]:
 
 
 def content_of(stream: Any, most: int, *, what: str) -> bytes:
-    """A stream's bytes, at most so many.
+    """Decompresses a stream, up to a limit.
 
     Args:
-        stream: The stream, of which nothing was decompressed yet.
-        most: How many bytes it may hold.
-        what: What it is one of, for messages.
+        stream: The stream, not yet decompressed.
+        most: The largest number of bytes it may hold.
+        what: What to call it in messages, in the plural.
 
     Raises:
-        VerificationError: If it holds more, is cut short, or is compressed in an unknown way.
+        VerificationError: If it is larger, cut short, or compressed in an unknown way.
     """
     encoded: bytes = stream.encoded_data
     filters = entry(stream, "/Filter", None)

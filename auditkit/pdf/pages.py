@@ -10,7 +10,7 @@ _MAX_PAGES: Final = 5000
 
 
 def page_texts(pdf: bytes) -> list[str]:
-    """The text of each page of a PDF, which is our own or is read in a child process.
+    """The text of each page of a PDF. Call it on our own PDFs, or within a child process.
 
     Raises:
         InputError: If it has more pages than any report.

@@ -1,10 +1,10 @@
-"""What the PDF libraries find in a file; runs in a child process, and only there.
+"""Parses untrusted PDFs with pyHanko and PDFium; runs only in a child process.
 
-The files that come here are anybody's: whoever has a key can sign any pages. pyHanko and PDFium
-read them with nothing at hand but their bytes, and what keeps them busy ends at a limit (see
-`auditkit.isolation`). `auditkit.pdf.reading` calls the two functions without underscore.
+A signature does not make a file harmless: anyone with a key can sign any pages. The libraries get
+only the file's bytes, and are stopped at a limit (see `auditkit.isolation`). `auditkit.pdf.reading`
+calls the two functions without underscore.
 
-Law: a parser's answer is never a verdict on bytes. What is found here says where to look;
+Law: a parser's answer is never a verdict on bytes. It only says where to look;
 `auditkit.verification.signed_file` compares it with the file.
 """
 
@@ -22,7 +22,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 
 from auditkit.errors import VerificationError
-from auditkit.isolation.messages import packed
+from auditkit.isolation.messages import pack
 from auditkit.pdf.attachments import entry, read_attachments
 from auditkit.pdf.pages import page_texts
 from auditkit.pdf.ranges import ChangedFileError, locate
@@ -32,13 +32,13 @@ from auditkit.signing.validation_data import ValidationData
 _HEADER: Final = b"%PDF-"
 _MAX_REVISIONS: Final = 50
 _ADDED: Final = "Something was added after signing that is not validation data with a timestamp."
-_UNREAD: Final = "The file is not a PDF that can be read."
+_UNREAD: Final = "The file is not a readable PDF."
 
 
 def structure(data: bytes) -> bytes:
-    """A file's signature, what stands behind it, and its attachments.
+    """A file's signature, the revisions after it, and its attachments, as packed bytes.
 
-    What each part is, `auditkit.pdf.reading.read_pdf` says.
+    `auditkit.pdf.reading.read_pdf` describes each part.
     """
     parts: list[bytes] = []
 
@@ -49,9 +49,9 @@ def structure(data: bytes) -> bytes:
     found: dict[str, Any] = {}
     reader = _parsed(data)
     try:
-        found["end"], held, stamps = _taken_off(data, reader)
+        found["end"], held, stamps = _split_revisions(data, reader)
     except ChangedFileError as error:
-        return packed({"changed": error.message})
+        return pack({"changed": error.message})
     if held is not None:
         reader = _parsed(data[: found["end"]])
         found["held"] = [
@@ -66,7 +66,7 @@ def structure(data: bytes) -> bytes:
         found["signature"] = {**(signature := _signature(reader)), "value": put(signature["value"])}
     except VerificationError as error:
         found["unsigned"] = error.message
-    return packed(found, parts)
+    return pack(found, parts)
 
 
 def pages(data: bytes) -> bytes:
@@ -76,7 +76,7 @@ def pages(data: bytes) -> bytes:
 
 def _parsed(data: bytes) -> PdfFileReader:
     if not data.startswith(_HEADER):
-        # pyHanko reads backwards, and turns for ever before line ends that begin a file.
+        # pyHanko reads backwards, and loops for ever if a file begins with line ends.
         raise VerificationError(_UNREAD)
     try:
         return PdfFileReader(BytesIO(data), strict=True)
@@ -87,7 +87,7 @@ def _parsed(data: bytes) -> PdfFileReader:
 
 
 def _signature(reader: PdfFileReader) -> dict[str, Any]:
-    """The one signature of a report: where its range lies, its value, and the time it states."""
+    """The one signature of a report: its range, its value, and the time it states."""
     try:
         fields = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
         values = [(field.get_object(), field.reference) for field in fields]
@@ -111,7 +111,7 @@ def _signature(reader: PdfFileReader) -> dict[str, Any]:
 
 
 def _placed(value: Any) -> tuple[list[int], bytes]:
-    """A signature's range and value as its dictionary has them."""
+    """A signature's range and value, from its dictionary."""
     numbers = value["/ByteRange"]
     if len(numbers) != 4:
         raise VerificationError("The signature's range is not made of four numbers.")
@@ -133,7 +133,7 @@ def _check_certification(reader: PdfFileReader, value: Any, reference: Reference
 
 
 def _stated_time(value: Any) -> str | None:
-    """The time that the signer states, which is a moment only with its zone."""
+    """The time that the signer states, which must have a time zone."""
     if "/M" not in value:
         return None
     stated = parse_pdf_date(value["/M"], strict=True)
@@ -142,16 +142,16 @@ def _stated_time(value: Any) -> str | None:
     return str(stated.isoformat())
 
 
-def _taken_off(
+def _split_revisions(
     data: bytes, reader: PdfFileReader
 ) -> tuple[int, ValidationData | None, list[dict[str, Any]]]:
-    """Where the certified file ends, and what stands behind it.
+    """Splits a file into the certified part and the revisions after it.
 
-    A file whose signatures cannot be read is taken whole: what is wrong with it is for
-    `_signature` and `signed_file` to say.
+    If its signatures cannot be read, the whole file counts as certified: `_signature` and
+    `signed_file` report the fault.
 
     Raises:
-        ChangedFileError: If what was appended is not what auditkit appends.
+        ChangedFileError: If something was appended that auditkit does not append.
     """
     try:
         values = [
@@ -177,7 +177,7 @@ def _taken_off(
 def _rebuilt(
     data: bytes, certified: bytes, ends: Sequence[int]
 ) -> tuple[ValidationData, list[dict[str, Any]]]:
-    """Makes each revision again on the one before it."""
+    """Rebuilds each revision on the one before it."""
     before, held = certified, ValidationData()
     stamps = []
     for end in ends:
@@ -204,7 +204,7 @@ def _last_timestamp(reader: PdfFileReader) -> Any:
 
 
 def _check_readable(held: ValidationData) -> None:
-    """No item is anything but what it is filed as; no room for other things."""
+    """Checks that every item is of its declared kind, so that nothing else can hide in it."""
     for items, kind in (
         (held.certificates, x509.Certificate),
         (held.crls, crl.CertificateList),

@@ -1,4 +1,4 @@
-"""Where a signature's value lies in a file's bytes, and what it covers: no parser is asked."""
+"""Finds a signature's value in a file's bytes, and digests what it covers, without a parser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEX: Final = re.compile(rb"[0-9A-F]+")
 
 
 class ChangedFileError(VerificationError):
-    """The file is not as it was when it was signed."""
+    """The file was changed after signing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,8 @@ class Embedded:
 
     Attributes:
         der: The CMS object.
-        digest: SHA-256 over what it covers.
-        end: Where what it covers ends, counted in bytes from the start of the file.
+        digest: SHA-256 over the bytes it covers.
+        end: Offset of the end of the covered bytes from the start of the file.
     """
 
     der: bytes
@@ -37,8 +37,8 @@ def locate(data: bytes, numbers: Sequence[int], value: bytes) -> Embedded:
 
     Args:
         data: The file.
-        numbers: The range that the signature says it covers, four numbers.
-        value: The signature's value, as its dictionary has it.
+        numbers: The range that the signature claims to cover, four numbers.
+        value: The signature's value, from its dictionary.
 
     Raises:
         VerificationError: If the range leaves out more than the value, or the value is not
@@ -64,7 +64,7 @@ def locate(data: bytes, numbers: Sequence[int], value: bytes) -> Embedded:
 
 
 def _der_length(raw: bytes) -> int:
-    """How many bytes the first DER value takes, with its header."""
+    """The length of the first DER value in bytes, with its header."""
     if len(raw) < 2 or raw[0] != 0x30:
         raise VerificationError("The signature's value is empty or not a CMS object.")
     if raw[1] < 0x80:

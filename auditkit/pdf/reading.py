@@ -1,7 +1,7 @@
-"""Reads a PDF that anybody may have made: its libraries run in a child process, within limits.
+"""Reads an untrusted PDF: the PDF libraries run in a child process, within limits.
 
-What keeps them busy for longer than any report does is false: the file is none. What depends on
-this machine, such as a process that does not start, could not be checked.
+A file that takes more to read than any report is not a report: that is *false*. A failure of this
+machine, such as a process that does not start, means *could not be checked*.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
-from auditkit.isolation.messages import unpacked
+from auditkit.isolation.messages import unpack
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.signing.validation_data import ValidationData
 
@@ -30,11 +30,11 @@ _PARSER: Final = Child("auditkit.pdf.parsing")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentTimestamp:
-    """A timestamp over a file as it was.
+    """A timestamp over a file and its revisions up to that point.
 
     Attributes:
         token: Its DER.
-        stamped: The bytes that it is about.
+        stamped: The bytes that it covers.
     """
 
     token: bytes
@@ -46,9 +46,9 @@ class Archived:
     """A file in its parts.
 
     Attributes:
-        certified: The file up to where the certification reaches; all of it if nothing follows.
-        data: What the file holds for later verifiers; None: nothing was appended.
-        timestamps: Over the file, one for each time that something was appended.
+        certified: The bytes that the certification covers; the whole file if nothing follows.
+        data: The validation data in the file; None: nothing was appended.
+        timestamps: The document timestamps, one for each appended revision.
     """
 
     certified: bytes
@@ -61,7 +61,7 @@ class FoundSignature:
     """A file's one signature as a PDF library finds it, not yet compared with the bytes.
 
     Attributes:
-        numbers: The range that it says it covers.
+        numbers: The range that it claims to cover.
         value: Its value.
         stated_time: The time that the signer states, with its zone; None: none.
     """
@@ -73,14 +73,14 @@ class FoundSignature:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadPdf:
-    """What a file holds, as the PDF library reads it.
+    """The contents of a file, as the PDF library reads it.
 
     Attributes:
-        archived: The certified file, and what stands behind it.
+        archived: The certified file, and the revisions after it.
         files: The attachments by name; empty if they cannot be read.
-        unread: Why they cannot be read; None: they are.
+        unread: Why the attachments cannot be read; None: they were read.
         signature: Its one signature.
-        unsigned: Why there is not one; None: there is.
+        unsigned: Why there is no such signature; None: there is one.
     """
 
     archived: Archived
@@ -93,7 +93,7 @@ class ReadPdf:
         """The one signature.
 
         Raises:
-            VerificationError: If there is not exactly one, or it is not a report's.
+            VerificationError: If there is not exactly one, or it is not as a report's must be.
         """
         if self.signature is None:
             raise self.unsigned or VerificationError("The file carries no signature.")
@@ -101,8 +101,8 @@ class ReadPdf:
 
 
 def get_ready() -> None:
-    """Has the libraries loaded in the child process while this one goes on."""
-    with suppress(ChildUnavailableError):  # which the first call raises again
+    """Starts loading the libraries in the child process, without waiting for it."""
+    with suppress(ChildUnavailableError):  # the first call raises it again
         _PARSER.start()
 
 
@@ -116,7 +116,7 @@ def read_pdf(data: bytes) -> ReadPdf:
     """
     if len(data) > MAX_BYTES:
         raise VerificationError(f"The file is larger than {MAX_BYTES:,} bytes.")
-    found, parts = unpacked(_called("structure", data))
+    found, parts = unpack(_called("structure", data))
     if "changed" in found:
         raise ChangedFileError(found["changed"])
     files = {name: parts[at] for name, at in found.get("files", {}).items()}
@@ -148,9 +148,7 @@ def _called(function: str, data: bytes) -> bytes:
     except ChildUnavailableError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:
-        raise VerificationError(
-            f"The file is not one that can be read as a report: {error.message}"
-        ) from error
+        raise VerificationError(f"The file cannot be read as a report: {error.message}") from error
 
 
 def _archived(data: bytes, found: Mapping[str, Any], parts: tuple[bytes, ...]) -> Archived:

@@ -1,8 +1,8 @@
-"""Keys and signatures: who says so, and how anyone can check that they did.
+"""Keys and signatures.
 
 `KeyStore` keeps this machine's keys; `Signer` signs a report and its statement with them, with a
 key file, with a token (PKCS#11) or with a service; `dsse` wraps statements; `TimestampAuthority`
-attests times. Checking is `auditkit.verification`'s, which needs none of the secrets.
+attests times. `auditkit.verification` checks signatures and needs no secrets.
 """
 
 from auditkit.signing.certificates import Trusted

@@ -1,16 +1,16 @@
-"""What keeps a signed PDF checkable for long: certificates, revocation data, a document timestamp.
+"""Long-term validation of a signed PDF: certificates, revocation data, a document timestamp.
 
 PAdES B-LT and B-LTA (ETSI EN 319 142-1, 5.4 and 5.5; ISO 32000-2, 12.8.4.3 and 12.8.5): a
 document security store (DSS) and a document timestamp over everything before, appended as one
-revision. It can be appended again, before the last timestamp's own certificate expires.
+revision. Another can be appended before the last timestamp's certificate expires.
 
-A verifier makes the revision again from what it holds (`prepare`, `Prepared.filled`) and compares
-the bytes. Why this writes it object by object, instead of asking the PDF library: docs/adr/0016.
+A verifier rebuilds the revision from its contents (`prepare`, `Prepared.filled`) and compares the
+bytes. Why this module writes each object instead of asking the PDF library: docs/adr/0016.
 
 Laws:
     - Not one byte of the signed file changes. The catalog, the form and the first page are
       repeated with one entry added each; everything else is new.
-    - Every byte follows from the signed file, the data, the room for the token, and the token.
+    - Every byte is determined by the signed file, the data, the room for the token, and the token.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from auditkit.errors import InputError
 from auditkit.signing.validation_data import KINDS, ValidationData
 
-_RANGE_WIDTH: Final = 60  # bytes kept for the four numbers of the range
+_RANGE_WIDTH: Final = 60  # bytes reserved for the four numbers of the range
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """A file with its new revision, whose timestamp is still to come.
+    """A file with its new revision, whose timestamp is still empty.
 
     Attributes:
-        data: The file's bytes, with zeros where the token's hexadecimal digits go.
-        begin: Where the token's value begins, at its `<`.
-        end: Where what follows it begins.
+        data: The file's bytes, with zeros in place of the token's hexadecimal digits.
+        begin: Offset of the token's value, at its `<`.
+        end: Offset of the first byte after the value.
     """
 
     data: bytes
@@ -48,7 +48,7 @@ class Prepared:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of everything but the token: what the timestamp is about."""
+        """SHA-256 of everything but the token: the digest to be timestamped."""
         found = hashlib.sha256(self.data[: self.begin])
         found.update(self.data[self.end :])
         return found.digest()
@@ -60,13 +60,14 @@ class Prepared:
             token: DER of the RFC 3161 token over `digest`.
 
         Raises:
-            InputError: If it is larger than the room that was kept.
+            InputError: If it is larger than the room reserved for it.
         """
         room = self.end - self.begin - 2
         digits = token.hex().upper().encode()
         if len(digits) > room:
             raise InputError(
-                "The timestamp authority's answer is larger than the room kept for it."
+                "The timestamp authority's answer is larger than the room reserved for it.",
+                remedy="use an authority that sends fewer certificates",
             )
         return self.data[: self.begin + 1] + digits.ljust(room, b"0") + self.data[self.end - 1 :]
 
@@ -76,20 +77,22 @@ def prepare(signed: bytes, added: ValidationData, *, room: int) -> Prepared:
 
     Args:
         signed: A report that auditkit signed, with or without earlier such revisions.
-        added: What the file does not hold yet.
-        room: Bytes to keep for the token.
+        added: Validation data that the file does not hold yet.
+        room: Bytes to reserve for the token.
 
     Raises:
-        InputError: If the bytes are no such report.
+        InputError: If the bytes are not such a report.
     """
     try:
         return _Revision(signed).prepare(added, room)
     except (PdfError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise InputError("The bytes are not a PDF that auditkit signed.") from error
+        raise InputError(
+            "The bytes are not a PDF that auditkit signed.", remedy="give a signed report"
+        ) from error
 
 
 def validation_data(reader: PdfFileReader) -> ValidationData:
-    """What a file's document security store holds; nothing if it has none."""
+    """The contents of a file's document security store; empty if it has none."""
     store = reader.root["/DSS"] if "/DSS" in reader.root else {}  # noqa: SIM401 - get follows none
     found = {}
     for key, name in KINDS:
@@ -99,7 +102,7 @@ def validation_data(reader: PdfFileReader) -> ValidationData:
 
 
 class _Revision:
-    """One revision in the making: the objects that it writes, by number."""
+    """Builds one revision: the objects that it writes, by number."""
 
     def __init__(self, signed: bytes) -> None:
         self._signed = signed
@@ -124,7 +127,7 @@ class _Revision:
         return Prepared(data=bytes(body), begin=begin, end=end)
 
     def _put_store(self, root: Any, added: ValidationData) -> None:
-        """The document security store: what it held, then what is added."""
+        """Writes the document security store: its former contents, then what is added."""
         known = "/DSS" in root
         store: Any = root["/DSS"] if known else {}
         lines = [b"<<", b"/Type /DSS"]
@@ -144,7 +147,7 @@ class _Revision:
         self._repeat(self._reader.root_ref, after=rb"<<\n", entry=entry)
 
     def _put_field(self, root: Any, room: int) -> int:
-        """The timestamp's field, in the form and on the page; answers its value's number."""
+        """Writes the timestamp's field, in form and page; returns its value's object number."""
         form = root["/AcroForm"]
         count = len(form["/Fields"])
         page = form["/Fields"][0].raw_get("/P").reference
@@ -164,7 +167,7 @@ class _Revision:
         return value
 
     def _put_index(self, body: bytearray, places: dict[int, int]) -> None:
-        """The cross-references, in the form that the file has: a stream, or a table."""
+        """Writes the cross-references, as a stream or a table like the file's own."""
         trailer = self._reader.trailer
         names = [(b"Root", trailer.raw_get("/Root")), (b"Info", trailer.raw_get("/Info"))]
         first, second = (part.hex().encode() for part in self._reader.document_id)
@@ -207,7 +210,7 @@ class _Revision:
         return number
 
     def _repeat(self, reference: Reference, *, after: bytes, entry: bytes) -> None:
-        """Writes an object again, as it stands in the file, with one entry more."""
+        """Writes an object again as it is in the file, with one more entry."""
         place = self._reader.xrefs[reference]
         begin = self._signed.index(b" 0 obj\n", place) + len(b" 0 obj\n")
         content = self._signed[begin : self._signed.index(b"\nendobj", begin)]

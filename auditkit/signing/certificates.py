@@ -1,9 +1,8 @@
-"""X.509 certificates: read them, make a plainly labelled one, name them by fingerprint.
+"""X.509 certificates: read them, name them by fingerprint, make a plainly labelled self-signed one.
 
 Laws:
-    - A certificate is named by `sha256:` and the digest of its DER, everywhere.
-    - A certificate that auditkit makes itself is self-signed and vouches for no one; its name
-      says so.
+    - A certificate's fingerprint is `sha256:` and the digest of its DER, everywhere.
+    - A certificate made by auditkit is self-signed and vouches for no identity; its name says so.
     - No clock is read: validity is an argument. Without one, a made certificate is valid from
       2020 on and has no well-defined expiry (RFC 5280, section 4.1.2.5: 99991231235959Z).
 """
@@ -35,13 +34,13 @@ _PEM_CERTIFICATE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trusted:
-    """A certificate that a verifier relies on, and until when.
+    """A certificate that a verifier trusts, and until when.
 
     Attributes:
         certificate: A root, an issuer, or the signer's own.
-        revoked_at: From when on its signatures no longer count; None: not revoked.
-        compromised: Whether someone else may hold the key. Then a time that only the signer
-            states proves nothing, for whoever holds the key can state any.
+        revoked_at: When it was revoked: later signatures do not count. None: not revoked.
+        compromised: Whether someone else may hold the key. Then a time stated only by the signer
+            proves nothing, because anyone who holds the key can state any time.
     """
 
     certificate: x509.Certificate
@@ -55,18 +54,18 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def common_name(certificate: x509.Certificate) -> str:
-    """The subject's common name, or its whole name where it has none."""
+    """The subject's common name, or its whole name if it has none."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
 def is_demonstration(certificate: x509.Certificate) -> bool:
-    """Whether this is a key that auditkit made for trying it out."""
+    """Whether this is auditkit's demonstration certificate."""
     return common_name(certificate) == DEMONSTRATION_NAME
 
 
 def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
-    """Reads every certificate of a PEM file, or the one of a DER file.
+    """Reads all certificates of a PEM file, or the one in a DER file.
 
     Raises:
         KeyFileError: If there is none, or one cannot be read.
@@ -78,7 +77,7 @@ def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
         return (x509.load_der_x509_certificate(data),)
     except ValueError as error:
         raise KeyFileError(
-            "The file holds no certificate that can be read.",
+            "The file holds no readable certificate.",
             remedy="give an X.509 certificate as PEM (-----BEGIN CERTIFICATE-----) or DER",
         ) from error
 
@@ -96,7 +95,7 @@ def self_signed(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> x509.Certificate:
-    """Makes a certificate for signing documents, signed with its own key.
+    """Makes a self-signed certificate for signing documents.
 
     Args:
         key: An ECDSA or RSA key.

@@ -1,15 +1,15 @@
-"""The CMS object inside a PDF signature, by PAdES B-B: made here, and made here only.
+"""The CMS object inside a PDF signature (PAdES B-B); only this module makes it.
 
     ContentInfo{SignedData{sha256, detached data, certificates, one SignerInfo}}
     signed attributes: content type, message digest, signing-certificate-v2 (every certificate)
     unsigned attributes: none, or one signature timestamp
 
 Laws:
-    - The DER is canonical, and every byte of it follows from certificates, digest, signature and
+    - The DER is canonical, and every byte is determined by certificates, digest, signature and
       timestamp: `assemble` with the same parts gives the same bytes. A verifier takes an object
-      apart, assembles it again, and refuses any that comes out different.
-    - Every certificate that travels in the object is bound by signing-certificate-v2
-      (RFC 5035), so none can be exchanged without breaking the signature.
+      apart, assembles it again, and refuses it if the bytes differ.
+    - Every certificate in the object is bound by signing-certificate-v2 (RFC 5035), so none can be
+      exchanged without breaking the signature.
 
 Sources: RFC 5652; RFC 5035; ETSI EN 319 122-1 and 319 142-1.
 """
@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.canonical import Digest
-from auditkit.signing.private_keys import PublicKey, accepted
+from auditkit.signing.private_keys import PublicKey, supported_key
 
 
 def signed_attributes(message_digest: bytes, certificates: Sequence[cx509.Certificate]) -> bytes:
-    """The DER that is signed: the set of attributes.
+    """The DER of the signed attributes, the bytes that are signed.
 
     Args:
         message_digest: SHA-256 over the signed ranges of the file, 32 bytes.
@@ -64,7 +64,7 @@ def assemble(
             }
         ),
         "digest_algorithm": sha256,
-        "signature_algorithm": _mechanism(accepted(certificates[0].public_key())),
+        "signature_algorithm": _mechanism(supported_key(certificates[0].public_key())),
         "signed_attrs": _attributes(message_digest, certificates),
         "signature": signature,
     }
@@ -92,7 +92,7 @@ def assemble(
 
 
 def signature_size(key: PublicKey) -> int:
-    """The most bytes that a signature by this key takes."""
+    """The largest size of a signature by this key, in bytes."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return 2 * ((key.curve.key_size + 7) // 8) + 16
     return getattr(key, "key_size", 512) // 8

@@ -1,16 +1,16 @@
-"""DSSE envelopes: a statement and who signed it, as in-toto and Sigstore exchange them.
+"""DSSE envelopes: a signed statement, as in-toto and Sigstore exchange them.
 
-The signature is over the pre-authentication encoding (PAE) of type and payload *bytes*, so no
-parser stands between what was signed and what is read. Source: the DSSE protocol, version 1.0.2,
+The signature is over the pre-authentication encoding (PAE) of type and payload *bytes*, so the
+signed bytes are verified before anything parses them. Source: the DSSE protocol, version 1.0.2,
 https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 
 Laws:
     - Lengths in the PAE count bytes, not characters.
-    - An envelope that we write is canonical JSON; `open_envelope` takes any valid one, and none
-      that has no signature, two payloads, or base64 with stray characters.
+    - An envelope that auditkit writes is canonical JSON. `open_envelope` accepts any valid one, and
+      refuses one without a signature, with two payloads, or with stray characters in base64.
     - Each signature entry carries the signer's public key in an extension field, `publicKey`, so
-      that a machine can check the arithmetic alone. Who the key belongs to it does not say: that
-      follows from the signed PDF that holds the envelope, or from a key the reader has.
+      that a machine can check the signature by itself. It does not say whose key that is: the
+      signed PDF that holds the envelope does, or a key that the reader already has.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedEnvelope:
-    """A payload whose every signature verified.
+    """An envelope's payload; every signature on it verified.
 
     Attributes:
         payload: The signed bytes.
@@ -88,7 +88,7 @@ def seal(payload: bytes, key: PrivateKey) -> bytes:
 
 
 def open_envelope(envelope: bytes) -> OpenedEnvelope:
-    """Checks every signature of an envelope and hands out its payload.
+    """Checks every signature of an envelope and returns its payload.
 
     Raises:
         VerificationError: If it is not an envelope over an in-toto statement, if any signature
@@ -108,7 +108,7 @@ def open_envelope(envelope: bytes) -> OpenedEnvelope:
     for entry in entries:
         key = public_key_from_spki(_bytes_at(entry, "publicKey"))
         if entry.get("keyid") != fingerprint_of(key):
-            raise VerificationError("The envelope names another key than it carries.")
+            raise VerificationError("The envelope's key id does not match the key in it.")
         check_signature(key, _bytes_at(entry, "sig"), pae(PAYLOAD_TYPE, payload))
         keys.append(key)
     return OpenedEnvelope(payload=payload, keys=tuple(keys))

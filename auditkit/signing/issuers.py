@@ -1,10 +1,10 @@
-"""Asks whether certificates are revoked, at signing, and keeps the answers for later verifiers.
+"""Collects revocation data at signing (OCSP answers, CRLs) for later verifiers.
 
 Laws:
-    - Only what the certificates themselves name is asked: their issuers, revocation lists and
-      OCSP responders. What is sent is the number of a certificate.
-    - Every certificate up to a self-signed one needs an answer, and none may be "revoked": what
-      cannot be shown to have been good at signing is not archived.
+    - Only addresses in the certificates are asked: issuers, revocation lists and OCSP responders.
+      Only a certificate's serial number is sent.
+    - Every certificate up to a self-signed one needs an answer, and none may be revoked: a report
+      whose certificates cannot be shown to have been valid at signing is not archived.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from auditkit.signing.validation_data import ValidationData
 
 T = TypeVar("T")
 _LONGEST_CHAIN: Final = 10
-_REMEDY: Final = "try again when its issuer answers, or sign without long-term validation"
+_REMEDY: Final = "try again when the issuer answers, or sign without long-term validation"
 
 
 def as_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    """The same certificate for libraries that speak asn1crypto."""
+    """The same certificate as an asn1crypto object."""
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
 
 
 def as_x509(certificate: asn1_x509.Certificate) -> x509.Certificate:
-    """The same certificate the other way round."""
+    """The same certificate as a `cryptography` object."""
     return x509.load_der_x509_certificate(certificate.dump())
 
 
 def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end, also inside a running event loop."""
+    """Runs a coroutine to its end, even inside a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -48,21 +48,21 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, coroutine).result()
 
 
-def gather(
+def ask_issuers(
     leaves: Sequence[x509.Certificate], others: Iterable[x509.Certificate], *, at: datetime
 ) -> ValidationData:
     """Asks the issuers of certificates whether they are revoked.
 
     Args:
-        leaves: Of signers and timestamp authorities.
-        others: Issuers that are at hand; the rest is fetched where the certificates say.
+        leaves: Certificates of signers and timestamp authorities.
+        others: Available issuers; others are fetched from the addresses in the certificates.
         at: The time of signing.
 
     Returns:
-        Certificates, lists and answers, without duplicates.
+        Certificates, CRLs and OCSP answers, without duplicates.
 
     Raises:
-        UnverifiableError: If a certificate is revoked, or nobody says that it is not.
+        UnverifiableError: If a certificate is revoked, or its status cannot be determined.
     """
     return run_now(_gather(leaves, tuple(others), at))
 
@@ -104,7 +104,8 @@ async def _chain(
             issuer = None
         if issuer is None or len(chain) == _LONGEST_CHAIN:
             raise UnverifiableError(
-                f"The issuer of {common_name(leaf)} is not at hand, and no address names it.",
+                f"The issuer's certificate of {common_name(leaf)} is missing, and the certificate "
+                "names no address to fetch it from.",
                 remedy="give the issuers' certificates up to the root with the signer's",
             )
         chain.append(issuer)
@@ -142,6 +143,6 @@ async def _check(
         ) from error
     except (PathBuildingError, PathValidationError) as error:
         raise UnverifiableError(
-            f"Nobody says whether the certificate of {common_name(leaf)} is revoked.",
+            f"No issuer says whether the certificate of {common_name(leaf)} is revoked.",
             remedy=_REMEDY,
         ) from error

@@ -1,9 +1,9 @@
-"""A folder of key files that nobody but their owner can read.
+"""A folder of key files that only their owner can read.
 
 Laws:
-    - The folder is 0700 and every file 0600, from the moment they exist. A folder or a file that
+    - The folder has mode 0700 and every file 0600 from their creation. A folder or a file that
       others can read is refused, not repaired.
-    - Files appear whole or not at all; one process at a time makes new ones.
+    - Files appear whole or not at all; one process at a time writes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class KeyFolder:
     """The folder.
 
     Attributes:
-        path: Made with mode 0700 when something is first written.
+        path: Created with mode 0700 at the first write.
     """
 
     path: Path
@@ -52,29 +52,29 @@ class KeyFolder:
         except OSError as error:
             raise KeyFileError(
                 f"The key file {name} cannot be read.",
-                remedy="restore the key store from its backup, or make a new one",
+                remedy="restore the key store from its backup, or create a new one",
             ) from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file whole or not at all, readable by its owner alone from the start."""
+        """Writes a file whole or not at all, readable only by its owner from the start."""
         try:
             write_whole(self.path / name, data, secret=True)
         except OutputError as error:
             raise KeyFileError(
                 f"The key file {name} cannot be written.",
-                remedy="check that the key store's folder is yours and its disk not full",
+                remedy="check that you own the key store's folder and that its disk is not full",
             ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Waits until no other process writes here, and makes the folder if there is none."""
+        """Waits until no other process writes here; creates the folder if it does not exist."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.check()
             lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise KeyFileError(
-                "The key store's folder cannot be made or written.",
+                "The key store's folder cannot be created or written.",
                 remedy="choose a folder that you own",
             ) from error
         try:

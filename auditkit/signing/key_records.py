@@ -1,7 +1,7 @@
-"""What is known about keys without their secrets: the store's index, and the published list.
+"""Records of keys without their secrets: the store's index, and the published key list.
 
-An owner hands `auditkit keys list --json` to whoever verifies, who learns from it which keys were
-revoked, and from when on.
+The owner gives the output of `auditkit keys list --json` to verifiers. It tells them which keys
+were revoked, and when.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class KeyRecord:
     Attributes:
         id: `report-1`, `log-2`: the use and a running number.
         use: "report" signs PDFs, "statement" envelopes, "log" checkpoints.
-        algorithm: As "Ed25519" or "ECDSA P-256".
-        fingerprint: Of the certificate for reports, of the public key for the others.
-        state: "active" signs; "retired" has signed; "revoked" no longer counts.
+        algorithm: For example "Ed25519" or "ECDSA P-256".
+        fingerprint: Of the certificate for report keys, of the public key for the others.
+        state: "active" signs; "retired" signs no more; "revoked" no longer counts.
         created: When it was made; None: not stated.
         ended: When it was retired or revoked; None: it is active, or not stated.
         compromised: Whether it was revoked because someone else may hold it.
@@ -45,7 +45,7 @@ class KeyRecord:
     reason: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """As the index and `auditkit keys list --json` write it."""
+        """The record as the index and `auditkit keys list --json` write it."""
         return {
             "id": self.id,
             "use": self.use,
@@ -72,9 +72,15 @@ class KeyRecord:
             }
             record = cls(**{**entry, **times})
         except (KeyError, TypeError, ValueError) as error:
-            raise KeyFileError("The entry is not one of a list of keys.") from error
+            raise KeyFileError(
+                "An entry of the key list is malformed.",
+                remedy="give what 'auditkit keys list --json' printed",
+            ) from error
         if record.state == "revoked" and (record.ended is None or record.ended.tzinfo is None):
-            raise KeyFileError("A revoked key in the list does not say from when on.")
+            raise KeyFileError(
+                "A revoked key in the key list has no date of revocation.",
+                remedy="give what 'auditkit keys list --json' printed",
+            )
         return record
 
 
@@ -82,7 +88,7 @@ def parse_records(data: bytes) -> tuple[KeyRecord, ...]:
     """Reads a published list of keys.
 
     Raises:
-        KeyFileError: If it is none.
+        KeyFileError: If it is not such a list.
     """
     remedy = "give what 'auditkit keys list --json' printed"
     try:
@@ -94,6 +100,6 @@ def parse_records(data: bytes) -> tuple[KeyRecord, ...]:
     return tuple(KeyRecord.of_json(entry) for entry in content)
 
 
-def revoked(records: Iterable[KeyRecord]) -> dict[str, KeyRecord]:
+def revoked_keys(records: Iterable[KeyRecord]) -> dict[str, KeyRecord]:
     """The revoked keys, by fingerprint."""
     return {r.fingerprint: r for r in records if r.state == "revoked"}

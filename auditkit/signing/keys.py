@@ -1,17 +1,17 @@
-"""The key store: a folder with this machine's keys, readable by its owner alone.
+"""The key store: a folder with this machine's keys, readable only by its owner.
 
-    keys.json                   what there is: use, state, fingerprint, dates
+    keys.json                   the index: use, state, fingerprint, dates
     report-1.key.pem            PKCS #8, encrypted if the store has a passphrase
     report-1.cert.pem           X.509, for keys that sign reports
     log-1.key.pem, statement-1.key.pem
 
 Laws:
-    - Each use has at most one active key. Rotation retires it and makes the next; what it signed
-      stays verifiable. A revoked key's later signatures do not verify; whether its earlier ones
+    - Each use has at most one active key. Rotation retires it and makes the next; its signatures
+      stay verifiable. A revoked key's later signatures do not verify; whether its earlier ones
       still do depends on why it was revoked (see `Trusted.compromised`).
-    - Keys made here vouch for no one: the report's certificate is named as a demonstration
+    - Keys made here vouch for no identity: the report's certificate is named a demonstration
       unless a name is given.
-    - Two processes that both want a first key get the same.
+    - Two processes that both need a first key get the same one.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ from auditkit.signing.key_folder import KeyFolder
 from auditkit.signing.key_records import KeyRecord, Use
 from auditkit.signing.private_keys import (
     LocalKey,
-    accepted_secret,
     algorithm_of,
     fingerprint_of,
+    local_key,
 )
 from auditkit.signing.signer import Signer
 
@@ -59,7 +59,7 @@ Algorithm = Literal["ecdsa-p256", "ecdsa-p384", "rsa-3072"]
 FOLDER_VARIABLE: Final = "AUDITKIT_KEYS"
 PASSPHRASE_VARIABLE: Final = "AUDITKIT_PASSPHRASE"  # noqa: S105 - the variable's name
 _INDEX: Final = "keys.json"
-# What the library encrypts a key file with.
+# The library's limit for a passphrase.
 _LONGEST_PASSPHRASE: Final = 1023
 
 
@@ -67,20 +67,20 @@ class KeyStore:
     """The keys in a folder. Missing ones are made on first use.
 
     Args:
-        folder: Made with mode 0700 if it does not exist.
-        passphrase: Encrypts the key files; None: they are protected by their mode alone.
+        folder: Created with mode 0700 if it does not exist.
+        passphrase: Encrypts the key files; None: only their mode protects them.
 
     Raises:
-        KeyFileError: From every method, if folder or files are readable by others, damaged, or
-            not opened by the passphrase.
+        KeyFileError: From every method, if folder or files are readable by others or damaged, or
+            the passphrase does not open them.
     """
 
     @classmethod
     def default(cls, environment: Mapping[str, str]) -> KeyStore:
-        """This user's own store.
+        """This user's store.
 
         Args:
-            environment: `AUDITKIT_KEYS` names the folder, else it is ~/.config/auditkit;
+            environment: `AUDITKIT_KEYS` names the folder (default: ~/.config/auditkit);
                 `AUDITKIT_PASSPHRASE` is its passphrase.
         """
         given = environment.get(FOLDER_VARIABLE)
@@ -104,20 +104,20 @@ class KeyStore:
         return Signer.of([self._secret(report), self._secret(statement)], self._chain(report))
 
     def log_signer(self, name: str) -> NoteSigner:
-        """The active key for a log's checkpoints.
+        """The active key that signs a log's checkpoints.
 
         Args:
-            name: The log's.
+            name: The log's name.
         """
         secret = self._secret(self._active("log")).secret
         assert isinstance(secret, ed25519.Ed25519PrivateKey)
         return NoteSigner.of(secret, name=name)
 
     def log_verifiers(self, name: str) -> tuple[NoteVerifier, ...]:
-        """The public half of every log key, newest first, with those that were revoked marked.
+        """The public half of every log key, newest first; revoked keys are marked.
 
         Args:
-            name: The log's.
+            name: The log's name.
         """
         logs = [r for r in self._read_index() if r.use == "log"]
         return tuple(
@@ -130,7 +130,7 @@ class KeyStore:
         )
 
     def trusted(self) -> tuple[Trusted, ...]:
-        """The certificates of this store's report keys, with those that were revoked marked."""
+        """The certificates of this store's report keys; revoked ones are marked."""
         return tuple(
             Trusted(
                 certificate=self._chain(record)[0],
@@ -142,7 +142,7 @@ class KeyStore:
         )
 
     def records(self) -> tuple[KeyRecord, ...]:
-        """Every key, in the order in which they were made. Makes none."""
+        """Every key, in the order in which they were made. Makes no key."""
         return self._read_index()
 
     def make(
@@ -158,16 +158,16 @@ class KeyStore:
         """Makes the next key of a use and retires the active one.
 
         Args:
-            use: What it is for.
-            at: When it is made, with its zone; also the start of the certificate's validity.
+            use: The use of the key: report, statement or log.
+            at: The time, with its zone; also the start of the certificate's validity.
             name: The common name in a report key's certificate; None: a demonstration key.
-            organisation: The organisation in it.
-            algorithm: Of a report key; the others are Ed25519.
-            valid_until: End of the certificate's validity; None: it has none.
+            organisation: The organisation in the certificate.
+            algorithm: A report key's algorithm; the others are Ed25519.
+            valid_until: End of the certificate's validity; None: no expiry.
         """
         if use not in get_args(Use):
             raise KeyFileError(
-                f"There are no keys for {use!r}.", remedy="use report, statement or log"
+                f"The key use {use!r} is unknown.", remedy="use report, statement or log"
             )
         with self._files.locked():
             return self._make(
@@ -182,23 +182,26 @@ class KeyStore:
     def revoke(
         self, key_id: str, *, at: datetime, reason: str, compromised: bool = False
     ) -> KeyRecord:
-        """Ends a key: what it signs from then on does not verify.
+        """Revokes a key: later signatures by it do not verify.
 
         Args:
-            key_id: As `records` lists it.
-            at: From when on, with its zone.
+            key_id: The key's id, as `records` lists it.
+            at: The time of revocation, with its zone.
             reason: Why, in one line.
             compromised: Whether someone else may hold it. Its earlier signatures then count only
-                where a timestamp authority attests that they are earlier.
+                if a timestamp authority attests that they are earlier.
 
         Raises:
-            KeyFileError: If there is no such key, or it is revoked already.
+            KeyFileError: If there is no such key, or it is already revoked.
         """
         with self._files.locked():
             records = list(self._read_index())
             position = self._position(records, key_id)
             if records[position].state == "revoked":
-                raise KeyFileError(f"The key {key_id} is revoked already.")
+                raise KeyFileError(
+                    f"The key {key_id} is already revoked.",
+                    remedy="leave it as it is; 'auditkit keys list' shows when it was revoked",
+                )
             records[position] = replace(
                 records[position],
                 state="revoked",
@@ -210,7 +213,7 @@ class KeyStore:
             return records[position]
 
     def export_public(self, key_id: str) -> bytes:
-        """What an auditor needs of a key: the certificate, or the public key, as PEM.
+        """The public part of a key for an auditor: the certificate or the public key, as PEM.
 
         Raises:
             KeyFileError: If there is no such key.
@@ -303,7 +306,7 @@ class KeyStore:
                 f"The key {record.id} is damaged, or the passphrase does not open it.",
                 remedy="give the store's passphrase",
             ) from error
-        return accepted_secret(secret)
+        return local_key(secret)
 
     def _public(self, record: KeyRecord) -> ed25519.Ed25519PublicKey:
         try:

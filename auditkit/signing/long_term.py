@@ -1,7 +1,7 @@
-"""Makes a signed report checkable after its certificates have expired (PAdES B-LTA), and again.
+"""Makes a signed report verifiable after its certificates have expired (PAdES B-LTA).
 
-A report with an attested time (B-T) gets what its verification needs and a timestamp over all of
-it. Doing it again before the last timestamp's certificate expires carries it on.
+A report with an attested time (B-T) gets validation data and a document timestamp over all of it.
+Repeating this before the last timestamp's certificate expires extends the time further.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from auditkit.errors import InputError
 from auditkit.signing.archive import prepare, validation_data
-from auditkit.signing.issuers import gather
+from auditkit.signing.issuers import ask_issuers
 from auditkit.signing.timestamps import TimestampAuthority
 
-_SPARE_BYTES = 512  # a token may be longer than the last one by its numbers and its accuracy
+_SPARE_BYTES = 512  # the next token's numbers and accuracy may be longer than the last one's
 
 
 def extend(signed: bytes, authority: TimestampAuthority) -> bytes:
@@ -30,11 +30,11 @@ def extend(signed: bytes, authority: TimestampAuthority) -> bytes:
         authority: Attests the time of the extension.
 
     Raises:
-        InputError: If the bytes are no such report.
-        UnverifiableError: If the authority does not answer, or if a certificate is revoked or
-            nobody says that it is not.
+        InputError: If the bytes are not such a report.
+        UnverifiableError: If the authority does not answer, if a certificate is revoked, or if
+            its status cannot be determined.
     """
-    # Asked once for nothing, to learn whose certificate the real token will carry.
+    # A first token, to learn which certificate the real one will carry.
     sample = authority.stamp(b"")
     now = cms.ContentInfo.load(sample)["content"]["encap_content_info"]["content"].parsed
     at: datetime = now["gen_time"].native
@@ -43,7 +43,9 @@ def extend(signed: bytes, authority: TimestampAuthority) -> bytes:
         held = validation_data(reader)
         tokens = [value.signed_data for value in reader.embedded_signatures]
     except Exception as error:  # hostile files end in errors of any type
-        raise InputError("The bytes are not a PDF that auditkit signed.") from error
+        raise InputError(
+            "The bytes are not a PDF that auditkit signed.", remedy="give a signed report"
+        ) from error
     tokens += [inner for value in tokens for inner in _timestamps(value)]
     tokens.append(cms.ContentInfo.load(sample)["content"])
     leaves, others = [], []
@@ -51,9 +53,9 @@ def extend(signed: bytes, authority: TimestampAuthority) -> bytes:
         leaf, issuers = _certificates(token)
         leaves.append(leaf)
         others += issuers
-    # What has expired was good when an earlier revision said so; nobody answers for it any more.
+    # Expired certificates: an earlier revision showed that they were valid; no issuer answers now.
     asked = [one for one in dict.fromkeys(leaves) if at <= one.not_valid_after_utc]
-    found = gather(asked, others, at=at)
+    found = ask_issuers(asked, others, at=at)
     prepared = prepare(signed, found.without(held), room=len(sample) + _SPARE_BYTES)
     return prepared.filled(authority.stamp_digest(prepared.digest))
 
@@ -70,7 +72,7 @@ def _timestamps(content: cms.SignedData) -> list[cms.SignedData]:
 
 
 def _certificates(content: cms.SignedData) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    """Whose certificate signed, and the others that travel with it."""
+    """The signer's certificate, and the others in the signature."""
     (signer,) = content["signer_infos"]
     sid: Any = signer["sid"].chosen
     wanted = (sid["issuer"], sid["serial_number"].native)
@@ -82,5 +84,8 @@ def _certificates(content: cms.SignedData) -> tuple[x509.Certificate, list[x509.
         else:
             others.append(certificate)
     if leaf is None:
-        raise InputError("A signature does not carry the certificate of its signer.")
+        raise InputError(
+            "A signature does not carry the certificate of its signer.",
+            remedy="give a report as auditkit signed it",
+        )
     return leaf, others

@@ -2,7 +2,7 @@
 
 Laws:
     - The signature is appended; not one byte of the unsigned file changes, and its metadata is
-      not rewritten. The signed time is an argument; without one the signature states no time.
+      not rewritten. The signing time is an argument; without one the signature states no time.
     - Always SHA-256, always DocMDP 1 (no changes), always over everything but its own value.
 """
 
@@ -33,14 +33,14 @@ from auditkit.signing.private_keys import PrivateKey, sign_checked
 from auditkit.signing.timestamps import TimestampAuthority
 
 FIELD_NAME: Final = "auditkit"
-_TIMESTAMP_ROOM: Final = 16 * 1024  # bytes kept free for a timestamp token and its certificates
+_TIMESTAMP_ROOM: Final = 16 * 1024  # bytes reserved for a timestamp token and its certificates
 
 
 class UnchangedMetadataWriter(IncrementalPdfFileWriter):
-    """Appends to a PDF without touching its metadata: their dates are the report's own."""
+    """Appends to a PDF without touching its metadata, whose dates are those of the report."""
 
     def _update_meta(self) -> None:
-        """Leaves the metadata as they are; the base class would write the clock's time."""
+        """Leaves the metadata unchanged; the base class would write the clock's time."""
 
 
 def certify(
@@ -61,13 +61,13 @@ def certify(
         certificates: The signer's first, then its issuers; the root may be left out.
         reason: Why it was signed, as PDF readers show it.
         contact: How to reach the signer; empty: left out.
-        at: The time that the signer states; None: none is stated.
+        at: The time that the signer states; None: no time is stated.
         timestamps: Attests the time (PAdES B-T); None: the time stays unattested (B-B).
 
     Raises:
-        InputError: If the bytes are not a PDF that can be signed, or one that is signed already.
+        InputError: If the bytes are not a PDF that can be signed, or are already signed.
         KeyFileError: If the key cannot be used.
-        UnverifiableError: If the timestamp authority does not answer as it should.
+        UnverifiableError: If the timestamp authority does not answer correctly.
     """
     room = len(
         assemble(
@@ -80,8 +80,8 @@ def certify(
         writer = UnchangedMetadataWriter(BytesIO(unsigned), strict=True)
         if writer.prev.embedded_signatures:
             raise InputError(
-                "The PDF is signed already; a certification is the first signature of a file.",
-                remedy="sign the report as it was before",
+                "The PDF is already signed, but a certification must be a file's first signature.",
+                remedy="sign the unsigned report",
             )
         protocol = PdfCMSEmbedder().write_cms(field_name=FIELD_NAME, writer=writer)
         next(protocol)
@@ -102,7 +102,9 @@ def certify(
         _name_the_field(writer)
         prepared, output = protocol.send(SigIOSetup(md_algorithm="sha256"))
     except (PdfError, SigningError, ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError("The bytes are not a PDF that can be signed.") from error
+        raise InputError(
+            "The bytes are not a PDF that can be signed.", remedy="give an unsigned report"
+        ) from error
     signature = sign_checked(key, signed_attributes(prepared.document_digest, certificates))
     token = timestamps.stamp(signature) if timestamps is not None else None
     contents = assemble(
@@ -112,14 +114,17 @@ def certify(
         timestamp=token,
     )
     if len(contents) > room:
-        raise InputError("The timestamp authority's answer is larger than the room kept for it.")
+        raise InputError(
+            "The timestamp authority's answer is larger than the room reserved for it.",
+            remedy="use an authority that sends fewer certificates",
+        )
     protocol.send(contents)
     signed: bytes = output.getvalue()
     return signed
 
 
 def _name_the_field(writer: IncrementalPdfFileWriter) -> None:
-    """Gives the signature field a description, which PDF/UA wants of every form field."""
+    """Gives the signature field a description, which PDF/UA requires of every form field."""
     for reference in writer.root["/AcroForm"]["/Fields"]:
         field = reference.get_object()
         field[pdf_name("/TU")] = pdf_string("Signature of the audit report")

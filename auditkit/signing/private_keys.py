@@ -1,14 +1,14 @@
-"""What signs: a private key in a file, in a token (PKCS#11), or behind a service.
+"""Private keys: in a file, in a token (PKCS#11), or in a key service.
 
-`PrivateKey` is the seam. Everything above it (PDF signatures, envelopes) asks only for a public
-key and for signatures, so a key that never leaves its hardware signs reports like any other.
+`PrivateKey` is the interface. Everything above it (PDF signatures, envelopes) needs only a public
+key and signatures, so a key that never leaves its hardware signs reports like any other.
 
 Laws:
-    - One algorithm follows from the kind of key: Ed25519; ECDSA (P-256, P-384) over SHA-256, DER;
+    - The kind of key determines the algorithm: Ed25519; ECDSA (P-256, P-384) over SHA-256, DER;
       RSA of at least 2048 bits, PKCS #1 v1.5 over SHA-256.
-    - A signature is checked against the public key before it is handed on, so that a faulty
-      token or service is found at signing, not by the auditor.
-    - No message of an error quotes a key or a passphrase.
+    - A signature is checked against the public key before it is returned, so that a faulty token
+      or service is noticed at signing, not by the auditor.
+    - No error message quotes a key or a passphrase.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PrivateKey(Protocol):
         """The public half."""
 
     def sign(self, message: bytes) -> bytes:
-        """Signs a message, by the algorithm that follows from the kind of key.
+        """Signs a message, by the algorithm of this kind of key.
 
         Raises:
             KeyFileError: If the key cannot be used.
@@ -51,7 +51,7 @@ class LocalKey:
     """A private key in this process's memory.
 
     Attributes:
-        secret: As the `cryptography` package holds it.
+        secret: The key as an object of the `cryptography` package.
     """
 
     secret: LocalSecret
@@ -75,7 +75,7 @@ class LocalKey:
 
 
 def sign_checked(key: PrivateKey, message: bytes) -> bytes:
-    """Signs, and checks the signature before handing it on.
+    """Signs, and checks the signature before returning it.
 
     Raises:
         KeyFileError: If the signature does not verify with the key's own public half.
@@ -85,14 +85,14 @@ def sign_checked(key: PrivateKey, message: bytes) -> bytes:
         check_signature(key.public_key, signature, message)
     except VerificationError as error:
         raise KeyFileError(
-            "The key made a signature that its own public key does not verify.",
-            remedy="check that the token's or service's key is the one of the certificate",
+            "The key made a signature that its public key does not verify.",
+            remedy="check that the token's or service's key belongs to the certificate",
         ) from error
     return signature
 
 
 def check_signature(key: PublicKey, signature: bytes, message: bytes) -> None:
-    """Checks a signature by the algorithm that follows from the kind of key.
+    """Checks a signature, by the algorithm of this kind of key.
 
     Raises:
         VerificationError: If it is not a signature of the message by that key.
@@ -105,7 +105,7 @@ def check_signature(key: PublicKey, signature: bytes, message: bytes) -> None:
         else:
             key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature as error:
-        raise VerificationError("The signature does not fit the bytes and the key.") from error
+        raise VerificationError("The signature does not match the bytes and the key.") from error
 
 
 def algorithm_of(key: PublicKey) -> str:
@@ -117,8 +117,8 @@ def algorithm_of(key: PublicKey) -> str:
     return f"RSA {key.key_size}"
 
 
-def accepted(key: object) -> PublicKey:
-    """Passes on a public key of a kind that auditkit signs and verifies with.
+def supported_key(key: object) -> PublicKey:
+    """Returns a public key if auditkit signs and verifies with its kind.
 
     Raises:
         KeyFileError: If it is of another kind, or an RSA key below 2048 bits.
@@ -130,7 +130,7 @@ def accepted(key: object) -> PublicKey:
         return key
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_RSA_BITS:
         return key
-    raise KeyFileError("The key is of a kind that reports are not signed with.", remedy=remedy)
+    raise KeyFileError("Keys of this kind cannot sign reports.", remedy=remedy)
 
 
 def spki_of(key: PublicKey) -> bytes:
@@ -139,7 +139,7 @@ def spki_of(key: PublicKey) -> bytes:
 
 
 def fingerprint_of(key: PublicKey) -> str:
-    """`sha256:` and the digest of the public key's DER: the name of the key everywhere."""
+    """`sha256:` and the digest of the public key's DER."""
     return str(Digest.of(spki_of(key)))
 
 
@@ -147,10 +147,10 @@ def public_key_from_spki(der: bytes) -> PublicKey:
     """Reads what `spki_of` wrote.
 
     Raises:
-        VerificationError: If it is not exactly one public key of an accepted kind.
+        VerificationError: If it is not exactly one public key of a supported kind.
     """
     try:
-        key = accepted(serialization.load_der_public_key(der))
+        key = supported_key(serialization.load_der_public_key(der))
     except (ValueError, TypeError, KeyFileError) as error:
         raise VerificationError("The public key cannot be read.") from error
     except Exception as error:  # unsupported algorithms have several types of their own
@@ -160,8 +160,8 @@ def public_key_from_spki(der: bytes) -> PublicKey:
     return key
 
 
-def accepted_secret(secret: object) -> LocalKey:
-    """Wraps a private key of an accepted kind.
+def local_key(secret: object) -> LocalKey:
+    """Wraps a private key of a supported kind.
 
     Raises:
         KeyFileError: If it is of another kind.
@@ -170,8 +170,8 @@ def accepted_secret(secret: object) -> LocalKey:
         secret, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
     ):
         raise KeyFileError(
-            "The private key is of a kind that reports are not signed with.",
+            "Private keys of this kind cannot sign reports.",
             remedy="use Ed25519, ECDSA on P-256 or P-384, or RSA of at least 2048 bits",
         )
-    accepted(secret.public_key())
+    supported_key(secret.public_key())
     return LocalKey(secret)

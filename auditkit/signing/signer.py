@@ -1,14 +1,14 @@
-"""Who signs a report: a certificate with its key, and the key for statements.
+"""The signer of a report: a certificate with its key, and the key for statements.
 
 Example:
     Signer.load("key.p12", passphrase="...") gives
     Signer('Example Bank Model Risk', ECDSA P-256, sha256:7d1c…; statements by the same key)
 
 Laws:
-    - The statement's envelope is signed by the Ed25519 key that travels with the certificate
-      where there is one, else by the certificate's own key; `statement_key_words` says which.
-    - Whether anyone else trusts the certificate is for the verifier to decide. A certificate
-      outside its validity does not sign.
+    - The statement's envelope is signed by the Ed25519 key beside the certificate if there is one,
+      else by the certificate's own key; `statement_key_words` says which.
+    - The verifier decides whether to trust the certificate. A certificate outside its validity
+      does not sign.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from auditkit.signing.certificates import (
 from auditkit.signing.private_keys import (
     LocalKey,
     PrivateKey,
-    accepted,
-    accepted_secret,
     algorithm_of,
     fingerprint_of,
+    local_key,
+    supported_key,
 )
 from auditkit.signing.timestamps import TimestampAuthority
 from auditkit.signing.tokens import KeyService, service_key, token_key, token_key_at
 
 _PEM_KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
-_UNOPENED: Final = "check the passphrase; it may also be a file that was cut short"
+_UNOPENED: Final = "check the passphrase, and that the file is complete"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,12 +54,12 @@ class Signer:
     """Signs the report and its statement.
 
     Attributes:
-        certificates: The signer's X.509 certificate, then its issuers as far as they are known.
+        certificates: The signer's X.509 certificate, then its known issuers.
         key: The private key of the first certificate.
         statement_key: Signs the statement's envelope.
         timestamps: A timestamp authority that attests the time; None: the time is unattested.
-        long_term: Whether a report carries what its verification needs after the certificates
-            have expired (PAdES B-LTA). Needs `timestamps`.
+        long_term: Whether a report carries the data to verify it after the certificates have
+            expired (PAdES B-LTA). Requires `timestamps`.
     """
 
     certificates: tuple[x509.Certificate, ...]
@@ -72,9 +72,9 @@ class Signer:
         if isinstance(self.key.public_key, ed25519.Ed25519PublicKey):
             raise KeyFileError(
                 "PDF readers do not verify Ed25519 signatures.",
-                remedy="sign reports with an RSA or ECDSA key; Ed25519 is for statements and logs",
+                remedy="sign reports with an RSA or ECDSA key; use Ed25519 for statements and logs",
             )
-        if accepted(self.certificates[0].public_key()) != self.key.public_key:
+        if supported_key(self.certificates[0].public_key()) != self.key.public_key:
             raise KeyFileError(
                 "The certificate and the private key do not belong together.",
                 remedy="give the certificate that was issued for this key, before its issuers",
@@ -88,18 +88,18 @@ class Signer:
         passphrase: bytes | str | None = None,
         certificate: str | Path | None = None,
     ) -> Signer:
-        """Reads a key with its certificate: PKCS#12, or PEM with both; or finds it in a token.
+        """Reads a key and its certificate from PKCS#12 or PEM, or finds them in a token.
 
         Args:
-            path: The file. A PEM file may hold an Ed25519 key beside: it then signs statements.
-                Or the address of a key in a PKCS#11 token (RFC 7512), as
+            path: The file. A PEM file may also hold an Ed25519 key, which then signs statements.
+                Or the address of a key in a PKCS#11 token (RFC 7512), for example
                 `pkcs11:token=audit;object=report?module-path=/usr/lib/softhsm/libsofthsm2.so`.
-            passphrase: Of the file, or the token's PIN; None if it has none.
+            passphrase: The file's passphrase, or the token's PIN; None if it has none.
             certificate: A file with the certificate and its issuers, if `path` holds only keys.
 
         Raises:
             KeyFileError: If a file is unreadable, the passphrase is wrong, there is no
-                certificate, or it does not fit the key.
+                certificate, or it does not belong to the key.
         """
         secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
         if str(path).startswith("pkcs11:"):
@@ -137,22 +137,22 @@ class Signer:
 
     @classmethod
     def of(cls, keys: Sequence[PrivateKey], certificates: Sequence[x509.Certificate]) -> Signer:
-        """Puts keys and certificates together.
+        """Makes a signer from keys and certificates.
 
         Args:
             keys: One RSA or ECDSA key, and at most one Ed25519 key, which signs statements.
-            certificates: In any order; among them the one of the RSA or ECDSA key.
+            certificates: In any order, with the one of the RSA or ECDSA key among them.
 
         Raises:
-            KeyFileError: If they do not make one signer.
+            KeyFileError: If the keys or certificates do not make one signer.
         """
         reports = [k for k in keys if not isinstance(k.public_key, ed25519.Ed25519PublicKey)]
         statements = [k for k in keys if isinstance(k.public_key, ed25519.Ed25519PublicKey)]
         if len(reports) != 1 or len(statements) > 1:
             raise KeyFileError(
-                f"A signer has one RSA or ECDSA key and at most one Ed25519 key; found "
+                f"A signer has one RSA or ECDSA key and at most one Ed25519 key; there are "
                 f"{len(reports)} and {len(statements)}.",
-                remedy="keep one signer in a file",
+                remedy="give a file with the keys of one signer",
             )
         own = [c for c in certificates if c.public_key() == reports[0].public_key]
         if not own:
@@ -179,17 +179,17 @@ class Signer:
 
     @property
     def fingerprint(self) -> str:
-        """`sha256:` and the digest of the certificate: compare it through another channel."""
+        """`sha256:` and the digest of the certificate, to compare through another channel."""
         return fingerprint(self.certificate)
 
     @property
     def is_demonstration(self) -> bool:
-        """Whether this is a key that auditkit made for trying it out, which vouches for no one."""
+        """Whether this is auditkit's demonstration key, which vouches for no identity."""
         return is_demonstration(self.certificate)
 
     @property
     def statement_key_words(self) -> str:
-        """Which key signs statements, in words for a page."""
+        """Which key signs statements, as text for a page."""
         if self.statement_key is self.key:
             return f"{algorithm_of(self.key.public_key)}, the key of the report's certificate"
         public = self.statement_key.public_key
@@ -197,14 +197,14 @@ class Signer:
 
     @property
     def level(self) -> str:
-        """The PAdES level that this signer reaches: B-B, B-T (attested time), or B-LTA."""
+        """The PAdES level of this signer's reports: B-B, B-T (attested time), or B-LTA."""
         if self.timestamps is None:
             return "B-B"
         return "B-LTA" if self.long_term else "B-T"
 
     @property
     def time_words(self) -> str:
-        """Whether anyone but the signer attests the time, in words for a page."""
+        """Whether anyone but the signer attests the time, as text for a page."""
         if self.timestamps is None:
             return "unattested time (PAdES B-B)"
         return f"time attested by a timestamp authority (PAdES {self.level})"
@@ -240,19 +240,19 @@ class Signer:
         contact: str = "",
         at: datetime | None = None,
     ) -> bytes:
-        """Certifies a PDF so that no change is allowed after it.
+        """Certifies a PDF and allows no later change.
 
         Args:
             unsigned: A PDF without signatures.
             reason: Why it was signed, as PDF readers show it.
             contact: How to reach the signer.
-            at: The time that the signer states, with its zone; None: none is stated.
+            at: The time that the signer states, with its zone; None: no time is stated.
 
         Raises:
             InputError: If the bytes are not an unsigned PDF.
             KeyFileError: If the key cannot be used, or the certificate is not valid at `at`.
-            UnverifiableError: If the timestamp authority does not answer as it should, or, for
-                long-term validation, nobody says that the certificates are not revoked.
+            UnverifiableError: If the timestamp authority does not answer correctly, or, for
+                long-term validation, the certificates' revocation status cannot be determined.
         """
         if at is not None and not (
             self.certificate.not_valid_before_utc <= at <= self.certificate.not_valid_after_utc
@@ -304,7 +304,7 @@ def _from_pem(
                 "The passphrase does not open the private key, or the key is damaged.",
                 remedy=_UNOPENED,
             ) from error
-        keys.append(accepted_secret(secret))
+        keys.append(local_key(secret))
     return keys, () if alone else read_certificates(_certificates_only(data))
 
 
@@ -327,13 +327,13 @@ def _from_pkcs12(
             "The PKCS#12 file holds no private key with a certificate.",
             remedy="export the key together with its certificate",
         )
-    return [accepted_secret(secret)], (certificate, *others)
+    return [local_key(secret)], (certificate, *others)
 
 
 def _issuers(
     certificate: x509.Certificate, available: Sequence[x509.Certificate]
 ) -> tuple[x509.Certificate, ...]:
-    """The chain above a certificate, as far as it is available; other certificates stay out."""
+    """The available chain above a certificate, without unrelated certificates."""
     chain: list[x509.Certificate] = []
     current = certificate
     while current.subject != current.issuer:

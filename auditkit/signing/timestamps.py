@@ -1,9 +1,9 @@
 """Asks a timestamp authority (RFC 3161) to attest when something existed.
 
 Laws:
-    - Only the SHA-256 digest of what is stamped leaves the machine.
+    - Only the SHA-256 digest of the stamped bytes leaves the machine.
     - The answer is checked before it is used: granted, our digest, our nonce, one signature.
-      Whether the authority is to be trusted is the verifier's question.
+      The verifier decides whether to trust the authority.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from auditkit.canonical import Digest
 from auditkit.errors import UnverifiableError
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024
-_REMEDY: Final = "check the authority's address, or sign without one: the time is then unattested"
+_REMEDY: Final = "check the authority's address, or sign without one and leave the time unattested"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,12 +42,12 @@ class TimestampAuthority:
             The token's DER.
 
         Raises:
-            UnverifiableError: If there is no answer, or not the answer to this question.
+            UnverifiableError: If there is no answer, or it does not answer this request.
         """
         return self.stamp_digest(bytes.fromhex(Digest.of(message).hex))
 
     def stamp_digest(self, digest: bytes) -> bytes:
-        """Asks for a token over a SHA-256 digest of 32 bytes; see `stamp`."""
+        """Asks for a token over a SHA-256 digest (32 bytes); see `stamp`."""
         nonce = secrets.randbits(63) | (1 << 62)
         question = tsp.TimeStampReq(
             {
@@ -84,14 +84,15 @@ class TimestampAuthority:
             ) from error
         if not fits:
             raise UnverifiableError(
-                "The timestamp authority answered another question.", remedy=_REMEDY
+                "The timestamp authority's answer is for another request.", remedy=_REMEDY
             )
         return der
 
     def _ask(self, question: bytes) -> bytes:
         if not self.url.lower().startswith(("http://", "https://")):
             raise UnverifiableError(
-                "A timestamp authority's address begins with http:// or https://.", remedy=_REMEDY
+                "The timestamp authority's address does not begin with http:// or https://.",
+                remedy=_REMEDY,
             )
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
             self.url, data=question, headers={"Content-Type": "application/timestamp-query"}

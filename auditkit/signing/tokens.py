@@ -1,13 +1,13 @@
 """Keys that never leave their hardware (PKCS#11) or their service (a cloud's KMS).
 
-For a service the caller gives an object with one method, which makes the one call that each offers
-under another name: AWS KMS `Sign` with MessageType DIGEST, Google `AsymmetricSign`, Azure Key Vault
-`sign`, whose r and s are to be put in DER. Why there is no client of one here: docs/adr/0017.
+For a service, the caller passes an object with one method, which makes the signing call of that
+service: AWS KMS `Sign` with MessageType DIGEST, Google `AsymmetricSign`, Azure Key Vault `sign`
+(put its r and s into DER). Why there is no client here: docs/adr/0017.
 
 Laws:
-    - The PIN is held for as long as the key object and shown by nothing.
+    - The PIN is held as long as the key object, and never shown.
     - Every signature is checked with the public key before use (`sign_checked`), so that a
-      service that signs with another key, or in another form, is found at once.
+      service that signs with another key, or in another format, is noticed at once.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from auditkit.errors import KeyFileError, MissingExtraError, argument
 from auditkit.signing.certificates import read_certificates
-from auditkit.signing.private_keys import PrivateKey, PublicKey, accepted, algorithm_of
+from auditkit.signing.private_keys import PrivateKey, PublicKey, algorithm_of, supported_key
 
-# A key that signs, then its certificate and the issuers of it.
+# A key, then its certificate and its issuers.
 KeyWithChain = tuple[PrivateKey, tuple[x509.Certificate, ...]]
 
 
 class KeyService(Protocol):
-    """What a cloud's key service is asked for. Implement it with that cloud's client."""
+    """The interface to a cloud's key service. Implement it with that cloud's client."""
 
     def sign_digest(self, key_id: str, digest: bytes, algorithm: str) -> bytes:
         """Signs a digest.
@@ -38,8 +38,8 @@ class KeyService(Protocol):
         Args:
             key_id: As the service names the key.
             digest: SHA-256 of the message, 32 bytes.
-            algorithm: "ECDSA P-256", "ECDSA P-384" or "RSA ...": ECDSA answers in DER, RSA by
-                PKCS #1 v1.5.
+            algorithm: "ECDSA P-256", "ECDSA P-384" or "RSA ...". Return DER for ECDSA, PKCS #1
+                v1.5 for RSA.
         """
 
 
@@ -66,12 +66,12 @@ class ServiceKey:
         """Has the service sign the digest of a message.
 
         Raises:
-            KeyFileError: If the service fails, for whatever reason of its own.
+            KeyFileError: If the service fails for any reason.
         """
         digest = hashlib.sha256(message).digest()
         try:
             return self.service.sign_digest(self.key_id, digest, algorithm_of(self.public))
-        except Exception as error:  # each client has exceptions of its own
+        except Exception as error:  # each client has its own exceptions
             raise KeyFileError(
                 f"The key service did not sign: {type(error).__name__}.",
                 remedy="check that this machine may use the key",
@@ -90,7 +90,7 @@ def service_key(service: KeyService, key_id: str, *, certificate: bytes) -> KeyW
         KeyFileError: If the certificate cannot be read.
     """
     chain = read_certificates(certificate)
-    key = ServiceKey(service=service, key_id=key_id, public=accepted(chain[0].public_key()))
+    key = ServiceKey(service=service, key_id=key_id, public=supported_key(chain[0].public_key()))
     return key, chain
 
 
@@ -121,7 +121,7 @@ class TokenKey:
         """Has the token sign a message.
 
         Raises:
-            KeyFileError: If token, PIN or key do not serve.
+            KeyFileError: If token, PIN or key cannot be used.
         """
         pkcs11 = _library()
         with _session(self.module, self.token, self.pin) as session:
@@ -146,18 +146,18 @@ def token_key(
     """A key in a PKCS#11 token, with its certificates.
 
     Args:
-        module: Path of the token's library, as /usr/lib/softhsm/libsofthsm2.so.
+        module: Path of the token's library, for example /usr/lib/softhsm/libsofthsm2.so.
         token: The token's label.
         label: The label of key and certificate in it.
         pin: The user's PIN.
-        certificate: PEM or DER of the certificate and its issuers; None: it lies in the token.
+        certificate: PEM or DER of the certificate and its issuers; None: read it from the token.
 
     Raises:
         KeyFileError: If the token cannot be opened or holds no such key or certificate.
         MissingExtraError: If python-pkcs11 is not installed.
     """
     chain = read_certificates(certificate or _stored_certificate(str(module), token, label, pin))
-    public = accepted(chain[0].public_key())
+    public = supported_key(chain[0].public_key())
     key = TokenKey(module=str(module), token=token, label=label, pin=pin, public=public)
     return key, chain
 
@@ -168,13 +168,14 @@ def token_key_at(
     """A key in a PKCS#11 token by its address (RFC 7512), with its certificates.
 
     Args:
-        address: As `pkcs11:token=audit;object=report?module-path=/usr/lib/libsofthsm2.so`.
+        address: For example
+            `pkcs11:token=audit;object=report?module-path=/usr/lib/libsofthsm2.so`.
         pin: The user's PIN.
-        certificate: PEM or DER of the certificate and its issuers; None: it lies in the token.
+        certificate: PEM or DER of the certificate and its issuers; None: read it from the token.
 
     Raises:
-        KeyFileError: As `token_key`, and if the address lacks a part, has one that is not
-            known, or carries the PIN.
+        KeyFileError: As for `token_key`, and if the address has a missing or an unknown part, or
+            carries the PIN.
     """
     remedy = "write pkcs11:token=LABEL;object=LABEL?module-path=/path/of/the/library.so"
     path, _, query = address.removeprefix("pkcs11:").partition("?")
@@ -183,8 +184,8 @@ def token_key_at(
     if "pin-value" in given or "pin-source" in given:
         raise KeyFileError(
             "The token's address carries its PIN.",
-            remedy="leave it out, and give the PIN in a passphrase file, the environment or a "
-            "prompt",
+            remedy="leave it out, and give the PIN in a passphrase file, in the environment or at "
+            "the prompt",
         )
     wanted = {"token", "object", "module-path"}
     if (
@@ -192,7 +193,7 @@ def token_key_at(
         or given.pop("type", "private") != "private"
         or set(given) != wanted
     ):
-        raise KeyFileError("The token's address is not one that is understood.", remedy=remedy)
+        raise KeyFileError("The token's address is malformed.", remedy=remedy)
     if not pin:
         raise KeyFileError(
             "The token's PIN is missing.",

@@ -1,4 +1,4 @@
-"""What a later verifier of a signature needs and can no longer ask for."""
+"""Validation data: certificates and revocation data kept for later verifiers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ KINDS: Final = (("Certs", "certificates"), ("CRLs", "crls"), ("OCSPs", "ocsps"))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidationData:
-    """What a later verifier needs and can no longer ask for; each item is DER.
+    """Data that a later verifier needs and can no longer fetch; each item is DER.
 
     Attributes:
         certificates: Of the signer, of the timestamp authority, and of their issuers.
-        crls: Revocation lists.
-        ocsps: Answers to the question whether one certificate is revoked.
+        crls: Certificate revocation lists.
+        ocsps: OCSP answers.
     """
 
     certificates: tuple[bytes, ...] = ()
@@ -24,7 +24,7 @@ class ValidationData:
     ocsps: tuple[bytes, ...] = ()
 
     def without(self, held: ValidationData) -> ValidationData:
-        """What is not in the file already."""
+        """The items that the file does not already hold."""
         return ValidationData(
             **{
                 name: tuple(one for one in getattr(self, name) if one not in getattr(held, name))
@@ -33,7 +33,7 @@ class ValidationData:
         )
 
     def since(self, earlier: ValidationData) -> ValidationData:
-        """What comes after the data of an earlier revision, which this one repeats first."""
+        """The items after those of an earlier revision, which this one repeats first."""
         return ValidationData(
             **{name: getattr(self, name)[len(getattr(earlier, name)) :] for _, name in KINDS}
         )

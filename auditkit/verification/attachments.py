@@ -1,4 +1,4 @@
-"""What the attachments of a report are called."""
+"""The names of a report's attachments."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a verification says: claims, each true, false or not checked, each with its reason.
+"""The result of a verification: claims, each true, false or unchecked, each with its reason.
 
 Laws:
-    - "Is false" and "could not be checked" are told apart everywhere, exit codes included.
-    - A claim that was not asked for (no timestamp in the file, no checkpoint kept) is listed and
-      counts neither way. Everything else must be true for exit 0.
+    - "False" and "could not be checked" are distinguished everywhere, in exit codes too.
+    - A claim that was not asked (no timestamp in the file, no kept checkpoint) is listed but does
+      not count. Every other claim must be true for exit code 0.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from enum import StrEnum
 from typing import Any
 
 from auditkit.canonical import Json
+from auditkit.errors import InputError
 
 
 class ClaimState(StrEnum):
-    """How a claim came out."""
+    """The outcome of a claim."""
 
     TRUE = "true"
     FALSE = "false"
@@ -24,7 +25,7 @@ class ClaimState(StrEnum):
 
     @property
     def words(self) -> str:
-        """What a person reads: true, false, could not check."""
+        """The state as text for people: true, false, could not check."""
         return "could not check" if self is ClaimState.UNCHECKED else self.value
 
 
@@ -33,11 +34,11 @@ class Claim:
     """One claim about a report.
 
     Attributes:
-        id: A stable name, as "signature".
+        id: A stable name, for example "signature".
         title: The claim as a sentence.
         state: True, false or unchecked.
-        reason: What it rests on, or what is wrong and what to do.
-        asked: Whether it counts. False: the file or the auditor did not raise the question.
+        reason: Why it is true, or what is wrong and how to fix it.
+        asked: Whether it counts. False: neither the file nor the auditor raises the question.
     """
 
     id: str
@@ -63,9 +64,9 @@ class Verification:
 
     Attributes:
         claims: In a fixed order; every claim appears in every verification.
-        report_id: The report's short name, as `AK-9f2c41d0a1b7`; empty if there is no statement.
-        statement: The attached statement, parsed; None if it cannot be read. Rely on it only if
-            `ok`.
+        report_id: The report's short name, for example `AK-9f2c41d0a1b7`; empty if there is no
+            statement.
+        statement: The attached statement, parsed; None if it cannot be read. Use it only if `ok`.
     """
 
     claims: tuple[Claim, ...]
@@ -74,7 +75,7 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0 if all that was asked is true; 12 if anything is false; else 11."""
+        """0 if every claim that was asked is true; 12 if any claim is false; else 11."""
         if any(claim.state is ClaimState.FALSE for claim in self.claims):
             return 12
         if any(claim.asked and claim.state is not ClaimState.TRUE for claim in self.claims):
@@ -83,19 +84,22 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether all that was asked is true."""
+        """Whether every claim that was asked is true."""
         return self.exit_code == 0
 
     def claim(self, claim_id: str) -> Claim:
         """One claim.
 
         Raises:
-            KeyError: If there is none of that name.
+            InputError: If there is no claim with that id.
         """
         for claim in self.claims:
             if claim.id == claim_id:
                 return claim
-        raise KeyError(claim_id)
+        raise InputError(
+            f"There is no claim {claim_id!r}.",
+            remedy=f"use one of {', '.join(claim.id for claim in self.claims)}",
+        )
 
     @property
     def broken(self) -> tuple[Claim, ...]:

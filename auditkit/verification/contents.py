@@ -1,9 +1,9 @@
-"""What a report says, held against its signed statement.
+"""Compares a report's contents with its signed statement.
 
 Laws:
     - The statement's bytes are canonical, so a statement has one digest.
     - Every attachment is committed to: tables by the statement, the envelope by containing the
-      statement, the others by the signature over the file. None is missing, none is extra.
+      statement, the others by the file's signature. None may be missing or extra.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _OPTIONAL: Final = {RECEIPT, "verify_offline.py"}
 
 
 def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The statement among the attachments, if it is whole.
+    """Reads and checks the statement among the attachments.
 
     Raises:
-        VerificationError: If it is missing, not canonical, not an audit, or if a digest in it
-            does not fit what it is the digest of.
+        VerificationError: If it is missing, not canonical, not the statement of an audit, or if a
+            digest in it does not match its content.
     """
     if STATEMENT not in files:
         raise VerificationError("The report has no attached statement.")
@@ -53,7 +53,7 @@ def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
     if not canonical or not isinstance(content, dict):
         raise VerificationError("The statement is not in its canonical form.")
     if content.get("_type") != STATEMENT_TYPE or content.get("predicateType") != AUDIT_PREDICATE:
-        raise VerificationError("The statement is not one of an audit.")
+        raise VerificationError("The statement is not the statement of an audit.")
     try:
         predicate = content["predicate"]
         (subject,) = content["subject"]
@@ -78,7 +78,7 @@ def check_printed_digest(files: Mapping[str, bytes], pages: Sequence[str]) -> st
     """
     digest = Digest.of(files[STATEMENT])
     if digest.hex not in "".join("".join(page.split()) for page in pages):
-        raise VerificationError("The digest of the attached statement is printed on no page.")
+        raise VerificationError("No page prints the digest of the attached statement.")
     return str(digest)
 
 
@@ -89,11 +89,11 @@ def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
         The keys that signed it.
 
     Raises:
-        VerificationError: If the envelope is missing, its signature wrong, or its payload not the
-            attached statement.
+        VerificationError: If the envelope is missing, its signature is wrong, or its payload is
+            not the attached statement.
     """
     if ENVELOPE not in files:
-        raise VerificationError("The report has no envelope with the statement's signature.")
+        raise VerificationError("The report has no envelope that signs its statement.")
     opened = open_envelope(files[ENVELOPE])
     if opened.payload != files.get(STATEMENT):
         raise VerificationError("The envelope holds another statement than the attached one.")
@@ -118,7 +118,7 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
     if missing:
         raise VerificationError(f"The attachment {missing[0]!r} is missing.")
     if extra:
-        raise VerificationError(f"The attachment {extra[0]!r} belongs to no report.")
+        raise VerificationError(f"The attachment {extra[0]!r} does not belong to the report.")
     for name, digest in sorted(expected.items()):
         if str(Digest.of(files[name])) != digest:
             raise VerificationError(f"The attachment {name!r} is not the one of the statement.")
@@ -131,7 +131,7 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
 def check_numbers(
     files: Mapping[str, bytes], statement: Mapping[str, Any], pages: Sequence[str]
 ) -> str:
-    """Checks that every number on the pages is the statement's, rounded.
+    """Checks that every number on the pages is a number of the statement, rounded.
 
     Returns:
         How many there are, in words.
@@ -163,11 +163,11 @@ def _json(files: Mapping[str, bytes], name: str) -> Any:
 
 
 def report_id(files: Mapping[str, bytes]) -> str:
-    """The report's short name, which follows from its statement; empty if there is none."""
+    """The report's short name, derived from its statement; empty if there is none."""
     return f"AK-{Digest.of(files[STATEMENT]).hex[:12]}" if STATEMENT in files else ""
 
 
 def _check_evidence(evidence: Mapping[str, Any]) -> None:
     content = {k: v for k, v in evidence.items() if k not in {"id", "digest"}}
     if str(digest_of("evidence/v1", content)) != evidence["digest"]:
-        raise VerificationError(f"The digest of evidence {evidence['id']} does not fit it.")
+        raise VerificationError(f"The digest of evidence {evidence['id']} does not match it.")

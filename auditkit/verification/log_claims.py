@@ -1,10 +1,10 @@
-"""What a report's receipt proves: that its statement is in the log, and that the log holds still.
+"""The claims about the log: inclusion, checkpoint, witnesses, consistency.
 
 Laws:
-    - Inclusion is arithmetic and needs no key; that the checkpoint is the log's needs the log's
-      public key from elsewhere. They are two claims.
-    - A checkpoint signed by a key that the verifier does not have *could not be checked*; one
-      whose signature by a known key is wrong is *false*.
+    - Checking inclusion needs no key; checking that the checkpoint is the log's needs the log's
+      public key from another source. They are two claims.
+    - If the verifier has no key that signed the checkpoint, the claim *could not be checked*; if a
+      known key's signature is wrong, it is *false*.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STATEMENT_KIND: Final = "audit.statement"
 
 
 def read_receipt(content: bytes | None) -> Receipt:
-    """The receipt among the attachments.
+    """Reads the receipt among the attachments.
 
     Raises:
         UnverifiableError: If there is none: the statement was not logged.
@@ -37,13 +37,13 @@ def read_receipt(content: bytes | None) -> Receipt:
 
 
 def check_inclusion(receipt: Receipt, statement: Digest) -> str:
-    """Checks that a receipt is about a statement and leads to its checkpoint.
+    """Checks that a receipt is for a statement, and its inclusion proof.
 
     Returns:
-        Where the statement stands, in words.
+        Where in the log the statement is, in words.
 
     Raises:
-        VerificationError: If it is about another statement, or the proof is wrong.
+        VerificationError: If it is for another statement, or the proof is wrong.
         UnverifiableError: If the entry's payload was destroyed.
     """
     text, _ = split_note(receipt.checkpoint)
@@ -58,7 +58,7 @@ def check_inclusion(receipt: Receipt, statement: Digest) -> str:
         raise VerificationError("The receipt is for an entry that records something else.")
     payload = entry.payload
     if payload is None:
-        raise UnverifiableError("The log destroyed what the entry said; only its place is left.")
+        raise UnverifiableError("The entry's payload was destroyed, so its content is unknown.")
     entry.check_payload()
     if payload.get("statement") != str(statement):
         raise VerificationError("The receipt is for another statement than the attached one.")
@@ -71,35 +71,35 @@ def check_checkpoint(receipt: Receipt, log_keys: Sequence[NoteVerifier]) -> str:
     """Checks that the log's key signed the receipt's checkpoint.
 
     Returns:
-        Whose key, in words.
+        Whose key signed, in words.
 
     Raises:
         VerificationError: If a known key's signature is wrong.
-        UnverifiableError: If no known key signed it.
+        UnverifiableError: If no known key signed it, or the one that did was compromised.
     """
     keys = _signing(receipt.checkpoint, [k for k in log_keys if not k.is_witness])
     open_checkpoint(receipt.checkpoint, keys, logged=lambda _: receipt.entry.time)
     if all(k.compromised for k in keys):
         raise UnverifiableError(
-            "The log's key that signed the checkpoint was compromised since; whoever holds it can "
-            "make a log of any time.",
-            remedy="ask the log's owner for a receipt under the present key: auditkit ledger prove",
+            "The log's key that signed the checkpoint has since been compromised; anyone who holds "
+            "it can make a log with any dates.",
+            remedy="ask the log's owner for a receipt under the current key: auditkit ledger prove",
         )
     return f"Signed with {keys[0]}, a key of the log that you trust."
 
 
 def check_witnesses(receipt: Receipt, witnesses: Sequence[NoteVerifier], quorum: int) -> str:
-    """Checks that enough witnesses saw the checkpoint.
+    """Checks that enough witnesses cosigned the checkpoint.
 
     Returns:
-        Who, in words.
+        Who cosigned, in words.
 
     Raises:
-        VerificationError: If fewer than `quorum` signed, or a signature is wrong.
+        VerificationError: If fewer than `quorum` cosigned, or a cosignature is wrong.
     """
     signed = verify_cosignatures(receipt.checkpoint, witnesses, quorum=quorum)
     names = ", ".join(sorted(s.verifier.name for s in signed))
-    return f"Seen and signed by {names}."
+    return f"Cosigned by {names}."
 
 
 def check_consistency(
@@ -108,7 +108,7 @@ def check_consistency(
     log_keys: Sequence[NoteVerifier],
     proof: Sequence[bytes],
 ) -> str:
-    """Checks that the log of the receipt and the one of a kept checkpoint are one.
+    """Checks that the receipt and a kept checkpoint are of one log that only grew.
 
     Args:
         receipt: The report's receipt.
@@ -120,7 +120,7 @@ def check_consistency(
         How they agree, in words.
 
     Raises:
-        VerificationError: If they are not one log.
+        VerificationError: If the log forked, or they are of different logs.
         UnverifiableError: If a proof is needed and none was given, or no known key signed.
     """
     keys = [k for k in log_keys if not k.is_witness]
@@ -130,36 +130,36 @@ def check_consistency(
         receipt.checkpoint, _signing(receipt.checkpoint, keys), logged=lambda _: logged
     )
     if mine.origin != theirs.origin:
-        raise VerificationError(f"The kept checkpoint is of the log {mine.origin}, not this one.")
+        raise VerificationError(f"The kept checkpoint is of another log, {mine.origin}.")
     old, new = sorted((mine, theirs), key=lambda c: c.size)
     if old.size != new.size and not proof:
         raise UnverifiableError(
-            f"The kept checkpoint has {mine.size} entries and the report's {theirs.size}; a proof "
-            "is needed to compare them.",
-            remedy=f"ask the log's owner for what 'auditkit ledger consistency LOG {old.size} "
-            f"{new.size}' prints, and give that file as --consistency",
+            f"The kept checkpoint has {mine.size} entries and the report's {theirs.size}; a "
+            "consistency proof is needed to compare them.",
+            remedy="ask the log's owner for the output of 'auditkit ledger consistency LOG "
+            f"{old.size} {new.size}', and give that file as --consistency",
         )
     verify_consistency(old.size, new.size, proof, old.root, new.root)
     return f"The log of {old.size} entries is the beginning of the one of {new.size}."
 
 
 def as_verifiers(keys: Sequence[Any]) -> tuple[NoteVerifier, ...]:
-    """Keys of logs and witnesses, given as `NoteVerifier` or as their one-line text.
+    """Keys of logs and witnesses, given as `NoteVerifier` or as one line of text.
 
     Raises:
-        KeyFileError: If a text is no such key.
+        KeyFileError: If a text is not such a key.
     """
     return tuple(k if isinstance(k, NoteVerifier) else NoteVerifier.parse(str(k)) for k in keys)
 
 
 def _signing(note: str, keys: Sequence[NoteVerifier]) -> list[NoteVerifier]:
-    """Those of the keys that have a line in the note."""
+    """The keys that have a signature line in the note."""
     _, lines = split_note(note)
     found = {(name, signature[:4]) for name, signature in lines}
     signing = [k for k in keys if (k.name, k.key_id) in found]
     if not signing:
         raise UnverifiableError(
-            "The checkpoint is signed by no key of the log that you trust.",
+            "None of the log keys that you trust signed the checkpoint.",
             remedy="obtain the log's public key through another channel and give it as --log-key",
         )
     return signing

@@ -1,8 +1,8 @@
-"""What a revocation by the keys' owner means for what the key signed.
+"""The effect of a key's revocation on its signatures.
 
 Laws:
-    - What a revoked key signed before it was revoked stays true; what it signed later is *false*.
-    - Of a compromised key, whoever holds it can state any time: what is not proven to be earlier
+    - A signature made before the revocation stays true; a later one is *false*.
+    - Anyone who holds a compromised key can state any time: a signature not proven to be earlier
       *could not be checked*.
 """
 
@@ -22,15 +22,15 @@ from auditkit.verification.trust import Moment
 
 
 def check_not_revoked(whose: str, key: KeyRecord | Trusted | None, moment: Moment) -> None:
-    """Checks that a key counted when it signed.
+    """Checks that a key was not revoked when it signed.
 
     Args:
-        whose: "signer's", "statement's": whose key it is, for the message.
-        key: What is known of it; None: nothing, so that it was not revoked.
+        whose: Whose key it is, for the message: "signer's" or "statement's".
+        key: Its record; None: not listed, so it counts as not revoked.
         moment: When it signed.
 
     Raises:
-        VerificationError: If it was revoked before.
+        VerificationError: If it was revoked before it signed.
         UnverifiableError: If that depends on a time that nothing proves.
     """
     ended = key.ended if isinstance(key, KeyRecord) else key.revoked_at if key else None
@@ -42,13 +42,13 @@ def check_not_revoked(whose: str, key: KeyRecord | Trusted | None, moment: Momen
         )
     if key.compromised and moment.proven is None:
         raise UnverifiableError(
-            f"The {whose} key was compromised by {ended:%Y-%m-%d}; whoever holds it can state any "
-            "time, and nothing proves that this was signed before."
+            f"The {whose} key was compromised by {ended:%Y-%m-%d}; anyone who holds it can state "
+            "any time, and nothing proves that this was signed before."
         )
 
 
 def marked_roots(roots: Sequence[Trusted], ended: Mapping[str, KeyRecord]) -> tuple[Trusted, ...]:
-    """Trusted certificates, those that a list of keys calls revoked marked so."""
+    """Trusted certificates; those that a key list says are revoked are marked."""
     return tuple(
         replace(root, revoked_at=record.ended, compromised=record.compromised)
         if root.revoked_at is None and (record := ended.get(fingerprint(root.certificate)))
@@ -60,7 +60,7 @@ def marked_roots(roots: Sequence[Trusted], ended: Mapping[str, KeyRecord]) -> tu
 def marked_log_keys(
     keys: Sequence[NoteVerifier], ended: Mapping[str, KeyRecord]
 ) -> tuple[NoteVerifier, ...]:
-    """Keys of logs, those that a list of keys calls revoked marked so."""
+    """Log keys; those that a key list says are revoked are marked."""
     found = []
     for key in keys:
         public = Ed25519PublicKey.from_public_bytes(key.public_key)

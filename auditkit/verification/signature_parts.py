@@ -1,8 +1,7 @@
-"""Takes a signature apart, and refuses one that does not go together again byte for byte.
+"""Takes a signature apart, and refuses it if assembling the parts gives different bytes.
 
-Laws:
-    - `assemble(parts of take_apart(der)) == der`: there is no unsigned room in the object, no
-      second encoding, no stray certificate.
+Law: `assemble(parts of take_apart(der)) == der`. The object has no unsigned room, no second
+encoding, no stray certificate.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from auditkit.signing.cms import assemble, signed_attributes
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignatureParts:
-    """What a signature is made of.
+    """The parts of a signature.
 
     Attributes:
         certificates: The signer's first, then its issuers.
-        message_digest: What it says the digest of the file is.
+        message_digest: The digest of the file, as the signature states it.
         signature: The signature's value.
         timestamp: DER of a timestamp token over the value; None: none.
     """
@@ -36,7 +35,7 @@ class SignatureParts:
 
     @property
     def signed_bytes(self) -> bytes:
-        """What the value is a signature of."""
+        """The bytes that were signed."""
         return signed_attributes(self.message_digest, self.certificates)
 
 
@@ -44,7 +43,7 @@ def take_apart(der: bytes) -> SignatureParts:
     """Reads a CMS object that `auditkit.signing` made.
 
     Raises:
-        VerificationError: If it is anything else, in any byte.
+        VerificationError: If it differs from such an object in any byte.
     """
     try:
         parts = _parts(cms.ContentInfo.load(der, strict=True))
@@ -57,9 +56,11 @@ def take_apart(der: bytes) -> SignatureParts:
     except AuditkitError as error:
         raise VerificationError(error.message) from error
     except Exception as error:  # hostile objects end in errors of any type
-        raise VerificationError("The signature's value is not a CMS object of ours.") from error
+        raise VerificationError(
+            "The signature's value is not a CMS object that auditkit made."
+        ) from error
     if again != der:
-        raise VerificationError("The signature's value has a part that no signature vouches for.")
+        raise VerificationError("The signature's value has an unsigned part.")
     return parts
 
 
@@ -75,7 +76,7 @@ def _parts(info: cms.ContentInfo) -> SignatureParts:
     assert isinstance(bound, tsp.SigningCertificateV2)
     order = [entry["cert_hash"].native.hex() for entry in bound["certs"]]
     if sorted(order) != sorted(found):
-        raise VerificationError("The signature names other certificates than it carries.")
+        raise VerificationError("The signature names certificates other than those it carries.")
     (digest,) = attributes["message_digest"]
     timestamp = None
     if signer["unsigned_attrs"]:

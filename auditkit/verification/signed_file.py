@@ -1,11 +1,11 @@
-"""A signed PDF, byte by byte: where its signature lies, what it covers, what came after.
+"""Checks the signature of a PDF against its bytes: position, coverage, digest.
 
 Laws:
-    - The range of the signature is everything but one hexadecimal string, and that string is the
-      signature's DER in upper case followed by zeros: no byte is left to change unnoticed.
-    - Exactly one signature, a certification that allows no changes. What other programs sign and
-      how they do it is not accepted here: this reads what `auditkit.signing` writes.
-    - A parser's answer is never a verdict. What the parser found is compared with the bytes.
+    - The signature covers everything but one hexadecimal string, and that string is the signature's
+      DER in upper case followed by zeros: no byte can change unnoticed.
+    - Exactly one signature, a certification that allows no changes. Only files as
+      `auditkit.signing` writes them are accepted, not other programs' signatures.
+    - A parser's answer is never a verdict: it is compared with the bytes.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from datetime import datetime
 
 from auditkit.pdf.ranges import ChangedFileError, locate
 from auditkit.pdf.reading import FoundSignature
-from auditkit.signing.private_keys import accepted, check_signature
+from auditkit.signing.private_keys import check_signature, supported_key
 from auditkit.verification.signature_parts import SignatureParts, take_apart
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignedFile:
-    """A PDF with one certification signature, which holds and covers every byte.
+    """A PDF with one certification signature, which is valid and covers every byte.
 
     Attributes:
         parts: The signature's certificates, value and timestamp.
-        stated_time: The time that the signer states; None: none is stated.
+        stated_time: The time that the signer states; None: no time is stated.
     """
 
     parts: SignatureParts
@@ -33,21 +33,21 @@ class SignedFile:
 
 
 def signed_file(data: bytes, found: FoundSignature) -> SignedFile:
-    """Checks the arithmetic of a PDF's signature.
+    """Checks a PDF's signature against its bytes.
 
     Args:
         data: The file.
-        found: What is in it.
+        found: The signature as the parser found it.
 
     Raises:
-        ChangedFileError: If the bytes are not those that were signed, or more than those.
+        ChangedFileError: If the bytes differ from the signed ones, or bytes were added.
         VerificationError: If the signature is damaged.
     """
     embedded = locate(data, found.numbers, found.value)
     parts = take_apart(embedded.der)
     if parts.message_digest != embedded.digest:
         raise ChangedFileError("The file was changed: its digest is not the signed one.")
-    key = accepted(parts.certificates[0].public_key())
+    key = supported_key(parts.certificates[0].public_key())
     check_signature(key, parts.signature, parts.signed_bytes)
     if embedded.end != len(data):
         raise ChangedFileError(

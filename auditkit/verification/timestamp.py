@@ -1,10 +1,10 @@
-"""The timestamp in a signature: whether it is about this signature, and who says so.
+"""Checks a timestamp token: what it covers, and which authority issued it.
 
 Laws:
-    - A token that is about something else, or that was changed in any byte, is *false*.
+    - A token that covers something else, or was changed in any byte, is *false*.
     - A token by an authority that the verifier does not trust proves nothing: *could not check*.
-    - The authority's certificate is judged at the token's own time, with what the file holds about
-      revocations; nothing is looked up.
+    - The authority's certificate is judged at the token's own time, with the revocation data in
+      the file; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from auditkit.signing.validation_data import ValidationData
 from auditkit.verification.trust import check_path, validation_context
 
 _HASHES: Final = {"sha256", "sha384", "sha512"}
-_CHANGED: Final = "The timestamp is not one that an authority made."
+_CHANGED: Final = "The timestamp is not as an authority made it."
 
 
 def check_timestamp(
@@ -37,16 +37,16 @@ def check_timestamp(
 
     Args:
         token: Its DER.
-        stamped: What it is to be about: a signature's value, or what a document timestamp covers.
-        trust: Certificates that the verifier relies on; among them the authority's root.
-        archived: Certificates, revocation lists and answers in the file; None: it holds none.
+        stamped: The bytes it must cover: a signature's value, or a document timestamp's range.
+        trust: Certificates that the verifier trusts, the authority's root among them.
+        archived: Certificates and revocation data in the file; None: it holds none.
 
     Returns:
         The attested time and the authority's name.
 
     Raises:
-        VerificationError: If the token is about something else or damaged.
-        UnverifiableError: If the authority leads to no trusted root.
+        VerificationError: If the token covers something else or is damaged.
+        UnverifiableError: If the authority's certificate leads to no trusted root.
     """
     try:
         content, info = _open(token)
@@ -61,14 +61,14 @@ def check_timestamp(
     if algorithm not in _HASHES:
         raise VerificationError("The timestamp uses a hash that is no longer safe.")
     if imprint["hashed_message"].native != hashlib.new(algorithm, stamped).digest():
-        raise VerificationError("The timestamp is about something else than what it stands on.")
+        raise VerificationError("The timestamp covers something else.")
     _check_signature(content, certificates[0], told)
     check_path(certificates, trust, told, archived, purpose="time_stamping")
     return told, common_name(certificates[0])
 
 
 def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
-    """Parses a token and refuses what no signature in it vouches for."""
+    """Parses a token, and refuses one with unsigned parts."""
     outer = cms.ContentInfo.load(token, strict=True)
     content = outer["content"]
     (signer,) = content["signer_infos"]
@@ -94,14 +94,14 @@ def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
 
 
 def _plain(algorithm: Any) -> bool:
-    """Whether an algorithm has no parameters, none but NULL, or those of RSASSA-PSS."""
+    """Whether an algorithm's parameters are absent, NULL, or those of RSASSA-PSS."""
     if algorithm["algorithm"].native == "rsassa_pss":
         return True
     return bool(algorithm["parameters"].dump() in (b"", b"\x05\x00"))
 
 
 def _certificates(content: cms.SignedData) -> list[cx509.Certificate]:
-    """The authority's certificate, then the others; each was signed by one beside it, if any."""
+    """The authority's certificate, then the others; each is signed by another one if it can be."""
     (signer,) = content["signer_infos"]
     sid = signer["sid"].chosen
     wanted = (sid["issuer"], sid["serial_number"].native)
@@ -121,7 +121,7 @@ def _certificates(content: cms.SignedData) -> list[cx509.Certificate]:
 
 
 def _check_signature(content: cms.SignedData, own: cx509.Certificate, told: datetime) -> None:
-    """Checks the token's own signature; whom the certificate belongs to is not asked here."""
+    """Checks the token's own signature, not whether its certificate is trusted."""
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import cms_basic_validation
     from pyhanko.sign.validation.status import TimestampSignatureStatus
@@ -138,6 +138,6 @@ def _check_signature(content: cms.SignedData, own: cx509.Certificate, told: date
     except SignatureValidationError as error:
         raise VerificationError("The timestamp's signature cannot be validated.") from error
     if not (found["intact"] and found["valid"]):
-        raise VerificationError("The timestamp's signature does not hold.")
+        raise VerificationError("The timestamp's signature is not valid.")
     if found["trust_problem_indic"] is not None:
         raise VerificationError("The timestamp's signature is by an algorithm that is not safe.")

@@ -1,8 +1,8 @@
-"""Whether a certificate leads to one that the verifier relies on, at a moment.
+"""Judges whether a certificate was valid at a time, and leads to one that the verifier trusts.
 
 Laws:
-    - No clock and no network: the moment is an argument, revocation is what the verifier brings
-      or what lies in the file.
+    - No clock and no network: the time is an argument, and revocation data come from the verifier
+      or the file.
     - "Leads to no root that you gave" is *could not check*: nothing is known about the signer.
       "Was not valid then", "was revoked before" and "a signature in the chain is wrong" are
       *false*.
@@ -34,7 +34,7 @@ from auditkit.signing.issuers import as_asn1, run_now
 from auditkit.signing.validation_data import ValidationData
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
-# What readers of PDFs accept: RFC 9336, e-mail and code signing, any, and Adobe's and Microsoft's.
+# What PDF readers accept: RFC 9336, e-mail and code signing, any, Adobe's and Microsoft's.
 _DOCUMENT_PURPOSES: Final = {
     ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
     ObjectIdentifier("1.2.840.113583.1.1.5"),
@@ -47,10 +47,10 @@ _DOCUMENT_PURPOSES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """What is known about when a signature was made.
+    """The known times of a signature.
 
     Attributes:
-        proven: A time that a trusted timestamp authority attests; None: none.
+        proven: The time that a trusted timestamp authority attests; None: none.
         stated: The time that the signer states; None: none.
         now: The verifier's time; None: not given.
     """
@@ -66,7 +66,7 @@ class Moment:
 
     @property
     def best(self) -> datetime:
-        """The time to judge certificates at.
+        """The time at which certificates are judged.
 
         Raises:
             UnverifiableError: If no time is known.
@@ -88,26 +88,26 @@ def check_signer(
     """Checks that a signer's certificate was valid and leads to a trusted one.
 
     Args:
-        certificates: The signer's first, then whatever issuers are at hand.
-        trust: What the verifier relies on.
+        certificates: The signer's first, then all available issuers.
+        trust: Certificates that the verifier trusts.
         moment: When the signature was made.
-        archived: Certificates, revocation lists and answers in the file; None: it holds none, and
-            whether an issuer revoked the certificate is not asked.
+        archived: Certificates and revocation data in the file; None: it holds none, and
+            revocation by the issuer is not checked.
 
     Returns:
-        Who the signer is and whom that rests on, in words.
+        Who the signer is and why it is trusted, in words.
 
     Raises:
         VerificationError: If the certificate was not valid then, or its issuer had revoked it.
-        UnverifiableError: If no path leads to a trusted certificate, if the time cannot be relied
-            on where it matters, or if what is archived does not say that nothing was revoked.
+        UnverifiableError: If no path leads to a trusted certificate, if the result depends on a
+            time that nothing proves, or if the archived data leave a revocation status open.
     """
     signer = certificates[0]
     who = f"{common_name(signer)} ({fingerprint(signer)})"
     own = next((t for t in trust if t.certificate == signer), None)
     endless = signer.not_valid_after_utc == NO_EXPIRY
     if own is not None and own.revoked_at is None and endless and not moment.is_known:
-        return f"{who}: {_standing(signer)}"
+        return f"{who}: {_how_trusted(signer)}"
     at = moment.best
     if not signer.not_valid_before_utc <= at <= signer.not_valid_after_utc:
         raise VerificationError(
@@ -123,10 +123,10 @@ def check_signer(
     if own is None:
         checked = "" if archived is None else ", not revoked then, as the file shows"
         return f"{who}, issued under a root that you trust{checked}."
-    return f"{who}: {_standing(signer)}"
+    return f"{who}: {_how_trusted(signer)}"
 
 
-def _standing(signer: x509.Certificate) -> str:
+def _how_trusted(signer: x509.Certificate) -> str:
     if is_demonstration(signer):
         return "a demonstration key that you trust; it vouches for no identity."
     return "a certificate that you trust."
@@ -140,7 +140,7 @@ def _check_unproven(signer: x509.Certificate, at: datetime, now: datetime) -> No
         )
     if at - now > CLOCK_TOLERANCE:
         raise UnverifiableError(
-            f"The signer states {at:%Y-%m-%d}, which by the verifier's clock is still to come.",
+            f"The signer states {at:%Y-%m-%d}, which is in the future by the verifier's clock.",
             remedy="check the clock of this machine",
         )
 
@@ -150,7 +150,7 @@ def usable_roots(
 ) -> list[x509.Certificate]:
     """The trusted certificates that were not revoked, without mere namesakes.
 
-    A root with the name of an issuer and another key says nothing about what that issuer signed.
+    A root with an issuer's name but another key says nothing about that issuer's signatures.
     """
     return [
         t.certificate
@@ -161,10 +161,10 @@ def usable_roots(
 
 
 def _check_issued(certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]) -> None:
-    """A certificate that names a trusted one's very key as its issuer's was signed by it.
+    """Checks that a certificate which names a trusted key as its issuer's was signed by that key.
 
     Raises:
-        VerificationError: If not: it was changed since.
+        VerificationError: If it was not: the certificate was changed.
     """
     for root in (t.certificate for t in trust):
         for certificate in certificates:
@@ -200,9 +200,9 @@ def validation_context(
     at: datetime,
     archived: ValidationData | None,
 ) -> Any:
-    """How the path library judges a chain: offline, at a moment, with what the file holds.
+    """The path library's settings: offline, at a given time, with the data in the file.
 
-    With archived data every certificate below a root needs an answer that it was not revoked.
+    With archived data, every certificate below a root needs proof that it was not revoked.
     """
     from pyhanko_certvalidator import ValidationContext
 
@@ -215,7 +215,7 @@ def validation_context(
         moment=at,
         allow_fetching=False,
         revocation_mode="soft-fail" if archived is None else "require",
-        # What was asked after the signature tells of revocations before it as well.
+        # Revocation data fetched after the signature also covers revocations before it.
         retroactive_revinfo=True,
     )
 
@@ -228,19 +228,19 @@ def check_path(
     *,
     purpose: str | None = None,
 ) -> None:
-    """Checks that a chain of certificates leads to a trusted one and held at a time.
+    """Checks that a chain of certificates leads to a trusted one and was valid at a time.
 
     Args:
-        certificates: The one in question first, then whatever issuers are at hand.
-        trust: What the verifier relies on.
+        certificates: The one in question first, then all available issuers.
+        trust: Certificates that the verifier trusts.
         at: The time.
-        archived: What the file holds; None: nothing.
+        archived: Certificates and revocation data in the file; None: it holds none.
         purpose: The extended key usage that the first certificate needs; None: any.
 
     Raises:
-        VerificationError: If the chain does not hold, or a certificate was revoked then.
-        UnverifiableError: If it leads to no trusted certificate, or if what is archived does not
-            say that nothing was revoked.
+        VerificationError: If the chain is not valid, or a certificate was revoked then.
+        UnverifiableError: If it leads to no trusted certificate, or if the archived data leave a
+            revocation status open.
     """
     from pyhanko_certvalidator import CertificateValidator
     from pyhanko_certvalidator.errors import (
@@ -289,7 +289,7 @@ def _unknown(signer: x509.Certificate, strangers: str) -> UnverifiableError:
 
 
 def _strangers(certificates: Sequence[x509.Certificate], trust: Sequence[Trusted]) -> str:
-    """Says of a certificate that a trusted one has its issuer's name and did not sign it."""
+    """Names a certificate whose issuer has the name of a trusted one that did not sign it."""
     for root in (t.certificate for t in trust):
         for certificate in certificates:
             if _is_namesake(root, certificate):
@@ -305,7 +305,7 @@ async def _validate(validator: Any, purpose: str | None) -> None:
 
 
 def _is_for_documents(certificate: x509.Certificate) -> bool:
-    """Whether an issuer meant the key to sign documents, not to run a server, say."""
+    """Whether the certificate is for signing documents, not for example for a server."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         if not (usage.digital_signature or usage.content_commitment):

@@ -1,11 +1,11 @@
-"""Walks a report backwards: from its bytes to each claim that it makes.
+"""Verifies a report: from its bytes to each of its claims.
 
 Laws:
-    - `verify` opens no file and no connection and reads no clock: everything is an argument. What
-      the PDF libraries read, they read in a child process (`auditkit.pdf.reading`).
-    - Every claim appears in every answer. No input whatever ends in an exception.
-    - What a claim rests on is checked first: pages are read only if the signature holds, the
-      certificate is looked at only if it signed.
+    - `verify` opens no file and no connection and reads no clock: everything is an argument. The
+      PDF libraries run in a child process (`auditkit.pdf.reading`).
+    - Every claim appears in every result. No report, however damaged, raises an exception.
+    - A claim's preconditions are checked first: pages are read only if the signature is valid, the
+      certificate is judged only if it signed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from auditkit.ledger import NoteVerifier, Receipt
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.pdf.reading import Archived, get_ready, read_pages, read_pdf
 from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
-from auditkit.signing.key_records import KeyRecord, revoked
+from auditkit.signing.key_records import KeyRecord, revoked_keys
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.archive import check_archive
 from auditkit.verification.attachments import RECEIPT, STATEMENT
@@ -88,13 +88,13 @@ class _Claims:
         )
 
     def check(self, claim_id: str, check: Callable[[], str]) -> bool:
-        """Runs a check that returns its reason or raises; says whether the claim is true."""
+        """Runs a check that returns its reason or raises; returns whether the claim is true."""
         try:
             self.add(claim_id, ClaimState.TRUE, check())
         except VerificationError as error:
             self.add(claim_id, ClaimState.FALSE, error.message)
         except UnverifiableError as error:
-            self.add(claim_id, ClaimState.UNCHECKED, _told(error))
+            self.add(claim_id, ClaimState.UNCHECKED, _reason_of(error))
         except AuditkitError as error:
             self.add(claim_id, ClaimState.FALSE, error.message)
         except Exception as error:  # noqa: BLE001 - hostile files end in errors of any type
@@ -107,7 +107,7 @@ class _Claims:
         return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
 
     def skip(self, reason: str, *claim_ids: str) -> None:
-        """Marks claims as unchecked that rest on one that failed."""
+        """Marks claims as unchecked because a claim they depend on failed."""
         for claim_id in claim_ids:
             if claim_id not in self._found:
                 self.add(claim_id, ClaimState.UNCHECKED, reason)
@@ -116,7 +116,7 @@ class _Claims:
         return tuple(self._found[claim_id] for claim_id in TITLES)
 
 
-def _told(error: AuditkitError) -> str:
+def _reason_of(error: AuditkitError) -> str:
     return (
         f"{error.message} {error.remedy[0].upper()}{error.remedy[1:]}."
         if error.remedy
@@ -125,7 +125,7 @@ def _told(error: AuditkitError) -> str:
 
 
 def trusted_from(roots: Sequence[Trusted | x509.Certificate | bytes]) -> tuple[Trusted, ...]:
-    """What a verifier relies on, in one form.
+    """Trusted certificates in one form.
 
     Args:
         roots: Certificates, PEM or DER bytes with one or more, or `Trusted` with a revocation.
@@ -164,16 +164,16 @@ def verify(
 
     Args:
         data: The PDF's bytes.
-        trust: Certificates that the verifier relies on: roots, or the signer's own.
+        trust: Certificates that the verifier trusts: roots, or the signer's own.
         log_keys: Public keys of the log and of witnesses, or their one-line texts.
         checkpoint: A checkpoint of the same log that the verifier kept; None: not asked.
-        consistency_proof: The log's proof between the kept checkpoint and the report's, 32 bytes
-            each; needed where their sizes differ.
-        witness_quorum: How many of the witnesses among `log_keys` need to have signed.
-        now: The verifier's time, with its zone. Used where the file proves no time of its own;
-            None: the time that the signer states is taken as stated.
-        key_list: What the owner published about the keys: those that were revoked count only for
-            what they signed before.
+        consistency_proof: The consistency proof between the kept checkpoint and the report's,
+            hashes of 32 bytes; needed if their sizes differ.
+        witness_quorum: How many of the witnesses among `log_keys` must have cosigned.
+        now: The verifier's time, with its zone, used if the file itself proves no time; None: the
+            time that the signer states is accepted.
+        key_list: The key list that the owner published: signatures of a revoked key count only if
+            they were made before the revocation.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -184,7 +184,7 @@ def verify(
     """
     get_ready()
     claims = _Claims()
-    ended = revoked(key_list)
+    ended = revoked_keys(key_list)
     roots = marked_roots(trusted_from(trust), ended)
     keys = marked_log_keys(as_verifiers(log_keys), ended)
     _check_asked(keys, witness_quorum, now)
@@ -199,11 +199,11 @@ def verify(
 
 
 def _check_asked(keys: Sequence[NoteVerifier], quorum: int, now: datetime | None) -> None:
-    """What the verifier asks can be answered: else the fault would look like the file's."""
+    """Refuses impossible arguments, which would otherwise look like a fault of the file."""
     witnesses = len({key.public_key for key in keys if key.is_witness})
     if not 1 <= quorum <= max(1, witnesses):
         raise InputError(
-            f"A quorum of {quorum} among {witnesses} witnesses cannot be asked for.",
+            f"A quorum of {quorum} among {witnesses} witnesses is impossible.",
             remedy="give the public key of each witness among the log's keys",
         )
     if now is not None and now.tzinfo is None:
@@ -214,7 +214,7 @@ def _check_asked(keys: Sequence[NoteVerifier], quorum: int, now: datetime | None
 
 @dataclass(kw_only=True)
 class _Opened:
-    """What could be read of a file, for the claims that come later."""
+    """The parts of a file read so far, for later claims."""
 
     archived: Archived
     signed: SignedFile | None = None
@@ -254,7 +254,7 @@ def _check_signature(
     archived = opened.archived
     claims.add("unchanged", ClaimState.TRUE, _UNCHANGED[archived.data is not None])
     if archived.data is None:
-        reason = "The file holds nothing for verification after its certificates expire."
+        reason = "The file holds no data for verification after its certificates expire."
         claims.add("long_term", ClaimState.UNCHECKED, reason, asked=False)
     else:
         claims.check("long_term", lambda: check_archive(archived, trust))
@@ -312,7 +312,7 @@ def _check_contents(claims: _Claims, opened: _Opened) -> Any:
         claims.check("attachments", lambda: check_attachments(opened.files, found))
     if pages:
         claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
-    claims.skip("There is nothing whole to hold this against.", "attachments", "numbers")
+    claims.skip("There is no valid statement to compare with.", "attachments", "numbers")
     return found or None
 
 
@@ -377,7 +377,7 @@ def _check_consistency(
 ) -> None:
     receipt = opened.receipt
     if kept is None:
-        reason = "No checkpoint that was kept elsewhere was given."
+        reason = "No kept checkpoint was given."
         claims.add("consistency", ClaimState.UNCHECKED, reason, asked=False)
     elif receipt is not None:
         claims.check("consistency", lambda: check_consistency(receipt, kept, keys, proof))
@@ -385,6 +385,6 @@ def _check_consistency(
 
 _UNCHANGED: Final = {
     False: "The signature reaches the last byte of the file.",
-    True: "Behind the signature stand validation data and a timestamp, and nothing else.",
+    True: "Only validation data and a timestamp follow the signature.",
 }
-_NO_SIGNATURE: Final = "The signature does not hold, so this was not looked at."
+_NO_SIGNATURE: Final = "The signature is not valid, so this was not checked."

@@ -104,7 +104,7 @@ def twice(pdf):
         (bomb, "larger than those of any report"),
         (bush, "nested too deeply"),
         (loop, "nested too deeply"),
-        (twice, "Two attachments have one name"),
+        (twice, "Two attachments have the same name"),
     ],
 )
 def test_attachments_that_explode_are_refused_at_once(signer, change, message):

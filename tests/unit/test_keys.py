@@ -120,7 +120,7 @@ def test_revocation_ends_a_key_and_leaves_none_active(store):
     assert (trusted.revoked_at, trusted.compromised) == (NOW, True)
     with pytest.raises(KeyFileError, match="no active key for report"):
         store.report_signer()
-    with pytest.raises(KeyFileError, match="revoked already"):
+    with pytest.raises(KeyFileError, match="already revoked"):
         store.revoke("report-1", at=NOW, reason="again")
     with pytest.raises(KeyFileError, match="no key 'report-9'"):
         store.revoke("report-9", at=NOW, reason="?")
@@ -179,7 +179,7 @@ def test_exports_hold_no_secret(store):
 
 def test_an_unwritable_folder_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(KeyFileError, match="cannot be made or written"):
+    with pytest.raises(KeyFileError, match="cannot be created or written"):
         KeyStore(tmp_path / "file" / "keys").report_signer()
 
 
@@ -245,12 +245,12 @@ def spoiled_files(key, certificate):
     return {
         "empty": (b"", "neither PKCS#12 nor PEM"),
         "text": (b"hello", "neither PKCS#12 nor PEM"),
-        "key only": (pem(key), "no certificate"),
+        "key only": (pem(key), "no readable certificate"),
         "certificate only": (to_pem(certificate), "neither PKCS#12 nor PEM"),
         "damaged key": (pem(key).replace(b"M", b"N") + to_pem(certificate), "damaged"),
         "damaged certificate": (
             pem(key) + to_pem(certificate).replace(b"MII", b"AAA"),
-            "no certificate that can be read",
+            "no readable certificate",
         ),
         "another's certificate": (pem(foreign) + to_pem(certificate), "No certificate belongs"),
         "weak RSA": (pem(weak) + to_pem(certificate), "kind"),

@@ -274,7 +274,7 @@ def test_a_report_carries_its_witnesses_lines(server, tmp_path, log):
     keys = [KEY.verifier, W1.witness_verifier]
     found = verify(path.read_bytes(), trust=store.trusted(), log_keys=keys)
     assert found.exit_code == 0
-    assert found.claim("witnesses").reason == "Seen and signed by witness.example/w1."
+    assert found.claim("witnesses").reason == "Cosigned by witness.example/w1."
     gone = RemoteWitness(url="http://127.0.0.1:1", key=W1.witness_verifier)
     with pytest.raises(LedgerError, match="cannot be reached"):
         audit.report(tmp_path / "no.pdf", ledger=log, keys=store, witnesses=[gone])

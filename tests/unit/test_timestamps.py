@@ -225,7 +225,7 @@ def test_an_answer_to_another_question_is_an_error(authority, tmp_path):
     with serving(authority, tmp_path, answer=replay) as url:
         tsa = TimestampAuthority(url=url)
         assert hashlib.sha256(b"x").digest() in tsa.stamp(b"x")
-        with pytest.raises(UnverifiableError, match="another question"):
+        with pytest.raises(UnverifiableError, match="another request"):
             tsa.stamp(b"x")
 
 

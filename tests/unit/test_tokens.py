@@ -122,11 +122,11 @@ def test_a_token_is_named_by_its_address_where_a_key_file_would_be(token, tmp_pa
         (ADDRESS, None, "PIN is missing"),
         (f"{ADDRESS}&pin-value={PIN}", PIN, "carries its PIN"),
         (f"{ADDRESS}&pin-source=file:/x", PIN, "carries its PIN"),
-        ("pkcs11:", PIN, "not one that is understood"),
-        ("pkcs11:token=audit?module-path=/x.so", PIN, "not one that is understood"),
-        (ADDRESS.replace("private", "cert"), PIN, "not one that is understood"),
-        (f"{ADDRESS}&token=other", PIN, "not one that is understood"),
-        (ADDRESS.replace("object", "id"), PIN, "not one that is understood"),
+        ("pkcs11:", PIN, "is malformed"),
+        ("pkcs11:token=audit?module-path=/x.so", PIN, "is malformed"),
+        (ADDRESS.replace("private", "cert"), PIN, "is malformed"),
+        (f"{ADDRESS}&token=other", PIN, "is malformed"),
+        (ADDRESS.replace("object", "id"), PIN, "is malformed"),
     ],
 )
 def test_an_address_that_is_not_understood_says_so_without_the_pin(address, pin, message):
