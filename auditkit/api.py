@@ -1,4 +1,4 @@
-"""What a pipeline calls: inputs and a policy in, an audit out, and from it a signed report.
+"""The functions for a pipeline: inputs and a policy in, an audit and its signed report out.
 
 inputs = ak.Inputs(model=model, data=X, labels=y, groups=groups, reference=X_train)
 audit = ak.run(inputs, policy="lending")
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # The default name of a log; part of every checkpoint.
 LOG_NAME: Final = "auditkit.local/log"
 
-# The packages whose code computes a number, recorded with every audit.
+# The packages that compute numbers; their versions are recorded with every audit.
 _COMPUTING = (
     "numpy",
     "scipy",
@@ -50,13 +50,13 @@ _COMPUTING = (
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Audit(Judgement):
-    """A finished audit; the fields are those of `Judgement`. Nothing about it changes any more."""
+    """A finished audit, with the fields of `Judgement`. It never changes."""
 
     __hash__ = Judgement.__hash__
 
     @classmethod
     def of(cls, judgement: Judgement) -> Audit:
-        """The audit that found what a judgement holds."""
+        """The audit with the fields of a judgement."""
         return cls(**{f.name: getattr(judgement, f.name) for f in fields(judgement)})
 
     def to_frame(self) -> pd.DataFrame:
@@ -107,16 +107,16 @@ class Audit(Judgement):
 
         Args:
             path: Where the PDF goes. Nothing is left there if anything fails.
-            signer: Signs statement and PDF. Default: the key store's own key, which is made on
-                first use and labelled a demonstration key.
+            signer: Signs statement and PDF. Default: the key store's key, which is made on first
+                use and labelled a demonstration key.
             ledger: The log. Default: `audit-log.db` beside the report.
-            keys: Where the keys for what is not given lie. Default: the user's configuration
+            keys: The key store for the keys that are not given. Default: the user's configuration
                 folder.
             options: Paper size and the texts that a report prints about people.
-            at: The time to write into the signature; the signer's claim, attested by nobody.
+            at: The time to write into the signature: the signer's claim, which nobody attests.
                 Default: none is stated.
-            retention: How long the log keeps what it says of this audit: the name of one of
-                `auditkit.ledger.CLASSES`, as "hipaa-6y".
+            retention: How long the log keeps the payloads of this audit: the name of one of
+                `auditkit.ledger.CLASSES`, for example "hipaa-6y".
             twin: Where the same report goes as one HTML file for a browser, which is a copy for
                 reading and not signed. Default: nowhere.
             witnesses: Who signs the log's checkpoint before it is printed, so that a reader who
@@ -212,7 +212,7 @@ class Audit(Judgement):
         )
 
     def _repr_html_(self) -> str:
-        """The findings as a table, worst first, for a notebook."""
+        """The findings as an HTML table for a notebook, worst first."""
         from auditkit.judgement.gate import severity_order
 
         return html_table(
@@ -243,13 +243,13 @@ def run(
             `repr`, its report and its statement name.
         packs: The control packs that the evidence is assessed against. Default: those that the
             policy names.
-        today: The day of the audit. It is printed, and waivers are judged by it; without it no
-            waiver is in force. It is an argument so that equal inputs give equal statements.
+        today: The day of the audit. It is printed, and decides which waivers are in force; without
+            it none is. It is an argument so that equal inputs give equal statements.
         salt: At least 16 secret bytes for the commitment to the numbers that are suppressed in the
-            statement. Default: they follow from all rows, so that who has the data has the salt.
-        progress: None shows which check runs where a person looks, in a terminal or a notebook;
-            False shows nothing. A function is called before each check with its position, the
-            number of checks and its title.
+            statement. Default: derived from all rows, so that whoever has the data has the salt.
+        progress: None shows the running check in a terminal or a notebook; False shows nothing. A
+            function is called before each check with its position, the number of checks and its
+            title.
 
     Returns:
         The audit: verdict, findings, evidence, statement.
@@ -270,7 +270,7 @@ def run(
     chosen, folder = load_policy(policy)
     brought = installed_checks()
     checks = all_checks(brought)
-    parameters_of(chosen, checks)  # refuses wrong ones before the model is asked for a single score
+    parameters_of(chosen, checks)  # refuses wrong ones before the model computes any score
     with shown("Audit", progress=progress) as tell:
         judgement = examine(
             prepare(inputs),
@@ -286,7 +286,7 @@ def run(
 
 
 def default_keys() -> KeyStore:
-    """The user's own key store, whose keys are made on first use; see `KeyStore.default`."""
+    """The user's key store, whose keys are made on first use; see `KeyStore.default`."""
     import os
 
     from auditkit.signing import KeyStore

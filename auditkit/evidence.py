@@ -1,4 +1,4 @@
-"""What was measured: numbers with their n and interval, and how a condition on them came out.
+"""Evidence: numbers with their n and interval, and findings on the conditions about them.
 
 A check turns a case into `Evidence`. The judgement compares `Measurement`s with thresholds and
 makes `Finding`s. Nothing later changes either.
@@ -9,7 +9,7 @@ Laws:
     - Within one evidence a measurement's `key` is unique: it is the number's address, together
       with the evidence's id.
     - Evidence holds counts, rates, digests and names of columns; never a person's identifiers.
-    - Rows of a `Table` are committed to by digest and travel beside the statement, not inside it.
+    - The statement has the digest of a `Table`; its rows are kept beside the statement.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any, Final, Literal, NamedTuple
 from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError
 
-# Where the rule of suppression comes from; every statement and report names it.
+# The source of the suppression rule; every statement and report names it.
 SUPPRESSION_RULE: Final = "CMS cell size suppression policy (unverified)"
 
 
 class Outcome(StrEnum):
-    """How a test came out. All six are counted and shown everywhere, zero included."""
+    """The result of a test. All six are counted and shown everywhere, zero included."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -40,11 +40,11 @@ class Outcome(StrEnum):
 
     @property
     def words(self) -> str:
-        """What a report prints: met, exception, uncertain, not tested, not applicable, error."""
+        """The words for people: met, exception, uncertain, not tested, not applicable, error."""
         return _WORDS[self]
 
     def __repr__(self) -> str:
-        """The same words: what a person reads has no others, in a notebook either."""
+        """The same words, so that a notebook shows no others."""
         return f"<Outcome: {self.words}>"
 
 
@@ -57,7 +57,7 @@ _WORDS = {
     Outcome.ERROR: "error",
 }
 
-# From what stops a deployment to what does not; a set of outcomes is as good as its worst.
+# From what stops a deployment to what does not; a set of outcomes counts as its worst.
 SEVEREST_FIRST = (
     Outcome.FAIL,
     Outcome.ERROR,
@@ -69,7 +69,7 @@ SEVEREST_FIRST = (
 
 
 def worst(outcomes: list[Outcome] | tuple[Outcome, ...]) -> Outcome:
-    """The outcome that a set of outcomes amounts to; of none at all: not assessed."""
+    """The worst of some outcomes; NOT_ASSESSED for none."""
     if not outcomes:
         return Outcome.NOT_ASSESSED
     return min(outcomes, key=SEVEREST_FIRST.index)
@@ -77,22 +77,23 @@ def worst(outcomes: list[Outcome] | tuple[Outcome, ...]) -> Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """One number, with what it rests on.
+    """One number, with its interval and number of observations.
 
     Attributes:
-        name: The field's standard term, as "selection_rate".
+        name: The field's standard term, for example "selection_rate".
         value: The number; None if it is not estimable, and then `reason` says why.
-        n: Number of observations it rests on, >= 0; None if the number is suppressed.
+        n: The number of observations behind it, >= 0; None if the number is suppressed.
         unit: "proportion", "ratio", "count", "difference", "log-odds", "probability", ...
         lower: Lower end of the interval, in the same unit; None if there is no interval.
         upper: Upper end of the interval.
-        level: Nominal coverage of the interval in (0, 1), as 0.95; None if there is none.
-        method: How value and interval were computed, as "Wilson".
-        group: Whom it is about, as (("afam", "yes"), ("single", "no")); empty: everyone.
+        level: Nominal coverage of the interval in (0, 1), for example 0.95; None if there is none.
+        method: How value and interval were computed, for example "Wilson".
+        group: The group that it is about, for example (("afam", "yes"), ("single", "no")); empty:
+            everyone.
         compared_with: The group that a ratio or difference is relative to; empty: none.
-        reason: Why there is no value; beside a value, whom it leaves out, and then it may break a
-            condition and meets none.
-        suppressed: "small" if n is a small cell, "complementary" if one would follow from the
+        reason: Why there is no value. If there is one, whom it leaves out; it may then break a
+            condition but never meets one.
+        suppressed: "small" if n is a small cell, "complementary" if one could be derived from the
             number; empty if it is shown. See `auditkit.judgement.small_cells`.
     """
 
@@ -124,11 +125,11 @@ class Measurement:
         if None not in (self.value, self.lower, self.upper) and not (
             self.lower <= self.value <= self.upper  # type: ignore[operator]
         ):
-            raise InputError(f"{self.key} lies outside its own interval.")
+            raise InputError(f"{self.key} is outside its own interval.")
 
     @property
     def key(self) -> str:
-        """The number's address within its evidence, as `selection_rate[afam=yes,single=no]`."""
+        """The number's address within its evidence: `selection_rate[afam=yes,single=no]`."""
         if not self.group:
             return self.name
         return f"{self.name}[{describe_group(self.group)}]"
@@ -148,7 +149,7 @@ class Measurement:
         return cls(**fields)
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it: every field, full precision."""
+        """The JSON in the statement: every field, at full precision."""
         return {
             "key": self.key,
             "name": self.name,
@@ -176,13 +177,13 @@ Cell = None | bool | int | float | str
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows behind an evidence, too many for a statement, which commits to them by digest.
+    """Rows behind an evidence: too many for the statement, which has only their digest.
 
     Attributes:
-        name: Unique within the audit, a file name without its ending, as "shap_values".
+        name: Unique within the audit; a file name without its ending, for example "shap_values".
         title: What the rows are, in one line.
         columns: Column names, unique.
-        rows: One tuple a row, as long as `columns`; cells are None, bool, int, float or str.
+        rows: One tuple per row, as long as `columns`; cells are None, bool, int, float or str.
     """
 
     name: str
@@ -202,7 +203,7 @@ class Table:
         return tuple(row[position] for row in self.rows)
 
     def to_bytes(self) -> bytes:
-        """The file that travels beside the statement: canonical JSON, columns and rows."""
+        """The file that is kept beside the statement: canonical JSON of columns and rows."""
         return canonical_bytes(
             {"columns": list(self.columns), "rows": [list(r) for r in self.rows]}
         )
@@ -225,7 +226,7 @@ class Table:
         return table
 
     def to_json(self) -> dict[str, Json]:
-        """What the statement says of it: its size and the digest of its file."""
+        """The JSON in the statement: the table's size and the digest of its file."""
         return {
             "name": self.name,
             "title": self.title,
@@ -236,11 +237,11 @@ class Table:
 
 
 class Term(NamedTuple):
-    """What a measure is called and how it is computed.
+    """The name and definition of a measure.
 
     Attributes:
-        words: Its name for people, as a heading has it. Here and in the definition `{favourable}`
-            and `{unfavourable}` stand for the policy's words for decisions.
+        words: Its name for people, as in a heading. Here and in the definition `{favourable}` and
+            `{unfavourable}` are replaced by the policy's words for decisions.
         definition: How it is computed, in one sentence.
     """
 
@@ -262,26 +263,26 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What one check found in one case.
+    """The result of one check on one case.
 
     Attributes:
-        check: Id of the check that made it, as "fairness.selection_rates".
-        version: Version of that check; a change of its meaning changes it.
-        title: What it is, in a few words, as a section's heading.
+        check: Id of the check that made it, for example "fairness.selection_rates".
+        version: Version of that check; it changes with the check's meaning.
+        title: A section's heading: what it is, in a few words.
         area: Section of the report: "privacy", "performance", "fairness", "explanation",
             "access", "monitoring" or "lineage".
         outcome: PASS when the check ran; NOT_APPLICABLE, NOT_ASSESSED or ERROR when it did not,
             and `reason` says why. It judges nothing: thresholds are the policy's.
-        n: Number of rows or items examined.
-        population: What those are, as "mortgage applications".
-        parameters: Everything that the numbers depend on beside the case, with the seed.
+        n: The number of rows or items examined.
+        population: What those are, for example "mortgage applications".
+        parameters: Everything that the numbers depend on besides the case, with the seed.
         measurements: The numbers.
         tables: The rows behind them.
         notes: How to read it, and how it misleads.
         reason: Why it did not run.
-        terms: Words and definitions of its measures, by name, where the check does not come with
+        terms: Words and definitions of its measures, by name, if the check does not come with
             auditkit; empty for those that do, whose words every verifier has.
-        id: `E-0001`, given by the audit in the order of its list of checks; empty before.
+        id: `E-0001`, given by the audit in the order of its list of checks; empty before that.
     """
 
     check: str
@@ -319,11 +320,11 @@ class Evidence:
         raise KeyError(key)
 
     def named(self, name: str) -> tuple[Measurement, ...]:
-        """Every measurement of one name, in order."""
+        """Every measurement with a name, in order."""
         return tuple(m for m in self.measurements if m.name == name)
 
     def table(self, name: str) -> Table:
-        """The table of a name.
+        """The table with a name.
 
         Raises:
             KeyError: If there is none.
@@ -335,13 +336,13 @@ class Evidence:
 
     @cached_property
     def digest(self) -> Digest:
-        """Commits to everything but the id, which depends on what else was audited."""
+        """The digest of everything except the id, which depends on what else was audited."""
         content = self.to_json()
         del content["id"]
         return digest_of("evidence/v1", content)
 
     def to_file(self) -> bytes:
-        """Everything, rows of tables included: what one step hands over to a later audit."""
+        """A file for a later audit: everything, including the rows of tables."""
         rows = {t.name: [list(row) for row in t.rows] for t in self.tables}
         return canonical_bytes({"evidence": self.to_json(), "rows": rows})
 
@@ -351,7 +352,7 @@ class Evidence:
 
         Args:
             data: The file's bytes.
-            source: What they are called in errors, as a file's name.
+            source: Their name in errors, for example the file's.
 
         Raises:
             InputError: If it is anything else, or a table's rows do not have their digest.
@@ -366,7 +367,7 @@ class Evidence:
             terms = content.pop("terms", {})
             content["terms"] = {name: Term.from_json(term) for name, term in terms.items()}
             made = cls(**content, measurements=measurements, tables=tables)
-            assert made.digest  # what cannot be written as JSON is none either
+            assert made.digest  # evidence that cannot be written as JSON is refused here
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{source} is not evidence that auditkit wrote.",
@@ -375,7 +376,7 @@ class Evidence:
         return made
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it; terms only where there are any."""
+        """The JSON in the statement; terms only if there are any."""
         terms: dict[str, Json] = {name: term._asdict() for name, term in self.terms.items()}
         return ({"terms": terms} if terms else {}) | {
             "id": self.id,
@@ -396,10 +397,10 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """How one condition of the policy came out.
+    """The result of one condition of the policy.
 
     Attributes:
-        rule: Id of the condition, as "FL-1".
+        rule: Id of the condition, for example "FL-1".
         title: The condition in a few words.
         outcome: Pass, fail, uncertain, not applicable, not assessed or error.
         statement: One sentence with the number, its interval, the threshold and n of N.
@@ -409,14 +410,14 @@ class Finding:
         value: That number; None if there was none.
         lower: Lower end of its interval.
         upper: Upper end of its interval.
-        n: What the number rests on.
+        n: The number of observations behind it.
         operator: ">=" or "<=".
-        threshold: What it was compared with.
+        threshold: The bound that it was compared with.
         severity: "high", "medium" or "low".
-        citation: Where the threshold comes from.
+        citation: The source of the threshold.
         tested: How many numbers the condition was applied to.
         exceptions: Addresses of those that failed.
-        waiver: Owner, approver, reason and expiry, where a waiver is in force; else None.
+        waiver: Owner, approver, reason and expiry of a waiver in force; else None.
     """
 
     rule: str
@@ -439,7 +440,7 @@ class Finding:
     waiver: Mapping[str, str] | None = field(default=None, hash=False)
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it."""
+        """The JSON in the statement."""
         return {
             "rule": self.rule,
             "title": self.title,

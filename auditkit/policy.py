@@ -1,13 +1,13 @@
-"""What must hold: thresholds on measurements, and waivers of them.
+"""Policies: thresholds on measurements, and waivers of them.
 
 A policy is a YAML file. Each rule names a check, one of its measures, and a bound; the gate
-compares. Two words are kept apart in this project: *policy* is what must hold, *access* is who may.
+compares. In this project *policy* means what must hold, and *access* means who may do what.
 
 Laws:
     - An unknown key is an error that names the nearest valid one. A policy without rules is an
       error: it would pass anything.
-    - A rule judged by interval passes only if the whole interval keeps the bound, and fails only
-      if the whole interval breaks it; between the two it is uncertain.
+    - A rule judged by interval passes only if the whole interval meets the bound, and fails only
+      if the whole interval breaks it; otherwise it is uncertain.
     - Values are compared unrounded.
     - A waiver has an owner, an approver who is somebody else, a reason and a day of expiry. It
       changes the verdict, never the evidence or the finding.
@@ -43,17 +43,17 @@ class Rule(Document):
     """One condition.
 
     Attributes:
-        id: Unique in the policy, as "FL-1".
+        id: Unique in the policy, for example "FL-1".
         title: The condition in a few words.
         check: Id of the check whose evidence it reads.
         measure: Name of the measurements it bounds.
         by: Judges only the groups that are formed by exactly these attributes; None: all.
         at_least: Lower bound, included.
         at_most: Upper bound, included.
-        judge: "interval" compares the whole interval, "value" the value alone.
-        min_n: Numbers that rest on fewer observations are counted and not judged.
+        judge: "interval" compares the whole interval, "value" only the value.
+        min_n: Numbers based on fewer observations are counted but not judged.
         severity: "high", "medium" or "low".
-        citation: Where the threshold comes from.
+        citation: The source of the threshold.
         why: Why this threshold, in one sentence.
     """
 
@@ -78,26 +78,26 @@ class Rule(Document):
 
     @property
     def operator(self) -> Literal[">=", "<="]:
-        """How a number must stand to the threshold."""
+        """The comparison of a number with the threshold."""
         return ">=" if self.at_least is not None else "<="
 
     @property
     def threshold(self) -> float:
-        """What a number is compared with."""
+        """The bound that a number is compared with."""
         bound = self.at_least if self.at_least is not None else self.at_most
         assert bound is not None
         return bound
 
 
 class Waiver(Document):
-    """Leave to deploy although one rule is not met, for a while.
+    """Permission to deploy for a limited time although a rule is not met.
 
     Attributes:
         rule: The rule that it is for.
-        owner: Who asked for it and answers for it.
+        owner: Who requested it and is accountable for it.
         approver: Who granted it; not the owner.
-        reason: Why.
-        expires: The last day on which it holds.
+        reason: The reason for it.
+        expires: The last day on which it is in force.
     """
 
     rule: Text
@@ -109,20 +109,20 @@ class Waiver(Document):
     @model_validator(mode="after")
     def _two_people(self) -> Self:
         if self.owner.strip().casefold() == self.approver.strip().casefold():
-            raise ValueError("the approver of a waiver is somebody else than its owner")
+            raise ValueError("the approver of a waiver must not be its owner")
         return self
 
 
-# Letters alone: a number in them would stand in a report without an address.
+# Only letters: a number in them would be in a report without an address.
 _Word = Annotated[str, Field(pattern=r"^\p{L}[\p{L} '\-]*$", max_length=40)]
 
 
 class Decided(Document):
-    """What the model's decisions are called, as in "cases approved".
+    """The words for the model's decisions, as in "cases approved".
 
     Attributes:
-        favourable: What becomes of cases that the model decides in favour of.
-        unfavourable: What becomes of all others.
+        favourable: The word for cases decided in favour of the person, for example "approved".
+        unfavourable: The word for all others, for example "denied".
     """
 
     favourable: _Word = NEUTRAL.favourable
@@ -135,20 +135,20 @@ class Decided(Document):
 
 
 class Policy(Document):
-    """What must hold for one kind of model.
+    """The rules for one kind of model.
 
     Attributes:
-        id: Short name, as "lending".
+        id: Short name, for example "lending".
         version: Version of the policy.
         title: What it is for.
         as_of: The day on which its citations were last checked.
-        controls: Ids of the control packs that the evidence is laid against.
+        controls: Ids of the control packs that the evidence is assessed against.
         checks: Parameters of checks, where they differ from the checks' own.
         rules: The conditions; at least one.
         waivers: Exceptions granted.
         small_cell: Counts of people below this are not printed.
-        out_of_scope: What an audit under this policy does not look at, one sentence each.
-        decision: What the model's decisions are called.
+        out_of_scope: What an audit under this policy does not cover, one sentence each.
+        decision: The words for the model's decisions.
     """
 
     id: Text
@@ -183,7 +183,7 @@ class Policy(Document):
 
     @property
     def digest(self) -> Digest:
-        """Commits to every rule, threshold, parameter and waiver."""
+        """The digest of every rule, threshold, parameter and waiver."""
         return digest_of("policy/v1", self.to_json())
 
 
@@ -192,9 +192,9 @@ def parse_policy(text: str, *, source: str = "the policy") -> Policy:
 
     Args:
         text: YAML.
-        source: What the text is called in errors, as a file's name.
+        source: The text's name in errors, for example the file's.
 
     Raises:
-        PolicyError: If it is not YAML, has an unknown key, no rules, or a senseless value.
+        PolicyError: If it is not YAML, has an unknown key, no rules, or an invalid value.
     """
     return parse_document(Policy, text, source=source)

@@ -8,8 +8,8 @@ Laws:
     - Rows keep their order and their number; nothing is dropped without an error.
     - `True` in `Case.labels` and `Case.decisions` always means the outcome that is favourable to
       the person (approved), whatever the table calls it.
-    - What is printed of `Inputs` and of a `Case` names columns and counts rows: never their values.
-    - A `Case` names every table it came from with a digest of its contents.
+    - The texts of `Inputs` and `Case` name columns and count rows, and never show values.
+    - A `Case` names every table it came from, with a digest of its contents.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Subject:
 
     Attributes:
         name: The model's name in its registry, or a name given by the caller.
-        version: Its version, as text; "unregistered" where there is none.
+        version: Its version, as text; "unregistered" if it has none.
         digest: The digest of its artifacts. It is the subject of the signed statement.
         purpose: What the model decides, in one line; empty if not stated.
-        owner: Who answers for it; empty if not stated.
+        owner: Who is accountable for it; empty if not stated.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Dataset:
     """One table that an audit read.
 
     Attributes:
-        name: What the table is called, as a file name without its folder.
+        name: The table's name, for example a file name without its folder.
         role: "evaluation", "reference" or "raw".
-        rows: Number of rows.
-        columns: Number of columns.
-        digest: Digest of the contents: column names, kinds and values, in order.
+        rows: The number of rows.
+        columns: The number of columns.
+        digest: The digest of the contents: column names, types and values, in order.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Dataset:
     digest: Digest
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it."""
+        """The JSON in the statement."""
         return {
             "name": self.name,
             "role": self.role,
@@ -84,14 +84,14 @@ class Dataset:
 class Inputs:
     """Everything an audit reads.
 
-    Rows are paired by their position. Where data, labels, groups, scores and predictions carry a
-    pandas index, the indexes must be equal; see `auditkit.tables.pairing`.
+    Rows are paired by their position. If data, labels, groups, scores and predictions have pandas
+    indexes, the indexes must be equal; see `auditkit.tables.pairing`.
 
     Args:
         model: A fitted estimator: anything with `predict_proba` or `predict`, an XGBoost booster,
             or a callable that maps a table to scores. None if `scores` or `predictions` are given;
             checks that need a model are then not assessed.
-        data: The features, one row a case: pandas, polars, pyarrow, a DuckDB relation, or a
+        data: The features, one row per case: pandas, polars, pyarrow, a DuckDB relation, or a
             two-dimensional array.
         labels: The true outcomes, shape `(n,)`, exactly two distinct values, none missing.
         groups: The attributes to compare groups by, one column each; a table or a mapping of
@@ -107,12 +107,12 @@ class Inputs:
         version: The model's version in its registry.
         digest: `sha256:...` of the model's artifacts. Default: computed from the model.
         purpose: What the model decides, in one line.
-        owner: Who answers for the model.
+        owner: Who is accountable for the model.
         evidence: Evidence made before the audit: de-identification, training, access decisions.
         seed: Seeds every random draw of the audit.
 
     Raises:
-        InputError: From `auditkit.loading.examine`, which every use of inputs goes through.
+        InputError: From `auditkit.loading.prepare`, which validates inputs before any use.
     """
 
     model: Any = None
@@ -133,15 +133,15 @@ class Inputs:
     seed: int = 0
 
     def __repr__(self) -> str:
-        """What was given: shapes, and names of columns and kinds; no value of any row."""
+        """The shapes, types and column names of what was given; no value of any row."""
         tables = ("data", "labels", "groups", "reference", "scores", "predictions")
         given = {name: getattr(self, name) for name in tables}
-        told = [f"{name}={_shape(v)}" for name, v in given.items() if v is not None]
+        parts = [f"{name}={_shape(v)}" for name, v in given.items() if v is not None]
         if self.model is not None:
-            told.insert(0, f"model={_kind(self.model)}")
+            parts.insert(0, f"model={_kind(self.model)}")
         if self.evidence:
-            told.append(f"evidence={len(self.evidence)}")
-        return f"Inputs({', '.join(told)}, threshold={self.threshold!r}, seed={self.seed!r})"
+            parts.append(f"evidence={len(self.evidence)}")
+        return f"Inputs({', '.join(parts)}, threshold={self.threshold!r}, seed={self.seed!r})"
 
 
 def _kind(value: Any) -> str:
@@ -154,7 +154,7 @@ def _shape(value: Any) -> str:
     """How many rows, and the columns' names: `DataFrame of 300 rows (age, income)`."""
     if isinstance(value, Mapping):
         return f"{_kind(value)} ({_few(value)})"
-    if hasattr(value, "collect"):  # a lazy table, which says nothing without being read
+    if hasattr(value, "collect"):  # a lazy table, whose size is unknown until it is read
         return type(value).__name__
     shape = getattr(value, "shape", None)
     if not isinstance(shape, tuple):
@@ -217,7 +217,7 @@ class Case:
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        """The model's name, and how many rows of which columns."""
+        """The model's name, the number of rows and the columns."""
         columns = _few(self.features.columns)
         return f"Case({self.subject.name!r}, {len(self.labels):,} rows ({columns}))"
 

@@ -1,6 +1,7 @@
 "use strict";
 
-// Tables sort by a column: rising, falling, as printed. Text that begins with a number sorts by it.
+// Sort tables by a column: ascending, descending, as printed. Text that begins with a number sorts
+// by the number.
 function weight(cell) {
   const text = cell ? cell.textContent.trim() : "";
   const number = text.replace(/[<,≤≥\s]/g, "").replace("−", "-").match(/^-?\d+(\.\d+)?(e-?\d+)?/);
@@ -38,7 +39,7 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
-// The conditions, by how they came out.
+// Filter the conditions by result.
 const conditions = document.querySelector("#conditions ~ .block");
 if (conditions) {
   const rows = [...conditions.querySelectorAll("tbody tr")];
@@ -66,7 +67,7 @@ if (conditions) {
   if (outcomes.size > 1) conditions.before(bar);
 }
 
-// Digests can be copied.
+// Let readers copy digests.
 for (const code of document.querySelectorAll("p .code")) {
   if (!/^[0-9a-zA-Z+/=]{16,}$/.test(code.textContent)) continue;
   const button = document.createElement("button");

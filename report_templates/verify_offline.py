@@ -3,7 +3,7 @@
     pdfdetach -saveall report.pdf -o FOLDER      (or save the attachments with a PDF reader)
     python verify_offline.py FOLDER LOG_KEY STATEMENT_KEY
 
-LOG_KEY (name+hash+key) and STATEMENT_KEY (sha256:...) come from the report's maker through another
+Get LOG_KEY (name+hash+key) and STATEMENT_KEY (sha256:...) from the report's maker through another
 channel. Exit 0: all true; 12: not. The PDF's own signature is for readers and `auditkit verify`.
 """
 import hashlib, json, pathlib, sys
@@ -25,7 +25,7 @@ def claim_signed(key, signature, message, title):
     rsa, ecdsa = (padding.PKCS1v15(), hashes.SHA256()), (ec.ECDSA(hashes.SHA256()),)
     scheme = ecdsa if isinstance(key, ec.EllipticCurvePublicKey) else rsa
     key.verify(signature, message, *(() if isinstance(key, ed25519.Ed25519PublicKey) else scheme))
-    claim(True, title)  # else verify had raised
+    claim(True, title)  # or verify would have raised
 
 def root_of(node, index, size, proof):  # RFC 9162, section 2.1.3, from the root downwards
     if size < 2:
@@ -58,7 +58,7 @@ def check_receipt(receipt, digest, name, key_id, key):
     public = ed25519.Ed25519PublicKey.from_public_bytes(key[1:])
     claim_signed(public, mine[0], text.encode() + b"\n", "that key signed the checkpoint")
     (origin, size, root), entry = text.splitlines()[:3], receipt["entry"]
-    names = {origin, origin.rpartition("/")[0]}  # the log's own, or that of its first segment
+    names = {origin, origin.rpartition("/")[0]}  # the log's name, or that of its first segment
     claim(name in names and origin == receipt["origin"], "the checkpoint is this log's")
     found = root_of(sha(b"\0", canonical(entry)), entry["index"], int(size), receipt["proof"])
     claim(found == b64decode(root), "the entry is in the log")

@@ -159,7 +159,7 @@ def read_letter_texts(path: Path | None) -> LetterTexts:
 
     chosen = path if path is not None else data_path("policies", "reasons", "lending.yaml")
     remedy = "give --words, a YAML file like policies/reasons/lending.yaml"
-    text = read_text(chosen, what="table of words", remedy=remedy)
+    text = read_text(chosen, what="wording of reasons", remedy=remedy)
     return parse_letter_texts(text, source=chosen.name)
 
 

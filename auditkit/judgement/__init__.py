@@ -1,1 +1,1 @@
-"""From evidence to a verdict: small cells hidden, rules applied, controls assessed."""
+"""From evidence to a verdict: suppress small cells, apply rules, assess controls."""

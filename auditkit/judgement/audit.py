@@ -1,4 +1,4 @@
-"""The one orchestrator: case and policy in, judgement out.
+"""Runs an audit: case and policy in, judgement out.
 
     case --checks--> evidence --suppression--> evidence --rules--> findings --packs--> statuses
          --> verdict --canonical--> statement
@@ -30,7 +30,7 @@ from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
 from auditkit.wording import DecisionWords
 
-# Called before each check with its position, the number of checks, and its title.
+# Called before each check with its position, the number of checks and its title.
 Progress = Callable[[int, int, str], None]
 
 
@@ -41,18 +41,18 @@ class Judgement:
     Attributes:
         subject: The model.
         datasets: The tables that were read.
-        rows: Number of rows that were evaluated.
-        policy: What had to hold.
+        rows: The number of rows that were evaluated.
+        policy: The rules that were applied.
         packs: The control packs it was assessed against.
-        evidence: In the order of their ids, without its small cells.
+        evidence: In the order of the ids, with small cells suppressed.
         findings: One for each rule, in the policy's order.
         controls: One for each control, pack by pack.
         verdict: The gate's decision.
         as_of: The day of the audit; None: not stated, and no waiver was in force.
         seed: The seed of every random draw.
         versions: Version of auditkit and of every package that computed a number.
-        salt: What the commitment to the unsuppressed evidence is salted with. It belongs into the
-            bundle; it is in no statement and no report.
+        salt: The salt of the commitment to the unsuppressed evidence. It goes into the bundle, not
+            into the statement or the report.
         unsuppressed: The commitment: a salted digest of the evidence as the checks made it.
     """
 
@@ -72,7 +72,7 @@ class Judgement:
     unsuppressed: Digest
 
     def __hash__(self) -> int:
-        """By the statement, which holds everything."""
+        """The hash of the statement, which holds everything."""
         return hash(self.digest)
 
     @cached_property
@@ -99,12 +99,12 @@ class Judgement:
 
     @property
     def report_id(self) -> str:
-        """A short name that follows from the statement, as `AK-9f2c41d0a1b7`."""
+        """A short name derived from the statement, for example `AK-9f2c41d0a1b7`."""
         return f"AK-{self.digest.hex[:12]}"
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Every table of the evidence; they travel beside the statement."""
+        """Every table of the evidence; they are kept beside the statement."""
         return tuple(table for evidence in self.evidence for table in evidence.tables)
 
     def evidence_of(self, check: str) -> Evidence | None:
@@ -113,16 +113,16 @@ class Judgement:
 
     @cached_property
     def glossary(self) -> Glossary:
-        """What its measures are called: the packaged terms and those that its evidence carries."""
+        """The names of its measures: the packaged terms and those that its evidence carries."""
         return glossary_of(self.evidence, self.policy)
 
     @property
     def hidden(self) -> int:
-        """How many measurements are suppressed, as small cells or for one's sake."""
+        """The number of suppressed measurements, small cells and complementary ones."""
         return sum(bool(m.suppressed) for e in self.evidence for m in e.measurements)
 
     def counts(self) -> dict[Outcome, int]:
-        """How many conditions came out how: all six outcomes, zero included."""
+        """The number of conditions by outcome: all six outcomes, zero included."""
         return {o: sum(f.outcome is o for f in self.findings) for o in Outcome}
 
     def _predicate(self) -> dict[str, Json]:
@@ -176,23 +176,23 @@ def examine(
     salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
-    """Runs every check on a case and judges what they found.
+    """Runs every check on a case and judges their evidence.
 
     Args:
         case: Validated inputs.
-        policy: What must hold.
-        packs: Control packs, as the policy names them.
+        policy: The rules to apply.
+        packs: The control packs that the policy names.
         today: The day of the audit; waivers are judged by it. None: not stated.
         versions: Package versions to record.
         checks: In any order: ids follow `CHECKS`, and then those that are not packaged, as given.
         salt: For the commitment to the evidence before its small cells are suppressed. Default:
-            it follows from the rows.
-        progress: Told before each check.
+            it is derived from the rows.
+        progress: Called before each check.
 
     Raises:
         InputError: If two checks have one id, or define one measure differently.
-        PolicyError: If the policy gives parameters to a check that does not exist or does not
-            know them or takes no such value, or has a rule about such a check.
+        PolicyError: If the policy has a rule about a check that does not exist, or gives a check
+            parameters or values that it does not take.
     """
     parameters = parameters_of(policy, checks)
     found: dict[str, Evidence] = {}
@@ -227,7 +227,7 @@ def examine(
 
 
 def glossary_of(evidence: Sequence[Evidence], policy: Policy) -> Glossary:
-    """The terms of the packaged checks and those that evidence carries.
+    """The terms of the packaged checks, and those that evidence carries.
 
     Raises:
         InputError: If one of them is defined in two ways.
@@ -258,8 +258,8 @@ def _run(check: Check[Any], case: Case, parameters: Any) -> Evidence:
         found = check.assess(case, parameters)
     except AuditkitError as error:
         reason = error.message
-    except Exception as error:  # noqa: BLE001 - one check's crash is an outcome, not the end
-        # The text of a foreign exception may quote the data, so only its kind is kept.
+    except Exception as error:  # noqa: BLE001 - one check's crash is an outcome; the others go on
+        # A foreign exception's text may quote the data, so only its type is kept.
         reason = f"the check stopped with {type(error).__name__}"
     else:
         if isinstance(found, Evidence) and found.check == check.id:
@@ -270,7 +270,7 @@ def _run(check: Check[Any], case: Case, parameters: Any) -> Evidence:
 
 
 def _carried(check: Check[Any], decision: DecisionWords) -> dict[str, Term]:
-    """The terms that evidence has to carry: those that do not come with auditkit."""
+    """The terms that evidence has to carry: those of checks that do not come with auditkit."""
     put = decision.put_into
     return {
         name: Term(put(term.words), put(term.definition))

@@ -1,8 +1,8 @@
-"""Control packs: which requirement of which framework a piece of evidence speaks to.
+"""Control packs: evidence mapped to the requirements of a framework.
 
 A pack is data: requirements by their public ids, paraphrased, each with the checks whose findings
-bear on it. Mapping evidence to a requirement is a judgement of people, so a pack names its author,
-its date and who reviewed it, and says how strongly the evidence bears.
+are evidence for it. The mapping is a judgement of people, so a pack names its author, its date and
+its reviewer, and says how strong the evidence is.
 
 Laws:
     - A status says what was tested: "met" means that the conditions tested here were met, not that
@@ -28,14 +28,14 @@ class Control(Document):
     """One requirement.
 
     Attributes:
-        id: Its public id, as "CC8.1".
-        citation: Where it stands.
-        requirement: What it asks, in our own words.
-        checks: Checks whose findings bear on it; all are needed.
+        id: Its public id, for example "CC8.1".
+        citation: Its citation.
+        requirement: The requirement, paraphrased.
+        checks: Checks whose findings are evidence for it; all are needed.
         basis: How the citation was checked: "primary" (the text itself was read), "secondary"
             (somebody's account of it) or "unverified".
         strength: "direct", "partial" or "weak": how far this evidence goes.
-        limits: What it does not show; empty if nothing need be said.
+        limits: What the evidence does not show; empty: nothing to add.
     """
 
     id: Text
@@ -51,8 +51,8 @@ class ControlPack(Document):
     """The requirements of one framework that this toolkit has evidence for.
 
     Attributes:
-        id: Short name, as "soc2".
-        title: Name of the framework and its edition.
+        id: Short name, for example "soc2".
+        title: The framework's name and edition.
         as_of: The day on which citations and legal status were last checked.
         legal_status: One line on what changed or is contested; empty if nothing.
         author: Who mapped evidence to requirements.
@@ -70,20 +70,20 @@ class ControlPack(Document):
 
     @property
     def digest(self) -> Digest:
-        """Commits to every requirement and mapping."""
+        """The digest of every requirement and mapping."""
         return digest_of("control-pack/v1", self.model_dump(mode="json"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlStatus:
-    """How the conditions that bear on one requirement came out.
+    """The result of the conditions for one requirement.
 
     Attributes:
         pack: Id of the pack.
         control: The requirement.
-        outcome: The worst of the findings; not assessed where one is lacking.
-        rules: Ids of the findings it rests on.
-        evidence: Ids of the evidence it rests on.
+        outcome: The worst of the findings; not assessed if one is missing.
+        rules: Ids of the findings behind it.
+        evidence: Ids of the evidence behind it.
         reason: Why it is not assessed; else empty.
     """
 
@@ -95,7 +95,7 @@ class ControlStatus:
     reason: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it."""
+        """The JSON in the statement."""
         return {
             "pack": self.pack,
             "control": self.control.id,
@@ -115,13 +115,13 @@ def parse_pack(text: str, *, source: str = "the control pack") -> ControlPack:
     """Reads a control pack.
 
     Raises:
-        PolicyError: If it is not YAML or does not fit.
+        PolicyError: If it is not YAML, or not a valid control pack.
     """
     return parse_document(ControlPack, text, source=source)
 
 
 def assess(findings: Sequence[Finding], pack: ControlPack) -> tuple[ControlStatus, ...]:
-    """Lays findings against the requirements of a pack, in the pack's order."""
+    """Assesses the requirements of a pack by the findings, in the pack's order."""
     return tuple(_assess(findings, pack.id, control) for control in pack.controls)
 
 
@@ -131,7 +131,7 @@ def _assess(findings: Sequence[Finding], pack: str, control: Control) -> Control
     outcome, reason = worst([finding.outcome for finding in bearing]), ""
     if lacking:
         reason = f"the policy sets no condition on {', '.join(lacking)}"
-        # A known exception is not hidden behind what is lacking.
+        # A missing finding does not hide a known exception.
         outcome = worst([outcome, Outcome.NOT_ASSESSED])
     return ControlStatus(
         pack=pack,

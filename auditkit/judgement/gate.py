@@ -2,8 +2,8 @@
 
 Laws:
     - Every rule of the policy gives exactly one finding; nothing is dropped.
-    - A number that leaves someone out, which its reason says, may break a condition and meets
-      none.
+    - A number that leaves someone out (its reason says so) may break a condition but never meets
+      one.
     - Missing evidence is never a pass: the finding is not assessed and the verdict incomplete.
     - Ignoring evidence never turns a failed verdict into a passed one.
     - `today` is an argument. Without it no waiver is in force.
@@ -24,7 +24,7 @@ from auditkit.wording import exact, number_against, percentage, plural, typeset
 
 
 class Decision(StrEnum):
-    """What the gate says."""
+    """The gate's answer."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -37,9 +37,9 @@ class Verdict:
 
     Attributes:
         decision: Pass only if every condition was met or is waived.
-        reasons: One sentence for each condition that stood in the way, worst first; on a pass,
-            one sentence that says how many were met.
-        waived: Ids of the rules that a waiver let through.
+        reasons: One sentence for each condition that prevented a pass, worst first; on a pass,
+            one sentence with the number that were met.
+        waived: Ids of the rules that a waiver lifted.
     """
 
     decision: Decision
@@ -51,7 +51,7 @@ class Verdict:
         return f"{self.decision.value}: {self.reasons[0]}"
 
     def to_json(self) -> dict[str, Json]:
-        """As the statement writes it."""
+        """The JSON in the statement."""
         return {
             "decision": self.decision.value,
             "reasons": list(self.reasons),
@@ -67,8 +67,8 @@ def judge(
     Args:
         evidence: With ids.
         policy: The conditions.
-        glossary: What measures are called in the findings' sentences.
-        today: The day on which waivers are looked at; None: none is in force.
+        glossary: The names of measures in the findings' sentences.
+        today: The day for which waivers are checked; None: none is in force.
     """
     return tuple(_judge_rule(rule, evidence, policy, glossary, today) for rule in policy.rules)
 
@@ -77,7 +77,7 @@ def decide(findings: Sequence[Finding]) -> Verdict:
     """Turns findings into a verdict.
 
     A failed condition fails the gate. One that is uncertain, not assessed or in error makes it
-    incomplete. A waiver in force lets a condition through, unless the check crashed.
+    incomplete. A waiver in force lifts a condition, unless the check crashed.
     """
     if not findings:
         return Verdict(decision=Decision.FAIL, reasons=("The policy sets no condition.",))
@@ -173,10 +173,10 @@ def _concerns(rule: Rule, measurement: Measurement) -> bool:
 
 
 def _too_few(rule: Rule, policy: Policy, measurement: Measurement) -> bool:
-    """Whether a number rests on fewer observations than the rule judges.
+    """Whether a number is based on fewer observations than the rule judges.
 
-    Of a small cell it is known that it does if the rule asks for at least `small_cell`; of a number
-    that is suppressed for another's sake nothing is known, so it is judged: not assessed.
+    A small cell certainly is, if the rule requires at least `small_cell`. The n of a complementary
+    suppression is unknown, so it is judged: not assessed.
     """
     if measurement.n is None:
         return measurement.suppressed == "small" and rule.min_n >= policy.small_cell
@@ -184,7 +184,7 @@ def _too_few(rule: Rule, policy: Policy, measurement: Measurement) -> bool:
 
 
 def _compare(rule: Rule, measurement: Measurement) -> Outcome:
-    if measurement.value is None or measurement.n == 0:  # none of nothing meets no condition
+    if measurement.value is None or measurement.n == 0:  # zero cases meet no condition
         return Outcome.NOT_ASSESSED
     low = high = measurement.value
     if rule.judge == "interval":
@@ -256,7 +256,7 @@ def _name(number: Measurement, glossary: Glossary) -> str:
 
 
 def _whom(number: Measurement) -> str:
-    """Whom a number is about: nobody in particular, the groups of attributes, or one group."""
+    """The group that a number is about: everyone, the groups of attributes, or one group."""
     attributes = [attribute.replace("_", " ") for attribute, _ in number.group]
     if not attributes:
         return ""

@@ -1,11 +1,12 @@
-"""What a person sees while an audit runs: one line that changes, in a terminal or a notebook.
+"""Shows the progress of an audit: one line that changes, in a terminal or a notebook.
 
-The core calls a function before each step and knows no more; here that function meets a stream.
+The core only calls a function before each step; this module makes that function write to a stream.
 
 Laws:
-    - Piped, logged or redirected, nothing is shown; nor with `progress=False`.
-    - Nothing that belongs to the process is touched: no stream is replaced, no signal caught.
-    - The line is gone, or in a notebook says how long it took, when the work ends, however it ends.
+    - Nothing is shown in a pipe, a log or a redirected stream, or with `progress=False`.
+    - The process's own things are not touched: no stream is replaced, no signal caught.
+    - When the work ends, however it ends, the line is removed; in a notebook it says the time
+      taken.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ def shown(title: str, *, progress: Progress | bool | None) -> Iterator[Progress 
     """A function to call before each step, with its position, the number of steps and its title.
 
     Args:
-        title: What the whole is called.
-        progress: None or True: shown where a person looks; False: not shown; a function: called.
+        title: The name of the whole work.
+        progress: None or True: show it in a terminal or notebook; False: show nothing; a function:
+            call it.
     """
     if progress is False or callable(progress):
         yield None if progress is False else progress
@@ -55,7 +57,7 @@ def _in_terminal(title: str, console: Any) -> Iterator[Progress]:
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        # Rich would put its own streams in the place of the process's.
+        # Rich would replace the process's streams with its own.
         redirect_stdout=False,
         redirect_stderr=False,
     )

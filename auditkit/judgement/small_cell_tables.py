@@ -1,4 +1,4 @@
-"""What the tables of evidence tell of people: in which columns, about whom, and how many.
+"""The numbers of people in the tables of evidence: in which columns, of which group, how many.
 
 A row is about a group if the table has a column `group` with the group's address, or columns
 `attribute` and `group`; a row of Local Law 144 names a category. Its number of people stands in
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 # A group, in no particular order; empty: everyone.
 Whom = frozenset[tuple[str, str]]
-# A number of people: which part of a group, and the group.
+# A number of people: a part of a group, and the group.
 People = tuple[str, Whom]
 
-# The areas whose numbers are about people only where they name a group. Those of every other area
-# are about people, also of one that a check of another package names.
+# The areas whose numbers are about people only if they name a group. Numbers of every other area
+# are always about people, even if a check of another package names the area.
 _OF_THINGS: Final = frozenset({"privacy", "explanation", "access", "lineage"})
 BOTH: Final = ("favourable", "unfavourable")
 
-# Columns that say what a row is about, and those that are about its group alone.
+# Columns that identify a row, and columns that identify only its group.
 _LABELS: Final = frozenset(
     {"attribute", "group", "table", "category", "from", "to", "threshold", "in_use", "reference"}
     | {"left_out"}
 )
 _OWN: Final = frozenset({"n", "selected", "selection_rate", "lower", "upper", "rate"})
-# The parts of a group that a column of rates rests on. At a cut-off that selects everyone the
+# The parts of a group that a column of rates is based on. At a cut-off that selects everyone the
 # accuracy is the share with the favourable outcome.
 _RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
     "tpr": ("favourable",),
@@ -50,7 +50,7 @@ def of_people(e: Evidence) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What one row of a table tells of people: in which columns, about whom, and how many."""
+    """The numbers of people in one row of a table: in which columns, of which group, how many."""
 
     row: int
     columns: tuple[str, ...]
@@ -59,7 +59,7 @@ class Told:
 
 
 def told_by(e: Evidence, table: Table) -> Iterator[Told]:
-    """What each row of a table of some evidence tells of people."""
+    """The numbers of people in each row of a table of some evidence."""
     if not of_people(e):
         return
     named = {

@@ -1,24 +1,25 @@
-"""Small cells: the numbers of an audit that are about few people, and the evidence without them.
+"""Suppresses small cells: the numbers of an audit that are about few people.
 
     checks --evidence--> suppress, by the policy's small_cell --evidence--> judgement and report
 
-One rule, applied once. A check measures and hides nothing; from here on nobody sees what is hidden:
-not the gate, the statement, the pages, or an attached table.
+The rule is applied once, here. Checks measure and suppress nothing; after this step nothing sees a
+suppressed number: not the gate, the statement, the pages, or an attached table.
 
 Laws:
-    - A number about a group is hidden if the people that it rests on are 1 to `small_cell` - 1, and
-      so is every number from which such a number of people follows by sums and differences: see
+    - A number about a group is hidden if it is based on 1 to `small_cell` - 1 people, and so is
+      every number from which such a count could be derived by sums and differences: see
       `auditkit.measures.numbers.suppression`.
-    - Everyone is a group too where the audit has fewer than `small_cell` rows; how many is shown.
+    - Everyone together is a group too if the audit has fewer than `small_cell` rows; their number
+      is shown.
     - If the size of a group is hidden, every number about it is, and every number that compares
       another group with it.
-    - A hidden number has no value, no interval and no n; it says why. Nothing else changes.
-    - Hiding again changes nothing.
+    - A hidden number has no value, no interval and no n, but a reason. Nothing else changes.
+    - Suppressing again changes nothing.
 
 What is protected is how many people there are in a group, and in the part of it that a rate is a
 share of: those with the favourable outcome, those without, those selected. A rate of a group of at
-least `small_cell` people is shown, although few of them may have been selected: that rate is what a
-fairness audit is about, and a reader can multiply it by its n.
+least `small_cell` people is shown even if few of them were selected: that rate is what a fairness
+audit is about, and a reader can multiply it by its n.
 """
 
 from __future__ import annotations
@@ -66,12 +67,12 @@ def reason(why: Why, small_cell: int) -> str:
 def suppress(
     evidence: Sequence[Evidence], *, small_cell: int, rows: int, attributes: Collection[str]
 ) -> tuple[Evidence, ...]:
-    """The evidence without its small cells and without what would give them away.
+    """The evidence without its small cells and without numbers that would reveal them.
 
     Args:
         evidence: As the checks made it.
-        small_cell: Numbers of people from 1 to this less one are small; 0 or 1: none is.
-        rows: Number of rows of the audit; it is always shown.
+        small_cell: Numbers of people from 1 to `small_cell` - 1 are small; 0 or 1: none is.
+        rows: The number of rows of the audit; it is always shown.
         attributes: The names of the group attributes.
     """
     cells = _Cells(evidence=evidence, rows=rows, attributes=frozenset(attributes))
@@ -91,11 +92,11 @@ def suppress(
 
 
 def commitment(evidence: Sequence[Evidence], salt: bytes) -> Digest:
-    """Commits to evidence before anything is hidden, without giving it away.
+    """The salted digest of evidence before anything is hidden.
 
     Args:
         evidence: With ids, as the checks made it.
-        salt: At least `MIN_SALT` bytes that readers of the report do not have; without it they
+        salt: At least `MIN_SALT` bytes that readers of the report do not have; with them they
             could try every small number until the digest fits.
     """
     return digest_of(
@@ -108,7 +109,7 @@ def commitment(evidence: Sequence[Evidence], salt: bytes) -> Digest:
 
 
 def salt_of(case: Case) -> bytes:
-    """A salt that follows from every row of a case: 32 bytes.
+    """A salt that is derived from every row of a case: 32 bytes.
 
     The same inputs give the same statement, and only who holds the rows can make it.
     """
@@ -206,7 +207,7 @@ class _Cells:
         return bool(named) or (bool(m.group) and of_people(e))
 
     def _people_of(self, e: Evidence, m: Measurement) -> list[People]:
-        """The numbers of people that a measurement shows or would give away."""
+        """The numbers of people that a measurement shows or would reveal."""
         if not m.group and of_people(e):
             return [("members", frozenset())]
         if not self._is_about_people(e, m):
@@ -223,7 +224,7 @@ class _Cells:
         return people
 
     def _compared(self, e: Evidence, m: Measurement) -> list[People]:
-        """Whom a number across all groups of some attributes compares."""
+        """The people that a number across all groups of some attributes compares."""
         names = {name for name, _ in m.group}
         if m.name == "unknown_share":
             return [("members", frozenset({(name, UNKNOWN)})) for name in names]
@@ -301,7 +302,7 @@ class _Cells:
     # What the tables tell
 
     def _told(self, e: Evidence, table: Table) -> list[Told]:
-        """What the rows of a table tell of people."""
+        """The numbers of people in the rows of a table."""
         if id(table) not in self._read:
             self._read[id(table)] = list(told_by(e, table))
         return self._read[id(table)]
@@ -321,17 +322,17 @@ def _margins(counts: Mapping[People, int]) -> Iterator[Equation[People]]:
 
 
 def _rank(cell: People) -> int:
-    """What is hidden first for another's sake: what the fewest numbers of an audit rest on."""
+    """The order of complementary suppression: first what the fewest numbers are based on."""
     part, group = cell
     if any(value == UNKNOWN for _, value in group):
-        return 0  # no comparison rests on them
+        return 0  # no comparison is based on them
     if part == "members":
         return 5 if len(group) == 1 else 4
     return 1 if part.startswith("bin ") else 3 if len(group) == 1 else 2
 
 
 def _whole(cell: People) -> People | None:
-    """The members that a part of a group is of."""
+    """The members of the group that a part belongs to."""
     part, group = cell
     return None if part == "members" else ("members", group)
 

@@ -1,7 +1,7 @@
-"""From what people have to what the checks read: files, dataframes and models to a `Case`.
+"""Loads and validates inputs: from files, dataframes and models to the `Case` that checks read.
 
-This is where input is doubted. Past `prepare` every array has the right length, every label is one
-of two values, every group has a name, and every table has a digest.
+After `prepare` every array has the right length, every label is one of two values, every group has
+a name, and every table has a digest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""audit.yaml: one audit written down, so that a pipeline can run it with one command."""
+"""audit.yaml: the description of one audit, so that a pipeline can run it with one command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from auditkit.tables.fitted_columns import fitted_columns
 
 
 class ReportSection(Document):
-    """What a report prints about people and paper.
+    """What a report says about the people, and its paper.
 
     Attributes:
         organisation: On whose behalf the report is made.
@@ -31,8 +31,8 @@ class ReportSection(Document):
         status: FINAL or DRAFT.
         ran_by: Who ran the audit.
         reviewed_by: Who reviewed it.
-        independence: How these people stand to the model's authors.
-        period: The period that the data are from.
+        independence: The relation of these people to the model's authors.
+        period: The period that the data cover.
     """
 
     organisation: str = ""
@@ -51,12 +51,13 @@ class AuditFile(Document):
         name: The model's name; default: the model file's name.
         version: The model's version.
         purpose: What the model decides, in one line.
-        owner: Who answers for it.
+        owner: Who is accountable for it.
         model: An XGBoost (.json, .ubj) or LightGBM (.txt) model.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
-        missing: Words in the tables that stand for a missing value, as NA; an empty cell does.
+        missing: Words in the tables that mean a missing value, such as NA; an empty cell always
+            does.
         label: The column of `data` that holds the true outcome.
         favourable: The label value that is good for the person.
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
@@ -66,7 +67,7 @@ class AuditFile(Document):
         evidence: Files with evidence made before the audit.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
-        report: What the report prints about people and paper.
+        report: What the report says about the people, and its paper.
     """
 
     name: str = ""
@@ -103,7 +104,7 @@ def read_audit_file(path: Path) -> AuditFile:
 
     Raises:
         InputError: If there is no such file.
-        PolicyError: If it has an unknown key, or a value that makes no sense.
+        PolicyError: If it has an unknown key, or an invalid value.
     """
     text = read_text(path, what="audit file", remedy="make one: auditkit init --help")
     return parse_document(AuditFile, text, source=path.name)
@@ -126,7 +127,7 @@ def policy_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
 
 
 def evidence_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> list[Path]:
-    """Where the evidence lies that an audit file names; see `policy_of`.
+    """The evidence files that an audit file names; see `policy_of`.
 
     Raises:
         PolicyError: If one leads outside.
@@ -191,7 +192,7 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
 
 
 def _near(column: str, columns: Iterable[Any]) -> str:
-    """A column that may be meant. A first line without names holds a row, which is not quoted."""
+    """Suggests a column, not all: a first line without names would be a row of data."""
     names = list(map(str, columns))
     near = difflib.get_close_matches(column, names, n=1, cutoff=0.6)
     meant = f"did you mean {near[0]!r}? " if near else ""
@@ -204,11 +205,10 @@ def _columns(table: Any, names: list[str], source: str, model: Any) -> pd.DataFr
         needed = "the model was fitted on" if model is not None else "the data has"
         raise InputError(
             f"{source} has no column {lacking[0]!r}, which {needed}.",
-            remedy=f"these columns are wanted: {', '.join(names)}",
+            remedy=f"give these columns: {', '.join(names)}",
         )
     texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
-    # Without a model nothing is computed from texts; without rows a column has no type, and the
-    # audit says what is wrong.
+    # Without a model texts do no harm; without rows a column has no type, and the audit refuses.
     if texts and len(table) and model is not None:
         raise _holds_text(table[texts[0]], source)
     selected: pd.DataFrame = table[names]
@@ -216,13 +216,13 @@ def _columns(table: Any, names: list[str], source: str, model: Any) -> pd.DataFr
 
 
 def _holds_text(column: pd.Series[Any], source: str) -> InputError:
-    """What is wrong with a column that should hold numbers; its cells are counted, not quoted."""
+    """The error for a column that should hold numbers; its cells are counted, not quoted."""
     known = column.dropna().astype(str).str.strip()
     odd = known[pd.to_numeric(known, errors="coerce").isna() | known.isin(OFTEN_MISSING)]
     words = sorted(set(odd))
     remedy = "write the table as it was when the model was fitted, with numbers"
     if words and OFTEN_MISSING.issuperset(words):
-        remedy = f"if these stand for missing values, say so: missing: {json.dumps(words)}"
+        remedy = f"if these mean missing values, say so: missing: {json.dumps(words)}"
     return InputError(
         f"{source}: the column {str(column.name)!r} holds text in {len(odd):,} of "
         f"{len(column):,} rows, which the model cannot score.",
@@ -231,7 +231,7 @@ def _holds_text(column: pd.Series[Any], source: str) -> InputError:
 
 
 def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
-    """Group columns as categories where their values were declared, so that strays are seen."""
+    """Group columns as categories if their values were declared, so that others are noticed."""
     declared = groups.copy()
     for column, allowed in values.items():
         texts = declared[column].astype("string").str.strip()

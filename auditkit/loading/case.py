@@ -1,4 +1,4 @@
-"""Validates inputs into a case. Every refusal names the column, the count and the remedy."""
+"""Validates inputs and makes a case. Errors name the column, the count and the remedy."""
 
 from __future__ import annotations
 
@@ -99,19 +99,19 @@ def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
     values = list(pd.unique(column))
     if len(values) > 2:
         raise InputError(
-            f"labels has {len(values):,} distinct values; two are wanted.",
+            f"labels has {len(values):,} distinct values; it needs two.",
             remedy="a label says whether the outcome was favourable: use 0 and 1",
         )
     if len(values) == 1:
         raise InputError(
-            f"All {rows:,} labels are alike, so error rates cannot be estimated.",
+            f"All {rows:,} labels are equal, so error rates cannot be estimated.",
             remedy="give rows of both outcomes",
         )
     favourable = inputs.favourable
     if favourable is None:
         if not all(v in (0, 1) for v in values):
             raise InputError(
-                "The labels are neither 0/1 nor booleans, so it is unknown which one is good.",
+                "The labels are neither 0/1 nor booleans, so the favourable one is unknown.",
                 remedy=f"give {argument('favourable')}, the value that is good for the person",
             )
         favourable = 1

@@ -1,12 +1,12 @@
 """The checks of an audit: those that come with auditkit, and those of other packages.
 
-A package brings a check by an entry point of the group `auditkit.checks` that names its `Check`:
+A package adds a check by an entry point of the group `auditkit.checks` that names its `Check`:
 
     [project.entry-points."auditkit.checks"]
     "robustness.noise" = "noise_check:CHECK"
 
-Installing the package is all: the check takes part in every audit, after the packaged ones. Its
-evidence carries the words for its measures, so that a reader who lacks the package has them.
+Once the package is installed, the check is part of every audit, after the packaged ones. Its
+evidence carries the words for its measures, for readers who do not have the package.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def installed_checks() -> tuple[Installed, ...]:
     """The checks of other packages, in the order of their ids.
 
     Raises:
-        InputError: If one cannot be imported, is no usable check, or has the id of another.
+        InputError: If one cannot be imported, is not a usable check, or has the id of another.
     """
     found: dict[str, Installed] = {}
     packaged = {check.id for check in CHECKS}
@@ -54,13 +54,13 @@ def installed_checks() -> tuple[Installed, ...]:
         check_id = one.check.id
         if check_id in packaged:
             raise InputError(
-                f"The package {one.package} brings a check with the id {check_id!r}, which is "
+                f"The package {one.package} has a check with the id {check_id!r}, which is "
                 "that of a check of auditkit.",
                 remedy=f"give that check another id, or uninstall {one.package}",
             )
         if check_id in found:
             raise InputError(
-                f"The packages {found[check_id].package} and {one.package} both bring a check "
+                f"The packages {found[check_id].package} and {one.package} both have a check "
                 f"with the id {check_id!r}.",
                 remedy="uninstall one of them",
             )
@@ -110,9 +110,9 @@ def _what_is_wrong(check: Check[Any]) -> str:
     if not all(isinstance(t := getattr(check, name), str) and t.strip() for name in _TEXTS):
         return f"lacks one of its texts: {', '.join(_TEXTS)}"
     if not all(isinstance(term, Term) for term in check.terms.values()):
-        return "has terms that are no Term"
+        return "has terms that are not of the class Term"
     if not dataclasses.is_dataclass(check.parameters):
-        return "has parameters that are no dataclass"
+        return "has parameters that are not a dataclass"
     try:
         check.parameters_with({name: p.default for name, p in check.declared.items()})
     except (AuditkitError, TypeError):

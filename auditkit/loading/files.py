@@ -1,4 +1,4 @@
-"""Files: tables and models, opened by what they are, not by what they are called.
+"""Reads tables and models from files, by their content and not by their names.
 
 Law: reading a model must not run its author's code. Only formats that are data are read; a pickle
 is refused, whatever its name.
@@ -24,7 +24,7 @@ OFTEN_MISSING: Final = frozenset(
     | {"None", "none", "NONE", "missing", "?", "-", "."}
 )
 _REMEDY: Final = "check the path; in an audit file it is relative to the file's folder"
-# A forest of thousands of deep trees has some hundred million bytes.
+# A forest of thousands of deep trees has a few hundred million bytes.
 _MODEL_BYTES: Final = 4 * 2**30
 _TRUTH: Final = ("True", "TRUE", "true", "False", "FALSE", "false")
 _WHOLE: Final = r"^[+-]?[0-9]+$"
@@ -130,7 +130,7 @@ def load_model(path: Path) -> tuple[Any, Digest]:
             remedy="save the model as data: XGBoost save_model('model.json'), LightGBM save_model",
         )
     raise InputError(
-        f"{path.name} is of no known model format.",
+        f"{path.name} is not in a known model format.",
         remedy="give an XGBoost .json or .ubj, or a LightGBM .txt",
     )
 

@@ -1,13 +1,13 @@
-"""Where the files lie that an audit file or a policy names.
+"""Finds the files that an audit file or a policy names.
 
 Laws:
-    - A bare name, as `lending`, asks for a policy or control pack that comes with auditkit. Every
-      other spelling is a path, and nothing takes the place of a file that is not there.
+    - A bare name, such as `lending`, means a policy or control pack that comes with auditkit. Any
+      other spelling is a path, and a missing file is never replaced by another.
     - Paths in an audit file are relative to its folder, whatever the working directory, and stay
       inside it; so do those of control packs and the policy's folder. `..`, links and absolute
-      paths are followed first. What lies outside is read only if whoever runs the audit allows it:
-      the file cannot allow itself.
-    - What a file holds is in no error, for the file may be another than was meant.
+      paths are resolved first. A file outside is read only if the user who runs the audit allows
+      it: the audit file cannot allow it.
+    - Errors never quote a file's content, because it may be the wrong file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ POLICY: Final = "the policy"
 
 _BARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _POLICY_REMEDY: Final = (
-    "check the path; of a policy that comes with auditkit give the name alone: hospital, lending, "
+    "check the path; for a policy that comes with auditkit give only its name: hospital, lending, "
     "starter"
 )
 _PACK_REMEDY: Final = "check the path; it is relative to the policy's folder"
@@ -41,8 +41,8 @@ class Place:
 
     Attributes:
         folder: The folder that names are relative to.
-        of: What lies there and names them, as "the audit file".
-        outside: Files and folders elsewhere that whoever runs the audit allows.
+        of: The file there that names them, for example "the audit file".
+        outside: Files and folders elsewhere that the user who runs the audit allows.
     """
 
     folder: Path
@@ -50,11 +50,11 @@ class Place:
     outside: tuple[Path, ...] = ()
 
     def find(self, name: str, *, what: str) -> Path:
-        """The path of a file by its name, whether it is there or not.
+        """The path of a file by its name, whether it exists or not.
 
         Args:
             name: A path, relative to the folder or absolute.
-            what: What it is called in errors, as "model".
+            what: Its name in errors, for example "model".
 
         Raises:
             PolicyError: If it leads outside, and that is not allowed.
@@ -65,7 +65,7 @@ class Place:
             allowed = [p.resolve() for p in (self.folder, *self.outside)]
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a null character
             raise PolicyError(
-                f"The {what} {name!r} is no path that can be followed.", remedy="write another"
+                f"The {what} {name!r} is not a valid path.", remedy="give another path"
             ) from error
         if not any(real.is_relative_to(one) for one in allowed):
             raise PolicyError(
@@ -83,7 +83,7 @@ class Place:
 
 
 def is_bare(name: object) -> bool:
-    """Whether a text asks for what comes with auditkit: no separator, no suffix."""
+    """Whether a text names something that comes with auditkit: no separator, no suffix."""
     return isinstance(name, str) and _BARE.match(name) is not None
 
 
@@ -106,7 +106,7 @@ def policy_path(policy: str | Path) -> Path:
 
 
 def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
-    """Reads a policy and says in which folder it lies; None for one made in memory.
+    """Reads a policy; returns it with its folder, which is None for one made in memory.
 
     Args:
         policy: A path, a policy, or the bare name of one that comes with auditkit.
@@ -118,7 +118,7 @@ def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
         return policy, None
     if not isinstance(policy, str | Path):
         raise PolicyError(
-            f"policy is a {type(policy).__name__}, which is no policy.",
+            f"policy is a {type(policy).__name__}, not a policy.",
             remedy="give the path of a .yaml file, or one of: hospital, lending, starter",
         )
     path = policy_path(policy)
@@ -130,9 +130,9 @@ def pack_path(name: str, folder: Path | None) -> Path:
     """The file of a control pack that a policy names.
 
     Args:
-        name: Its bare name, of one that comes with auditkit or lies in `controls/` beside the
-            policy; or a path from the policy's folder.
-        folder: The policy's folder; None: the policy is not of a file.
+        name: The bare name of one that comes with auditkit or is in `controls/` beside the policy;
+            or a path from the policy's folder.
+        folder: The policy's folder; None: the policy was not read from a file.
 
     Raises:
         PolicyError: If there is none, or two different ones have the name.
@@ -140,7 +140,7 @@ def pack_path(name: str, folder: Path | None) -> Path:
     if not is_bare(name):
         if folder is None:
             raise PolicyError(
-                f"The control pack {name!r} is a path, and the policy is not of a file.",
+                f"The control pack {name!r} is a path, but the policy was not read from a file.",
                 remedy="read the policy from a file, or name a pack that comes with auditkit",
             )
         return Place(folder=folder, of=POLICY).find(name, what="control pack")
@@ -155,10 +155,10 @@ def pack_path(name: str, folder: Path | None) -> Path:
             )
         return packaged
     if packaged is not None and packaged != beside and _read(packaged) != _read(beside):
-        # With either of them taken, a file that gets lost would be replaced without a word.
+        # Whichever was taken, if its file were lost, the other would silently replace it.
         raise PolicyError(
-            f"The control pack {name!r} is one that comes with auditkit, and another one lies "
-            "beside the policy.",
+            f"The control pack {name!r} comes with auditkit, and another of that name is beside "
+            "the policy.",
             remedy=f"write the path of the one beside it: controls/{name}.yaml; or remove it",
         )
     return beside

@@ -12,7 +12,7 @@ _COLUMNS: Final = ("rule", "outcome", "statement", "evidence", "key", "value", "
 
 
 def findings_csv(findings: Sequence[Finding]) -> bytes:
-    """One row a finding, with its outcome in words; no cell is one that a spreadsheet obeys."""
+    """One row per finding, with its outcome in words; no cell is run as a formula."""
     rows = [
         (f.rule, f.outcome.words, f.statement, f.evidence, f.key, f.value, f.lower, f.upper)
         for f in findings

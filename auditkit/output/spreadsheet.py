@@ -1,4 +1,4 @@
-"""Tables of the evidence as spreadsheets open them, with no cell that one would obey."""
+"""Tables of the evidence for spreadsheets, with no cell that a spreadsheet runs as a formula."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from auditkit.tables.cells import csv_bytes
 
 
 def table_csv(table: bytes) -> bytes:
-    """A table for spreadsheets: the same cells, none of which a spreadsheet obeys.
+    """A table for spreadsheets: the same cells, none of which is run as a formula.
 
     Args:
         table: What `Table.to_bytes` wrote, so that a verifier can write the same from the file.

@@ -3,9 +3,9 @@
     judgement, receipt, options --page--> view model --html--> HTML --pdf--> PDF, not yet signed
 
 Laws:
-    - It reads the judgement, the receipt, the envelope and the options, and nothing else.
+    - It reads only the judgement, the receipt, the envelope and the options.
     - Every number on a page is in the attached `figures.json`, with the address of the value in
-      the statement that it was rounded from; a number without one stops the report.
+      the statement that it was rounded from; a number without one is an error.
     - The same arguments give the same bytes.
 """
 

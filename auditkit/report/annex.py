@@ -1,4 +1,4 @@
-"""What stands at a report's end: the control matrix, and the index of evidence."""
+"""The end of a report: the control matrix and the index of evidence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from auditkit.judgement.controls import ControlPack, ControlStatus
 from auditkit.report.blocks.kinds import Status
 from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, joined
 
-# A parameter with more letters is printed once and then referred to.
+# A longer parameter is printed once; other evidence with the same one refers to it.
 _LONG: Final = 40
 
 
 class ControlRow:
-    """One requirement of a pack with what was found for it.
+    """One requirement of a pack with its result.
 
     Args:
-        book: The book of the report.
-        found: How the requirement came out.
+        book: The report's figure ledger.
+        found: The requirement's result.
     """
 
     def __init__(self, book: FigureLedger, found: ControlStatus) -> None:
@@ -40,7 +40,7 @@ class Pack:
     """A control pack as one table of the matrix.
 
     Args:
-        book: The book of the report.
+        book: The report's figure ledger.
         pack: The pack.
     """
 
@@ -57,10 +57,10 @@ class Indexed:
     """One evidence in the index: its digest, where it is shown, and which conditions read it.
 
     Args:
-        book: The book of the report.
+        book: The report's figure ledger.
         evidence: The evidence.
         section: The number of the section that shows it.
-        before: What the index lists before it, whose long parameters are not said again.
+        before: The evidence listed before it, whose long parameters are not repeated.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ def _told(
     place: Sequence[str | int],
     before: Sequence[Evidence],
 ) -> Text:
-    """A parameter's value, or which evidence listed before has the same."""
+    """A parameter's value, or the earlier evidence that has the same."""
     told = book.parameter(value, *place, name)
     same = (e.id for e in before if e.parameters.get(name) == value)
     first = next(same, None) if len(str(told)) > _LONG else None

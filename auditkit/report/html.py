@@ -1,7 +1,7 @@
 """From the view model to HTML.
 
-Laws: every text is escaped; a name that a template misspells is an error; what the templates may
-read from elsewhere is the charts, by names that exist in memory only.
+Laws: every text is escaped; a misspelled name in a template is an error; templates can load only
+the charts, by names that exist in memory only.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from auditkit.resources import data_path
 if TYPE_CHECKING:
     import jinja2
 
-# Numbers and names stay on one line; what has more letters may break.
+# Numbers and names up to this many letters stay on one line; longer ones may break.
 _LONG: Final = 28
 
 
 class Drawings:
-    """The pictures of one document, by the names under which the page asks for them."""
+    """The pictures of one document, by the names that the page uses."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -68,13 +68,13 @@ class Drawings:
 def to_html(
     page: Page, drawings: Drawings, *, template: str = "report.html.j2", whole: bool = True
 ) -> str:
-    """A document: on paper the whole report or its first page, or what a screen shows.
+    """Renders a document: the whole report or its first page on paper, or a page for a screen.
 
     Args:
         page: The view model; printing it notes its numbers.
-        drawings: Takes the pictures.
+        drawings: Collects the pictures.
         template: One of report_templates/.
-        whole: Whether more than page one is wanted.
+        whole: Whether to render more than page one.
     """
     found = environment().get_template(template)
     return found.render(page=page, drawings=drawings, whole=whole, screen=page.screen)

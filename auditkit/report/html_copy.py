@@ -1,9 +1,9 @@
 """The report as one HTML file, for reading in a browser: the twin of the PDF.
 
 Laws:
-    - It is made from the same view model and says the same; its numbers are traced as the PDF's.
-    - It fetches nothing and runs no script but the one inside, whose digest its own policy names.
-    - It is a copy: the PDF is what is signed and what can be verified.
+    - It is made from the same view model and says the same; its numbers are traced like the PDF's.
+    - It fetches nothing, and runs only the script inside it, whose digest its own policy names.
+    - It is a copy: only the PDF is signed and can be verified.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def render_twin(
     receipt: Mapping[str, Any] | None = None,
     options: ReportOptions | None = None,
 ) -> bytes:
-    """The report as one HTML file that needs nothing else.
+    """The report as one self-contained HTML file.
 
     Args:
         judgement: The audit.
@@ -73,14 +73,14 @@ def render_twin(
 
 
 class _Pictures(Drawings):
-    """Pictures that become part of the page, with the letters that they show."""
+    """Pictures that become part of the page, and the letters that they show."""
 
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
 
     def image(self, svg: str, *, alt: str, width: float, height: float) -> Markup:
-        """An image element, whose drawing is put in place when its letters are known."""
+        """An image element; its drawing is put in place when all letters are known."""
         super().image(svg, alt=alt, width=width, height=height)
         self.texts += re.findall(r"<text[^>]*>([^<]*)</text>", svg)
         # A point is four thirds of a pixel.
@@ -89,7 +89,7 @@ class _Pictures(Drawings):
         )
 
     def placed(self, body: str, letters: set[str]) -> str:
-        """The page with its drawings inside, which bring the font that they are drawn in."""
+        """The page with its drawings inside, each with its font."""
         face = f"<style>{_face('sans', letters & set(''.join(self.texts)))}</style>"
 
         def inside(found: re.Match[str]) -> str:
@@ -108,7 +108,7 @@ class _Reader(HTMLParser):
         self.texts: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        """Takes a text."""
+        """Collects a text."""
         self.texts.append(data)
 
 
@@ -120,7 +120,7 @@ def _visible(body: str) -> str:
 
 
 def _style(letters: set[str]) -> str:
-    """The paper's style sheet with what a screen needs beside it, and the fonts inside."""
+    """The style sheet of the paper and of the screen, with the fonts inside."""
     paper = re.sub(r"@font-face \{[^}]*\}\n?", "", _template("report.css"))
     faces = "\n".join(_face(name, letters) for name in font_files())
     return "\n".join([faces, paper, _template("screen.css")])
@@ -136,7 +136,7 @@ def _face(name: str, letters: set[str]) -> str:
 
 
 def _letters_of(name: str, letters: set[str]) -> bytes:
-    """A font with no more letters than are needed."""
+    """A font with only the letters that are needed."""
     from fontTools.subset import Options, Subsetter, load_font
 
     options = Options(
@@ -160,7 +160,7 @@ def _template(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """How a content security policy names a text that it lets in."""
+    """The source expression by which a content security policy allows a text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""What a report says beside the evidence: who ran it, for whom, and on which paper."""
+"""What a report states besides the evidence: who ran the audit, for whom, and on which paper."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportOptions:
-    """Statements of the people behind a report. They are printed as stated; they are no evidence.
+    """Statements of the people behind a report. They are printed as stated; they are not evidence.
 
     Attributes:
         page_size: "A4" or "Letter".
@@ -16,8 +16,8 @@ class ReportOptions:
         status: "FINAL" or "DRAFT".
         ran_by: Who ran the audit, with the role.
         reviewed_by: Who reviewed it; empty: not reviewed.
-        independence: How those who ran it stand to those who made the model.
-        period: The period that the evidence is about; empty: the day of the audit alone.
+        independence: The relation of those who ran it to those who made the model.
+        period: The period that the evidence covers; empty: only the day of the audit.
         signer: Who signs the PDF, in words; empty: it is not signed.
         fingerprint: SHA-256 of the signer's certificate, in hexadecimal digits.
         signing_time: Whether anyone attests the time of signing, in words; empty: not stated.

@@ -1,7 +1,7 @@
-"""The view model: what a report says, in order, before anything is known of type or paper.
+"""The view model: everything that a report says, in order, independent of fonts and paper.
 
-It reads a judgement, the log's receipt and the options, and nothing else. The same view model
-feeds the PDF and the HTML page.
+It reads only a judgement, the log's receipt and the options. It feeds both the PDF and the HTML
+page.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ AREAS: Final = (
     ("lineage", "Lineage"),
     ("monitoring", "Monitoring"),
 )
-# Letters that a fact on page one may have.
+# The most letters of a fact on page one, and of the title.
 _FACT: Final = 120
 _TITLE: Final = 240
-# Points that the running head and foot have for a name.
+# The room for a name in the running head and foot, in points.
 _HEAD_NAME: Final = 150.0
 _HEAD_VERSION: Final = 40.0
 _FOOT_NAME: Final = 120.0
@@ -62,8 +62,8 @@ class Page:
         options: What the people behind the report state.
         receipt: The log's receipt; None: the statement was not logged.
         room: How many exceptions page one has room for.
-        fits: Whether page one is a page; what does not fit one goes on without a break.
-        screen: Whether it is shown on a screen, where a number can say more of itself.
+        fits: Whether page one fits on one page; if not, the next section follows without a break.
+        screen: Whether it is for a screen, where each number shows its details.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Page:
 
     @property
     def short_title(self) -> Line:
-        """The title, cut to what a running head has room for."""
+        """The title, cut to fit a running head."""
         subject, book = self.judgement.subject, self.book
         name = book.quote(subject.name, limit=letters(shown(subject.name), _HEAD_NAME))
         if subject.version == "unregistered":
@@ -113,13 +113,13 @@ class Page:
 
     @property
     def producer(self) -> TracedText:
-        """Who produced the report, cut to what a running foot has room for."""
+        """Who produced the report, cut to fit a running foot."""
         stated = self.options.organisation
         return self.book.stated(stated, limit=letters(shown(stated), _FOOT_NAME))
 
     @property
     def facts(self) -> Iterator[tuple[str, Text]]:
-        """What page one says of the subject and of those who examined it."""
+        """The facts on page one, about the subject and those who examined it."""
         judgement, options, book = self.judgement, self.options, self.book
         subject = judgement.subject
         yield "Owner", book.quote(subject.owner, limit=_FACT) if subject.owner else "not stated"
@@ -160,10 +160,10 @@ class Page:
 
     @property
     def counts(self) -> list[tuple[Status, TracedText]]:
-        """How many conditions came out how; all six, zero included."""
-        found = self.judgement.counts()
+        """The number of conditions with each of the six outcomes, zero included."""
+        counts = self.judgement.counts()
         return [
-            (Status(outcome=o), self.book.count("findings", found[o], outcome=o.value))
+            (Status(outcome=o), self.book.count("findings", counts[o], outcome=o.value))
             for o in _ORDER_OF_COUNTS
         ]
 
@@ -183,12 +183,12 @@ class Page:
 
     @property
     def why(self) -> str:
-        """What the decision rests on, without numbers."""
+        """The reason for the decision, without numbers."""
         verdict = self.judgement.verdict
         waived = "; a waiver is in force" if verdict.waived else ""
         return {
             Decision.PASS: "every condition that applies is met or waived",
-            Decision.FAIL: "at least one condition is not met and not waived",
+            Decision.FAIL: "at least one condition has an exception that is not waived",
             Decision.INCOMPLETE: "at least one condition is uncertain, not tested or in error",
         }[verdict.decision] + waived
 
@@ -201,22 +201,22 @@ class Page:
 
     @property
     def exceptions(self) -> list[Condition]:
-        """Conditions that are not met, or whose check crashed; worst first."""
+        """Conditions with an exception, or whose check crashed; worst first."""
         return self._findings(Outcome.FAIL, Outcome.ERROR)
 
     @property
     def first_exceptions(self) -> list[Condition]:
-        """Those that page one has room for."""
+        """The exceptions that page one has room for."""
         return self.exceptions[: self._room]
 
     @property
     def first_uncertain(self) -> list[Condition]:
-        """Those that page one has room for."""
+        """The uncertain conditions that page one has room for."""
         return self.uncertain[: min(3, self._room)]
 
     @property
     def first_not_tested(self) -> list[Condition]:
-        """Those that page one has room for."""
+        """The untested conditions that page one has room for."""
         return self.not_tested[: min(4, self._room)]
 
     @property
@@ -236,7 +236,7 @@ class Page:
 
     @property
     def untested_controls(self) -> list[Line]:
-        """Requirements of the packs for which nothing was tested."""
+        """Requirements of the packs without a test."""
         return [
             Line(self.book.quote(c.control.id), " (", self.book.quote(c.control.citation), ")")
             for c in self.judgement.controls
@@ -245,7 +245,7 @@ class Page:
 
     @property
     def unmeasured(self) -> list[tuple[Text, Line]]:
-        """Checks that gave no evidence and that no condition reads, each with its reason."""
+        """Checks without evidence that no condition reads, each with its reason."""
         read = {f.evidence for f in self.judgement.findings}
         return [
             (
@@ -258,7 +258,7 @@ class Page:
 
     @property
     def out_of_scope(self) -> list[TracedText]:
-        """What the policy says is not looked at."""
+        """What the policy declares out of scope."""
         return [self.book.quote(text) for text in self.judgement.policy.out_of_scope]
 
     # Evidence
@@ -330,10 +330,10 @@ class Page:
 
     @property
     def index(self) -> list[Indexed]:
-        """Every evidence, in the order of the statement."""
+        """All evidence, in the order of the statement."""
         section = {p.evidence.id: p.number for a in self.areas for p in a.parts}
-        found = self.judgement.evidence
-        return [Indexed(self.book, e, section[e.id], found[:i]) for i, e in enumerate(found)]
+        every = self.judgement.evidence
+        return [Indexed(self.book, e, section[e.id], every[:i]) for i, e in enumerate(every)]
 
     @property
     def log(self) -> Log | None:
@@ -392,7 +392,7 @@ class Page:
 
     @property
     def suppression_rule(self) -> Text:
-        """Where the rule of suppression comes from."""
+        """The source of the suppression rule."""
         return self.book.quote(SUPPRESSION_RULE)
 
     @property
@@ -407,4 +407,5 @@ class Page:
         book = self.book
         named = (m.name for e in self.judgement.evidence for m in e.measurements)
         measured = book.glossary.explained(named)
-        return [*((book.quote(words), book.quote(told)) for words, told in measured), *GENERAL]
+        terms = ((book.quote(words), book.quote(meaning)) for words, meaning in measured)
+        return [*terms, *GENERAL]

@@ -52,16 +52,16 @@ def render(
     return written
 
 
-# How many exceptions page one shows: as many as leave it one page.
+# How many exceptions to show on page one: the most that fit on it.
 _ROOM: Final = (5, 3, 1)
 
 
 def _room(
     judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None
 ) -> tuple[int, bool]:
-    """How many exceptions leave page one a single page, and whether any number does.
+    """The most exceptions that fit on page one, and whether the page fits at all.
 
-    It is tried on that page alone.
+    Only that page is laid out to find out.
     """
     for room in _ROOM:
         page, drawings = Page(judgement, options, receipt, room=room), Drawings()

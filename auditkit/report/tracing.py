@@ -1,4 +1,4 @@
-"""No number without an origin: every document is read again before it is given out."""
+"""Traces every number to its origin: each document is read again before it is returned."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def figures_manifest(
     book: FigureLedger, options: ReportOptions, texts: Sequence[str]
 ) -> dict[str, Any]:
-    """Where each number comes from: the content of figures.json.
+    """The content of figures.json: where each number comes from.
 
     Args:
-        book: What noted the numbers as they were printed.
+        book: The figure ledger, which noted the numbers as they were printed.
         options: What the people behind the report state.
         texts: The text of each page.
 
@@ -47,7 +47,7 @@ def figures_manifest(
             source = "page"
         else:
             raise OutputError(
-                f"The report prints {token} and nothing says where it comes from.",
+                f"The report prints {token}, which has no origin in the evidence.",
                 remedy="report this as a defect of auditkit",
             )
         fixed.append({"text": token, "source": source, "count": count})
@@ -67,16 +67,16 @@ def verify_rendered(
     judgement: Judgement,
     receipt: Mapping[str, Any] | None,
 ) -> None:
-    """Reads the finished pages as a verifier will.
+    """Reads the finished pages as a verifier will read them.
 
     Args:
         texts: The text of each page.
-        figures: What `figures_manifest` gave.
+        figures: The result of `figures_manifest`.
         judgement: The audit.
         receipt: The log's receipt.
 
     Raises:
-        OutputError: If a page prints what the statement does not say.
+        OutputError: If a page does not agree with the statement.
     """
     problems = check_figures(
         texts,
@@ -93,7 +93,7 @@ def verify_rendered(
 
 
 def _beyond(seen: Counter[str], listed: Counter[str]) -> Counter[str]:
-    """What the pages print more often than the book noted.
+    """The numbers that the pages print more often than the ledger noted.
 
     Raises:
         OutputError: If a number that was noted is not on the pages.

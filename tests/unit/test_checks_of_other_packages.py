@@ -194,12 +194,12 @@ WRONG = {
     ),
     "has_no_dataclass": (
         MODULE.replace("parameters=Parameters", "parameters=dict"),
-        "has parameters that are no dataclass",
+        "has parameters that are not a dataclass",
     ),
     "has_no_title": (
         MODULE.replace('title="Scores near the cut-off"', 'title=""'), "lacks one of its texts"
     ),
-    "has_no_terms": (MODULE.replace("Term(", "("), "has terms that are no Term"),
+    "has_no_terms": (MODULE.replace("Term(", "("), "has terms that are not of the class Term"),
 }  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def test_two_packages_with_one_id_are_refused(tmp_path, monkeypatch):
     for module in ("first_of_two", "second_of_two"):
         install(tmp_path, module=module, own=f"{module}:CHECK")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match=r"first-of-two and second-of-two both bring"):
+    with pytest.raises(InputError, match=r"first-of-two and second-of-two both have"):
         installed_checks()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence, Measurement, Outcome
+from auditkit.glossary import Glossary
 from auditkit.judgement.gate import Decision, decide, judge
 from auditkit.policy import parse_policy
 
@@ -40,7 +41,7 @@ def evidence(*measurements, check="a.b", **more):
 
 
 def findings(*pieces, policy=POLICY, today=None):
-    return judge(pieces, parse_policy(policy), today=today)
+    return judge(pieces, parse_policy(policy), Glossary(terms={}), today=today)
 
 
 @pytest.mark.parametrize(

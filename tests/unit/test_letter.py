@@ -105,7 +105,7 @@ def test_what_is_not_mapped_is_other_and_never_the_nearest(texts):
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ({"stable": False}, "do not stand in resamples"),
+        ({"stable": False}, "are not stable in resamples"),
         ({"stable": True, "protected_principal": True}, "a protected attribute"),
     ],
 )

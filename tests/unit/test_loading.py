@@ -46,7 +46,7 @@ def test_a_case_holds_what_was_given():
         ({"labels": [np.nan, *LABELS[1:]]}, "1 of 8 labels are missing"),
         ({"labels": [2, *LABELS[1:]]}, "labels has 3 distinct values"),
         ({"labels": np.ones(N)}, "All 8 labels are alike"),
-        ({"labels": np.array(["yes", "no"] * 4)}, "unknown which one is good"),
+        ({"labels": np.array(["yes", "no"] * 4)}, "the favourable one is unknown"),
         ({"favourable": 3}, "No label has the favourable value 3"),
         ({"groups": GROUPS[:-1]}, "groups has 7 rows"),
         (

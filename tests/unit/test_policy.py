@@ -38,7 +38,7 @@ WHOLE = HEAD + f"rules: [{RULE}]"
         (
             HEAD + f"rules: [{RULE}]\n"
             "waivers: [{rule: R1, owner: Ann, approver: ' ann', reason: r, expires: 2026-01-01}]",
-            "somebody else than its owner",
+            "must not be its owner",
             None,
         ),
         (

@@ -217,7 +217,7 @@ def test_small_groups_are_not_printed():
 
 def test_a_number_without_an_address_stops_the_report(monkeypatch):
     monkeypatch.setattr(TracedText, "note", lambda _: None)
-    with pytest.raises(OutputError, match=r"nothing says where it comes from"):
+    with pytest.raises(OutputError, match=r"has no origin in the evidence"):
         render(lending.judgement())
 
 

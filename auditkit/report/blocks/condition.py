@@ -1,4 +1,4 @@
-"""One condition as a report prints it."""
+"""One condition of the policy, for the templates."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Condition:
     """One rule of the policy with its finding.
 
     Args:
-        book: The book of the report.
-        finding: How the rule came out.
-        position: The finding's place among those of the statement.
+        book: The report's figure ledger.
+        finding: The rule's finding.
+        position: The finding's index in the statement.
     """
 
     def __init__(self, book: FigureLedger, finding: Finding, position: int) -> None:
@@ -25,8 +25,8 @@ class Condition:
         self.severity = finding.severity
         self.sentence = book.quote(finding.statement, whole=True)
         self.stop = "" if finding.statement.endswith((".", "!", "?")) else "."
-        again = finding.statement.startswith(finding.title)
-        self.told = Line(*(() if again else (self.title, ". ")), self.sentence, self.stop)
+        has_title = finding.statement.startswith(finding.title)
+        self.summary = Line(*(() if has_title else (self.title, ". ")), self.sentence, self.stop)
         self.citation = book.quote(finding.citation)
         self.why = book.quote(rule.why)
         self.evidence: Text = book.quote(finding.evidence) if finding.evidence else ""

@@ -1,4 +1,4 @@
-"""What a section is made of. Each block knows what it says; the templates know how it looks."""
+"""The blocks of a section. A block holds the content; the templates decide how it looks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auditkit.report.figures.figure_ledger import Text, TracedText
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """How something came out: always a sign and a word.
+    """An outcome, always shown as a sign and a word.
 
     Attributes:
         outcome: The outcome.
@@ -23,7 +23,7 @@ class Status:
 
     @property
     def words(self) -> str:
-        """As `Outcome.words`."""
+        """See `Outcome.words`."""
         return self.outcome.words
 
 
@@ -35,10 +35,10 @@ class TableColumn:
     """A column of a table.
 
     Attributes:
-        heading: With the unit, where there is one.
-        align: Numbers stand at the right.
-        narrow: Is not widened beyond what its cells need.
-        code: Is set in the fixed-width font.
+        heading: The heading, with the unit if there is one.
+        align: "left", or "right" for numbers.
+        narrow: Whether to keep it as narrow as its cells allow.
+        code: Whether to set it in the fixed-width font.
     """
 
     heading: Text
@@ -54,12 +54,12 @@ class TableBlock:
     Attributes:
         caption: What the rows are.
         columns: At most eight.
-        rows: One sequence of cells a row.
-        evidence: Id printed in the margin; None: the cells carry their own.
-        note: Below the table.
-        wide: Reaches into the margin column.
-        layout: The class of the style sheet that says how wide the columns are; empty: as wide
-            as their cells need.
+        rows: One sequence of cells per row.
+        evidence: The id printed in the margin; None: the cells have ids.
+        note: A note below the table.
+        wide: Whether it reaches into the margin column.
+        layout: The style sheet's class with the widths of the columns; empty: as wide as their
+            cells need.
     """
 
     caption: Text
@@ -81,8 +81,8 @@ class ChartBlock:
         chart: The drawing.
         texts: The numbers in the drawing, noted when it is printed.
         how: How to read it, in one line.
-        evidence: Id printed in the margin.
-        wide: Reaches into the margin column.
+        evidence: The id printed in the margin.
+        wide: Whether it reaches into the margin column.
     """
 
     title: Text
@@ -99,9 +99,9 @@ class Prose:
     """A paragraph.
 
     Attributes:
-        text: What it says.
-        note: Said in small print after it.
-        evidence: Id printed in the margin; None: none.
+        text: The text.
+        note: Small print after it.
+        evidence: The id printed in the margin; None: none.
     """
 
     text: Text
@@ -115,9 +115,9 @@ class Pair:
     """Two blocks side by side.
 
     Attributes:
-        left: Is read first.
-        right: Is read second.
-        share: How much of the width the left one takes, in percent.
+        left: The block to read first.
+        right: The block to read second.
+        share: The left one's share of the width, in percent.
     """
 
     left: TableBlock | ChartBlock
@@ -131,14 +131,14 @@ Block = TableBlock | ChartBlock | Prose | Pair
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """What one check found.
+    """The subsection of one check's evidence.
 
     Attributes:
         evidence: The evidence.
         id: Its id.
-        number: Number of the subsection.
+        number: The number of the subsection.
         title: Its heading.
-        basis: What it rests on: n, population, check and version.
+        basis: Its basis: n, population, check and version.
         blocks: Tables, charts, paragraphs.
         notes: How to read it and how it misleads.
     """
@@ -164,13 +164,13 @@ class Area:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Log:
-    """Where the statement stands in the log.
+    """The statement's place in the log.
 
     Attributes:
         origin: The log's name.
-        size: How many entries the checkpoint covers.
+        size: The number of entries that the checkpoint covers.
         root: Its root hash, base64.
-        index: The statement's entry.
+        index: The index of the statement's entry.
         checkpoint: The signed checkpoint, as the log wrote it.
     """
 

@@ -1,7 +1,7 @@
-"""Which blocks of a section stand side by side, and which need the whole page.
+"""Decides which blocks of a section go side by side, and which need the whole page.
 
 Widths are estimated from the texts, in points; the style sheet has the last word. The estimate
-errs on the wide side, so that what is put side by side fits.
+errs on the wide side, so that blocks side by side do fit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from auditkit.report.figures.figure_ledger import Line, joined
 _COLUMN: Final = 386.0
 _WHOLE: Final = 480.0
 _BETWEEN: Final = 15.0
-# A pair does not break across pages, so it must not be long.
+# A pair does not break across pages, so it has to be short.
 _MAX_ROWS: Final = 16
 _WORDS: Final = 96.0
 _PADDING: Final = 7.4
@@ -43,7 +43,7 @@ _AROUND: Final = 45.0
 def laid_out(blocks: Iterable[Block]) -> list[Block]:
     """The blocks of one section, in their order, with neighbours paired where both fit.
 
-    Of all ways to pair neighbours it is the one that takes the least height.
+    Of all ways to pair neighbours, the one with the least total height is taken.
     """
     given = list(_without_empty(blocks))
     # For each block the least height from it on, and the blocks that take it.
@@ -64,7 +64,7 @@ def laid_out(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _without_empty(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Tables without rows become one sentence."""
+    """Turns tables without rows into one sentence."""
     for empty, group in groupby(blocks, lambda b: isinstance(b, TableBlock) and not b.rows):
         if not empty:
             yield from group
@@ -96,7 +96,7 @@ def _pair(left: Block, right: Block) -> Pair | None:
     first, second = _need(left), _need(right)
     if first + second + _BETWEEN > _WHOLE:
         return None
-    # Tables take what is left over as far as it spares them lines; a drawing does not grow.
+    # Tables take the spare width as far as it saves them lines; a drawing does not grow.
     wanted = _need(left, words=_WHOLE), _need(right, words=_WHOLE)
     share = _STEP * round(100 * wanted[0] / sum(wanted) / _STEP)
     least = 100 * first / (_WHOLE - _BETWEEN)
@@ -110,7 +110,7 @@ def _pair(left: Block, right: Block) -> Pair | None:
 
 
 def _in(block: ChartBlock | TableBlock, room: float) -> ChartBlock | TableBlock:
-    """A block in its part of a pair; the names of its rows do not wrap where all of it fits."""
+    """A block in its half of a pair; the names of its rows do not wrap if all of it fits."""
     if isinstance(block, ChartBlock):
         return replace(block, wide=False)
     first, *others = block.columns
@@ -133,7 +133,7 @@ def _widened(block: Block) -> Block:
 
 
 def _height(block: Block) -> float:
-    """About how high a block is, in points."""
+    """The estimated height of a block, in points."""
     if isinstance(block, Pair):
         return max(_height(block.left), _height(block.right))
     if isinstance(block, ChartBlock):

@@ -1,7 +1,7 @@
-"""The ledger of a report's figures: hands numbers out to be printed, and notes each one that is.
+"""The ledger of a report's figures: formats numbers, and notes each one that is printed.
 
-A template prints a `TracedText` like any other text. Only then is it noted. So the list holds what
-is on the page, in reading order, as often as it is there.
+A template prints a `TracedText` like any other text, and only then is it noted. So the list holds
+what is on the page, in reading order, as often as it is there.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LONG_WORD: Final = 18
 _OF_NUMBERS: Final = frozenset("0123456789.,\u2212")
 _MAX_IN_A_ROW: Final = 40
 _ENDLESS: Final = re.compile(rf"\d{{{_MAX_IN_A_ROW},}}")
-# Never whole numbers, though what was read from JSON has 1 for 1.0.
+# Units whose values are never whole numbers, although JSON may have 1 for 1.0.
 _SHARES: Final = frozenset({"proportion", "probability"})
-# Values of groups that do not say of what: `other` race, or `high` income.
+# Values of groups that need their attribute's name: `other` race, or `high` income.
 _MUTE: Final = frozenset({"true", "false", "none", "other", "high"})
 
 
@@ -46,7 +46,7 @@ class TracedText:
         self._origin = origin
 
     def __html__(self) -> Markup:
-        """The text as markup; notes that it was printed. On a screen it says where it is from."""
+        """The text as markup; notes that it was printed. On a screen it names its origin."""
         self.note()
         if self._origin and self._book.screen:
             return Markup('<span class="traced" title="{}">{}</span>').format(
@@ -102,8 +102,8 @@ class FigureLedger:
     """Hands out the numbers and quotations of one report.
 
     Args:
-        judgement: What the report is about.
-        screen: Whether the numbers say on a screen where they come from.
+        judgement: The audit.
+        screen: Whether numbers carry their origin, for a screen.
     """
 
     def __init__(self, judgement: Judgement, *, screen: bool = False) -> None:
@@ -171,7 +171,7 @@ class FigureLedger:
         return Line(value, " (", low, " to ", high, ")")
 
     def n(self, evidence: Evidence, of: Measurement | None = None) -> TracedText:
-        """What a measurement, or the whole evidence, rests on."""
+        """The number of rows behind a measurement, or behind the whole evidence."""
         holder: Measurement | Evidence = evidence if of is None else of
         record: dict[str, Any] = {
             "evidence": evidence.id,
@@ -187,7 +187,7 @@ class FigureLedger:
         return TracedText("\u2013", None, self)
 
     def percent(self, evidence: Evidence, of: Measurement, field: str = "level") -> TracedText:
-        """A proportion as a percentage, no decimal lost: `95%`, `99.9%`."""
+        """A proportion as a percentage with all its decimals: `95%`, `99.9%`."""
         number = getattr(of, field)
         text = percentage(number)
         return TracedText(
@@ -213,7 +213,7 @@ class FigureLedger:
         digits: Digits = 2,
         share: bool = False,
     ) -> TracedText:
-        """A cell of a table: text as it is, whole numbers whole.
+        """A cell of a table: text as it is, whole numbers without decimals.
 
         Args:
             evidence: The evidence with its id.
@@ -221,7 +221,7 @@ class FigureLedger:
             row: Counted from 0.
             column: Its name.
             digits: Decimals of a number that is not whole.
-            share: Whether a whole number has decimals too; in JSON a share of 1.0 is 1.
+            share: Whether whole numbers get decimals too; in JSON a share of 1.0 is 1.
         """
         value = table.rows[row][table.columns.index(column)]
         if value is None:
@@ -245,11 +245,11 @@ class FigureLedger:
         )
 
     def fact(self, *pointer: str | int, value: float | str, digits: Digits = None) -> TracedText:
-        """A value of the statement that is no measurement.
+        """A value of the statement that is not a measurement.
 
         Args:
-            pointer: Where it stands in the predicate.
-            value: What stands there.
+            pointer: Its place in the predicate.
+            value: The value there.
             digits: Decimals; None: a whole number.
         """
         text = written(value, digits=digits)
@@ -260,8 +260,8 @@ class FigureLedger:
         """A parameter of a check in words: a number, a text, or a list or mapping of them.
 
         Args:
-            value: What stands in the statement.
-            pointer: Where it stands in the predicate.
+            value: The value in the statement.
+            pointer: Its place in the predicate.
         """
         if value is None or isinstance(value, bool):
             return {None: "none", True: "yes", False: "no"}[value]
@@ -287,9 +287,9 @@ class FigureLedger:
 
         Args:
             text: The string.
-            source: Where it stands.
+            source: Where it is from.
             limit: The most characters.
-            whole: Keeps a number that no line of a table could hold; a number does not break.
+            whole: Whether to keep a number too long for a table's line; a number does not break.
         """
         endless = None if whole else _ENDLESS.search(text)
         if endless is not None:
@@ -317,22 +317,22 @@ class FigureLedger:
         """A measure's name in words.
 
         Args:
-            name: Of the measurement.
-            inside: Whether it stands inside a sentence.
+            name: The measurement's name.
+            inside: Whether it is inside a sentence.
         """
         words = self.glossary.in_words(name)
         visible = shown(words)
-        if tokens(visible):  # as the statement has it: the words that it carries, or the name
+        if tokens(visible):  # quoted from the statement: its words for the measure, or the name
             return self.quote(words if name in self.glossary.terms else name)
         return self.plain(in_sentence(visible) if inside else visible)
 
     def measures(self, names: Sequence[str]) -> Line:
-        """Names of measures in a row: `Smallest ratio and alternative ratio`."""
+        """A list of measures: `Smallest ratio and alternative ratio`."""
         *first, last = (self.measure(n, inside=bool(i)) for i, n in enumerate(names))
         return Line(joined(", ", first), " and ", last) if first else Line(last)
 
     def stated(self, text: str, *, limit: int = 180) -> TracedText:
-        """What the people behind the report stated, at most some lines of it."""
+        """A text that the people behind the report stated, cut to a few lines."""
         return self.quote(text, source="stated", limit=limit)
 
     def digest(self, text: str) -> TracedText:
@@ -348,7 +348,7 @@ class FigureLedger:
         return TracedText(text, {"source": "number"}, self)
 
     def count(self, of: str, total: int, **where: str) -> TracedText:
-        """How many entries of a list of the statement have certain values."""
+        """The number of entries in one of the statement's lists that have certain values."""
         return TracedText(f"{total:,}", {"source": "count", "of": of, "where": where}, self)
 
     def threshold(self, index: int, finding: Finding) -> Line:
@@ -377,7 +377,7 @@ class FigureLedger:
 
 
 def _speaks_for_itself(value: str) -> bool:
-    """Whether a group's value says whom it is about without the attribute's name."""
+    """Whether a group's value is clear without the attribute's name."""
     return len(value) > 3 and value[0].isalpha() and value.casefold() not in _MUTE
 
 
@@ -397,7 +397,7 @@ def _breakable(text: str) -> Markup:
 
 
 def _places(of: Measurement, number: float) -> Digits:
-    """Decimals: the same for a value and its interval, enough that none of them reads as zero."""
+    """Decimals: the same for a value and its interval, and enough that none reads as zero."""
     if isinstance(number, int) and of.unit not in _SHARES:
         return None
     fewest = _DIGITS.get(of.name, 2)

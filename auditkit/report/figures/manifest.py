@@ -1,14 +1,14 @@
 """Numbers with addresses, and the check that the pages print exactly those.
 
-Every number of a report is written by a `Book`, which knows where it comes from. `figures.json`,
-attached to the report, lists them all and carries the `rules` by which they were written;
-`check_figures` reads the pages again and holds each number against the statement. It asks nothing
-of today's templates, fonts or ways of writing a number: a report that was true stays true.
+Every number of a report is written by a `FigureLedger`, which knows where it comes from.
+`figures.json`, attached to the report, lists them all and carries the `rules` by which they were
+written; `check_figures` reads the pages again and compares each number with the statement. It does
+not depend on today's templates, fonts or number formats: a report that was true stays true.
 
 Laws:
     - A figure is the statement's value, rounded to no fewer decimals than its record says, and on
       its own side of its threshold (`rounding`).
-    - What stands on the pages and what is listed are the same multiset of numeric tokens.
+    - The pages and the list hold the same multiset of numeric tokens.
     - A token that is listed apart from the figures has a source that can be looked up: a string of
       the statement or the receipt, a count of the statement's lists, a page, an axis, or the name
       of a standard in the text of the templates.
@@ -19,12 +19,12 @@ A listed number is one of:
       whole numbers, "exact" for a value as its author wrote it.
     - fixed: `{text, source, ...}`, see the table of sources in `_unfounded`.
 
-What is proven, against an audited party that wrote pages and `figures.json` itself: every number
-on a page is a value of the signed evidence, or stands in a text of the statement, the receipt or
-the people behind the report, or is one of a few that measure nothing (pages, sections, round ticks
-of an axis, names of standards), or repeats one of those texts; every finding that is not met is
-quoted whole. What is not: that a true number stands beside the right words, and that the file's
-fonts draw what its text says. For that there is the statement, which is signed and complete.
+This proves, even if the audited party wrote pages and `figures.json` itself: every number on a page
+is a value of the signed evidence, or is in a text of the statement, the receipt or the people
+behind the report, or is one of a few that measure nothing (pages, sections, round ticks of an axis,
+names of standards), or repeats one of those texts; every open finding is quoted whole. It does not
+prove that a true number is beside the right words, or that the file's fonts draw what its text
+says. For that there is the statement, which is signed and complete.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ from auditkit.wording import number, number_against, typeset
 
 FORMAT: Final = 2
 Digits = int | str | None
-SMALL: Final = object()  # A number that is not stated: it rests on fewer than `small_cell` people.
+SMALL: Final = object()  # A suppressed number: it is based on fewer than `small_cell` people.
 
 _TOKEN: Final = re.compile(r"\u2212?\d+(?:[.,]\d+)*")
 _HEX: Final = re.compile(r"[0-9a-f]{12,64}\Z")
 _BREAK: Final = re.compile(r"\s+")
-# What a line's last hyphen becomes in a page's text.
+# The character that a hyphen at the end of a line becomes in a page's text.
 _HYPHEN: Final = re.compile("[\u00ad\u2010\u2011\ufffe\x02]")
 _NUMBERED: Final = re.compile(r"[1-9]\d?(\.[1-9]\d?)?\Z")
 
@@ -61,7 +61,7 @@ def tokens(text: str) -> list[str]:
 
 
 def written(value: float | str, *, digits: Digits, threshold: float | None = None) -> str:
-    """The one way in which a value is printed.
+    """Formats a value; every number of a report is formatted here.
 
     Args:
         value: From the statement or a table.
@@ -96,10 +96,10 @@ def check_figures(
         figures: The attached `figures.json`.
         statement: The attached statement.
         tables: The attached tables by name: `{"columns": [...], "rows": [...]}`.
-        receipt: The attached receipt; None: what is quoted from it is taken as listed.
+        receipt: The attached receipt; None: quotations from it are not checked.
 
     Returns:
-        One sentence for each number that does not hold; empty if all do.
+        One sentence for each number that does not agree; empty if all do.
 
     Raises:
         UnverifiableError: If the report was written by rules of a later version.
@@ -128,7 +128,7 @@ def check_figures(
 def value_at(
     figure: Mapping[str, Any], statement: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
 ) -> Any:
-    """What stands in the statement or its tables at a figure's address; `SMALL` if suppressed.
+    """The value in the statement or its tables at a figure's address; `SMALL` if suppressed.
 
     Raises:
         KeyError, StopIteration, IndexError, ValueError, TypeError: If the address leads nowhere.
@@ -159,9 +159,9 @@ def is_printed(
 
     Args:
         figure: Its record.
-        value: What `value_at` found.
-        statement: For the size below which no count is printed.
-        rules: By which the report was written.
+        value: The result of `value_at`.
+        statement: Its policy has the size below which no count is printed.
+        rules: The rules by which the report was written.
     """
     text, digits = figure["text"], figure.get("digits")
     if isinstance(value, bool | str):
@@ -169,7 +169,7 @@ def is_printed(
     small = figure.get("below")
     if small is not None:
         stated = statement["predicate"]["policy"]["content"]["small_cell"]
-        # Reports of before numbers were suppressed in the statement have the n there.
+        # In reports from before the statement suppressed numbers, the n is in the statement.
         is_small = value is SMALL or value < small
         return bool(small == stated and is_small and text == f"< {small}")
     if figure.get("percent"):
@@ -190,7 +190,7 @@ def _false_figures(
             value = value_at(figure, statement, tables)
             true = is_printed(figure, value, statement, rules)
         except (KeyError, StopIteration, IndexError, ValueError, TypeError, ArithmeticError):
-            problems.append(f"{figure['text']!r} has the address {place}, which leads nowhere.")
+            problems.append(f"{figure['text']!r} has the address {place}, which does not exist.")
             continue
         if not true:
             said = "suppressed" if value is SMALL else shown(str(value), limit=80)
@@ -234,7 +234,7 @@ def _unfounded(
     rules: ReadingRules,
     page_texts: Sequence[str],
 ) -> list[str]:
-    """Fixed texts whose source does not have them."""
+    """Fixed texts that are not in their source."""
     digest = Digest.of(canonical_bytes(statement)).hex
     in_statement = {rules.shown(s) for s in _strings(statement)}
     hexes = {s.removeprefix("sha256:") for s in in_statement if _HEX.match(s[-64:])} | {digest}
@@ -274,8 +274,8 @@ def _unfounded(
 def _in_templates(rules: ReadingRules, page_texts: Sequence[str]) -> Counter[str]:
     """How often each number may stand in the templates' own text, at most.
 
-    As often as the names that it belongs to stand on the pages, whatever line they are broken at.
-    The first state listed bare numbers.
+    That is as often as the names that it belongs to are on the pages, wherever lines break. The
+    first version listed bare numbers.
     """
     pages = _BREAK.sub("", _HYPHEN.sub("-", "\n".join(page_texts)))
     found: Counter[str] = Counter()
@@ -311,7 +311,7 @@ def _is_digest(text: str, hexes: Collection[str], own: str) -> bool:
 
 
 def _is_scale(labels: Sequence[str]) -> bool:
-    """Whether labels could stand on an axis: rising, in even round steps or all of them round."""
+    """Whether labels could be an axis's: rising, in even round steps or all of them round."""
     values = [float(label.replace("\u2212", "-").replace(",", "")) for label in labels]
     if any(b <= a for a, b in pairwise(values)):
         return False
@@ -336,7 +336,7 @@ _ROUND_RATIOS: Final = frozenset({*map(float, range(1, 10)), 1.25, 1.5, 2.5})
 
 
 def _is_section(text: str, sections: Collection[str]) -> bool:
-    """Whether a text numbers a section: those before it, and the one that it is in, are there."""
+    """Whether a text is a section's number: the sections before and above it exist."""
     if not _NUMBERED.match(text):
         return False
     above, dot, last = text.rpartition(".")
@@ -347,7 +347,7 @@ def _is_section(text: str, sections: Collection[str]) -> bool:
 def _missing_findings(
     figures: Mapping[str, Any], statement: Mapping[str, Any], rules: ReadingRules
 ) -> list[str]:
-    """Open findings whose sentence is not printed, and outcomes that are not counted."""
+    """Open findings whose sentence is not printed, and outcomes whose count is not printed."""
     quoted = {f["text"] for f in figures["fixed"] if f["source"] == "statement"}
     counted = {
         dict(f["where"]).get("outcome")

@@ -1,12 +1,12 @@
-r"""Whether a printed number is a value, rounded: by what it says, not by how it is written today.
+r"""Checks that a printed number is a value, rounded, however numbers are formatted today.
 
-A report is verified years after it was made, by another version. So nothing is written again and
-compared: the printed text is read, and has to lie within half a unit of its last place.
+A report may be verified years after it was made, by another version. So the value is not formatted
+again: the printed text is parsed, and has to be within half a unit of its last place.
 
 Laws:
     - What `auditkit.wording` writes for a value is that value here, in every version.
     - A number with fewer decimals than its record says, or on the other side of its threshold, is
-      not the value, however near it lies.
+      not the value, however near it is.
 
 Example:
     >>> prints("0.77", 0.7691, digits=2), prints("0.78", 0.7691, digits=2)
@@ -27,7 +27,7 @@ _WRITTEN: Final = re.compile(
     r"(?:e(?P<power>[+\u2212]?\d{1,3}))?\Z",
     re.ASCII,
 )
-# Of the unit in the last place: the half, and what binary fractions are off by.
+# Half a unit in the last place, and the error of binary fractions.
 _HALF: Final = Decimal("0.500001")
 # "exact" texts have twelve significant digits.
 _EXACT: Final = Decimal("6e-12")
@@ -36,14 +36,14 @@ _EXACT: Final = Decimal("6e-12")
 def prints(
     text: str, value: Any, *, digits: int | str | None, threshold: float | None = None
 ) -> bool:
-    """Whether a text is a value as a number of a report.
+    """Whether a text is a value, as a report prints it.
 
     Args:
-        text: As it stands on the page, with a true minus.
+        text: The text on the page, with a true minus sign.
         value: A finite number of the statement.
-        digits: How many decimals it has at least; None: it is whole; "exact": as its author wrote
+        digits: The least number of decimals; None: a whole number; "exact": as its author wrote
             it.
-        threshold: The text lies on the same side of it as the value; None: there is none.
+        threshold: The text has to be on the same side of it as the value; None: there is none.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
@@ -55,8 +55,7 @@ def prints(
         return read == true and found["rest"] is None and found["power"] is None
     if digits == "exact":
         return abs(read - true) <= _EXACT * abs(true)
-    # All digits of a float are nearer to no other float, and may still be off by more than half a
-    # unit of the last.
+    # All digits of a float identify it, and may still be off by more than half a unit of the last.
     near = abs(read - true) <= _HALF * unit or float(read) == value
     if not near or unit > Decimal(1).scaleb(-int(digits)):
         return False

@@ -1,17 +1,17 @@
-"""By which rules a report's texts were written: what reading them again takes beside the evidence.
+"""The rules by which a report's texts were written, needed to read them again.
 
 Templates are reworded, fonts exchanged, limits moved. A report is verified by the rules that it
-was written by, so they lie in it: as `rules` in `figures.json`, under its signature. Reports of
-the first state have none; theirs are kept in `rules_1.json`, which is never changed.
+was written by, so it contains them: as `rules` in `figures.json`, under its signature. Reports of
+the first version have none; theirs are kept in `rules_1.json`, which is never changed.
 
-The rules of a report were written by whoever is audited. So none of them is taken on trust; each
-is bounded (`ReadingRules.of`) to what cannot make a false number pass:
+The audited party may have written a report's rules. So none of them is trusted; each is bounded
+(`ReadingRules.of`) so that it cannot make a false number pass:
 
-    - `vocabulary`: names of standards alone, as "SHA-256", and a number counts only as often as
-      such a name stands on the pages (`figures`).
-    - `plain`: what is not escaped is a visible sign, runs from left to right, and is no digit.
+    - `vocabulary`: only names of standards, such as "SHA-256", and a number counts only as often as
+      such a name is on the pages (`figures`).
+    - `plain`: an unescaped character is visible, runs from left to right, and is not a digit.
     - `limit`, `marks`: a quotation is not cut so short that a finding loses its numbers.
-    - `outcomes`: in addition to those that occur, which are counted in any case.
+    - `outcomes`: only adds to those that occur, which are counted in any case.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class ReadingRules:
     """How the texts of one report were written.
 
     Attributes:
-        version: Of the rules. The first state's numbers of the templates are bare tokens.
+        version: The rules' version. In the first the templates' numbers are bare tokens.
         vocabulary: The templates' own texts that hold numbers.
         limit: The most characters of a quotation.
         marks: The most combining marks in a row.
-        plain: The characters beyond ASCII that stand on the pages as they are.
-        outcomes: The outcomes that are counted on the pages, those of which there are none too.
+        plain: The characters beyond ASCII that are printed unescaped.
+        outcomes: The outcomes that are counted on the pages, including those that do not occur.
     """
 
     version: str
@@ -82,8 +82,8 @@ class ReadingRules:
 
         Raises:
             UnverifiableError: If they are of a later version.
-            VerificationError: If they allow what no report's rules allow.
-            KeyError, TypeError, AttributeError: If they are no rules.
+            VerificationError: If they allow more than any report's rules allow.
+            KeyError, TypeError, AttributeError: If they are not rules.
         """
         form = figures["format"]
         if form == 1:
@@ -110,7 +110,7 @@ class ReadingRules:
         return found
 
     def to_json(self) -> dict[str, Json]:
-        """As `figures.json` carries them."""
+        """The content of `rules` in `figures.json`."""
         return {
             "version": self.version,
             "vocabulary": list(self.vocabulary),
@@ -121,7 +121,7 @@ class ReadingRules:
         }
 
     def shown(self, text: str) -> str:
-        """Foreign text as these rules print it."""
+        """Foreign text as printed under these rules."""
         return shown(text, limit=self.limit, marks=self.marks, plain=self.plain)
 
 
@@ -149,5 +149,5 @@ def _as_rules(content: Mapping[str, Any]) -> ReadingRules:
 
 @cache
 def _first() -> ReadingRules:
-    """The rules of the first state, whose reports do not carry them."""
+    """The rules of the first version, whose reports do not carry them."""
     return _as_rules(parse_json((files("auditkit.report.figures") / "rules_1.json").read_bytes()))

@@ -1,11 +1,11 @@
 """Adverse-action letters: one page to one applicant, from the evidence of the denial.
 
 Laws:
-    - It reads the evidence of `explanation.denials` and the table of words, and nothing else.
-    - A letter is held back, with the reason, where the row was not denied, has no reason, has a
-      reason that does not stand in resamples, rests on a protected attribute, or where nobody has
-      reviewed the words. A draft says on its face that it is one.
-    - It is the one document of auditkit that is addressed to a person.
+    - It reads only the evidence of `explanation.denials` and the wording.
+    - A letter is held back, with the reason, if the row was not denied, has no reason, has a reason
+      that is not stable in resamples or is a protected attribute, or if nobody has reviewed the
+      wording. A draft says on its face that it is one.
+    - It is the only document of auditkit that is addressed to a person.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Letter:
 
     Attributes:
         row: The row of the evaluated table, counted from 0.
-        reasons: The principal reasons, in words, heaviest first.
-        unmapped: How many of them the table of words does not have.
-        draft: Why it is a draft; empty: it is none.
+        reasons: The principal reasons, in words, the largest contribution first.
+        unmapped: The number of them that have no wording.
+        draft: Why it is a draft; empty: it is not.
         pdf: One page, PDF/A-3a.
-        record: What goes into the log: how the reasons were computed, without the applicant.
+        record: The log's payload: how the reasons were computed, without the applicant.
     """
 
     row: int
@@ -49,7 +49,7 @@ class Letter:
 
 
 def denied_rows(evidence: Evidence) -> tuple[int, ...]:
-    """The rows that have reasons, ascending."""
+    """The rows that have reasons, in ascending order."""
     return tuple(sorted({int(r[0]) for r in _reasons(evidence)}))
 
 
@@ -57,18 +57,18 @@ def held_back(evidence: Evidence, row: int, texts: LetterTexts) -> str:
     """Why a row's letter must not be sent; empty if it may.
 
     Args:
-        evidence: Of `explanation.denials`.
-        row: Counted from 0.
-        texts: The words.
+        evidence: The evidence of `explanation.denials`.
+        row: The row, counted from 0.
+        texts: The wording.
     """
     reasons = _of_row(evidence, row)
     if any(r["protected_principal"] for r in reasons):
         return "a protected attribute is among the principal factors"
     unstable = sum(not r["stable"] for r in reasons)
     if unstable:
-        return f"{unstable} of {len(reasons)} reasons do not stand in resamples of the reference"
+        return f"{unstable} of {len(reasons)} reasons are not stable in resamples of the reference"
     if not texts.reviewed:
-        return f"nobody has reviewed the words of {texts.id!r}"
+        return f"nobody has reviewed the wording {texts.id!r}"
     return ""
 
 
@@ -86,13 +86,13 @@ def write_letter(
     """Lays out the letter to one applicant.
 
     Args:
-        evidence: Of `explanation.denials`.
-        row: Counted from 0.
-        texts: The words.
+        evidence: The evidence of `explanation.denials`.
+        row: The row, counted from 0.
+        texts: The wording.
         day: The day of the letter.
-        addressee: Name and address, a line each.
-        reference: The application's own number; empty: the row's.
-        draft: Whether what must be held back is laid out as a draft.
+        addressee: The lines of name and address.
+        reference: The application's number; empty: the row's.
+        draft: Whether to write a letter that must be held back, as a draft.
         page_size: "A4" or "Letter".
 
     Raises:

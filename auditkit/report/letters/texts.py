@@ -1,4 +1,4 @@
-"""The words of adverse-action letters: a table that people wrote, reviewed and answer for."""
+"""The wording of adverse-action letters, which people write, review and are accountable for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Creditor(Document):
     Attributes:
         name: The creditor's name.
         address: Its address, in one line.
-        telephone: Where questions go; empty: not given.
+        telephone: The number for questions; empty: not given.
     """
 
     name: Text
@@ -28,12 +28,12 @@ class Creditor(Document):
 
 
 class Wording(Document):
-    """What it means that one factor spoke against an application.
+    """The wording for one factor that spoke against an application.
 
     Attributes:
-        higher: Because it was higher than usual among those approved.
-        lower: Because it was lower.
-        other: Because it was another one: for categories, and where direction says nothing.
+        higher: If it was higher than usual in the reference population.
+        lower: If it was lower.
+        other: If it was different: for categories, and if the direction means nothing.
     """
 
     higher: str = ""
@@ -48,19 +48,19 @@ class Wording(Document):
 
 
 class LetterTexts(Document):
-    """Everything a letter says that is not in the evidence.
+    """Everything that a letter says and the evidence does not.
 
     Attributes:
-        id: Names the table.
-        version: Changes with its words.
+        id: The file's id.
+        version: Its version, which changes with the wording.
         reviewed_by: Who reviewed it, with the role; empty: nobody yet.
-        reviewed_on: When; None: not yet.
+        reviewed_on: The day of the review; None: not yet.
         creditor: Who answers the applicant.
-        subject: What the letter is about.
+        subject: The subject line.
         decision: The decision, before the reasons.
         source: How the decision was made.
-        notice: The notice that the law asks for, with the agency's name and address.
-        reasons: Wording for each factor.
+        notice: The notice that the law requires, with the agency's name and address.
+        reasons: The wording for each factor.
     """
 
     id: Text
@@ -76,24 +76,23 @@ class LetterTexts(Document):
 
     @property
     def reviewed(self) -> bool:
-        """Whether a person has put a name and a day to it."""
+        """Whether it names its reviewer and the day of the review."""
         return bool(self.reviewed_by) and self.reviewed_on is not None
 
     @property
     def digest(self) -> Digest:
-        """Commits to every word."""
+        """The digest of the whole wording."""
         return digest_of("letter-texts/v1", self.model_dump(mode="json"))
 
     def reason(self, feature: str, value: Cell, reference_value: Cell) -> tuple[str, bool]:
-        """The wording of one reason, and whether the table has it.
+        """The wording of one reason, and whether the file has one for it.
 
-        What it does not have is "Other", specified by the factor's own name, never the nearest
-        match.
+        A factor without wording is "Other" with the factor's name, never the nearest match.
 
         Args:
             feature: The factor.
             value: The applicant's value.
-            reference_value: What is usual in the reference population.
+            reference_value: The usual value in the reference population.
         """
         wording = self.reasons.get(feature)
         if wording is not None:
@@ -105,11 +104,11 @@ class LetterTexts(Document):
 
 
 def parse_letter_texts(text: str, *, source: str) -> LetterTexts:
-    """Reads the YAML of a table.
+    """Reads the wording from YAML.
 
     Args:
         text: YAML.
-        source: What the text is called in errors.
+        source: The text's name in errors.
 
     Raises:
         PolicyError: If it is not YAML, has an unknown key, or lacks one.

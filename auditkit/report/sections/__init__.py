@@ -39,7 +39,7 @@ _SHOWN: Final[dict[str, Shown]] = {
 
 
 def blocks_of(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """Everything that is shown of one evidence."""
+    """The blocks that show one evidence."""
     if evidence.outcome is not Outcome.PASS:
         return (
             Prose(

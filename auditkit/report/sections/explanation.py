@@ -1,4 +1,4 @@
-"""What scores rest on: overall, and where the decision was unfavourable."""
+"""Sections on explanations: of all scores, and of unfavourable decisions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def overall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
 
 
 def denials(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """How many unfavourable decisions have reasons, and one case in full."""
+    """The number of unfavourable decisions with reasons, and one case in full."""
     blocks: list[Block] = [
         *measurements(
             book,
@@ -125,7 +125,7 @@ def _one_case(book: FigureLedger, evidence: Evidence, table: Table) -> TableBloc
 
 
 def _nearest(table: Table) -> object:
-    """The case nearest to the cut-off: the one that most deserves a second look."""
+    """The case nearest to the cut-off, which most deserves a second look."""
     scores = table.column("score")
     return table.column("row")[max(range(len(scores)), key=lambda i: (_real(scores[i]), -i))]
 
@@ -161,7 +161,7 @@ def _way_down(book: FigureLedger, evidence: Evidence, reasons: Table) -> ChartBl
     unit = book.quote(str(evidence.parameters.get("unit", "in its own unit")), limit=24)
     return ChartBlock(
         title=Line(
-            "How the score of this case comes about, from the average of ",
+            "The contributions to the score of this case, from the average of ",
             _population(evidence),
             ".",
         ),
@@ -179,13 +179,13 @@ def _way_down(book: FigureLedger, evidence: Evidence, reasons: Table) -> ChartBl
         ),
         texts=[base, *labels, *texts, output, unit],
         how="How to read it: filled bars lower the score, open bars raise it. They start from the "
-        "average of the same people that the reasons are relative to.",
+        "average of the population that the reasons are relative to.",
         evidence=book.quote(evidence.id),
     )
 
 
 def _population(evidence: Evidence) -> str:
-    """Whom the reasons are relative to."""
+    """The population that the reasons are relative to."""
     return str(evidence.parameters.get("relative_to", "the reference population"))
 
 
@@ -208,7 +208,7 @@ def _swarm(
     width, room = _room(names)
     labels = [_named(book, n, room) for n in known]
     return ChartBlock(
-        title="Each dot is one case: how far a feature moved its score, and in which direction.",
+        title="Each dot is one case: how much a feature moved its score, and in which direction.",
         chart=beeswarm(
             [str(label) for label in labels],
             contributions,
@@ -231,7 +231,7 @@ def _room(names: Sequence[str]) -> tuple[float, float]:
 
 
 def _named(book: FigureLedger, name: str, room: float) -> Text:
-    """A feature's name, cut to some points."""
+    """A feature's name, cut to a width in points."""
     return book.words(name, limit=letters(shown(name), room))
 
 

@@ -62,7 +62,7 @@ def selection_rates(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
             measure="Selection rate",
             axis_label=f"Share of cases {book.decision.favourable}",
             how="How to read it: where intervals overlap widely, "
-            "the data do not tell groups apart. ",
+            "the data show no clear difference between groups. ",
             eid=eid,
         ),
         *measurements(
@@ -209,7 +209,7 @@ def _forest(
 
 
 def _label(book: FigureLedger, group: Group, room: float) -> Line:
-    """A group's name, cut to some points."""
+    """A group's name, cut to a width in points."""
     whole = book.group(group)
     if text_width(str(whole)) <= room:
         return whole

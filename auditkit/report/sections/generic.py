@@ -21,12 +21,12 @@ _MAX_COLUMNS: Final = 7
 _ABREAST: Final = 4
 _FEW: Final = 2
 _ACROSS: Final = 4
-# What a number is of says this already.
+# Units that the measure's name implies.
 _PLAIN_UNITS: Final = frozenset({"proportion", "probability", "count"})
 
 
 def plain(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """A section for a check that has no form of its own."""
+    """The section of a check without an entry in `blocks_of`."""
     blocks: list[Block] = list(measurements(book, evidence, evidence.measurements))
     blocks += [rows(book, evidence, table) for table in evidence.tables]
     return blocks
@@ -39,7 +39,7 @@ def measurements(
     *,
     caption: Text = "What was measured",
 ) -> list[Block]:
-    """Measurements with their intervals and n: a line where there are few, else a table.
+    """Measurements with their intervals and n: a line if there are few, else a table.
 
     Args:
         book: Hands out the numbers.
@@ -116,7 +116,7 @@ def rows(book: FigureLedger, evidence: Evidence, table: Table) -> TableBlock:
 
 
 def attached(book: FigureLedger, evidence: Evidence, table: Table, *, printed: int) -> Line | str:
-    """Says which file holds the whole table, where the page does not."""
+    """Names the file that holds the whole table, if the page shows only a part."""
     if printed == len(table.rows) and (len(table.columns) <= _MAX_COLUMNS or not table.rows):
         return ""
     where = ("evidence", int(evidence.id[2:]) - 1, "tables", evidence.tables.index(table), "rows")
@@ -130,7 +130,7 @@ def attached(book: FigureLedger, evidence: Evidence, table: Table, *, printed: i
 
 
 def small_print(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) -> Line:
-    """Level, methods, and why there is no number: what holds for a whole table."""
+    """The note of a whole table: level, methods, and why numbers are missing."""
     parts: list[Text] = []
     level = next((m for m in shown if m.level is not None), None)
     if level is not None:
@@ -172,7 +172,7 @@ def _fit_a_line(shown: Sequence[Measurement]) -> bool:
 
 
 def _line(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) -> Prose:
-    """A few numbers about everyone, or about one group, as a sentence would have them."""
+    """A few numbers about everyone, or about one group, as a sentence."""
     told: list[Text] = []
     for position, m in enumerate(shown):
         words = book.measure(m.name, inside=position > 0 or bool(m.group))
@@ -193,7 +193,7 @@ def _line(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) 
 def _list(
     book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement], caption: Text
 ) -> TableBlock:
-    """Numbers about everyone, one row each; what all rows share is said once."""
+    """Numbers about everyone, one row each; what all rows share is printed once."""
     one_n = shown[0].n is not None and len({m.n for m in shown}) == 1
     units = {m.unit for m in shown}
     if units <= _PLAIN_UNITS:
@@ -267,7 +267,7 @@ def _pivot(
 
 
 def _crossing(groups: Sequence[Group]) -> tuple[list[tuple[str, str]], list[Group]] | None:
-    """Rows and columns, if groups are every pair of a first and of what follows it."""
+    """Rows and columns, if the groups are all pairs of a first value and the rest."""
     if any(len(group) < 2 for group in groups) or len({group[0][0] for group in groups}) > 1:
         return None
     down = list(dict.fromkeys(group[0] for group in groups))
@@ -314,7 +314,7 @@ def _cut(note: Line, listed: Sequence[object]) -> Line:
 
 
 def telling_digits(cells: Sequence[object]) -> int:
-    """Decimals that tell the numbers which rows go by apart; 2 where none would."""
+    """The decimals that keep the rows' numbers distinct; 2 if none do."""
     numbers = {c for c in cells if isinstance(c, float)}
     enough = (d for d in range(2, 7) if len({f"{c:.{d}f}" for c in numbers}) == len(numbers))
     return next(enough, 2)

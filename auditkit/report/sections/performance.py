@@ -1,4 +1,4 @@
-"""How well scores rank, and whether they are the probabilities that they look like."""
+"""Sections on performance: how well scores rank, and whether they are calibrated."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _curve(book: FigureLedger, evidence: Evidence, table: Table) -> ChartBlock |
     return ChartBlock(
         title="How often the outcome was favourable, by score.",
         chart=calibration([("", bins)]),
-        how="How to read it: on the dashed diagonal a score is the share of favourable outcomes; "
-        "below it the model promises more than happened.",
+        how="How to read it: on the dashed diagonal a score equals the share of favourable "
+        "outcomes; below it the model predicts more of them than there were.",
         evidence=book.quote(evidence.id),
     )
 

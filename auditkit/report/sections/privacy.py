@@ -1,4 +1,4 @@
-"""De-identification: what was there, what is left, how surely it is found, who stands out."""
+"""Sections on de-identification: identifiers found and left, recall, disclosure risk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EIGHTEEN = (
     *("recall_in_text", "recall_at_least", "action", "residual"),
 )
 
-# Of charts by class, whose names are long, in points.
+# The width of charts by class, whose names are long, in points.
 _WIDTH: Final = 330.0
 _NAMES: Final = 150.0
 
@@ -27,8 +27,8 @@ _FORMS: Final = {
     "safe-harbor": (
         "For a person to state: no actual knowledge",
         (
-            "I know of no way in which what remains could identify someone",
-            "For whom I state it",
+            "I know of no way in which the remaining data could identify someone",
+            "On whose behalf I state this",
             "Name and position",
             "Date and signature",
         ),
@@ -37,8 +37,8 @@ _FORMS: Final = {
         "For an expert to determine",
         (
             "Who will receive the table, and what else they can reasonably get",
-            "The risk of identifying someone is very small, or is not, and why",
-            "Methods and results are documented in",
+            "Whether the risk of identifying someone is very small, and why",
+            "Where methods and results are documented",
             "Conditions, and the day until which this holds",
             "Name and qualification",
             "Date and signature",
@@ -81,7 +81,7 @@ def recall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
             ),
             texts=[text for pair in zip(names, counts, strict=True) for text in pair],
             how=Line(
-                "How to read it: the left end of a line is what recall is at least, with ",
+                "How to read it: the left end of a line is the lower bound of recall, at ",
                 book.percent(evidence, bounded),
                 " confidence; few labelled cases give long lines.",
             ),
@@ -105,13 +105,13 @@ def recall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
                 for i in shown
             ],
             evidence=book.quote(evidence.id),
-            note="Only what stands in free text depends on recall; columns are treated whole.",
+            note="Only identifiers in free text depend on recall; columns are treated whole.",
         ),
     ]
 
 
 def disclosure_risk(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """How many rows share their quasi-identifiers with how many others."""
+    """The sizes of the equivalence classes: rows with the same quasi-identifiers."""
     table = _table(evidence, "class_sizes", ("size", "classes", "rows"))
     if table is None or not table.rows:
         return plain(book, evidence)
@@ -120,7 +120,7 @@ def disclosure_risk(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
         for i in range(len(table.rows))
     ]
     chart = ChartBlock(
-        title="Rows by the number of rows that look alike.",
+        title="Rows by the size of their equivalence class.",
         chart=class_sizes(
             [
                 (str(size), sets, rows)
@@ -131,8 +131,8 @@ def disclosure_risk(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
         ),
         texts=[text for pair in cells for text in pair],
         how=Line(
-            "How to read it: a set is rows with the same quasi-identifiers; the shorter the upper "
-            "bars, the fewer people stand out. ",
+            "How to read it: an equivalence class is the rows with the same quasi-identifiers; the "
+            "shorter the upper bars, the fewer people stand out. ",
             attached(book, evidence, table, printed=0),
         ),
         evidence=book.quote(evidence.id),
@@ -142,7 +142,7 @@ def disclosure_risk(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
 
 
 def eighteen_classes(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """What was there before and after, and the table A to R."""
+    """The identifiers before and after, and the table of classes A to R."""
     table = _table(evidence, "safe_harbor_table", _EIGHTEEN)
     if table is None:
         return plain(book, evidence)
@@ -171,7 +171,7 @@ def eighteen_classes(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
 
 
 def _to_state(evidence: Evidence) -> list[TableBlock]:
-    """Room for what no measurement says: a form that a person fills in and signs."""
+    """A form for what no measurement can say, which a person fills in and signs."""
     form = _FORMS.get(str(evidence.parameters.get("mode")))
     if form is None:
         return []
@@ -184,7 +184,7 @@ def _to_state(evidence: Evidence) -> list[TableBlock]:
                 TableColumn(heading="Statement", narrow=True),
             ],
             rows=[[line, _ROOM] for line in lines],
-            note="Left empty, nothing was stated.",
+            note="If it is left empty, nothing was stated.",
         )
     ]
 
@@ -207,8 +207,8 @@ def _before_after(book: FigureLedger, evidence: Evidence, table: Table) -> list[
                 label_width=_NAMES,
             ),
             texts=[text for row in cells for text in row],
-            how="How to read it: the ring is what was found in the raw table, the dot what the "
-            "search of the output found. Classes with neither are left out.",
+            how="How to read it: the ring is the number found in the raw table, the dot the number "
+            "found in the output. Classes with neither are left out.",
             evidence=book.quote(evidence.id),
         )
     ]

@@ -1,4 +1,4 @@
-"""Scores and groups: what a score means for each, and what other cut-offs would have decided."""
+"""Sections on scores by group: calibration, other cut-offs, and alternative models."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def by_group(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
                 how=""
                 if charts
                 else Line(
-                    "How to read it: where curves lie apart, one score means different things for "
-                    "different groups. Bins of few cases are left out. ",
+                    "How to read it: where curves differ, the same score means different things "
+                    "for different groups. Bins of few cases are left out. ",
                     attached(book, evidence, table, printed=0),
                 ),
                 evidence=book.quote(evidence.id),
@@ -92,7 +92,7 @@ def cut_offs(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
                 if charts
                 else Line(
                     "How to read it: the dashed line is the cut-off in use; the wider the gap "
-                    "between curves, the more a cut-off there tells groups apart. ",
+                    "between curves, the more selection rates differ at that cut-off. ",
                     attached(book, evidence, table, printed=0),
                 ),
                 evidence=book.quote(evidence.id),
@@ -106,7 +106,7 @@ def cut_offs(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
 
 
 def alternatives(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """Every candidate by what it gets right and how evenly it treats groups."""
+    """Every candidate by its accuracy and by how evenly it treats groups."""
     table = next((t for t in evidence.tables if t.name == "alternatives"), None)
     if table is None:
         return plain(book, evidence)
@@ -128,11 +128,11 @@ def alternatives(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
         *(
             [
                 ChartBlock(
-                    title="Every candidate: what it gets right, and how evenly it treats groups.",
+                    title="Every candidate: its balanced accuracy and how evenly it treats groups.",
                     chart=frontier(points),
                     how=Line(
-                        "How to read it: further right is better decided, further up more even; "
-                        "the line joins those that nothing beats in both, the dashed one is the "
+                        "How to read it: further right is more accurate, further up more even; "
+                        "the line joins those that no other beats in both, the dashed line is the "
                         "four-fifths rule of thumb. ",
                         attached(book, evidence, table, printed=0),
                     ),

@@ -1,4 +1,4 @@
-"""Privacy, access and lineage: evidence whose rows are worth reading."""
+"""Sections on privacy, access and lineage that show the rows of the evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_ROWS = 40
 
 
 def identifiers(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
-    """What was found and done, column by column."""
+    """The identifiers found and the treatment, by column."""
     columns = {
         "column": TableColumn(heading="Column"),
         "identifier_class": TableColumn(heading="Class", narrow=True),

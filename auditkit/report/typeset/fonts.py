@@ -1,4 +1,4 @@
-"""The files that a report brings: fonts, which come as packages, and the offline verifier."""
+"""The files that a report includes: fonts, which come as packages, and the offline verifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from auditkit.resources import data_path
 
 
 def font_files() -> dict[str, Path]:
-    """Font files by the names under which the style sheet asks for them."""
+    """Font files, by the names that the style sheet uses."""
     from fontpkg_ibm_plex_mono import ROOT as MONO
     from fontpkg_source_sans_3 import ROOT as SANS
 

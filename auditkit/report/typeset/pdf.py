@@ -1,9 +1,9 @@
 """From HTML to PDF: PDF/A-3a and PDF/UA-1 in one file, the same bytes each time.
 
 Laws:
-    - Nothing is fetched but the drawings and fonts that are handed in; anything else stops it.
+    - Only the drawings and fonts that are handed in are loaded; anything else is an error.
     - Dates and the file's identifier follow from the statement, not from the clock.
-    - The numbers on the finished pages are compared with the book before the file is given out.
+    - The numbers on the finished pages are compared with the ledger before the file is returned.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Attached:
     Attributes:
         name: Its name; ASCII letters, digits, dots, hyphens and underscores.
         content: Its bytes.
-        description: What it is.
-        relationship: As PDF/A-3 names it: "Source", "Data", "Supplement", ...
+        description: A description for readers.
+        relationship: PDF/A-3's word: "Source", "Data", "Supplement", ...
     """
 
     name: str
@@ -44,15 +44,15 @@ class Attached:
 
 
 class Paper:
-    """Pages that are laid out and not yet written.
+    """Pages that are laid out but not yet written.
 
     Args:
         html: The document.
-        drawings: Pictures by the names that the document uses.
+        drawings: Pictures, by the names that the document uses.
         page_size: "A4" or "Letter".
-        day: The day that the file's dates say; None: a fixed day.
+        day: The day of the file's dates; None: a fixed day.
         identifier: 16 bytes that identify the file.
-        style: The style sheet, by its name among the templates.
+        style: The style sheet's name among the templates.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class Paper:
 
     @property
     def pages(self) -> int:
-        """How many there are."""
+        """The number of pages."""
         return len(self._document.pages)
 
     def texts(self) -> list[str]:
-        """The text of each page as it was laid out: running heads and drawings included."""
+        """The text of each page as laid out, running heads and drawings included."""
         return [
             "\n".join(_texts(page._page_box, self._drawings))  # noqa: SLF001 - the only way in
             for page in self._document.pages
         ]
 
     def write(self, attached: Sequence[Attached]) -> bytes:
-        """The PDF's bytes. Once only: writing uses the fonts up.
+        """The PDF's bytes. Can be called once: writing consumes the fonts.
 
         Args:
             attached: Files to put inside, in any order.
@@ -147,10 +147,10 @@ def _laid_out(html: str, drawings: Mapping[str, bytes], page_size: str, style: s
 
 
 class _LightFonts(dict[Any, Any]):
-    """Fonts to embed, without the tables that only laying text out needs.
+    """Fonts to embed, without the tables that only layout needs.
 
-    The pages are laid out by then. WeasyPrint drops these tables too, but where HarfBuzz's
-    subsetter is not installed it reads them through first, which takes longer than all the rest.
+    The pages are laid out by then. WeasyPrint drops these tables too, but without HarfBuzz's
+    subsetter it first reads through them, which takes longer than everything else.
     """
 
     def __setitem__(self, key: Any, font: Any) -> None:
@@ -175,7 +175,7 @@ def _fetcher(files: Mapping[str, bytes]) -> Any:
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     class InMemory(URLFetcher):  # type: ignore[misc]
-        """Knows names in memory and nothing else."""
+        """Loads only names in memory."""
 
         def fetch(self, url: str, headers: Any = None) -> Any:  # noqa: ARG002 - its interface
             """The bytes of a name.
@@ -196,10 +196,10 @@ def _metadata_class() -> type:
     from weasyprint.pdf.metadata import DocumentMetadata
 
     class Metadata(DocumentMetadata):  # type: ignore[misc]
-        """XMP metadata that claims PDF/UA-1 beside PDF/A, with the schema that PDF/A asks for."""
+        """XMP metadata that claims PDF/UA-1 and PDF/A, with the schema that PDF/A requires."""
 
         def generate_rdf_metadata(self, variant: str, version: int, conformance: str) -> bytes:
-            """The metadata, with two descriptions more."""
+            """The metadata, with two more descriptions."""
             rdf: bytes = super().generate_rdf_metadata(variant, version, conformance)
             body, end = rdf[: rdf.rindex(b"</rdf:RDF>")], b"</rdf:RDF>"
             return body + _PDFUA.encode() + end
@@ -231,7 +231,7 @@ _PDFUA: Final = """
 def _date_fonts(pdf: Any, moment: datetime) -> None:
     """Dates the fonts of a PDF that is about to be written; the font tools wrote the time there.
 
-    Why not by SOURCE_DATE_EPOCH, which they would heed: the environment is the whole process's.
+    Why not SOURCE_DATE_EPOCH, which they respect: the environment belongs to the whole process.
     """
     for item in pdf.objects:
         streams: list[Any] = getattr(item, "stream", [])
@@ -241,7 +241,7 @@ def _date_fonts(pdf: Any, moment: datetime) -> None:
 
 
 def _dated(font: bytes, moment: datetime) -> bytes:
-    """A font with a day of change, and the sums that follow (ISO/IEC 14496-22, tables head)."""
+    """A font with a date of change, and new checksums (ISO/IEC 14496-22, table head)."""
     data = bytearray(font)
     for place in range(12, 12 + 16 * int.from_bytes(data[4:6]), 16):
         if data[place : place + 4] == b"head":

@@ -1,13 +1,13 @@
-"""Foreign text on our pages: names of columns, people and files that somebody else chose.
+"""Foreign text in a report: names of columns, people and files that somebody else chose.
 
-Such text may hold characters that hide, reorder or overprint what stands around them. It is shown,
-not obeyed: whatever the report's fonts do not draw as a plain visible sign appears as an escape.
+Such text may hold characters that hide, reorder or overprint their neighbours. A character that the
+report's fonts do not draw as a plain visible sign is printed as an escape.
 
 Laws:
     - What is shown is visible, runs from left to right, and has one line.
-    - Two strings that are shown alike differ at most beyond the length limit, and then the shown
-      one ends in an ellipsis.
-    - The fonts are ours, so a page looks the same on a machine that has others.
+    - Two strings that look the same differ at most beyond the length limit, and then end in an
+      ellipsis.
+    - The report brings its fonts, so a page looks the same on every machine.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def shown(
 
 
 def _cut(pieces: list[str], limit: int) -> str:
-    """The text with an ellipsis, not cut inside a number, which would then read as another."""
+    """The text with an ellipsis; never cut inside a number, which would read as another."""
     kept = "".join(pieces)[: limit - 1]
     return kept.rstrip("0123456789.,").rstrip() + "…"
 
@@ -69,7 +69,7 @@ def is_drawn(character: str) -> bool:
 
 
 def is_visible(character: str) -> bool:
-    """Whether a character is a visible sign that leaves the order of those around it."""
+    """Whether a character is visible and does not reorder its neighbours."""
     return unicodedata.category(character) not in _INVISIBLE and unicodedata.bidirectional(
         character
     ) not in {"R", "AL", "AN"}
