@@ -7,7 +7,7 @@ categories. The error gives columns and counts, never values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 _MAX_NAMED: Final = 5
@@ -34,6 +35,47 @@ _REMEDY: Final = {
     _UNSEEN: "leave out the rows with values that the model was not fitted on, and say so in the "
     "scope",
 }
+
+
+def outputs_of(
+    model: Any,
+    ask: Callable[[pd.DataFrame], Any],
+    rows: pd.DataFrame,
+    *,
+    reference: pd.DataFrame | None,
+    what: str,
+) -> npt.NDArray[np.float64]:
+    """Asks a model for one finite number a row.
+
+    Args:
+        model: The model, for what is said of it.
+        ask: Rows to its numbers.
+        rows: What it is asked about.
+        reference: Rows that it can score, to tell what is wrong with those that it cannot.
+        what: What the numbers are called, in the singular: "score".
+
+    Returns:
+        The numbers, shape `(rows,)`.
+
+    Raises:
+        InputError: If the model refuses the rows, or gives another shape, NaN or infinity.
+    """
+    try:
+        outputs = np.asarray(ask(rows)).astype(np.float64)
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001, whatever a model raises
+        # Without the library's message, which may quote the data.
+        raise refusal(error, model, rows, reference=reference) from None
+    if outputs.shape != (len(rows),):
+        raise InputError(
+            f"The model gives {what}s of shape {outputs.shape} for {len(rows):,} rows.",
+            remedy=f"it must give one {what} for each row",
+        )
+    wrong = int((~np.isfinite(outputs)).sum())
+    if wrong:
+        raise without_scores(model, rows, wrong)
+    return outputs
 
 
 def refusal(

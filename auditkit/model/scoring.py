@@ -12,7 +12,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.model.refusals import refusal, without_scores
+from auditkit.model.refusals import outputs_of
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
@@ -80,22 +80,7 @@ def _scores_of(
     rows: pd.DataFrame,
     reference: pd.DataFrame | None,
 ) -> npt.NDArray[np.float64]:
-    try:
-        values = np.asarray(ask(rows))
-        scores = values.astype(np.float64)
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001, whatever a model raises
-        # Without the library's message, which may quote the data.
-        raise refusal(error, model, rows, reference=reference) from None
-    if scores.shape != (len(rows),):
-        raise InputError(
-            f"The model gives scores of shape {scores.shape} for {len(rows):,} rows.",
-            remedy="it must give one score for each row",
-        )
-    wrong = int((~np.isfinite(scores)).sum())
-    if wrong:
-        raise without_scores(model, rows, wrong)
+    scores = outputs_of(model, ask, rows, reference=reference, what="score")
     outside = int(((scores < 0) | (scores > 1)).sum())
     if outside:
         raise InputError(

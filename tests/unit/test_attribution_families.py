@@ -522,7 +522,7 @@ def test_classes_must_be_named_where_there_are_several():
         (lambda t: np.full(len(t), np.nan), "missing or infinite"),
         (lambda t: np.log(np.zeros(len(t))), "missing or infinite"),
         (lambda t: np.zeros((len(t), 3)), "one number per row"),
-        (lambda t: np.zeros(len(t) + 1), "one number for each row"),
+        (lambda t: np.zeros(len(t) + 1), "one output for each row"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero")

@@ -26,7 +26,7 @@ from auditkit.measures.shapley.feature_groups import dense, encoding, grouping, 
 from auditkit.measures.shapley.mixtures import alike, mixtures, special_values
 from auditkit.measures.shapley.sampled import SampledValues, sampled_attribution
 from auditkit.model.output import adds_up, explained_output
-from auditkit.model.refusals import refusal, without_scores
+from auditkit.model.refusals import outputs_of
 from auditkit.model.threads import FEW_ROWS, OneThread
 from auditkit.parameters import COUNT, Parameter
 from auditkit.tables.convert import table_digest, to_pandas
@@ -221,7 +221,9 @@ class Explainer:
 
     def predict(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """The output that is explained, of rows with the reference's columns."""
-        return _scored(self._whole, self._predict, rows, self._reference)
+        return outputs_of(
+            self._whole, self._predict, rows, reference=self._reference, what="output"
+        )
 
     def _prepare(self, rows: pd.DataFrame, encoded: Any) -> list[_Way]:
         """The ways that read the model itself, the fastest first; none for a mere function."""
@@ -329,30 +331,6 @@ def _output_of(model: Any, of: Any) -> ExplainedOutput:
             f"The {type(model).__name__} cannot be read: {type(error).__name__}.",
             remedy="give a fitted model, read with the version of its library that saved it",
         ) from error
-
-
-def _scored(
-    model: Any,
-    predict: Callable[[pd.DataFrame], Any],
-    rows: pd.DataFrame,
-    reference: pd.DataFrame,
-) -> NDArray[np.float64]:
-    try:
-        outputs: NDArray[np.float64] = predict(rows)
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001, whatever a model raises
-        # Without the library's own words, which may quote the data.
-        raise refusal(error, model, rows, reference=reference) from None
-    if outputs.shape != (len(rows),):
-        raise InputError(
-            f"The model gives outputs of shape {outputs.shape} for {len(rows):,} rows.",
-            remedy="it must give one number for each row",
-        )
-    wrong = int((~np.isfinite(outputs)).sum())
-    if wrong:
-        raise without_scores(model, rows, wrong)
-    return outputs
 
 
 def _grouped(rows: pd.DataFrame, names: tuple[str, ...], players: tuple[int, ...]) -> pd.DataFrame:
