@@ -3,7 +3,7 @@
     access = AccessControl.load("policies/access")
     access.decide("alice", "model:promote", "models/credit/aliases/champion").allowed
 
-*Access* is who may; *policy*, elsewhere in this project, is what must hold.
+*Access* is who may do what; *policy*, elsewhere in this project, is what must hold.
 """
 
 from auditkit.access.policy.control import AccessControl, AccessDecision

@@ -1,18 +1,18 @@
-"""Child processes for work on what others made: files and models that may be meant to do harm.
+"""Child processes for untrusted files and models, which may be made to do harm.
 
 ::
 
     READER = Child("auditkit.verification.parsing")
     texts = READER.call("pages", pdf, limits=Limits(cpu_seconds=20, ...))
 
-`child` is our side; `server` is the process that has a module loaded and forks for every call;
-`confinement` is all that a forked process is denied before it sees its first byte, and the one
-place where more is to be denied.
+`child` is the caller's side; `server` is the process that has a module loaded and forks for every
+call; `confinement` is the one place that takes rights away from a forked process, before it reads
+its first byte.
 
 Laws:
-    - What a job does reaches us as bytes alone, at most so many, and is never unpickled.
-    - Of ours it gets the bytes that it works on: no environment, no open file, no memory.
-    - It ends, with all that it started, by itself, at a limit, or with us.
+    - A job's answer is bytes, up to a limit, and is never unpickled.
+    - A job gets only its input bytes: no environment, no open file, no memory of the caller.
+    - A job ends, with every process it started: by itself, at a limit, or with the caller.
 """
 
 from auditkit.isolation.child import (

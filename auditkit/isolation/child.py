@@ -1,4 +1,4 @@
-"""Our side of a child process: starts it, hands it bytes, and takes its answer or its end.
+"""The caller's side of a child process: start it, send it bytes, read its answer or its end.
 
 Why not `multiprocessing`: docs/adr/0033.
 """
@@ -37,26 +37,26 @@ class ChildError(AuditkitError):
 
 
 class ChildLimitError(ChildError):
-    """What the process was given takes more time, memory or room than it was allowed."""
+    """The input takes more time, memory or room than allowed."""
 
 
 class ChildCrashError(ChildError):
-    """The process came to an end over what it was given."""
+    """The process ended without an answer because of its input."""
 
 
 class ChildUnavailableError(ChildError):
-    """The process could not be started, or not be waited for: nothing is known about its input."""
+    """The process could not be started, or did not answer: nothing is known about its input."""
 
 
 class Child:
-    """A module whose functions run in processes of their own, one for each call.
+    """A module whose functions run in child processes, one for each call.
 
-    Started with the first call, or by `start`; ends with this process. Calls from several threads
+    Started by the first call or by `start`; ends with this process. Calls from several threads
     follow one another.
 
     Args:
-        module: The functions are called by their names in it; each takes bytes and returns bytes.
-            It loads what they need, once.
+        module: Its name. Each of its functions takes bytes and returns bytes. The module is loaded
+            once.
     """
 
     def __init__(self, module: str) -> None:
@@ -68,7 +68,7 @@ class Child:
         atexit.register(self.end)
 
     def start(self) -> None:
-        """Starts the process and does not wait for it.
+        """Starts the process without waiting for it.
 
         Raises:
             ChildUnavailableError: If the system refuses.
@@ -79,7 +79,7 @@ class Child:
             self.end()
             paths = [str(Path(path).absolute()) for path in sys.path]
             try:
-                # Not in our group: a Ctrl-C is for us, who then end it.
+                # In another group: Ctrl-C reaches only this process, which then ends that one.
                 self._server = subprocess.Popen(  # noqa: S603 - of this Python, no input in it
                     [sys.executable, "-I", "-S", "-c", _START, self._module, *paths],
                     stdin=subprocess.PIPE,
@@ -93,29 +93,29 @@ class Child:
                 raise _unavailable(f"could not be started ({error.strerror})") from error
 
     def call(self, function: str, data: bytes, *, limits: Limits) -> bytes:
-        """Runs a function on bytes in a process of its own.
+        """Runs a function on bytes in a new process.
 
         Args:
             function: Its name in the module.
-            data: What it is given.
-            limits: What it may take.
+            data: Its input.
+            limits: Its limits.
 
         Raises:
-            AuditkitError: What the function raised, if it is one of `auditkit.errors`.
+            AuditkitError: The error that the function raised, if it is one of `auditkit.errors`.
             ChildLimitError: If it reached a limit.
-            ChildCrashError: If it ended in any other way than by an answer.
-            ChildUnavailableError: If it could not be started, or not be waited for.
+            ChildCrashError: If it ended without an answer.
+            ChildUnavailableError: If the process could not be started, or did not answer.
         """
         with self._lock:
             try:
                 return self._called(function, data, limits)
             except BaseException as error:
                 if not isinstance(error, AuditkitError) or isinstance(error, ChildError):
-                    self.end()  # a job that still runs, and its answer, are of no use any more
+                    self.end()  # a running job and its answer are no longer needed
                 raise
 
     def end(self) -> None:
-        """Ends the process and what it runs, if it was started."""
+        """Ends the process and its job, if it was started."""
         with self._lock:
             server, self._server, self._is_ready = self._server, None, False
             if server is None:
@@ -129,7 +129,7 @@ class Child:
                 server.wait()
 
     def _forget(self) -> None:
-        """In a process that forked off from ours: what was started is not its own."""
+        """In a fork of this process: forgets the child, which belongs to the parent."""
         if self._server is not None:
             _close(self._server)
             self._server.returncode = 0
@@ -168,11 +168,11 @@ def _write(server: subprocess.Popen[bytes], data: bytes, latest: float) -> None:
         try:
             rest = rest[os.write(stream, rest) :]
         except BrokenPipeError as error:
-            raise _unavailable("ended before it was asked") from error
+            raise _unavailable("ended before it got its input") from error
 
 
 def _reply(server: subprocess.Popen[bytes], latest: float) -> tuple[bytes, Any]:
-    """All that a job wrote, and what the server says of its end."""
+    """A job's whole answer, and the server's report of how it ended."""
     assert server.stdout is not None
     stream, parts = server.stdout.fileno(), list[bytes]()
     while size := int.from_bytes(_read(stream, WIDTH, latest)):
@@ -195,7 +195,7 @@ def _read(stream: int, size: int, latest: float) -> bytes:
 
 
 def _wait(stream: int, event: int, latest: float) -> None:
-    poll = select.poll()  # takes descriptors of any number, which select does not
+    poll = select.poll()  # unlike select, takes descriptors above 1023
     poll.register(stream, event)
     if not poll.poll(max(0.0, 1000 * (latest - monotonic()))):
         raise _unavailable("does not answer")
@@ -207,13 +207,13 @@ def _check_end(told: dict[str, Any], limits: Limits) -> None:
     if told.get("code") == UNCONFINED:
         raise _unavailable("could not be confined")
     if "late" in told:
-        raise _unavailable(f"did not come to its end within {limits.wall_seconds:g} seconds")
+        raise _unavailable(f"did not end within {limits.wall_seconds:g} seconds")
     if "large" in told:
-        raise ChildLimitError(f"What it comes to is more than {limits.answer_bytes:,} bytes.")
+        raise ChildLimitError(f"Its content is larger than {limits.answer_bytes:,} bytes.")
     if told.get("signal") == SIGXCPU:
         raise ChildLimitError(f"It takes more than {limits.cpu_seconds} seconds of computing.")
     how = strsignal(told["signal"]) if "signal" in told else f"code {told['code']}"
-    raise ChildCrashError(f"The process that worked on it came to an end ({how}).")
+    raise ChildCrashError(f"The process that worked on it crashed ({how}).")
 
 
 def _opened(answer: bytes) -> bytes:
@@ -226,15 +226,15 @@ def _opened(answer: bytes) -> bytes:
     if kind == "answer":
         return content
     if kind == "memory":
-        raise ChildLimitError("It takes more memory than it was allowed.")
+        raise ChildLimitError("It takes more memory than allowed.")
     if kind == "refused":
         message, remedy = words
         raise _class_of(error)(message, remedy=remedy)
-    raise ChildCrashError(f"It could not be worked on ({error}).")
+    raise ChildCrashError(f"It could not be processed ({error}).")
 
 
 def _class_of(name: str) -> type[AuditkitError]:
-    """The error of `auditkit.errors` with a name; the root of all if there is none."""
+    """The error class of this name in `auditkit.errors`; the root class if there is none."""
     waiting = [AuditkitError]
     while waiting:
         one = waiting.pop()
@@ -246,7 +246,7 @@ def _class_of(name: str) -> type[AuditkitError]:
 
 def _unavailable(what: str) -> ChildUnavailableError:
     return ChildUnavailableError(
-        f"The process that was to work on it {what}.",
+        f"The child process for it {what}.",
         remedy="try again on a machine with free memory and computing time, and check that this "
-        "Python starts by itself",
+        "Python can be started",
     )

@@ -1,6 +1,6 @@
-"""What a child process may take, and the one place where the rest is taken from it.
+"""A job's limits, and the one place that confines its process to them.
 
-Only the standard library is loaded here, and all of it before the confinement.
+Only the standard library is imported here, all of it before the confinement.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one job may take.
+    """The limits of one job.
 
     Attributes:
-        cpu_seconds: Of computing time. A slow or busy machine does not change what fits.
-        wall_seconds: Until it is ended whatever it does.
-        memory_bytes: Of address space, the loaded libraries included (some 300 MB).
-        answer_bytes: Of its answer, as it is written.
-        open_files: Descriptors that may be open at once.
-        file_bytes: Length of a file that it may write; 0: it writes none.
+        cpu_seconds: Computing time. Unlike wall time, it does not depend on the machine's load.
+        wall_seconds: Time after which the job is ended in any case.
+        memory_bytes: Address space, the loaded libraries included (some 300 MB).
+        answer_bytes: Size of the answer.
+        open_files: Number of descriptors open at once.
+        file_bytes: Size of a file that it may write; 0: it may write none.
     """
 
     cpu_seconds: int
@@ -32,15 +32,15 @@ class Limits:
 
 
 def confine(limits: Limits) -> None:
-    """Takes from this process, for good, what a job has no need of.
+    """Takes from this process, for good, everything that a job does not need.
 
-    Of its descriptors it keeps the standard ones, which lead to its answer and to nothing.
+    It keeps only the standard descriptors, which lead to its answer and to the null device.
 
     Args:
-        limits: What is left to it.
+        limits: The job's limits.
 
     Raises:
-        OSError: If the system does not grant the confinement; the job is not to run then.
+        OSError: If the system refuses a limit; the job must not run then.
         ValueError: Likewise.
     """
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))

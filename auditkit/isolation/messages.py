@@ -1,4 +1,4 @@
-"""How a job's input and answer are written where they are more than one text: JSON, then bytes."""
+"""The format of a job's input and answer: a JSON value, then pieces of bytes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-_WIDTH: Final = 8  # bytes of the number that says how long the JSON is
+_WIDTH: Final = 8  # bytes of the number that gives the length of the JSON
 
 
 def pack(content: Any, parts: Sequence[bytes] = ()) -> bytes:
-    """A JSON value and pieces of bytes in one.
+    """A JSON value and pieces of bytes as one message.
 
     Example:
         >>> unpack(pack({"name": "a"}, [b"1", b"23"]))
@@ -21,10 +21,10 @@ def pack(content: Any, parts: Sequence[bytes] = ()) -> bytes:
 
 
 def unpack(message: bytes) -> tuple[Any, tuple[bytes, ...]]:
-    """What was packed.
+    """Reads what `pack` wrote.
 
     Raises:
-        ValueError: If the message is none, is cut short or goes on.
+        ValueError: If the message is malformed, cut short or too long.
     """
     place = _WIDTH + int.from_bytes(message[:_WIDTH])
     content, sizes = json.loads(message[_WIDTH:place])

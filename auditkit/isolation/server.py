@@ -1,16 +1,15 @@
 """The process that has a module loaded, and forks for every call of one of its functions.
 
-Forking a process that runs one thread and holds nothing of ours takes some milliseconds where
-starting Python and loading a PDF library takes half a second. The forked one is confined and does
-the job; this one carries its answer out, looks into nothing, and sees to its end.
+Forking this process, which has one thread and no data of the caller, takes some milliseconds;
+starting Python and loading a PDF library takes half a second. The fork is confined and does the
+job; this process relays its answer without reading it, and makes sure that it ends.
 
 Protocol:
-    - A call comes in as one line of JSON and as many bytes as it says, which the job has in its
-      memory when it forks off.
-    - What the job writes goes out in pieces, each after its length; after the last one stand a
-      length of zero and one line of JSON, which says how the job ended. By then it is gone, with
-      all that it started.
-    - The end of the input is the end of everything here.
+    - A call is one line of JSON and as many bytes as it says. The job inherits them in memory.
+    - The answer is sent in pieces, each after its length. After the last piece come a length of
+      zero and one line of JSON, which says how the job ended. By then the job is gone, with every
+      process it started.
+    - At the end of the input, everything ends.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from auditkit.errors import AuditkitError
 from auditkit.isolation.confinement import Limits, confine
 from auditkit.isolation.messages import pack
 
-UNCONFINED: Final = 71  # with which a job ends that could not be confined
+UNCONFINED: Final = 71  # exit code of a job that could not be confined
 WIDTH: Final = 4  # bytes of a piece's length
 _PIECE: Final = 1 << 16
 
@@ -44,14 +43,14 @@ def serve(module: str) -> None:
     """
     calls, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):  # whatever a library prints is no answer
+    for stream in (0, 1):  # nothing that a library prints may end up in an answer
         os.dup2(nothing, stream)
     try:
         loaded = import_module(module)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other side is to know it
+    except Exception as error:  # noqa: BLE001 - the caller must learn of any error
         _send(answers, {"failed": f"{type(error).__name__}: {error}"})
         return
-    # What is loaded by now is never looked through again, and so never copied in a fork.
+    # The garbage collector ignores objects loaded so far, so forks do not copy their pages.
     gc.collect()
     gc.freeze()
     _send(answers, {"ready": True})
@@ -64,7 +63,7 @@ def serve(module: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A process that works on something, and where its answer comes out."""
+    """A running job: its process, and the pipe with its answer."""
 
     process: int
     answer: int
@@ -78,40 +77,40 @@ def _start_job(module: ModuleType, call: dict[str, Any], data: bytes) -> _Job:
     if process == 0:
         _work(module, call["function"], data, limits, writing)
     os.close(writing)
-    with suppress(OSError):  # the job does the same; whichever comes first
+    with suppress(OSError):  # the job does the same; whichever is first
         os.setpgid(process, process)
     return _Job(process, reading, limits)
 
 
 def _relay_answer(job: _Job, calls: int, answers: int) -> dict[str, Any]:
-    """Passes on what a job writes, until it ends or has to; says how it ended."""
-    latest, have, told = monotonic() + job.limits.wall_seconds, 0, dict[str, Any]()
+    """Relays a job's answer until it ends or reaches a limit; returns how it ended."""
+    latest, have, ended = monotonic() + job.limits.wall_seconds, 0, dict[str, Any]()
     poll = select.poll()
     poll.register(job.answer, select.POLLIN)
-    poll.register(calls, 0)  # nothing is said there during a job but that we are to end
+    poll.register(calls, 0)  # during a job, only the end of the input can happen here
     try:
-        while not told:
+        while not ended:
             events = dict(poll.poll(max(0.0, 1000 * (latest - monotonic()))))
             if monotonic() >= latest:
-                told = {"late": True}
+                ended = {"late": True}
             elif calls in events:
                 raise EOFError
             elif piece := os.read(job.answer, _PIECE):
                 have += len(piece)
                 if have > job.limits.answer_bytes:
-                    told = {"large": True}
+                    ended = {"large": True}
                 else:
                     _write(answers, len(piece).to_bytes(WIDTH) + piece)
             else:
                 break
     finally:
-        # One that ends anyway ends as it would have; so do all that it started.
+        # A job that has ended is not affected; processes that it started are ended too.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(job.process, signal.SIGKILL)
         _, status = os.waitpid(job.process, 0)
         os.close(job.answer)
     code = os.waitstatus_to_exitcode(status)
-    return told or ({"signal": -code} if code < 0 else {"code": code})
+    return ended or ({"signal": -code} if code < 0 else {"code": code})
 
 
 def _work(module: ModuleType, function: str, data: bytes, limits: Limits, writing: int) -> NoReturn:
@@ -141,7 +140,7 @@ def _answer(module: ModuleType, function: str, data: bytes) -> bytes:
 
 
 def _class_name(error: AuditkitError) -> str:
-    """The name of the first class of an error that both sides know."""
+    """The name of an error's first class that is in `auditkit.errors`."""
     return next(
         one.__name__ for one in type(error).__mro__ if one.__module__ == AuditkitError.__module__
     )

@@ -1,4 +1,4 @@
-"""Model versions by digest, in MLflow's registry.
+"""MLflow's model registry, with every version bound to the digest of its files.
 
 registry = ModelRegistry("sqlite:///mlflow.db")
 version = registry.register("credit", "model/", metrics={"auc": 0.81})

@@ -38,8 +38,8 @@ class RegistryClient:
 
     Args:
         url: The server's URL.
-        user: A name, for a server that knows names and passwords.
-        password: Its password.
+        user: The user's name, for a server with names and passwords.
+        password: The user's password.
         token: A bearer token, for a server that trusts an identity provider.
 
     Raises:
@@ -55,19 +55,22 @@ class RegistryClient:
         token: str | None = None,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise InputError("A registry server is reached by http or https.")
+            raise InputError(
+                "The registry server's URL is not an HTTP address.",
+                remedy="give a URL that begins with https:// or http://",
+            )
         self._url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         elif user is not None:
-            shown = b64encode(f"{user}:{password or ''}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {shown}"
+            encoded = b64encode(f"{user}:{password or ''}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {encoded}"
 
     def request(
         self, model: str, version: str, *, alias: str | None = None, stage: str | None = None
     ) -> dict[str, Any]:
-        """Asks for an alias, or a stage, to be moved to a version.
+        """Requests the promotion of a version to an alias or a stage.
 
         Returns:
             The request's id, the digest it is bound to, and how many approvals it needs.
@@ -78,7 +81,7 @@ class RegistryClient:
         return self._post("request", {"model": model, "version": version, **_place(alias, stage)})
 
     def approve(self, request: str) -> dict[str, Any]:
-        """Approves what somebody else has asked for.
+        """Approves somebody else's request.
 
         Raises:
             AccessDeniedError: If the server says no.
@@ -96,10 +99,10 @@ class RegistryClient:
     def promote(
         self, model: str, version: str, *, alias: str | None = None, stage: str | None = None
     ) -> dict[str, Any]:
-        """Moves an alias to a version, or a version to a stage, which others then leave.
+        """Moves an alias to a version, or a version to a stage in place of the others.
 
         Raises:
-            AccessDeniedError: If a rule, an approval or the evidence is lacking; it says which.
+            AccessDeniedError: If permission, an approval or evidence is missing; it says which.
         """
         return self._post("promote", {"model": model, "version": version, **_place(alias, stage)})
 
@@ -114,7 +117,7 @@ class RegistryClient:
         return self._post("rollback", {"model": model, **_place(alias, stage)})
 
     def history(self, model: str = "") -> dict[str, Any]:
-        """Moves and requests of a model, or of all; and break-glass that awaits its review.
+        """Moves and requests of one model or all, and break-glass uses that await review.
 
         Raises:
             AccessDeniedError: If the server says no.
@@ -130,7 +133,7 @@ class RegistryClient:
         alias: str | None = None,
         stage: str | None = None,
     ) -> dict[str, Any]:
-        """Allows oneself, for a while, to move an alias or a stage without an approval.
+        """Invokes break-glass: for a limited time, the caller may promote without an approval.
 
         Raises:
             AccessDeniedError: If the server says no.
@@ -139,7 +142,7 @@ class RegistryClient:
         return self._post("breakglass", body)
 
     def review_break_glass(self, number: str, *, findings: str) -> dict[str, Any]:
-        """Reviews somebody else's break-glass, and so ends it.
+        """Reviews somebody else's use of break-glass, which ends it.
 
         Raises:
             AccessDeniedError: If the server says no.
@@ -147,7 +150,7 @@ class RegistryClient:
         return self._post("breakglass/review", {"id": number, "findings": findings})
 
     def approved_digest(self, model: str, *, alias: str) -> tuple[str, str]:
-        """Version and digest that an alias was last moved to, from the log.
+        """The version and digest that an alias was last moved to, from the log.
 
         Raises:
             InputError: If it was never moved through the guarded server.
@@ -159,28 +162,28 @@ class RegistryClient:
         ]
         if not moves or moves[-1]["how"] == "demoted":
             raise InputError(
-                f"The alias {alias!r} of {model!r} points to nothing that was promoted here.",
+                f"The alias {alias!r} of {model!r} was never moved through this server.",
                 remedy=f"auditkit registry request {model} VERSION --alias {alias}",
             )
         return moves[-1]["version"], moves[-1]["artifact_digest"]
 
     def fetch_dataset(self, path: str, into: Path) -> Digest:
-        """Fetches training data that the server keeps, whole or not at all.
+        """Downloads training data from the server, whole or not at all.
 
         Args:
-            path: The dataset, and a file in it if it is a folder, as "visits/2026.parquet".
-            into: The file to make.
+            path: The dataset, and a file in it if it is a folder: "visits/2026.parquet".
+            into: The file to create.
 
         Returns:
-            Its digest, which the server has logged.
+            Its digest, as the server logged it.
 
         Raises:
             AccessDeniedError: If the server says no.
-            VerificationError: If other bytes arrived than those that were logged.
-            OutputError: If the file is there already, or cannot be written.
+            VerificationError: If the bytes do not have the logged digest.
+            OutputError: If the file already exists, or cannot be written.
         """
         if into.exists():
-            raise OutputError(f"{into.name} is there already.", remedy="name another file")
+            raise OutputError(f"{into.name} already exists.", remedy="name another file")
         hashed = hashlib.sha256()
         url = f"{self._url}{_PREFIX}datasets/{urllib.parse.quote(path)}"
         with self._opened("GET", url) as answer:
@@ -192,7 +195,8 @@ class RegistryClient:
                 digest = Digest(hashed.hexdigest())
                 if str(digest) != logged:
                     raise VerificationError(
-                        "Other bytes arrived than the server logged.", remedy="fetch it again"
+                        "The data received do not have the digest that the server logged.",
+                        remedy="fetch them again",
                     )
         return digest
 
@@ -215,7 +219,9 @@ class RegistryClient:
             try:
                 found: dict[str, Any] = json.load(answer)
             except ValueError as error:
-                raise InputError("That is no guarded registry server.") from error
+                raise InputError(
+                    "The server's answer is not that of a guarded registry.", remedy="check its URL"
+                ) from error
             return found
 
     @contextmanager
@@ -239,7 +245,7 @@ def _place(alias: str | None, stage: str | None) -> dict[str, str]:
         return {"alias": alias}
     if stage and not alias:
         return {"stage": stage}
-    raise InputError("A move has one place.", remedy="name either an alias or a stage")
+    raise InputError("A promotion moves either an alias or a stage.", remedy="name one of the two")
 
 
 def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError | LedgerError:
@@ -250,13 +256,13 @@ def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError 
         message = f"the server answered {error.code}"
         if error.code == 404 and "/datasets/" in error.url:
             message += "; it serves no datasets"
-            remedy = "name their folder in the server's settings, as 'datasets: data'"
+            remedy = "name their folder in the server's settings: 'datasets: data'"
         elif error.code == 404:
             message += "; it is not guarded by auditkit"
             remedy = "start it with --app-name auditkit"
     if error.code == 401:
         return AccessDeniedError(
-            "Denied: the server does not know this name with this password, or this token.",
+            "Denied: the server does not accept this name with this password, or this token.",
             remedy="set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or _TOKEN",
         )
     if error.code in (403, 409, 429):

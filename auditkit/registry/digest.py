@@ -1,8 +1,8 @@
-"""The digest of a model's files: what an approval, an audit and a loaded model have in common.
+"""The digest of a model's files, which approvals, audits and loaded models are compared by.
 
 It commits to the relative name and the contents of every file, in the order of their names, and to
-nothing else: not to times, owners or where the folder lies. A single file counts as a folder that
-holds just that file.
+nothing else: not to times, owners or the folder's path. A single file counts as a folder that
+holds only that file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ArtifactFile:
 
     Attributes:
         path: Relative to the model's folder, with forward slashes.
-        size: Bytes.
+        size: Its size in bytes.
         sha256: 64 hexadecimal digits.
     """
 
@@ -39,8 +39,8 @@ def artifact_files(path: str | Path) -> tuple[ArtifactFile, ...]:
         path: A folder, or one file.
 
     Raises:
-        InputError: If it cannot be read, or holds a link or something that is no file: what a
-            link points to could change under the same digest.
+        InputError: If it cannot be read, or holds a link or something that is not a file: the
+            target of a link could change under the same digest.
         NothingToAuditError: If there are no files.
     """
     root = Path(path)
@@ -69,14 +69,14 @@ def artifact_digest(path: str | Path) -> Digest:
         path: A folder, or one file.
 
     Raises:
-        InputError: As `artifact_files`.
+        InputError: As for `artifact_files`.
         NothingToAuditError: If there are no files.
     """
     return digest_of_files(artifact_files(path))
 
 
 def digest_of_files(files: tuple[ArtifactFile, ...]) -> Digest:
-    """The digest of files that were read before."""
+    """The digest of files that were already read."""
     content: list[Json] = [
         {"path": file.path, "size": file.size, "sha256": file.sha256} for file in files
     ]
@@ -99,6 +99,8 @@ def _file(path: Path, name: str) -> ArtifactFile:
     with path.open("rb") as opened:
         status = os.fstat(opened.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise InputError("The artifacts hold something that is no file.")
+            raise InputError(
+                "The artifacts hold something that is not a file.", remedy="leave only files there"
+            )
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     return ArtifactFile(name, status.st_size, sha256)

@@ -1,8 +1,8 @@
-"""Model versions in MLflow's registry, held by the digest of their files.
+"""Model versions in MLflow's registry, bound to the digest of their files.
 
-A version's number says nothing about its bytes: whoever may write a run's files can change what
-version 3 is. So a version is registered together with its digest, and everything that is said of
-it later, an audit, an approval, a load, compares that digest with the files as they are then.
+A version's number says nothing about its bytes: anyone who may write a run's files can change
+version 3. So a version is registered with its digest, and every later step (an audit, an approval,
+a load) compares that digest with the files at that time.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _FOLDER: Final = "model"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegisteredVersion:
-    """A version as it was registered.
+    """A registered version.
 
     Attributes:
         name: Name of the registered model.
-        version: The version, as MLflow numbers it.
-        digest: Of its files when it was registered.
-        source: Where the files lie.
+        version: MLflow's version number.
+        digest: Digest of its files at registration.
+        source: Location of the files.
         run_id: The run that logged them.
     """
 
@@ -54,9 +54,10 @@ class ModelRegistry:
     """MLflow's model registry, reached through its client.
 
     Args:
-        uri: A database, as `sqlite:////tmp/mlflow.db`, which needs no server, or a server's URL.
-        artifacts: Folder for the files of models that are registered here. Default: `artifacts`
-            beside the SQLite file; where a server keeps them, for a server.
+        uri: A database, which needs no server, for example `sqlite:////tmp/mlflow.db`; or a
+            server's URL.
+        artifacts: Folder for the files of models registered here. Default: `artifacts` beside the
+            SQLite file; for a server, its own artifact store.
 
     Raises:
         MissingExtraError: If MLflow is not installed.
@@ -75,7 +76,7 @@ class ModelRegistry:
         except Exception as error:
             raise InputError(
                 "The model registry cannot be opened.",
-                remedy="give a database as sqlite:///mlflow.db, or the URL of a running server",
+                remedy="give a database such as sqlite:///mlflow.db, or a running server's URL",
             ) from error
 
     def register(
@@ -89,10 +90,10 @@ class ModelRegistry:
         """Registers a model's files as a new version, with their digest.
 
         Args:
-            name: Of the registered model; made if there is none.
+            name: Name of the registered model; created if it does not exist.
             artifacts: The folder of the model's files, or one file.
-            tags: Of the version.
-            metrics: Of the run.
+            tags: Tags of the version.
+            metrics: Metrics of the run.
 
         Raises:
             InputError: If the files cannot be read, or the registry refuses them.
@@ -128,19 +129,19 @@ class ModelRegistry:
         if digest_of_files(self.files(registered.name, registered.version)) != digest:
             raise VerificationError(
                 "The files changed while they were being registered.",
-                remedy="register them again when nothing writes to them",
+                remedy="register them again while nothing writes to them",
             )
         return registered
 
     def version(self, name: str, version: str) -> RegisteredVersion:
-        """A version that is in the registry.
+        """A version in the registry.
 
         Args:
-            name: Of the registered model.
+            name: Name of the registered model.
             version: A version's number, or `@` and an alias.
 
         Raises:
-            InputError: If there is none, or it was registered without a digest.
+            InputError: If it does not exist, or was registered without a digest.
         """
         try:
             if version.startswith("@"):
@@ -163,7 +164,7 @@ class ModelRegistry:
         )
 
     def files(self, name: str, version: str) -> tuple[ArtifactFile, ...]:
-        """The files of a version as they are now.
+        """The present files of a version.
 
         Raises:
             InputError: If they cannot be fetched.
@@ -172,16 +173,16 @@ class ModelRegistry:
             return artifact_files(self._fetch(name, version, folder))
 
     def load(self, name: str, version: str, folder: str | Path, *, expected: Digest) -> Path:
-        """Fetches a version's files and checks them before anybody opens them.
+        """Downloads a version's files and checks their digest before anybody opens them.
 
         Args:
-            name: Of the registered model.
+            name: Name of the registered model.
             version: A version's number.
-            folder: Where the files go.
+            folder: The folder to put them into.
             expected: Their digest, from an approval or an audit, not from the registry itself.
 
         Raises:
-            VerificationError: If the files are not those; nothing is left in the folder.
+            VerificationError: If the files have another digest; nothing is left in the folder.
         """
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             fetched = self._fetch(name, version, scratch)
@@ -199,11 +200,11 @@ class ModelRegistry:
             return fetched.rename(target)
 
     def evidence(self, version: RegisteredVersion, audited_digest: Digest) -> Evidence:
-        """What the check `lineage.model` takes up: is what was audited what is registered?
+        """Evidence for the check `lineage.model`: are the audited files the registered ones?
 
         Args:
             version: The version in the registry.
-            audited_digest: Digest of the files that the audit read, from `artifact_digest`.
+            audited_digest: Digest of the audited files, from `artifact_digest`.
 
         Raises:
             InputError: If the version's files cannot be fetched.
@@ -276,12 +277,12 @@ class ModelRegistry:
 
 
 def import_mlflow() -> Any:
-    """The package mlflow, without telemetry unless somebody decided on it.
+    """The package mlflow, with telemetry off unless somebody turned it on.
 
     Raises:
         MissingExtraError: If it is not installed.
     """
-    # It reads this before it can be told anything, and sends from the moment it is imported.
+    # MLflow reads this at import, and sends telemetry from then on.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         import mlflow
@@ -292,7 +293,7 @@ def import_mlflow() -> Any:
 
 
 def _refused(error: Exception, what: str) -> AuditkitError:
-    """MLflow's error in our tree; its text may hold paths and values, so only its code is kept."""
+    """MLflow's error as ours. Its text may hold paths and values, so only its code is kept."""
     code = getattr(error, "error_code", type(error).__name__)
     if code == "PERMISSION_DENIED":
         return AccessDeniedError(

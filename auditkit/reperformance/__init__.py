@@ -1,7 +1,7 @@
-"""Doing an audit again, and telling two audits apart.
+"""Re-performing an audit, and comparing two audits.
 
-`bundle` seals what a re-run needs, without the data; `reperform` runs every check again and
-compares number by number; `differences` says what changed between two audits.
+`bundle` seals everything that a re-run needs except the data; `reperform` runs every check again
+and compares number by number; `differences` lists the changes between two audits.
 """
 
 from auditkit.reperformance.bundle import open_bundle, seal_bundle

@@ -1,19 +1,19 @@
-"""The bundle: all that a second run of an audit needs, sealed, without the data.
+"""The bundle: everything that a second run of an audit needs except the data, sealed.
 
-    statement.json, receipt.json       what was found, and that it was logged
+    statement.json, receipt.json       the results, and the receipt of the log
     audit.yaml                         the recipe: columns, parameters, seeds, names of files
-    policy.yaml, controls/*.yaml       what had to hold
-    evidence-N.json                    evidence that was made before the audit
-    salt.txt                           opens the commitment to what the statement suppresses
+    policy.yaml, controls/*.yaml       the policy and control packs of the audit
+    evidence-N.json                    evidence made before the audit
+    salt.txt                           opens the commitment to the suppressed numbers
     versions.txt                       every installed package with its version
     manifest.dsse.json                 the digests of the others, signed
 
 Laws:
-    - The bundle holds no row of any table and no model: digests in the statement say which.
-    - The salt is in the bundle and nowhere in the report: with it, somebody could find out the
-      suppressed numbers by trying.
-    - `open_bundle(seal_bundle(...))` gives the same files back; a bundle with a file changed,
-      missing or extra does not open.
+    - The bundle holds no rows and no model; digests in the statement identify them.
+    - The salt is in the bundle and never in the report: with it, anyone could find the suppressed
+      numbers by guessing.
+    - `open_bundle(seal_bundle(...))` returns the same files; a bundle with a changed, missing or
+      extra file does not open.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ BUNDLE_TYPE: Final = "urn:auditkit:bundle:v1"
 
 
 def statement_of(data: bytes) -> bytes:
-    """The statement's bytes of a report, or of a file that holds the statement alone.
+    """The statement's bytes, from a report or from the statement's own file.
 
-    The signature is not checked here.
+    The signature is not checked.
 
     Raises:
         InputError: If there is none.
@@ -74,21 +74,21 @@ def seal_bundle(
     salt: bytes | None = None,
     outside: Sequence[Path] = (),
 ) -> dict[str, bytes]:
-    """Collects and signs what a second run needs.
+    """Collects and signs the files that a second run needs.
 
     Args:
-        audit_file: The audit.yaml that the audit was run from.
+        audit_file: The audit.yaml of the audit.
         report: The signed PDF.
         signer: Signs the manifest with its statement key.
-        outside: Files and folders outside the audit file's that it may name.
-        salt: The audit's salt. Default: none goes along; a second run then makes it from the rows.
+        outside: Files and folders outside the audit file's folder that it may name.
+        salt: The audit's salt. Default: none; a second run then derives it from the rows.
 
     Returns:
         The files of the bundle by name.
 
     Raises:
         InputError: If a file is missing, the report has no statement, or the policy or a control
-            pack is another than the report was made under.
+            pack is not the one that the report was made under.
         VerificationError: If the statement is damaged.
         PolicyError: If audit file or policy is wrong.
     """
@@ -126,18 +126,20 @@ def packs_of(files: Mapping[str, bytes]) -> list[ControlPack]:
     """The control packs of an opened bundle, in the order of its policy.
 
     Raises:
-        InputError: If it lacks one.
+        InputError: If one is missing.
     """
     policy = parse_policy(files["policy.yaml"].decode(), source="policy.yaml")
     names = {_pack_file(i, name): name for i, name in enumerate(policy.controls)}
     lacking = next((file for file in names if file not in files), None)
     if lacking is not None:
-        raise InputError(f"The bundle has no {lacking}.", remedy="make it with 'auditkit bundle'")
+        raise InputError(
+            f"The bundle has no {lacking}.", remedy="make the bundle again with 'auditkit bundle'"
+        )
     return [_pack(files[file], name) for file, name in names.items()]
 
 
 def _pack_file(position: int, name: str) -> str:
-    """Where a control pack lies in a bundle, however its policy names it."""
+    """A control pack's file name in a bundle, however the policy names the pack."""
     return f"controls/{name if is_bare(name) else f'{position}.{Path(name).stem}'}.yaml"
 
 
@@ -162,14 +164,14 @@ def _refuse_other(what: str, now: Digest, then: str) -> None:
     if str(now) != then:
         raise InputError(
             f"The {what} is not the one that the report was made under.",
-            remedy="bundle the report of a run under it, or put back what it was",
+            remedy="bundle a report made under this one, or restore the earlier one",
         )
 
 
 def open_bundle(folder: Path) -> dict[str, bytes]:
     """Reads a bundle's files and checks them against its manifest.
 
-    Who signed the manifest `sealed_by` says; whether to trust them is the reader's question.
+    `sealed_by` says who signed the manifest; the reader decides whether to trust them.
 
     Raises:
         InputError: If it is not a bundle.
@@ -194,8 +196,8 @@ def open_bundle(folder: Path) -> dict[str, bytes]:
         }
         present = {name: str(Digest.of(content)) for name, content in sealed.items()}
         odd = sorted(n for n in listed.keys() | present.keys() if listed.get(n) != present.get(n))
-        told = odd[0] if odd else "the manifest"
-        raise VerificationError(f"The bundle is not as it was sealed: {told} differs.")
+        name = odd[0] if odd else "the manifest"
+        raise VerificationError(f"The bundle is not as it was sealed: {name} differs.")
     return files
 
 
@@ -209,7 +211,7 @@ def read_salt(data: bytes) -> bytes:
     """The salt that `auditkit run` wrote.
 
     Raises:
-        InputError: If it is anything else.
+        InputError: If it is not such a salt.
     """
     try:
         salt = bytes.fromhex(data.decode("ascii"))

@@ -1,8 +1,8 @@
-"""What changed between two audits: model, data, policy, seed, versions, conditions, numbers.
+"""Changes between two audits: model, data, policy, seed, versions, conditions, numbers.
 
 Laws:
     - A condition or control regressed if its outcome is worse than before, or if it was met and
-      is gone. That is all that "regressed" means: it does not ask why.
+      is gone. "Regressed" says nothing about the cause.
     - Conditions are matched by their id, controls by pack and id, numbers by check and address.
 """
 
@@ -20,16 +20,16 @@ _ABSENT: Final = "absent"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One thing that is not as it was.
+    """One change.
 
     Attributes:
         area: "subject", "data", "policy", "threshold", "run" (seed, parameters and versions of
             checks), "version" (packages), "condition", "control" or "number".
         name: What changed.
-        before: How it was.
-        after: How it is.
+        before: The old value.
+        after: The new value.
         regressed: Whether a condition or control is worse than before.
-        title: What the name stands for, where it is an id.
+        title: The title, if the name is an id.
     """
 
     area: str
@@ -96,7 +96,7 @@ def _policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
 
 
 def _run(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    """What may move a number though model, data and policy are the same."""
+    """Changes that may move a number although model, data and policy are the same."""
     yield from _changed("run", "seed", old["seed"], new["seed"])
     yield from version_changes(old["versions"], new["versions"])
     checks = [{e["check"]: e for e in p["evidence"]} for p in (old, new)]
@@ -109,7 +109,7 @@ def _run(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
 
 
 def version_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
-    """The packages that compute numbers and are of another version."""
+    """Packages that compute numbers and whose version changed."""
     for package in dict.fromkeys([*old, *new]):
         versions = (side.get(package, _ABSENT) for side in (old, new))
         yield from _changed("version", package, *versions)
@@ -163,7 +163,7 @@ def _regressed(before: str | None, after: str | None) -> bool:
 
 
 def _numbers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
-    """One change for each measurement of which any number is not equal."""
+    """One change for each measurement with a number that is not equal."""
     sides = [
         {
             (evidence["check"], measurement["key"]): measurement

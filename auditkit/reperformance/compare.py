@@ -1,9 +1,9 @@
-"""Two statements, number by number: equal, within a tolerance, or different.
+"""Compares two statements number by number: equal, within a tolerance, or different.
 
 Laws:
-    - Every number of either statement appears in the comparison once; one that is missing on one
+    - Every number of either statement appears in the comparison once; a number missing on one
       side is different, not skipped.
-    - Undefined equals undefined only.
+    - Undefined equals only undefined.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FIELDS: Final = ("value", "lower", "upper", "n")
 
 
 class Agreement(StrEnum):
-    """How a number came out the second time."""
+    """How a number agrees with its first value."""
 
     EQUAL = "equal"
     WITHIN = "within tolerance"
@@ -32,9 +32,9 @@ class Compared:
     """One number of two audits.
 
     Attributes:
-        check: The check that made it.
+        check: The check that measured it.
         key: Its address within the check's evidence, with the field: `selection_rate[a=b].value`.
-        before: The number in the first statement; None: undefined, or not there.
+        before: The number in the first statement; None: undefined or missing.
         after: The number in the second.
         agreement: Equal, within the tolerance, or different.
     """
@@ -55,10 +55,10 @@ def compare_numbers(
         before: A parsed statement.
         after: Another.
         tolerance: Numbers agree if they differ by at most this share of the larger magnitude;
-            0: only equal ones do.
+            0: only if they are equal.
 
     Returns:
-        One for each number, in the order of the first statement, then what only the second has.
+        One for each number, in the order of the first statement; then numbers only in the second.
 
     Raises:
         InputError: If one of them is not the statement of an audit.
@@ -80,17 +80,17 @@ def compare_numbers(
 def compare_suppressed(
     before: Mapping[str, Any], after: Mapping[str, Any], compared: Sequence[Compared]
 ) -> Agreement | None:
-    """Compares the commitments of two statements to the evidence that they suppress parts of.
+    """Compares two statements' commitments to their unsuppressed evidence.
 
     Args:
         before: A parsed statement.
         after: Another, made with the same salt.
-        compared: How their numbers came out.
+        compared: The comparison of their numbers.
 
     Returns:
-        Equal: so is every suppressed number. Different: some number is not what it was, and it is
-        none of those that are shown. None: it cannot be told, as a statement of before there were
-        commitments has none, or shown numbers differ a little and suppressed ones may too.
+        Equal: every suppressed number is equal. Different: a suppressed number changed, since all
+        shown numbers are equal. None: unknown, because a statement is older than commitments, or
+        because shown numbers differ slightly and suppressed ones may too.
     """
     with whole_statements():
         old, new = (
@@ -106,17 +106,17 @@ def compare_suppressed(
 
 @contextmanager
 def whole_statements() -> Iterator[None]:
-    """A statement that lacks what every audit's has is bad input, not a crash.
+    """Turns errors from an incomplete statement into an `InputError`.
 
     Raises:
-        InputError: If the block stumbled over one.
+        InputError: If the block met an incomplete statement.
     """
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise InputError(
             "A statement lacks parts that every audit has.",
-            remedy="give a report of auditkit, or its statement.json as it was written",
+            remedy="give a report made by auditkit, or its unchanged statement.json",
         ) from None
 
 

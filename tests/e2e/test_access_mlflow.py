@@ -79,7 +79,7 @@ def test_the_story(guarded, credit):
     server.mlflow("mia").set_registered_model_alias(credit, "Champion", "1")
     assert server.mlflow("vic").get_model_version_by_alias(credit, "Champion").version == "1"
     # An approval is used once.
-    with pytest.raises(AccessDeniedError, match="used before"):
+    with pytest.raises(AccessDeniedError, match="already used"):
         mia.promote(credit, "1", alias="champion")
     # The next version, and back.
     second = server.client("abe").request(credit, "2", alias="champion")

@@ -97,7 +97,7 @@ def test_an_approval_by_another_makes_a_request_usable_once():
     again = (CLAIMED, {"request": "r1", "user": "max", "claim": "two"})
     book = book_of(*events, claimed, again)
     assert book.requests["r1"].claim == "one"
-    assert usable(book) == "request r1: it was used before"
+    assert usable(book) == "request r1: it was already used"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_password_is_kept_as_a_salted_slow_hash(users):
     with pytest.raises(InputError, match="too short"):
         hash_password("short")
     users.chmod(0o644)
-    with pytest.raises(InputError, match="read by others"):
+    with pytest.raises(InputError, match="readable by others"):
         read_users(users)
 
 

@@ -151,7 +151,7 @@ def test_versions_in_a_database_are_signed_and_followed(tmp_path):
     )
     with engine.begin() as connection:
         connection.execute(text(statement))
-    with pytest.raises(VerificationError, match="another's"):
+    with pytest.raises(VerificationError, match="does not match it"):
         store.read()
     engine.dispose()
     store.close()

@@ -19,7 +19,7 @@ def exercise(url: str) -> None:
     """What holds on any database."""
     store = SqlPolicyStore(url)
     texts = read_texts(None)
-    with pytest.raises(PolicyError, match="no such policy"):
+    with pytest.raises(PolicyError, match="no such version"):
         store.load()
     with pytest.raises(AccessDeniedError):
         store.publish(texts, author="adam", approver="Adam", now=NOW)

@@ -255,7 +255,7 @@ def spoiled_files(key, certificate):
         "another's certificate": (pem(foreign) + to_pem(certificate), "No certificate belongs"),
         "weak RSA": (pem(weak) + to_pem(certificate), "kind"),
         "only Ed25519": (pem(ed) + to_pem(certificate), "one RSA or ECDSA key"),
-        "two keys": (pem(key) + pem(foreign) + to_pem(certificate), "found 2 and 0"),
+        "two keys": (pem(key) + pem(foreign) + to_pem(certificate), "there are 2 and 0"),
     }
 
 

@@ -46,7 +46,7 @@ def answering(monkeypatch):
     ("status", "code", "says"),
     [
         (403, 10, f"Error: Denied: {WORDS}."),
-        (401, 10, "Error: Denied: the server does not know this name"),
+        (401, 10, "Error: Denied: the server does not accept this name"),
         (400, 2, f"Error: The server refused: {WORDS}."),
         (503, 2, f"Error: The server refused: {WORDS}."),
     ],

@@ -1,1 +1,1 @@
-"""Where an access policy is kept: a folder or a database, sealed and followed."""
+"""Storage of access policies: in a folder or a database, sealed and reloaded when they change."""

@@ -1,9 +1,9 @@
-"""Access policies in a database: every version kept, with its author, approver and predecessor.
+"""Access policies in a database: every version, with its author, approver and predecessor.
 
-Rows hold tokens, one column each, and come back through the same strict reading as a file: a name
-with a comma is refused, not split into a rule of its own, as the usual adapters do. A version's
-digest covers its rules, settings, model and the digest before it, and is checked on loading; its
-seal is kept beside it, signed by its approver where that is asked for.
+Rows hold tokens, one column each, and are parsed as strictly as a file: a name with a comma is
+refused, where the usual adapters would split it into another rule. A version's digest covers its
+rules, settings, model and the digest before it, and is checked on loading. Its seal is stored
+beside it, signed by its approver if that is required.
 
 Example:
     >>> from datetime import UTC
@@ -84,7 +84,7 @@ class PolicyVersion:
 
     Attributes:
         version: Its number, from 1.
-        digest: Of its content and the digest before it.
+        digest: Digest of its content and the digest before it.
         author: Who wrote it.
         approver: Who approved it.
         approved: When, as ISO 8601.
@@ -101,7 +101,7 @@ class SqlPolicyStore:
     """Versions of a policy in a database.
 
     Args:
-        url: As SQLAlchemy reads it: `sqlite:///access.db`, `postgresql+psycopg://user@host/name`.
+        url: SQLAlchemy URL: `sqlite:///access.db`, `postgresql+psycopg://user@host/name`.
 
     Raises:
         InputError: If the database cannot be opened.
@@ -114,7 +114,8 @@ class SqlPolicyStore:
             _METADATA.create_all(self._engine)
         except (SQLAlchemyError, ImportError) as error:
             raise InputError(
-                "The policy's database cannot be opened.", remedy="check its URL and that it runs"
+                "The policy's database cannot be opened.",
+                remedy="check its URL, and that its server runs",
             ) from error
 
     def publish(
@@ -133,14 +134,14 @@ class SqlPolicyStore:
             author: Who wrote it.
             approver: Who approves it.
             now: The time, with its zone.
-            key: The approver's, to sign the version; None: it stays unsigned.
+            key: The approver's key, to sign the version; None: it stays unsigned.
 
         Returns:
             The version's number.
 
         Raises:
             AccessDeniedError: If the approver is the author.
-            PolicyError: If the policy is wrong, or somebody else published meanwhile.
+            PolicyError: If the policy is invalid, or somebody else published meanwhile.
             KeyFileError: If the key cannot be used.
         """
         AccessControl.from_texts(texts)
@@ -178,22 +179,23 @@ class SqlPolicyStore:
                 )
         except IntegrityError as error:
             raise PolicyError(
-                "Somebody else published a version meanwhile.", remedy="look at it, then try again"
+                "Somebody else published a version meanwhile.",
+                remedy="read that version, then try again",
             ) from error
         return int(version)
 
     def load(self, version: int | None = None) -> AccessControl:
-        """As `read`, without the seal."""
+        """Like `read`, without the seal."""
         return self.read(version)[0]
 
     def follow(self, *, approvers: Approvers | None = None) -> PolicyInForce:
-        """The last version, followed as others are published.
+        """The last version, reloaded when another is published.
 
         Args:
-            approvers: Whose signatures count; None: none is required.
+            approvers: Whose signatures count; None: no signature is required.
 
         Raises:
-            PolicyError: If there is none, or it is wrong.
+            PolicyError: If there is none, or it is invalid.
             VerificationError: If it is not what was approved, or not signed as required.
         """
         return PolicyInForce(self._last, self.read, approvers=approvers or {})
@@ -206,7 +208,10 @@ class SqlPolicyStore:
                 ).scalar()
                 return last
         except SQLAlchemyError as error:
-            raise InputError("The policy's database cannot be read.") from error
+            raise InputError(
+                "The policy's database cannot be read.",
+                remedy="check its URL, and that its server runs",
+            ) from error
 
     def read(self, version: int | None = None) -> Sealed:
         """A version of the policy and its seal, checked against its digest and its predecessor's.
@@ -215,7 +220,7 @@ class SqlPolicyStore:
             version: Its number; None: the last.
 
         Raises:
-            PolicyError: If there is none, or a row is no rule.
+            PolicyError: If there is none, or a row is not a rule.
             VerificationError: If a row was changed since it was published.
         """
         with self._engine.connect() as connection:
@@ -224,7 +229,9 @@ class SqlPolicyStore:
                 query = query.where(_POLICIES.c.version == version)
             head = connection.execute(query.limit(1)).mappings().first()
             if head is None:
-                raise PolicyError("The database holds no such policy.", remedy="publish one")
+                raise PolicyError(
+                    "The database holds no such version of the policy.", remedy="publish one"
+                )
             found = connection.execute(
                 select(_RULES)
                 .where(_RULES.c.version == head["version"])
@@ -247,7 +254,7 @@ class SqlPolicyStore:
         return access, _sealed(dict(head))
 
     def history(self) -> tuple[PolicyVersion, ...]:
-        """Every version, the first first."""
+        """Every version, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(_POLICIES).order_by(_POLICIES.c.version)).mappings()
             return tuple(
@@ -262,7 +269,7 @@ class SqlPolicyStore:
             )
 
     def close(self) -> None:
-        """Gives back connections."""
+        """Closes connections."""
         self._engine.dispose()
 
 
@@ -282,7 +289,7 @@ def _sealed(head: dict[str, Any]) -> Seal:
     said = (str(seal.digest), seal.author, seal.approver, seal.approved)
     if said != tuple(head[name] for name in ("digest", "author", "approver", "approved")):
         raise VerificationError(
-            f"The seal of version {head['version']} of the access policy is another's.",
+            f"The seal of version {head['version']} of the access policy does not match it.",
             remedy="find out who wrote to the database",
         )
     return seal
@@ -303,5 +310,5 @@ def _rules(rows: list[tuple[str, ...]]) -> AccessRules:
         else:
             rules.append(rule_from(tokens, kind=kind, line=position))
     if not rules:
-        raise PolicyError("The database's policy has no rules.")
+        raise PolicyError("The database's policy has no rules.", remedy="publish one with rules")
     return AccessRules(tuple(rules), tuple(grants))

@@ -1,8 +1,8 @@
 """A policy's folder: a draft to edit, and the seal that puts it into force.
 
-The seal names the digest of the files, who wrote them and who, somebody else, approved them. What
-a server judges by is always a sealed whole: a file that is being edited, half written or changed
-behind everyone's back does not match the seal, and the policy before it stays in force.
+The seal names the files' digest, their author, and their approver, who is somebody else. A server
+decides only by a sealed policy: if a file is being edited, half-written or changed without
+approval, it does not match the seal, and the previous policy stays in force.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def seal_policy(
         author: Who wrote the change.
         approver: Who approves it.
         now: The time, with its zone.
-        key: The approver's, to sign the seal; None: it stays unsigned.
+        key: The approver's key, to sign the seal; None: it stays unsigned.
 
     Raises:
         AccessDeniedError: If the approver is the author.
-        PolicyError: If the draft is wrong.
+        PolicyError: If the draft is invalid.
         KeyFileError: If the key cannot be used.
     """
     texts = read_texts(folder)
@@ -91,7 +91,7 @@ def read_seal(folder: str | Path) -> Seal | None:
 
 
 def is_sealed(folder: str | Path) -> bool:
-    """Whether the policy in a folder is, as it stands, the one that was approved.
+    """Whether the policy in a folder is the approved one.
 
     Raises:
         PolicyError: If it cannot be read.
@@ -101,20 +101,20 @@ def is_sealed(folder: str | Path) -> bool:
 
 
 def files_digest(texts: dict[str, str]) -> Digest:
-    """The digest of a policy's files, names and contents."""
+    """The digest of a policy's files: their names and contents."""
     return digest_of("access-policy-files/v1", {name: texts[name] for name in FILES})
 
 
 def read_sealed(folder: str | Path) -> Sealed:
-    """The policy in a folder, which must be the sealed one.
+    """Reads the policy in a folder, which must be the sealed one.
 
     Raises:
-        PolicyError: If there is no seal, or the files are wrong.
+        PolicyError: If there is no seal, or the files are invalid.
         VerificationError: If the files are not the sealed ones, or the seal's signature does not
             verify.
     """
     seal, texts = read_seal(folder), read_texts(folder)
-    remedy = "let somebody else than its author run: auditkit access approve"
+    remedy = "have somebody other than its author run: auditkit access approve"
     if seal is None:
         raise PolicyError("The access policy is not sealed.", remedy=remedy)
     if files_digest(texts) != seal.digest:
@@ -123,14 +123,14 @@ def read_sealed(folder: str | Path) -> Sealed:
 
 
 def follow_folder(folder: str | Path, *, approvers: Approvers | None = None) -> PolicyInForce:
-    """The policy in force in a folder, followed as it changes.
+    """The policy in force in a folder, reloaded when it changes.
 
     Args:
         folder: Holds the policy's files and their seal.
-        approvers: Whose signatures count; None: none is required.
+        approvers: Whose signatures count; None: no signature is required.
 
     Raises:
-        PolicyError: If there is no seal, or the files are wrong.
+        PolicyError: If there is no seal, or the files are invalid.
         VerificationError: If the files are not the sealed ones, or not signed as required.
     """
     paths = [str(Path(folder) / name) for name in (*FILES, SEAL)]
@@ -152,12 +152,12 @@ def start_policy(folder: str | Path) -> Path:
     """Copies the packaged policy into a folder, as a draft to edit.
 
     Raises:
-        OutputError: If there is a policy already.
+        OutputError: If there is already a policy.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     if any((target / name).exists() for name in FILES):
-        raise OutputError("The folder holds a policy already.", remedy="name another folder")
+        raise OutputError("The folder already holds a policy.", remedy="name another folder")
     packaged = data_path("policies", "access")
     here = schema_line("access", target)
     for name, text in read_texts(packaged).items():

@@ -1,13 +1,12 @@
-"""The seal of an access policy: who wrote it, and who else has approved it.
+"""The seal of an access policy: its author, and the approver, who is somebody else.
 
-A signed seal is a DSSE envelope over an in-toto statement, as audits have; it is made by the
-approver's own key. A server that is told whose key is whose (`approvers`) takes no other.
+A signed seal is a DSSE envelope over an in-toto statement, like that of an audit, made with the
+approver's key. A server whose settings name the approvers' keys (`approvers`) accepts no other.
 
 Laws:
-    - Nobody approves what they wrote; a seal that says so is not read.
+    - Nobody approves their own change; a seal that says so is refused.
     - A signature is checked whenever there is one, whether or not it is required.
-    - The name in the seal and the key that signed it belong together, by the server's settings
-      and never by the seal's own word.
+    - The server's settings say which key belongs to the name in the seal, never the seal itself.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ class Seal:
     """Who put which policy into force.
 
     Attributes:
-        digest: Of what was approved: the files, or the version in a database.
+        digest: Digest of the approved files, or of the approved version in a database.
         author: Who wrote the change.
         approver: Who approved it; somebody else.
         approved: When, as ISO 8601.
-        key: Fingerprint of the key that signed it, `sha256:...`; empty: nobody has.
+        key: Fingerprint of the key that signed it, `sha256:...`; empty: unsigned.
     """
 
     digest: Digest
@@ -55,11 +54,13 @@ class Seal:
         check_name(self.approver, what="The approver's name")
         if person(self.author) == person(self.approver):
             raise AccessDeniedError(
-                "A policy is approved by somebody else than its author.",
+                "The author of a policy cannot approve it.",
                 remedy="ask a second person to approve it",
             )
         if self.time.tzinfo is None:
-            raise InputError("The time of an approval is given with its zone.")
+            raise InputError(
+                "The time of the approval has no time zone.", remedy="give it with its zone"
+            )
 
     @property
     def time(self) -> datetime:
@@ -67,15 +68,15 @@ class Seal:
         return datetime.fromisoformat(self.approved)
 
     def to_json(self) -> dict[str, str]:
-        """As the log writes it."""
+        """The seal as the log writes it."""
         signed = {"key": self.key} if self.key else {}
         return {"digest": str(self.digest), **self._names(), **signed}
 
     def to_text(self, key: PrivateKey | None = None) -> str:
-        """As it is kept beside the policy.
+        """The seal as it is stored beside the policy.
 
         Args:
-            key: The approver's, to sign it; None: it stays unsigned.
+            key: The approver's key, to sign it; None: it stays unsigned.
 
         Raises:
             KeyFileError: If the key cannot be used.
@@ -91,18 +92,18 @@ class Seal:
         return sign(canonical_bytes(statement), key).decode() + "\n"
 
     def require(self, approvers: Approvers) -> None:
-        """Raises unless its approver's own key has signed it.
+        """Raises an error unless the approver's key signed it.
 
         Args:
-            approvers: Whose key is whose; empty: a signature is not required.
+            approvers: The keys of each approver; empty: no signature is required.
 
         Raises:
-            VerificationError: If it is unsigned, or by another's key.
+            VerificationError: If it is unsigned, or signed by another key.
         """
         if approvers and not self.key:
             raise VerificationError(
                 "The access policy's seal is not signed.",
-                remedy="let an approver run: auditkit access approve --sign",
+                remedy="have an approver run: auditkit access approve --sign",
             )
         if approvers and self.key not in approvers.get(self.approver, ()):
             raise VerificationError(
@@ -134,7 +135,7 @@ def parse_seal(text: str | bytes) -> Seal:
         raise PolicyError("The policy was approved by its own author.") from error
     except (InputError, TypeError, KeyError, AttributeError, ValueError) as error:
         raise PolicyError(
-            "The policy's seal is malformed.", remedy="auditkit access approve makes it anew"
+            "The policy's seal is malformed.", remedy="seal it again: auditkit access approve"
         ) from error
 
 

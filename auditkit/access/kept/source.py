@@ -1,10 +1,10 @@
-"""The policy in force, followed as it changes where it is kept: a folder, or a database.
+"""The policy in force, reloaded when it changes in its folder or database.
 
 Laws:
-    - What is in force is always a sealed whole. What is being edited, half written, changed behind
-      everyone's back, not signed as required, or older than what is in force is not taken up; the
-      policy before it stays.
-    - A change is taken up by the first request that comes after it.
+    - Only a sealed policy is in force. One that is being edited, half-written, changed without
+      approval, not signed as required, or older than the one in force is refused, and the previous
+      one stays.
+    - The first request after a change decides by the new policy.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Sealed = tuple[AccessControl, Seal]
 
 
 class PolicyInForce:
-    """One policy at a time; safe between threads.
+    """The one policy in force; threads may share it.
 
     Args:
-        stamp: Says cheaply what is there now; another answer means that it has changed.
+        stamp: Returns cheaply a value that differs after any change.
         read: Reads a sealed policy.
-        approvers: Whose signatures count; empty: none is required.
+        approvers: Whose signatures count; empty: no signature is required.
 
     Raises:
-        PolicyError: If what is there is not sealed, or wrong.
+        PolicyError: If the stored policy is not sealed, or invalid.
         VerificationError: If it is not what was approved, or not signed as required.
     """
 
@@ -50,13 +50,13 @@ class PolicyInForce:
     def current(self, *, wait: bool = False) -> Sealed:
         """The policy in force and its seal.
 
-        A change is read by one thread, while the others go on with what is in force.
+        One thread reads a change, while the others go on with the policy in force.
 
         Args:
             wait: Whether to wait for a thread that is reading a change.
 
         Raises:
-            InputError: If it cannot be told whether the policy has changed.
+            InputError: If it is unknown whether the policy has changed.
         """
         if (wait or self._stamp() != self._seen) and self._lock.acquire(blocking=wait):
             try:
@@ -69,7 +69,7 @@ class PolicyInForce:
         return self._in_force
 
     def _take_up(self) -> str:
-        """Takes up what is there; else says why not."""
+        """Puts the stored policy into force; returns why not, if it cannot."""
         try:
             access, seal = self._read()
             seal.require(self._approvers)

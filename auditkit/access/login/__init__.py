@@ -1,1 +1,1 @@
-"""Who is asking: passwords, tokens, and trusted headers."""
+"""Authentication: passwords, tokens, and trusted headers."""

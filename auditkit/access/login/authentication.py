@@ -1,9 +1,9 @@
-"""Who is asking: a password, a trusted proxy's header, or a token from an identity provider.
+"""Authentication by password, by a trusted proxy's header, or by an identity provider's token.
 
 Laws:
-    - An authenticator names a user or says no; it never guesses, and never lets an error pass.
+    - An authenticator names a user or refuses; it never guesses, and an error never grants access.
     - A proxy's header counts only from the peers that the settings name.
-    - A token is checked for signature, issuer, audience, expiry and an algorithm with a public key.
+    - A token is checked for signature, issuer, audience, expiry and a public-key algorithm.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdD
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """An authenticated user.
 
     Attributes:
         user: The user's name.
-        method: How it was established: "basic", "proxy" or "oidc".
+        method: How the user was authenticated: "basic", "proxy" or "oidc".
     """
 
     user: str
@@ -50,13 +50,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request shows.
+    """A request's headers and addresses.
 
     Attributes:
-        headers: Its headers, names in lower case; a header that came twice is not here.
+        headers: Its headers, names in lower case; without headers that occur twice.
         peer: The address at the other end of the connection; empty if unknown.
-        forwarded: What X-Forwarded-For says, whoever wrote it; uvicorn takes the peer from it when
-            the connection comes from the same machine.
+        forwarded: The value of X-Forwarded-For, whoever wrote it; uvicorn takes the peer from it
+            when the connection comes from the same machine.
     """
 
     headers: Mapping[str, str]
@@ -65,25 +65,26 @@ class Credentials:
 
 
 class TooManyFailuresError(InputError):
-    """Too many wrong passwords for one name lately."""
+    """Too many recent wrong passwords for one name or from one peer."""
 
 
 class Authenticator(Protocol):
-    """One way to establish who asks."""
+    """One way to authenticate a request."""
 
     def __call__(self, credentials: Credentials) -> Caller | None:
-        """Who asks; None if this way cannot tell."""
+        """The user; None if this way cannot authenticate the request."""
 
 
 class BasicAuthenticator:
-    """A user's name and password, by RFC 7617, against a file of hashes.
+    """A user's name and password (RFC 7617), checked against a file of hashes.
 
-    A right password is remembered for a minute as a keyed hash, since scrypt is slow on purpose.
-    Ten wrong ones a minute for one name or from one peer, and the next are refused unseen.
+    A correct password is remembered for a minute as a keyed hash, since scrypt is slow on purpose.
+    After ten wrong ones in a minute for one name or from one peer, further ones are refused
+    without a check.
 
     Args:
         users: The file of hashes; read again when it changes.
-        clock: Seconds that only grow.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, users: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -99,10 +100,10 @@ class BasicAuthenticator:
         self._refresh()
 
     def __call__(self, credentials: Credentials) -> Caller | None:
-        """Who asks.
+        """The user; None without a correct password.
 
         Raises:
-            TooManyFailuresError: If the name or the peer has failed too often lately.
+            TooManyFailuresError: If the name or the peer has failed too often recently.
             InputError: If the users' file cannot be read.
         """
         known = read_basic(credentials)
@@ -179,11 +180,11 @@ class ProxyAuthenticator:
     """A header set by a proxy that has authenticated the user.
 
     Args:
-        header: Its name, as "X-Forwarded-User".
+        header: Its name, for example "X-Forwarded-User".
         peers: Addresses or networks of the proxies.
 
     Raises:
-        InputError: If there are no peers, or one is no address.
+        InputError: If there are no peers, or one is not an address.
     """
 
     def __init__(self, header: str, peers: Sequence[str]) -> None:
@@ -191,14 +192,17 @@ class ProxyAuthenticator:
         try:
             self._peers = [ipaddress.ip_network(peer) for peer in peers]
         except ValueError as error:
-            raise InputError("A trusted proxy's address is malformed.") from error
+            raise InputError(
+                "A trusted proxy's address is malformed.",
+                remedy="write an address or a network: 10.0.0.0/8",
+            ) from error
         if not self._peers:
             raise InputError(
-                "A proxy's header is trusted from nobody.", remedy="name the proxies' addresses"
+                "No proxy is trusted to set the header.", remedy="name the proxies' addresses"
             )
 
     def __call__(self, credentials: Credentials) -> Caller | None:
-        """Who asks."""
+        """The user in the header; None if the peer is not a trusted proxy."""
         user = credentials.headers.get(self._header, "")
         if not user:
             return None
@@ -209,12 +213,12 @@ class ProxyAuthenticator:
         if not any(peer in network for network in self._peers):
             return None
         if peer in _addresses(credentials.forwarded):
-            return None  # an address that the request itself gave is nobody's
+            return None  # the peer's address came from the request itself: trust nobody
         return Caller(user, "proxy")
 
 
 def _addresses(forwarded: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Every address in a list of them, with ports or without."""
+    """Every address in a list, with or without ports."""
     found = set()
     for part in forwarded.split(","):
         text = part.strip()
@@ -226,15 +230,15 @@ def _addresses(forwarded: str) -> set[ipaddress.IPv4Address | ipaddress.IPv6Addr
 
 
 class OidcAuthenticator:
-    """A bearer token that an OpenID Connect issuer has signed.
+    """A bearer token signed by an OpenID Connect issuer.
 
     Args:
         issuer: The issuer's URL, compared whole; its keys are found by discovery.
         audience: The audience that the token must name.
         claim: The claim that names the user.
-        refresh_seconds: How long after its keys were fetched, or could not be, the issuer is asked
-            again: a flood of made-up keys is no flood of requests to it, and no request waits for
-            an issuer that did not answer the one before.
+        refresh_seconds: Shortest time between two requests for the issuer's keys, failed ones
+            included: forged keys cannot flood the issuer with requests, and no request waits for
+            an issuer that has just failed to answer.
 
     Raises:
         MissingExtraError: If PyJWT is not installed.
@@ -260,7 +264,7 @@ class OidcAuthenticator:
         self._lock = threading.Lock()
 
     def __call__(self, credentials: Credentials) -> Caller | None:
-        """Who asks; None for a token that is wrong in any way, or keys that cannot be had."""
+        """The user; None for an invalid token, or if the issuer's keys cannot be fetched."""
         scheme, _, token = credentials.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -287,7 +291,7 @@ class OidcAuthenticator:
                     raise ValueError("the issuer did not answer a moment ago")
                 self._not_before = time.monotonic() + self._refresh
                 url = _discover(self._issuer)
-                # A key that is not known is looked for at the issuer: that is key rotation.
+                # An unknown key is looked up at the issuer, which may have rotated its keys.
                 self._keys = self._jwt.PyJWKClient(
                     url, lifespan=300, timeout=5, cooldown_duration=self._refresh
                 )
@@ -295,7 +299,7 @@ class OidcAuthenticator:
 
 
 def _discover(issuer: str) -> str:
-    """Where an issuer's keys are, from its own document, which must name the same issuer."""
+    """The URL of an issuer's keys, from its discovery document, which must name this issuer."""
     import json
     import urllib.request
 
@@ -313,7 +317,7 @@ def _discover(issuer: str) -> str:
 
 
 def _is_private(url: str) -> bool:
-    """Whether nobody on the way can change what an address answers."""
+    """Whether nobody between can change an address's answer: HTTPS, or this machine."""
     found = urlsplit(url)
     here = found.scheme == "http" and found.hostname in ("127.0.0.1", "::1", "localhost")
     return found.scheme == "https" or here
@@ -322,7 +326,7 @@ def _is_private(url: str) -> bool:
 def authenticate(
     authenticators: Sequence[Authenticator], credentials: Credentials
 ) -> Caller | None:
-    """The first answer of several ways, in their order. A name that hides text names nobody."""
+    """The first user that several ways find, in order. A name with hidden text counts as none."""
     for authenticator in authenticators:
         caller = authenticator(credentials)
         if caller is not None:

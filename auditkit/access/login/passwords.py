@@ -1,6 +1,6 @@
-"""Users with passwords, in a file of hashes; no user and no password comes with auditkit.
+"""Users and password hashes in a file. auditkit comes without any user or password.
 
-scrypt with N = 2**15, r = 8, p = 1 (RFC 7914): about 32 MiB and a tenth of a second a guess.
+scrypt with N = 2**15, r = 8, p = 1 (RFC 7914): about 32 MiB and a tenth of a second per guess.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from auditkit.files import read_text, write_whole
 MIN_CHARACTERS: Final = 12
 _COST, _BLOCK, _LANES = 2**15, 8, 1
 _MEMORY: Final = 64 * 1024 * 1024
-# Hashed for names that do not exist, so that they take as long as those that do.
+# Hashed for unknown names, so that they take as long as known ones.
 _NOBODY: Final = f"scrypt${_COST}${_BLOCK}${_LANES}${'00' * 16}${'00' * 32}"
 
 
 def hash_password(password: str) -> str:
-    """A password as it is kept: method, cost, salt and hash.
+    """A password's stored form: method, cost, salt and hash.
 
     Raises:
         InputError: If it is shorter than 12 characters.
@@ -38,7 +38,7 @@ def hash_password(password: str) -> str:
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether a password is the one that was kept; None takes as long and is never right."""
+    """Whether a password matches its stored form; None takes as long and never matches."""
     _, cost, _, _, salt, expected = (kept or _NOBODY).split("$")
     found = _scrypt(password, bytes.fromhex(salt), int(cost))
     return hmac.compare_digest(found, bytes.fromhex(expected)) and kept is not None
@@ -48,12 +48,12 @@ def read_users(path: Path) -> dict[str, str]:
     """Users and their hashes.
 
     Raises:
-        InputError: If the file cannot be read, or others than its owner may read it.
+        InputError: If the file cannot be read, or is readable by others than its owner.
     """
     try:
         if path.stat().st_mode & 0o077:
             raise InputError(
-                f"The users' file {path.name!r} may be read by others.",
+                f"The users' file {path.name!r} is readable by others.",
                 remedy=f"chmod 600 {path.name}",
             )
         found = parse_json(read_text(path))
@@ -63,12 +63,15 @@ def read_users(path: Path) -> dict[str, str]:
             remedy=f"make it with: auditkit access user add NAME --users {path.name}",
         ) from error
     if not isinstance(found, dict) or not all(str(v).startswith("scrypt$") for v in found.values()):
-        raise InputError(f"The users' file {path.name!r} holds something else than hashes.")
+        raise InputError(
+            f"The users' file {path.name!r} does not hold password hashes.",
+            remedy=f"make it with: auditkit access user add NAME --users {path.name}",
+        )
     return {str(name): str(kept) for name, kept in found.items()}
 
 
 def write_users(path: Path, users: dict[str, str]) -> None:
-    """Writes users and their hashes, whole or not at all, for the owner's eyes only.
+    """Writes users and their hashes, whole or not at all, readable only by the owner.
 
     Raises:
         OutputError: If it cannot be written.

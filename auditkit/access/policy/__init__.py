@@ -1,1 +1,1 @@
-"""The access policy: its rules, its decisions, and what is wrong with it."""
+"""The access policy: its rules, its decisions, and its lint."""

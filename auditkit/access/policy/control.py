@@ -1,4 +1,4 @@
-"""Who may: decisions under one policy, each with its rule and the policy's digest.
+"""Access decisions under one policy, each with its rule and the policy's digest.
 
 Example:
     >>> from auditkit.resources import data_path
@@ -8,10 +8,9 @@ Example:
     (False, 'no rule allows it')
 
 Laws:
-    - Fail closed: an unknown user, verb or object, a name that cannot be judged, and any
-      exception are denials.
-    - A policy is read whole or not at all, and replaced by one assignment: no decision is made
-      by half of it.
+    - Fail closed: an unknown user, verb or object, an invalid name, and any exception are denials.
+    - A policy is read whole or not at all, and replaced by one assignment: no decision sees half
+      of it.
     - The digest covers the model, the rules and the settings, names and contents.
 """
 
@@ -35,16 +34,16 @@ FILES = ("model.conf", "policy.csv", "access.yaml")
 
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
-    """The answer to: may this user do that to this object?
+    """The decision whether a user may do something to an object.
 
     Attributes:
-        user: Who asked.
-        verb: What for.
-        object: On what.
-        allowed: The answer.
-        rule: The rule that decided, as it stands in the policy; empty if none matched.
-        policy_digest: The policy that was in force.
-        reason: The answer in words.
+        user: The user who asked.
+        verb: The verb.
+        object: The object.
+        allowed: Whether it is allowed.
+        rule: The deciding rule, as it is written in the policy; empty if none matched.
+        policy_digest: Digest of the policy in force.
+        reason: The reason, as text.
         domain: The workspace or environment.
         role: The role through which the rule applies; empty if it names the user.
     """
@@ -65,7 +64,7 @@ class AccessDecision:
 
     @property
     def part(self) -> dict[str, Json]:
-        """What the log writes of it among the decisions of one request."""
+        """Its part of the log entry for a request with several decisions."""
         return {
             "verb": self.verb,
             "object": self.object,
@@ -74,7 +73,7 @@ class AccessDecision:
         }
 
     def to_json(self) -> dict[str, Json]:
-        """As the log writes it."""
+        """The decision as the log writes it."""
         return {
             "user": self.user,
             "verb": self.verb,
@@ -93,7 +92,7 @@ class AccessControl:
 
     Args:
         rules: The rules.
-        settings: What promotions need.
+        settings: The requirements for promotions.
         model: Text of the Casbin model; default: the packaged one.
     """
 
@@ -113,23 +112,23 @@ class AccessControl:
         """Reads a policy from a folder.
 
         Args:
-            folder: Holds `policy.csv`, and `access.yaml` and `model.conf` where they differ from
-                the packaged ones. Default: the packaged policy, which has roles and no users.
+            folder: Holds `policy.csv`, and `access.yaml` and `model.conf` if they differ from the
+                packaged ones. Default: the packaged policy, which has roles but no users.
 
         Raises:
-            PolicyError: If a file is missing, unreadable or wrong; nothing is then in force.
+            PolicyError: If a file is missing, unreadable or invalid; then no policy is in force.
         """
         return cls.from_texts(read_texts(folder))
 
     @classmethod
     def from_texts(cls, texts: dict[str, str]) -> AccessControl:
-        """As `load`, from texts that were read before.
+        """Like `load`, from texts that were already read.
 
         Args:
-            texts: By the names in `FILES`.
+            texts: The texts, by the names in `FILES`.
 
         Raises:
-            PolicyError: If one is wrong.
+            PolicyError: If one is invalid.
         """
         rules = parse_rules(texts["policy.csv"], source="policy.csv")
         settings = parse_settings(texts["access.yaml"])
@@ -151,12 +150,12 @@ class AccessControl:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The policy in force, to make several decisions under one and the same."""
+        """The policy in force, for several decisions under the same policy."""
         return self._in_force[0]
 
     @property
     def policy_digest(self) -> Digest:
-        """Identifies the policy in force."""
+        """The digest of the policy in force."""
         return self._in_force[0].digest
 
     def decide(
@@ -171,8 +170,9 @@ class AccessControl:
 
         Args:
             user: As authenticated.
-            verb: One of `VERBS`, as "model:promote".
-            object: As "models/credit/aliases/champion"; see `auditkit.access.policy.vocabulary`.
+            verb: One of `VERBS`, for example "model:promote".
+            object: For example "models/credit/aliases/champion"; see
+                `auditkit.access.policy.vocabulary`.
             domain: The workspace or environment.
         """
         return decide_under(self._in_force[0], user, verb, object, domain)
@@ -185,7 +185,7 @@ class AccessControl:
         *,
         domain: str = DEFAULT_DOMAIN,
     ) -> AccessDecision:
-        """As `decide`, where a denial is an error.
+        """Like `decide`, but a denial raises an error.
 
         Raises:
             AccessDeniedError: If it is not allowed.
@@ -194,7 +194,7 @@ class AccessControl:
         if not decision.allowed:
             raise AccessDeniedError(
                 f"{user} may not {verb} on {object}: {decision.reason}.",
-                remedy="ask for a role that has it, or somebody who has the role",
+                remedy="ask for a role that allows it, or ask somebody who has such a role",
             )
         return decision
 
@@ -207,8 +207,8 @@ def decide_under(
     Args:
         snapshot: The policy.
         user: As authenticated.
-        verb: What for.
-        obj: On what.
+        verb: The verb.
+        obj: The object.
         domain: The workspace or environment.
         subtree: Whether nothing below the object may be denied either.
     """
@@ -218,7 +218,7 @@ def decide_under(
             return AccessDecision(user, verb, obj, False, "", snapshot.digest, fault, domain)
         judge = snapshot.judge_subtree if subtree else snapshot.judge
         allowed, rule = judge(user, domain, verb, obj)
-    except Exception as error:  # noqa: BLE001  (whatever goes wrong is a denial)
+    except Exception as error:  # noqa: BLE001  (any error is a denial)
         reason = f"the decision failed ({type(error).__name__})"
         return AccessDecision(user, verb, obj, False, "", snapshot.digest, reason, domain)
     if rule is None:

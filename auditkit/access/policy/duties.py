@@ -1,8 +1,9 @@
-"""Separation of duties: who, through any role, could do both halves of what takes two.
+"""Segregation of duties: users whose roles let one person do both of two conflicting duties.
 
-The rules are judged on witnesses: for every pattern of the policy a concrete name that it matches,
-and one name that no pattern mentions. Patterns such as `credit-*` and `*-eu` that overlap only in
-names that neither suggests are not found; four eyes are kept at run time besides, for every name.
+The rules are evaluated on sample names: for every pattern of the policy a concrete name that it
+matches, and one name that no pattern mentions. Patterns such as `credit-*` and `*-eu`, which
+overlap only in other names, are not found; four-eyes approval is also enforced at run time, for
+every name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
 
 _UNMENTIONED: Final = "any-other-model"
-# One hand makes the thing, the other lets it through.
+# Conflicting duties: the first makes something, the second lets it through.
 PAIRS: Final = (
     ("model:register", "model:approve"),
     ("model:register", "model:promote"),
@@ -27,13 +28,13 @@ PAIRS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A user who could do both.
+    """A segregation-of-duties conflict: one user may do both.
 
     Attributes:
-        user: Who.
-        domain: Where.
+        user: The user's name.
+        domain: The domain.
         verbs: The two verbs.
-        objects: The two objects, for a model that is a witness.
+        objects: The two objects, for one sample name.
         roles: The roles through which each is allowed; empty for a rule on the user.
     """
 
@@ -54,11 +55,12 @@ class Conflict:
 def conflicts(
     snapshot: Snapshot, *, protected: tuple[str, ...] = ("champion", "production")
 ) -> tuple[Conflict, ...]:
-    """Every user and pair of duties that one person should not hold together, first witness each.
+    """Every conflict of a user and a pair of duties, with the first sample name that shows it.
 
     Args:
         snapshot: The policy.
-        protected: Aliases whose promotion counts; promoting others, as `staging`, does not.
+        protected: Aliases whose promotion counts; promoting others, for example `staging`, does
+            not.
     """
     rules = snapshot.rules
     models = _witnesses(rules.rules)

@@ -1,4 +1,4 @@
-"""What is wrong with a readable policy: roles that lead nowhere, links that Casbin loses."""
+"""Lints a policy: unused roles, chains of roles that Casbin does not follow, and more."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _UNJUDGED: Final = Digest.of(b"")
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One thing to look at.
+    """One finding.
 
     Attributes:
-        code: What kind of thing, as "no-approver".
-        level: An "error" keeps a policy from being loaded; a "conflict" breaks the separation of
-            duties; a "warning" is to be looked at.
-        text: The thing, in one sentence.
+        code: Its kind, for example "no-approver".
+        level: "error": the policy cannot be loaded; "conflict": a segregation-of-duties conflict;
+            "warning": worth a look.
+        text: The finding in one sentence.
     """
 
     code: str
@@ -32,7 +32,7 @@ class LintFinding:
 
 
 def lint(rules: AccessRules) -> tuple[LintFinding, ...]:
-    """Everything to look at in a policy, errors first."""
+    """All findings in a policy, errors first."""
     return (
         *lost_links(rules),
         *_conflicts(rules),
@@ -42,7 +42,7 @@ def lint(rules: AccessRules) -> tuple[LintFinding, ...]:
 
 
 def refuse_lost_links(rules: AccessRules) -> None:
-    """Raises if Casbin would not follow a chain of roles to its end.
+    """Raises an error if Casbin would not follow a chain of roles to its end.
 
     Raises:
         PolicyError: Naming the first such chain.
@@ -53,7 +53,7 @@ def refuse_lost_links(rules: AccessRules) -> None:
 
 
 def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
-    """Chains of roles that are too long, or cross from one domain into all: denials are lost."""
+    """Chains of roles that are too long or cross from one domain into all: denials get lost."""
     found = []
     by_domain: dict[str, dict[str, list[str]]] = {}
     for grant in rules.grants:
@@ -79,7 +79,7 @@ def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
 
 
 def _depth(member: str, links: dict[str, list[str]]) -> int:
-    """Steps to the furthest role, by the shortest way to each."""
+    """Steps to the furthest role, by the shortest path to each."""
     seen, level, depth = {member}, [member], 0
     while level:
         level = [r for m in level for r in links.get(m, ()) if r not in seen]
@@ -95,7 +95,7 @@ def _conflicts(rules: AccessRules) -> list[LintFinding]:
 
 
 def _look_alikes(rules: AccessRules) -> list[LintFinding]:
-    """Users whose names differ in case or width only: to four eyes they are one person."""
+    """Users whose names differ only in case or width: for approvals they are one person."""
     found, seen = [], dict[str, str]()
     for user in rules.users:
         first = seen.setdefault(person(user), user)

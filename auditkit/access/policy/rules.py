@@ -1,12 +1,11 @@
-"""The rules of an access policy: read strictly, one line one rule, nothing dropped in silence.
+"""The rules of an access policy, parsed strictly: one rule a line, nothing dropped silently.
 
-Casbin's own reader skips lines of a kind that it does not know, ignores an effect written `Deny`,
-cuts long grouping rules short, and splits a token at a comma inside brackets. Here each of these
-is an error that names the line. What passes means the same to Casbin, character for character.
+Casbin's own reader skips lines of an unknown kind, ignores an effect written `Deny`, truncates long
+grouping rules, and splits a token at a comma inside brackets. Here each of these is an error that
+names the line. A policy that passes means the same to Casbin, character for character.
 
-Patterns are a part of what Casbin's `globMatch` understands, small enough to be read in one way:
-`*` stands for any run of characters within one segment, and a last segment `**` for everything
-below and for the object itself.
+Patterns are an unambiguous subset of Casbin's `globMatch`: `*` matches any run of characters within
+one segment, and a last segment `**` matches the object itself and everything below it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Final, Literal
 from auditkit.access.policy.vocabulary import VERBS
 from auditkit.errors import PolicyError
 
-# How many steps from a user to a role Casbin follows; beyond, a denial would be lost.
+# The number of steps from a user to a role that Casbin follows; beyond it, denials get lost.
 MAX_ROLE_STEPS: Final = 9
 
 _SUBJECT: Final = re.compile(r"(role:)?[A-Za-z0-9_@%+=-][A-Za-z0-9_.@%+=-]*\Z")
@@ -30,7 +29,7 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%@+=*-][A-Za-z0-9_.%@+=*-]*\Z")
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """Who may, or may not, do what.
+    """A rule that allows or denies.
 
     Attributes:
         subject: A user's name, or `role:NAME`.
@@ -38,7 +37,7 @@ class AccessRule:
         object: A pattern of objects.
         verb: A verb, `*`, or `model:*`.
         effect: "allow" or "deny".
-        line: Its line in the policy's file, from 1; 0 if it came from elsewhere.
+        line: Its line in the policy's file, from 1; 0 if it did not come from a file.
     """
 
     subject: str
@@ -54,13 +53,13 @@ class AccessRule:
         return (self.subject, self.domain, self.object, self.verb, self.effect)
 
     def __str__(self) -> str:
-        """The rule as it stands in a file."""
+        """The rule as a line of a file."""
         return "p, " + ", ".join(self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who has a role, in which domain."""
+    """A role granted to a member, in a domain."""
 
     member: str
     role: str
@@ -73,7 +72,7 @@ class Grant:
         return (self.member, self.role, self.domain)
 
     def __str__(self) -> str:
-        """The grant as it stands in a file."""
+        """The grant as a line of a file."""
         return "g, " + ", ".join(self.tokens)
 
 
@@ -85,7 +84,7 @@ class AccessRules:
     grants: tuple[Grant, ...]
 
     def to_text(self) -> str:
-        """The policy as a file, one line a rule."""
+        """The policy as a file, one rule a line."""
         return "".join(f"{line}\n" for line in (*self.rules, *self.grants))
 
     @property
@@ -108,11 +107,11 @@ def parse_rules(text: str, *, source: str = "the access policy") -> AccessRules:
 
     Args:
         text: Lines `p, subject, domain, object, verb, effect` and `g, member, role, domain`;
-            empty lines and lines that begin with `#` are passed over.
-        source: What the text is called in errors.
+            empty lines and lines that begin with `#` are skipped.
+        source: The name of the text in errors.
 
     Raises:
-        PolicyError: Naming the line, for anything that Casbin would drop or read otherwise.
+        PolicyError: Naming the line, for anything that Casbin would drop or read differently.
     """
     rules: list[AccessRule] = []
     grants: list[Grant] = []
@@ -145,8 +144,8 @@ def rule_from(tokens: list[str], *, kind: str = "p", line: int = 0) -> AccessRul
         raise PolicyError(f"the kind of rule {kind!r} is unknown", remedy="write p or g")
     if len(tokens) != 5:
         raise PolicyError(
-            f"a rule has 5 parts after 'p', this one {len(tokens)}",
-            remedy="p, subject, domain, object, verb, effect",
+            f"a rule has 5 parts after 'p', but this one has {len(tokens)}",
+            remedy="write p, subject, domain, object, verb, effect",
         )
     subject, domain, obj, verb, effect = tokens
     _check_subject(subject)
@@ -166,14 +165,14 @@ def grant_from(tokens: list[str], *, line: int = 0) -> Grant:
     """
     if len(tokens) != 3:
         raise PolicyError(
-            f"a grant has 3 parts after 'g', this one {len(tokens)}",
-            remedy="g, member, role:NAME, domain",
+            f"a grant has 3 parts after 'g', but this one has {len(tokens)}",
+            remedy="write g, member, role:NAME, domain",
         )
     member, role, domain = tokens
     _check_subject(member)
     _check_subject(role)
     if not role.startswith("role:"):
-        raise PolicyError(f"{role!r} is no role", remedy="roles are written role:NAME")
+        raise PolicyError(f"{role!r} is not a role", remedy="write a role as role:NAME")
     _check_domain(domain)
     return Grant(member, role, domain, line)
 
@@ -182,7 +181,7 @@ def _check_subject(token: str) -> None:
     if not _SUBJECT.match(token):
         raise PolicyError(
             f"the subject {token!r} is malformed",
-            remedy="a user's name, or role:NAME, of letters, digits and _ . @ % + = -",
+            remedy="write a user's name, or role:NAME, of letters, digits and _ . @ % + = -",
         )
 
 
@@ -197,15 +196,15 @@ def _check_verb(token: str) -> None:
     if not _VERB.match(token) or not any(fnmatchcase(verb, token) for verb in VERBS):
         family = token.partition(":")[0]
         near = [verb for verb in VERBS if verb.startswith(f"{family}:")] or list(VERBS)
-        raise PolicyError(f"the verb {token!r} is unknown", remedy=f"verbs: {', '.join(near)}")
+        raise PolicyError(f"the verb {token!r} is unknown", remedy=f"use one of {', '.join(near)}")
 
 
 def _check_pattern(token: str) -> None:
     *above, last = token.split("/")
     if token.startswith("*/"):
         raise PolicyError(
-            f"the object {token!r} begins with a wildcard, which Casbin reads otherwise",
-            remedy="name the first part, as models/**, or write ** for everything",
+            f"the object {token!r} begins with a wildcard, which Casbin reads differently",
+            remedy="name the first part, for example models/**, or write ** for everything",
         )
     for part in above:
         if not _SEGMENT.match(part) or "**" in part:

@@ -1,7 +1,7 @@
-"""What a promotion needs beyond a rule that allows it: approvals, evidence, and in an emergency.
+"""Requirements for promotions beyond an allowing rule: approvals, evidence, break-glass.
 
-Casbin says who may ask, approve and promote. How many others must have approved, on what evidence
-and for how long is said in `access.yaml`, beside the rules, and is part of the policy's digest.
+Casbin decides who may request, approve and promote. The file `access.yaml` beside the rules says
+how many others must approve, on what evidence, and for how long. It is part of the policy's digest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ALIAS: Final = re.compile(r"[a-z0-9_*-]+\Z")
 
 
 class EvidenceRequirement(Document):
-    """A passed gate that must be in the log before an alias moves.
+    """A passed gate that the log must hold before an alias moves.
 
     Attributes:
         policy: Id of the audit policy that the gate judged by.
@@ -32,16 +32,16 @@ class EvidenceRequirement(Document):
 
 
 class Promotion(Document):
-    """What it takes to move certain aliases or stages of certain models.
+    """The requirements for moving protected aliases or stages of some models.
 
     Attributes:
         models: Pattern of model names, written as in rules, `*` for any run of characters.
-        aliases: Aliases that are protected, in any case of letters; `*` for any run of characters.
-        stages: Stages that are protected: staging, production, or `*` for both.
+        aliases: Protected aliases, case-insensitive; `*` for any run of characters.
+        stages: Protected stages: staging, production, or `*` for both.
         approvals: How many distinct people must have approved, none of them the requester, the
-            version's creator or the run's owner. 0 asks for none.
+            version's creator or the run's owner. 0: no approval is required.
         valid_hours: How long an approved request may be used.
-        evidence: A gate that must have passed on the same bytes; None: none is asked for.
+        evidence: A gate that must have passed on the same files; None: no gate is required.
     """
 
     models: Text = "*"
@@ -56,7 +56,7 @@ class Promotion(Document):
     def _fold(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(folded(name) for name in names)
 
-    # What covers nothing would protect nothing, in silence.
+    # A pattern that matches nothing would silently protect nothing.
     @field_validator("models")
     @classmethod
     def _is_pattern(cls, pattern: str) -> str:
@@ -79,10 +79,10 @@ class Promotion(Document):
         return names
 
     def covers(self, model: str, *, kind: str, name: str) -> bool:
-        """Whether it speaks of an alias or stage of a model.
+        """Whether it covers an alias or stage of a model.
 
         Args:
-            model: The model's name as the registry has it.
+            model: The model's name in the registry.
             kind: "alias" or "stage".
             name: The alias or stage.
         """
@@ -93,11 +93,11 @@ class Promotion(Document):
 
 
 class BreakGlass(Document):
-    """The way round in an emergency.
+    """Break-glass: promotion without approval in an emergency.
 
     Attributes:
         valid_minutes: How long one invocation lasts.
-        review_hours: Within how many hours somebody else must have reviewed it.
+        review_hours: Hours within which somebody else must review it.
     """
 
     valid_minutes: float = Field(default=60, gt=0, le=1440)
@@ -111,8 +111,8 @@ class AccessSettings(Document):
         id: Short name of the policy.
         version: Its version.
         title: What it is for.
-        promotions: The first that covers an alias or stage decides what it takes.
-        breakglass: The way round in an emergency; None: there is none.
+        promotions: The first that covers an alias or stage gives its requirements.
+        breakglass: The settings of break-glass; None: there is no break-glass.
     """
 
     id: Text
@@ -122,7 +122,7 @@ class AccessSettings(Document):
     breakglass: BreakGlass | None = None
 
     def promotion(self, model: str, *, kind: str, name: str) -> Promotion | None:
-        """What it takes to move an alias or stage; None: a rule that allows it is enough."""
+        """The requirements for moving an alias or stage; None: an allowing rule is enough."""
         for promotion in self.promotions:
             if promotion.covers(model, kind=kind, name=name):
                 return promotion
@@ -133,6 +133,6 @@ def parse_settings(text: str, *, source: str = "access.yaml") -> AccessSettings:
     """Reads `access.yaml`.
 
     Raises:
-        PolicyError: If it is not YAML or does not fit.
+        PolicyError: If it is not YAML or not valid.
     """
     return parse_document(AccessSettings, text, source=source)

@@ -1,17 +1,19 @@
-"""One policy, compiled: immutable, shared between threads without a lock, swapped whole.
+"""A compiled policy: immutable, shared between threads without a lock, replaced as a whole.
 
-Casbin judges a request by walking all rules, re-parsing the matcher each time, and clears its role
-links while it reloads them. This compiles the one model of `policies/access/model.conf` into
-an index from subject, domain and verb to patterns, so that a decision touches the few rules that
-can match. Casbin stays the authority: it reads the same model and policy, decisions equal those of
-`casbin.Enforcer` (tests/unit/test_access_casbin.py), and `Snapshot.compile` has it judge a sample
-of requests, of a policy of up to 2,000 rules, before a snapshot is put into force.
+Casbin decides a request by walking all rules, re-parsing the matcher each time, and clears its role
+links while it reloads them. This module compiles the model of `policies/access/model.conf` into
+an index from subject, domain and verb to patterns, so that a decision touches only the few rules
+that can match. Casbin stays the authority: it reads the same model and policy, decisions equal
+those of `casbin.Enforcer` (tests/unit/test_access_casbin.py), and before a snapshot is put into
+force, `Snapshot.compile` has Casbin decide a sample of requests, if the policy has at most 2,000
+rules.
 
 Laws:
-    - What no rule allows is denied; a denial overrides every allowance; the order does not matter.
-    - Of several rules that decide alike, the first in the file is named.
+    - A request is denied unless a rule allows it; a denying rule overrides every allowing one; the
+      order of rules does not matter.
+    - Of several rules with the same effect, the first in the file is named.
     - Roles are followed for `MAX_ROLE_STEPS` steps, as Casbin follows them, cycles included.
-    - Nothing is changed after construction but caches whose entries are pure functions of it.
+    - After construction, only caches change, whose entries are pure functions of the policy.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ _CROSS_CHECK_BUDGET: Final = 2_000
 _MAX_CROSS_CHECKS: Final = 64
 _PARSER_ATTEMPTS: Final = 20
 
-# A segment that no name is encoded to: it stands for those that no rule mentions.
+# A segment that no name is encoded to; it stands for names that no rule mentions.
 _ANY_OTHER: Final = "%any"
 
 _Request = tuple[str, str, str, str]
@@ -39,7 +41,7 @@ _Request = tuple[str, str, str, str]
 
 @dataclass(slots=True)
 class _Node:
-    """Patterns that share a beginning, segment by segment."""
+    """A node of a trie of patterns, segment by segment."""
 
     below: dict[str, _Node]
     globs: dict[tuple[str, ...], _Node]
@@ -53,7 +55,7 @@ class Snapshot:
 
     Args:
         rules: The rules.
-        digest: Identifies the policy they came from; every decision names it.
+        digest: The digest of their policy; every decision names it.
     """
 
     __slots__ = ("_denials", "_index", "_members", "_reach", "digest", "rules")
@@ -81,15 +83,15 @@ class Snapshot:
 
     @classmethod
     def compile(cls, rules: AccessRules, digest: Digest, *, model: str) -> Snapshot:
-        """Compiles a policy and has Casbin judge a sample of requests.
+        """Compiles a policy, and compares decisions with Casbin's on a sample of requests.
 
         Args:
             rules: The rules.
-            digest: Identifies the policy.
+            digest: The policy's digest.
             model: Text of the Casbin model.
 
         Raises:
-            PolicyError: If Casbin cannot read the model, or decides a request otherwise.
+            PolicyError: If Casbin cannot read the model, or decides a request differently.
         """
         snapshot = cls(rules, digest)
         count = min(_MAX_CROSS_CHECKS, _CROSS_CHECK_BUDGET // len(rules.rules))
@@ -98,9 +100,9 @@ class Snapshot:
         return snapshot
 
     def judge(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, AccessRule | None]:
-        """Whether a request is allowed, and the rule that decided; None: no rule matched.
+        """Whether a request is allowed, and the deciding rule; None: no rule matched.
 
-        The request's tokens have been validated (`fault_in_request`).
+        Requires valid tokens (`fault_in_request`).
         """
         index = self._index
         segments = obj.split("/")
@@ -125,7 +127,7 @@ class Snapshot:
     ) -> tuple[bool, AccessRule | None]:
         """Whether a request for everything at and below an object is allowed.
 
-        Stricter than it need be: any denial of the verb under the same first segment denies.
+        Stricter than necessary: any denial of the verb under the same first segment denies.
         """
         allowed, rule = self.judge(user, domain, verb, obj)
         if allowed and "/" not in obj:
@@ -183,7 +185,7 @@ class Snapshot:
             for _ in range(MAX_ROLE_STEPS):
                 level = [r for member in level for r in links.get(member, ()) if r not in reached]
                 reached.update(dict.fromkeys(level))
-            # Only members of this domain are kept, so the cache is as small as the policy.
+            # Only members of this domain are cached, so the cache is no larger than the policy.
             known = self._reach[user, domain] = tuple(reached)
         return known
 
@@ -208,7 +210,7 @@ def _insert(root: _Node | None, rule: AccessRule) -> _Node:
 
 
 def _step(node: _Node, part: str) -> _Node:
-    """The node below one for a segment of a pattern."""
+    """The child of a node for a segment of a pattern."""
     if "*" not in part:
         return node.below.get(part) or node.below.setdefault(part, _Node({}, {}))
     if part == "*":
@@ -240,7 +242,7 @@ def _match(root: _Node, segments: list[str]) -> AccessRule | None:
 
 
 def _fits(pieces: tuple[str, ...], text: str) -> bool:
-    """Whether a text is made of the pieces in their order, with any characters between them."""
+    """Whether a text consists of the pieces in order, with any characters between them."""
     first, *middle, last = pieces
     if len(text) < len(first) + len(last):
         return False
@@ -264,8 +266,8 @@ def _first(one: AccessRule | None, other: AccessRule | None) -> AccessRule | Non
 def casbin_enforcer(model: str, rules: AccessRules) -> Any:
     """Casbin's own enforcer over the same rules, for comparison.
 
-    Rules are handed over as lists of tokens: Casbin's adapters join them with commas and split
-    them again, which is how a name with a comma becomes a rule of its own.
+    Rules are passed as lists of tokens: Casbin's adapters join them with commas and split them
+    again, which turns a name with a comma into another rule.
 
     Raises:
         PolicyError: If Casbin cannot read the model, or the superseded distribution shadows it.
@@ -293,7 +295,7 @@ def casbin_enforcer(model: str, rules: AccessRules) -> Any:
 
 
 def refuse_superseded_casbin() -> None:
-    """Raises if the dead distribution `casbin` shares its import package with `pycasbin`.
+    """Raises an error if the superseded distribution `casbin` is installed beside `pycasbin`.
 
     Raises:
         PolicyError: If it is installed.
@@ -319,7 +321,7 @@ def _cross_check(snapshot: Snapshot, model: str, count: int) -> None:
         ours, rule = snapshot.judge(user, domain, verb, obj)
         if ours != theirs:
             raise PolicyError(
-                f"Casbin decides otherwise on {verb} on {obj} (rule at line "
+                f"Casbin decides differently on {verb} on {obj} (rule at line "
                 f"{rule.line if rule else 0}).",
                 remedy="use the packaged model.conf; other matchers are not supported",
             )
@@ -334,12 +336,16 @@ def _ask_casbin(enforcer: Any, *request: str) -> bool:
         except SystemError:
             continue
         except Exception as error:
-            raise PolicyError("Casbin fails on this access policy.") from error
-    raise PolicyError("Casbin fails on this access policy, again and again.")
+            raise PolicyError(
+                "Casbin fails on this access policy.", remedy="use the packaged model.conf"
+            ) from error
+    raise PolicyError(
+        "Casbin fails on this access policy repeatedly.", remedy="load the policy again"
+    )
 
 
 def _sample(rules: AccessRules, count: int) -> Iterator[_Request]:
-    """Requests that touch the rules evenly, by members of the roles that the rules name."""
+    """Requests spread evenly over the rules, by members of the roles that the rules name."""
     members = {grant.role: grant for grant in rules.grants}
     step = max(1, len(rules.rules) // count)
     for rule in rules.rules[::step][:count]:

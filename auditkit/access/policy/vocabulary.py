@@ -1,14 +1,14 @@
-"""The words of access: who asks, for which verb, on which object.
+"""The vocabulary of access: users, verbs and objects.
 
-Objects are paths of segments, `models/credit/aliases/champion`. A segment is a name, written so
-that two names never share a form and none can be mistaken for a pattern: everything outside
-letters, digits and `_ . @ + = -` is percent-encoded, and so is a leading dot, which glob patterns
-would skip. Policies therefore write `models/My%20Model`.
+Objects are paths of segments, `models/credit/aliases/champion`. A segment is an encoded name, which
+cannot be mistaken for another name or for a pattern: everything outside letters, digits and
+`_ . @ + = -` is percent-encoded, and so is a leading dot, which glob patterns would skip. Policies
+therefore write `models/My%20Model`.
 
 Laws:
     - Encoding is injective: different names are different segments.
-    - A request never contains `*`; a user's name never contains `:`, so nobody can be named like
-      a role (`role:admin`).
+    - A request never contains `*`; a user's name never contains `:`, so no user can have the name
+      of a role (`role:admin`).
     - Aliases and stages are folded to lower case, because some databases that MLflow runs on do
       not tell `Champion` from `champion`, and Casbin does.
 
@@ -86,7 +86,7 @@ _OBJECT: Final = re.compile(
 
 
 def segment(name: str) -> str:
-    """A name as one segment of an object; an empty one becomes `%empty`, as no name does."""
+    """A name as one segment of an object; an empty name becomes `%empty`, which no name does."""
     if not name:
         return "%empty"
     encoded = quote(name, safe=_SAFE, errors="surrogatepass").replace("~", "%7E")
@@ -94,15 +94,15 @@ def segment(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """A name of an alias or a stage as it is compared: lower case."""
+    """The name of an alias or a stage for comparison, in lower case."""
     return name.casefold()
 
 
 def person(user: str) -> str:
-    """A user's name as people are told apart: by four eyes, not by the rules.
+    """A user's name for telling people apart in four-eyes approval; rules do not use it.
 
-    `Ann`, `ann` and `ann` in fullwidth letters are one pair of eyes: some identity providers do
-    not tell them apart, so one person may come in under each of them.
+    `Ann`, `ann` and `ann` in fullwidth letters count as one person: some identity providers do not
+    distinguish them, so one person may log in under each of them.
     """
     return unicodedata.normalize("NFKC", unquote(user)).strip().casefold()
 
@@ -147,7 +147,7 @@ def path_object(root: str, path: str) -> str:
 
 
 def fault_in_request(user: str, domain: str, verb: str, obj: str) -> str | None:
-    """What keeps a request from being judged at all; None if nothing does."""
+    """Why a request is invalid and cannot be decided; None if it is valid."""
     if not _USER.match(user):
         return "the user's name cannot be judged"
     if not _DOMAIN.match(domain):

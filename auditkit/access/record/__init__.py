@@ -1,1 +1,1 @@
-"""What the log says of access: decisions, promotions, moves, verdicts, reviews."""
+"""The log of access: decisions, promotions, moves, verdicts, reviews."""

@@ -1,18 +1,17 @@
-"""Four eyes: who asked for a promotion, who approved it, and whether it may be used.
+"""Four-eyes approval: who requested a promotion, who approved it, and whether it may be used.
 
-All of it follows from the log. `PromotionState` reads its entries in order and keeps what they
-amount to; nothing else holds state. So two workers that read the same log agree, and a restart
-loses nothing.
+Everything follows from the log. `PromotionState` applies its entries in order; nothing else holds
+state. So two workers that read the same log agree, and a restart loses nothing.
 
 Laws:
     - An approval is bound to model, version, alias, artifact digest and policy digest. When the
       files or the policy change, it is void.
     - Approvers are distinct, and none is the requester, the version's creator, the run's owner or
-      the one who promotes. An entry that says otherwise is not counted, whoever wrote it.
+      the one who promotes. An entry that says otherwise does not count, whoever wrote it.
     - A request is used once: of several claims the first in the log wins.
-    - What is rejected or expired stays so; what was used is not rejected any more.
-    - Nothing is approved or moved while somebody writes to its files. Both are in the log, so of
-      an approval and a write that cross, the one that stands later in it does not count.
+    - A rejected or expired request stays so; a used request can no longer be rejected.
+    - Nothing is approved or moved while somebody writes to its files. Both are in the log, so if
+      an approval and a write overlap, the later one in the log does not count.
 """
 
 from __future__ import annotations
@@ -50,13 +49,13 @@ RUN_MADE: Final = "run.created"
 RENAMED: Final = "model.renamed"
 DECISION: Final = "access.decision"
 POLICY: Final = "policy.activated"
-# A write whose last byte has not come after an hour is cut off; after two it has ended for sure.
+# A write is cut off after an hour; after two hours it has certainly ended.
 WRITE_LASTS: Final = timedelta(hours=1)
 WRITE_ENDS: Final = timedelta(hours=2)
 
 
 class PromotionState:
-    """What the log amounts to."""
+    """The state of promotions: a projection of the log."""
 
     def __init__(self) -> None:
         self.requests: dict[str, PromotionRequest] = {}
@@ -73,7 +72,7 @@ class PromotionState:
         self._done: set[str] = set()
 
     def read(self, entries: Iterable[LoggedEntry]) -> None:
-        """Takes up entries, in the order of the log; those read before are passed over."""
+        """Applies entries in the order of the log; those already applied are skipped."""
         for entry in entries:
             if entry.index < self.next_index:
                 continue
@@ -90,7 +89,7 @@ class PromotionState:
 
         Args:
             target: The move.
-            promotion: What the policy asks for.
+            promotion: The policy's requirements.
             now: The keyword arguments of `PromotionRequest.obstacle`.
         """
         obstacles = []
@@ -102,11 +101,11 @@ class PromotionState:
         return obstacles[0] if obstacles else "nobody has asked for it"
 
     def creators(self, target: Target) -> frozenset[str]:
-        """Who created a version; more than one where a model was deleted and made anew."""
+        """Who created a version; more than one if the model was deleted and created again."""
         return frozenset(self._creators.get((target.domain, target.model, target.version), ()))
 
     def writing(self, source: str, now: datetime) -> Writing | None:
-        """A write to files that was let through and has not ended yet."""
+        """An allowed write to files that has not ended yet."""
         return next(
             (
                 writing
@@ -119,7 +118,7 @@ class PromotionState:
     def emergency(
         self, user: str, obj: str, now: datetime, *, domain: str = DEFAULT_DOMAIN
     ) -> Emergency | None:
-        """Somebody's break-glass for an object, while it holds and nobody has closed it."""
+        """Somebody's break-glass for an object, if it is valid and not reviewed yet."""
         for emergency in self.emergencies.values():
             if (
                 emergency.user == user
@@ -134,9 +133,9 @@ class PromotionState:
     def before(
         self, model: str, kind: str, name: str, *, domain: str = DEFAULT_DOMAIN
     ) -> Moved | None:
-        """The move that a rollback returns to: the last one to another version than now's.
+        """The move that a rollback returns to: the last one to a version other than the present.
 
-        Where it was taken off and points nowhere now, that is the last one.
+        If the alias was removed and points nowhere, that is the last move.
         """
         place = (domain, model, kind, folded(name))
         moves = [m for m in self.moves if m.target.place == place]
@@ -146,7 +145,7 @@ class PromotionState:
         )
 
     def pinned_sources(self) -> set[str]:
-        """Where the files of everything lie that was ever moved, or is being or approved to be."""
+        """Locations of the files of all versions that were moved, are moving, or are approved."""
         moved = {move.source for move in self.moves}
         moved |= {str(begun.move.get("source", "")) for begun in self.begun.values()}
         approved = {r.source for r in self.requests.values() if r.approvals and not r.rejected_by}
@@ -193,7 +192,7 @@ class PromotionState:
                 emergency.findings = str(payload.get("findings", ""))
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
-        """Takes up a write that was let through, or taken back before it began."""
+        """Applies a write that was allowed, or withdrawn before it began."""
         self._writing.pop(str(payload.get("request")), None)
         if payload.get("allowed") and payload.get("writes"):
             self._writing[str(payload.get("request"))] = Writing(
@@ -251,7 +250,7 @@ class PromotionState:
         self.begun[claim] = Begun(target=target_from(payload), time=time, move=move)
 
     def _ended(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
-        """Takes up what came of a move; a worker and the one that settles may both say it."""
+        """Applies the outcome of a move, which two entries may record."""
         claim = str(payload.get("claim", ""))
         begun = self.begun.pop(claim, None)
         request = self.requests.get(str((begun.move if begun else payload).get("request")))

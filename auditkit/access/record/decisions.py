@@ -18,19 +18,19 @@ _HOW_CONFLICTS_COUNT = (
 
 
 def evidence(decisions: Sequence[AccessDecision], access: AccessControl | None = None) -> Evidence:
-    """What the check `access.decisions` takes up.
+    """Evidence for the check `access.decisions`.
 
     Args:
-        decisions: In the order in which they were made; all under one policy.
-        access: The policy they were made under, to count conflicts of duties in it. None: that
-            number is not estimable and says so.
+        decisions: Decisions in the order in which they were made, all under one policy.
+        access: The policy they were made under, to count its segregation-of-duties conflicts.
+            None: that number is not estimable and says so.
 
     Raises:
         NothingToAuditError: If there are no decisions.
     """
     if not decisions:
         raise NothingToAuditError(
-            "No access decisions were handed over.", remedy="decide at least one request first"
+            "There are no access decisions.", remedy="decide at least one request first"
         )
     check = find_check("access.decisions")
     n = len(decisions)

@@ -1,4 +1,4 @@
-"""What a change of policy does: who gains and loses what, and what would have gone otherwise."""
+"""The effects of a policy change: decisions that differ, and logged decisions that would."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def differences(old: AccessControl, new: AccessControl) -> tuple[Change, ...]:
 
 
 def replayed(draft: AccessControl, entries: Iterable[LoggedEntry]) -> tuple[Change, ...]:
-    """Logged decisions that a draft would make otherwise, each once.
+    """Logged decisions that a draft would make differently, each once.
 
     Args:
         draft: The policy to try.
@@ -43,7 +43,7 @@ def replayed(draft: AccessControl, entries: Iterable[LoggedEntry]) -> tuple[Chan
     found: dict[Change, None] = {}
     for logged in logged_decisions(entries):
         user, domain = str(logged["user"]), str(logged.get("domain", DEFAULT_DOMAIN))
-        # What was refused before it could be told what it would do names no decisions.
+        # A request that was refused before its effect was known names no decisions.
         for part in logged.get("decisions", ()):
             verb, obj, before = str(part["verb"]), str(part["object"]), bool(part["allowed"])
             after = draft.decide(user, verb, obj, domain=domain).allowed

@@ -1,9 +1,9 @@
-"""The log of decisions, as access needs it: written before anything takes effect.
+"""Logs access decisions before they take effect.
 
 `auditkit.ledger.Ledger` is such a log. Denials and changes are durable before they take effect.
-Allowed reads, and failed log-ins, are handed to a thread that writes them within a second; a crash
-may lose those, and only those. While the log cannot be written, nothing is allowed; what was
-waiting is kept, and written when it can be.
+Allowed reads and failed log-ins go to a thread that writes them within a second; a crash may lose
+those, and only those. While the log cannot be written, nothing is allowed; waiting entries are
+kept, and written as soon as possible.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _logger: Final = logging.getLogger("auditkit.access")
 READS: Final = "access.reads"
 _MAX_WAITING: Final = 10_000
 _FLUSH_SECONDS: Final = 0.5
-# Of its own entries, how many a process need not read again.
+# How many of its own entries a process keeps, so as not to read them again.
 _LAST_WRITTEN: Final = 16
 
 
 class LoggedEntry(Protocol):
-    """One entry of the log."""
+    """An entry of the log."""
 
     @property
     def index(self) -> int:
-        """Its place in the log, from 0."""
+        """Its index in the log, from 0."""
 
     @property
     def kind(self) -> str:
@@ -51,7 +51,7 @@ class LoggedEntry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An entry that this process wrote, with its payload as it was handed over."""
+    """An entry that this process wrote, with its payload as given."""
 
     index: int
     kind: str
@@ -60,7 +60,7 @@ class _Written:
 
 
 class DecisionLog(Protocol):
-    """What access needs of a log."""
+    """The interface of a log that access writes to."""
 
     def record(self, *, kind: str, payload: Mapping[str, Json]) -> LoggedEntry:
         """Appends an entry; when it returns, the entry is durable."""
@@ -73,7 +73,7 @@ class DecisionLog(Protocol):
         """Every entry whose index is at least `begin`, in order."""
 
     def close(self) -> None:
-        """Gives back files and connections."""
+        """Closes files and connections."""
 
 
 class Recorder:
@@ -114,16 +114,16 @@ class Recorder:
 
     @property
     def ready(self) -> bool:
-        """Whether `soon` only hands over, and waits for nothing."""
+        """Whether `soon` returns without waiting."""
         return self._healthy and self._waiting.qsize() <= _MAX_WAITING
 
     def entries(self, begin: int, *, until: int | None = None) -> Iterator[LoggedEntry]:
-        """Every entry from an index on, in order. What this process wrote itself is not read anew.
+        """Every entry from an index on, in order. This process's own entries are not read again.
 
         Args:
             begin: The first index.
-            until: The index up to which, excluded, entries are wanted; later ones may come too.
-                None: up to now.
+            until: The index after the last wanted one; later entries may follow. None: the
+                present end of the log.
 
         Raises:
             LedgerError: If the log cannot be read.
@@ -145,7 +145,7 @@ class Recorder:
             Its index.
 
         Raises:
-            LedgerError: If it could not be written. Then nothing may take effect.
+            LedgerError: If it could not be written. The action must then not take effect.
         """
         try:
             log = self.log
@@ -163,10 +163,10 @@ class Recorder:
         return entry.index
 
     def soon(self, payload: Mapping[str, Json]) -> None:
-        """Logs an allowed read, or a failed log-in, within a second, in one entry with others.
+        """Logs an allowed read or a failed log-in within a second, in one entry with others.
 
         Raises:
-            LedgerError: If the log could not be written lately, or too much is waiting.
+            LedgerError: If the log could not be written recently, or too much is waiting.
         """
         if not self.ready:
             self.now(READS, {"decisions": [payload]})
@@ -174,14 +174,14 @@ class Recorder:
         self._waiting.put(payload)
 
     def close(self) -> None:
-        """Writes what is waiting."""
+        """Writes the waiting entries."""
         if not self._stopped.is_set():
             self._stopped.set()
             self._thread.join(timeout=5)
             self._drain()
 
     def _give_up(self, log: DecisionLog) -> None:
-        """Closes a log that failed; it is opened again by whoever needs it next."""
+        """Closes a log that failed; the next caller opens it again."""
         with self._opening:
             if self._log is log:
                 self._log = None
@@ -210,5 +210,5 @@ class Recorder:
 def _unlogged() -> LedgerError:
     return LedgerError(
         "The decision could not be logged, so nothing was done.",
-        remedy="see to the log: its database, its key, the disk",
+        remedy="check the log's database, its key and the disk",
     )

@@ -1,6 +1,6 @@
-"""What moves: targets, requests for a move, moves begun and done, and emergencies.
+"""Targets, promotion requests, moves begun and done, and emergencies.
 
-They are values that `auditkit.access.record.approvals.Book` makes of the log.
+`auditkit.access.record.approvals.PromotionState` makes these values from the log.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded, person
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """What is to be moved where.
+    """A version and the alias or stage that it should move to.
 
     Attributes:
-        model: The model's name as the registry has it.
+        model: The model's name in the registry.
         version: The version, as text.
         kind: "alias" or "stage".
         name: The alias or stage, folded.
@@ -40,7 +40,7 @@ class Target:
 
     @property
     def to_ask(self) -> str:
-        """How to ask for it, as a remedy."""
+        """How to request it, as a remedy."""
         model, name = shlex.quote(self.model), shlex.quote(self.name)
         return f"To ask: auditkit registry request {model} {self.version} --{self.kind} {name}"
 
@@ -50,22 +50,22 @@ APPROVE: Final = "auditkit registry approve"
 
 @dataclass(kw_only=True, slots=True)
 class PromotionRequest:
-    """A request, and what became of it.
+    """A promotion request and its state.
 
     Attributes:
         id: Its id.
-        target: What is to be moved where.
-        artifact_digest: Of the files when it was asked for, `sha256:...`.
-        policy_digest: The access policy then in force.
-        source: Where the files lie, relative to the artifact root; empty if not on the server.
-        requester: Who asked.
+        target: The requested move.
+        artifact_digest: Digest of the files when it was made, `sha256:...`.
+        policy_digest: Digest of the access policy then in force.
+        source: Location of the files, relative to the artifact root; empty if not on the server.
+        requester: Who made the request.
         made_by: Who created the version or owns its run; they cannot approve.
-        asked: When.
+        asked: When it was made.
         approvals: Who approved, and when.
         rejected_by: Who rejected it; empty if nobody did.
         claimed_by: Who used it; empty if nobody did.
         claim: Token of the claim that won.
-        outcome: What came of it: "done", "failed", or empty while that is not known.
+        outcome: "done", "failed", or empty while the outcome is unknown.
     """
 
     id: str
@@ -83,7 +83,7 @@ class PromotionRequest:
     outcome: str = ""
 
     def may_approve(self, user: str) -> bool:
-        """Whether somebody is another pair of eyes, however their name is spelt."""
+        """Whether a user is not involved in the request, however the name is spelt."""
         return person(user) not in {person(name) for name in (self.requester, *self.made_by)}
 
     def obstacle(
@@ -99,17 +99,17 @@ class PromotionRequest:
         """Why it may not be used now; None if it may.
 
         Args:
-            promotion: What the policy asks for.
+            promotion: The policy's requirements.
             promoter: Who wants to use it.
-            artifact_digest: Of the files as they are now.
-            policy_digest: The access policy now in force.
+            artifact_digest: Digest of the files now.
+            policy_digest: Digest of the access policy now in force.
             now: The time.
-            made_by: Who is known by now to have made the version; they do not count either.
+            made_by: Who is now known to have made the version; their approvals do not count.
         """
         if self.rejected_by:
             return f"it was rejected by {self.rejected_by}"
         if self.claimed_by:
-            return "it was used before"
+            return "it was already used"
         if self.artifact_digest != artifact_digest:
             return "the version's files have changed since it was asked for"
         if self.policy_digest != policy_digest:
@@ -126,7 +126,7 @@ class PromotionRequest:
         return None
 
     def state(self) -> str:
-        """Its state in a word: open, approved, rejected, begun, done or failed."""
+        """Its state as a word: open, approved, rejected, begun, done or failed."""
         if self.rejected_by:
             return "rejected"
         if self.claimed_by:
@@ -141,15 +141,15 @@ class Emergency:
     Attributes:
         id: Its id.
         user: Who invoked it.
-        object: The object it is for.
+        object: The object that it applies to.
         reason: Why.
         ticket: The incident's ticket.
-        invoked: When.
-        expires: Until when it holds.
-        review_by: Until when somebody else has to have reviewed it.
-        domain: The workspace that the object is in.
-        reviewed_by: Who else has reviewed it; empty if nobody has.
-        findings: What they found.
+        invoked: When it was invoked.
+        expires: When it ends.
+        review_by: When somebody else must have reviewed it.
+        domain: The workspace of the object.
+        reviewed_by: Who else reviewed it; empty if nobody did.
+        findings: Their findings.
     """
 
     id: str
@@ -167,12 +167,12 @@ class Emergency:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Begun:
-    """A move that a server has begun; what came of it is not in the log yet.
+    """A move that a server has begun and whose outcome is not in the log yet.
 
     Attributes:
-        target: What is moved where.
+        target: The move.
         time: When it began.
-        move: The entry that says it is done, but for its claim.
+        move: The entry that will record it as done, without its claim.
     """
 
     target: Target
@@ -182,14 +182,14 @@ class Begun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moved:
-    """A move of a protected alias or stage that was carried out.
+    """A completed move of a protected alias or stage.
 
     Attributes:
-        target: What was moved where.
-        artifact_digest: Of the files.
-        source: Where they lie, relative to the artifact root.
+        target: The move.
+        artifact_digest: Digest of the files.
+        source: Their location, relative to the artifact root.
         user: Who moved it.
-        time: When.
+        time: When it was moved.
         how: "promoted", "rolled back", "break-glass" or "demoted".
         request: Id of the approved request that it used; empty: none.
     """
@@ -205,12 +205,12 @@ class Moved:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Writing:
-    """A write to files that was let through, until its outcome is in the log.
+    """An allowed write to files whose outcome is not in the log yet.
 
     Attributes:
         user: Who writes.
-        paths: What is written, relative to the artifact root.
-        ends: When it has ended for sure, whatever became of the server.
+        paths: The paths being written, relative to the artifact root.
+        ends: When it has certainly ended, even if the server crashed.
     """
 
     user: str
@@ -219,9 +219,9 @@ class Writing:
 
 
 def overlap(path: str, source: str) -> bool:
-    """Whether one of two normalised paths is the other or lies above it, in any case of letters.
+    """Whether one of two normalised paths is the other or contains it, case-insensitively.
 
-    Some artifact stores lie on file systems that do not tell cases apart. No source overlaps with
+    Some artifact stores are on case-insensitive file systems. An empty source overlaps with
     nothing; an empty path is everything.
     """
     if not source:
@@ -231,7 +231,7 @@ def overlap(path: str, source: str) -> bool:
 
 
 def target_from(payload: dict[str, Any]) -> Target:
-    """The target that an entry is about."""
+    """The target of an entry."""
     return Target(
         model=str(payload.get("model")),
         version=str(payload.get("version")),

@@ -1,7 +1,7 @@
 """An access review: who may promote what and through which role, who did, and what looks wrong.
 
-It reads the policy in force and the log, and nothing else. What it says about people is their
-names as users, their roles and what they asked for; whether they still work here it cannot know.
+It reads only the policy in force and the log. About people it gives their user names, roles and
+requests; it cannot know whether they still work here.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class Review:
     """An access review of a period.
 
     Attributes:
-        since: Its beginning; None: the log's.
+        since: Its beginning; None: the beginning of the log.
         until: Its end.
         tables: Grants, promoters, moves, denials, unused grants, conflicts, break-glass and
             changes of policy, in this order.
-        decisions: Decisions in the period.
-        users: Users that the policy names.
-        policy_digest: The policy in force.
-        unused_days: From how many days on a grant counts as unused.
-        failed_logins: Requests in the period that named nobody, or whose password was wrong.
-        logged_policy: The policy that came into force last, by the log; empty if none did.
+        decisions: Number of decisions in the period.
+        users: Number of users that the policy names.
+        policy_digest: Digest of the policy in force.
+        unused_days: After how many days without use a grant counts as unused.
+        failed_logins: Requests in the period without a user or with a wrong password.
+        logged_policy: Digest of the last policy put into force, by the log; empty if there is none.
     """
 
     since: datetime | None
@@ -60,7 +60,7 @@ class Review:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the tables do not say by themselves."""
+        """Notes that explain the tables."""
         unnamed = (
             f"Requests in the period that named nobody or showed a wrong password: "
             f"{self.failed_logins}; "
@@ -79,7 +79,7 @@ class Review:
         return next(table for table in self.tables if table.name == f"access_{name}")
 
     def to_evidence(self) -> Evidence:
-        """What the check `access.review` takes up."""
+        """Evidence for the check `access.review`."""
         check = find_check("access.review")
         counted = "counted over the log's entries in the period"
         read = "read off the policy in force"
@@ -140,14 +140,14 @@ def review(
     since: datetime | None = None,
     unused_days: int = 90,
 ) -> Review:
-    """Reviews who may and who did.
+    """Makes an access review.
 
     Args:
         access: The policy in force.
         entries: The log, from its beginning.
         now: The time.
-        since: Tables of events begin here; None: with the log.
-        unused_days: A grant that was not used for so many days is listed.
+        since: When tables of events begin; None: with the log.
+        unused_days: A grant not used for this many days is listed.
     """
     book = PromotionState()
     denied: list[tuple[Cell, ...]] = []
@@ -329,13 +329,13 @@ def _unused(
 def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
     needs = decision.get("decisions") or ()
     need = next((part for part in needs if not part["allowed"]), needs[0] if needs else None)
-    # Of what nobody has classified, only the server's name for it is known.
+    # Of an unclassified request, only the server's endpoint is known.
     asked_for = f"{need['verb']} {need['object']}" if need else str(decision.get("endpoint", ""))
     return _day(time), str(decision["user"]), asked_for, str(decision.get("reason", ""))
 
 
 def _move(move: Moved, book: PromotionState) -> tuple[Cell, ...]:
-    """A move, with who asked for it and who approved it, where it needed an approval."""
+    """A move, with its requester and its approvers if it needed an approval."""
     request = book.requests.get(move.request)
     return (
         _day(move.time),
@@ -359,7 +359,7 @@ def _due(emergency: Emergency, now: datetime) -> str:
 def _where(
     access: AccessControl, holding: Callable[[str], Iterable[_Held]]
 ) -> Iterator[tuple[str, _Held]]:
-    """What holds in every domain, under `*`, and what holds besides in each that is named."""
+    """Rows of every domain, under `*`, and further rows of each named domain."""
     everywhere = list(holding("*"))
     yield from (("*", thing) for thing in everywhere)
     named = {r.domain for r in access.rules.rules} | {g.domain for g in access.rules.grants}

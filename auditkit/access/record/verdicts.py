@@ -1,8 +1,8 @@
 """Gate verdicts in the log: the evidence that a promotion may require.
 
-`verdict_payload` makes the entry that `auditkit run` logs; `missing_evidence` reads it back, on
-the server that guards the registry. Whoever can append to the log can append a verdict, so the
-log's key belongs where the gate runs.
+`verdict_payload` makes the entry that `auditkit run` logs; the server that guards the registry
+reads it with `missing_evidence`. Anyone who can append to the log can append a verdict, so keep
+the log's key only where the gate runs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ VERDICT: Final = "gate.verdict"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedVerdict:
-    """A gate's verdict as it stands in the log.
+    """A gate's verdict in the log.
 
     Attributes:
-        artifact_digest: Of the model's files, `sha256:...`.
+        artifact_digest: Digest of the model's files, `sha256:...`.
         policy: Id of the audit policy.
         decision: "pass", "fail" or "incomplete".
         time: When it was logged.
-        waived_until: The first day on which a waiver that it used no longer holds; None: none.
+        waived_until: The first day on which a waiver that it used is expired; None: no waiver.
     """
 
     artifact_digest: str
@@ -44,10 +44,10 @@ def verdict_payload(
     """The payload of a `gate.verdict` entry.
 
     Args:
-        artifact_digest: Of the audited model's files, `sha256:...`.
-        policy: What the gate judged by.
+        artifact_digest: Digest of the audited model's files, `sha256:...`.
+        policy: The policy that the gate applied.
         decision: The verdict's decision.
-        waived: Ids of the rules that a waiver let through.
+        waived: Ids of the waived rules.
         statement: Digest of the statement, `sha256:...`.
     """
     expiries = [w.expires.isoformat() for w in policy.waivers if w.rule in waived]
@@ -80,14 +80,14 @@ def missing_evidence(
     artifact_digest: str,
     now: datetime,
 ) -> str | None:
-    """Why the evidence that a promotion requires is not there; None if it is.
+    """Why the evidence that a promotion requires is missing; None if it is there.
 
     The last verdict on these files under this policy decides: a failure after a pass counts.
 
     Args:
-        verdicts: In the order of the log.
-        requirement: What is required.
-        artifact_digest: Of the files that are to be promoted.
+        verdicts: Verdicts in the order of the log.
+        requirement: The requirement.
+        artifact_digest: Digest of the files to be promoted.
         now: The time.
     """
     found = [
