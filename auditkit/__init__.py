@@ -9,10 +9,10 @@
     ak.verify(open("report.pdf", "rb").read(), trust=[certificate])
 
 One way: inputs -> measures -> evidence -> controls -> verdict -> statement -> signature, report,
-log, registry. Nothing later changes anything earlier, and every number that is printed can be
-followed back to the evidence that it comes from.
+log, registry. No step changes what an earlier one made, and every printed number can be traced to
+the evidence that it comes from.
 
-The names below are loaded on first use, so that importing auditkit costs next to nothing.
+The names below are loaded on first use, so that importing auditkit is fast.
 """
 
 from __future__ import annotations

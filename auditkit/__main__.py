@@ -1,4 +1,4 @@
-"""Lets `python -m auditkit` do what `auditkit` does."""
+"""Makes `python -m auditkit` the same as `auditkit`."""
 
 from __future__ import annotations
 

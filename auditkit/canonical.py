@@ -1,4 +1,4 @@
-"""The one place that makes bytes to hash or to sign.
+"""Makes the bytes that are hashed or signed; no other module does.
 
 JSON is written by RFC 8785 (JSON Canonicalization Scheme): members sorted by UTF-16 code units,
 no white space, numbers as ECMAScript prints them. Equal values give equal bytes on any machine,
@@ -6,11 +6,11 @@ whatever the order of a dict or the locale.
 
 Laws:
     - `canonical_bytes(parse(canonical_bytes(v))) == canonical_bytes(v)`.
-    - What has no single JSON form is refused: NaN, infinities, integers beyond 2**53, keys that
-      are not strings, lone surrogates, duplicate names on reading.
-    - What people read as a name holds nothing that hides, orders or ends text (`check_name`).
+    - A value without a single JSON form is refused: NaN, infinities, integers beyond 2**53, keys
+      that are not strings, lone surrogates, duplicate names on reading.
+    - A name holds no character that hides, reorders or ends text (`check_name`).
     - A digest names its algorithm, and `digest_of` separates kinds of document, so the digest of
-      a policy can never be passed off as that of a statement.
+      a policy can never pass for that of a statement.
 
 Example:
     >>> canonical_bytes({"b": 1.0, "a": [True, None, 1e21]})
@@ -33,12 +33,12 @@ from auditkit.errors import InputError
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
-# Kinds of signed documents: in-toto statements, and what ours say.
+# The types of signed documents: in-toto statements, and their predicates.
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 AUDIT_PREDICATE: Final = "urn:auditkit:audit:v1"
 
-# Characters that show other text than there is: they turn its order, or are not seen. The rule is
-# fixed, not that of an installed Unicode version. Joiners stay: emoji and Persian need them.
+# Characters that are invisible or reorder text, so that it looks different. The rule is fixed, and
+# not that of the installed Unicode version. Joiners are allowed: emoji and Persian need them.
 HIDING: Final = (
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f"
@@ -86,12 +86,12 @@ class Digest:
 
     @property
     def short(self) -> str:
-        """The first 16 hexadecimal digits: for people, never for a comparison."""
+        """The first 16 hexadecimal digits, for people; never compare them."""
         return self.hex[:16]
 
 
 def is_clear(name: str) -> bool:
-    """Whether a name shows all that it is: no control characters, none that turn or hide text."""
+    """Whether a name is what it looks like: no character in it controls, reorders or hides text."""
     return not _NOT_IN_NAMES.search(name)
 
 
@@ -99,11 +99,11 @@ def check_name(name: str, *, what: str) -> str:
     """A name of a model, a key, a log or a person, as it may be signed and logged.
 
     Args:
-        name: The name; empty where it is not stated.
-        what: Whose it is, for the message, as "The model's name".
+        name: The name; empty if it is not stated.
+        what: Its name in the message, for example "The model's name".
 
     Raises:
-        InputError: If it is no text, or holds a character that is not shown as it is.
+        InputError: If it is not text, or holds a character that hides or reorders text.
     """
     if not isinstance(name, str):
         raise InputError(f"{what} is not text.")
@@ -124,7 +124,7 @@ def digest_of(kind: str, value: Json) -> Digest:
     with the same content have different digests.
 
     Args:
-        kind: What the value is, as "policy/v1".
+        kind: The kind of document, for example "policy/v1".
         value: Any JSON value.
     """
     return Digest.of(b"auditkit/" + kind.encode() + b"\0" + canonical_bytes(value))
@@ -224,7 +224,7 @@ def _write_object(value: Mapping[str, Json], parts: list[str]) -> None:
         if not isinstance(key, str):
             raise InputError("The names in a JSON object are strings.")
     parts.append("{")
-    # Sorted by UTF-16 code units, as the RFC wants, not by code points; for ASCII they are one.
+    # Sorted by UTF-16 code units, as the RFC requires, not by code points; equal for ASCII.
     units = None if all(map(str.isascii, value)) else _utf16_units
     for position, key in enumerate(sorted(value, key=units)):
         if position:
@@ -240,7 +240,7 @@ def _utf16_units(text: str) -> bytes:
 
 
 def _number(value: float) -> str:
-    """Prints a float as ECMAScript's Number::toString does."""
+    """Formats a float like ECMAScript's Number::toString."""
     if not math.isfinite(value):
         raise InputError("NaN and infinities have no JSON form; say why there is no value instead.")
     if value == 0:

@@ -1,17 +1,17 @@
-"""YAML files as people write them, read in one way: strictly, and within bounds.
+"""Reads every YAML and JSON file that people write: strictly, and within bounds.
 
-Every YAML file of the product is one kind of `Document`: policies, control packs, audit files,
+Every YAML file of the product is a kind of `Document`: policies, control packs, audit files,
 de-identification plans, settings. `parse_document` reads them all.
 
 Laws:
     - A key that is unknown or given twice is an error, and so is a value of another type: `true`
-      is no number, "5" is no number, `no` is nobody's name.
+      and "5" are not numbers, and `no` is not a person's name.
     - Keys are text, as written. `yes` and `no` are words, as in tables; numbers and dates are
-      what YAML 1.2 takes for them, so that 012 and 1:30 stay text.
+      those of YAML 1.2, so that 012 and 1:30 stay text.
     - No anchors, aliases, merges or tags; at most 2 MiB, and 20 levels. One file cannot take a
       machine's memory or its stack.
-    - An error names the file, the line and the key. It never quotes what the file holds, for the
-      file may be another than was meant.
+    - An error names the file, the line and the key. It never quotes the file's content, because it
+      may be the wrong file.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ MAX_DEPTH: Final = 20
 
 M = TypeVar("M", bound=BaseModel)
 
-# A key that an error may name. What reads otherwise may be no key at all.
+# Keys that an error may name. Any other text may not be a key at all, but data.
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\Z")
-# Words for yes, no and nothing, in any language of computers: they name nobody.
+# Words for yes, no and nothing: they are not names of people.
 _NOBODY_TEXT: Final = "yes no y n on off true false null none nil nan na n/a nobody tbd todo"
 _NOBODY: Final = frozenset(_NOBODY_TEXT.split())
 
@@ -73,14 +73,14 @@ PersonOrNobody = Annotated[str, BeforeValidator(_person_or_nobody)]
 
 
 class Document(BaseModel):
-    """A part of a YAML file: frozen, and closed to keys that it does not know."""
+    """A part of a YAML file: frozen, with no unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _as_written(cls, value: object, info: ValidationInfo) -> object:
-        """True and texts are no numbers, whatever they could be turned into."""
+        """Refuses booleans and texts as numbers, even if they could be converted."""
         annotation = cls.model_fields[str(info.field_name)].annotation
         kinds = {annotation, *get_args(annotation)}
         if isinstance(value, bool | str) and kinds & {int, float} and type(value) not in kinds:
@@ -89,12 +89,12 @@ class Document(BaseModel):
 
 
 def parse_document(kind: type[M], text: str, *, source: str) -> M:
-    """Reads one YAML file as one kind of document, with errors for people.
+    """Reads one YAML file as a kind of document, with errors for people.
 
     Args:
-        kind: The model that it must fit.
+        kind: The class of the document.
         text: YAML, at most 2 MiB and 20 levels deep.
-        source: What the text is called in errors, as a file's name.
+        source: The text's name in errors, for example the file's.
 
     Raises:
         PolicyError: Naming the line, the key, what is wrong, and the nearest valid key.
@@ -102,7 +102,7 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
     if len(text) > MAX_BYTES:
         raise PolicyError(
             f"{source} has more than {MAX_BYTES:,} characters.",
-            remedy="name the file that is meant",
+            remedy="check that it is the right file",
         )
     loader = None
     try:
@@ -146,16 +146,17 @@ def parse_json_document(
 
     Args:
         data: The file's content.
-        source: What it is called in errors, as a file's name.
-        most_bytes: How long it may be.
-        most_depth: How deep its lists and objects may be nested.
+        source: Its name in errors, for example the file's.
+        most_bytes: The most bytes that it may have.
+        most_depth: The deepest that its lists and objects may be nested.
 
     Raises:
-        InputError: If it is no JSON, or beyond a bound.
+        InputError: If it is not JSON, or exceeds a bound.
     """
     if len(data) > most_bytes:
         raise InputError(
-            f"{source} has more than {most_bytes:,} bytes.", remedy="name the file that is meant"
+            f"{source} has more than {most_bytes:,} bytes.",
+            remedy="check that it is the right file",
         )
     try:
         found = parse_json(data)
@@ -168,7 +169,7 @@ def parse_json_document(
             return found
     raise InputError(
         f"{source} is nested more than {most_depth} levels deep.",
-        remedy="name the file that is meant",
+        remedy="check that it is the right file",
     )
 
 
@@ -179,7 +180,7 @@ def _items(part: Any) -> Iterable[Any]:
 
 
 class _ProblemError(yaml.YAMLError):
-    """What YAML allows and a document does not, with its place, counted from 1."""
+    """Something that YAML allows and a document does not, with its place, counted from 1."""
 
     def __init__(self, problem: str, mark: yaml.Mark, remedy: str) -> None:
         super().__init__(problem)
@@ -196,10 +197,10 @@ class _Loader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None) is not None:
             raise _ProblemError(
-                "anchors and aliases are not read", event.start_mark, "write the value out"
+                "anchors and aliases are not allowed", event.start_mark, "write the value out"
             )
         if getattr(event, "tag", None) is not None:
-            raise _ProblemError("tags are not read", event.start_mark, "leave the tag out")
+            raise _ProblemError("tags are not allowed", event.start_mark, "leave the tag out")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _ProblemError(
@@ -213,10 +214,10 @@ class _Loader(yaml.SafeLoader):
         found: dict[Any, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise _ProblemError("a key is no text", key.start_mark, "write keys as text")
+                raise _ProblemError("a key is not text", key.start_mark, "write keys as text")
             if key.value in found:
                 raise _ProblemError(
-                    f"the key{_quoted(key.value)} stands twice",
+                    f"the key{_quoted(key.value)} is there twice",
                     key.start_mark,
                     "remove one of them",
                 )
@@ -227,7 +228,7 @@ class _Loader(yaml.SafeLoader):
         try:
             found = super().construct_object(node, deep=deep)
             if isinstance(found, str):
-                found.encode()  # half of a surrogate pair is no text
+                found.encode()  # half of a surrogate pair is not text
         except (ValueError, OverflowError):
             raise _ProblemError(
                 "a value that cannot be read", node.start_mark, "quote it if it is text"
@@ -239,8 +240,8 @@ def _construct_yaml_map(loader: _Loader, node: yaml.MappingNode) -> dict[Any, An
     return loader.construct_mapping(node)
 
 
-# YAML 1.2's core schema, without infinities: what else YAML 1.1 takes for a number, a truth value,
-# a merge or a time of day is text.
+# YAML 1.2's core schema, without infinities: the other numbers, booleans, merges and times of day
+# of YAML 1.1 are text.
 _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
@@ -261,7 +262,7 @@ def _explain(
     kind: type[BaseModel], error: ValidationError, source: str, root: yaml.Node
 ) -> PolicyError:
     problems = error.errors(include_url=False, include_input=False)
-    # An unknown key comes first: it is usually why another one is missing.
+    # Report an unknown key first: it is usually why another one is missing.
     first = min(problems, key=lambda p: p["type"] != "extra_forbidden")
     unknown = first["type"] == "extra_forbidden"
     place = ".".join(str(part) for part in first["loc"])
@@ -282,12 +283,12 @@ def _explain(
 
 
 def _quoted(key: str) -> str:
-    """A key as an error names it, with a space before; nothing where it does not read like one."""
+    """A key for an error, after a space; empty if it does not look like a key."""
     return f" {key!r}" if _KEY.match(key) else ""
 
 
 def _line(root: yaml.Node, place: tuple[int | str, ...]) -> int:
-    """The line of a key or item, counted from 1; that of what holds it where it is missing."""
+    """The line of a key or item, counted from 1; if it is missing, its parent's."""
     node, line = root, root.start_mark.line
     for part in place:
         if isinstance(node, yaml.MappingNode):

@@ -18,8 +18,8 @@ Laws: the last two are siblings, so that catching "could not check" never swallo
 Messages never contain personal data: they name files, columns, rows and counts, not values.
 Anything that is not an `AuditkitError` is a defect of auditkit.
 
-Where a message names an argument, it does so by `argument`, since the same argument is `scores=` in
-Python, `--scores` on a command line and `scores` in an audit file; see `AuditkitError.spelled`.
+A message names an argument by `argument`, because the same argument is `scores=` in Python,
+`--scores` on a command line and `scores` in an audit file; see `AuditkitError.spelled`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-# Around an argument's name inside a message: controls, which no message has.
+# Control characters, which no message has, mark an argument's name inside a message.
 _BEGIN, _END = "\x02", "\x03"
 _ARGUMENT: Final = re.compile(f"{_BEGIN}([a-z_]+){_END}")
 
 
 def argument(name: str) -> str:
-    """An argument's name as a part of a message or a remedy, which tells later how it is spelled.
+    """An argument's name inside a message or remedy, which is spelled out later.
 
     Example:
         >>> AuditkitError(f"Give {argument('scores')}.").message
@@ -57,16 +57,16 @@ class AuditkitError(Exception):
         super().__init__(self.message)
 
     def spelled(self, spell: Callable[[str], str]) -> tuple[str, str | None]:
-        """Message and remedy, with the names of arguments as somebody else spells them.
+        """Message and remedy, with the names of arguments spelled for another caller.
 
         Args:
-            spell: From an argument's name in Python to how it is given, as "--scores".
+            spell: Turns an argument's name in Python into another spelling, such as "--scores".
         """
         message, remedy = self._parts
         return _spelled(message, spell), None if remedy is None else _spelled(remedy, spell)
 
     def __str__(self) -> str:
-        """The message, followed by the remedy where there is one."""
+        """The message, followed by the remedy if there is one."""
         if self.remedy is None:
             return self.message
         return f"{self.message}\nTo fix: {self.remedy}"
@@ -77,7 +77,7 @@ class InputError(AuditkitError):
 
 
 class NothingToAuditError(InputError):
-    """The inputs are well formed and hold nothing to measure."""
+    """The inputs are well formed but hold nothing to measure."""
 
 
 class MissingExtraError(InputError):
@@ -86,7 +86,7 @@ class MissingExtraError(InputError):
     Args:
         package: The import name that is missing.
         extra: The extra of this distribution that brings it.
-        purpose: What it is needed for, as "reading an XGBoost model".
+        purpose: What needs it, for example "reading an XGBoost model".
     """
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:

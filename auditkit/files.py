@@ -1,16 +1,16 @@
-"""Files: read within bounds, written whole.
+"""Reads files within bounds, and writes them whole.
 
 Laws:
     - A reader opens regular files, and pipes that are open already (`/dev/stdin`, a shell's
-      `<(...)`). It waits for no device and no pipe that nobody may ever write to, and never reads
-      more than its limit.
-    - A writer leaves the whole new file, or what was there before. The system's umask says who may
-      read it; a file that is replaced keeps its mode; a secret is its owner's from the first byte.
+      `<(...)`). It never waits for a device or for a pipe without a writer, and never reads more
+      than its limit.
+    - A writer leaves either the whole new file or the old one. The umask decides who may read a new
+      file; a replaced file keeps its mode; only its owner can ever read a secret.
     - Links, folders and devices at the final name are refused, not followed or replaced.
-    - Errors name the file, what is wrong and what to do; never what the file holds.
+    - Errors name the file, what is wrong and what to do; they never quote the content.
 
-A process that is killed leaves its temporary file, `.NAME.0.part`. It is locked while its writer
-lives, so the next write of the same file can tell that it was abandoned, and removes it.
+A killed process leaves its temporary file, `.NAME.0.part`. A writer locks its file while it lives,
+so the next write of the same file notices that it was abandoned, and removes it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from typing import BinaryIO, Final
 
 from auditkit.errors import AuditkitError, InputError, OutputError
 
-# What people write, as policies and plans; and what programs write, as evidence and reports.
+# Limits for files that people write, such as policies, and programs write, such as reports.
 WRITTEN_BY_PEOPLE: Final = 16 * 2**20
 WRITTEN_BY_PROGRAMS: Final = 512 * 2**20
 
 _OPEN_ALREADY: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 _WRITERS: Final = 100
 _NAME_BYTES: Final = 200
-# What goes wrong while bytes are written, and never while they are fetched from elsewhere.
+# Errors of writing bytes; reading from elsewhere never raises them.
 _OF_WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
@@ -50,9 +50,9 @@ def read_bytes(
 
     Args:
         path: The file.
-        what: What it is called in errors, as "policy".
+        what: Its name in errors, for example "policy".
         limit: The most bytes it may have.
-        kind: The error to raise.
+        kind: The class of the error to raise.
         remedy: What to do if there is no such file.
 
     Raises:
@@ -85,13 +85,13 @@ def read_text(
 
     Args:
         path: The file, in UTF-8.
-        what: As for `read_bytes`.
-        limit: As for `read_bytes`.
-        kind: As for `read_bytes`.
-        remedy: As for `read_bytes`.
+        what: See `read_bytes`.
+        limit: See `read_bytes`.
+        kind: See `read_bytes`.
+        remedy: See `read_bytes`.
 
     Raises:
-        AuditkitError: As `read_bytes` does, or if the file is not UTF-8.
+        AuditkitError: See `read_bytes`; also if the file is not UTF-8.
     """
     data = read_bytes(path, what=what, limit=limit, kind=kind, remedy=remedy)
     try:
@@ -110,7 +110,7 @@ def require_file(
     kind: type[AuditkitError] = InputError,
     remedy: str = "check the path",
 ) -> None:
-    """Refuses what a library would fail on or wait for, where it opens the file by its path.
+    """Refuses a path that a library would fail on or wait for when it opens the file.
 
     Raises:
         AuditkitError: Of the kind given, if there is no such file, it is a folder, a device or a
@@ -124,7 +124,7 @@ def require_file(
 
 
 def write_whole(path: Path, data: bytes, *, secret: bool = False) -> None:
-    """Writes a file, or leaves what was there before; see `whole_file`. Makes its folder.
+    """Writes a file whole, or leaves the old one; see `whole_file`. Makes its folder.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -141,12 +141,12 @@ def write_whole(path: Path, data: bytes, *, secret: bool = False) -> None:
 def whole_file(path: Path, *, secret: bool = False) -> Iterator[BinaryIO]:
     """A file to write to, which takes its name in one step when the block ends.
 
-    The bytes go to a temporary file in the same folder and are synced to disk before; the folder
-    is synced after. If the block raises, what was there before is still there.
+    The bytes go to a temporary file in the same folder and are synced to disk before that; the
+    folder is synced after it. If the block raises, the old file is still there.
 
     Args:
         path: The file.
-        secret: Only its owner may read it, whatever was there before.
+        secret: Whether only its owner may read it, whatever the old file's mode.
 
     Raises:
         OutputError: If the file cannot be written.
@@ -160,7 +160,7 @@ def whole_file(path: Path, *, secret: bool = False) -> Iterator[BinaryIO]:
     try:
         if kept is not None and not secret:
             os.fchmod(descriptor, kept)
-        # Another descriptor, so that it may be closed by the block without the lock being lost.
+        # A second descriptor: the block may close the first without losing the lock.
         with os.fdopen(os.dup(descriptor), "wb") as file:
             yield file
         os.fsync(descriptor)
@@ -179,7 +179,7 @@ def whole_file(path: Path, *, secret: bool = False) -> Iterator[BinaryIO]:
 
 
 def require_writable(folder: Path) -> None:
-    """Makes a folder, and sees that files can be written there, before long work begins.
+    """Makes a folder and checks that files can be written there, before long work begins.
 
     Raises:
         OutputError: If not.
@@ -196,7 +196,7 @@ def require_writable(folder: Path) -> None:
 def _opened(
     path: Path, what: str, kind: type[AuditkitError], *, pipes: bool = True
 ) -> Iterator[BinaryIO]:
-    # Looked at before it is opened, since opening some devices does something; and after.
+    # Check before opening, because opening some devices has effects; and check again after it.
     _refuse_other_than_file(path, path.stat().st_mode, what, kind, pipes=pipes)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
@@ -229,7 +229,7 @@ def _unreadable(
 
 
 def _mode_of_replaced(path: Path) -> int | None:
-    """Who may do what with the file that is there; None: there is none."""
+    """The mode of the old file; None: there is none."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -253,7 +253,7 @@ def _mode_of_replaced(path: Path) -> int | None:
 def _temporary(path: Path, mode: int) -> tuple[Path, int]:
     """A new, locked file beside another, and its descriptor.
 
-    The kernel takes the umask off the mode: to ask for the umask is to change it, for all threads.
+    The kernel applies the umask: a process can read its umask only by changing it, for all threads.
     """
     stem = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES])
     for number in range(_WRITERS):
@@ -267,12 +267,12 @@ def _temporary(path: Path, mode: int) -> tuple[Path, int]:
                 continue
             if _lock(descriptor, if_unknown=True) and os.fstat(descriptor).st_nlink:
                 return found, descriptor
-            os.close(descriptor)  # another writer took it for abandoned before it was locked
+            os.close(descriptor)  # another writer removed it as abandoned before it was locked
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 
 def _remove_abandoned(temporary: Path) -> bool:
-    """Removes a temporary file whose writer is gone; False: its writer lives, or nobody knows."""
+    """Removes a temporary file whose writer is gone; False: the writer lives, or may live."""
     try:
         descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -292,7 +292,7 @@ def _remove_abandoned(temporary: Path) -> bool:
 
 
 def _lock(descriptor: int, *, if_unknown: bool) -> bool:
-    """Whether a file is now locked; where the disk knows no locks, what is given."""
+    """Locks a file; whether it worked. If the disk has no locks, the answer given."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -317,7 +317,7 @@ def _why(error: Exception) -> str:
 
 def _unwritable(path: Path, error: Exception) -> OutputError:
     if isinstance(error, ValueError):
-        return OutputError(f"{path} could not be written: that is no path.", remedy="name a file")
+        return OutputError(f"{path} could not be written: not a path.", remedy="name a file")
     remedies = {
         errno.ENOSPC: "free some space on that disk, then run again",
         errno.EDQUOT: "free some of your quota, then run again",

@@ -1,11 +1,11 @@
-"""What measures are called, in sentences and in tables, and how each is computed.
+"""The glossary: names of measures, for sentences and tables, and how each is computed.
 
-Every check declares the terms of its measures beside it. The glossary of an audit collects them:
-those of the checks that come with auditkit, and those that evidence of other checks carries.
+Every check declares the terms of its measures. The glossary of an audit collects them: those of the
+checks that come with auditkit, and those that evidence of other checks carries.
 
 Laws:
-    - One name has one meaning: two checks that declare it otherwise are refused.
-    - A report prints no word for a measure that is not in its statement or in this package.
+    - One name has one meaning: two checks that define it differently are refused.
+    - A report prints only words for a measure that are in its statement or in this package.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def collected(declared: Iterable[tuple[str, Mapping[str, Term]]]) -> dict[str, T
     """The terms of some checks, by the name of the measure.
 
     Args:
-        declared: For each check its id and its terms.
+        declared: The id and the terms of each check.
 
     Raises:
-        InputError: If two checks mean different things by one name.
+        InputError: If two checks define one name differently.
     """
     found: dict[str, tuple[str, Term]] = {}
     for check, terms in declared:
@@ -42,7 +42,7 @@ def collected(declared: Iterable[tuple[str, Mapping[str, Term]]]) -> dict[str, T
     return {name: term for name, (_, term) in found.items()}
 
 
-# Terms of every report, which belong to no check: each with its meaning.
+# The terms of every report that belong to no check, with their meanings.
 GENERAL: Final = (
     (
         "Interval",
@@ -64,7 +64,7 @@ GENERAL: Final = (
     ),
 )
 
-# Of names that are not listed, as a check of one's own may have.
+# Words for measures without a term, which checks of other packages may have.
 _ABBREVIATED: Final = {
     "auc": "area under the ROC curve",
     "fnr": "false negative rate",
@@ -83,8 +83,8 @@ class Glossary:
     """The terms of one audit.
 
     Attributes:
-        terms: By the name of the measure.
-        decision: What the model's decisions are called.
+        terms: The terms, by the name of the measure.
+        decision: The words for the model's decisions.
     """
 
     terms: Mapping[str, Term]
@@ -94,7 +94,7 @@ class Glossary:
         """A measure's name for people.
 
         Args:
-            name: Of the measurement.
+            name: The measurement's name.
 
         Example:
             >>> Glossary(terms={}).in_words("worst_tpr")
@@ -110,19 +110,19 @@ class Glossary:
         """The entries for some measures, words and definition, in alphabetical order.
 
         Args:
-            names: Of the measurements.
+            names: The measurements' names.
         """
         known = (self.terms[name] for name in set(names) if name in self.terms)
         put = self.decision.put_into
         return sorted((put(term.words), put(term.definition)) for term in known)
 
 
-# Begin with a person's name, so they keep their capital.
+# These begin with a person's name, so they keep the capital.
 _PROPER: Final = ("Brier", "Kolmogorov-Smirnov")
 
 
 def in_sentence(words: str) -> str:
-    """A measure's name where a sentence has begun.
+    """A measure's name inside a sentence.
 
     Example:
         >>> in_sentence("Adjusted p-value"), in_sentence("Brier score")

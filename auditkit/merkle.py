@@ -1,16 +1,15 @@
-"""Merkle trees as RFC 6962 and RFC 9162 hash them: roots, and proofs that fit in an e-mail.
+"""Merkle trees by RFC 6962 and RFC 9162: roots, and proofs that fit in an e-mail.
 
-A log of entries is hashed as a binary tree. Whoever kept one root, 32 bytes, can later be shown
+A log of entries is hashed as a binary tree. Proofs can show somebody who kept one root, 32 bytes,
 that an entry is in that tree (inclusion) and that a longer log still begins with the same entries
 in the same order (consistency), without reading the log.
 
 Laws:
-    - A leaf is hashed behind the byte 0x00 and an inner node behind 0x01, so that neither passes
+    - A leaf is hashed after the byte 0x00 and an inner node after 0x01, so that neither passes
       for the other.
-    - The verifiers return None or raise `VerificationError`. Whatever they are given, they answer
-      nothing else.
-    - An empty tree proves nothing: a size of 0 is refused. RFC 9162 leaves it open, and taking it
-      for proven is how a verifier comes to accept any root.
+    - The verifiers return None or raise `VerificationError`, whatever they are given.
+    - An empty tree proves nothing: a size of 0 is refused. RFC 9162 leaves it open, and a verifier
+      that takes it as proven accepts any root.
     - Every hash is 32 bytes long, or it is refused.
     - A proof does not fix the size: a tree of another size whose path has the same shape gives the
       same hashes. Size and root are taken together, from one signed checkpoint.

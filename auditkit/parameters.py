@@ -1,8 +1,8 @@
-"""What a number or word that somebody sets may be: its type and its range, written once.
+"""Parameters: the type and range of a number or word that somebody sets, written once.
 
 Checks declare their parameters with these, and functions check their arguments by them, so that a
-wrong one is refused before anything is computed. A boolean is no number, NaN and infinity are in
-no range, and a whole number is wanted where things are counted.
+wrong one is refused before anything is computed. A boolean is not a number, NaN and infinity are
+outside every range, and counts have to be whole numbers.
 
 Example:
     >>> LEVEL.read(0.9, name="level")
@@ -29,12 +29,12 @@ from auditkit.errors import AuditkitError, InputError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:
-    """One number or word that may be set.
+    """One number or word that somebody may set.
 
     Attributes:
-        default: What it is unless it is set. Its type is the wanted one: a float is any finite
-            number, an int a whole number, a str a text that is not empty, a bool a boolean.
-            Any other default, as None, leaves the type open.
+        default: The default. Its type is the expected one: float for any finite number, int for a
+            whole number, str for a text that is not empty, bool for a boolean. Any other default,
+            such as None, leaves the type open.
         at_least: The least number, included; None: there is none.
         above: The lower end, not included; None: there is none.
         at_most: The greatest number, included; None: there is none.
@@ -57,14 +57,14 @@ class Parameter:
         """A field of a dataclass that declares this parameter.
 
         Args:
-            default: Instead of the parameter's own; None: its own.
+            default: Another default; None: the parameter's.
         """
         own = self if default is None else self.of(default)
         return dataclasses.field(default=own.default, metadata={"parameter": own})
 
     @property
     def wanted(self) -> str:
-        """The type and the range in words, as "a whole number of at least 1"."""
+        """The type and range in words, for example "a whole number of at least 1"."""
         if self.one_of:
             return "one of " + ", ".join(map(repr, self.one_of))
         kind = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -82,12 +82,12 @@ class Parameter:
         return f"{what} {' and '.join(ends)}".rstrip()
 
     def read(self, value: Any, *, name: str, error: type[AuditkitError] = InputError) -> Any:
-        """A value of the wanted type, or an error that names what was given by its type.
+        """A value of the expected type, or an error that names the type that was given.
 
         Args:
             value: What was given; numbers of NumPy count as numbers.
-            name: What it is called in the error.
-            error: The kind of error.
+            name: Its name in the error.
+            error: The class of the error.
 
         Raises:
             AuditkitError: Of the kind, if type or range are wrong.
@@ -102,7 +102,7 @@ class Parameter:
         return found
 
     def _of_type(self, value: Any) -> Any:
-        """The value as the type of the default; None if it is of another."""
+        """The value as the type of the default; None if it has another type."""
         wanted = type(self.default)
         if wanted is bool:
             return value if isinstance(value, bool) else None
@@ -144,7 +144,7 @@ def declared(kind: Any) -> dict[str, Parameter]:
 
 
 def _described(value: Any) -> str:
-    """What was given, by its type; a number also by its value, which is nobody's."""
+    """The type that was given; for a number also its value, which is not personal data."""
     if value is None:
         return "empty"
     if isinstance(value, bool) or type(value).__name__ == "bool_":
@@ -157,7 +157,7 @@ def _described(value: Any) -> str:
     return next((words for kind, words in kinds if isinstance(value, kind)), type(value).__name__)
 
 
-# What many checks and functions take.
+# Parameters of many checks and functions.
 NUMBER: Final = Parameter(default=0.0)
 LEVEL: Final = Parameter(default=0.95, above=0, below=1)
 SHARE: Final = Parameter(default=0.01, at_least=0, at_most=1)

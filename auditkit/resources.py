@@ -1,7 +1,7 @@
 """The files that come with auditkit: policies, control packs, schemas, templates.
 
-They lie at the top of the repository, where people read and edit them, and inside the package of
-an installed wheel. `data_path` alone knows both places.
+They are at the top of the repository, where people read and edit them, and inside the package of
+an installed wheel. Only `data_path` knows both places.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def data_path(*parts: str) -> Path:
     """The path of a file or folder that comes with auditkit.
 
     Args:
-        parts: From the top folder down, as `data_path("policies", "lending.yaml")`.
+        parts: From the top folder down: `data_path("policies", "lending.yaml")`.
 
     Raises:
         InputError: If there is no such file, which means a broken installation.
@@ -34,11 +34,11 @@ def data_path(*parts: str) -> Path:
 
 
 def schema_line(kind: str, folder: Path) -> str:
-    """The first line of a YAML file, by which editors check it and complete its keys.
+    """The first line of a YAML file, for editors that check it and complete its keys.
 
     Args:
-        kind: The schema's name, as "audit"; they lie in policies/schemas/.
-        folder: Where the file lies. The line names the schema relative to it.
+        kind: The schema's name, for example "audit"; schemas are in policies/schemas/.
+        folder: The file's folder. The line names the schema relative to it.
 
     Raises:
         InputError: If there is no such schema.

@@ -1,11 +1,11 @@
-"""How numbers are written for people: in sentences, tables and charts alike.
+"""Writes numbers for people, the same way in sentences, tables and charts.
 
 Laws:
     - One value has one rounded form per unit, so that a page can be compared with the statement.
-    - Rounding never crosses a threshold: what is below 0.8 is never written 0.80.
-    - Rounding keeps order, with a threshold and without: of two numbers written with the same
-      `digits`, the larger is never written smaller. So a value stands within its interval as
-      printed, if it does as computed.
+    - Rounding never crosses a threshold: a number below 0.8 is never written 0.80.
+    - Rounding keeps order, with and without a threshold: of two numbers written with the same
+      `digits`, the larger is never written smaller. So a printed value is within its printed
+      interval, if it was as computed.
 
 Example:
     >>> number_against(0.79962, 0.8), number_against(0.7812, 0.8), exact(0.8)
@@ -27,18 +27,18 @@ _MAX_DIGITS = 12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionWords:
-    """What becomes of cases, as a sentence says it: "cases approved".
+    """The words for decisions in a sentence, as in "cases approved".
 
     Attributes:
-        favourable: Of cases that the model decides in favour of.
-        unfavourable: Of all others.
+        favourable: For cases decided in favour of the person.
+        unfavourable: For all others.
     """
 
     favourable: str = "decided favourably"
     unfavourable: str = "decided unfavourably"
 
     def put_into(self, text: str) -> str:
-        """A term of the glossary with these words in their places."""
+        """A term of the glossary with these words filled in."""
         return text.replace("{favourable}", self.favourable).replace(
             "{unfavourable}", self.unfavourable
         )
@@ -52,8 +52,8 @@ def number(value: float, *, digits: int = 2, more: int = 0) -> str:
 
     Args:
         value: Finite.
-        digits: Decimals for a float; what would read as zero is written with a power of ten.
-        more: Digits beyond these, in either form.
+        digits: Decimals of a float; one that would read as zero is written with a power of ten.
+        more: Further digits, in either form.
     """
     if isinstance(value, int):
         return f"{value:,}"
@@ -64,12 +64,12 @@ def number(value: float, *, digits: int = 2, more: int = 0) -> str:
 
 
 def number_against(value: float, threshold: float, *, digits: int = 2) -> str:
-    """A number with as many decimals as it takes to stand on its own side of a threshold.
+    """A number with enough decimals to stay on its side of a threshold.
 
     Args:
         value: Finite.
-        threshold: What it is compared with.
-        digits: The fewest decimals.
+        threshold: The bound that it is compared with.
+        digits: The least number of decimals.
     """
     if isinstance(value, int):
         return f"{value:,}"
@@ -94,8 +94,8 @@ def interval(
         value: The value.
         lower: Lower end; None if there is no interval.
         upper: Upper end.
-        digits: The fewest decimals of all three.
-        threshold: What they are compared with; None: nothing.
+        digits: The least number of decimals of all three.
+        threshold: The bound that they are compared with; None: none.
     """
 
     def written(part: float) -> str:
@@ -109,7 +109,7 @@ def interval(
 
 
 def percentage(share: float) -> str:
-    """A share as a percentage, no decimal lost: `95%`, `99.9%`."""
+    """A share as a percentage with all its decimals: `95%`, `99.9%`."""
     return f"{100 * share:.10g}%"
 
 
@@ -119,7 +119,7 @@ def exact(value: float) -> str:
 
 
 def typeset(text: str) -> str:
-    """A number's text with a minus sign where a keyboard has a hyphen."""
+    """A number's text with a true minus sign instead of a hyphen."""
     return text.replace("-", "\u2212")
 
 

@@ -46,8 +46,8 @@ def class_sizes(
             axes.barh(y, rows, height=0.56, color=ACCENT, lw=0)
             _label(axes, y, size)
             _beside(axes, y, f"{sets:,}")
-        _beside(axes, -0.75, "sets")
-        axes.set_xlabel("Rows in sets of this size")
+        _beside(axes, -0.75, "classes")
+        axes.set_xlabel("Rows in classes of this size")
         listed = "; ".join(f"{size}: {rows:,} rows in {sets:,} sets" for size, sets, rows in sizes)
         alt = f"Rows by how many share their quasi-identifiers: {listed}."
         return finish(figure, alt=alt, axes=(top,))

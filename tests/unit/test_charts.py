@@ -125,7 +125,7 @@ def test_a_swarm_shows_high_values_darker():
 
 def test_every_count_of_a_deidentification_is_drawn():
     *_, sizes, change = charts()
-    assert {"1", "2", "3 to 4", "30", "0", "1,234", "sets"} <= set(drawn(sizes))
+    assert {"1", "2", "3 to 4", "30", "0", "1,234", "classes"} <= set(drawn(sizes))
     assert {"Names", "5,227", "0", "40", "3", "before", "after"} <= set(drawn(change))
     assert before_after([("Names", 0, 0)]).axes == (("0", "1"),)
     assert class_sizes([("1", 0, 0)]).svg

@@ -23,7 +23,7 @@ WHOLE = HEAD + f"rules: [{RULE}]"
         ("", "empty", "as_of, rules"),
         ("rules: [", "not valid YAML at line 1", "indentation"),
         ("- a", "must be a mapping", None),
-        (HEAD + "id: q\n", "line 5, column 1: the key 'id' stands twice", None),
+        (HEAD + "id: q\n", "line 5, column 1: the key 'id' is there twice", None),
         (HEAD + "rules: []", "rules", None),
         (HEAD, "'rules' is missing", "add 'rules'"),
         (HEAD + f"rules: [{RULE}]\nrulez: []", "unknown key 'rulez'", "did you mean 'rules'?"),

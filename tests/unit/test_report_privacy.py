@@ -54,6 +54,6 @@ def test_the_eighteen_classes_say_what_was_measured(pages):
 
 
 def test_charts_show_classes_and_what_was_before_and_after(pages):
-    assert "Rows in sets of this size" in pages
+    assert "Rows in classes of this size" in pages
     assert "before after" in pages
     assert "5 to 10" in pages
