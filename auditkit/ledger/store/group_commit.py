@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LONGEST_WAIT_S: Final = 0.002
-_LARGEST: Final = 1024
+_MAX_BATCH: Final = 1024
 
 
 class _Waiting(Generic[Item, Result]):
@@ -56,7 +56,7 @@ class GroupCommit(Generic[Item, Result]):
         self._longest_wait_s = longest_wait_s
         self._changed = threading.Condition()
         self._queue: list[_Waiting[Item, Result]] = []
-        self._led = False
+        self._has_leader = False
         self._writers = 1
 
     def submit(self, item: Item) -> Result:
@@ -68,16 +68,16 @@ class GroupCommit(Generic[Item, Result]):
         waiting: _Waiting[Item, Result] = _Waiting(item)
         with self._changed:
             self._queue.append(waiting)
-            if self._led:
+            if self._has_leader:
                 if len(self._queue) >= self._writers:
                     self._changed.notify()
             else:
-                self._led = True
+                self._has_leader = True
                 waiting.turn.set()
         try:
             waiting.turn.wait()
         except BaseException:  # An interrupt: take the item back, unless it is being committed.
-            self._leave(waiting)
+            self._withdraw(waiting)
             raise
         if not waiting.over:
             self._lead()
@@ -96,7 +96,7 @@ class GroupCommit(Generic[Item, Result]):
                     left = deadline - time.monotonic()
                     if left <= 0 or not self._changed.wait(left):
                         break
-                batch, self._queue = self._queue[:_LARGEST], self._queue[_LARGEST:]
+                batch, self._queue = self._queue[:_MAX_BATCH], self._queue[_MAX_BATCH:]
             results = self._commit([waiting.item for waiting in batch])
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
@@ -110,20 +110,20 @@ class GroupCommit(Generic[Item, Result]):
             raise
         finally:
             with self._changed:
-                self._writers = min(len(batch) + len(self._queue), _LARGEST)
+                self._writers = min(len(batch) + len(self._queue), _MAX_BATCH)
                 for waiting in batch:
                     waiting.over = True
                     waiting.turn.set()
-                self._pass_on()
+                self._pass_lead()
 
-    def _leave(self, waiting: _Waiting[Item, Result]) -> None:
+    def _withdraw(self, waiting: _Waiting[Item, Result]) -> None:
         with self._changed:
             if waiting in self._queue:
                 self._queue.remove(waiting)
                 if waiting.turn.is_set():
-                    self._pass_on()
+                    self._pass_lead()
 
-    def _pass_on(self) -> None:
-        self._led = bool(self._queue)
-        if self._led:
+    def _pass_lead(self) -> None:
+        self._has_leader = bool(self._queue)
+        if self._has_leader:
             self._queue[0].turn.set()

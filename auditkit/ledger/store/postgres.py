@@ -19,7 +19,7 @@ from auditkit.ledger.store.tables import Database, Session
 if TYPE_CHECKING:
     import psycopg
 
-# Written as the server writes them in its catalogue, so that they can be compared (`there`).
+# Written as in the server's catalogue, so that they can be compared (`actual_schema`).
 _TABLES: Final = {
     "meta": ("name text NOT NULL", "value text NOT NULL", "PRIMARY KEY (name)"),
     "head": (
@@ -54,7 +54,7 @@ _TRIGGERS: Final = {
     f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}"
     for table in ("entry", "node")
 }
-_MADE: Final = "".join(
+_CREATE: Final = "".join(
     [
         *(
             f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)});"
@@ -176,18 +176,18 @@ class PostgresSession(Session):
 
     def create_tables(self) -> None:
         with _translated(self._name):
-            self._connection.execute(_trusted(_MADE))
+            self._connection.execute(_trusted(_CREATE))
 
-    def made(self) -> Mapping[str, str]:
+    def expected_schema(self) -> Mapping[str, str]:
         lines = {name: ["TABLE", *lines] for name, lines in _TABLES.items()}
         lines["entry"].append(_INDEX)
         for table, trigger in _TRIGGERS.items():
             lines[table].append(f"{trigger}{_REFUSES}")
         return {f"table {name}": "\n".join(sorted(found)) for name, found in lines.items()}
 
-    def there(self) -> Mapping[str, str]:
+    def actual_schema(self) -> Mapping[str, str]:
         found: dict[str, list[str]] = {}
-        for name, line in self.fetch(_CATALOGUE, (list(_TABLES),)):
+        for name, line in self.query(_CATALOGUE, (list(_TABLES),)):
             found.setdefault(name, []).append(line)
         return {f"table {name}": "\n".join(sorted(lines)) for name, lines in found.items()}
 
@@ -199,7 +199,7 @@ class PostgresSession(Session):
         row = self._connection.execute("SELECT to_regclass('head')").fetchone()
         return row is not None and row[0] is not None
 
-    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with _translated(self._name):
             return self._connection.execute(_trusted(statement), values, binary=True).fetchall()
 
@@ -214,7 +214,7 @@ class PostgresSession(Session):
             while part := cursor.fetchmany(rows):
                 yield part
 
-    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         with _translated(self._name), self._connection.cursor() as cursor:
             cursor.executemany(_trusted(statement), rows)
 
@@ -230,7 +230,7 @@ class PostgresSession(Session):
             self._connection.execute("VACUUM payload")
 
     def stored_bytes(self) -> int:
-        (row,) = self.fetch(
+        (row,) = self.query(
             "SELECT SUM(pg_total_relation_size(t::regclass))::bigint FROM unnest("
             "ARRAY['meta','head','entry','node','payload','checkpoint']) t"
         )

@@ -165,17 +165,17 @@ class SqliteSession(Session):
             for statement in _TABLES:
                 self._connection.execute(statement)
 
-    def made(self) -> Mapping[str, str]:
+    def expected_schema(self) -> Mapping[str, str]:
         with closing(sqlite3.connect(":memory:")) as empty:
             for statement in _TABLES:
                 empty.execute(statement)
             return dict(empty.execute(_SCHEMA).fetchall())
 
-    def there(self) -> Mapping[str, str]:
-        return dict(self.fetch(_SCHEMA))
+    def actual_schema(self) -> Mapping[str, str]:
+        return dict(self.query(_SCHEMA))
 
     def created(self) -> bool:
-        known = self.fetch("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        known = self.query("SELECT name FROM sqlite_schema WHERE type = 'table'")
         if known and ("meta",) not in known:
             raise InputError(
                 f"The file {self._database.name} holds another program's tables.",
@@ -183,7 +183,7 @@ class SqliteSession(Session):
             )
         return bool(known) and super().created()
 
-    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._translated:
             return self._connection.execute(statement, values).fetchall()
 
@@ -195,12 +195,12 @@ class SqliteSession(Session):
             while part := cursor.fetchmany(rows):
                 yield part
 
-    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         with self._translated:
             self._connection.executemany(statement, rows)
 
     def check_storage(self) -> None:
-        found = self.fetch("PRAGMA integrity_check(1)")
+        found = self.query("PRAGMA integrity_check(1)")
         if found != [("ok",)]:
             raise LedgerError(
                 f"SQLite reports that the file {self._database.name} is damaged.",
@@ -222,7 +222,7 @@ class SqliteSession(Session):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def stored_bytes(self) -> int:
-        (row,) = self.fetch(
+        (row,) = self.query(
             "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
         )
         return int(row[0])

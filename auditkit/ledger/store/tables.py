@@ -32,7 +32,7 @@ from auditkit.ledger.records.entry import Entry
 from auditkit.merkle import Node, node_id
 
 FORMAT: Final = "auditkit/ledger-tables/v1"
-_AT_ONCE: Final = 500
+_MAX_PLACEHOLDERS: Final = 500
 _ENTRY: Final = (
     "SELECT e.idx, e.time_ms, e.kind, e.retention, e.commitment, p.salt, p.body "
     "FROM entry e LEFT JOIN payload p ON p.idx = e.idx"
@@ -85,25 +85,25 @@ class Session(ABC):
         """Creates missing tables."""
 
     @abstractmethod
-    def made(self) -> Mapping[str, str]:
-        """What `create_tables` makes, by its name: tables, columns, indexes, triggers."""
+    def expected_schema(self) -> Mapping[str, str]:
+        """The tables, indexes and triggers that `create_tables` makes: definitions by name."""
 
     @abstractmethod
-    def there(self) -> Mapping[str, str]:
-        """What there is, in the same words."""
+    def actual_schema(self) -> Mapping[str, str]:
+        """The tables, indexes and triggers in the database, in the form of `expected_schema`."""
 
     @abstractmethod
-    def fetch(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a small answer."""
+    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Runs a query and returns all rows; for small results."""
 
     @abstractmethod
     def stream(
         self, statement: str, values: Sequence[Any] = (), *, rows: int
     ) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a large answer, `rows` at a time; the last part may be shorter."""
+        """Runs a query and yields `rows` rows at a time; for large results."""
 
     @abstractmethod
-    def put(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """Runs a statement once for each row of values."""
 
     @abstractmethod
@@ -139,13 +139,13 @@ class Session(ABC):
             VerificationError: If a table, an index or a trigger is missing, extra or changed, or
                 if a row belongs to no entry of the log.
         """
-        made, there = self.made(), self.there()
-        for name in sorted(made.keys() | there.keys()):
-            if name not in there:
+        expected, actual = self.expected_schema(), self.actual_schema()
+        for name in sorted(expected.keys() | actual.keys()):
+            if name not in actual:
                 raise VerificationError(f"The log's {name} is missing.")
-            if name not in made:
+            if name not in expected:
                 raise VerificationError(f"The {name} does not belong to the log.")
-            if made[name] != there[name]:
+            if expected[name] != actual[name]:
                 raise VerificationError(f"The log's {name} was changed.")
         if self.meta().keys() != {"origin", "format"}:
             raise VerificationError("The log's table meta has missing or extra rows.")
@@ -157,18 +157,18 @@ class Session(ABC):
                 (),
             ),
         ):
-            if rows := self.fetch(f"SELECT idx FROM {where} ORDER BY idx LIMIT 1", values):
+            if rows := self.query(f"SELECT idx FROM {where} ORDER BY idx LIMIT 1", values):
                 raise VerificationError(
                     f"The log's table {what} holds row {rows[0][0]}, which is outside the log."
                 )
 
     def meta(self) -> dict[str, str]:
         """The log's name and its format; empty before the tables are created."""
-        return dict(self.fetch("SELECT name, value FROM meta"))
+        return dict(self.query("SELECT name, value FROM meta"))
 
     def put_meta(self, **values: str) -> None:
         """Adds to the table meta."""
-        self.put("INSERT INTO meta VALUES (?, ?)", list(values.items()))
+        self.execute_many("INSERT INTO meta VALUES (?, ?)", list(values.items()))
 
     def head(self) -> Head:
         """The newest checkpoint.
@@ -176,7 +176,7 @@ class Session(ABC):
         Raises:
             LedgerError: If there is none.
         """
-        rows = self.fetch("SELECT size, note FROM head WHERE id = 1")
+        rows = self.query("SELECT size, note FROM head WHERE id = 1")
         if len(rows) != 1:
             raise LedgerError("The log's tables have no head.", remedy="restore the database")
         return Head(size=rows[0][0], note=rows[0][1])
@@ -187,7 +187,7 @@ class Session(ABC):
             statement = "INSERT INTO head (id, size, note) VALUES (1, ?, ?)"
         else:
             statement = "UPDATE head SET size = ?, note = ? WHERE id = 1"
-        self.put(statement, [(head.size, head.note)])
+        self.execute_many(statement, [(head.size, head.note)])
 
     def nodes(self, nodes: Sequence[Node]) -> list[bytes]:
         """The hashes of some nodes, in the given order.
@@ -197,10 +197,10 @@ class Session(ABC):
         """
         ids = [node_id(level, position) for level, position in nodes]
         found: dict[int, bytes] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            part = ids[start : start + _AT_ONCE]
+        for start in range(0, len(ids), _MAX_PLACEHOLDERS):
+            part = ids[start : start + _MAX_PLACEHOLDERS]
             marks = ",".join("?" * len(part))
-            found.update(self.fetch(f"SELECT id, hash FROM node WHERE id IN ({marks})", part))
+            found.update(self.query(f"SELECT id, hash FROM node WHERE id IN ({marks})", part))
         try:
             return [bytes(found[number]) for number in ids]
         except KeyError:
@@ -210,15 +210,15 @@ class Session(ABC):
 
     def put_entries(self, entries: Sequence[Entry], nodes: Sequence[tuple[int, bytes]]) -> None:
         """Adds entries, their payloads, and the nodes that they complete."""
-        self.put(
+        self.execute_many(
             "INSERT INTO entry VALUES (?, ?, ?, ?, ?)",
             [(e.index, e.time_ms, e.kind, e.retention, e.commitment) for e in entries],
         )
-        self.put(
+        self.execute_many(
             "INSERT INTO payload VALUES (?, ?, ?)",
             [(e.index, e.salt, e.body) for e in entries],
         )
-        self.put("INSERT INTO node VALUES (?, ?)", nodes)
+        self.execute_many("INSERT INTO node VALUES (?, ?)", nodes)
 
     def entry(self, index: int) -> Entry:
         """One entry.
@@ -226,23 +226,23 @@ class Session(ABC):
         Raises:
             InputError: If the log has no such index.
         """
-        rows = self.fetch(f"{_ENTRY} WHERE e.idx = ?", (index,))
+        rows = self.query(f"{_ENTRY} WHERE e.idx = ?", (index,))
         if not rows:
             raise InputError(f"The log has no entry {index}.")
         return as_entry(rows[0])
 
     def counts(self) -> dict[str, int]:
         """How many entries there are of each kind, by name."""
-        return dict(self.fetch("SELECT kind, COUNT(*) FROM entry GROUP BY kind ORDER BY kind"))
+        return dict(self.query("SELECT kind, COUNT(*) FROM entry GROUP BY kind ORDER BY kind"))
 
     def last_time_ms(self) -> int:
         """When the newest entry was logged; 0 in an empty log."""
-        rows = self.fetch("SELECT time_ms FROM entry ORDER BY idx DESC LIMIT 1")
+        rows = self.query("SELECT time_ms FROM entry ORDER BY idx DESC LIMIT 1")
         return int(rows[0][0]) if rows else 0
 
     def last_index(self) -> int:
         """The largest index in the table of entries; -1 if it is empty."""
-        (row,) = self.fetch("SELECT MAX(idx) FROM entry")
+        (row,) = self.query("SELECT MAX(idx) FROM entry")
         return -1 if row[0] is None else int(row[0])
 
     def period(self, since_ms: int, until_ms: int) -> tuple[int, int]:
@@ -250,7 +250,7 @@ class Session(ABC):
 
         It holds other entries too if the clock was set back in it. Empty if there is no entry.
         """
-        ((begin, end),) = self.fetch(
+        ((begin, end),) = self.query(
             "SELECT MIN(idx), MAX(idx) FROM entry WHERE time_ms >= ? AND time_ms < ?",
             (since_ms, until_ms),
         )
@@ -258,7 +258,7 @@ class Session(ABC):
 
     def first_between(self, after_ms: int, until_ms: int) -> int | None:
         """The first index logged after one time and at or before another; None if none was."""
-        ((found,),) = self.fetch(
+        ((found,),) = self.query(
             "SELECT MIN(idx) FROM entry WHERE time_ms > ? AND time_ms <= ?",
             (after_ms, until_ms),
         )
@@ -294,7 +294,7 @@ class Session(ABC):
         """Index and kind of a class's entries up to a time whose payload is not destroyed."""
         return [
             (index, kind)
-            for index, kind in self.fetch(
+            for index, kind in self.query(
                 "SELECT e.idx, e.kind FROM entry e JOIN payload p ON p.idx = e.idx "
                 "WHERE e.retention = ? AND e.time_ms <= ? ORDER BY e.idx",
                 (retention, time_ms),
@@ -303,25 +303,25 @@ class Session(ABC):
 
     def delete_payloads(self, indexes: Sequence[int]) -> None:
         """Destroys payloads and their salts."""
-        self.put("DELETE FROM payload WHERE idx = ?", [(i,) for i in indexes])
+        self.execute_many("DELETE FROM payload WHERE idx = ?", [(i,) for i in indexes])
 
     def checkpoints(self) -> list[tuple[int, str]]:
         """The published checkpoints, as (size, note), the smallest first."""
-        return [(s, n) for s, n in self.fetch("SELECT size, note FROM checkpoint ORDER BY size")]
+        return [(s, n) for s, n in self.query("SELECT size, note FROM checkpoint ORDER BY size")]
 
     def checkpoint(self, size: int) -> str | None:
         """The kept checkpoint of a size, if there is one."""
-        rows = self.fetch("SELECT note FROM checkpoint WHERE size = ?", (size,))
+        rows = self.query("SELECT note FROM checkpoint WHERE size = ?", (size,))
         return rows[0][0] if rows else None
 
     def has_kind(self, kind: str) -> bool:
         """Whether there is any entry of a kind."""
-        return bool(self.fetch("SELECT 1 FROM entry WHERE kind = ? LIMIT 1", (kind,)))
+        return bool(self.query("SELECT 1 FROM entry WHERE kind = ? LIMIT 1", (kind,)))
 
     def put_checkpoint(self, size: int, note: str) -> None:
         """Stores a checkpoint, in place of an earlier one of that size."""
-        self.put("DELETE FROM checkpoint WHERE size = ?", [(size,)])
-        self.put("INSERT INTO checkpoint VALUES (?, ?)", [(size, note)])
+        self.execute_many("DELETE FROM checkpoint WHERE size = ?", [(size,)])
+        self.execute_many("INSERT INTO checkpoint VALUES (?, ?)", [(size, note)])
 
 
 class Database(ABC):
