@@ -139,16 +139,16 @@ class Child:
         self.start()
         assert self._server is not None
         if not self._is_ready:
-            _, told = _reply(self._server, monotonic() + _START_SECONDS)
-            if "failed" in told:
-                raise _unavailable(f"could not load its libraries ({told['failed']})")
+            _, report = _reply(self._server, monotonic() + _START_SECONDS)
+            if "failed" in report:
+                raise _unavailable(f"could not load its libraries ({report['failed']})")
             self._is_ready = True
         call = {"function": function, "size": len(data), "limits": asdict(limits)}
         latest = monotonic() + limits.wall_seconds + _GRACE_SECONDS
         _write(self._server, json.dumps(call).encode() + b"\n", latest)
         _write(self._server, data, latest)
-        answer, told = _reply(self._server, latest)
-        _check_end(told, limits)
+        answer, report = _reply(self._server, latest)
+        _check_end(report, limits)
         return _opened(answer)
 
 
@@ -201,18 +201,18 @@ def _wait(stream: int, event: int, latest: float) -> None:
         raise _unavailable("does not answer")
 
 
-def _check_end(told: dict[str, Any], limits: Limits) -> None:
-    if told.get("code") == 0:
+def _check_end(report: dict[str, Any], limits: Limits) -> None:
+    if report.get("code") == 0:
         return
-    if told.get("code") == UNCONFINED:
+    if report.get("code") == UNCONFINED:
         raise _unavailable("could not be confined")
-    if "late" in told:
+    if "late" in report:
         raise _unavailable(f"did not end within {limits.wall_seconds:g} seconds")
-    if "large" in told:
+    if "large" in report:
         raise ChildLimitError(f"Its content is larger than {limits.answer_bytes:,} bytes.")
-    if told.get("signal") == SIGXCPU:
+    if report.get("signal") == SIGXCPU:
         raise ChildLimitError(f"It takes more than {limits.cpu_seconds} seconds of computing.")
-    how = strsignal(told["signal"]) if "signal" in told else f"code {told['code']}"
+    how = strsignal(report["signal"]) if "signal" in report else f"code {report['code']}"
     raise ChildCrashError(f"The process that worked on it crashed ({how}).")
 
 

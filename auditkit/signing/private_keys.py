@@ -153,7 +153,7 @@ def public_key_from_spki(der: bytes) -> PublicKey:
         key = supported_key(serialization.load_der_public_key(der))
     except (ValueError, TypeError, KeyFileError) as error:
         raise VerificationError("The public key cannot be read.") from error
-    except Exception as error:  # unsupported algorithms have several types of their own
+    except Exception as error:  # unsupported algorithms raise errors of several types
         raise VerificationError("The public key is of an unknown kind.") from error
     if spki_of(key) != der:
         raise VerificationError("The public key is not in its canonical form.")

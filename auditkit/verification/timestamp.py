@@ -52,7 +52,7 @@ def check_timestamp(
         content, info = _open(token)
         imprint = info["message_imprint"]
         algorithm = imprint["hash_algorithm"]["algorithm"].native
-        told: datetime = info["gen_time"].native
+        attested: datetime = info["gen_time"].native
         certificates = _certificates(content)
     except VerificationError:
         raise
@@ -62,9 +62,9 @@ def check_timestamp(
         raise VerificationError("The timestamp uses a hash that is no longer safe.")
     if imprint["hashed_message"].native != hashlib.new(algorithm, stamped).digest():
         raise VerificationError("The timestamp covers something else.")
-    _check_signature(content, certificates[0], told)
-    check_path(certificates, trust, told, archived, purpose="time_stamping")
-    return told, common_name(certificates[0])
+    _check_signature(content, certificates[0], attested)
+    check_path(certificates, trust, attested, archived, purpose="time_stamping")
+    return attested, common_name(certificates[0])
 
 
 def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
@@ -120,7 +120,7 @@ def _certificates(content: cms.SignedData) -> list[cx509.Certificate]:
     return every
 
 
-def _check_signature(content: cms.SignedData, own: cx509.Certificate, told: datetime) -> None:
+def _check_signature(content: cms.SignedData, own: cx509.Certificate, attested: datetime) -> None:
     """Checks the token's own signature, not whether its certificate is trusted."""
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import cms_basic_validation
@@ -130,7 +130,9 @@ def _check_signature(content: cms.SignedData, own: cx509.Certificate, told: date
         found: dict[str, Any] = run_now(
             cms_basic_validation(
                 content,
-                validation_context=validation_context([], [Trusted(certificate=own)], told, None),
+                validation_context=validation_context(
+                    [], [Trusted(certificate=own)], attested, None
+                ),
                 status_kwargs={},
                 key_usage_settings=TimestampSignatureStatus.default_usage_constraints(),
             )

@@ -263,10 +263,10 @@ def _check_signature(
 
     def signer() -> str:
         certificates = signed.parts.certificates
-        told = check_signer(certificates, trust, opened.moment, archived.data)
+        who = check_signer(certificates, trust, opened.moment, archived.data)
         own = next((t for t in trust if t.certificate == certificates[0]), None)
         check_not_revoked("signer's", own or ended.get(fingerprint(certificates[0])), opened.moment)
-        return told
+        return who
 
     claims.check("signer", signer)
     return opened
@@ -286,9 +286,9 @@ def _check_time(
     proven: list[datetime] = []
 
     def time() -> str:
-        told, authority = check_timestamp(token, signed.parts.signature, trust, archived.data)
-        proven.append(told)
-        return f"Signed before {told:%Y-%m-%d %H:%M:%S} UTC, says {authority}. {said}."
+        attested, authority = check_timestamp(token, signed.parts.signature, trust, archived.data)
+        proven.append(attested)
+        return f"Signed before {attested:%Y-%m-%d %H:%M:%S} UTC, says {authority}. {said}."
 
     claims.check("time", time)
     return proven[0] if proven else None

@@ -123,6 +123,6 @@ def _leads_nowhere(rules: AccessRules) -> list[LintFinding]:
     seen = set()
     for rule in rules.rules:
         if rule.tokens in seen:
-            found.append(LintFinding("twice", "warning", f"A rule stands twice: {rule}"))
+            found.append(LintFinding("twice", "warning", f"A rule is repeated: {rule}"))
         seen.add(rule.tokens)
     return found
