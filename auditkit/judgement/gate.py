@@ -139,7 +139,7 @@ def _judge_rule(
     elif not numbers:
         statement = f"{rule.check} gave no number called {rule.measure}{_by(rule)}."
     elif not judged:
-        statement = f"Every {rule.measure} rests on fewer than {rule.min_n} observations."
+        statement = f"Every {rule.measure} is based on fewer than {rule.min_n} observations."
     else:
         outcome, worst_number = min(judged, key=lambda pair: _worst_first(rule, *pair))
         name = _name(worst_number, glossary) + _whom(worst_number)
@@ -225,27 +225,27 @@ def _sentence(
     least = "at least" if rule.operator == ">=" else "at most"
     bound = f"{least} {typeset(exact(rule.threshold))}"
     if number.suppressed:
-        told = f"{name} is suppressed ({number.reason}); the condition is {bound}"
+        sentence = f"{name} is suppressed ({number.reason}); the condition is {bound}"
     elif number.value is None:
-        told = f"{name} is not estimable ({number.reason}); the condition is {bound}"
+        sentence = f"{name} is not estimable ({number.reason}); the condition is {bound}"
     elif number.n == 0:
-        told = f"{name} rests on no observation; the condition is {bound}"
+        sentence = f"{name} is based on no observations; the condition is {bound}"
     else:
         value = against(number.value)
         interval = ""
         if number.lower is not None and number.upper is not None and number.level is not None:
             low, high = against(number.lower), against(number.upper)
             interval = f" ({percentage(number.level)} interval {low} to {high})"
-        told = f"{name} is {value}{interval}, n = {number.n or 0:,}"
-        told += f" ({number.reason})" if number.reason else ""
-        told += f"; the condition is {bound}"
+        sentence = f"{name} is {value}{interval}, n = {number.n or 0:,}"
+        sentence += f" ({number.reason})" if number.reason else ""
+        sentence += f"; the condition is {bound}"
     failed = sum(o is Outcome.FAIL for o, _ in judged)
     share = ""
     if len(judged) > 1 and outcome is Outcome.FAIL:
         share = f"; exception in {failed} of {len(judged)} tested"
     if found > len(judged):
         share += f"; {plural(found - len(judged), 'group')} below n = {rule.min_n} not judged"
-    return told + share + "."
+    return sentence + share + "."
 
 
 def _name(number: Measurement, glossary: Glossary) -> str:

@@ -187,7 +187,7 @@ def test_a_number_that_leaves_a_group_out_may_break_a_condition_and_meets_none(u
 def test_none_of_nothing_meets_no_condition():
     finding = findings(evidence(rate(0, n=0, name="gap"), check="a.c"))[1]
     assert finding.outcome is Outcome.NOT_ASSESSED
-    assert "rests on no observation" in finding.statement
+    assert "is based on no observations" in finding.statement
 
 
 def test_a_number_outside_its_interval_is_refused():

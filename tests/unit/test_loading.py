@@ -45,7 +45,7 @@ def test_a_case_holds_what_was_given():
         ({"labels": [None, *LABELS[1:]]}, "1 of 8 labels are missing, the first in row 0"),
         ({"labels": [np.nan, *LABELS[1:]]}, "1 of 8 labels are missing"),
         ({"labels": [2, *LABELS[1:]]}, "labels has 3 distinct values"),
-        ({"labels": np.ones(N)}, "All 8 labels are alike"),
+        ({"labels": np.ones(N)}, "All 8 labels are equal"),
         ({"labels": np.array(["yes", "no"] * 4)}, "the favourable one is unknown"),
         ({"favourable": 3}, "No label has the favourable value 3"),
         ({"groups": GROUPS[:-1]}, "groups has 7 rows"),
@@ -158,7 +158,7 @@ def test_files_that_cannot_be_read(tmp_path, name, content, message):
     [
         (b"\x80\x04\x95", "is a pickle"),
         (b"PK\x03\x04", "is a pickle or an archive"),
-        (b"hello", "no known model format"),
+        (b"hello", "not in a known model format"),
         (b"{}", "not an XGBoost classifier"),
     ],
 )

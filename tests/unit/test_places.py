@@ -208,7 +208,7 @@ def test_control_packs_are_found_by_one_rule(work):
     assert [p.id for p in packs(work, "[controls/mine.yaml]")] == ["mine"]
     assert packs(work, "[soc2]", soc2=SOC2) == packs(work, "[controls/soc2.yaml]")
     assert packs(work, "[controls/soc2.yaml]", soc2=changed)[0].title.startswith("Our own")
-    with pytest.raises(PolicyError, match="another one lies beside the policy"):
+    with pytest.raises(PolicyError, match="another of that name is beside the policy"):
         packs(work, "[soc2]")
 
 
