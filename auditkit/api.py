@@ -144,11 +144,11 @@ class Audit(Judgement):
         steps = ["log", "pages", "signature", *(["copy for a browser"] if twin else [])]
         with shown("Report", progress=progress) as tell:
 
-            def told(step: str) -> None:
+            def enter(step: str) -> None:
                 if tell is not None:
                     tell(steps.index(step), len(steps), step)
 
-            told("log")
+            enter("log")
             if ledger is not None:
                 receipt = self._record(ledger, retention, witnesses)
             else:
@@ -160,19 +160,19 @@ class Audit(Judgement):
                 fingerprint=signing.fingerprint,
                 signing_time=signing.time_words,
             )
-            told("pages")
+            enter("pages")
             unsigned = render(
                 self,
                 receipt=receipt.to_json(),
                 envelope=signing.sign_statement(self.statement),
                 options=chosen,
             )
-            told("signature")
+            enter("signature")
             reason = f"Evidence report {self.report_id}, as it was issued"
             signed = signing.sign_pdf(unsigned, reason=reason, at=at)
             write_whole(target, signed)
             if twin is not None:
-                told("copy for a browser")
+                enter("copy for a browser")
                 copy = render_twin(self, receipt=receipt.to_json(), options=chosen)
                 write_whole(Path(twin), copy)
         return receipt

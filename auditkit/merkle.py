@@ -228,7 +228,7 @@ def consistency_ranges(size1: int, size2: int) -> tuple[tuple[int, int], ...]:
     Requires 0 < size1 <= size2.
     """
     if type(size1) is not int or type(size2) is not int or not 0 < size1 <= size2:
-        raise InputError(f"A tree of {size1} entries is no beginning of one of {size2}.")
+        raise InputError(f"A tree of {size1} entries cannot be the beginning of one of {size2}.")
     begin, end = 0, size2
     found: list[tuple[int, int]] = []
     while size1 != end:

@@ -49,7 +49,7 @@ def of_people(e: Evidence) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class PeopleInRow:
     """The numbers of people in one row of a table: in which columns, of which group, how many."""
 
     row: int
@@ -58,7 +58,7 @@ class Told:
     count: int | None = None
 
 
-def told_by(e: Evidence, table: Table) -> Iterator[Told]:
+def people_in_rows(e: Evidence, table: Table) -> Iterator[PeopleInRow]:
     """The numbers of people in each row of a table of some evidence."""
     if not of_people(e):
         return
@@ -71,31 +71,33 @@ def told_by(e: Evidence, table: Table) -> Iterator[Told]:
         rest = tuple(c for c in table.columns if c not in _LABELS)
         if group is None:
             alone: People = ("row", frozenset({(table.name, str(i))}))
-            yield Told(row=i, columns=rest, people=alone, count=_count(cell.get("n")))
-            yield Told(row=i, columns=rest, people=("members", frozenset()))
+            yield PeopleInRow(row=i, columns=rest, people=alone, count=_count(cell.get("n")))
+            yield PeopleInRow(row=i, columns=rest, people=("members", frozenset()))
             continue
         if "from" in cell and "to" in cell:
             people: People = (f"bin {cell['from']:g} to {cell['to']:g}", group)
-            yield Told(row=i, columns=rest, people=people, count=_count(cell.get("n")))
-            yield Told(row=i, columns=rest, people=("members", group))
+            yield PeopleInRow(row=i, columns=rest, people=people, count=_count(cell.get("n")))
+            yield PeopleInRow(row=i, columns=rest, people=("members", group))
             observed = tuple(c for c in rest if c in _OBSERVED)
-            yield from (Told(row=i, columns=observed, people=(p, group)) for p in BOTH)
+            yield from (PeopleInRow(row=i, columns=observed, people=(p, group)) for p in BOTH)
             continue
         if not group:
             continue
-        yield Told(row=i, columns=rest, people=("members", group), count=_count(cell.get("n")))
+        yield PeopleInRow(
+            row=i, columns=rest, people=("members", group), count=_count(cell.get("n"))
+        )
         if "selected" in cell:
             selected: People = ("selected", group)
-            yield Told(
+            yield PeopleInRow(
                 row=i, columns=("selected",), people=selected, count=_count(cell["selected"])
             )
         for column, parts in _RESTS_ON.items():
             if column in cell:
-                yield from (Told(row=i, columns=(column,), people=(p, group)) for p in parts)
+                yield from (PeopleInRow(row=i, columns=(column,), people=(p, group)) for p in parts)
         against = _reference_of(e, cell, group, named)
         if against:
             compared = tuple(c for c in rest if c not in _OWN)
-            yield Told(row=i, columns=compared, people=("members", against))
+            yield PeopleInRow(row=i, columns=compared, people=("members", against))
 
 
 def _group_of(e: Evidence, cell: Mapping[str, Cell], named: Mapping[str, Whom]) -> Whom | None:
@@ -126,8 +128,8 @@ def _category(e: Evidence, table: str, category: str) -> Whom | None:
     wanted = {"sex": (str(e.parameters.get("sex")),), "race": (str(e.parameters.get("race")),)}
     names = wanted.get(table, (*wanted["race"], *wanted["sex"]))
     for m in e.named("category_impact_ratio"):
-        told = dict(m.group)
-        if set(told) == set(names) and " / ".join(told[name] for name in names) == category:
+        values = dict(m.group)
+        if set(values) == set(names) and " / ".join(values[name] for name in names) == category:
             return frozenset(m.group)
     return None
 

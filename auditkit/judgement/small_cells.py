@@ -34,7 +34,13 @@ import pandas as pd
 
 from auditkit.canonical import Digest, digest_of
 from auditkit.evidence import Evidence, Measurement, Table
-from auditkit.judgement.small_cell_tables import BOTH, People, Told, of_people, told_by
+from auditkit.judgement.small_cell_tables import (
+    BOTH,
+    People,
+    PeopleInRow,
+    of_people,
+    people_in_rows,
+)
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.measures.numbers.suppression import Equation, Why, hidden_cells
 
@@ -162,7 +168,7 @@ class _Cells:
     evidence: Sequence[Evidence]
     rows: int
     attributes: frozenset[str]
-    _read: dict[int, list[Told]] = field(default_factory=dict)
+    _read: dict[int, list[PeopleInRow]] = field(default_factory=dict)
 
     def hidden(self, small_cell: int) -> dict[People, Why]:
         """The numbers of people that must not be shown."""
@@ -191,10 +197,10 @@ class _Cells:
     ) -> set[tuple[int, str]]:
         """The cells of a table to leave empty, by row and column."""
         cells = {
-            (told.row, name)
-            for told in self._told(e, table)
-            if told.people in hidden
-            for name in told.columns
+            (row.row, name)
+            for row in self._people_in_rows(e, table)
+            if row.people in hidden
+            for name in row.columns
         }
         whole = {m.key: self.why(e, m, hidden) for m in e.measurements}
         columns = [name for name in table.columns if whole.get(name)]
@@ -271,9 +277,9 @@ class _Cells:
                     if overall or self._is_about_people(e, m):
                         counts.setdefault((self._part(m), frozenset(m.group)), m.n)
             for table in e.tables:
-                for told in self._told(e, table):
-                    if told.count is not None:
-                        counts.setdefault(told.people, told.count)
+                for row in self._people_in_rows(e, table):
+                    if row.count is not None:
+                        counts.setdefault(row.people, row.count)
         return counts
 
     # The sums that hold
@@ -301,10 +307,10 @@ class _Cells:
 
     # What the tables tell
 
-    def _told(self, e: Evidence, table: Table) -> list[Told]:
+    def _people_in_rows(self, e: Evidence, table: Table) -> list[PeopleInRow]:
         """The numbers of people in the rows of a table."""
         if id(table) not in self._read:
-            self._read[id(table)] = list(told_by(e, table))
+            self._read[id(table)] = list(people_in_rows(e, table))
         return self._read[id(table)]
 
 

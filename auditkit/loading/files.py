@@ -45,7 +45,7 @@ def load_table(
     Args:
         path: The file.
         text: Columns that are text whatever they look like: 007 is a code.
-        missing: Words that stand for a missing value, as NA.
+        missing: Words that mean a missing value, such as NA.
 
     Raises:
         InputError: If the file is missing, of another kind, or cannot be read, or names two

@@ -94,7 +94,7 @@ def _told(
     before: Sequence[Evidence],
 ) -> Text:
     """A parameter's value, or the earlier evidence that has the same."""
-    told = book.parameter(value, *place, name)
+    text = book.parameter(value, *place, name)
     same = (e.id for e in before if e.parameters.get(name) == value)
-    first = next(same, None) if len(str(told)) > _LONG else None
-    return told if first is None else Line("as for ", book.quote(first))
+    first = next(same, None) if len(str(text)) > _LONG else None
+    return text if first is None else Line("as for ", book.quote(first))

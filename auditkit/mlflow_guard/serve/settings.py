@@ -74,7 +74,7 @@ class ServerSettings(Document):
 
     Attributes:
         access: Folder of the access policy, with its seal; or the URL of a database that
-            `auditkit access approve --database` writes to, as `postgresql+psycopg://host/name`.
+            `auditkit access approve --database` writes to: `postgresql+psycopg://host/name`.
         approvers: Names of those whose signature puts a policy into force, each with the
             fingerprints of their statement keys, as `auditkit keys list` shows them. Empty: no
             signature is required.

@@ -137,7 +137,7 @@ class Stores:
     def lineage(self, name: str, version: str) -> tuple[set[str], list[tuple[str, str]]]:
         """The runs that a version's files come from, and the versions: itself and those it copies.
 
-        A version need not name the run that made its files; where they lie tells it too.
+        A version need not name the run that made its files; their location shows it too.
 
         Raises:
             MlflowException: If there is no such version.

@@ -1,1 +1,1 @@
-"""What a section is made of, and how blocks stand on a page."""
+"""The blocks of a section, and their layout on a page."""

@@ -272,7 +272,7 @@ def _unfounded(
 
 
 def _in_templates(rules: ReadingRules, page_texts: Sequence[str]) -> Counter[str]:
-    """How often each number may stand in the templates' own text, at most.
+    """The most times that each number may occur in the templates' own text.
 
     That is as often as the names that it belongs to are on the pages, wherever lines break. The
     first version listed bare numbers.

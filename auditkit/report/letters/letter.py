@@ -106,9 +106,9 @@ def write_letter(
             f"The letter for row {row:,} is held back: {stop}.",
             remedy="have a person decide; --draft shows what it would say",
         )
-    told = [texts.reason(r["feature"], r["value"], r["reference_value"]) for r in rows]
-    reasons = tuple(dict.fromkeys(text for text, _ in told))
-    unmapped = sum(not mapped for _, mapped in told)
+    wordings = [texts.reason(r["feature"], r["value"], r["reference_value"]) for r in rows]
+    reasons = tuple(dict.fromkeys(text for text, _ in wordings))
+    unmapped = sum(not mapped for _, mapped in wordings)
     record: dict[str, Json] = {
         "evidence": str(evidence.digest),
         "check": f"{evidence.check} {evidence.version}",

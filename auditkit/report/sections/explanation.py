@@ -14,8 +14,8 @@ from auditkit.report.typeset.text import shown
 
 _MOST: Final = 15
 _STEPS: Final = 8
-# Names are cut here to their column, so that what a drawing shows is what is noted. Up to so many
-# points they stand in a chart of half the page; longer ones get a chart of the whole page.
+# Names are cut here to their column, so that the ledger notes what the drawing shows. Names up to
+# this width, in points, fit a chart of half the page; longer ones get a chart of the whole page.
 _NAMES: Final = 112.0
 _LONG_NAMES: Final = 230.0
 _STEPS_WIDTH: Final = 112.0

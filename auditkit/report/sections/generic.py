@@ -142,15 +142,15 @@ def small_print(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurem
     if len(methods) == 1:
         parts.append(Line("Method: ", book.quote(next(iter(methods))), "."))
     elif methods:
-        told = (
+        clauses = (
             Line(joined(", ", (book.measure(n) for n in names)), ": ", book.quote(method))
             for method, names in methods.items()
         )
-        parts.append(Line("Methods: ", joined("; ", told), "."))
+        parts.append(Line("Methods: ", joined("; ", clauses), "."))
     reasons = dict.fromkeys(m.reason for m in shown if m.value is None)
     if reasons:
-        told = (Line(book.quote(reason)) for reason in reasons)
-        parts.append(Line("Not estimable: ", joined("; ", told), "."))
+        clauses = (Line(book.quote(reason)) for reason in reasons)
+        parts.append(Line("Not estimable: ", joined("; ", clauses), "."))
     left_out = dict.fromkeys(m.reason for m in shown if m.reason and m.value is not None)
     parts += [Line("Not over all groups: ", book.quote(why), ".") for why in left_out]
     return joined(" ", parts)
@@ -173,18 +173,18 @@ def _fit_a_line(shown: Sequence[Measurement]) -> bool:
 
 def _line(book: FigureLedger, evidence: Evidence, shown: Sequence[Measurement]) -> Prose:
     """A few numbers about everyone, or about one group, as a sentence."""
-    told: list[Text] = []
+    clauses: list[Text] = []
     for position, m in enumerate(shown):
         words = book.measure(m.name, inside=position > 0 or bool(m.group))
         unit: Text = "" if m.unit in _PLAIN_UNITS else Line(" ", book.quote(m.unit))
-        told.append(Line(words, " ", of_group(book, evidence, m), unit))
+        clauses.append(Line(words, " ", of_group(book, evidence, m), unit))
         if position == len(shown) - 1 or m.n != shown[-1].n:
-            told[-1] = Line(told[-1], ", n = ", book.n(evidence, m))
+            clauses[-1] = Line(clauses[-1], ", n = ", book.n(evidence, m))
     about: Text = ""
     if shown[0].group:
         about = Line(book.group(shown[0].group), ": ")
     return Prose(
-        text=Line(about, joined("; ", told), "."),
+        text=Line(about, joined("; ", clauses), "."),
         note=small_print(book, evidence, shown),
         evidence=book.quote(evidence.id),
     )
