@@ -449,7 +449,7 @@ def test_a_later_batch_of_a_file_is_looked_at_too(tmp_path):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('{"a": "\\ud800"}', "by line 1: text that is no Unicode"),
+        ('{"a": "\\ud800"}', "by line 1: text that is not Unicode"),
         ('{"a": 1, "a": 2}', "line 1"),
         ('{"a": NaN}', "line 1"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -136,9 +136,17 @@ def test_ctrl_c_ends_the_wait_of_the_main_thread_and_takes_its_item_back():
     leader = threading.Thread(target=group.submit, args=("first",))
     leader.start()
     started.wait(20)
-    threading.Timer(0.2, _thread.interrupt_main).start()
-    with pytest.raises(KeyboardInterrupt):
-        group.submit("taken back")
+    main = threading.main_thread()
+    assert threading.current_thread() is main
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        # A signal of the system's, which wakes the thread from its wait.
+        ctrl_c = threading.Timer(0.2, signal.pthread_kill, (main.ident, signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the timer must not fire before
+            ctrl_c.start()
+            group.submit("taken back")
+    finally:
+        signal.signal(signal.SIGINT, handler)
     release.set()
     leader.join(20)
     assert group.submit("next") == "next"
