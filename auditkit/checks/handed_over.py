@@ -129,7 +129,7 @@ PRIVACY: Final = (
     _handed_over(
         "privacy.disclosure_risk",
         maker="auditkit.deid",
-        title="How well people are hidden among each other",
+        title="Disclosure risk in the released table",
         measures=(
             "Sizes of the equivalence classes, the rows that share their quasi-identifiers: "
             "k-anonymity, unique rows and risks of re-identification; and of sensitive attributes "

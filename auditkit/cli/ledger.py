@@ -369,7 +369,7 @@ def hold_place(
         int | None, typer.Option("--end", metavar="INDEX", help="Up to, not including, this index.")
     ] = None,
 ) -> None:
-    """Place a legal hold. Without --end it also covers entries still to come.
+    """Place a legal hold. Without --end it also covers entries that are logged later.
 
     Example: auditkit ledger hold place audit-log.db case-112 --by ann --reason 'litigation'
     """

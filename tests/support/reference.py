@@ -58,7 +58,7 @@ All files are read alike. An unknown key is an error that names the nearest vali
 text; `yes` and `no` are words, and only `true` and `false` are truth values. There are no anchors,
 tags or merges. A file has at most 2 MiB and 20 levels.
 
-The schemas lie in `policies/schemas/` and come with the package. The first line of a file names its
+The schemas are in `policies/schemas/` and come with the package. The first line of a file names its
 schema, so that an editor with a YAML language server completes and checks its keys. A schema knows
 keys, types and bounds; auditkit checks more when it reads the file.
 """

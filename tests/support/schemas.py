@@ -27,7 +27,7 @@ from auditkit.resources import data_path
 
 # The name of each schema, the document that reads the files, and what they are.
 KINDS: dict[str, tuple[type[BaseModel], str]] = {
-    "audit": (AuditFile, "audit.yaml: one audit written down"),
+    "audit": (AuditFile, "audit.yaml: one audit"),
     "policy": (Policy, "A policy: what must hold for one kind of model"),
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),

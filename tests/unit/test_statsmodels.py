@@ -69,7 +69,8 @@ def test_pooled_z(one, other):
     assert found == pytest.approx(float(want), rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None)
+# Few lists: statsmodels takes a twentieth of a second for Holm's.
+@settings(deadline=None, max_examples=12)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_adjusted_p_values(p_values):
     p = np.array(p_values)

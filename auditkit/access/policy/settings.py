@@ -68,7 +68,7 @@ class Promotion(Document):
     @classmethod
     def _are_aliases(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if not all(_ALIAS.match(name) for name in names):
-            raise ValueError("an alias is made of letters, digits, _ and -, or * for any of them")
+            raise ValueError("an alias may have only letters, digits, _ and -, and * for any text")
         return names
 
     @field_validator("stages")

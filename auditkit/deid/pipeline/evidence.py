@@ -184,7 +184,7 @@ def _risk(run: Run, population: Population | None, parameters: dict[str, Json]) 
     head: dict[str, Any] = {
         "check": "privacy.disclosure_risk",
         "version": "1",
-        "title": "How well people are hidden among each other",
+        "title": "Disclosure risk in the released table",
         "area": _AREA,
         "parameters": parameters,
     }
@@ -237,7 +237,7 @@ def _risk(run: Run, population: Population | None, parameters: dict[str, Json]) 
         )
     histogram = Table(
         name="class_sizes",
-        title="Classes of rows that look alike, by size",
+        title="Equivalence classes by size",
         columns=("size", "classes", "rows"),
         rows=tuple(
             (_range(low, high), *counts)

@@ -133,7 +133,7 @@ class GroupFrames(GroupNumbers):
         """
         if (at_least is None) == (at_most is None):
             raise InputError(
-                "A number is laid against one bound.",
+                "A number is compared with exactly one bound.",
                 remedy="give exactly one of at_least= and at_most=",
             )
         found = self._measure(measure)
