@@ -106,7 +106,8 @@ class Estimates:
     def __post_init__(self) -> None:
         lower, upper = contain_value(self.value, self.lower, self.upper)
         whole = np.isfinite(lower) & np.isfinite(upper)
-        lower, upper = np.where(whole, lower, np.nan), np.where(whole, upper, np.nan)
+        if not whole.all():
+            lower, upper = np.where(whole, lower, np.nan), np.where(whole, upper, np.nan)
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
 
@@ -167,9 +168,11 @@ def contain_value(
 ) -> tuple[Array, Array]:
     """The ends of intervals; an end that only rounding puts beyond the value becomes the value."""
     middle, low, high = (np.asarray(a, dtype=float) for a in (value, lower, upper))
-    slack = _ROUNDING * np.maximum(1.0, np.abs(middle))
-    low = np.where((low > middle) & (low <= middle + slack), middle, low)
-    high = np.where((high < middle) & (high >= middle - slack), middle, high)
+    above, below = low > middle, high < middle
+    if above.any() or below.any():  # which is rare, and this is called often
+        slack = _ROUNDING * np.maximum(1.0, np.abs(middle))
+        low = np.where(above & (low <= middle + slack), middle, low)
+        high = np.where(below & (high >= middle - slack), middle, high)
     return low, high
 
 
