@@ -129,7 +129,7 @@ def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
 
 
 def _own_output(model: Any, of: Any) -> ExplainedOutput:
-    classes = _classes(model)
+    classes = classes_of(model)
     column = _column(classes, of)
     library = type(model).__module__.partition(".")[0]
     if library == "xgboost":
@@ -145,7 +145,7 @@ def _own_output(model: Any, of: Any) -> ExplainedOutput:
     return _callable(model, column)
 
 
-def _classes(model: Any) -> list[Any]:
+def classes_of(model: Any) -> list[Any]:
     """The model's classes; none: a regression, a bare booster or a function."""
     known = getattr(model, "classes_", None)
     return [] if known is None else list(known)

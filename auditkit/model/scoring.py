@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
+from auditkit.model.output import classes_of
 from auditkit.model.refusals import outputs_of
 from auditkit.tables.fitted_columns import as_fitted
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
+
+
+# The classes of a model that gives chances of two and does not name them.
+_TWO: Final = [0, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,7 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
         chances = _chances_of(model, column)
         return Scorer(
             score=lambda rows: _scores_of(model, chances, rows, reference),
-            scored_class=_classes_of(model)[column],
+            scored_class=(classes_of(model) or _TWO)[column],
         )
     predict = _booster_predict(model)
     if predict is None and callable(model) and not inspect.isclass(model):
@@ -110,13 +115,9 @@ def model_digest(model: Any) -> Digest:
         ) from error
 
 
-def _classes_of(model: Any) -> list[Any]:
-    return list(getattr(model, "classes_", [0, 1]))
-
-
 def _favourable_column(model: Any, favourable: Any) -> int:
     """Which column of `predict_proba` is the favourable outcome's."""
-    classes = _classes_of(model)
+    classes = classes_of(model) or _TWO
     if len(classes) != 2:
         raise InputError(
             f"The model decides between {len(classes)} classes; this audit is of two.",

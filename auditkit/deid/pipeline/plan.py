@@ -52,7 +52,7 @@ class Plan(TablePlan):
             table: With exactly the plan's columns, as for `propose`. It is not changed.
             keys: A `Keys`, for the treatments that need any.
             deidentifier: Finds identifiers in free text. Default: a new one.
-            recall: What `evaluating.evaluate` measured with the same deidentifier, for the table
+            recall: What `detect.recall.evaluate` measured with the same deidentifier, for the table
                 of the eighteen classes; without it that table says "not measured".
             population: A table with the quasi-identifiers, untreated, of everybody that a row
                 could be, one row a person; for the journalist risk, which is not estimable
