@@ -170,16 +170,21 @@ def _column(classes: list[Any], of: Any) -> int:
     )
 
 
+def booster_rows(rows: pd.DataFrame) -> Any:
+    """Rows as a native XGBoost booster takes them, columns of categories too."""
+    from xgboost import DMatrix
+
+    return DMatrix(rows, enable_categorical=True)
+
+
 def _xgboost(model: Any, column: int, classes: list[Any]) -> ExplainedOutput:
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     settings = json.loads(booster.save_config())
     objective = str(settings["learner"]["objective"]["name"])
 
     def ask(rows: pd.DataFrame, *, margin: bool) -> Any:
-        from xgboost import DMatrix
-
         if booster is model:
-            return model.predict(DMatrix(rows, enable_categorical=True), output_margin=margin)
+            return model.predict(booster_rows(rows), output_margin=margin)
         if holds_numbers(rows):  # it takes longer to look through a table than to predict a row
             numbers = rows.to_numpy(dtype=np.float64)
             return model.predict(numbers, output_margin=margin, validate_features=False)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
-from auditkit.model.output import classes_of
+from auditkit.model.output import booster_rows, classes_of
 from auditkit.model.refusals import outputs_of
 from auditkit.tables.fitted_columns import as_fitted
 
@@ -152,10 +152,9 @@ def _chances_of(model: Any, column: int) -> Score:
 def _booster_predict(model: Any) -> Score | None:
     kind = type(model)
     if kind.__module__.startswith("xgboost") and hasattr(model, "inplace_predict"):
-        from xgboost import DMatrix
 
         def by_xgboost(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-            result: npt.NDArray[np.float64] = model.predict(DMatrix(rows))
+            result: npt.NDArray[np.float64] = model.predict(booster_rows(rows))
             return result
 
         return by_xgboost

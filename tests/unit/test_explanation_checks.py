@@ -193,3 +193,15 @@ def test_what_is_explained_is_the_score_of_the_favourable_class(case, kind, favo
     chances = case.model.predict_proba(made.features)[:, favourable]
     assert own.unit.predicted(own.outputs) == pytest.approx(chances, abs=1e-6)
     assert own.values.sum(axis=1) + own.base == pytest.approx(own.outputs, abs=1e-5)
+
+
+def test_a_booster_on_columns_of_categories_is_scored_as_it_is_explained():
+    rows = applicants(60, 2)
+    rows["town"] = pd.Categorical(["a", "b", "c"] * 20)
+    repaid = (rows.income + (rows.town == "a") > 0.5).astype(int)
+    data = xgboost.DMatrix(rows, repaid, enable_categorical=True)
+    booster = xgboost.train({"objective": "binary:logistic"}, data, 5)
+    case = prepare(Inputs(model=booster, data=rows, labels=repaid, reference=rows))
+    assert case.scores == pytest.approx(booster.predict(data), abs=1e-6)
+    own = attribution_of(case)
+    assert own.unit.predicted(own.outputs) == pytest.approx(case.scores, abs=1e-6)
