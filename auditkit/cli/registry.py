@@ -71,13 +71,19 @@ def request(
 
 
 @app.command()
-def approve(request_id: Request, url: Url = "") -> None:
+def approve(
+    request_id: Request,
+    comment: Annotated[
+        str, typer.Option(metavar="TEXT", help="A comment for the record. Default: none.")
+    ] = "",
+    url: Url = "",
+) -> None:
     """Approve somebody else's request.
 
-    Example: auditkit registry approve 1f0c9e2b77aa
+    Example: auditkit registry approve 1f0c9e2b77aa --comment 'figures checked'
     """
     with _asked(url) as server:
-        done = server.approve(request_id)
+        done = server.approve(request_id, comment=comment)
     say(f"Approved by {', '.join(done['approvals'])}.")
 
 

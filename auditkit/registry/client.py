@@ -80,13 +80,20 @@ class RegistryClient:
         """
         return self._post("request", {"model": model, "version": version, **_place(alias, stage)})
 
-    def approve(self, request: str) -> dict[str, Any]:
+    def approve(self, request: str, *, comment: str = "", digest: str = "") -> dict[str, Any]:
         """Approves somebody else's request.
+
+        Args:
+            request: The request's id.
+            comment: A comment for the record.
+            digest: Digest of the files that were reviewed, `sha256:...`; others are not approved.
 
         Raises:
             AccessDeniedError: If the server says no.
         """
-        return self._post("approve", {"request": request})
+        given = {"comment": comment, "digest": digest}
+        said = {name: text for name, text in given.items() if text}
+        return self._post("approve", {"request": request, **said})
 
     def reject(self, request: str, *, reason: str) -> dict[str, Any]:
         """Rejects a request.

@@ -301,3 +301,16 @@ def test_evidence_is_for_these_bytes_this_policy_and_not_forever():
     assert lack(logged(waived=("R1",)), days=4) is None
     assert "waiver" in str(lack(logged(waived=("R1",)), days=5))
     assert logged(waived=("R1",)).waived_until == date(2026, 11, 5)
+
+
+def test_a_comment_is_of_the_approval_that_counts_and_a_rejection_keeps_its_reason():
+    kind, payload = approved("rita")
+    book = book_of(
+        requested(),
+        (kind, {**payload, "comment": "figures checked"}),
+        (kind, {**payload, "comment": "changed my mind"}),
+        (kind, {"request": "r1", "user": "ann", "comment": "mine"}),
+    )
+    assert book.requests["r1"].comments == {"rita": "figures checked"}
+    book = book_of(requested(), (REJECTED, {"request": "r1", "user": "rita", "reason": "stale"}))
+    assert (book.requests["r1"].rejected_by, book.requests["r1"].reason) == ("rita", "stale")

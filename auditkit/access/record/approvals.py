@@ -215,8 +215,10 @@ class PromotionState:
         if request is None or request.claimed_by or request.rejected_by:
             return
         if kind == REJECTED:
-            request.rejected_by = user
+            request.rejected_by, request.reason = user, str(payload.get("reason", ""))
         elif request.may_approve(user) and not self.writing(request.source, time):
+            if user not in request.approvals and payload.get("comment"):
+                request.comments[user] = str(payload["comment"])
             request.approvals.setdefault(user, time)
 
     def _broken(self, payload: dict[str, Any], time: datetime) -> None:

@@ -62,7 +62,9 @@ class PromotionRequest:
         made_by: Who created the version or owns its run; they cannot approve.
         asked: When it was made.
         approvals: Who approved, and when.
+        comments: What those who approved wrote, by their names.
         rejected_by: Who rejected it; empty if nobody did.
+        reason: Why it was rejected.
         claimed_by: Who used it; empty if nobody did.
         claim: Token of the claim that won.
         outcome: "done", "failed", or empty while the outcome is unknown.
@@ -77,7 +79,9 @@ class PromotionRequest:
     made_by: frozenset[str]
     asked: datetime
     approvals: dict[str, datetime] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
     rejected_by: str = ""
+    reason: str = ""
     claimed_by: str = ""
     claim: str = ""
     outcome: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from auditkit.access.policy.control import decide_under
@@ -12,7 +13,7 @@ from auditkit.access.record.moves import PromotionRequest, Target
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_json
-from auditkit.mlflow_guard.requests.context import target_of, text_of
+from auditkit.mlflow_guard.requests.context import optional_text, target_of, text_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 from auditkit.mlflow_guard.upstream.stores import Stores
 
@@ -46,17 +47,27 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Approves somebody else's request."""
+    """Approves somebody else's request.
+
+    The body may say which files were seen, as `digest`: others are not approved. It may also hold
+    a `comment` for the record.
+    """
     user = segment(admission.caller.user)
     number = text_of(body, "request")
+    comment, seen = optional_text(body, "comment"), optional_text(body, "digest")
     with gate.promotions.lock:
         request = gate.promotions.book().requests[number]
     # Files may be large: they are read before the lock is taken.
     facts = gate.promotions.facts(request.target)
     with gate.promotions.lock:
         gate.promotions.book()
-        _refuse_approval(gate, admission, request, facts)
-        gate.recorder.now(APPROVED, {"request": request.id, "user": user})
+        if seen and seen != facts["artifact_digest"]:
+            raise RefusedError(409, "INVALID_STATE", "the version's files are not those you saw")
+        refusal = approval_refusal(gate, admission, request, facts)
+        if refusal is not None:
+            raise refusal
+        approval: dict[str, Json] = {"request": request.id, "user": user}
+        gate.recorder.now(APPROVED, {**approval, "comment": comment} if comment else approval)
         gate.promotions.book()
         if user not in request.approvals:
             raise RefusedError(
@@ -65,18 +76,25 @@ def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
         return {"request": request.id, "approvals": sorted(request.approvals)}
 
 
-def _refuse_approval(
-    gate: Gate, admission: Admission, request: PromotionRequest, facts: dict[str, Any]
-) -> None:
-    """Raises if an approval by the caller would not count, or could not be used."""
+def approval_refusal(
+    gate: Gate, admission: Admission, request: PromotionRequest, facts: Mapping[str, Any]
+) -> RefusedError | None:
+    """Why an approval by the caller would not count, or could not be used; None if it would.
+
+    Args:
+        gate: The gate; hold the lock of its promotions.
+        admission: The caller's admitted request.
+        request: What would be approved.
+        facts: Its `artifact_digest` and `made_by` now, see `Promotions.facts`.
+    """
     user = segment(admission.caller.user)
     promotion = gate.promotions.required(admission.access, request.target)
     if not request.may_approve(user) or person(user) in {person(u) for u in facts["made_by"]}:
-        raise denied("it needs approval by somebody who neither requested it nor made the version")
+        return denied("it needs approval by somebody who neither requested it nor made the version")
     if user in request.approvals:
-        raise RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
+        return RefusedError(409, "RESOURCE_ALREADY_EXISTS", "you have approved it before")
     if promotion is None:
-        raise RefusedError(400, "INVALID_PARAMETER_VALUE", "it is not protected any more")
+        return RefusedError(400, "INVALID_PARAMETER_VALUE", "it is not protected any more")
     obstacle = request.obstacle(
         promotion.model_copy(update={"approvals": 0}),
         promoter="",
@@ -85,7 +103,8 @@ def _refuse_approval(
         now=gate.clock(),
     )
     if obstacle is not None:
-        raise RefusedError(409, "INVALID_STATE", f"{obstacle}; request it again")
+        return RefusedError(409, "INVALID_STATE", f"{obstacle}; request it again")
+    return None
 
 
 def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
@@ -186,7 +205,9 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
                 "time": r.asked.isoformat(),
                 "state": r.state(),
                 "approvals": sorted(r.approvals),
+                "comments": dict(sorted(r.comments.items())),
                 "rejected_by": r.rejected_by,
+                "reason": r.reason,
                 "artifact_digest": r.artifact_digest,
             }
             for r in book.requests.values()

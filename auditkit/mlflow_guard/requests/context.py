@@ -105,6 +105,15 @@ def text_of(body: Mapping[str, Any], name: str) -> str:
     return value.strip()
 
 
+def optional_text(body: Mapping[str, Any], name: str) -> str:
+    """A text that a request to an added route may leave out; empty if it does.
+
+    Raises:
+        RefusedError: If it is no text, or too long.
+    """
+    return text_of(body, name) if body.get(name, "") != "" else ""
+
+
 def target_of(stores: Stores, body: Mapping[str, Any], domain: str) -> Target:
     """The version and the alias or stage that a request to an added route names.
 
