@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import create_engine, text
 
 from auditkit.access.kept.database import SqlPolicyStore
 from auditkit.access.policy.control import AccessControl, read_texts
-from auditkit.errors import AccessDeniedError, PolicyError, VerificationError
+from auditkit.database import SharedConnection, connect
+from auditkit.errors import AccessDeniedError, InputError, PolicyError, VerificationError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -59,6 +61,45 @@ def exercise(url: str) -> None:
 
 def test_a_policy_in_sqlite(tmp_path):
     exercise(f"sqlite:///{tmp_path}/access.db")
+
+
+def test_of_two_publishers_at_once_both_are_kept_one_after_the_other(tmp_path):
+    url, texts, found = f"sqlite:///{tmp_path}/access.db", read_texts(None), []
+
+    def publish(name):
+        store = SqlPolicyStore(url)
+        found.extend(store.publish(texts, author=name, approver="paula", now=NOW) for _ in range(5))
+        store.close()
+
+    threads = [threading.Thread(target=publish, args=(name,)) for name in ("adam", "eve")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == list(range(1, 11))
+    store = SqlPolicyStore(url)
+    assert [store.load(version.version) for version in store.history()]
+    store.close()
+
+
+def test_a_connection_that_died_is_opened_again(tmp_path):
+    opened = []
+
+    def opens():
+        connection = connect(
+            f"sqlite:///{tmp_path}/x.db", "list", error=InputError, write=True, lock_timeout_s=1
+        )
+        opened.append(connection)
+        return connection
+
+    shared = SharedConnection(opens)
+    assert shared.read(lambda c: c.query("SELECT 1")) == [(1,)]
+    opened[0].close()
+    assert shared.read(lambda c: c.query("SELECT 2")) == [(2,)]
+    assert len(opened) == 2
+    with pytest.raises(InputError, match="list"):
+        shared.read(lambda c: c.query("SELECT no FROM nothing"))
+    shared.close()
 
 
 def test_the_superseded_distribution_is_not_installed():

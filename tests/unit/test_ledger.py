@@ -21,7 +21,6 @@ from auditkit.ledger import (
     verify_receipt,
 )
 from auditkit.ledger.records.entry import Entry
-from auditkit.ledger.store.sqlite import _TABLES as TABLES
 
 KEY = NoteSigner.generate("example.com/audit")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -230,13 +229,15 @@ def test_indexes_that_are_not_there(url):
 
 def tamper(tmp_path, *statements):
     database = sqlite3.connect(tmp_path / "audit.db")
-    for table in ("entry", "node"):
-        for verb in ("UPDATE", "DELETE"):
-            database.execute(f"DROP TRIGGER {table}_{verb}")
+    triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    triggers = triggers.fetchall()
+    assert len(triggers) == 4
+    for name, _ in triggers:
+        database.execute(f"DROP TRIGGER {name}")
     for statement in statements:
         database.execute(statement)
-    for statement in TABLES:  # The triggers are back: only what was changed tells.
-        database.execute(statement)
+    for _, trigger in triggers:  # They are back: only what was changed tells.
+        database.execute(trigger)
     database.commit()
     database.close()
 

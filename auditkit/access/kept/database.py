@@ -6,9 +6,10 @@ rules, settings, model and the digest before it, and is checked on loading. Its 
 beside it, signed by its approver if that is required.
 
 Example:
+    >>> import tempfile
     >>> from datetime import UTC
     >>> from auditkit.access.policy.control import read_texts
-    >>> store = SqlPolicyStore("sqlite://")
+    >>> store = SqlPolicyStore(f"sqlite:///{tempfile.mkdtemp()}/access.db")
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
     >>> store.publish(read_texts(None), author="adam", approver="paula", now=now)
     1
@@ -16,26 +17,13 @@ Example:
     False
 """
 
+# ruff: noqa: S608  (only our own names are formatted into statements)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-
-from sqlalchemy import (
-    Column,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    func,
-    insert,
-    select,
-)
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from auditkit.access.kept.seal import Approvers, Seal, parse_seal
 from auditkit.access.kept.source import PolicyInForce, Sealed
@@ -50,32 +38,25 @@ from auditkit.access.policy.rules import (
 )
 from auditkit.access.policy.settings import parse_settings
 from auditkit.canonical import Digest, digest_of
+from auditkit.database import Connection, SharedConnection, connect
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.signing.private_keys import PrivateKey
 
-_METADATA: Final = MetaData()
-_POLICIES: Final = Table(
-    "auditkit_access_policy",
-    _METADATA,
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("digest", String(71), nullable=False),
-    Column("previous", String(71), nullable=False),
-    Column("author", String(255), nullable=False),
-    Column("approver", String(255), nullable=False),
-    Column("approved", String(40), nullable=False),
-    Column("model", Text, nullable=False),
-    Column("settings", Text, nullable=False),
-    Column("seal", Text, nullable=False),
-)
+_HEAD: Final = (
+    "version", "digest", "previous", "author", "approver", "approved", "model", "settings", "seal"
+)  # fmt: skip
 _TOKENS: Final = ("v0", "v1", "v2", "v3", "v4")
-_RULES: Final = Table(
-    "auditkit_access_rule",
-    _METADATA,
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("kind", String(1), nullable=False),
-    *(Column(name, Text) for name in _TOKENS),
+_CREATE: Final = (
+    "CREATE TABLE IF NOT EXISTS auditkit_access_policy (version INTEGER NOT NULL PRIMARY KEY, "
+    + ", ".join(f"{name} TEXT NOT NULL" for name in _HEAD[1:])
+    + ")",
+    "CREATE TABLE IF NOT EXISTS auditkit_access_rule (version INTEGER NOT NULL, "
+    "position INTEGER NOT NULL, kind TEXT NOT NULL, "
+    + ", ".join(f"{name} TEXT" for name in _TOKENS)
+    + ", PRIMARY KEY (version, position))",
 )
+_ALL: Final = f"SELECT {', '.join(_HEAD)} FROM auditkit_access_policy"
+_LOCK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,22 +82,21 @@ class SqlPolicyStore:
     """Versions of a policy in a database.
 
     Args:
-        url: SQLAlchemy URL: `sqlite:///access.db`, `postgresql+psycopg://user@host/name`.
+        url: `sqlite:///access.db`, or `postgresql://user@host/name`.
 
     Raises:
         InputError: If the database cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
-        memory: dict[str, Any] = {"poolclass": StaticPool} if url == "sqlite://" else {}
-        try:
-            self._engine = create_engine(url, **memory)
-            _METADATA.create_all(self._engine)
-        except (SQLAlchemyError, ImportError) as error:
-            raise InputError(
-                "The policy's database cannot be opened.",
-                remedy="check its URL, and that its server runs",
-            ) from error
+        self._shared = SharedConnection(
+            lambda: connect(
+                url, "access policy", error=InputError, write=True, lock_timeout_s=_LOCK_SECONDS
+            )
+        )
+        with self._shared.alone() as connection, connection.transaction():
+            for statement in _CREATE:
+                connection.execute(statement)
 
     def publish(
         self,
@@ -141,47 +121,43 @@ class SqlPolicyStore:
 
         Raises:
             AccessDeniedError: If the approver is the author.
-            PolicyError: If the policy is invalid, or somebody else published meanwhile.
+            PolicyError: If the policy is invalid.
+            InputError: If the database cannot be written.
             KeyFileError: If the key cannot be used.
         """
         AccessControl.from_texts(texts)
         rules = parse_rules(texts["policy.csv"])
         rows = [("p", *rule.tokens) for rule in rules.rules]
         rows += [("g", *grant.tokens) for grant in rules.grants]
-        try:
-            with self._engine.begin() as connection:
-                last = connection.execute(
-                    select(_POLICIES.c.version, _POLICIES.c.digest)
-                    .order_by(_POLICIES.c.version.desc())
-                    .limit(1)
-                ).first()
-                version, previous = (last[0] + 1, last[1]) if last else (1, "")
-                head = {
-                    "version": version,
-                    "previous": previous,
-                    "author": author,
-                    "approver": approver,
-                    "approved": now.isoformat(),
-                    "model": texts["model.conf"],
-                    "settings": texts["access.yaml"],
-                }
-                seal = Seal(
-                    digest=_digest(head, rows),
-                    author=author,
-                    approver=approver,
-                    approved=now.isoformat(),
-                )
-                kept = {"digest": str(seal.digest), "seal": seal.to_text(key)}
-                connection.execute(insert(_POLICIES), {**head, **kept})
-                connection.execute(
-                    insert(_RULES),
-                    [_row(version, position, row) for position, row in enumerate(rows, start=1)],
-                )
-        except IntegrityError as error:
-            raise PolicyError(
-                "Somebody else published a version meanwhile.",
-                remedy="read that version, then try again",
-            ) from error
+        with self._shared.alone() as connection, connection.transaction():
+            last = connection.query(f"{_ALL} ORDER BY version DESC LIMIT 1")
+            before = _head(last[0]) if last else None
+            version = before["version"] + 1 if before else 1
+            head: dict[str, Any] = {
+                "version": version,
+                "previous": before["digest"] if before else "",
+                "author": author,
+                "approver": approver,
+                "approved": now.isoformat(),
+                "model": texts["model.conf"],
+                "settings": texts["access.yaml"],
+            }
+            seal = Seal(
+                digest=_digest(head, rows),
+                author=author,
+                approver=approver,
+                approved=now.isoformat(),
+            )
+            kept = {**head, "digest": str(seal.digest), "seal": seal.to_text(key)}
+            connection.execute_many(
+                f"INSERT INTO auditkit_access_policy ({', '.join(_HEAD)}) "
+                f"VALUES ({', '.join('?' * len(_HEAD))})",
+                [tuple(kept[name] for name in _HEAD)],
+            )
+            connection.execute_many(
+                "INSERT INTO auditkit_access_rule VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(version, place, row) for place, row in enumerate(rows, start=1)],
+            )
         return int(version)
 
     def load(self, version: int | None = None) -> AccessControl:
@@ -201,17 +177,10 @@ class SqlPolicyStore:
         return PolicyInForce(self._last, self.read, approvers=approvers or {})
 
     def _last(self) -> int | None:
-        try:
-            with self._engine.connect() as connection:
-                last: int | None = connection.execute(
-                    select(func.max(_POLICIES.c.version))
-                ).scalar()
-                return last
-        except SQLAlchemyError as error:
-            raise InputError(
-                "The policy's database cannot be read.",
-                remedy="check its URL, and that its server runs",
-            ) from error
+        ((last,),) = self._shared.read(
+            lambda connection: connection.query("SELECT MAX(version) FROM auditkit_access_policy")
+        )
+        return None if last is None else int(last)
 
     def read(self, version: int | None = None) -> Sealed:
         """A version of the policy and its seal, checked against its digest and its predecessor's.
@@ -223,27 +192,8 @@ class SqlPolicyStore:
             PolicyError: If there is none, or a row is not a rule.
             VerificationError: If a row was changed since it was published.
         """
-        with self._engine.connect() as connection:
-            query = select(_POLICIES).order_by(_POLICIES.c.version.desc())
-            if version is not None:
-                query = query.where(_POLICIES.c.version == version)
-            head = connection.execute(query.limit(1)).mappings().first()
-            if head is None:
-                raise PolicyError(
-                    "The database holds no such version of the policy.", remedy="publish one"
-                )
-            found = connection.execute(
-                select(_RULES)
-                .where(_RULES.c.version == head["version"])
-                .order_by(_RULES.c.position)
-            ).mappings()
-            rows = [
-                (r["kind"], *(r[name] for name in _TOKENS if r[name] is not None)) for r in found
-            ]
-            before = connection.execute(
-                select(_POLICIES.c.digest).where(_POLICIES.c.version == head["version"] - 1)
-            ).scalar()
-        if head["previous"] != (before or "") or str(_digest(dict(head), rows)) != head["digest"]:
+        head, rows, before = self._shared.read(lambda connection: _stored(connection, version))
+        if head["previous"] != before or str(_digest(head, rows)) != head["digest"]:
             raise VerificationError(
                 f"Version {head['version']} of the access policy is not what was approved.",
                 remedy="find out who wrote to the database",
@@ -251,37 +201,59 @@ class SqlPolicyStore:
         access = AccessControl(
             _rules(rows), parse_settings(head["settings"]), model=str(head["model"])
         )
-        return access, _sealed(dict(head))
+        return access, _sealed(head)
 
     def history(self) -> tuple[PolicyVersion, ...]:
         """Every version, oldest first."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(_POLICIES).order_by(_POLICIES.c.version)).mappings()
-            return tuple(
-                PolicyVersion(
-                    version=row["version"],
-                    digest=Digest.parse(row["digest"]),
-                    author=row["author"],
-                    approver=row["approver"],
-                    approved=row["approved"],
-                )
-                for row in rows
+        rows = self._shared.read(lambda connection: connection.query(f"{_ALL} ORDER BY version"))
+        return tuple(
+            PolicyVersion(
+                version=head["version"],
+                digest=Digest.parse(head["digest"]),
+                author=head["author"],
+                approver=head["approver"],
+                approved=head["approved"],
             )
+            for head in map(_head, rows)
+        )
 
     def close(self) -> None:
-        """Closes connections."""
-        self._engine.dispose()
+        """Closes the connection."""
+        self._shared.close()
 
 
-def _row(version: int, position: int, row: tuple[str, ...]) -> dict[str, Any]:
+def _stored(
+    connection: Connection, version: int | None
+) -> tuple[dict[str, Any], list[tuple[str, ...]], str]:
+    """A version's head and rules, and the digest of the version before it."""
+    connection.begin_reading()
+    if version is None:
+        found = connection.query(f"{_ALL} ORDER BY version DESC LIMIT 1")
+    else:
+        found = connection.query(f"{_ALL} WHERE version = ?", (version,))
+    if not found:
+        raise PolicyError("The database holds no such version of the policy.", remedy="publish one")
+    head = _head(found[0])
+    rules = connection.query(
+        f"SELECT kind, {', '.join(_TOKENS)} FROM auditkit_access_rule WHERE version = ? "
+        "ORDER BY position",
+        (head["version"],),
+    )
+    before = connection.query(
+        "SELECT digest FROM auditkit_access_policy WHERE version = ?", (head["version"] - 1,)
+    )
+    connection.commit()
+    rows = [tuple(token for token in row if token is not None) for row in rules]
+    return head, rows, before[0][0] if before else ""
+
+
+def _head(row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(_HEAD, row, strict=True))
+
+
+def _row(version: int, position: int, row: tuple[str, ...]) -> tuple[Any, ...]:
     kind, *tokens = row
-    padded = [*tokens, *[None] * (len(_TOKENS) - len(tokens))]
-    return {
-        "version": version,
-        "position": position,
-        "kind": kind,
-        **dict(zip(_TOKENS, padded, strict=True)),
-    }
+    return (version, position, kind, *tokens, *[None] * (len(_TOKENS) - len(tokens)))
 
 
 def _sealed(head: dict[str, Any]) -> Seal:

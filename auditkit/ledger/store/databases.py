@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from auditkit.errors import InputError
+from auditkit.database.addresses import located
 from auditkit.ledger.store.postgres import PostgresDatabase
 from auditkit.ledger.store.sqlite import SqliteDatabase
-
-if TYPE_CHECKING:
-    from auditkit.ledger.store.tables import Database
+from auditkit.ledger.store.tables import Database
 
 
 def open_database(url: str, *, lock_timeout_s: float) -> Database:
@@ -22,12 +18,7 @@ def open_database(url: str, *, lock_timeout_s: float) -> Database:
     Raises:
         InputError: If the URL names neither.
     """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest not in ("/", "/:memory:"):
-        return SqliteDatabase(rest[1:], lock_timeout_s=lock_timeout_s)
-    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        return PostgresDatabase(f"postgresql://{rest}", lock_timeout_s=lock_timeout_s)
-    raise InputError(
-        "The log's address is neither a SQLite file nor a PostgreSQL database.",
-        remedy="write sqlite:///folder/audit.db or postgresql://user@host/name",
-    )
+    place = located(url, "log")
+    if isinstance(place, str):
+        return PostgresDatabase(place, lock_timeout_s=lock_timeout_s)
+    return SqliteDatabase(place, lock_timeout_s=lock_timeout_s)

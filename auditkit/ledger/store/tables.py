@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from auditkit.database import Connection
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger.records.entry import Entry
 from auditkit.merkle import Node, node_id
@@ -52,33 +53,10 @@ class Head:
     note: str
 
 
-class Session(ABC):
-    """One connection to the log's tables. Not shared between threads without a lock.
-
-    In every statement a `?` stands for a value.
-    """
+class Session(Connection):
+    """One connection to the log's tables."""
 
     # Differs between databases.
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Begins an exclusive write transaction."""
-
-    @abstractmethod
-    def begin_reading(self) -> None:
-        """Begins a read transaction, which sees one state of the log to its end."""
-
-    @abstractmethod
-    def commit(self) -> None:
-        """Makes the transaction durable; if it raises, all of it was committed or none."""
-
-    @abstractmethod
-    def rollback(self) -> None:
-        """Rolls the transaction back."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Closes the connection."""
 
     @abstractmethod
     def create_tables(self) -> None:
@@ -91,20 +69,6 @@ class Session(ABC):
     @abstractmethod
     def actual_schema(self) -> Mapping[str, str]:
         """The tables, indexes and triggers in the database, in the form of `expected_schema`."""
-
-    @abstractmethod
-    def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Runs a query and returns all rows; for small results."""
-
-    @abstractmethod
-    def stream(
-        self, statement: str, values: Sequence[Any] = (), *, rows: int
-    ) -> Iterator[list[tuple[Any, ...]]]:
-        """Runs a query and yields `rows` rows at a time; for large results."""
-
-    @abstractmethod
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Runs a statement once for each row of values."""
 
     @abstractmethod
     def check_storage(self) -> None:
