@@ -116,13 +116,26 @@ def promote(
 
 
 @app.command()
-def rollback(model: Model, alias: Alias = "", stage: Stage = "", url: Url = "") -> None:
-    """Move an alias back to the version that it pointed to before.
+def rollback(
+    model: Model,
+    alias: Alias = "",
+    stage: Stage = "",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="A version that was promoted there before, like 5. Default: the last one.",
+        ),
+    ] = "",
+    url: Url = "",
+) -> None:
+    """Move an alias back to the version that was promoted before the present one.
 
     Example: auditkit registry rollback credit --alias champion
     """
     with _asked(url) as server:
-        version = server.rollback(model, alias=alias, stage=stage)["version"]
+        version = server.rollback(model, alias=alias, stage=stage, to=to)["version"]
     say(f"{model}@{alias or stage} is version {version}.")
 
 
@@ -187,6 +200,13 @@ def review_break_glass(
         ),
     ],
     findings: Annotated[str, typer.Option(metavar="WHAT", help="What was found, for the record.")],
+    outcome: Annotated[
+        str,
+        typer.Option(
+            metavar="OUTCOME",
+            help="accepted, or rejected: no rollback then returns to what came by it.",
+        ),
+    ] = "accepted",
     url: Url = "",
 ) -> None:
     """Review somebody else's use of break-glass, which ends it.
@@ -194,8 +214,8 @@ def review_break_glass(
     Example: auditkit registry review-break-glass 52c1a77e90bd --findings 'as reported'
     """
     with _asked(url) as server:
-        server.review_break_glass(number, findings=findings)
-    say(f"Reviewed: {number} has ended.")
+        server.review_break_glass(number, findings=findings, outcome=outcome)
+    say(f"Reviewed: {number} has ended, {outcome}.")
 
 
 @app.command()

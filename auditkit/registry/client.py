@@ -114,14 +114,26 @@ class RegistryClient:
         return self._post("promote", {"model": model, "version": version, **_place(alias, stage)})
 
     def rollback(
-        self, model: str, *, alias: str | None = None, stage: str | None = None
+        self,
+        model: str,
+        *,
+        alias: str | None = None,
+        stage: str | None = None,
+        to: str | None = None,
     ) -> dict[str, Any]:
-        """Moves an alias, or a stage, back to the version it pointed to before.
+        """Moves an alias, or a stage, back to a version that was promoted there before.
+
+        Args:
+            model: The model's name.
+            alias: The alias.
+            stage: Or the stage.
+            to: The version. Default: the one before the present one.
 
         Raises:
             AccessDeniedError: If the server says no.
         """
-        return self._post("rollback", {"model": model, **_place(alias, stage)})
+        body = {"model": model, **_place(alias, stage)}
+        return self._post("rollback", {**body, "to": to} if to else body)
 
     def history(self, model: str = "") -> dict[str, Any]:
         """Moves and requests of one model or all, and break-glass uses that await review.
@@ -148,13 +160,21 @@ class RegistryClient:
         body = {"model": model, **_place(alias, stage), "reason": reason, "ticket": ticket}
         return self._post("breakglass", body)
 
-    def review_break_glass(self, number: str, *, findings: str) -> dict[str, Any]:
+    def review_break_glass(
+        self, number: str, *, findings: str, outcome: str = "accepted"
+    ) -> dict[str, Any]:
         """Reviews somebody else's use of break-glass, which ends it.
+
+        Args:
+            number: Its id.
+            findings: What was found.
+            outcome: "accepted", or "rejected": no rollback then returns to what came by it.
 
         Raises:
             AccessDeniedError: If the server says no.
         """
-        return self._post("breakglass/review", {"id": number, "findings": findings})
+        body = {"id": number, "findings": findings, "outcome": outcome}
+        return self._post("breakglass/review", body)
 
     def approved_digest(self, model: str, *, alias: str) -> tuple[str, str]:
         """The version and digest that an alias was last moved to, from the log.

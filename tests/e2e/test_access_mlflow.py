@@ -184,6 +184,33 @@ def test_a_stage_is_promoted_and_rolled_back_like_an_alias(guarded, credit):
     assert [r["state"] for r in history["requests"]] == ["done", "done"]
 
 
+def test_two_rollbacks_go_back_two_and_never_to_what_nobody_approved(guarded, credit):
+    server, _ = guarded
+    mia, rita = server.client("mia"), server.client("rita")
+    ann = server.mlflow("ann")
+    found = ann.get_model_version(credit, "1")
+    for _ in ("3", "4"):
+        ann.create_model_version(credit, source=found.source, await_creation_for=0)
+    for version in ("1", "2"):
+        rita.approve(server.client("abe").request(credit, version, alias="champion")["request"])
+        mia.promote(credit, version, alias="champion")
+    made = mia.break_glass(credit, alias="champion", reason="outage", ticket="I-9")
+    mia.promote(credit, "3", alias="champion")
+    rita.approve(server.client("abe").request(credit, "4", alias="champion")["request"])
+    server.client("max").promote(credit, "4", alias="champion")
+    with pytest.raises(AccessDeniedError, match="break-glass alone"):
+        mia.rollback(credit, alias="champion", to="3")
+    server.client("rob").review_break_glass(made["id"], findings="not needed", outcome="rejected")
+    with pytest.raises(AccessDeniedError, match="rejected in its review"):
+        mia.rollback(credit, alias="champion", to="3")
+    assert mia.rollback(credit, alias="champion")["version"] == "2"
+    assert mia.rollback(credit, alias="champion")["version"] == "1"
+    with pytest.raises(InputError, match="no other version was promoted"):
+        mia.rollback(credit, alias="champion")
+    assert mia.rollback(credit, alias="champion", to="4")["version"] == "4"
+    assert server.mlflow("vic").get_model_version_by_alias(credit, "champion").version == "4"
+
+
 def test_reading_training_data_is_a_decision(guarded, tmp_path):
     server, workplace = guarded
     (workplace.folder / "data" / "visits").mkdir(parents=True, exist_ok=True)

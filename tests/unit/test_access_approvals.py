@@ -16,7 +16,6 @@ from auditkit.access.record.approvals import (
     BROKEN,
     CLAIMED,
     DECISION,
-    DEMOTED,
     DONE,
     REJECTED,
     RENAMED,
@@ -243,24 +242,6 @@ def test_the_first_review_of_an_emergency_stands():
     reviews = [(REVIEWED, {"id": "b1", "user": u, "findings": f"by {u}"}) for u in ("rob", "rita")]
     emergency = book_of((BROKEN, invoked), *reviews).emergencies["b1"]
     assert (emergency.reviewed_by, emergency.findings) == ("rob", "by rob")
-
-
-def test_a_rollback_returns_to_the_last_other_version():
-    place = {"model": "m", "kind": "alias", "name": "champion"}
-
-    def done(version: str) -> tuple[str, dict[str, Any]]:
-        return DONE, {**place, "version": version, "how": "promoted"}
-
-    book = book_of(done("1"), done("2"), done("2"))
-    before = book.before("m", "alias", "Champion")
-    assert before is not None
-    assert before.target.version == "1"
-    assert book_of(done("1")).before("m", "alias", "champion") is None
-    # Taken off, it points nowhere: what it pointed to last is where it was before.
-    taken_off = (DEMOTED, {**place, "version": "2", "how": "demoted"})
-    before = book_of(done("1"), done("2"), taken_off).before("m", "alias", "champion")
-    assert before is not None
-    assert before.target.version == "2"
 
 
 POLICY = """

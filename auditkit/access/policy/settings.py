@@ -42,6 +42,8 @@ class Promotion(Document):
             version's creator or the run's owner. 0: no approval is required.
         valid_hours: How long an approved request may be used.
         evidence: A gate that must have passed on the same files; None: no gate is required.
+        rollback_max_age_days: How long ago the version that a rollback returns to may have been
+            promoted; None: any time.
     """
 
     models: Text = "*"
@@ -50,6 +52,7 @@ class Promotion(Document):
     approvals: int = Field(default=1, ge=0)
     valid_hours: float = Field(default=72, gt=0)
     evidence: EvidenceRequirement | None = None
+    rollback_max_age_days: int | None = Field(default=None, gt=0)
 
     @field_validator("aliases", "stages")
     @classmethod

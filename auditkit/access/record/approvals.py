@@ -33,6 +33,7 @@ from auditkit.access.record.moves import (
     overlap,
     target_from,
 )
+from auditkit.access.record.order import PromotionOrder
 from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, verdict_from
 
 REQUESTED: Final = "promotion.requested"
@@ -44,6 +45,9 @@ FAILED: Final = "promotion.failed"
 DEMOTED: Final = "promotion.demoted"
 BROKEN: Final = "breakglass.invoked"
 REVIEWED: Final = "breakglass.reviewed"
+# How a review of a break-glass may end.
+ACCEPTED: Final = "accepted"
+REFUSED: Final = "rejected"
 VERSION_MADE: Final = "version.created"
 RUN_MADE: Final = "run.created"
 RENAMED: Final = "model.renamed"
@@ -66,6 +70,7 @@ class PromotionState:
         self.run_owners: dict[str, str] = {}
         self._creators: dict[tuple[str, str, str], set[str]] = {}
         self._writing: dict[str, Writing] = {}
+        self._orders: dict[tuple[str, str, str, str], PromotionOrder] = {}
         self.policy = ""
         self.policy_approved: datetime | None = None
         self.next_index = 0
@@ -133,16 +138,12 @@ class PromotionState:
     def before(
         self, model: str, kind: str, name: str, *, domain: str = DEFAULT_DOMAIN
     ) -> Moved | None:
-        """The move that a rollback returns to: the last one to a version other than the present.
+        """The promotion that a rollback returns to; see `PromotionOrder.before`."""
+        return self.order((domain, model, kind, folded(name))).before
 
-        If the alias was removed and points nowhere, that is the last move.
-        """
-        place = (domain, model, kind, folded(name))
-        moves = [m for m in self.moves if m.target.place == place]
-        now = moves[-1].target.version if moves and moves[-1].how != "demoted" else ""
-        return next(
-            (m for m in reversed(moves) if m.how != "demoted" and m.target.version != now), None
-        )
+    def order(self, place: tuple[str, str, str, str]) -> PromotionOrder:
+        """The order of promotions at an alias or stage, see `Target.place`."""
+        return self._orders.get(place, PromotionOrder())
 
     def pinned_sources(self) -> set[str]:
         """Locations of the files of all versions that were moved, are moving, or are approved."""
@@ -179,17 +180,11 @@ class PromotionState:
         elif kind in (DONE, FAILED):
             self._ended(kind, payload, time)
         elif kind == DEMOTED:
-            self._moved(payload, time)
+            self._moved(payload, time, time)
         elif kind == BROKEN:
             self._broken(payload, time)
         elif kind == REVIEWED:
-            emergency = self.emergencies.get(str(payload.get("id")))
-            user = str(payload.get("user"))
-            if emergency is None or emergency.reviewed_by:
-                return
-            if person(user) != person(emergency.user):
-                emergency.reviewed_by = user
-                emergency.findings = str(payload.get("findings", ""))
+            self._reviewed(payload)
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
         """Applies a write that was allowed, or withdrawn before it began."""
@@ -238,6 +233,20 @@ class PromotionState:
             ),
         )
 
+    def _reviewed(self, payload: dict[str, Any]) -> None:
+        """Applies the first review of a break-glass by somebody else."""
+        emergency = self.emergencies.get(str(payload.get("id")))
+        user = str(payload.get("user"))
+        if emergency is None or emergency.reviewed_by or person(user) == person(emergency.user):
+            return
+        emergency.reviewed_by = user
+        emergency.findings = str(payload.get("findings", ""))
+        # What is not said to be accepted in so many words is rejected.
+        emergency.outcome = ACCEPTED if payload.get("outcome", ACCEPTED) == ACCEPTED else REFUSED
+        if emergency.outcome == REFUSED:
+            for order in self._orders.values():
+                order.reject(emergency.id)
+
     def _claimed(self, payload: dict[str, Any], time: datetime) -> None:
         claim = str(payload.get("claim"))
         if self.writing(str(payload.get("source", "")), time):
@@ -260,20 +269,24 @@ class PromotionState:
             request.outcome = kind.rpartition(".")[2]
         if kind == DONE and claim not in self._done:
             self._done |= {claim} - {""}
-            self._moved(payload, time)
+            self._moved(payload, time, begun.time if begun else time)
 
-    def _moved(self, payload: dict[str, Any], time: datetime) -> None:
-        self.moves.append(
-            Moved(
-                target=target_from(payload),
-                artifact_digest=str(payload.get("artifact_digest", "")),
-                source=str(payload.get("source", "")),
-                user=str(payload.get("user")),
-                time=time,
-                how=str(payload.get("how", "demoted")),
-                request=str(payload.get("request", "")),
-            )
+    def _moved(self, payload: dict[str, Any], time: datetime, begun: datetime) -> None:
+        move = Moved(
+            target=target_from(payload),
+            artifact_digest=str(payload.get("artifact_digest", "")),
+            source=str(payload.get("source", "")),
+            user=str(payload.get("user")),
+            time=time,
+            how=str(payload.get("how", "demoted")),
+            request=str(payload.get("request", "")),
+            begun=begun,
+            breakglass=str(payload.get("breakglass", "")),
         )
+        self.moves.append(move)
+        emergency = self.emergencies.get(move.breakglass)
+        order = self._orders.setdefault(move.target.place, PromotionOrder())
+        order.add(move, rejected=emergency is not None and emergency.outcome == REFUSED)
 
     def _requested(self, payload: dict[str, Any], time: datetime) -> None:
         number = str(payload.get("id"))

@@ -154,6 +154,7 @@ class Emergency:
         domain: The workspace of the object.
         reviewed_by: Who else reviewed it; empty if nobody did.
         findings: Their findings.
+        outcome: "accepted" or "rejected" by them; empty: not reviewed.
     """
 
     id: str
@@ -167,6 +168,7 @@ class Emergency:
     domain: str = DEFAULT_DOMAIN
     reviewed_by: str = ""
     findings: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,6 +198,8 @@ class Moved:
         time: When it was moved.
         how: "promoted", "rolled back", "break-glass" or "demoted".
         request: Id of the approved request that it used; empty: none.
+        begun: When it was found to meet the requirements; before `time`.
+        breakglass: Id of the break-glass that it used; empty: none.
     """
 
     target: Target
@@ -205,6 +209,8 @@ class Moved:
     time: datetime
     how: str
     request: str = ""
+    begun: datetime
+    breakglass: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -213,7 +213,10 @@ def review(
         _table(
             "breakglass",
             "Emergencies",
-            ("time", "user", "object", "ticket", "reason", "review_due", "reviewed_by", "findings"),
+            (
+                *("time", "user", "object", "ticket", "reason"),
+                *("review_due", "reviewed_by", "outcome", "findings"),
+            ),
             tuple(
                 (
                     _day(e.invoked),
@@ -223,6 +226,7 @@ def review(
                     e.reason,
                     _due(e, now),
                     e.reviewed_by,
+                    e.outcome,
                     e.findings,
                 )
                 for e in book.emergencies.values()

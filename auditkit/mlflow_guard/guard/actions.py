@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditkit.access.policy.control import decide_under
-from auditkit.access.policy.vocabulary import folded, person, segment
-from auditkit.access.record.approvals import APPROVED, DONE, FAILED, REJECTED, REQUESTED
-from auditkit.access.record.moves import PromotionRequest, Target
+from auditkit.access.policy.vocabulary import person, segment
+from auditkit.access.record.approvals import APPROVED, REJECTED, REQUESTED
+from auditkit.access.record.moves import PromotionRequest
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_json
 from auditkit.mlflow_guard.requests.context import optional_text, target_of, text_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
-from auditkit.mlflow_guard.upstream.stores import Stores
 
 
 def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
@@ -134,49 +133,6 @@ def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     target = target or target_of(gate.stores, body, admission.domain)
     gate.stores.set_stage(target.model, target.name, target.version)
     return target_json(target)
-
-
-def rollback(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Moves an alias or a stage back to the version before, if its files are the same."""
-    place = target_of(gate.stores, body, admission.domain)
-    promotions = gate.promotions
-    with promotions.lock:
-        before = promotions.book().before(place.model, place.kind, place.name, domain=place.domain)
-    if before is None:
-        raise RefusedError(
-            404, "RESOURCE_DOES_NOT_EXIST", f"{place.name} pointed to no other version before"
-        )
-    facts = promotions.facts(before.target)
-    with promotions.lock:
-        if facts["artifact_digest"] != before.artifact_digest:
-            raise RefusedError(
-                409, "INVALID_STATE", "the files of the version before have changed since"
-            )
-        move: dict[str, Json] = {
-            **target_json(before.target),
-            "user": segment(admission.caller.user),
-            "how": "rolled back",
-            "artifact_digest": before.artifact_digest,
-            "source": before.source,
-            "policy_digest": str(admission.access.policy_digest),
-        }
-        claim = promotions.begin(move)
-        try:
-            _move(gate.stores, before.target)
-        except Exception:
-            gate.recorder.now(FAILED, {"claim": claim})
-            raise
-        gate.recorder.now(DONE, {**move, "claim": claim})
-    return move
-
-
-def _move(stores: Stores, target: Target) -> None:
-    if target.kind == "stage":
-        stores.set_stage(target.model, target.name, target.version)
-        return
-    # Keep the spelling in the store: some databases distinguish Champion from champion.
-    spelt = next((a for a in stores.aliases(target.model) if folded(a) == target.name), target.name)
-    stores.set_alias(target.model, spelt, target.version)
 
 
 def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:

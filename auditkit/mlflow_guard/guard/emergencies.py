@@ -8,7 +8,7 @@ import subprocess
 from typing import Any, Final
 
 from auditkit.access.policy.vocabulary import person, segment
-from auditkit.access.record.approvals import BROKEN, REVIEWED
+from auditkit.access.record.approvals import ACCEPTED, BROKEN, REFUSED, REVIEWED
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
@@ -62,8 +62,16 @@ def _run_alert(program: str, payload: dict[str, Json]) -> bool:
 
 
 def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
-    """Records the review of somebody else's break-glass, and ends it."""
+    """Records the review of somebody else's break-glass, and ends it.
+
+    No rollback returns to what came by a break-glass that its review rejected.
+    """
     user = segment(admission.caller.user)
+    outcome = text_of(body, "outcome") if "outcome" in body else ACCEPTED
+    if outcome not in (ACCEPTED, REFUSED):
+        raise RefusedError(
+            400, "INVALID_PARAMETER_VALUE", f"the outcome is {ACCEPTED} or {REFUSED}"
+        )
     with gate.promotions.lock:
         emergency = gate.promotions.book().emergencies.get(text_of(body, "id"))
         if emergency is None or emergency.domain != admission.domain:
@@ -74,7 +82,11 @@ def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -
             raise RefusedError(
                 409, "RESOURCE_ALREADY_EXISTS", f"{emergency.reviewed_by} has reviewed it before"
             )
-        gate.recorder.now(
-            REVIEWED, {"id": emergency.id, "user": user, "findings": text_of(body, "findings")}
-        )
-    return {"id": emergency.id, "reviewed_by": user}
+        payload: dict[str, Json] = {
+            "id": emergency.id,
+            "user": user,
+            "findings": text_of(body, "findings"),
+            "outcome": outcome,
+        }
+        gate.recorder.now(REVIEWED, payload)
+    return {"id": emergency.id, "reviewed_by": user, "outcome": outcome}

@@ -15,6 +15,7 @@ from auditkit.mlflow_guard.guard import actions
 from auditkit.mlflow_guard.guard.emergencies import break_glass, review_break_glass
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
+from auditkit.mlflow_guard.guard.rollback import rollback
 from auditkit.mlflow_guard.requests.context import RequestContext, plain_number, target_of, text_of
 from auditkit.mlflow_guard.requests.endpoints import Planner
 from auditkit.mlflow_guard.requests.models import promotion_of_alias, promotion_to_stage
@@ -67,7 +68,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
     add("approve", "POST", _on_request(gate), actions.approve)
     add("reject", "POST", _on_request(gate), actions.reject)
     add("promote", "POST", _promotion, actions.promote)
-    add("rollback", "POST", _on_target("deployment:rollback"), actions.rollback)
+    add("rollback", "POST", _on_target("deployment:rollback"), rollback)
     add("history", "GET", _history, actions.history)
     add("check", "GET", _check, actions.check)
     add("breakglass", "POST", _break_glass, lambda g, a, b: break_glass(g, a, b, alert))
