@@ -74,7 +74,7 @@ def request(
 def approve(
     request_id: Request,
     comment: Annotated[
-        str, typer.Option(metavar="TEXT", help="A comment for the record. Default: none.")
+        str, typer.Option(metavar="COMMENT", help="A comment for the record. Default: none.")
     ] = "",
     url: Url = "",
 ) -> None:
