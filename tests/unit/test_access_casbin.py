@@ -15,6 +15,8 @@ from auditkit.canonical import Digest
 from auditkit.resources import data_path
 from tests.support.access_worlds import MODEL, compare, request, world
 
+NONE = Digest.of(b"")
+
 
 def test_decisions_equal_the_reference_and_casbin():
     """The whole, 100,000 requests with Casbin, is tests/soak/soak_access.py."""
@@ -34,6 +36,72 @@ def test_role_chains_end_where_casbin_ends_them():
         ours, _ = Snapshot(rules, Digest.of(b"")).judge("ann", "d", "model:read", "models/x")
         theirs = casbin_enforcer(MODEL, rules).enforce("ann", "d", "models/x", "model:read")
         assert ours == theirs == (length <= 9), length
+
+
+def test_a_further_role_is_one_step_from_the_user_as_a_grant_is():
+    for length in range(1, 14):
+        chain = [f"role:r{i}" for i in range(length)]
+        rules = AccessRules(
+            (AccessRule(chain[-1], "*", "models/x", "model:read", "allow", 1),),
+            tuple(Grant(a, b, "*") for a, b in pairwise(chain)),
+        )
+        snapshot = Snapshot(rules, Digest.of(b""))
+        ours, _ = snapshot.judge("ann", "d", "model:read", "models/x", ("role:r0",))
+        enforcer = casbin_enforcer(MODEL, rules)
+        enforcer.add_grouping_policy("ann", "role:r0", "d")
+        assert ours == enforcer.enforce("ann", "d", "models/x", "model:read") == (length <= 9)
+
+
+def test_a_further_role_counts_for_its_request_only():
+    snapshot = Snapshot(AccessRules((AccessRule("role:r", "d", "**", "*", "allow", 7),), ()), NONE)
+    asked = ("ann", "model:read", "models/x")
+    found = decide_under(snapshot, *asked, "d", roles=("role:r",))
+    assert (found.allowed, found.role, found.reason) == (
+        True,
+        "role:r",
+        "allowed by the rule at line 7 for role:r",
+    )
+    assert not decide_under(snapshot, *asked, "e", roles=("role:r",)).allowed
+    assert not decide_under(snapshot, *asked, "d").allowed
+    # A user's name is no role, so nobody acts as another user.
+    named = Snapshot(AccessRules((AccessRule("eve", "*", "**", "*", "allow", 1),), ()), NONE)
+    assert not decide_under(named, *asked, "d", roles=("eve",)).allowed
+    assert not decide_under(named, "eve", *asked[1:], "d", only=("eve", "*")).allowed
+
+
+def test_a_token_only_takes_away():
+    text = data_path("policies", "access", "policy.csv").read_text()
+    access = AccessControl(
+        parse_rules(
+            text + "g, ci, role:trainer, *\ng, ci, role:reviewer, *\np, ci, *, **, *, allow\n"
+        )
+    )
+    snapshot, model = access.snapshot, "models/credit"
+    for domain, only, verb, allowed in [
+        ("team-a", ("role:trainer", "team-a"), "model:register", True),
+        ("team-a", ("role:trainer", "*"), "model:register", True),
+        ("team-a", ("role:trainer", "*"), "model:read", True),  # a trainer is a viewer
+        ("team-b", ("role:trainer", "team-a"), "model:register", False),
+        ("team-a", ("role:trainer", "*"), "model:approve", False),  # the account alone may
+        ("team-a", ("role:nobody", "*"), "model:register", False),
+    ]:
+        found = decide_under(snapshot, "ci", verb, model, domain, only=only)
+        assert found.allowed is allowed, (domain, only, verb)
+        assert decide_under(snapshot, "ci", verb, model, domain).allowed
+    refused = decide_under(
+        snapshot, "bob", "model:register", model, "d", only=("role:trainer", "*")
+    )
+    assert not refused.allowed, "a token grants nothing that the account is not granted"
+    tag = decide_under(
+        snapshot,
+        "ci",
+        "model:tag",
+        f"{model}/tags/validation_status",
+        "d",
+        only=("role:trainer", "*"),
+    )
+    assert not tag.allowed
+    assert "denied by the rule" in tag.reason
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,15 @@ def test_lint_finds_what_loads_and_is_wrong():
     assert codes == {"long-chain", "no-approver", "empty-role", "unheld-role", "twice"}
     with pytest.raises(PolicyError, match="steps"):
         AccessControl(AccessRules((rule,), chain))
-    crossing = (Grant("ann", "role:b", "prod"), Grant("role:b", "role:a", "*"))
-    with pytest.raises(PolicyError, match="crosses"):
-        AccessControl(AccessRules((rule,), crossing))
+    # A request may bring a role that nobody is granted: it is one step from the user then.
+    unheld = tuple(Grant(f"role:r{i}", f"role:r{i + 1}", "*") for i in range(9))
+    with pytest.raises(PolicyError, match="steps"):
+        AccessControl(AccessRules((rule,), unheld))
+    AccessControl(AccessRules((rule,), unheld[:-1]))
+    crossing = (Grant("role:r5", "role:s", "prod"), Grant("role:s", "role:t", "prod"))
+    AccessControl(AccessRules((rule,), (*unheld[:-3], *crossing)))
+    with pytest.raises(PolicyError, match="role:r0 in prod"):
+        AccessControl(AccessRules((rule,), (*unheld[:-1], Grant("role:r8", "role:s", "prod"))))
 
 
 def test_the_commands_from_the_first_grant_to_the_review(tmp_path, monkeypatch, capsys, logged):

@@ -16,11 +16,12 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from auditkit.access.policy.lint import refuse_lost_links
-from auditkit.access.policy.rules import AccessRules, parse_rules
+from auditkit.access.policy.rules import AccessRule, AccessRules, parse_rules
 from auditkit.access.policy.settings import AccessSettings, parse_settings
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, fault_in_request
@@ -165,6 +166,7 @@ class AccessControl:
         object: str,  # noqa: A002
         *,
         domain: str = DEFAULT_DOMAIN,
+        roles: Collection[str] = (),
     ) -> AccessDecision:
         """Whether a user may do something. Never raises.
 
@@ -174,8 +176,9 @@ class AccessControl:
             object: For example "models/credit/aliases/champion"; see
                 `auditkit.access.policy.vocabulary`.
             domain: The workspace or environment.
+            roles: Further roles of this request, `role:NAME`.
         """
-        return decide_under(self._in_force[0], user, verb, object, domain)
+        return decide_under(self._in_force[0], user, verb, object, domain, roles=roles)
 
     def require(
         self,
@@ -200,7 +203,15 @@ class AccessControl:
 
 
 def decide_under(
-    snapshot: Snapshot, user: str, verb: str, obj: str, domain: str, *, subtree: bool = False
+    snapshot: Snapshot,
+    user: str,
+    verb: str,
+    obj: str,
+    domain: str,
+    *,
+    subtree: bool = False,
+    roles: Collection[str] = (),
+    only: tuple[str, str] | None = None,
 ) -> AccessDecision:
     """One decision under a given snapshot. Never raises.
 
@@ -211,27 +222,50 @@ def decide_under(
         obj: The object.
         domain: The workspace or environment.
         subtree: Whether nothing below the object may be denied either.
+        roles: Further roles of this request, `role:NAME`. They count as if they were granted to
+            the user in the request's domain.
+        only: A role, `role:NAME`, and a domain, `*` for all, that the request is restricted to:
+            the role by itself must be allowed it too, and the domain must be the request's.
     """
+    allowed, rule = False, None
     try:
-        fault = fault_in_request(user, domain, verb, obj)
-        if fault is not None:
-            return AccessDecision(user, verb, obj, False, "", snapshot.digest, fault, domain)
-        judge = snapshot.judge_subtree if subtree else snapshot.judge
-        allowed, rule = judge(user, domain, verb, obj)
+        reason = fault_in_request(user, domain, verb, obj)
+        if reason is None:
+            _check_roles((*roles, only[0]) if only else roles)
+            judge = snapshot.judge_subtree if subtree else snapshot.judge
+            allowed, rule = judge(user, domain, verb, obj, roles)
+            reason = _why(rule, user)
+            if allowed and only is not None:
+                role, where = only
+                in_domain = where in ("*", domain)
+                allowed, by = judge(role, domain, verb, obj) if in_domain else (False, None)
+                if not allowed:
+                    rule = by
+                    why = _why(by, user) if in_domain else "it is for another domain"
+                    reason = f"not within the token for {role} in {where}: {why}"
     except Exception as error:  # noqa: BLE001  (any error is a denial)
+        allowed, rule = False, None
         reason = f"the decision failed ({type(error).__name__})"
-        return AccessDecision(user, verb, obj, False, "", snapshot.digest, reason, domain)
+    line, role = ("", "") if rule is None else (str(rule), _role(rule, user))
+    return AccessDecision(user, verb, obj, allowed, line, snapshot.digest, reason, domain, role)
+
+
+def _check_roles(roles: Collection[str]) -> None:
+    """A name without `role:` would be a user's."""
+    if not all(role.startswith("role:") for role in roles):
+        raise ValueError("a role is written role:NAME")
+
+
+def _role(rule: AccessRule, user: str) -> str:
+    return rule.subject if rule.subject != user else ""
+
+
+def _why(rule: AccessRule | None, user: str) -> str:
     if rule is None:
-        return AccessDecision(
-            user, verb, obj, False, "", snapshot.digest, "no rule allows it", domain
-        )
-    role = rule.subject if rule.subject != user else ""
-    reason = f"{'allowed' if allowed else 'denied'} by the rule at line {rule.line}"
-    if role:
-        reason += f" for {role}"
-    return AccessDecision(
-        user, verb, obj, allowed, str(rule), snapshot.digest, reason, domain, role
-    )
+        return "no rule allows it"
+    effect = "allowed" if rule.effect == "allow" else "denied"
+    role = _role(rule, user)
+    return f"{effect} by the rule at line {rule.line}{f' for {role}' if role else ''}"
 
 
 def read_texts(folder: str | Path | None) -> dict[str, str]:

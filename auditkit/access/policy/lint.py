@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from auditkit.access.policy.duties import conflicts
-from auditkit.access.policy.rules import MAX_ROLE_STEPS, AccessRules
+from auditkit.access.policy.rules import (
+    MAX_ROLE_STEPS,
+    AccessRules,
+    links_by_domain,
+    reached,
+)
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, person
 from auditkit.canonical import Digest
@@ -53,40 +58,17 @@ def refuse_lost_links(rules: AccessRules) -> None:
 
 
 def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
-    """Chains of roles that are too long or cross from one domain into all: denials get lost."""
+    """Chains of roles that are too long for Casbin: denials at their end get lost."""
     found = []
-    by_domain: dict[str, dict[str, list[str]]] = {}
-    for grant in rules.grants:
-        by_domain.setdefault(grant.domain, {}).setdefault(grant.member, []).append(grant.role)
-    for domain, links in by_domain.items():
+    for domain, links in sorted(links_by_domain(rules.grants).items()):
         for member in links:
-            if _depth(member, links) > MAX_ROLE_STEPS:
-                text = f"The roles of {member} in {domain} go on for over {MAX_ROLE_STEPS} steps"
+            # A request may bring a role, which is then one step from its user.
+            steps = MAX_ROLE_STEPS - member.startswith("role:")
+            whole = reached(member, links, len(links) + 1)
+            if len(whole) > len(reached(member, links, steps)):
+                text = f"The roles of {member} in {domain} go on for over {steps} steps"
                 found.append(LintFinding("long-chain", "error", text))
-    everywhere = by_domain.pop("*", {})
-    for domain, links in by_domain.items():
-        for member, roles in links.items():
-            crossing = next((role for role in roles if role in everywhere), None)
-            if crossing is None and member.startswith("role:"):
-                crossing = next((m for m, rs in everywhere.items() if member in rs), None)
-            if crossing is not None:
-                text = (
-                    f"The chain over {member} and {crossing} crosses from the domain {domain} "
-                    "into all, where Casbin does not follow it"
-                )
-                found.append(LintFinding("crossing-chain", "error", text))
     return tuple(found)
-
-
-def _depth(member: str, links: dict[str, list[str]]) -> int:
-    """Steps to the furthest role, by the shortest path to each."""
-    seen, level, depth = {member}, [member], 0
-    while level:
-        level = [r for m in level for r in links.get(m, ()) if r not in seen]
-        level = list(dict.fromkeys(level))
-        seen.update(level)
-        depth += bool(level)
-    return depth
 
 
 def _conflicts(rules: AccessRules) -> list[LintFinding]:

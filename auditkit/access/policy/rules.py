@@ -11,6 +11,7 @@ one segment, and a last segment `**` matches the object itself and everything be
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -100,6 +101,33 @@ class AccessRules:
             name for grant in self.grants for name in (grant.member, grant.role)
         }
         return tuple(sorted(name for name in named if name.startswith("role:")))
+
+
+def links_by_domain(grants: Iterable[Grant]) -> dict[str, dict[str, list[str]]]:
+    """The roles of each member, by the domain they hold in: `*`, and each that a grant names.
+
+    What is granted in `*` holds in each of them too.
+    """
+    granted = tuple(grants)
+    found: dict[str, dict[str, list[str]]] = {}
+    for domain in {"*", *(grant.domain for grant in granted)}:
+        links = found.setdefault(domain, {})
+        for grant in granted:
+            if grant.domain in (domain, "*"):
+                links.setdefault(grant.member, []).append(grant.role)
+    return found
+
+
+def reached(member: str, links: Mapping[str, Sequence[str]], steps: int) -> tuple[str, ...]:
+    """A member and every role within some steps of it, the nearest first."""
+    found = {member: None}
+    level = [member]
+    for _ in range(steps):
+        level = [role for near in level for role in links.get(near, ()) if role not in found]
+        if not level:
+            break
+        found.update(dict.fromkeys(level))
+    return tuple(found)
 
 
 def parse_rules(text: str, *, source: str = "the access policy") -> AccessRules:

@@ -13,16 +13,25 @@ Laws:
       order of rules does not matter.
     - Of several rules with the same effect, the first in the file is named.
     - Roles are followed for `MAX_ROLE_STEPS` steps, as Casbin follows them, cycles included.
+    - A grant in all domains holds in each: what a role inherits there, it inherits wherever it is
+      granted. Casbin does the same with its domain matching, `keyMatch`.
+    - A further role of a request counts as if it were granted to the user in the request's domain.
     - After construction, only caches change, whose entries are pure functions of the policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.access.policy.rules import MAX_ROLE_STEPS, AccessRule, AccessRules
+from auditkit.access.policy.rules import (
+    MAX_ROLE_STEPS,
+    AccessRule,
+    AccessRules,
+    links_by_domain,
+    reached,
+)
 from auditkit.access.policy.vocabulary import VERBS
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
@@ -65,11 +74,8 @@ class Snapshot:
         self.digest = digest
         self._index: dict[tuple[str, str, str], tuple[_Node | None, _Node | None]] = {}
         self._denials: dict[tuple[str, str, str], set[str]] = {}
-        self._members: dict[str, dict[str, list[str]]] = {}
-        self._reach: dict[tuple[str, str], tuple[str, ...]] = {}
-        for grant in rules.grants:
-            links = self._members.setdefault(grant.domain, {})
-            links.setdefault(grant.member, []).append(grant.role)
+        self._members = links_by_domain(rules.grants)
+        self._reach: dict[tuple[str, str, int], tuple[str, ...]] = {}
         for rule in rules.rules:
             for verb in _verbs_of(rule.verb):
                 key = (rule.subject, rule.domain, verb)
@@ -99,17 +105,26 @@ class Snapshot:
             _cross_check(snapshot, model, count)
         return snapshot
 
-    def judge(self, user: str, domain: str, verb: str, obj: str) -> tuple[bool, AccessRule | None]:
+    def judge(
+        self, user: str, domain: str, verb: str, obj: str, roles: Collection[str] = ()
+    ) -> tuple[bool, AccessRule | None]:
         """Whether a request is allowed, and the deciding rule; None: no rule matched.
 
         Requires valid tokens (`fault_in_request`).
+
+        Args:
+            user: The user, or a role.
+            domain: The domain.
+            verb: The verb.
+            obj: The object.
+            roles: Further roles of this request, `role:NAME`.
         """
         index = self._index
         segments = obj.split("/")
         found: AccessRule | None = None
         denied: AccessRule | None = None
-        for subject, domains in self._subjects(user, domain):
-            for rule_domain in domains:
+        for subject in self._subjects(user, domain, roles):
+            for rule_domain in (domain, "*"):
                 trees = index.get((subject, rule_domain, verb))
                 if trees is None:
                     continue
@@ -123,20 +138,20 @@ class Snapshot:
         return found is not None, found
 
     def judge_subtree(
-        self, user: str, domain: str, verb: str, obj: str
+        self, user: str, domain: str, verb: str, obj: str, roles: Collection[str] = ()
     ) -> tuple[bool, AccessRule | None]:
-        """Whether a request for everything at and below an object is allowed.
+        """Whether a request for everything at and below an object is allowed; see `judge`.
 
         Stricter than necessary: any denial of the verb under the same first segment denies.
         """
-        allowed, rule = self.judge(user, domain, verb, obj)
+        allowed, rule = self.judge(user, domain, verb, obj, roles)
         if allowed and "/" not in obj:
-            allowed, rule = self.judge(user, domain, verb, f"{obj}/{_ANY_OTHER}")
+            allowed, rule = self.judge(user, domain, verb, f"{obj}/{_ANY_OTHER}", roles)
         if not allowed:
             return allowed, rule
         root = obj.split("/", maxsplit=1)[0]
-        for subject, domains in self._subjects(user, domain):
-            for rule_domain in domains:
+        for subject in self._subjects(user, domain, roles):
+            for rule_domain in (domain, "*"):
                 for denied in self._denials.get((subject, rule_domain, verb), ()):
                     if denied == root or "*" in denied:
                         return False, None
@@ -144,49 +159,46 @@ class Snapshot:
 
     def roles_of(self, user: str, domain: str) -> tuple[str, ...]:
         """Every role that a user has in a domain, directly or through another role."""
-        reached = {*self._reached(user, domain), *self._reached(user, "*")}
-        return tuple(sorted(reached - {user}))
+        return tuple(sorted({*self._reached(user, domain, MAX_ROLE_STEPS)} - {user}))
 
     def path_to(self, user: str, role: str, domain: str) -> tuple[str, ...]:
         """The shortest chain of grants from a user to a role, both included; empty if none."""
-        for links in (self._members.get(domain, {}), self._members.get("*", {})):
-            chains: list[tuple[str, ...]] = [(user,)]
-            seen = {user}
-            for _ in range(MAX_ROLE_STEPS + 1):
-                for chain in chains:
-                    if chain[-1] == role:
-                        return chain
-                longer = []
-                for chain in chains:
-                    for above in links.get(chain[-1], ()):
-                        if above not in seen:
-                            seen.add(above)
-                            longer.append((*chain, above))
-                chains = longer
+        links = self._members.get(domain, self._members["*"])
+        chains: list[tuple[str, ...]] = [(user,)]
+        seen = {user}
+        for _ in range(MAX_ROLE_STEPS + 1):
+            for chain in chains:
+                if chain[-1] == role:
+                    return chain
+            longer = []
+            for chain in chains:
+                for above in links.get(chain[-1], ()):
+                    if above not in seen:
+                        seen.add(above)
+                        longer.append((*chain, above))
+            chains = longer
         return ()
 
-    def _subjects(self, user: str, domain: str) -> Iterator[tuple[str, tuple[str, str]]]:
-        domains = (domain, "*")
-        here = self._reached(user, domain)
-        for subject in here:
-            yield subject, domains
-        for subject in self._reached(user, "*"):
-            if subject not in here:
-                yield subject, domains
+    def _subjects(self, user: str, domain: str, roles: Collection[str]) -> tuple[str, ...]:
+        """The user and all roles that count; a further role is one step from the user."""
+        own = self._reached(user, domain, MAX_ROLE_STEPS)
+        if not roles:
+            return own
+        subjects = dict.fromkeys(own)
+        for role in roles:
+            subjects.update(dict.fromkeys(self._reached(role, domain, MAX_ROLE_STEPS - 1)))
+        return tuple(subjects)
 
-    def _reached(self, user: str, domain: str) -> tuple[str, ...]:
-        links = self._members.get(domain)
-        if links is None or user not in links:
-            return (user,)
-        known = self._reach.get((user, domain))
+    def _reached(self, member: str, domain: str, steps: int) -> tuple[str, ...]:
+        if domain not in self._members:
+            domain = "*"
+        links = self._members[domain]
+        if member not in links:
+            return (member,)
+        known = self._reach.get((member, domain, steps))
         if known is None:
-            reached = {user: None}
-            level = [user]
-            for _ in range(MAX_ROLE_STEPS):
-                level = [r for member in level for r in links.get(member, ()) if r not in reached]
-                reached.update(dict.fromkeys(level))
-            # Only members of this domain are cached, so the cache is no larger than the policy.
-            known = self._reach[user, domain] = tuple(reached)
+            # Only the policy's own members and domains are cached, so the cache stays small.
+            known = self._reach[member, domain, steps] = reached(member, links, steps)
         return known
 
 
@@ -267,19 +279,22 @@ def casbin_enforcer(model: str, rules: AccessRules) -> Any:
     """Casbin's own enforcer over the same rules, for comparison.
 
     Rules are passed as lists of tokens: Casbin's adapters join them with commas and split them
-    again, which turns a name with a comma into another rule.
+    again, which turns a name with a comma into another rule. Roles follow Casbin's domain matching,
+    so that a grant in `*` holds in every domain.
 
     Raises:
         PolicyError: If Casbin cannot read the model, or the superseded distribution shadows it.
     """
     import casbin
     from casbin.model import Model
+    from casbin.util import key_match_func
 
     refuse_superseded_casbin()
     try:
         parsed = Model()
         parsed.load_model_from_text(model)
         enforcer = casbin.Enforcer(parsed)
+        enforcer.add_named_domain_matching_func("g", key_match_func)
         for rule in rules.rules:
             parsed.model["p"]["p"].policy.append(list(rule.tokens))
         for grant in rules.grants:
