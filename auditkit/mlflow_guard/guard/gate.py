@@ -234,15 +234,28 @@ class Gate:
         except LedgerError as error:
             raise unlogged() from error
 
-    def visible(self, admission: Admission, name: str) -> bool:
-        """Whether a list may show a model to the caller."""
+    def decide(
+        self, admission: Admission, verb: str, obj: str, *, domain: str | None = None
+    ) -> AccessDecision:
+        """A further decision for an admitted request, which is not logged: what to show.
+
+        Args:
+            admission: The admitted request.
+            verb: The verb.
+            obj: The object.
+            domain: The workspace; the request's unless given.
+        """
         return decide_under(
             admission.access.snapshot,
             segment(admission.caller.user),
-            "model:read",
-            model_object(name),
-            admission.domain,
-        ).allowed
+            verb,
+            obj,
+            domain or admission.domain,
+        )
+
+    def visible(self, admission: Admission, name: str) -> bool:
+        """Whether a list may show a model to the caller."""
+        return self.decide(admission, "model:read", model_object(name)).allowed
 
     def sees_all(self, admission: Admission) -> bool:
         """Whether the caller may read every model, so that lists need no filter."""

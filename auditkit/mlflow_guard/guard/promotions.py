@@ -99,23 +99,13 @@ class Promotions:
             LedgerError: If the log cannot be read.
         """
         try:
-            runs, versions = self.stores.lineage(target.model, target.version)
-            with self.lock:
-                book = self.book()
-                made_by = {
-                    user
-                    for model, version in versions
-                    for user in book.creators(replace(target, model=model, version=version))
-                }
-                made_by |= {book.run_owners.get(run, "") for run in runs}
-            made_by |= {segment(self.stores.run_owner(run)) for run in runs}
-            made_by -= {"", "%empty"}
+            made_by = self.makers(target)
             source = self.stores.version_source(target.model, target.version)
             self._wait_for_writes(source)
             return {
                 "artifact_digest": str(self.stores.version_digest(target.model, target.version)),
                 "source": source,
-                "made_by": sorted(made_by),
+                "made_by": made_by,
             }
         except (LedgerError, RefusedError):
             raise
@@ -125,6 +115,25 @@ class Promotions:
             raise RefusedError(
                 404, "RESOURCE_DOES_NOT_EXIST", "the version or its files cannot be found"
             ) from error
+
+    def makers(self, target: Target) -> list[str]:
+        """Who made a version, or owns a run that its files come from, sorted.
+
+        Raises:
+            MlflowException: If there is no such version.
+            LedgerError: If the log cannot be read.
+        """
+        runs, versions = self.stores.lineage(target.model, target.version)
+        with self.lock:
+            book = self.book()
+            made_by = {
+                user
+                for model, version in versions
+                for user in book.creators(replace(target, model=model, version=version))
+            }
+            made_by |= {book.run_owners.get(run, "") for run in runs}
+        made_by |= {segment(self.stores.run_owner(run)) for run in runs}
+        return sorted(made_by - {"", "%empty"})
 
     def hold(self, user: str, access: AccessControl, plan: RequestPlan, domain: str) -> Admitted:
         """Checks the other requirements of a request that the rules allow, and claims its move.

@@ -5,13 +5,11 @@ They are under `/api/auditkit/1.0/`, and judged by the same gate as MLflow's own
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from auditkit.access.policy.vocabulary import segment
-from auditkit.canonical import Json
-from auditkit.errors import LedgerError
 from auditkit.mlflow_guard.guard import actions
+from auditkit.mlflow_guard.guard.answers import Handler, answer_plan, carry_out, review_plan
 from auditkit.mlflow_guard.guard.emergencies import break_glass, review_break_glass
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
@@ -25,8 +23,6 @@ from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 PREFIX: Final = "/api/auditkit/1.0"
-
-Handler = Callable[[Gate, Admission, dict[str, Any]], Json]
 
 
 def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
@@ -50,15 +46,9 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
 
             admission: Admission = g.auditkit_admission
             try:
-                try:
-                    return jsonify(handler(gate, admission, internals.parse_json_body()))
-                except RefusedError as error:
-                    # 403 and 409 are denials and are logged; 400 and 404 are not.
-                    if error.status in (403, 409):
-                        gate.take_back(admission.logged, error)
-                    return refusal_response(error)
-            except LedgerError as error:
-                return refusal_response(RefusedError(503, "TEMPORARILY_UNAVAILABLE", error.message))
+                return jsonify(carry_out(gate, admission, handler, internals.parse_json_body()))
+            except RefusedError as error:
+                return refusal_response(error)
 
         url = internals.prefixed(f"{PREFIX}/{path}")
         flask_app.add_url_rule(url, endpoint, view, methods=[method])
@@ -72,7 +62,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
     add("history", "GET", _history, actions.history)
     add("check", "GET", _check, actions.check)
     add("breakglass", "POST", _break_glass, lambda g, a, b: break_glass(g, a, b, alert))
-    add("breakglass/review", "POST", _review, review_break_glass)
+    add("breakglass/review", "POST", lambda _: review_plan(), review_break_glass)
     return planners
 
 
@@ -90,19 +80,7 @@ def _on_request(gate: Gate) -> Planner:
     """Plans a request about an earlier request for a promotion."""
 
     def plan(ask: RequestContext) -> RequestPlan:
-        number = text_of(internals.parse_json_body(), "request")
-        with gate.promotions.lock:
-            request = gate.promotions.book().requests.get(number)
-        if request is None or request.target.domain != ask.domain:
-            raise RefusedError(
-                404,
-                "RESOURCE_DOES_NOT_EXIST",
-                "there is no such request; list them: auditkit registry history",
-            )
-        return RequestPlan(
-            needs=(RequiredPermission("model:approve", target_object(request.target)),),
-            mutates=True,
-        )
+        return answer_plan(gate, text_of(internals.parse_json_body(), "request"), ask.domain)
 
     return plan
 
@@ -138,7 +116,3 @@ def _break_glass(ask: RequestContext) -> RequestPlan:
         ),
         mutates=True,
     )
-
-
-def _review(_: RequestContext) -> RequestPlan:
-    return RequestPlan(needs=(RequiredPermission("breakglass:review", "breakglass"),), mutates=True)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError
 from auditkit.mlflow_guard.upstream import internals
-from auditkit.registry.digest import artifact_digest
+from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _MAX_COPIES: Final = 20
@@ -197,11 +197,20 @@ class Stores:
         if found.source in internals.PROMPT_SOURCES:
             tags = {k: str(v) for k, v in found.tags.items() if k.startswith(internals.PROMPT_TAGS)}
             return digest_of("prompt/v1", dict(tags))
+        return digest_of_files(self.version_files(name, version))
+
+    def version_files(self, name: str, version: str) -> tuple[ArtifactFile, ...]:
+        """A version's files as they are now, each with its size and digest.
+
+        Raises:
+            MlflowException: If there is no such version.
+            InputError: If its files cannot be read.
+        """
         uri = self._registry().get_model_version_download_uri(name, version)
         if not internals.is_ours(uri):
             raise InputError("The version's files are on another server, which may change them.")
         with tempfile.TemporaryDirectory() as folder:
-            return artifact_digest(self._fetch(uri, folder))
+            return artifact_files(self._fetch(uri, folder))
 
     def protected_sources(self, protected: Callable[[str, str], bool]) -> set[str]:
         """Where the files of every version are that a protected alias points to now.
