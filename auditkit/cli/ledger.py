@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from auditkit.cli import ledger_witness
+from auditkit.cli import ledger_tail, ledger_witness
 from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.shared.console import Work, one_line, say
 from auditkit.cli.shared.ledger_open import (
@@ -40,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Verify, prove, witness and maintain the append-only log."
 )
 hold_app = typer.Typer(no_args_is_help=True, help="Place and release legal holds on payloads.")
+app.command("tail")(ledger_tail.tail)
 app.add_typer(ledger_witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
 
@@ -235,11 +236,12 @@ def verify_export(
 
 @app.command()
 def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME) -> None:
-    """Print sizes and counts of the log as JSON, without payloads.
+    """Print sizes and counts of the log as JSON, without payloads, and who follows it.
 
     Example: auditkit ledger stats audit-log.db
     """
     from auditkit.ledger.keep.payload_jobs import due, holds
+    from auditkit.ledger.keep.tail import followers
 
     with reading(log, key, keys, name) as opened:
         with opened.snapshot() as session:
@@ -257,6 +259,7 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
             }
         found["payloads_due"] = due(opened, now=datetime.now(UTC))
         found["holds"] = [one.name for one in holds(opened)]
+        found["followers"] = followers(opened)
     print(json.dumps(found, indent=2))
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger import Ledger, verify_receipt
 from auditkit.ledger.keep.export import export_lines, verify_export
 from auditkit.ledger.keep.payload_jobs import destroy, expire
+from auditkit.ledger.keep.tail import LogTail, followers
+from auditkit.ledger.store.databases import open_database
+from auditkit.ledger.store.followers import Followers
 
 pytestmark = pytest.mark.server
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -236,6 +240,27 @@ def test_a_crashed_server_keeps_what_was_acknowledged(place, server):
         with pytest.raises(LedgerError):
             log.append(kind="test.entry", payload={})
     assert place.check() >= 20
+
+
+def test_it_is_followed_as_in_a_file(place):
+    with place.open() as log:
+        for n in range(5):
+            log.append(kind="test.entry", payload={"n": n})
+        table, other = (Followers(open_database(place.url, lock_timeout_s=5)) for _ in range(2))
+        table.add("siem", 2)
+        held = table.take("siem", "a", now_ms=0, lease_ms=10)
+        assert other.take("siem", "b", now_ms=9, lease_ms=10) is None
+        tail = LogTail(log, held.next_index)
+        assert [entry.payload["n"] for entry in tail.read(2)] == [2, 3]
+        assert table.keep(replace(held, next_index=tail.next_index, holder=""), "a")
+        assert other.take("siem", "b", now_ms=9, lease_ms=10).next_index == 4
+        table.close()
+        other.close()
+        assert [one["waiting"] for one in followers(log)] == [1]
+        assert log.verify().size == 5
+        execute(place, "ALTER TABLE follower ADD COLUMN more text")
+        with pytest.raises(VerificationError, match="table follower was changed"):
+            log.verify()
 
 
 def test_no_server_and_no_password_in_the_message(tmp_path):

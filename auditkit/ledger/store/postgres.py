@@ -38,6 +38,18 @@ _TABLES: Final = {
     ),
     "checkpoint": ("size bigint NOT NULL", "note text NOT NULL", "PRIMARY KEY (size)"),
 }
+_FOLLOWERS: Final = {
+    "follower": (
+        "name text NOT NULL",
+        "next_idx bigint NOT NULL",
+        "tries bigint NOT NULL",
+        "retry_ms bigint NOT NULL",
+        "problem text NOT NULL",
+        "holder text NOT NULL",
+        "held_until_ms bigint NOT NULL",
+        "PRIMARY KEY (name)",
+    )
+}
 _INDEX: Final = "INDEX entry_kind ON entry USING btree (kind, idx)"
 _FUNCTION: Final = "only_added_to()"
 _REFUSES: Final = " BEGIN RAISE EXCEPTION 'the log is only ever added to'; END "
@@ -46,12 +58,17 @@ _TRIGGERS: Final = {
     f"FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}"
     for table in ("entry", "node")
 }
+
+
+def _create(tables: Mapping[str, Sequence[str]]) -> str:
+    return "".join(
+        f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)});" for name, lines in tables.items()
+    )
+
+
 _CREATE: Final = "".join(
     [
-        *(
-            f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(lines)});"
-            for name, lines in _TABLES.items()
-        ),
+        _create(_TABLES),
         _INDEX.replace("INDEX", "CREATE INDEX IF NOT EXISTS", 1) + ";",
         f"CREATE OR REPLACE FUNCTION {_FUNCTION} RETURNS trigger LANGUAGE plpgsql ",
         f"AS $${_REFUSES}$$;",
@@ -117,8 +134,13 @@ class PostgresSession(PostgresConnection, Session):
     def create_tables(self) -> None:
         self.execute(_CREATE)
 
+    def create_followers(self) -> None:
+        with _translated(self._name):
+            self._connection.execute(_trusted(_create(_FOLLOWERS)))
+
     def expected_schema(self) -> Mapping[str, str]:
-        lines = {name: ["TABLE", *lines] for name, lines in _TABLES.items()}
+        every = {**_TABLES, **_FOLLOWERS}
+        lines = {name: ["TABLE", *lines] for name, lines in every.items()}
         lines["entry"].append(_INDEX)
         for table, trigger in _TRIGGERS.items():
             lines[table].append(f"{trigger}{_REFUSES}")
@@ -126,7 +148,7 @@ class PostgresSession(PostgresConnection, Session):
 
     def actual_schema(self) -> Mapping[str, str]:
         found: dict[str, list[str]] = {}
-        for name, line in self.query(_CATALOGUE, (list(_TABLES),)):
+        for name, line in self.query(_CATALOGUE, ([*_TABLES, *_FOLLOWERS],)):
             found.setdefault(name, []).append(line)
         return {f"table {name}": "\n".join(sorted(lines)) for name, lines in found.items()}
 

@@ -43,6 +43,11 @@ _TABLES: Final = (
         for verb in ("UPDATE", "DELETE")
     ),
 )
+_FOLLOWERS: Final = (
+    "CREATE TABLE IF NOT EXISTS follower (name TEXT PRIMARY KEY, next_idx INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, retry_ms INTEGER NOT NULL, problem TEXT NOT NULL,"
+    " holder TEXT NOT NULL, held_until_ms INTEGER NOT NULL) WITHOUT ROWID"
+)
 # The schema as SQLite stores it, without SQLite's own tables, whose names are reserved.
 _SCHEMA: Final = (
     "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_schema"
@@ -81,9 +86,13 @@ class SqliteSession(SqliteConnection, Session):
         for statement in _TABLES:
             self.execute(statement)
 
+    def create_followers(self) -> None:
+        with self._translated:
+            self._connection.execute(_FOLLOWERS)
+
     def expected_schema(self) -> Mapping[str, str]:
         with closing(sqlite3.connect(":memory:")) as empty:
-            for statement in _TABLES:
+            for statement in (*_TABLES, _FOLLOWERS):
                 empty.execute(statement)
             return dict(empty.execute(_SCHEMA).fetchall())
 

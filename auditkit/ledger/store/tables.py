@@ -9,6 +9,8 @@
     payload(idx, salt, body)             deleted when a payload is destroyed
     checkpoint(size, note)               published checkpoints, with their cosignatures
 
+Beside them there may be a table of readers that follow the log, see `followers`.
+
 Laws:
     - One transaction adds entries, nodes, payloads and head together, or nothing.
     - Only one writer at a time holds a write transaction.
@@ -33,6 +35,8 @@ from auditkit.ledger.records.entry import Entry
 from auditkit.merkle import Node, node_id
 
 FORMAT: Final = "auditkit/ledger-tables/v1"
+# The one table that may be missing.
+FOLLOWERS: Final = "table follower"
 _MAX_PLACEHOLDERS: Final = 500
 _ENTRY: Final = (
     "SELECT e.idx, e.time_ms, e.kind, e.retention, e.commitment, p.salt, p.body "
@@ -60,11 +64,15 @@ class Session(Connection):
 
     @abstractmethod
     def create_tables(self) -> None:
-        """Creates missing tables."""
+        """Creates the log's missing tables."""
+
+    @abstractmethod
+    def create_followers(self) -> None:
+        """Creates the table of followers if it is missing."""
 
     @abstractmethod
     def expected_schema(self) -> Mapping[str, str]:
-        """The tables, indexes and triggers that `create_tables` makes: definitions by name."""
+        """The tables, indexes and triggers that auditkit makes: definitions by name."""
 
     @abstractmethod
     def actual_schema(self) -> Mapping[str, str]:
@@ -105,6 +113,8 @@ class Session(Connection):
         """
         expected, actual = self.expected_schema(), self.actual_schema()
         for name in sorted(expected.keys() | actual.keys()):
+            if name == FOLLOWERS and name not in actual:
+                continue
             if name not in actual:
                 raise VerificationError(f"The log's {name} is missing.")
             if name not in expected:
