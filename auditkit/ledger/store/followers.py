@@ -106,14 +106,8 @@ class Followers:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with self._alone:
-            self._session.begin()
-            try:
-                yield self._session
-                self._session.commit()
-            except BaseException:
-                self._session.rollback()
-                raise
+        with self._alone, self._session.transaction():
+            yield self._session
 
 
 def followers_of(session: Session) -> list[Follower]:

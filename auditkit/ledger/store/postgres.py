@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from auditkit.database.connection import Keeping
@@ -135,8 +135,7 @@ class PostgresSession(PostgresConnection, Session):
         self.execute(_CREATE)
 
     def create_followers(self) -> None:
-        with _translated(self._name):
-            self._connection.execute(_trusted(_create(_FOLLOWERS)))
+        self.execute(_create(_FOLLOWERS))
 
     def expected_schema(self) -> Mapping[str, str]:
         every = {**_TABLES, **_FOLLOWERS}

@@ -87,8 +87,7 @@ class SqliteSession(SqliteConnection, Session):
             self.execute(statement)
 
     def create_followers(self) -> None:
-        with self._translated:
-            self._connection.execute(_FOLLOWERS)
+        self.execute(_FOLLOWERS)
 
     def expected_schema(self) -> Mapping[str, str]:
         with closing(sqlite3.connect(":memory:")) as empty:
