@@ -47,6 +47,7 @@ ROOMS = {
     "deid.planning": "deid.detect deid.rules deid.table deid.vocabulary",
     "ledger.keep": "ledger ledger.records ledger.store",
     "ledger.witness": "ledger ledger.records",
+    "notify": "ledger ledger.keep ledger.records ledger.store",
     "measures.attribution": "charts measures.shapley model tables",
     "checks": "measures.attribution measures.fairness measures.groups measures.numbers model",
     "deid.transform": "deid.planning deid.rules deid.vocabulary",

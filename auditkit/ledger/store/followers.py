@@ -71,14 +71,16 @@ class Followers:
         with self._alone:
             self._session.close()
 
-    def add(self, name: str, next_index: int) -> None:
-        """Adds a follower that begins at an entry, unless there is one of that name."""
+    def add(self, name: str, next_index: int) -> Follower:
+        """Adds a follower that begins at an entry, or returns the one of that name."""
         with self._writing() as session:
-            if _row(session, name) is None:
-                new = Follower(name=name, next_index=next_index)
+            found = _row(session, name)
+            if found is None:
+                found = Follower(name=name, next_index=next_index)
                 session.execute_many(
-                    "INSERT INTO follower VALUES (?, ?, ?, ?, ?, ?, ?)", [astuple(new)]
+                    "INSERT INTO follower VALUES (?, ?, ?, ?, ?, ?, ?)", [astuple(found)]
                 )
+        return found
 
     def take(self, name: str, holder: str, *, now_ms: int, lease_ms: int) -> Follower | None:
         """Takes hold of a follower for a time; None if another holds it, or there is none."""
