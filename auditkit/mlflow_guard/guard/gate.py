@@ -234,6 +234,17 @@ class Gate:
         except LedgerError as error:
             raise unlogged() from error
 
+    def refuse_unasked(self, what: str, error: RefusedError) -> None:
+        """Logs that the server was kept from doing something that no request asked for.
+
+        Raises:
+            LedgerError: If it cannot be logged.
+        """
+        entry = LoggedRequest(
+            time=self.clock(), user="", endpoint=what, allowed=False, reason=error.message
+        )
+        self.recorder.now(DECISION, entry.to_json())
+
     def decide(
         self, admission: Admission, verb: str, obj: str, *, domain: str | None = None
     ) -> AccessDecision:

@@ -9,9 +9,10 @@ from typing import Final
 
 from auditkit.access.policy.vocabulary import path_object
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
-from auditkit.mlflow_guard.requests.context import RequestContext
+from auditkit.mlflow_guard.requests.context import RequestContext, plain_number
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import is_ours, safe_path
+from auditkit.mlflow_guard.upstream.places import proxied
 
 Planner = Callable[[RequestContext], RequestPlan]
 
@@ -98,43 +99,66 @@ def _path(verb: str) -> Planner:
     """A path below the artifact root, given in the route."""
 
     def plan(ask: RequestContext) -> RequestPlan:
-        path = safe_path(ask.path_values["artifact_path"])
-        writes = (path,) if verb != "artifact:read" else ()
-        return RequestPlan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
+        return _touch(verb, proxied(safe_path(ask.path_values["artifact_path"])))
 
     return plan
 
 
+def _upload_of_parts(ask: RequestContext) -> RequestPlan:
+    """An upload in parts: the route names the folder, the message names the file."""
+    folder = safe_path(ask.path_values["artifact_path"])
+    return _touch(
+        "artifact:write", proxied(posixpath.join(folder, posixpath.basename(ask.field("path"))))
+    )
+
+
 def _list_root(ask: RequestContext) -> RequestPlan:
-    return RequestPlan(needs=artifact_needs("artifact:read", safe_path(ask.field("path"))))
+    return _touch("artifact:read", proxied(safe_path(ask.field("path"))))
 
 
 def _below(verb: str, root: str, path: str) -> RequestPlan:
-    full = posixpath.normpath(posixpath.join(root, safe_path(path)))
+    return _touch(verb, posixpath.normpath(posixpath.join(root, safe_path(path))))
+
+
+def _touch(verb: str, full: str) -> RequestPlan:
+    """The plan to read, write or delete what has this canonical name."""
     writes = (full,) if verb != "artifact:read" else ()
     return RequestPlan(needs=artifact_needs(verb, full), mutates=bool(writes), writes=writes)
 
 
-def _run_file(verb: str) -> Planner:
+def _run_file(ask: RequestContext) -> RequestPlan:
     """A path below a run's files, given in the query."""
-
-    def plan(ask: RequestContext) -> RequestPlan:
-        run = ask.query.get("run_uuid", "")
-        if ask.endpoint == "serve_artifacts":
-            run = ask.query.get("run_id") or run
-        return _below(verb, ask.stores.run_root(run), ask.query.get("path", ""))
-
-    return plan
+    run = ask.query.get("run_id") or ask.query.get("run_uuid", "")
+    return _below("artifact:read", ask.stores.run_root(run), ask.query.get("path", ""))
 
 
 def _run_message(verb: str) -> Planner:
-    """A path below a run's files, given in the message."""
+    """A path below a run's files, or a logged model's, given in the message."""
 
     def plan(ask: RequestContext) -> RequestPlan:
         run = ask.field("run_id") or ask.field("run_uuid")
-        return _below(verb, ask.stores.run_root(run), ask.field("path"))
+        model = ask.field("model_id") if not run else ""
+        root = ask.stores.model_root(model) if model else ask.stores.run_root(run)
+        return _below(verb, root, ask.field("path"))
 
     return plan
+
+
+def _upload(ask: RequestContext) -> RequestPlan:
+    path = safe_path(ask.query.get("path", ""))
+    return _touch("artifact:write", ask.stores.uploaded(ask.query.get("run_uuid", ""), path))
+
+
+def _promptlab(ask: RequestContext) -> RequestPlan:
+    """Makes a run and writes its files; nobody knows the run's name before."""
+    from flask import request
+
+    experiment = plain_number(str(request.get_json().get("experiment_id", "")))
+    root = ask.stores.experiment_root(experiment)
+    needs = (RequiredPermission("experiment:edit", experiment_object(experiment)),)
+    return RequestPlan(
+        needs=(*needs, *artifact_needs("artifact:write", root)), mutates=True, writes=(root,)
+    )
 
 
 def _logged_model_file(ask: RequestContext) -> RequestPlan:
@@ -191,25 +215,23 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_create_experiment": _create_experiment,
     "_create_run": _made_in,
     "_create_logged_model": _made_in,
-    "serve_create_promptlab_run": lambda _: RequestPlan(
-        needs=(RequiredPermission("experiment:edit", "experiments", subtree=True),), mutates=True
-    ),
+    "serve_create_promptlab_run": _promptlab,
     "_delete_experiment": _deletion(lambda a: a.stores.experiment_root(a.field("experiment_id"))),
     "_delete_run": _deletion(lambda a: a.stores.run_root(a.field("run_id"))),
     "_delete_logged_model": _deletion(lambda a: a.stores.model_root(a.field("model_id"))),
     "_download_artifact": _path("artifact:read"),
     "_get_presigned_download_url": _path("artifact:read"),
     "_upload_artifact": _path("artifact:write"),
-    "_create_multipart_upload_artifact": _path("artifact:write"),
-    "_complete_multipart_upload_artifact": _path("artifact:write"),
-    "_abort_multipart_upload_artifact": _path("artifact:write"),
+    "_create_multipart_upload_artifact": _upload_of_parts,
+    "_complete_multipart_upload_artifact": _upload_of_parts,
+    "_abort_multipart_upload_artifact": _upload_of_parts,
     "_delete_artifact_mlflow_artifacts": _path("artifact:delete"),
     "_list_artifacts_mlflow_artifacts": _list_root,
     "_list_artifacts": _run_message("artifact:read"),
     "_create_presigned_download_url": _run_message("artifact:read"),
     "_create_presigned_upload_url": _run_message("artifact:write"),
-    "serve_artifacts": _run_file("artifact:read"),
-    "serve_upload_artifact": _run_file("artifact:write"),
+    "serve_artifacts": _run_file,
+    "serve_upload_artifact": _upload,
     "_list_logged_model_artifacts": _logged_model_file,
     "serve_get_logged_model_artifact": _logged_model_file,
 }

@@ -14,6 +14,7 @@ from auditkit.access.policy.vocabulary import alias_object, folded, model_object
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import safe_path
+from auditkit.mlflow_guard.upstream.places import proxied
 
 PUBLIC: Final = frozenset({"health", "get_server_info"})
 
@@ -43,7 +44,7 @@ def _fixed(verb: str, obj: str, *endpoints: str, mutates: bool = True) -> dict[s
 
 def _artifact(verb: str) -> Planner:
     def plan(ask: NativeAsk) -> RequestPlan:
-        path = safe_path(ask.values["artifact_path"])
+        path = proxied(safe_path(ask.values["artifact_path"]))
         writes = (path,) if verb == "artifact:write" else ()
         return RequestPlan(needs=artifact_needs(verb, path), mutates=bool(writes), writes=writes)
 

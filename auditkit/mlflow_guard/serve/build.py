@@ -17,13 +17,14 @@ from auditkit.access.record.log import Recorder
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.mlflow_guard.guard.gate import Gate
+from auditkit.mlflow_guard.guard.storage import AdmittedStorage
 from auditkit.mlflow_guard.requests import endpoints, native_endpoints
 from auditkit.mlflow_guard.serve.broker import add_datasets
 from auditkit.mlflow_guard.serve.flask_hooks import guard
 from auditkit.mlflow_guard.serve.native import NativeGate
 from auditkit.mlflow_guard.serve.routes import add_routes
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
-from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream import internals, repositories
 from auditkit.mlflow_guard.upstream.stores import Stores
 from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
@@ -42,6 +43,7 @@ def build(*, composed: bool) -> Any:
     """
     settings, policy, flask_app = _grounds()
     gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
+    repositories.install(AdmittedStorage(gate))
     accepted: list[Authenticator] = [_mlflow_password] if composed else authenticators(settings)
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:

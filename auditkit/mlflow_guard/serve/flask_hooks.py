@@ -11,6 +11,7 @@ from auditkit.access.login.authentication import Authenticator, Caller, Credenti
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.guard.storage import ADMITTED
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
 from auditkit.mlflow_guard.requests.plan import RequestPlan
@@ -45,6 +46,8 @@ def guard(
     def before() -> Any:
         from flask import g, request
 
+        # The thread may have served another request, which failed before its end.
+        ADMITTED.set(None)
         rule = request.url_rule
         if rule is None or request.endpoint in PUBLIC:
             return None  # no endpoint, or one that shows no data
@@ -57,6 +60,7 @@ def guard(
                 caller = identify(gate, authenticators, _credentials(request), endpoint)
             g.auditkit_caller = caller
             g.auditkit_admission = _admit(gate, planners, types, caller, endpoint)
+            ADMITTED.set(g.auditkit_admission)
         except RefusedError as error:
             g.auditkit_refused = True
             return refusal_response(error)
@@ -65,6 +69,7 @@ def guard(
     def after(response: Any) -> Any:
         from flask import g
 
+        ADMITTED.set(None)
         admission: Admission | None = g.pop("auditkit_admission", None)
         if admission is None:
             if signed_in is None or response.status_code not in (401, 403):

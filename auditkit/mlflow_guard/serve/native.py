@@ -25,6 +25,7 @@ from auditkit.access.login.authentication import (
 )
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
+from auditkit.mlflow_guard.guard.storage import ADMITTED
 from auditkit.mlflow_guard.requests.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
 from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream import internals
@@ -111,9 +112,11 @@ class NativeGate:
             if not refused:
                 await send(message)
 
+        token = ADMITTED.set(admission)
         try:
             await self._app(scope, receive, watch)
         finally:
+            ADMITTED.reset(token)
             if not ended:
                 await self._finish(admission, 500)
 
@@ -155,7 +158,9 @@ class NativeGate:
             header = _headers(scope).get("x-mlflow-workspace")
             domain = internals.workspace_of(header, str(scope["path"]))
             planner = ENDPOINTS.get(ask.endpoint)
-            plan = planner(ask) if planner is not None else RequestPlan(needs=())
+            # MLflow enters the workspace later, and finds the files in it.
+            with internals.in_workspace(domain):
+                plan = planner(ask) if planner is not None else RequestPlan(needs=())
         except Exception as error:
             raise self._gate.refuse_unjudged(
                 caller, unplanned(error), domain=domain, **request

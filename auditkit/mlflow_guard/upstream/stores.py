@@ -8,7 +8,6 @@ With `internals` this is all contact with MLflow's internals.
 from __future__ import annotations
 
 import importlib
-import os
 import posixpath
 import re
 import tempfile
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError
-from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream import internals, places
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
@@ -117,8 +116,19 @@ class Stores:
         return str(self._tracking().get_dataset(dataset_id).name)
 
     def run_root(self, run_id: str) -> str:
-        """Where a run's files are, relative to the artifact root; `elsewhere/...` if outside it."""
+        """Where a run's files are, by their canonical name; see `places`."""
         return self.relative(self._tracking().get_run(run_id).info.artifact_uri)
+
+    def uploaded(self, run_id: str, path: str) -> str:
+        """What the page's upload to a run writes: not where the run's location says, if proxied.
+
+        Raises:
+            MlflowException: If there is no such run.
+        """
+        info = self._tracking().get_run(run_id).info
+        if not internals.handlers()._is_servable_proxied_run_artifact_root(info.artifact_uri):
+            return places.located(info.artifact_uri, path)
+        return places.proxied(posixpath.join(info.experiment_id, info.run_id, "artifacts", path))
 
     def experiment_root(self, experiment_id: str) -> str:
         """Where an experiment's files are; see `run_root`."""
@@ -167,24 +177,18 @@ class Stores:
             raise
 
     def relative(self, uri: str) -> str:
-        """A storage location relative to the artifact root that this server serves.
-
-        One place has one spelling: `runs:` is resolved, and local paths are, links included.
+        """The canonical name of a storage location; `runs:` is resolved.
 
         Raises:
-            MlflowException: If it is below a run that does not exist.
+            MlflowException: If it is below a run that does not exist, or in another workspace.
+            RefusedError: If it can be read in two ways.
         """
-        handlers, uris = internals.handlers(), importlib.import_module("mlflow.utils.uri")
         if urlsplit(uri).scheme == "runs":
             runs: Any = importlib.import_module("mlflow.store.artifact.runs_artifact_repo")
             run_id, path = runs.RunsArtifactRepository.parse_runs_uri(uri)
-            return posixpath.normpath(f"{self.run_root(run_id)}/{path}")
-        if handlers._is_servable_proxied_run_artifact_root(uri) and not _is_foreign_page(uri):
-            return posixpath.normpath(str(handlers._get_proxied_run_artifact_destination_path(uri)))
-        if uris.is_local_uri(uri):
-            files = importlib.import_module("mlflow.utils.file_utils")
-            return "elsewhere" + str(os.path.realpath(files.local_file_uri_to_path(uri)))
-        return "elsewhere/" + posixpath.normpath(uri.partition(":")[2].lstrip("/") or uri)
+            root = str(self._tracking().get_run(run_id).info.artifact_uri)
+            return places.located(root, internals.safe_path(path or ""))
+        return places.located(uri)
 
     def version_digest(self, name: str, version: str) -> Digest:
         """The digest of a version's files as they are now; for a prompt, of its text.
@@ -255,12 +259,3 @@ class Stores:
 
     def _tracking(self) -> Any:
         return internals.handlers()._get_tracking_store()
-
-
-def _is_foreign_page(uri: str) -> bool:
-    """Whether a URL cannot be an artifact's address; MLflow's handlers fail on it."""
-    found = urlsplit(uri)
-    return (
-        found.scheme in ("http", "https")
-        and "/api/2.0/mlflow-artifacts/artifacts/" not in found.path
-    )
