@@ -111,6 +111,9 @@ class Measurement:
     suppressed: Literal["", "small", "complementary"] = ""
 
     def __post_init__(self) -> None:
+        # JSON has one kind of number: what is printed may not depend on Python's two.
+        for name in ("value", "lower", "upper"):
+            object.__setattr__(self, name, _of_unit(getattr(self, name), self.unit))
         if (self.n is None) != bool(self.suppressed):
             raise InputError(f"{self.key} has no n, or has one although it is suppressed.")
         if self.suppressed and (self.value is not None or self.lower is not None):
@@ -165,6 +168,15 @@ class Measurement:
             "reason": self.reason,
             "suppressed": self.suppressed,
         }
+
+
+def _of_unit(number: float | None, unit: str) -> float | int | None:
+    """A number as its unit is written: a count whole, everything else with decimals."""
+    if number is None or isinstance(number, bool) or not math.isfinite(number):
+        return number
+    if unit != "count":
+        return float(number)
+    return int(number) if number == int(number) else number
 
 
 def describe_group(group: tuple[tuple[str, str], ...]) -> str:
@@ -359,14 +371,7 @@ class Evidence:
         """
         try:
             document = parse_json(data)
-            content, rows = dict(document["evidence"]), document["rows"]
-            measurements = tuple(Measurement.from_json(m) for m in content.pop("measurements"))
-            tables = tuple(Table.from_json(t, rows[t["name"]]) for t in content.pop("tables"))
-            content["outcome"] = Outcome(content["outcome"])
-            content["notes"] = tuple(content["notes"])
-            terms = content.pop("terms", {})
-            content["terms"] = {name: Term.from_json(term) for name, term in terms.items()}
-            made = cls(**content, measurements=measurements, tables=tables)
+            made = cls.from_json(document["evidence"], document["rows"])
             assert made.digest  # evidence that cannot be written as JSON is refused here
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(
@@ -374,6 +379,25 @@ class Evidence:
                 remedy="make it again with the command that wrote it",
             ) from error
         return made
+
+    @classmethod
+    def from_json(
+        cls, content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]]]
+    ) -> Evidence:
+        """The evidence that `to_json` described, with the rows of its tables by their names.
+
+        Raises:
+            InputError: If rows do not have their table's digest.
+            KeyError, TypeError, ValueError: If it is anything else.
+        """
+        fields = dict(content)
+        measurements = tuple(Measurement.from_json(m) for m in fields.pop("measurements"))
+        tables = tuple(Table.from_json(t, rows[t["name"]]) for t in fields.pop("tables"))
+        fields["outcome"] = Outcome(fields["outcome"])
+        fields["notes"] = tuple(fields["notes"])
+        terms = fields.pop("terms", {})
+        fields["terms"] = {name: Term.from_json(term) for name, term in terms.items()}
+        return cls(**fields, measurements=measurements, tables=tables)
 
     def to_json(self) -> dict[str, Json]:
         """The JSON in the statement; terms only if there are any."""

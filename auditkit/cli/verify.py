@@ -72,6 +72,14 @@ def verify(
             "which were revoked.",
         ),
     ] = None,
+    accept_older: Annotated[
+        bool,
+        typer.Option(
+            "--accept-older",
+            help="Accept a report of an earlier version, whose verdict cannot be derived again. A "
+            "forger could name an earlier version.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
@@ -113,6 +121,7 @@ def verify(
             witness_quorum=quorum,
             now=datetime.now(UTC),
             key_list=records,
+            accept_older=accept_older,
         )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

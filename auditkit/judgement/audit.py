@@ -24,10 +24,12 @@ from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table, Term
 from auditkit.glossary import Glossary, collected
 from auditkit.judgement import small_cells
+from auditkit.judgement.again import made_by
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
+from auditkit.version import __version__
 from auditkit.wording import DecisionWords
 
 # Called before each check with its position, the number of checks and its title.
@@ -137,18 +139,7 @@ class Judgement:
             "datasets": [d.to_json() for d in self.datasets],
             "rows": self.rows,
             "policy": {"digest": str(self.policy.digest), "content": self.policy.to_json()},
-            "packs": [
-                {
-                    "id": p.id,
-                    "title": p.title,
-                    "as_of": p.as_of.isoformat(),
-                    "legal_status": p.legal_status,
-                    "author": p.author,
-                    "reviewed_by": p.reviewed_by,
-                    "digest": str(p.digest),
-                }
-                for p in self.packs
-            ],
+            "packs": [pack.to_json() for pack in self.packs],
             "evidence": [e.to_json() | {"digest": str(e.digest)} for e in self.evidence],
             "suppression": {
                 "small_cell": self.policy.small_cell,
@@ -162,6 +153,7 @@ class Judgement:
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "seed": self.seed,
             "versions": dict(self.versions),
+            "made_by": made_by(__version__),
         }
 
 

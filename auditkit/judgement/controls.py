@@ -73,6 +73,19 @@ class ControlPack(Document):
         """The digest of every requirement and mapping."""
         return digest_of("control-pack/v1", self.model_dump(mode="json"))
 
+    def to_json(self) -> dict[str, Json]:
+        """The JSON in the statement: the whole pack, and what a reader looks for first."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "as_of": self.as_of.isoformat(),
+            "legal_status": self.legal_status,
+            "author": self.author,
+            "reviewed_by": self.reviewed_by,
+            "digest": str(self.digest),
+            "content": self.model_dump(mode="json"),
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlStatus:

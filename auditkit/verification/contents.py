@@ -20,6 +20,7 @@ from auditkit.canonical import (
     parse_json,
 )
 from auditkit.errors import InputError, VerificationError
+from auditkit.judgement.again import judged_again
 from auditkit.output.spreadsheet import is_table_csv
 from auditkit.report.figures.manifest import check_figures
 from auditkit.signing.dsse import open_envelope
@@ -31,6 +32,7 @@ from auditkit.verification.attachments import (
     STATEMENT,
     table_file,
 )
+from auditkit.wording import plural
 
 _OPTIONAL: Final = {RECEIPT, "verify_offline.py"}
 
@@ -128,6 +130,28 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
     return f"{len(files)} files, {len(expected)} of them tables whose digests the statement names."
 
 
+def check_verdict(statement: Mapping[str, Any]) -> str:
+    """Checks that findings, controls and verdict follow from the statement's policy and evidence.
+
+    Returns:
+        What was derived again, in words.
+
+    Raises:
+        VerificationError: If one does not.
+        UnverifiableError: If the statement was made by rules that are not here.
+    """
+    try:
+        judged = judged_again(statement["predicate"])
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise VerificationError("The statement cannot be judged again.") from error
+    if judged.differences:
+        raise VerificationError(f"{judged.differences[0]}{_more(len(judged.differences))}")
+    return (
+        f"{plural(judged.findings, 'finding')}, {plural(judged.controls, 'control')} and "
+        "the verdict were derived again from the policy, the packs and the evidence."
+    )
+
+
 def check_numbers(
     files: Mapping[str, bytes], statement: Mapping[str, Any], pages: Sequence[str]
 ) -> str:
@@ -146,9 +170,12 @@ def check_numbers(
     receipt = _json(files, RECEIPT) if RECEIPT in files else None
     problems = check_figures(pages, figures, statement, tables, receipt=receipt)
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise VerificationError(f"{problems[0]}{more}")
+        raise VerificationError(f"{problems[0]}{_more(len(problems))}")
     return f"{len(figures['figures']):,} figures recomputed from the statement and found printed."
+
+
+def _more(problems: int) -> str:
+    return f" (and {problems - 1} more)" if problems > 1 else ""
 
 
 def _tables(statement: Mapping[str, Any]) -> list[Any]:

@@ -39,6 +39,7 @@ from auditkit.verification.contents import (
     check_envelope,
     check_numbers,
     check_printed_digest,
+    check_verdict,
     read_statement,
     report_id,
 )
@@ -68,6 +69,7 @@ TITLES: Final = {
     "attachments": "The attachments are those that the statement commits to",
     "statement": "The attached statement is whole and is the one printed",
     "envelope": "The statement's own signature is valid",
+    "verdict": "The verdict follows from the policy and the evidence",
     "numbers": "Every number printed equals the statement's",
     "receipt": "The statement is in the log",
     "checkpoint": "The log's checkpoint is signed by the log's key",
@@ -105,6 +107,12 @@ class _Claims:
     def true(self, claim_id: str) -> bool:
         """Whether a claim was checked and is true."""
         return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
+
+    def not_asked_if_unchecked(self, claim_id: str) -> None:
+        """A claim that could not be checked does not count; one that is false does."""
+        claim = self._found[claim_id]
+        if claim.state is ClaimState.UNCHECKED:
+            self.add(claim_id, claim.state, claim.reason, asked=False)
 
     def skip(self, reason: str, *claim_ids: str) -> None:
         """Marks claims as unchecked because a claim they depend on failed."""
@@ -159,6 +167,7 @@ def verify(
     witness_quorum: int = 1,
     now: datetime | None = None,
     key_list: Sequence[KeyRecord] = (),
+    accept_older: bool = False,
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -174,6 +183,8 @@ def verify(
             time that the signer states is accepted.
         key_list: The key list that the owner published: signatures of a revoked key count only if
             they were made before the revocation.
+        accept_older: Whether a report of an earlier version counts although its statement does not
+            hold what its verdict follows from. A forger could name an earlier version.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -189,7 +200,7 @@ def verify(
     keys = marked_log_keys(as_verifiers(log_keys), ended)
     _check_asked(keys, witness_quorum, now)
     opened = _check_signature(claims, data, roots, now, ended)
-    statement = _check_contents(claims, opened)
+    statement = _check_contents(claims, opened, accept_older=accept_older)
     _check_log(claims, opened, keys, quorum=witness_quorum)
     _check_time_against_log(claims, opened)
     _check_envelope(claims, opened, ended)
@@ -294,7 +305,7 @@ def _check_time(
     return proven[0] if proven else None
 
 
-def _check_contents(claims: _Claims, opened: _Opened) -> Any:
+def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool) -> Any:
     if opened.unread is not None:
         claims.add("attachments", ClaimState.FALSE, opened.unread.message)
     pages: list[str] = []
@@ -310,9 +321,12 @@ def _check_contents(claims: _Claims, opened: _Opened) -> Any:
     claims.check("statement", statement)
     if found:
         claims.check("attachments", lambda: check_attachments(opened.files, found))
+        claims.check("verdict", lambda: check_verdict(found))
+        if accept_older:
+            claims.not_asked_if_unchecked("verdict")
     if pages:
         claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
-    claims.skip("There is no valid statement to compare with.", "attachments", "numbers")
+    claims.skip("There is no valid statement to compare with.", "attachments", "verdict", "numbers")
     return found or None
 
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
-from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, canonical_bytes
+from auditkit.canonical import (
+    AUDIT_PREDICATE,
+    STATEMENT_TYPE,
+    Digest,
+    canonical_bytes,
+    parse_json,
+)
 from auditkit.evidence import Evidence, Measurement, Table
+from auditkit.judgement.audit import Judgement, glossary_of
+from auditkit.judgement.gate import decide, judge
+from auditkit.policy import parse_policy
 from auditkit.signing import Signer
+from auditkit.subject import Subject
 
 SIGNED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MODEL = Digest.of(b"model")
@@ -25,18 +35,48 @@ EVIDENCE = Evidence(
 )
 
 
+POLICY = parse_policy("""
+id: small
+version: "1"
+title: One condition
+as_of: 2026-11-22
+rules:
+  - {id: S-1, title: Selection rate, check: fairness.selection_rates, measure: selection_rate,
+     at_least: 0.4, judge: value, severity: low, citation: in-house, why: to have one}
+""")
+
+
+def predicate() -> dict:
+    """What a whole audit states about `EVIDENCE`."""
+    evidence = (EVIDENCE,)
+    findings = judge(evidence, POLICY, glossary_of(evidence, POLICY), today=None)
+    judgement = Judgement(
+        subject=Subject(name="m", version="1", digest=MODEL),
+        datasets=(),
+        rows=100,
+        policy=POLICY,
+        packs=(),
+        evidence=evidence,
+        findings=findings,
+        controls=(),
+        verdict=decide(findings),
+        as_of=None,
+        seed=0,
+        versions={},
+        salt=bytes(16),
+        unsuppressed=Digest.of(b""),
+    )
+    return parse_json(judgement.statement)["predicate"]
+
+
 def statement_bytes(**changes) -> bytes:
     """A statement with the parts that every audit's has."""
-    predicate = {
-        "subject": {"name": "m", "version": "1", "digest": str(MODEL)},
-        "evidence": [EVIDENCE.to_json() | {"digest": str(EVIDENCE.digest)}],
-    }
     return canonical_bytes(
         {
             "_type": STATEMENT_TYPE,
             "subject": [{"name": "m/1", "digest": {"sha256": MODEL.hex}}],
             "predicateType": AUDIT_PREDICATE,
-            "predicate": predicate | changes,
+            "predicate": predicate() | changes,
         }
     )
 

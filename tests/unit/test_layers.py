@@ -67,7 +67,7 @@ ROOMS = {
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
     "mlflow_guard.requests": "access.policy access.record mlflow_guard.upstream",
     "report.blocks": "charts report.figures",
-    "verification": ("ledger ledger.records output pdf report.figures signing"),
+    "verification": ("judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record mlflow_guard.requests "
         "mlflow_guard.upstream"

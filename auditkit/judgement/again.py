@@ -1,0 +1,210 @@
+"""Judges a statement again: whether its findings, controls and verdict follow from what it holds.
+
+The party whose model is audited may hold the key that signs its reports. So a signature says who
+speaks, not that the verdict is right. A statement holds its policy, its control packs and its
+evidence whole; from these, and from no data, everything else in it is derived here once more.
+
+Laws:
+    - A statement that names rules of judgement that are not here is not judged.
+    - Every difference is named; a statement without one is the statement that `examine` would have
+      written for this evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.errors import InputError, UnverifiableError
+from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Term
+from auditkit.glossary import Glossary, collected
+from auditkit.judgement.controls import ControlPack, ControlStatus, assess
+from auditkit.judgement.gate import Verdict, decide, judge
+from auditkit.policy import Policy
+
+# The version of what this package writes. It changes when the same evidence and policy would give
+# another finding, control status or verdict; a sentence of a finding counts. The terms of the
+# packaged checks belong to it: a new version keeps them in a new file.
+RULES: Final = 1
+# The version of the statement's members.
+STATEMENT: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """How one version of the rules judges.
+
+    Attributes:
+        judge: Evidence and policy to findings.
+        assess: Findings and a pack to the statuses of its controls.
+        decide: Findings to the verdict.
+        words: The file with the names of measures in the sentences of findings.
+    """
+
+    judge: Callable[..., tuple[Finding, ...]]
+    assess: Callable[[Sequence[Finding], ControlPack], tuple[ControlStatus, ...]]
+    decide: Callable[[Sequence[Finding]], Verdict]
+    words: str
+
+    def glossary(self, evidence: Sequence[Evidence], policy: Policy) -> Glossary:
+        """The names of measures: those of the packaged checks, and those that evidence carries."""
+        kept = parse_json((files("auditkit.judgement") / self.words).read_bytes())
+        packaged = {name: Term(*term) for name, term in kept.items()}
+        carried = [(e.check, e.terms) for e in evidence if e.terms]
+        terms = collected([("auditkit", packaged), *carried])
+        return Glossary(terms=terms, decision=policy.decision.words)
+
+
+# Every version that can be judged by; an earlier one stays when a new one comes.
+VERSIONS: Final[Mapping[int, Rules]] = {
+    1: Rules(judge=judge, assess=assess, decide=decide, words="words_1.json")
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A statement that was judged again.
+
+    Attributes:
+        differences: What does not follow, in sentences; empty if all of it does.
+        findings: How many findings were derived.
+        controls: How many statuses of controls.
+    """
+
+    differences: tuple[str, ...]
+    findings: int
+    controls: int
+
+
+def made_by(version: str) -> dict[str, Json]:
+    """What wrote a statement: the package, its rules of judgement, and the statement's format."""
+    return {"auditkit": version, "rules": RULES, "statement": STATEMENT}
+
+
+def judged_again(predicate: Mapping[str, Any]) -> Judged:
+    """Derives findings, controls and verdict again, and compares them with those of a statement.
+
+    The rows of tables are not read: no finding rests on them.
+
+    Args:
+        predicate: The statement's predicate.
+
+    Raises:
+        UnverifiableError: If the statement was made by rules that are not here, or does not say by
+            which.
+        InputError: If its policy, packs or evidence are none.
+    """
+    rules = _rules_of(predicate)
+    policy, packs, evidence = _parts(predicate)
+    as_of = predicate["as_of"]
+    today = date.fromisoformat(as_of) if as_of is not None else None
+    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
+    controls = tuple(status for pack in packs for status in rules.assess(findings, pack))
+    hidden = sum(bool(m.suppressed) for e in evidence for m in e.measurements)
+    derived: dict[str, Json] = {
+        "policy": {"digest": str(policy.digest), "content": policy.to_json()},
+        "packs": [pack.to_json() for pack in packs],
+        "findings": [finding.to_json() for finding in findings],
+        "controls": [status.to_json() for status in controls],
+        "verdict": rules.decide(findings).to_json(),
+        "suppression": {
+            "small_cell": policy.small_cell,
+            "rule": SUPPRESSION_RULE,
+            "hidden": hidden,
+        },
+    }
+    stated = {name: predicate[name] for name in derived}
+    stated["suppression"] = {
+        name: value for name, value in stated["suppression"].items() if name != "unsuppressed"
+    }
+    named = [pack.id for pack in packs]
+    differences = []
+    if named != list(policy.controls):
+        differences.append(
+            f"The policy names the control packs {_list(policy.controls)}; the statement has "
+            f"{_list(named)}."
+        )
+    for name, value in derived.items():
+        differences += _differences(name, stated[name], value)
+    return Judged(differences=tuple(differences), findings=len(findings), controls=len(controls))
+
+
+def _rules_of(predicate: Mapping[str, Any]) -> Rules:
+    made = predicate.get("made_by")
+    if not isinstance(made, Mapping):
+        version = str(dict(predicate.get("versions", {})).get("auditkit", "an earlier version"))
+        raise UnverifiableError(
+            f"The statement was made by auditkit {version}, before statements held all that the "
+            "verdict follows from.",
+            remedy="have the audit made again, or accept it with --accept-older",
+        )
+    rules = VERSIONS.get(made["rules"]) if type(made.get("rules")) is int else None
+    if rules is None or made.get("statement") != STATEMENT:
+        raise UnverifiableError(
+            "The statement was made by rules of judgement that this version does not have.",
+            remedy="verify it with the version of auditkit that it names",
+        )
+    return rules
+
+
+def _parts(
+    predicate: Mapping[str, Any],
+) -> tuple[Policy, list[ControlPack], tuple[Evidence, ...]]:
+    try:
+        policy = Policy.model_validate(predicate["policy"]["content"])
+        packs = [ControlPack.model_validate(pack["content"]) for pack in predicate["packs"]]
+        evidence = tuple(
+            Evidence.from_json({k: v for k, v in e.items() if k != "digest"} | {"tables": []}, {})
+            for e in predicate["evidence"]
+        )
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        raise InputError("The statement's policy, packs or evidence cannot be read.") from error
+    return policy, packs, evidence
+
+
+def _differences(name: str, stated: Any, derived: Any) -> list[str]:
+    """Where two parts of a statement differ, in sentences."""
+    if canonical_bytes(stated) == canonical_bytes(derived):
+        return []
+    if isinstance(stated, list) and isinstance(derived, list):
+        if len(stated) != len(derived):
+            return [f"The statement has {len(stated)} {name}; {len(derived)} follow."]
+        return [
+            f"{_which(name, was)}: {_members(was, follows)}."
+            for was, follows in zip(stated, derived, strict=True)
+            if canonical_bytes(was) != canonical_bytes(follows)
+        ]
+    return [f"The {name}: {_members(stated, derived)}."]
+
+
+def _which(name: str, one: Any) -> str:
+    keys = {"findings": ("rule",), "controls": ("pack", "control"), "packs": ("id",)}[name]
+    called = " ".join(str(one.get(key, "")) for key in keys) if isinstance(one, dict) else ""
+    return f"The {name.removesuffix('s')} {called}".rstrip()
+
+
+def _members(stated: Any, derived: Any) -> str:
+    if not isinstance(stated, dict) or not isinstance(derived, dict):
+        return "it is not what follows"
+    odd = sorted(
+        key
+        for key in stated.keys() | derived.keys()
+        if key not in stated
+        or key not in derived
+        or canonical_bytes(stated[key]) != canonical_bytes(derived[key])
+    )
+    key = odd[0]
+    was, follows = stated.get(key), derived.get(key)
+    if isinstance(was, str | int | float | None) and isinstance(follows, str | int | float | None):
+        return f"{key} is {was!r}, and {follows!r} follows from the policy and the evidence"
+    return f"{', '.join(odd)} do not follow from the policy and the evidence"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
