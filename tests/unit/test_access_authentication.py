@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import jwt
@@ -17,6 +18,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from auditkit.access.login import attempts, authentication
+from auditkit.access.login.addresses import TrustedPeers
 from auditkit.access.login.authentication import (
     BasicAuthenticator,
     Caller,
@@ -35,6 +38,21 @@ PASSWORD = "a long enough password"
 def basic(user: str, password: str, peer: str = "10.0.0.1") -> Credentials:
     shown = base64.b64encode(f"{user}:{password}".encode()).decode()
     return Credentials({"authorization": f"Basic {shown}"}, peer)
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    """Passwords compared without the slow hash, for tests of thousands of log-ins."""
+    shown = {}
+
+    def compare(password: str, kept: str | None) -> bool:
+        if kept is not None and (password, kept) not in shown:
+            shown[password, kept] = not password.startswith(("guess", "wrong")) and matches(
+                password, kept
+            )
+        return kept is not None and shown[password, kept]
+
+    monkeypatch.setattr(authentication, "matches", compare)
 
 
 @pytest.fixture
@@ -58,7 +76,7 @@ def test_a_password_is_kept_as_a_salted_slow_hash(users):
         read_users(users)
 
 
-def test_basic_says_who_and_remembers_for_a_minute_only(users):
+def test_basic_says_who_and_remembers_for_an_hour_of_disuse(users):
     now = [0.0]
     way = BasicAuthenticator(users, clock=lambda: now[0])
     assert way(basic("ann", PASSWORD)) == Caller("ann", "basic")
@@ -79,19 +97,176 @@ def test_basic_says_who_and_remembers_for_a_minute_only(users):
         way(basic("ann", PASSWORD))
 
 
-def test_guessing_is_stopped_by_name_and_by_peer(users):
+def test_a_name_waits_longer_after_each_wrong_password(users, fast):
     now = [0.0]
     way = BasicAuthenticator(users, clock=lambda: now[0])
     for number in range(10):
         assert way(basic("ann", "wrong password", f"10.0.1.{number}")) is None
-    with pytest.raises(TooManyFailuresError):
-        way(basic("ann", PASSWORD, "10.0.2.1"))
-    now[0] = 61.0
+    waits = []
+    for _ in range(9):
+        with pytest.raises(TooManyFailuresError) as refused:
+            way(basic("ann", PASSWORD, "10.0.2.1"))
+        waits.append(refused.value.retry_after)
+        now[0] += waits[-1]
+        # Refused log-ins do not count, and at the end of the wait one is checked again.
+        assert way(basic("ann", "wrong password", "10.0.2.2")) is None
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    now[0] += 60
     assert way(basic("ann", PASSWORD, "10.0.2.1")) is not None
-    for number in range(10):
-        assert way(basic(f"user{number}", "wrong password", "10.0.3.3")) is None
+
+
+def test_wrong_passwords_under_invented_names_keep_nobody_else_out(users, fast):
+    """At one address and at the same moment, whoever logs in there for the first time included."""
+    way = BasicAuthenticator(users, clock=lambda: 0.0)
+    for number in range(500):
+        assert way(basic(f"invented{number}", "wrong password")) is None
+    assert way(basic("ann", PASSWORD)) is not None
+    # A name and an invented one are treated alike there: one try each, then a wait.
+    for name in ("bob", "nobody at all"):
+        assert way(basic(name, "wrong password")) is None
+        with pytest.raises(TooManyFailuresError):
+            way(basic(name, "another wrong password"))
+        assert way(basic(name, "wrong password", "10.0.0.2")) is None
+
+
+def test_one_password_on_many_names_is_slowed_down_at_its_address(users, fast):
+    now = [0.0]
+    write_users(users, {f"user{n}": hash_password(PASSWORD) for n in range(3)})
+    way = BasicAuthenticator(users, clock=lambda: now[0])
+    for number in range(30):
+        assert way(basic(f"invented{number}", "wrong password")) is None
+    checked = 0
+    while now[0] < 3600:
+        with suppress(TooManyFailuresError):
+            assert way(basic("user1", f"guess {now[0]}")) is None
+            checked += 1
+        now[0] += 1.0
+    assert checked <= 15  # where nobody was wrong before: about 70
+
+
+def test_somebody_known_is_not_kept_out_by_guesses(users, fast):
+    now = [0.0]
+    way = BasicAuthenticator(users, clock=lambda: now[0])
+    at_desk, elsewhere = "10.0.5.5", "10.6.6.6"
+    assert way(basic("ann", PASSWORD, at_desk)) is not None
+    for number in range(3600):
+        with suppress(TooManyFailuresError):
+            assert way(basic("ann", f"guess {number}", elsewhere)) is None
+        # The right password is known, wherever it is sent from.
+        if number % 600 == 0:
+            assert way(basic("ann", PASSWORD, "10.0.7.7")) is not None
+        now[0] += 1.0
+    # And after a change of it, the address is.
+    write_users(users, {"ann": hash_password("another long password")})
     with pytest.raises(TooManyFailuresError):
-        way(basic("somebody", "wrong password", "10.0.3.3"))
+        way(basic("ann", "another long password", elsewhere))
+    assert way(basic("ann", "another long password", at_desk)) is not None
+
+
+def test_what_is_remembered_of_guesses_is_bounded(users, fast, monkeypatch):
+    monkeypatch.setattr(attempts, "_MAX_KEPT", 300)
+    way = BasicAuthenticator(users, clock=lambda: 0.0)
+    for number in range(1000):
+        assert way(basic(f"{number}-{'x' * 1000}", "wrong password", f"10.0.{number}.1")) is None
+    assert sum(len(key) for key in way._attempts._counts) <= 300 * 16
+
+
+def test_an_unknown_name_costs_what_a_known_one_does(users, monkeypatch):
+    """The hash is computed either way, and as often, until either has to wait."""
+    hashed = []
+
+    def counted(password, kept):
+        hashed.append(kept)
+        return matches(password, kept)
+
+    monkeypatch.setattr(authentication, "matches", counted)
+    seen = {}
+    for name in ("ann", "nobody"):
+        way, hashed[:] = BasicAuthenticator(users, clock=lambda: 0.0), []
+        answers = []
+        for number in range(12):
+            try:
+                answers.append(way(basic(name, f"wrong password {number}")))
+            except TooManyFailuresError as error:
+                answers.append(error.retry_after)
+        seen[name] = answers, len(hashed)
+    assert seen["ann"] == seen["nobody"] == ([None] * 10 + [1, 1], 10)
+
+
+def test_few_wait_for_the_slow_hash_and_the_rest_are_told_to_come_back(users, monkeypatch):
+    """So a flood of log-ins takes few threads, and what is remembered needs none."""
+    way = BasicAuthenticator(users)
+    assert way(basic("ann", PASSWORD)) is not None
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(password, kept):
+        begun.set()
+        go_on.wait(10)
+        return False
+
+    monkeypatch.setattr(authentication, "matches", slow)
+
+    def guess(number: int) -> str:
+        try:
+            return str(way(basic(f"invented{number}", "wrong password")))
+        except TooManyFailuresError as error:
+            return f"wait {error.retry_after}"
+
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(guess, number) for number in range(40)]
+        assert begun.wait(10)
+        until = time.monotonic() + 5
+        while sum(job.done() for job in asked) < 28 and time.monotonic() < until:
+            time.sleep(0.01)
+        refused = [job.result() for job in asked if job.done()]
+        assert refused == ["wait 1"] * 28
+        assert way(basic("ann", PASSWORD)) is not None
+        go_on.set()
+        assert [job.result() for job in asked].count("None") == 12
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "trusted", "client"),
+    [
+        ("10.0.0.9", "", [], "10.0.0.9"),
+        ("10.0.0.9", "1.2.3.4", [], "10.0.0.9"),
+        ("10.0.0.9", "1.2.3.4", ["10.0.0.9"], "1.2.3.4"),
+        ("10.0.0.9", "6.6.6.6, 1.2.3.4:443", ["10.0.0.0/24"], "1.2.3.4"),
+        ("10.0.0.9", "6.6.6.6, 1.2.3.4, 10.0.0.7", ["10.0.0.0/24"], "1.2.3.4"),
+        ("10.0.0.9", "1.2.3.4, unknown", ["10.0.0.0/24"], "10.0.0.9"),
+        ("10.0.0.9", "1.2.3.4, unknown, 10.0.0.7", ["10.0.0.0/24"], "10.0.0.7"),
+        ("10.0.0.9", "10.0.0.7", ["10.0.0.0/24"], "10.0.0.7"),
+        # uvicorn has taken the peer from the header already, from a proxy on this machine.
+        ("1.2.3.4", "6.6.6.6, 1.2.3.4", ["127.0.0.1"], "1.2.3.4"),
+        ("10.0.0.9", "6.6.6.6, 1.2.3.4, 10.0.0.9", ["127.0.0.1", "10.0.0.9"], "1.2.3.4"),
+        ("1.2.3.4", "6.6.6.6, 1.2.3.4", [], "forwarded"),
+        ("1.2.3.4", "6.6.6.6, 1.2.3.4", ["10.0.0.9"], "forwarded"),
+        ("::ffff:10.0.0.9", "1.2.3.4", ["10.0.0.9"], "1.2.3.4"),
+        ("2001:db8:1:2::1", "", [], "2001:db8:1:2::/64"),
+        ("10.0.0.9", "[2001:db8:1:2:3::4]:80", ["10.0.0.9"], "2001:db8:1:2::/64"),
+        ("", "1.2.3.4", ["127.0.0.1"], ""),
+    ],
+)
+def test_the_address_is_the_one_that_trusted_peers_name(peer, forwarded, trusted, client):
+    assert TrustedPeers(trusted).client_of(Credentials({}, peer, forwarded)) == client
+
+
+def test_guesses_behind_a_trusted_proxy_count_for_their_own_address(users, fast):
+    way = BasicAuthenticator(users, clock=lambda: 0.0, trusted=["10.0.0.9"])
+
+    def log_in(name: str, password: str, client: str) -> Caller | None:
+        shown = basic(name, password, "10.0.0.9")
+        return way(Credentials(shown.headers, shown.peer, client))
+
+    for number in range(40):
+        assert log_in(f"invented{number}", "wrong password", "1.2.3.4") is None
+    for client, is_slowed in (("1.2.3.4", True), ("1.2.3.5", False)):
+        assert log_in("bob", "wrong password", client) is None
+        if is_slowed:
+            with pytest.raises(TooManyFailuresError):
+                log_in("bob", "wrong password", client)
+        else:
+            assert log_in("bob", "wrong password", client) is None
 
 
 def test_guesses_in_parallel_are_counted_too(users):
@@ -166,7 +341,7 @@ class Issuer:
     def add_key(self, kid: str) -> None:
         self.keys[kid] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
-    def token(self, kid: str, **changes: Any) -> str:
+    def token(self, kid: str, header: dict[str, Any] | None = None, **changes: Any) -> str:
         claims = {
             "iss": self.url,
             "aud": "mlflow",
@@ -176,7 +351,8 @@ class Issuer:
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(claims, self.keys[kid], algorithm="RS256", headers={"kid": kid})
+        headers = {"kid": kid, **(header or {})}
+        return jwt.encode(claims, self.keys[kid], algorithm="RS256", headers=headers)
 
 
 @pytest.fixture
@@ -241,6 +417,49 @@ def test_a_token_is_checked_for_everything(issuer: Issuer):
     assert way(bearer(issuer.token("one", aud=["other"]))) is None
     assert way(bearer(issuer.token("one", iat=int(time.time()) + 600))) is None
     assert way(bearer("garbage")) is None
+
+
+@pytest.mark.server
+def test_only_an_access_token_counts_of_what_an_issuer_signs(issuer: Issuer):
+    way = OidcAuthenticator(issuer.url, "mlflow")
+    for kind in ("JWT", "jwt", "at+jwt", "application/at+jwt", "AT+JWT", None):
+        assert way(bearer(issuer.token("one", header={"typ": kind}))) is not None, kind
+    for kind in ("logout+jwt", "secevent+jwt", "dpop+jwt", "id+jwt", "refresh", "application/json"):
+        assert way(bearer(issuer.token("one", header={"typ": kind}))) is None, kind
+    # Keycloak says it in a claim.
+    assert way(bearer(issuer.token("one", typ="Bearer"))) is not None
+    for kind in ("ID", "Refresh", "Offline", "Logout", 7):
+        assert way(bearer(issuer.token("one", typ=kind))) is None, kind
+    event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert way(bearer(issuer.token("one", events=event))) is None
+
+
+@pytest.mark.server
+def test_groups_are_those_of_the_claim_that_the_settings_name(issuer: Issuer):
+    way = OidcAuthenticator(issuer.url, "mlflow", groups_claim="groups")
+    for claim, groups in (
+        (["ml", "ml-release", "ml"], ("ml", "ml-release")),
+        ("ml-release", ("ml-release",)),
+        ([], ()),
+        (None, ()),
+    ):
+        found = way(bearer(issuer.token("one", groups=claim)))
+        assert found == Caller("ann", "oidc", groups), claim
+    # A group may take rights away, so one that cannot be read is not left out.
+    for claim in (7, {"ml": True}, [["ml"]], ["ml", None], True):
+        assert way(bearer(issuer.token("one", groups=claim))) is None, claim
+    other = OidcAuthenticator(issuer.url, "mlflow")
+    assert other(bearer(issuer.token("one", groups=["ml"]))) == Caller("ann", "oidc")
+
+
+def test_a_proxys_groups_count_as_its_user_does():
+    way = ProxyAuthenticator("X-User", ["127.0.0.1"], groups="X-Forwarded-Groups")
+    headers = {"x-user": "ann", "x-forwarded-groups": " ml-release ,, ml,ml"}
+    assert way(Credentials(headers, "127.0.0.1")) == Caller("ann", "proxy", ("ml-release", "ml"))
+    assert way(Credentials(headers, "127.0.0.2")) is None
+    assert way(Credentials({"x-forwarded-groups": "ml"}, "127.0.0.1")) is None
+    without = ProxyAuthenticator("X-User", ["127.0.0.1"])
+    assert without(Credentials(headers, "127.0.0.1")) == Caller("ann", "proxy")
 
 
 def by_hand(claims: str, header: dict[str, str], secret: bytes) -> str:

@@ -12,9 +12,9 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from auditkit.canonical import parse_json
+from auditkit.access.login.private_files import read_private
 from auditkit.errors import InputError
-from auditkit.files import read_text, write_whole
+from auditkit.files import write_whole
 
 MIN_CHARACTERS: Final = 12
 _COST, _BLOCK, _LANES = 2**15, 8, 1
@@ -50,22 +50,12 @@ def read_users(path: Path) -> dict[str, str]:
     Raises:
         InputError: If the file cannot be read, or is readable by others than its owner.
     """
-    try:
-        if path.stat().st_mode & 0o077:
-            raise InputError(
-                f"The users' file {path.name!r} is readable by others.",
-                remedy=f"chmod 600 {path.name}",
-            )
-        found = parse_json(read_text(path))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"The users' file {path.name!r} cannot be read.",
-            remedy=f"make it with: auditkit access user add NAME --users {path.name}",
-        ) from error
+    remedy = f"make it with: auditkit access user add NAME --users {path.name}"
+    found = read_private(path, what="users' file", remedy=remedy)
     if not isinstance(found, dict) or not all(str(v).startswith("scrypt$") for v in found.values()):
         raise InputError(
             f"The users' file {path.name!r} does not hold password hashes.",
-            remedy=f"make it with: auditkit access user add NAME --users {path.name}",
+            remedy=remedy,
         )
     return {str(name): str(kept) for name, kept in found.items()}
 
