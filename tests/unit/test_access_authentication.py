@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -31,6 +32,8 @@ from auditkit.access.login.authentication import (
 )
 from auditkit.access.login.passwords import hash_password, matches, read_users, write_users
 from auditkit.errors import InputError
+from auditkit.mlflow_guard.serve.native import _unambiguous, identify
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 PASSWORD = "a long enough password"
 
@@ -460,6 +463,30 @@ def test_a_proxys_groups_count_as_its_user_does():
     assert way(Credentials({"x-forwarded-groups": "ml"}, "127.0.0.1")) is None
     without = ProxyAuthenticator("X-User", ["127.0.0.1"])
     assert without(Credentials(headers, "127.0.0.1")) == Caller("ann", "proxy")
+
+
+def test_a_header_that_could_be_read_in_two_ways_is_none():
+    """WSGI joins two of a name: what a client adds must not count beside what the proxy sets."""
+    way = ProxyAuthenticator("X-User", ["127.0.0.1"], groups="X-Groups")
+    sent = [(b"X-User", b"ann"), (b"X-Groups", b"ml"), (b"x-groups", b"admins"), (b"Via", b"a")]
+    sent += [(b"X_User", b"adam"), (b"via", b"b")]
+    kept = [(b"X-User", b"ann"), (b"Via", b"a"), (b"via", b"b")]
+    assert _unambiguous(sent, way.headers) == kept
+    assert _unambiguous(sent[:2], way.headers) == sent[:2]
+
+
+def test_a_log_in_that_has_to_wait_is_told_how_long():
+    logged: list[str] = []
+    gate: Any = SimpleNamespace(failed_login=lambda _, reason="": logged.append(reason))
+
+    def way(_: Credentials) -> None:
+        raise TooManyFailuresError("Too many wrong passwords.", retry_after=7.2)
+
+    with pytest.raises(RefusedError) as refused:
+        identify(gate, [way], Credentials({}, ""), "_x")
+    assert (refused.value.status, refused.value.headers) == (429, {"Retry-After": "8"})
+    assert logged == ["too many wrong passwords"]
+    assert RefusedError(401, "X", "no").headers == {"WWW-Authenticate": 'Basic realm="mlflow"'}
 
 
 def by_hand(claims: str, header: dict[str, str], secret: bytes) -> str:

@@ -137,12 +137,16 @@ class ProxyAuthenticator:
         groups: The name of the groups', for example "X-Forwarded-Groups", separated by commas;
             empty: there is none.
 
+    Attributes:
+        headers: Their names, in lower case; a request that has one of them twice has none.
+
     Raises:
         InputError: If there are no peers, or one is not an address.
     """
 
     def __init__(self, header: str, peers: Sequence[str], *, groups: str = "") -> None:
         self._header, self._groups = header.lower(), groups.lower()
+        self.headers = tuple(filter(None, (self._header, self._groups)))
         self._peers = TrustedPeers(peers)
         if not self._peers:
             raise InputError(

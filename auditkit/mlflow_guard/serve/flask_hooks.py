@@ -110,14 +110,12 @@ def refusal_response(error: RefusedError) -> Any:
     """A refusal in the format that MLflow's clients read."""
     from flask import Response
 
-    response = Response(
+    return Response(
         json.dumps({"error_code": error.code, "message": error.message}),
         status=error.status,
         mimetype="application/json",
+        headers=error.headers,
     )
-    if error.status == 401:
-        response.headers["WWW-Authenticate"] = 'Basic realm="mlflow"'
-    return response
 
 
 def _admit(

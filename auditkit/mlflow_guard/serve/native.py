@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from auditkit.access.login.authentication import (
     Authenticator,
     Caller,
     Credentials,
+    LoginRefusedError,
     TooManyFailuresError,
     authenticate,
 )
@@ -61,6 +62,7 @@ class NativeGate:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="auditkit-gate")
         self._gate = gate
         self._authenticators = authenticators
+        self._once = {name for way in authenticators for name in getattr(way, "headers", ())}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serves one connection."""
@@ -70,9 +72,7 @@ class NativeGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # To WSGI X_Forwarded_User and X-Forwarded-User are the same; a proxy that sets the one may
-        # let the other through.
-        scope = {**scope, "headers": [h for h in scope["headers"] if b"_" not in h[0]]}
+        scope = {**scope, "headers": _unambiguous(scope["headers"], self._once)}
         matched = self._match(scope)
         if matched is None or matched[0] in PUBLIC:
             await self._app(scope, receive, send)
@@ -179,8 +179,17 @@ def identify(
     try:
         caller = authenticate(authenticators, credentials)
     except TooManyFailuresError as error:
-        gate.failed_login(endpoint, "too many wrong passwords")
-        raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", error.message) from error
+        gate.failed_login(endpoint, error.message.rstrip(".").lower())
+        raise RefusedError(
+            429,
+            "REQUEST_LIMIT_EXCEEDED",
+            f"{error.message} Try again in {error.retry_after} s.",
+            retry_after=error.retry_after,
+        ) from error
+    except LoginRefusedError as error:
+        gate.failed_login(endpoint, error.message.rstrip("."))
+        message = str(error).replace("\n", " ")
+        raise RefusedError(401, "UNAUTHENTICATED", message) from error
     except Exception as error:
         raise RefusedError(
             503, "TEMPORARILY_UNAVAILABLE", "callers cannot be authenticated"
@@ -205,6 +214,24 @@ def unplanned(error: Exception) -> RefusedError:
     return RefusedError(
         403, "PERMISSION_DENIED", f"the request could not be judged ({type(error).__name__})"
     )
+
+
+def _unambiguous(
+    headers: Sequence[tuple[bytes, bytes]], once: Collection[str]
+) -> list[tuple[bytes, bytes]]:
+    """Headers without those that Flask would read in another way than their sender meant.
+
+    To WSGI X_Forwarded_User and X-Forwarded-User are the same, and two of a name are one, joined
+    with a comma; a proxy that sets the one may let the other through.
+
+    Args:
+        headers: All of them.
+        once: Names, in lower case, of those that may occur only once.
+    """
+    names = [name.decode("latin-1").lower() for name, _ in headers]
+    twice = {name for name in once if names.count(name) > 1}
+    kept = zip(headers, names, strict=True)
+    return [header for header, name in kept if "_" not in name and name not in twice]
 
 
 def _headers(scope: Message) -> dict[str, str]:
@@ -268,7 +295,6 @@ def _timed(receive: Receive) -> Receive:
 async def _answer(send: Send, error: RefusedError) -> None:
     body = json.dumps({"error_code": error.code, "message": error.message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if error.status == 401:
-        headers.append((b"www-authenticate", b'Basic realm="mlflow"'))
+    headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -44,15 +44,19 @@ class BasicSettings(Document):
 
 
 class ProxySettings(Document):
-    """A trusted proxy's header.
+    """A trusted proxy's headers.
 
     Attributes:
-        header: Its name.
+        header: The name of the one that names the user.
         peers: Addresses or networks of the proxies.
+        groups_header: The name of the one that names the user's groups, separated by commas, for
+            example `X-Forwarded-Groups`; empty: groups are not read. The proxy has to replace
+            what a client sends in either.
     """
 
     header: Text
     peers: tuple[Text, ...] = Field(min_length=1)
+    groups_header: str = ""
 
 
 class OidcSettings(Document):
@@ -62,11 +66,14 @@ class OidcSettings(Document):
         issuer: Its URL.
         audience: What its tokens must name.
         claim: The claim that names the user.
+        groups_claim: The claim that names the user's groups, a list or one text, for example
+            `groups`; empty: groups are not read.
     """
 
     issuer: Text
     audience: Text
     claim: Text = "sub"
+    groups_claim: str = ""
 
 
 class ServerSettings(Document):
@@ -82,6 +89,8 @@ class ServerSettings(Document):
         basic: Names and passwords.
         proxy: A trusted proxy's header.
         oidc: An OpenID Connect issuer.
+        trusted_peers: Addresses or networks of proxies that name the client in X-Forwarded-For, so
+            that wrong passwords count for the client's address; those of `proxy` count too.
         alert: A program to run at every break-glass, with JSON on its standard input.
         datasets: A folder of training data to serve, each read decided and logged; empty: none.
     """
@@ -92,6 +101,7 @@ class ServerSettings(Document):
     basic: BasicSettings | None = None
     proxy: ProxySettings | None = None
     oidc: OidcSettings | None = None
+    trusted_peers: tuple[Text, ...] = ()
     alert: str = ""
     datasets: str = ""
 
@@ -140,10 +150,17 @@ def authenticators(settings: ServerSettings) -> list[Authenticator]:
     """
     found: list[Authenticator] = []
     if settings.proxy is not None:
-        found.append(ProxyAuthenticator(settings.proxy.header, settings.proxy.peers))
+        proxy = settings.proxy
+        found.append(ProxyAuthenticator(proxy.header, proxy.peers, groups=proxy.groups_header))
     if settings.oidc is not None:
         oidc = settings.oidc
-        found.append(OidcAuthenticator(oidc.issuer, oidc.audience, claim=oidc.claim))
+        found.append(
+            OidcAuthenticator(
+                oidc.issuer, oidc.audience, claim=oidc.claim, groups_claim=oidc.groups_claim
+            )
+        )
     if settings.basic is not None:
-        found.append(BasicAuthenticator(Path(settings.basic.users)))
+        proxies = settings.proxy.peers if settings.proxy is not None else ()
+        trusted = (*settings.trusted_peers, *proxies)
+        found.append(BasicAuthenticator(Path(settings.basic.users), trusted=trusted))
     return found

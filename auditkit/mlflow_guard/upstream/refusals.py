@@ -12,12 +12,20 @@ class RefusedError(AuditkitError):
         status: The HTTP status.
         code: MLflow's error code, for example "PERMISSION_DENIED".
         message: The reason, for the caller.
+        retry_after: After how many seconds to try again; 0: trying again is no use.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after: int = 0) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer, beside those of its body."""
+        found = {"WWW-Authenticate": 'Basic realm="mlflow"'} if self.status == 401 else {}
+        return found | ({"Retry-After": str(self.retry_after)} if self.retry_after else {})
 
 
 def denied(message: str) -> RefusedError:
