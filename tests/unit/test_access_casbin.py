@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from fnmatch import fnmatchcase
 from itertools import pairwise
 
 import pytest
 
-from auditkit.access import AccessControl, AccessRules, parse_rules
+from auditkit.access import VERBS, AccessControl, AccessRules, conflicts, parse_rules
 from auditkit.access.policy.control import decide_under
 from auditkit.access.policy.rules import AccessRule, Grant
 from auditkit.access.policy.snapshot import Snapshot, casbin_enforcer
@@ -170,9 +171,16 @@ def test_the_order_of_rules_does_not_matter():
             assert one.judge(*asked) == other.judge(*asked)
 
 
+def test_every_verb_belongs_to_a_packaged_role():
+    rules = AccessControl.load().rules.rules
+    allowing = [r.verb for r in rules if r.effect == "allow" and r.subject.startswith("role:")]
+    for verb in VERBS:
+        assert any(fnmatchcase(verb, pattern) for pattern in allowing), verb
+
+
 def test_the_packaged_policy_keeps_duties_apart():
     text = data_path("policies", "access", "policy.csv").read_text()
-    roles = ["trainer", "reviewer", "release-manager", "auditor", "admin", "policy-approver"]
+    roles = [role.removeprefix("role:") for role in parse_rules(text).roles]
     rules = parse_rules(text + "".join(f"g, {role}, role:{role}, *\n" for role in roles))
     access = AccessControl(rules)
     champion, staging = "models/credit/aliases/champion", "models/credit/aliases/staging"
@@ -188,6 +196,7 @@ def test_the_packaged_policy_keeps_duties_apart():
         ("reviewer", "model:approve"),
         ("release-manager", "model:promote"),
     }
+    assert conflicts(access.snapshot) == ()
     assert access.decide("trainer", "model:promote", staging)
     assert not access.decide("auditor", "model:edit", "models/credit")
     assert access.decide("auditor", "audit:export", "audit")
