@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from auditkit.policy import Policy
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyRecord, KeyStore, Signer, Trusted
-    from auditkit.subject import Inputs
+    from auditkit.subject import Inputs, RegisteredModel
     from auditkit.verification import Claim, Verification
     from auditkit.verification.verify import verify
 
@@ -70,6 +70,7 @@ _HOME = {
     "Outcome": "auditkit.evidence",
     "Policy": "auditkit.policy",
     "Receipt": "auditkit.ledger",
+    "RegisteredModel": "auditkit.subject",
     "RemoteWitness": "auditkit.ledger.witness.http",
     "ReportOptions": "auditkit.report",
     "Signer": "auditkit.signing",
@@ -110,6 +111,7 @@ __all__ = [
     "Outcome",
     "Policy",
     "Receipt",
+    "RegisteredModel",
     "RemoteWitness",
     "ReportOptions",
     "Signer",

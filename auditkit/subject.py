@@ -29,7 +29,33 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The version of a model that is in no registry, or has none stated.
+UNREGISTERED: Final = "unregistered"
 _MAX_NAMES: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredModel:
+    """The version of a registered model that was audited.
+
+    Attributes:
+        registry: The registry's address, without credentials.
+        name: Its name there.
+        version: The version's number, as text.
+    """
+
+    registry: str
+    name: str
+    version: str
+
+    @property
+    def uri(self) -> str:
+        """How an audit file names it: `models:/credit/7`."""
+        return f"models:/{self.name}/{self.version}"
+
+    def to_json(self) -> dict[str, Json]:
+        """The JSON in the statement."""
+        return {"registry": self.registry, "name": self.name, "version": self.version}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +68,7 @@ class Subject:
         digest: The digest of its artifacts. It is the subject of the signed statement.
         purpose: What the model decides, in one line; empty if not stated.
         owner: Who is accountable for it; empty if not stated.
+        registered: Where its files were fetched from; None: not from a registry.
     """
 
     name: str
@@ -49,6 +76,20 @@ class Subject:
     digest: Digest
     purpose: str = ""
     owner: str = ""
+    registered: RegisteredModel | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The JSON in the statement; where it is registered only if it is."""
+        stated: dict[str, Json] = {
+            "name": self.name,
+            "version": self.version,
+            "digest": str(self.digest),
+            "purpose": self.purpose,
+            "owner": self.owner,
+        }
+        if self.registered is not None:
+            stated["registered"] = self.registered.to_json()
+        return stated
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +151,7 @@ class Inputs:
         owner: Who is accountable for the model.
         evidence: Evidence made before the audit: de-identification, training, access decisions.
         seed: Seeds every random draw of the audit.
+        registered: The version of a registered model that `model` was fetched from, if it was.
 
     Raises:
         InputError: From `auditkit.loading.prepare`, which validates inputs before any use.
@@ -125,12 +167,13 @@ class Inputs:
     predictions: Any = None
     threshold: float = 0.5
     name: str | None = None
-    version: str = "unregistered"
+    version: str = UNREGISTERED
     digest: str | None = None
     purpose: str = ""
     owner: str = ""
     evidence: Sequence[Evidence] = ()
     seed: int = 0
+    registered: RegisteredModel | None = None
 
     def __repr__(self) -> str:
         """The shapes, types and column names of what was given; no value of any row."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.shared.console import harmless, say, step
+from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
@@ -218,7 +219,10 @@ def init(
     label: Annotated[str, typer.Option(metavar="COLUMN", help="The column with the true outcome.")],
     model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An XGBoost .json or .ubj, or a LightGBM .txt model."),
+        typer.Option(
+            metavar="MODEL",
+            help="An XGBoost .json or .ubj, a LightGBM .txt, MLflow's folder, or models:/NAME/7.",
+        ),
     ] = None,
     scores: Annotated[
         str | None,
@@ -263,8 +267,9 @@ def init(
     from auditkit.errors import OutputError
     from auditkit.files import write_whole
     from auditkit.loading import prepare
-    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
+    from auditkit.loading.audit_file import policy_of, read_audit_file
     from auditkit.loading.places import is_bare, load_policy
+    from auditkit.registry.reference import is_reference
 
     if output.exists():
         raise OutputError(
@@ -293,12 +298,13 @@ def init(
     )
     write_whole(output, text.encode())
     # Files named on this command line are allowed; whoever runs the audit file must allow them too.
-    named = [path for path in (data, model, reference) if path is not None]
+    files = (data, reference, None if is_reference(str(model)) else model)
+    named = [path for path in files if path is not None]
     named += [] if is_bare(policy) else [Path(policy)]
     try:
         file = read_audit_file(output)
         load_policy(policy_of(file, output.parent, outside=named))
-        prepare(inputs_of(file, output.parent, outside=named))
+        prepare(load_inputs(file, output.parent, outside=named))
     except BaseException:
         output.unlink()
         raise
@@ -311,14 +317,14 @@ def init(
 def _audit(
     path: Path, today: datetime | None, allow_outside: Sequence[Path] | None
 ) -> tuple[Audit, AuditFile]:
-    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
+    from auditkit.loading.audit_file import policy_of, read_audit_file
 
     file, outside = read_audit_file(path), allow_outside or ()
     policy = policy_of(file, path.parent, outside=outside)
     with step("Load libraries, model and tables") as result:
         from auditkit.api import run as run_audit
 
-        inputs = inputs_of(file, path.parent, outside=outside)
+        inputs = load_inputs(file, path.parent, outside=outside)
         result.append(f"{len(inputs.data):,} rows, {inputs.data.shape[1]} features")
     day = today.date() if today else file.as_of or date.today()  # noqa: DTZ011 - the user's day
     with step("Run the checks") as result:

@@ -10,6 +10,7 @@ import typer
 
 from auditkit.cli.audit import AllowOutside, AuditFileArgument
 from auditkit.cli.shared.console import say, step
+from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
@@ -177,13 +178,13 @@ def prepared(
     """Loads what an audit file names, and the check of denials with the policy's parameters."""
     from auditkit.checks.explanation_denials import CHECK as DENIALS
     from auditkit.loading import prepare
-    from auditkit.loading.audit_file import inputs_of, policy_of, read_audit_file
+    from auditkit.loading.audit_file import policy_of, read_audit_file
     from auditkit.loading.places import load_policy
 
     file = read_audit_file(audit_file)
     outside = allow_outside or ()
     with step("Load libraries, model and tables") as result:
-        case = prepare(inputs_of(file, audit_file.parent, outside=outside))
+        case = prepare(load_inputs(file, audit_file.parent, outside=outside))
         policy, _ = load_policy(policy_of(file, audit_file.parent, outside=outside))
         result.append(f"{len(case.features):,} rows")
     return case, DENIALS, DENIALS.parameters_with(policy.checks.get(DENIALS.id, {}))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.shared.console import Work, harmless, quiet_mlflow, say
+from auditkit.cli.shared.inputs import registry_address
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def _happened(row: dict[str, Any]) -> str:
 
 
 def _address(url: str) -> str:
-    address = url or os.environ.get("MLFLOW_TRACKING_URI", "")
+    address = url or registry_address()
     if not address:
         raise InputError(
             "The registry's address is missing.", remedy="give --url, or set MLFLOW_TRACKING_URI"

@@ -11,6 +11,7 @@ import typer
 
 from auditkit.cli.audit import AllowOutside
 from auditkit.cli.shared.console import Work, one_line, say, step
+from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import OutputError
 
@@ -69,6 +70,15 @@ def reperform(
         Path,
         typer.Option(metavar="DIR", help="The folder that the audit file's paths are relative to."),
     ],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            help="The model's file or folder. Default: as the audit file says, from the version "
+            "that was audited if it is in a registry.",
+        ),
+    ] = None,
     allow_outside: AllowOutside = None,
     tolerance: Annotated[
         float,
@@ -98,13 +108,13 @@ def reperform(
     files = open_bundle(bundle_folder)
     say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
     before = read_statement(files)
-    audit = _again(bundle_folder, files, data, allow_outside or (), before)
+    audit = _again(bundle_folder, files, data, allow_outside or (), before, model)
     after = parse_json(audit.statement)
     compared = compare_numbers(before, after, tolerance=tolerance)
     inputs_differ = [
         name
         for name, old, new in (
-            ("model", before["predicate"]["subject"], after["predicate"]["subject"]),
+            ("model", _model(before), _model(after)),
             ("data", before["predicate"]["datasets"], after["predicate"]["datasets"]),
             ("policy", before["predicate"]["policy"], after["predicate"]["policy"]),
             ("seed", before["predicate"]["seed"], after["predicate"]["seed"]),
@@ -204,29 +214,46 @@ def _short(text: str) -> str:
     return re.sub(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text)
 
 
+def _model(statement: Any) -> dict[str, Any]:
+    """The model of a statement, wherever its files were fetched from."""
+    subject: dict[str, Any] = statement["predicate"]["subject"]
+    return {name: value for name, value in subject.items() if name != "registered"}
+
+
 def _again(
     bundle_folder: Path,
     files: dict[str, bytes],
     data: Path,
     outside: Sequence[Path],
     before: Any,
+    model: Path | None,
 ) -> Audit:
     from datetime import date
 
     from auditkit.api import run
-    from auditkit.loading.audit_file import inputs_of, read_audit_file
+    from auditkit.loading.audit_file import read_audit_file
     from auditkit.reperformance.bundle import SALT, evidence_names, packs_of, read_salt
     from auditkit.reperformance.compare import whole_statements
+    from auditkit.subject import RegisteredModel
 
     with whole_statements():
         as_of = before["predicate"]["as_of"]
         today = date.fromisoformat(as_of) if as_of else None
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
-    audit = audit.model_copy(update={"evidence": tuple(map(str, kept))})
+    named: dict[str, Any] = {"evidence": tuple(map(str, kept))}
+    with whole_statements():
+        subject = before["predicate"]["subject"]
+        if model is not None:
+            kept.append(model.resolve())
+            named |= {name: subject[name] for name in ("name", "version")}
+            named["model"] = str(model.resolve())
+        elif "registered" in subject:  # an alias may have moved since
+            named["model"] = RegisteredModel(**subject["registered"]).uri
+    audit = audit.model_copy(update=named)
     with step("Run the checks again") as result:
         return run(
-            inputs_of(audit, data, outside=(*outside, *kept)),
+            load_inputs(audit, data, outside=(*outside, *kept)),
             policy=bundle_folder / "policy.yaml",
             packs=packs_of(files),
             today=today,

@@ -129,13 +129,7 @@ class Judgement:
 
     def _predicate(self) -> dict[str, Json]:
         return {
-            "subject": {
-                "name": self.subject.name,
-                "version": self.subject.version,
-                "digest": str(self.subject.digest),
-                "purpose": self.subject.purpose,
-                "owner": self.subject.owner,
-            },
+            "subject": self.subject.to_json(),
             "datasets": [d.to_json() for d in self.datasets],
             "rows": self.rows,
             "policy": {"digest": str(self.policy.digest), "content": self.policy.to_json()},

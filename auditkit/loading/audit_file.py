@@ -12,13 +12,15 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
+from auditkit.canonical import Digest
 from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.files import read_bytes, read_text
 from auditkit.loading.files import OFTEN_MISSING, load_model, load_table
 from auditkit.loading.places import Place, is_bare
-from auditkit.subject import Inputs
+from auditkit.registry.reference import Reference, is_reference
+from auditkit.subject import UNREGISTERED, Inputs, RegisteredModel
 from auditkit.tables.fitted_columns import fitted_columns
 
 
@@ -48,11 +50,12 @@ class AuditFile(Document):
     """The content of an audit.yaml. Paths are relative to the file's folder and stay inside it.
 
     Attributes:
-        name: The model's name; default: the model file's name.
-        version: The model's version.
+        name: The model's name; default: that in the registry, or the model file's name.
+        version: The model's version; default: its number in the registry.
         purpose: What the model decides, in one line.
         owner: Who is accountable for it.
-        model: An XGBoost (.json, .ubj) or LightGBM (.txt) model.
+        model: An XGBoost (.json, .ubj) or LightGBM (.txt) model; a folder that MLflow's `log_model`
+            wrote; or a version in MLflow's registry: models:/credit/7, models:/credit@challenger.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
@@ -71,7 +74,7 @@ class AuditFile(Document):
     """
 
     name: str = ""
-    version: str = "unregistered"
+    version: str = UNREGISTERED
     purpose: str = ""
     owner: PersonOrNobody = ""
     model: Text | None = None
@@ -136,21 +139,24 @@ def evidence_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = 
     return [place.find(name, what="evidence") for name in audit.evidence]
 
 
-def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> Inputs:
+def inputs_of(
+    audit: AuditFile, folder: Path, *, outside: Sequence[Path] = (), registry: str = ""
+) -> Inputs:
     """Loads everything that an audit file names.
 
     Args:
         audit: The file's content.
         folder: The folder that its paths are relative to.
         outside: Files and folders elsewhere that it may name.
+        registry: The address of the registry that a model `models:/...` is fetched from.
 
     Raises:
-        InputError: If a file or column is missing or cannot be used.
+        InputError: If a file or column is missing or cannot be used, or a version cannot be
+            fetched.
         PolicyError: If a path leads outside.
     """
     place = Place(folder=folder, outside=tuple(outside))
     data = place.find(audit.data, what="table")
-    model_file = place.find(audit.model, what="model") if audit.model else None
     reference_file = place.find(audit.reference, what="table") if audit.reference else None
     evidence = [_evidence(path) for path in evidence_paths(audit, folder, outside=outside)]
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
@@ -162,11 +168,11 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
             raise InputError(
                 f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
-    model = digest = None
+    model = digest = registered = None
     others = {*judged, *groups}
     features = [c for c in table.columns if c not in others]
-    if model_file is not None:
-        model, digest = load_model(model_file)
+    if audit.model is not None:
+        model, digest, registered = _model(audit.model, place, registry)
         features = fitted_columns(model, list(map(str, table.columns))) or features
     reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
@@ -181,14 +187,39 @@ def inputs_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
         scores=table[audit.scores] if audit.scores else None,
         predictions=table[audit.predictions] if audit.predictions else None,
         threshold=audit.threshold,
-        name=audit.name or Path(audit.model or audit.data).stem,
-        version=audit.version,
+        name=audit.name or (registered.name if registered else _stem(audit)),
+        version=_version(audit, registered),
         digest=str(digest) if digest else None,
         purpose=audit.purpose,
         owner=audit.owner,
         evidence=evidence,
         seed=audit.seed,
+        registered=registered,
     )
+
+
+def _model(name: str, place: Place, registry: str) -> tuple[Any, Digest, RegisteredModel | None]:
+    """A model, the digest of its files, and which registered version it is, if it is one."""
+    if not is_reference(name):
+        return *load_model(place.find(name, what="model")), None
+    with Reference.parse(name).fetched(registry) as (files, registered):
+        return *load_model(files), registered
+
+
+def _stem(audit: AuditFile) -> str:
+    return Path(audit.model or audit.data).stem
+
+
+def _version(audit: AuditFile, registered: RegisteredModel | None) -> str:
+    if registered is None:
+        return audit.version
+    if audit.version not in (UNREGISTERED, registered.version):
+        raise InputError(
+            f"The audit file says version {audit.version!r}; the model is version "
+            f"{registered.version} in the registry.",
+            remedy="leave out version",
+        )
+    return registered.version
 
 
 def _near(column: str, columns: Iterable[Any]) -> str:

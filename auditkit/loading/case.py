@@ -238,4 +238,5 @@ def _subject(
         digest=digest,
         purpose=check_name(inputs.purpose, what="The model's purpose"),
         owner=check_name(inputs.owner, what="The model's owner"),
+        registered=inputs.registered,
     )

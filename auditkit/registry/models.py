@@ -29,6 +29,9 @@ from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_fil
 DIGEST_TAG: Final = "auditkit.artifact_digest"
 _EXPERIMENT: Final = "auditkit"
 _FOLDER: Final = "model"
+# The largest version that is fetched to be audited.
+_MAX_FILES: Final = 1_000
+_MAX_BYTES: Final = 8 * 2**30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,13 +146,7 @@ class ModelRegistry:
         Raises:
             InputError: If it does not exist, or was registered without a digest.
         """
-        try:
-            if version.startswith("@"):
-                found = self.client.get_model_version_by_alias(name, version[1:])
-            else:
-                found = self.client.get_model_version(name, version)
-        except Exception as error:
-            raise _refused(error, f"The registry has no such version of {name!r}") from error
+        found = self._found(name, version)
         if DIGEST_TAG not in found.tags:
             raise InputError(
                 f"Version {found.version} of {name!r} was registered without a digest.",
@@ -198,6 +195,24 @@ class ModelRegistry:
                     f"The folder already holds {_FOLDER!r}.", remedy="give an empty folder"
                 )
             return fetched.rename(target)
+
+    def fetch(self, name: str, version: str, folder: str | Path) -> tuple[str, Path]:
+        """Downloads a version's files as they are now, whoever registered it.
+
+        Args:
+            name: Name of the registered model.
+            version: A version's number, or `@` and an alias.
+            folder: The folder to put them into.
+
+        Returns:
+            The version's number, and the folder that holds its files.
+
+        Raises:
+            InputError: If it does not exist, cannot be fetched, or is too large.
+        """
+        number = str(self._found(name, version).version)
+        self._refuse_large(name, number)
+        return number, self._fetch(name, number, str(folder))
 
     def evidence(self, version: RegisteredVersion, audited_digest: Digest) -> Evidence:
         """Evidence for the check `lineage.model`: are the audited files the registered ones?
@@ -248,6 +263,37 @@ class ModelRegistry:
                 ),
             ),
         )
+
+    def _found(self, name: str, version: str) -> Any:
+        try:
+            if version.startswith("@"):
+                return self.client.get_model_version_by_alias(name, version[1:])
+            return self.client.get_model_version(name, version)
+        except Exception as error:
+            raise _refused(error, f"The registry has no such version of {name!r}") from error
+
+    def _refuse_large(self, name: str, version: str) -> None:
+        """Refuses a version that lists too many files or bytes, before any is fetched."""
+        listed = size = 0
+        try:
+            folders = [str(self.client.get_model_version_download_uri(name, version))]
+            while folders and listed <= _MAX_FILES:
+                folder = folders.pop()
+                for entry in self._mlflow.artifacts.list_artifacts(
+                    artifact_uri=folder, tracking_uri=self.uri
+                ):
+                    listed += 1
+                    size += entry.file_size or 0
+                    if entry.is_dir:
+                        folders.append(f"{folder}/{entry.path.rpartition('/')[2]}")
+        except Exception as error:
+            raise _refused(error, f"The files of {name!r} cannot be listed") from error
+        if listed > _MAX_FILES or size > _MAX_BYTES:
+            raise InputError(
+                f"Version {version} of {name!r} has more than {_MAX_FILES:,} files, or "
+                f"{_MAX_BYTES // 2**30} GiB.",
+                remedy="register the model alone, without data or checkpoints",
+            )
 
     def _fetch(self, name: str, version: str, folder: str) -> Path:
         try:

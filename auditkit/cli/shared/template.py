@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from auditkit.loading.places import is_bare
+from auditkit.registry.reference import is_reference
 from auditkit.resources import schema_line
 
 
@@ -32,6 +33,7 @@ def audit_yaml(
         local = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
         return _quoted(f"./{local}" if is_bare(local) else local)
 
+    registered = model is not None and is_reference(str(model))
     good = "# favourable: 1" if favourable is None else f"favourable: {_scalar(favourable)}"
     if reference is None:
         relative_to = f"reference: {relative(data)}  # a stand-in: give the training data instead"
@@ -40,7 +42,7 @@ def audit_yaml(
     judged = "\n".join(
         f"{key}: {value}"
         for key, value in (
-            ("model", relative(model) if model is not None else None),
+            ("model", _quoted(str(model)) if registered else relative(model) if model else None),
             ("scores", _quoted(scores) if scores else None),
             ("predictions", _quoted(predictions) if predictions else None),
         )
@@ -54,8 +56,7 @@ def audit_yaml(
 # Unknown keys are errors.
 
 # The model ---------------------------------------------------------------------------------------
-name: {_quoted((model or data).stem)}
-version: unregistered     # its version in the model registry
+{_IN_REGISTRY if registered else _names((model or data).stem)}
 purpose: ""               # what it decides, in one line; printed on page 1
 owner: ""                 # who is accountable for it
 {judged}
@@ -91,6 +92,15 @@ report:
   status: DRAFT           # DRAFT or FINAL
   page_size: A4           # A4 or Letter
 """
+
+
+_IN_REGISTRY = "# name and version: those in the registry"
+
+
+def _names(stem: str) -> str:
+    return f"""\
+name: {_quoted(stem)}
+version: unregistered     # its version in the model registry"""
 
 
 def _quoted(text: str) -> str:
