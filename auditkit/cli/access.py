@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import typer
 
-from auditkit.cli import access_draft, access_user
+from auditkit.cli import access_draft, access_rules, access_user
 from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
 from auditkit.cli.shared.console import Work, harmless, say
 from auditkit.cli.shared.ledger_open import reading
@@ -37,10 +37,14 @@ for command in (
     access_draft.init,
     access_draft.grant,
     access_draft.revoke,
+    access_rules.allow,
+    access_rules.deny,
+    access_rules.drop,
     access_draft.approve,
     access_draft.verify,
 ):
     app.command()(command)
+app.command("test")(access_rules.run_cases)
 app.add_typer(access_user.app, name="user")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from auditkit.access.policy.cases import AccessCases
 from auditkit.access.policy.settings import AccessSettings
 from auditkit.checks import CHECKS
 from auditkit.deid.planning.plan import PlanEntry, PlanFile, TablePlan
@@ -32,6 +33,7 @@ KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),
     "plan": (PlanFile, "A de-identification plan: what is done with each column"),
+    "access-cases": (AccessCases, "Cases that an access policy must decide as expected"),
     "access": (AccessSettings, "access.yaml: what a promotion needs beyond a rule"),
     "server": (ServerSettings, "server.yaml: the settings of the guarded MLflow server"),
 }

@@ -9,6 +9,7 @@ author's name too.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ from auditkit.access.kept.folder import read_seal, seal_texts
 from auditkit.access.kept.seal import Seal
 from auditkit.access.policy.control import AccessControl, read_texts
 from auditkit.access.policy.duties import conflicts
-from auditkit.access.policy.rules import parse_rules
+from auditkit.access.policy.rules import parse_rules, rule_from
+from auditkit.access.policy.vocabulary import role_name
 from auditkit.errors import AccessDeniedError, InputError, PolicyError
 from auditkit.files import read_text, write_whole
 from auditkit.signing.private_keys import PrivateKey
@@ -89,6 +91,21 @@ class Draft:
         return seal
 
 
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """A change of a draft's rules.
+
+    Attributes:
+        lines: The rules, as the file has or had them.
+        is_changed: Whether the draft is another one now.
+        is_new_role: Whether no rule and no grant named the role before.
+    """
+
+    lines: tuple[str, ...]
+    is_changed: bool
+    is_new_role: bool
+
+
 def read_draft(folder: str | Path, *, author: str = "") -> Draft:
     """Reads the draft in a folder.
 
@@ -127,7 +144,7 @@ def grant_role(folder: str | Path, user: str, role: str, *, domain: str, by: str
     if role.removeprefix("role:") not in roles:
         raise InputError(
             f"The draft has no role {role!r}.",
-            remedy=f"give one of {', '.join(roles)}, or write rules for it into policy.csv",
+            remedy=f"give one of {', '.join(roles)}, or make it: auditkit access allow",
         )
     line = _grant_line(user, role, domain)
     _write(draft, f"{draft.texts[_RULES].rstrip()}\n{line}\n", by)
@@ -155,8 +172,75 @@ def revoke_role(folder: str | Path, user: str, role: str, *, domain: str, by: st
         raise InputError(
             "The draft has no such grant.", remedy="list the grants: auditkit access roles"
         )
-    lines = enumerate(draft.texts[_RULES].split("\n"), start=1)
-    _write(draft, "\n".join(text for number, text in lines if number not in removed), by)
+    _write(draft, _without(draft, set(removed)), by)
+
+
+def add_rule(
+    folder: str | Path, role: str, verb: str, obj: str, effect: str, *, domain: str, by: str
+) -> RuleChange:
+    """Adds a rule for a role to the draft, below the role's other rules.
+
+    A rule that is there already is left alone.
+
+    Args:
+        folder: Holds the policy's files.
+        role: The role's name, with or without `role:`; a new name makes a role.
+        verb: A verb, `*`, or `model:*`.
+        obj: A pattern of objects.
+        effect: "allow" or "deny".
+        domain: The workspace or environment; `*` for all.
+        by: Who makes the change.
+
+    Raises:
+        AccessDeniedError: If `by` may not propose a change, or somebody else's waits for approval.
+        InputError: If the draft denies the same, so that allowing it has no effect.
+        PolicyError: If the rule is malformed, or the draft is wrong, before or after.
+    """
+    draft = _draft_to_change(folder, by)
+    new = rule_from([role_name(role), domain, obj, verb, effect])
+    same = [rule for rule in draft.access.rules.rules if rule.tokens[:4] == new.tokens[:4]]
+    is_new_role = new.subject not in draft.access.rules.roles
+    if any(rule.effect == effect for rule in same):
+        return RuleChange((str(new),), is_changed=False, is_new_role=False)
+    if same and effect == "allow":
+        raise InputError(
+            f"The draft denies exactly this, at line {same[0].line}, and a denial overrides.",
+            remedy="take that rule back first: auditkit access drop",
+        )
+    lines = draft.texts[_RULES].rstrip().split("\n")
+    own = [rule.line for rule in draft.access.rules.rules if rule.subject == new.subject]
+    lines.insert(own[-1] if own else len(lines), str(new))
+    _write(draft, "\n".join(lines) + "\n", by)
+    return RuleChange((str(new),), is_changed=True, is_new_role=is_new_role)
+
+
+def drop_rule(
+    folder: str | Path, role: str, verb: str, obj: str, *, domain: str, by: str
+) -> RuleChange:
+    """Takes a rule of a role out of the draft, whether it allows or denies.
+
+    Args:
+        folder: Holds the policy's files.
+        role: The role's name, with or without `role:`.
+        verb: The verb, as the rule has it.
+        obj: The pattern of objects, as the rule has it.
+        domain: The domain, as the rule has it.
+        by: Who makes the change.
+
+    Raises:
+        AccessDeniedError: If `by` may not propose a change, or somebody else's waits for approval.
+        InputError: If the draft has no such rule.
+        PolicyError: If the draft is wrong, before or after.
+    """
+    draft = _draft_to_change(folder, by)
+    subject = role_name(role)
+    own = [rule for rule in draft.access.rules.rules if rule.subject == subject]
+    dropped = [rule for rule in own if rule.tokens[1:4] == (domain, obj, verb)]
+    if not dropped:
+        there = "; ".join(f"{r.verb} {r.object} --domain '{r.domain}'" for r in own) or "none"
+        raise InputError("The draft has no such rule.", remedy=f"those of {subject} are: {there}")
+    _write(draft, _without(draft, {rule.line for rule in dropped}), by)
+    return RuleChange(tuple(str(rule) for rule in dropped), is_changed=True, is_new_role=False)
 
 
 def _draft_to_change(folder: str | Path, by: str) -> Draft:
@@ -175,7 +259,13 @@ def _draft_to_change(folder: str | Path, by: str) -> Draft:
 
 
 def _grant_line(user: str, role: str, domain: str) -> str:
-    return f"g, {user}, role:{role.removeprefix('role:')}, {domain}"
+    return f"g, {user}, {role_name(role)}, {domain}"
+
+
+def _without(draft: Draft, removed: Collection[int]) -> str:
+    """The rules' text without some of its lines, counted from 1."""
+    lines = enumerate(draft.texts[_RULES].split("\n"), start=1)
+    return "\n".join(text for number, text in lines if number not in removed)
 
 
 def _write(draft: Draft, rules: str, by: str) -> None:

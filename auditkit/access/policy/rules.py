@@ -234,14 +234,10 @@ def _check_pattern(token: str) -> None:
             f"the object {token!r} begins with a wildcard, which Casbin reads differently",
             remedy="name the first part, for example models/**, or write ** for everything",
         )
-    for part in above:
-        if not _SEGMENT.match(part) or "**" in part:
-            raise PolicyError(
-                f"the object {token!r} is malformed",
-                remedy="parts of letters, digits and _ . @ % + = - *, and ** only as the last",
-            )
-    if last != "**" and (not _SEGMENT.match(last) or "**" in last):
+    parts = above if last == "**" else [*above, last]
+    if any(not _SEGMENT.match(part) or "**" in part for part in parts):
         raise PolicyError(
             f"the object {token!r} is malformed",
-            remedy="parts of letters, digits and _ . @ % + = - *, and ** only as the last",
+            remedy="write parts of letters, digits and _ . @ % + = - *, a space as %20, and ** "
+            "only as the last part, for example models/My%20Model/**",
         )

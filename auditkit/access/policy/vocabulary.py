@@ -107,6 +107,11 @@ def person(user: str) -> str:
     return unicodedata.normalize("NFKC", unquote(user)).strip().casefold()
 
 
+def role_name(role: str) -> str:
+    """A role's name as policies write it, `role:NAME`, given with or without `role:`."""
+    return f"role:{role.removeprefix('role:')}"
+
+
 def model_object(name: str, *, kind: str = "models") -> str:
     """The object of a registered model; `kind` may be "skills" or "mcp-servers"."""
     return f"{kind}/{segment(name)}"
