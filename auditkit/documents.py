@@ -310,13 +310,17 @@ def _valid_keys(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]
         fields = {_called(here, name): field for name, field in here.model_fields.items()}
         if part not in fields:
             continue  # the position in a list, or the name in a mapping
-        annotation = fields[str(part)].annotation
-        nested = [annotation, *get_args(annotation)]
+        nested = _inside(fields[str(part)].annotation)
         models = [a for a in nested if isinstance(a, type) and issubclass(a, BaseModel)]
         if not models:
             return []
         here = models[0]
     return sorted(_called(here, name) for name in here.model_fields)
+
+
+def _inside(annotation: Any) -> list[Any]:
+    """A type and every type that it is made of."""
+    return [annotation, *(found for part in get_args(annotation) for found in _inside(part))]
 
 
 def _called(kind: type[BaseModel], name: str) -> str:

@@ -62,6 +62,12 @@ def check(
     ],
     policy: Folder = FOLDER,
     domain: Domain = "default",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", metavar="NAME", help="A group of the user's, like ml-release; repeatable."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Check whether a user may do something, and by which rule. Exit code 10 if denied.
@@ -75,7 +81,7 @@ def check(
     if verb not in VERBS:
         raise InputError(f"There is no verb {verb!r}.", remedy=f"use one of {', '.join(VERBS)}")
     access = AccessControl.load(policy)
-    decision = access.decide(user, verb, obj, domain=domain)
+    decision = access.decide(user, verb, obj, domain=domain, groups=group or ())
     if not is_sealed(policy):
         say("Decided by the draft in this folder, which is not in force: nobody has approved it.")
     if as_json:
@@ -131,8 +137,12 @@ def lint(policy: Folder = FOLDER, as_json: Json = False) -> int:
     from auditkit.access.policy.control import read_texts
     from auditkit.access.policy.lint import lint as find
     from auditkit.access.policy.rules import parse_rules
+    from auditkit.access.policy.settings import parse_settings
 
-    found = find(parse_rules(read_texts(policy)["policy.csv"], source="policy.csv"))
+    texts = read_texts(policy)
+    found = find(
+        parse_rules(texts["policy.csv"], source="policy.csv"), parse_settings(texts["access.yaml"])
+    )
     if as_json:
         rows = [{"code": f.code, "level": f.level, "text": f.text} for f in found]
         print(json.dumps(rows, indent=1))

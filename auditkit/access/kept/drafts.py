@@ -65,7 +65,7 @@ class Draft:
                 remedy="if you edited its files, or want to sign it now, give --author NAME",
             )
         self.access.require(approver, "policy:approve", "policy")
-        if found := conflicts(self.access.snapshot):
+        if found := conflicts(self.access.snapshot, self.access.settings):
             raise PolicyError(
                 f"The draft lets one person do what takes two: {found[0]}.",
                 remedy="take a role away: auditkit access revoke; auditkit access lint lists them "

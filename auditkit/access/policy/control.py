@@ -20,11 +20,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditkit.access.policy.lint import refuse_lost_links
+from auditkit.access.policy.lint import refuse_lost_groups, refuse_lost_links
 from auditkit.access.policy.rules import AccessRule, AccessRules, parse_rules
 from auditkit.access.policy.settings import AccessSettings, parse_settings
 from auditkit.access.policy.snapshot import Snapshot
-from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, fault_in_request
+from auditkit.access.policy.vocabulary import BY_PEOPLE, DEFAULT_DOMAIN, fault_in_request
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.errors import AccessDeniedError, PolicyError
 from auditkit.files import read_text
@@ -167,6 +167,8 @@ class AccessControl:
         *,
         domain: str = DEFAULT_DOMAIN,
         roles: Collection[str] = (),
+        groups: Collection[str] = (),
+        only: tuple[str, str] | None = None,
     ) -> AccessDecision:
         """Whether a user may do something. Never raises.
 
@@ -177,8 +179,12 @@ class AccessControl:
                 `auditkit.access.policy.vocabulary`.
             domain: The workspace or environment.
             roles: Further roles of this request, `role:NAME`.
+            groups: The user's groups at the identity provider.
+            only: See `decide_under`.
         """
-        return decide_under(self._in_force[0], user, verb, object, domain, roles=roles)
+        snapshot, settings = self._in_force
+        roles = (*roles, *settings.roles_of(groups, domain))
+        return decide_under(snapshot, user, verb, object, domain, roles=roles, only=only)
 
     def require(
         self,
@@ -225,11 +231,14 @@ def decide_under(
         roles: Further roles of this request, `role:NAME`. They count as if they were granted to
             the user in the request's domain.
         only: A role, `role:NAME`, and a domain, `*` for all, that the request is restricted to:
-            the role by itself must be allowed it too, and the domain must be the request's.
+            the role by itself must be allowed it too, the domain must be the request's, and the
+            verb must not be one that takes a person.
     """
     allowed, rule = False, None
     try:
         reason = fault_in_request(user, domain, verb, obj)
+        if only is not None and verb in BY_PEOPLE:
+            reason = "it takes a person, who logs in without a token"
         if reason is None:
             _check_roles((*roles, only[0]) if only else roles)
             judge = snapshot.judge_subtree if subtree else snapshot.judge
@@ -292,12 +301,16 @@ _NO_SETTINGS = AccessSettings(id="none", version="0", title="No promotion needs 
 def _compile(
     rules: AccessRules, settings: AccessSettings, model: str
 ) -> tuple[Snapshot, AccessSettings]:
+    written = settings.model_dump(mode="json")
     content: dict[str, Json] = {
         "model": model,
         "rules": [list(rule.tokens) for rule in rules.rules],
         "grants": [list(grant.tokens) for grant in rules.grants],
-        "settings": settings.model_dump(mode="json"),
+        "settings": written,
     }
+    if not settings.groups:
+        del written["groups"]  # as it was before there were groups
     refuse_lost_links(rules)
+    refuse_lost_groups(rules, settings)
     digest = digest_of("access-policy/v1", content)
     return Snapshot.compile(rules, digest, model=model), settings

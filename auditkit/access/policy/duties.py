@@ -8,12 +8,14 @@ every name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Final
 
 from auditkit.access.policy.rules import AccessRule
+from auditkit.access.policy.settings import AccessSettings
 from auditkit.access.policy.snapshot import Snapshot
-from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN
 
 _UNMENTIONED: Final = "any-other-model"
 # Conflicting duties: the first makes something, the second lets it through.
@@ -31,7 +33,7 @@ class Conflict:
     """A segregation-of-duties conflict: one user may do both.
 
     Attributes:
-        user: The user's name.
+        user: The user's name; or `group:NAME` for every member of a group, several joined by " + ".
         domain: The domain.
         verbs: The two verbs.
         objects: The two objects, for one sample name.
@@ -53,37 +55,85 @@ class Conflict:
 
 
 def conflicts(
-    snapshot: Snapshot, *, protected: tuple[str, ...] = ("champion", "production")
+    snapshot: Snapshot,
+    settings: AccessSettings | None = None,
+    *,
+    protected: tuple[str, ...] = ("champion", "production"),
 ) -> tuple[Conflict, ...]:
-    """Every conflict of a user and a pair of duties, with the first sample name that shows it.
+    """Every conflict of a user or a group and a pair of duties, with a sample name that shows it.
 
     Args:
         snapshot: The policy.
+        settings: Its settings, for the roles of groups; None: there are no groups.
         protected: Aliases whose promotion counts; promoting others, for example `staging`, does
             not.
     """
+    found = [c for user in snapshot.rules.users for c in _of(snapshot, settings, user, protected)]
+    for group in settings.groups if settings is not None else ():
+        found += _of(snapshot, settings, ANYBODY, protected, (group,))
+    return tuple(found)
+
+
+def overlaps(
+    snapshot: Snapshot,
+    settings: AccessSettings,
+    *,
+    protected: tuple[str, ...] = ("champion", "production"),
+) -> tuple[Conflict, ...]:
+    """Conflicts of whoever is in two groups, neither of which has it alone.
+
+    Who is in which group is not known here. At the request it holds all the same that nobody
+    approves what they asked for or made.
+
+    Args:
+        snapshot: The policy.
+        settings: Its settings.
+        protected: See `conflicts`.
+    """
+    alone = {
+        (group, c.domain, c.verbs)
+        for group in settings.groups
+        for c in _of(snapshot, settings, ANYBODY, protected, (group,))
+    }
+    return tuple(
+        conflict
+        for pair in combinations(settings.groups, 2)
+        for conflict in _of(snapshot, settings, ANYBODY, protected, pair)
+        if not any((group, conflict.domain, conflict.verbs) in alone for group in pair)
+    )
+
+
+def _of(
+    snapshot: Snapshot,
+    settings: AccessSettings | None,
+    user: str,
+    protected: tuple[str, ...],
+    groups: tuple[str, ...] = (),
+) -> list[Conflict]:
+    """The conflicts of one user, or of whoever is in some groups."""
     rules = snapshot.rules
     models = _witnesses(rules.rules)
-    domains = sorted(
-        ({DEFAULT_DOMAIN} | {r.domain for r in rules.rules} | {g.domain for g in rules.grants})
-        - {"*"}
-    )
+    domains = {DEFAULT_DOMAIN} | {r.domain for r in rules.rules} | {g.domain for g in rules.grants}
+    if settings is not None:
+        domains |= {g.domain for name in settings.groups for g in settings.group_roles(name)}
     found = []
-    for user in rules.users:
-        for domain in domains:
-            for pair in PAIRS:
-                conflict = _conflict(
-                    snapshot, user, domain, pair=pair, models=models, protected=protected
-                )
-                if conflict is not None:
-                    found.append(conflict)
-    return tuple(found)
+    for domain in sorted(domains - {"*"}):
+        given = settings.roles_of(groups, domain) if settings is not None else ()
+        for pair in PAIRS:
+            conflict = _conflict(
+                snapshot, user, domain, given, pair=pair, models=models, protected=protected
+            )
+            if conflict is not None:
+                name = " + ".join(f"group:{group}" for group in groups) or user
+                found.append(replace(conflict, user=name))
+    return found
 
 
 def _conflict(
     snapshot: Snapshot,
     user: str,
     domain: str,
+    roles: tuple[str, ...],
     *,
     pair: tuple[str, str],
     models: list[str],
@@ -93,7 +143,7 @@ def _conflict(
         ways = []
         for verb in pair:
             for obj in _objects(verb, model, protected):
-                allowed, rule = snapshot.judge(user, domain, verb, obj)
+                allowed, rule = snapshot.judge(user, domain, verb, obj, roles)
                 if allowed and rule is not None:
                     ways.append((obj, rule.subject if rule.subject != user else ""))
                     break

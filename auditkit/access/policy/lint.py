@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from auditkit.access.policy.duties import conflicts
+from auditkit.access.policy.duties import conflicts, overlaps
 from auditkit.access.policy.rules import (
     MAX_ROLE_STEPS,
     AccessRules,
     links_by_domain,
     reached,
 )
+from auditkit.access.policy.settings import AccessSettings
 from auditkit.access.policy.snapshot import Snapshot
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, person
 from auditkit.canonical import Digest
@@ -36,12 +37,19 @@ class LintFinding:
     text: str
 
 
-def lint(rules: AccessRules) -> tuple[LintFinding, ...]:
-    """All findings in a policy, errors first."""
+def lint(rules: AccessRules, settings: AccessSettings | None = None) -> tuple[LintFinding, ...]:
+    """All findings in a policy, errors first.
+
+    Args:
+        rules: Its rules.
+        settings: Its settings, for the roles of groups; None: there are no groups.
+    """
     return (
         *lost_links(rules),
-        *_conflicts(rules),
-        *_leads_nowhere(rules),
+        *(lost_groups(rules, settings) if settings is not None else ()),
+        *_conflicts(rules, settings),
+        *_overlaps(rules, settings),
+        *_leads_nowhere(rules, settings),
         *_look_alikes(rules),
     )
 
@@ -71,9 +79,42 @@ def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
     return tuple(found)
 
 
-def _conflicts(rules: AccessRules) -> list[LintFinding]:
-    found = conflicts(Snapshot(rules, _UNJUDGED))
+def refuse_lost_groups(rules: AccessRules, settings: AccessSettings) -> None:
+    """Raises an error if a group is given a role that the rules do not have.
+
+    Raises:
+        PolicyError: Naming the first such group.
+    """
+    found = lost_groups(rules, settings)
+    if found:
+        names = ", ".join(role.removeprefix("role:") for role in rules.roles)
+        remedy = f"give one of {names}, or write rules for it into policy.csv"
+        raise PolicyError(f"{found[0].text}.", remedy=remedy)
+
+
+def lost_groups(rules: AccessRules, settings: AccessSettings) -> tuple[LintFinding, ...]:
+    """Groups whose role the rules do not have: their members would have nothing of it."""
+    return tuple(
+        LintFinding(
+            "unknown-role",
+            "error",
+            f"The group {group!r} is given {given.role}, which the rules do not have",
+        )
+        for group in settings.groups
+        for given in settings.group_roles(group)
+        if given.role not in rules.roles
+    )
+
+
+def _conflicts(rules: AccessRules, settings: AccessSettings | None) -> list[LintFinding]:
+    found = conflicts(Snapshot(rules, _UNJUDGED), settings)
     return [LintFinding("duties", "conflict", str(conflict)) for conflict in found]
+
+
+def _overlaps(rules: AccessRules, settings: AccessSettings | None) -> list[LintFinding]:
+    """Groups that nobody should both be in; who is, the policy does not know."""
+    found = overlaps(Snapshot(rules, _UNJUDGED), settings) if settings is not None else ()
+    return [LintFinding("group-duties", "warning", str(conflict)) for conflict in found]
 
 
 def _look_alikes(rules: AccessRules) -> list[LintFinding]:
@@ -87,7 +128,7 @@ def _look_alikes(rules: AccessRules) -> list[LintFinding]:
     return found
 
 
-def _leads_nowhere(rules: AccessRules) -> list[LintFinding]:
+def _leads_nowhere(rules: AccessRules, settings: AccessSettings | None) -> list[LintFinding]:
     found = []
     snapshot = Snapshot(rules, _UNJUDGED)
     if not any(
@@ -97,6 +138,8 @@ def _leads_nowhere(rules: AccessRules) -> list[LintFinding]:
         found.append(LintFinding("no-approver", "warning", text))
     ruled = {rule.subject for rule in rules.rules} | {grant.member for grant in rules.grants}
     held = {grant.role for grant in rules.grants}
+    if settings is not None:
+        held |= {given.role for group in settings.groups for given in settings.group_roles(group)}
     for role in rules.roles:
         if role not in ruled:
             found.append(LintFinding("empty-role", "warning", f"No rule is about {role}"))

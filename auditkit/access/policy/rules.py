@@ -23,7 +23,7 @@ from auditkit.errors import PolicyError
 MAX_ROLE_STEPS: Final = 9
 
 _SUBJECT: Final = re.compile(r"(role:)?[A-Za-z0-9_@%+=-][A-Za-z0-9_.@%+=-]*\Z")
-_DOMAIN: Final = re.compile(r"(\*|[A-Za-z0-9_%@+=-][A-Za-z0-9_.%@+=-]*)\Z")
+DOMAIN: Final = re.compile(r"(\*|[A-Za-z0-9_%@+=-][A-Za-z0-9_.%@+=-]*)\Z")
 _VERB: Final = re.compile(r"(\*|[a-z]+:[a-z*]+)\Z")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%@+=*-][A-Za-z0-9_.%@+=*-]*\Z")
 
@@ -214,7 +214,7 @@ def _check_subject(token: str) -> None:
 
 
 def _check_domain(token: str) -> None:
-    if not _DOMAIN.match(token):
+    if not DOMAIN.match(token):
         raise PolicyError(
             f"the domain {token!r} is malformed", remedy="name one domain, or write * for all"
         )

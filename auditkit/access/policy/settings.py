@@ -7,11 +7,13 @@ how many others must approve, on what evidence, and for how long. It is part of 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
+from auditkit.access.policy.rules import DOMAIN
 from auditkit.access.policy.vocabulary import folded, segment
 from auditkit.documents import Document, Text, parse_document
 
@@ -107,6 +109,45 @@ class BreakGlass(Document):
     review_hours: float = Field(default=72, gt=0)
 
 
+class GroupRole(Document):
+    """A role that the members of a group have, in one domain.
+
+    Attributes:
+        role: The role's name, as `release-manager`.
+        domain: The workspace or environment; `*`: every one.
+    """
+
+    role: Text
+    domain: Text = "*"
+
+    # A domain that no request is in would silently give nothing.
+    @field_validator("domain")
+    @classmethod
+    def _is_domain(cls, domain: str) -> str:
+        if not DOMAIN.match(domain):
+            raise ValueError("name one domain, or write * for all")
+        return domain
+
+
+def _form(value: object) -> str | None:
+    """The form in which a group's roles are written."""
+    forms: dict[type, str] = {str: "name", dict: "one", GroupRole: "one", list: "roles"}
+    return "roles" if isinstance(value, tuple) else forms.get(type(value))
+
+
+_BY_FORM: Final = Discriminator(
+    _form,
+    custom_error_type="form",
+    custom_error_message="write a role's name, a role with its domain, or a list of these",
+)
+_OneRole = Annotated[Text, Tag("name")] | Annotated[GroupRole, Tag("one")]
+GroupRoles = Annotated[
+    _OneRole
+    | Annotated[tuple[Annotated[_OneRole, _BY_FORM], ...], Field(min_length=1), Tag("roles")],
+    _BY_FORM,
+]
+
+
 class AccessSettings(Document):
     """The file `access.yaml`.
 
@@ -116,6 +157,8 @@ class AccessSettings(Document):
         title: What it is for.
         promotions: The first that covers an alias or stage gives its requirements.
         breakglass: The settings of break-glass; None: there is no break-glass.
+        groups: Groups of the identity provider or the proxy, each with the role of its members: a
+            role's name, `{role: trainer, domain: team-a}` for one workspace, or a list of these.
     """
 
     id: Text
@@ -123,6 +166,24 @@ class AccessSettings(Document):
     title: Text
     promotions: tuple[Promotion, ...] = ()
     breakglass: BreakGlass | None = None
+    groups: dict[Text, GroupRoles] = Field(default_factory=dict)
+
+    def roles_of(self, groups: Iterable[str], domain: str) -> tuple[str, ...]:
+        """The roles, `role:NAME`, that some groups give in a domain."""
+        if not self.groups:
+            return ()
+        given = (grant for group in groups for grant in self.group_roles(group))
+        return tuple(dict.fromkeys(g.role for g in given if g.domain in ("*", domain)))
+
+    def group_roles(self, group: str) -> tuple[GroupRole, ...]:
+        """What the policy gives a group, each role as `role:NAME`."""
+        written = self.groups.get(group, ())
+        parts = written if isinstance(written, tuple) else (written,)
+        roles = (GroupRole(role=part) if isinstance(part, str) else part for part in parts)
+        return tuple(
+            GroupRole(role=f"role:{given.role.removeprefix('role:')}", domain=given.domain)
+            for given in roles
+        )
 
     def promotion(self, model: str, *, kind: str, name: str) -> Promotion | None:
         """The requirements for moving an alias or stage; None: an allowing rule is enough."""

@@ -74,7 +74,14 @@ VERBS: Final[dict[str, str]] = {
     "breakglass:review": "review somebody else's use of break-glass",
 }
 
+# What takes a person: no token of a service account may.
+BY_PEOPLE: Final = frozenset(
+    {"model:approve", "policy:approve", "breakglass:invoke", "breakglass:review"}
+)
+
 DEFAULT_DOMAIN: Final = "default"
+# A user whom no rule names: no name is encoded so.
+ANYBODY: Final = "%anybody"
 MAX_TOKEN_CHARACTERS: Final = 4096
 
 _SAFE: Final = "@+="

@@ -35,7 +35,7 @@ def evidence(decisions: Sequence[AccessDecision], access: AccessControl | None =
     check = find_check("access.decisions")
     n = len(decisions)
     allowed = sum(decision.allowed for decision in decisions)
-    found = conflicts(access.snapshot) if access is not None else None
+    found = conflicts(access.snapshot, access.settings) if access is not None else None
     counted = "counted over every decision handed over"
     return check.evidence(
         parameters={"policy_digests": sorted({str(d.policy_digest) for d in decisions})},

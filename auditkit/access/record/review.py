@@ -6,16 +6,15 @@ requests; it cannot know whether they still work here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Any, Final
 
 from auditkit.access.policy.control import AccessControl
-from auditkit.access.policy.duties import conflicts
-from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN
+from auditkit.access.policy.duties import conflicts, overlaps
 from auditkit.access.record.approvals import POLICY, PromotionState
+from auditkit.access.record.holders import GROUP, day, grants, promoters, table, unused
 from auditkit.access.record.log import READS, LoggedEntry
 from auditkit.access.record.moves import Emergency, Moved
 from auditkit.checks import find_check
@@ -27,8 +26,6 @@ _LIMITS: Final = (
     "shows what was granted and used, not who joined or left; compare it with the list of "
     "employees."
 )
-Rows = tuple[tuple[Cell, ...], ...]
-_Held = TypeVar("_Held")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +39,7 @@ class Review:
             changes of policy, in this order.
         decisions: Number of decisions in the period.
         users: Number of users that the policy names.
+        groups: Number of groups that the policy gives roles to.
         policy_digest: Digest of the policy in force.
         unused_days: After how many days without use a grant counts as unused.
         failed_logins: Requests in the period without a user or with a wrong password.
@@ -57,6 +55,7 @@ class Review:
     unused_days: int
     failed_logins: int
     logged_policy: str
+    groups: int = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,7 +93,7 @@ class Review:
             )
             if author == approver
         )
-        decisions, users = self.decisions, self.users
+        decisions, users, holders = self.decisions, self.users, self.users + self.groups
 
         def count(name: str, value: int, n: int, method: str) -> Measurement:
             return Measurement(name=name, value=value, n=n, unit="count", method=method)
@@ -110,7 +109,7 @@ class Review:
             population="access decisions",
             measurements=(
                 count("users", users, users, read),
-                count("promoters", _distinct(rows["access_promoters"]), users, read),
+                count("promoters", _distinct(rows["access_promoters"]), holders, read),
                 count("denied", len(rows["access_denied"].rows), decisions, counted),
                 count("promotions", len(rows["access_moves"].rows), decisions, counted),
                 count(
@@ -119,7 +118,7 @@ class Review:
                     len(rows["access_grants"].rows),
                     f"no allowed decision through the role for {self.unused_days} days",
                 ),
-                count("sod_conflicts", _distinct(rows["access_conflicts"]), users, read),
+                count("sod_conflicts", _distinct(rows["access_conflicts"]), holders, read),
                 count("breakglass_uses", len(rows["access_breakglass"].rows), decisions, counted),
                 count("breakglass_unreviewed", unreviewed, decisions, counted),
                 count(
@@ -162,7 +161,7 @@ def review(
             p = entry.payload
             changes.append(
                 (
-                    _day(entry.time),
+                    day(entry.time),
                     *(str(p.get(k, "")) for k in ("policy_digest", "author", "approver", "key")),
                 )
             )
@@ -173,14 +172,15 @@ def review(
             decisions += inside
             for part in decision.get("decisions", ()):
                 if part["allowed"] and part["rule"]:
-                    used[str(decision["user"]), part["rule"].split(", ")[1]] = entry.time
+                    for who in (decision["user"], *_group_names(decision)):
+                        used[str(who), part["rule"].split(", ")[1]] = entry.time
             if inside and not decision.get("allowed", True) and decision.get("user"):
                 denied.append(_denied(decision, entry.time))
-    found = conflicts(access.snapshot)
-    tables = (
-        _grants(access),
-        _promoters(access),
-        _table(
+    found = conflicts(access.snapshot, access.settings)
+    tables: tuple[Table, ...] = (
+        grants(access),
+        promoters(access),
+        table(
             "moves",
             "Who moved a protected alias or stage",
             (
@@ -197,20 +197,20 @@ def review(
             ),
             tuple(_move(m, book) for m in book.moves if _within(m.time, since)),
         ),
-        _table(
+        table(
             "denied",
             "Attempts that were denied",
             ("time", "user", "asked_for", "reason"),
             tuple(denied),
         ),
-        _unused(access, used, now, unused_days),
-        _table(
+        unused(access, used, now, unused_days),
+        table(
             "conflicts",
             "Who could do both halves of what takes two",
             ("user", "domain", "conflict"),
             tuple((c.user, c.domain, str(c)) for c in found),
         ),
-        _table(
+        table(
             "breakglass",
             "Emergencies",
             (
@@ -219,7 +219,7 @@ def review(
             ),
             tuple(
                 (
-                    _day(e.invoked),
+                    day(e.invoked),
                     e.user,
                     e.object,
                     e.ticket,
@@ -233,19 +233,22 @@ def review(
                 if _within(e.invoked, since)
             ),
         ),
-        _table(
+        table(
             "policy_changes",
             "Policies that came into force",
             ("time", "policy_digest", "author", "approver", "signed_by_key"),
             tuple(changes),
         ),
     )
+    if access.settings.groups:
+        tables += (_overlaps(access),)
     return Review(
         since=since,
         until=now,
         tables=tables,
         decisions=decisions,
         users=len(access.rules.users),
+        groups=len(access.settings.groups),
         policy_digest=str(access.policy_digest),
         unused_days=unused_days,
         failed_logins=failed_logins,
@@ -269,65 +272,18 @@ def _decisions(entry: LoggedEntry) -> list[dict[str, Any]]:
     return []
 
 
-def _grants(access: AccessControl) -> Table:
-    rows = [
-        (user, domain, role, " > ".join(access.snapshot.path_to(user, role, domain)))
-        for user in access.rules.users
-        for domain, role in _where(access, partial(access.snapshot.roles_of, user))
-    ]
-    return _table(
-        "grants", "Who has which role", ("user", "domain", "role", "through"), tuple(rows)
+def _overlaps(access: AccessControl) -> Table:
+    found = overlaps(access.snapshot, access.settings)
+    return table(
+        "overlaps",
+        "What takes two, and one person in both groups could do; each request is held to two",
+        ("groups", "domain", "conflict"),
+        tuple((c.user, c.domain, str(c)) for c in found),
     )
 
 
-def _promoters(access: AccessControl) -> Table:
-    """Users who may promote, for each pattern of objects that a rule names."""
-    promoting = [
-        rule
-        for rule in access.rules.rules
-        if rule.effect == "allow" and rule.verb in ("*", "model:*", "model:promote")
-    ]
-
-    def ways(user: str, domain: str) -> Iterable[tuple[str, str]]:
-        held = {user, *access.snapshot.roles_of(user, domain)}
-        return dict.fromkeys(
-            (rule.object, rule.subject)
-            for rule in promoting
-            if rule.subject in held and rule.domain in ("*", domain)
-        )
-
-    rows = [
-        (user, domain, *way)
-        for user in access.rules.users
-        for domain, way in _where(access, partial(ways, user))
-    ]
-    return _table(
-        "promoters",
-        "Who may promote what, before approvals; denials are in the policy",
-        ("user", "domain", "objects", "through"),
-        tuple(rows),
-    )
-
-
-def _unused(
-    access: AccessControl, used: dict[tuple[str, str], datetime], now: datetime, days: int
-) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for grant in access.rules.grants:
-        if grant.member.startswith("role:"):
-            continue
-        domain = grant.domain if grant.domain != "*" else DEFAULT_DOMAIN
-        reached = {grant.role, *access.snapshot.roles_of(grant.role, domain)}
-        times = [used[key] for role in reached if (key := (grant.member, role)) in used]
-        last = max(times, default=None)
-        if last is None or now - last > timedelta(days=days):
-            rows.append((grant.member, grant.role, grant.domain, _day(last) if last else "never"))
-    return _table(
-        "unused_grants",
-        f"Grants through which nothing was allowed for {days} days",
-        ("user", "role", "domain", "last_used"),
-        tuple(rows),
-    )
+def _group_names(decision: dict[str, Any]) -> list[str]:
+    return [f"{GROUP}{group}" for group in decision.get("groups", ())]
 
 
 def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
@@ -335,14 +291,14 @@ def _denied(decision: dict[str, Any], time: datetime) -> tuple[Cell, ...]:
     need = next((part for part in needs if not part["allowed"]), needs[0] if needs else None)
     # Of an unclassified request, only the server's endpoint is known.
     asked_for = f"{need['verb']} {need['object']}" if need else str(decision.get("endpoint", ""))
-    return _day(time), str(decision["user"]), asked_for, str(decision.get("reason", ""))
+    return day(time), str(decision["user"]), asked_for, str(decision.get("reason", ""))
 
 
 def _move(move: Moved, book: PromotionState) -> tuple[Cell, ...]:
     """A move, with its requester and its approvers if it needed an approval."""
     request = book.requests.get(move.request)
     return (
-        _day(move.time),
+        day(move.time),
         move.user,
         move.how,
         move.target.domain,
@@ -357,31 +313,12 @@ def _move(move: Moved, book: PromotionState) -> tuple[Cell, ...]:
 
 def _due(emergency: Emergency, now: datetime) -> str:
     late = not emergency.reviewed_by and now > emergency.review_by
-    return _day(emergency.review_by) + (" (overdue)" if late else "")
+    return day(emergency.review_by) + (" (overdue)" if late else "")
 
 
-def _where(
-    access: AccessControl, holding: Callable[[str], Iterable[_Held]]
-) -> Iterator[tuple[str, _Held]]:
-    """Rows of every domain, under `*`, and further rows of each named domain."""
-    everywhere = list(holding("*"))
-    yield from (("*", thing) for thing in everywhere)
-    named = {r.domain for r in access.rules.rules} | {g.domain for g in access.rules.grants}
-    for domain in sorted(named - {"*"}):
-        yield from ((domain, thing) for thing in holding(domain) if thing not in everywhere)
-
-
-def _distinct(table: Table) -> int:
-    return len(set(table.column("user")))
-
-
-def _table(name: str, title: str, columns: tuple[str, ...], rows: Rows) -> Table:
-    return Table(name=f"access_{name}", title=title, columns=columns, rows=rows)
+def _distinct(found: Table) -> int:
+    return len(set(found.column("user")))
 
 
 def _within(time: datetime, since: datetime | None) -> bool:
     return since is None or time >= since
-
-
-def _day(time: datetime) -> str:
-    return time.isoformat(timespec="seconds")

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from auditkit.access.policy.control import decide_under
 from auditkit.access.policy.vocabulary import person, segment
 from auditkit.access.record.approvals import APPROVED, REJECTED, REQUESTED
 from auditkit.access.record.moves import PromotionRequest
@@ -188,11 +187,5 @@ def check(_: Gate, admission: Admission, __: dict[str, Any]) -> Json:
     """Answers whether the caller may do something, and by which rule."""
     from flask import request
 
-    decision = decide_under(
-        admission.access.snapshot,
-        segment(admission.caller.user),
-        request.args.get("verb", ""),
-        request.args.get("object", ""),
-        admission.domain,
-    )
-    return decision.to_json()
+    verb, obj = request.args.get("verb", ""), request.args.get("object", "")
+    return admission.authority.decide(verb, obj, admission.domain).to_json()

@@ -12,15 +12,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Caller
-from auditkit.access.policy.control import AccessControl, AccessDecision, decide_under
+from auditkit.access.policy.control import AccessControl, AccessDecision
 from auditkit.access.policy.vocabulary import model_object, segment
 from auditkit.access.record.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
 from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
+from auditkit.mlflow_guard.guard.authority import Authority
 from auditkit.mlflow_guard.guard.logged_request import LoggedRequest
 from auditkit.mlflow_guard.guard.promotions import Admitted, Entries, Promotions
 from auditkit.mlflow_guard.requests.plan import RequestPlan
@@ -51,6 +53,11 @@ class Admission:
     on_success: Entries = ()
     claim: str = ""
     logged: LoggedRequest
+
+    @property
+    def authority(self) -> Authority:
+        """The caller, under the policy it was judged by."""
+        return Authority(self.caller, self.access)
 
 
 class Gate:
@@ -86,16 +93,16 @@ class Gate:
             RefusedError: If it is refused.
         """
         access = self._policy()
-        user = segment(caller.user)
+        authority = Authority(caller, access)
         decisions = [
-            decide_under(access.snapshot, user, n.verb, n.object, domain, subtree=n.subtree)
-            for n in plan.needs
+            authority.decide(need.verb, need.object, domain, subtree=need.subtree)
+            for need in plan.needs
         ]
-        refusal = self._refusal(access, user, plan, decisions)
+        refusal = self._refusal(authority, plan, decisions)
         held = Admitted()
         if refusal is None and plan.is_held:
             try:
-                held = self.promotions.hold(user, access, plan, domain)
+                held = self.promotions.hold(authority, plan, domain)
             except RefusedError as error:
                 refusal = error
             except LedgerError as error:
@@ -104,8 +111,8 @@ class Gate:
         entry = LoggedRequest(
             request=number,
             time=self.clock(),
-            user=user,
-            authenticated=caller.method,
+            **_who(caller),
+            groups=authority.groups(domain) or None,
             endpoint=endpoint,
             method=method,
             domain=domain,
@@ -191,8 +198,7 @@ class Gate:
         entry = LoggedRequest(
             request=secrets.token_hex(8),
             time=self.clock(),
-            user=segment(caller.user),
-            authenticated=caller.method,
+            **_who(caller),
             endpoint=endpoint,
             method=method,
             domain=domain,
@@ -256,13 +262,7 @@ class Gate:
             obj: The object.
             domain: The workspace; the request's unless given.
         """
-        return decide_under(
-            admission.access.snapshot,
-            segment(admission.caller.user),
-            verb,
-            obj,
-            domain or admission.domain,
-        )
+        return admission.authority.decide(verb, obj, domain or admission.domain)
 
     def visible(self, admission: Admission, name: str) -> bool:
         """Whether a list may show a model to the caller."""
@@ -270,14 +270,8 @@ class Gate:
 
     def sees_all(self, admission: Admission) -> bool:
         """Whether the caller may read every model, so that lists need no filter."""
-        return decide_under(
-            admission.access.snapshot,
-            segment(admission.caller.user),
-            "model:read",
-            "models",
-            admission.domain,
-            subtree=True,
-        ).allowed
+        where = admission.domain
+        return admission.authority.decide("model:read", "models", where, subtree=True).allowed
 
     def _policy(self) -> AccessControl:
         try:
@@ -328,17 +322,18 @@ class Gate:
             raise
 
     def _refusal(
-        self, access: AccessControl, user: str, plan: RequestPlan, decisions: list[AccessDecision]
+        self, authority: Authority, plan: RequestPlan, decisions: list[AccessDecision]
     ) -> RefusedError | None:
+        digest = authority.access.policy_digest
         for decision in decisions:
             if not decision.allowed:
                 message = (
-                    f"{user} may not {decision.verb} on {decision.object}: {decision.reason} "
-                    f"(policy {access.policy_digest.short})"
+                    f"{authority.user} may not {decision.verb} on {decision.object}: "
+                    f"{decision.reason} (policy {digest.short})"
                 )
                 if plan.promotes and decision.verb == "model:promote":
                     verb, obj, domain = "model:request", decision.object, decision.domain
-                    if decide_under(access.snapshot, user, verb, obj, domain).allowed:
+                    if authority.decide(verb, obj, domain).allowed:
                         message += f". {plan.promotes.to_ask}"
                 return denied(message)
         if not decisions:
@@ -346,3 +341,11 @@ class Gate:
         if plan.refusal:
             return RefusedError(400, "INVALID_PARAMETER_VALUE", plan.refusal)
         return None
+
+
+def _who(caller: Caller) -> dict[str, Any]:
+    """The fields of a log entry that say who asked, and how that is known."""
+    found: dict[str, Any] = {"user": segment(caller.user), "authenticated": caller.method}
+    if caller.token is not None:
+        found |= {"token": caller.token.id, "only": (caller.token.role, caller.token.domain)}
+    return found

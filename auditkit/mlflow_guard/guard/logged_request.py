@@ -26,6 +26,9 @@ class LoggedRequest:
         policy_digest: The digest of the policy it was judged by.
         decisions: The decision on each permission, see `AccessDecision.part`.
         writes: The files of models that it writes, if any.
+        groups: The caller's groups that gave a role, if any.
+        token: The id of the token that was used, if any.
+        only: The role and the domain that the token is restricted to.
     """
 
     time: datetime
@@ -40,6 +43,9 @@ class LoggedRequest:
     policy_digest: str | None = None
     decisions: Sequence[Json] | None = None
     writes: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    token: str | None = None
+    only: tuple[str, str] | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The entry's payload."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from auditkit.access.policy.control import AccessControl, decide_under
+from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
 from auditkit.access.policy.vocabulary import alias_object, folded, segment, stage_object
 from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, PromotionState
@@ -27,6 +27,7 @@ from auditkit.access.record.moves import APPROVE, Target, overlap
 from auditkit.access.record.verdicts import missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
+from auditkit.mlflow_guard.guard.authority import Authority
 from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream.internals import in_workspace
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
@@ -135,12 +136,11 @@ class Promotions:
         made_by |= {segment(self.stores.run_owner(run)) for run in runs}
         return sorted(made_by - {"", "%empty"})
 
-    def hold(self, user: str, access: AccessControl, plan: RequestPlan, domain: str) -> Admitted:
+    def hold(self, authority: Authority, plan: RequestPlan, domain: str) -> Admitted:
         """Checks the other requirements of a request that the rules allow, and claims its move.
 
         Args:
-            user: Who asks.
-            access: The policy it is judged by.
+            authority: Who asks, under the policy it is judged by.
             plan: What it would do.
             domain: The workspace.
 
@@ -148,6 +148,7 @@ class Promotions:
             RefusedError: If something is missing.
             LedgerError: If the log cannot be read or written.
         """
+        user, access = authority.user, authority.access
         promotion = self.required(access, plan.promotes) if plan.promotes else None
         # Files may be large: they are read before the lock is taken.
         facts = self.facts(plan.promotes) if plan.promotes and promotion else {}
@@ -169,7 +170,7 @@ class Promotions:
                 on_success.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
             if plan.promotes is None or promotion is None:
                 return Admitted(on_success=tuple(on_success))
-            move = self._move(user, access, plan.promotes, promotion, facts)
+            move = self._move(authority, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
@@ -229,14 +230,13 @@ class Promotions:
 
     def _move(
         self,
-        user: str,
-        access: AccessControl,
+        authority: Authority,
         target: Target,
         promotion: Promotion,
         facts: dict[str, Any],
     ) -> dict[str, Json]:
         book, now = self.book(), self.clock()
-        policy_digest = str(access.policy_digest)
+        user, policy_digest = authority.user, str(authority.access.policy_digest)
         move: dict[str, Json] = {
             **target_json(target),
             "user": user,
@@ -246,7 +246,8 @@ class Promotions:
             "policy_digest": policy_digest,
         }
         emergency = book.emergency(user, target_object(target), now, domain=target.domain)
-        if emergency is not None:
+        # A person's break-glass is not their account's tokens'.
+        if emergency is not None and authority.only is None:
             return {**move, "how": "break-glass", "breakglass": emergency.id}
         if promotion.evidence is not None:
             lack = missing_evidence(
@@ -271,15 +272,9 @@ class Promotions:
         )
         if isinstance(usable, str):
             is_requested = APPROVE in usable  # the text says what the request still needs
-            ask = "" if is_requested else f". {self._to_ask(user, access, target)}"
+            ask = "" if is_requested else f". {_to_ask(authority, target)}"
             raise denied(f"{target.name} of {target.model} is protected, and {usable}{ask}")
         return {**move, "request": usable.id}
-
-    def _to_ask(self, user: str, access: AccessControl, target: Target) -> str:
-        verb, obj = "model:request", target_object(target)
-        if decide_under(access.snapshot, user, verb, obj, target.domain).allowed:
-            return target.to_ask
-        return f"{target.to_ask} (by somebody who may {verb})"
 
     def refuse_pinned(
         self, access: AccessControl, plan: RequestPlan, domain: str, *, until: int = 0
@@ -336,6 +331,13 @@ class Promotions:
             f"{writing.user} is writing to the version's files; try again when that has ended, at "
             f"{writing.ends.isoformat(timespec='minutes')} at the latest",
         )
+
+
+def _to_ask(authority: Authority, target: Target) -> str:
+    verb = "model:request"
+    if authority.decide(verb, target_object(target), target.domain).allowed:
+        return target.to_ask
+    return f"{target.to_ask} (by somebody who may {verb})"
 
 
 def target_object(target: Target) -> str:
