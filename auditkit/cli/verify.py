@@ -72,6 +72,13 @@ def verify(
             "which were revoked.",
         ),
     ] = None,
+    signer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FINGERPRINT",
+            help="Who must have signed it: the certificate's name, or its fingerprint.",
+        ),
+    ] = None,
     accept_older: Annotated[
         bool,
         typer.Option(
@@ -122,6 +129,7 @@ def verify(
             now=datetime.now(UTC),
             key_list=records,
             accept_older=accept_older,
+            signer=signer,
         )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

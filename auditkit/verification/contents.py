@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cryptography import x509
+
 from auditkit.canonical import (
     AUDIT_PREDICATE,
     STATEMENT_TYPE,
@@ -23,6 +25,7 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.judgement.again import judged_again
 from auditkit.output.spreadsheet import is_table_csv
 from auditkit.report.figures.manifest import check_figures
+from auditkit.signing.certificates import common_name, fingerprint
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (
@@ -79,7 +82,7 @@ def check_printed_digest(files: Mapping[str, bytes], pages: Sequence[str]) -> st
         VerificationError: If they do not.
     """
     digest = Digest.of(files[STATEMENT])
-    if digest.hex not in "".join("".join(page.split()) for page in pages):
+    if digest.hex not in _without_spaces("".join(pages)):
         raise VerificationError("No page prints the digest of the attached statement.")
     return str(digest)
 
@@ -100,6 +103,23 @@ def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
     if opened.payload != files.get(STATEMENT):
         raise VerificationError("The envelope holds another statement than the attached one.")
     return opened.keys
+
+
+def check_named(pages: Sequence[str], signer: x509.Certificate) -> str:
+    """Checks that the pages print who signed the file.
+
+    Returns:
+        Who is named, in words.
+
+    Raises:
+        VerificationError: If they do not.
+    """
+    printed = _without_spaces("".join(pages))
+    name, certificate = common_name(signer), fingerprint(signer)
+    for what, text in (("name", name), ("certificate's fingerprint", certificate)):
+        if _without_spaces(text) not in printed:
+            raise VerificationError(f"No page prints the signer's {what}, {text}.")
+    return f"They name {name}, {certificate}."
 
 
 def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) -> str:
@@ -172,6 +192,10 @@ def check_numbers(
     if problems:
         raise VerificationError(f"{problems[0]}{_more(len(problems))}")
     return f"{len(figures['figures']):,} figures recomputed from the statement and found printed."
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(text.split())
 
 
 def _more(problems: int) -> str:

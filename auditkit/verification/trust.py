@@ -126,6 +126,28 @@ def check_signer(
     return f"{who}: {_how_trusted(signer)}"
 
 
+def check_pinned(signer: x509.Certificate, pinned: str | None) -> str:
+    """Checks that the signer is the one whom the verifier expects.
+
+    Args:
+        signer: The signer's certificate.
+        pinned: The certificate's name, or its fingerprint; None: nobody is expected.
+
+    Returns:
+        Whether somebody was expected, in words.
+
+    Raises:
+        VerificationError: If somebody else signed.
+    """
+    if pinned is None:
+        return "Nobody in particular was expected (--signer)."
+    if pinned.strip() not in (common_name(signer), fingerprint(signer)):
+        raise VerificationError(
+            f"{common_name(signer)} ({fingerprint(signer)}) signed it, not {pinned.strip()}."
+        )
+    return "It is who was expected."
+
+
 def _how_trusted(signer: x509.Certificate) -> str:
     if is_demonstration(signer):
         return "a demonstration key that you trust; it vouches for no identity."

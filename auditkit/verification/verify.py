@@ -37,6 +37,7 @@ from auditkit.verification.claims import Claim, ClaimState, Verification
 from auditkit.verification.contents import (
     check_attachments,
     check_envelope,
+    check_named,
     check_numbers,
     check_printed_digest,
     check_verdict,
@@ -58,7 +59,7 @@ from auditkit.verification.revoked_keys import (
 )
 from auditkit.verification.signed_file import SignedFile, signed_file
 from auditkit.verification.timestamp import check_timestamp
-from auditkit.verification.trust import CLOCK_TOLERANCE, Moment, check_signer
+from auditkit.verification.trust import CLOCK_TOLERANCE, Moment, check_pinned, check_signer
 
 TITLES: Final = {
     "signature": "The signature is valid and covers the whole file",
@@ -69,6 +70,7 @@ TITLES: Final = {
     "attachments": "The attachments are those that the statement commits to",
     "statement": "The attached statement is whole and is the one printed",
     "envelope": "The statement's own signature is valid",
+    "named": "The pages name who signed the file",
     "verdict": "The verdict follows from the policy and the evidence",
     "numbers": "Every number printed equals the statement's",
     "receipt": "The statement is in the log",
@@ -168,6 +170,7 @@ def verify(
     now: datetime | None = None,
     key_list: Sequence[KeyRecord] = (),
     accept_older: bool = False,
+    signer: str | None = None,
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -185,6 +188,8 @@ def verify(
             they were made before the revocation.
         accept_older: Whether a report of an earlier version counts although its statement does not
             hold what its verdict follows from. A forger could name an earlier version.
+        signer: Who must have signed: the certificate's name, or its fingerprint, `sha256:` and 64
+            digits. None: whoever has a trusted certificate.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -199,7 +204,7 @@ def verify(
     roots = marked_roots(trusted_from(trust), ended)
     keys = marked_log_keys(as_verifiers(log_keys), ended)
     _check_asked(keys, witness_quorum, now)
-    opened = _check_signature(claims, data, roots, now, ended)
+    opened = _check_signature(claims, data, roots, now, ended, pinned=signer)
     statement = _check_contents(claims, opened, accept_older=accept_older)
     _check_log(claims, opened, keys, quorum=witness_quorum)
     _check_time_against_log(claims, opened)
@@ -241,6 +246,8 @@ def _check_signature(
     trust: Sequence[Trusted],
     now: datetime | None,
     ended: Mapping[str, KeyRecord],
+    *,
+    pinned: str | None,
 ) -> _Opened:
     opened = _Opened(archived=Archived(certified=data))
 
@@ -277,7 +284,7 @@ def _check_signature(
         who = check_signer(certificates, trust, opened.moment, archived.data)
         own = next((t for t in trust if t.certificate == certificates[0]), None)
         check_not_revoked("signer's", own or ended.get(fingerprint(certificates[0])), opened.moment)
-        return who
+        return f"{who} {check_pinned(certificates[0], pinned)}"
 
     claims.check("signer", signer)
     return opened
@@ -321,13 +328,22 @@ def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool) -> 
     claims.check("statement", statement)
     if found:
         claims.check("attachments", lambda: check_attachments(opened.files, found))
+        claims.check("named", lambda: _named(opened, pages))
         claims.check("verdict", lambda: check_verdict(found))
         if accept_older:
             claims.not_asked_if_unchecked("verdict")
     if pages:
         claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
-    claims.skip("There is no valid statement to compare with.", "attachments", "verdict", "numbers")
+    claims.skip(
+        "There is no valid statement to compare with.", "attachments", "named", "verdict", "numbers"
+    )
     return found or None
+
+
+def _named(opened: _Opened, pages: Sequence[str]) -> str:
+    if opened.signed is None:
+        raise UnverifiableError(_NO_SIGNATURE)
+    return check_named(pages, opened.signed.parts.certificates[0])
 
 
 def _check_log(

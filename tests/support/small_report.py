@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 from datetime import UTC, datetime
 
 from auditkit.canonical import (
@@ -91,10 +92,14 @@ def attachments(signer: Signer, statement: bytes) -> dict[str, bytes]:
     }
 
 
-def unsigned_report(files: dict[str, bytes], *, text: str = "") -> bytes:
-    """A PDF that prints the statement's digest and carries files."""
+def unsigned_report(
+    files: dict[str, bytes], *, signer: Signer | None = None, text: str = ""
+) -> bytes:
+    """A PDF that prints the statement's digest and who signs it, and carries files."""
     import pikepdf
 
+    if signer is not None:
+        text += f"<p style='font-size:6pt'>{html.escape(signer.name)} {signer.fingerprint}"
     with pikepdf.open(_page(Digest.of(files["statement.json"]).hex, text)) as pdf:
         for name, content in files.items():
             pdf.attachments[name] = pikepdf.AttachedFileSpec(
@@ -115,7 +120,7 @@ def saved(pdf) -> bytes:
 def signed_report(signer: Signer, **changes) -> bytes:
     """A whole report, signed."""
     files = attachments(signer, statement_bytes(**changes))
-    return signer.sign_pdf(unsigned_report(files), at=SIGNED_AT)
+    return signer.sign_pdf(unsigned_report(files, signer=signer), at=SIGNED_AT)
 
 
 @functools.cache

@@ -354,7 +354,7 @@ def test_a_report_of_our_key_with_pyhankos_own_signature_is_refused(store):
         signing_key=_asn1_key(signer),
         cert_registry=None,
     )
-    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    unsigned = unsigned_report(attachments(signer, statement_bytes()), signer=signer)
     for meta in (
         PdfSignatureMetadata(field_name="s", md_algorithm="sha256"),
         PdfSignatureMetadata(

@@ -61,7 +61,7 @@ def signer(tmp_path_factory):
 def with_names(signer, change):
     """A small report whose tree of attachments was changed before it was signed."""
     files = attachments(signer, statement_bytes())
-    with pikepdf.open(BytesIO(unsigned_report(files))) as pdf:
+    with pikepdf.open(BytesIO(unsigned_report(files, signer=signer))) as pdf:
         change(pdf)
         return signer.sign_pdf(saved(pdf), at=SMALL_AT)
 
@@ -226,7 +226,9 @@ def test_a_file_that_reaches_a_limit_says_which(signer):
 
 def test_a_reader_that_does_not_start_leaves_the_file_unchecked(signer, monkeypatch):
     """What depends on this machine is never blamed on the file."""
-    report = signer.sign_pdf(unsigned_report(attachments(signer, statement_bytes())), at=SMALL_AT)
+    report = signer.sign_pdf(
+        unsigned_report(attachments(signer, statement_bytes()), signer=signer), at=SMALL_AT
+    )
     monkeypatch.setattr(reading, "_PARSER", Child("auditkit.pdf.no_such_module"))
     found = verify(report, trust=[signer.certificate])
     claim = found.claim("signature")
@@ -349,7 +351,9 @@ def issued_for(purpose):
 )
 def test_the_key_of_a_web_server_signs_no_reports(purpose, state):
     root, other = issued_for(purpose)
-    report = other.sign_pdf(unsigned_report(attachments(other, statement_bytes())), at=NOW)
+    report = other.sign_pdf(
+        unsigned_report(attachments(other, statement_bytes()), signer=other), at=NOW
+    )
     claim = verify(report, trust=[root]).claim("signer")
     assert claim.state is state, claim
 
@@ -414,7 +418,7 @@ def test_numbers_and_names_that_json_readers_take_differently_are_refused(signer
             "statement.json": bad,
             "statement.dsse.json": signer.sign_statement(bad),
         }
-        report = signer.sign_pdf(unsigned_report(files), at=SMALL_AT)
+        report = signer.sign_pdf(unsigned_report(files, signer=signer), at=SMALL_AT)
         found = verify(report, trust=[signer.certificate])
         assert found.claim("statement").state is ClaimState.FALSE, bad[:80]
     assert str(Digest.of(canonical_bytes(parse_json(good)))) == str(Digest.of(good))

@@ -16,7 +16,13 @@ from auditkit.evidence import Term
 from auditkit.judgement.again import RULES, VERSIONS, judged_again
 from auditkit.verification import ClaimState, verify
 from tests.fixtures.lending import judgement
-from tests.support.small_report import signed_report
+from tests.support.small_report import (
+    SIGNED_AT,
+    attachments,
+    signed_report,
+    statement_bytes,
+    unsigned_report,
+)
 from tests.support.whole_report import whole_report
 
 PREDICATE = parse_json(judgement().statement)["predicate"]
@@ -146,3 +152,24 @@ def test_a_forger_gains_nothing_by_naming_another_version(accept_older):
 def test_the_statement_of_a_whole_audit_is_canonical_when_it_is_read_again():
     assert canonical_bytes(parse_json(judgement().statement)) == judgement().statement
     assert judgement().digest == Digest.of(judgement().statement)
+
+
+def test_who_must_have_signed_is_pinned_by_name_or_fingerprint():
+    whole = whole_report()
+    data = signed_report(whole.signer)
+    for pinned in (whole.signer.name, whole.signer.fingerprint):
+        assert check(data, signer=pinned).claim("signer").state is ClaimState.TRUE
+    for pinned in ("somebody else", "sha256:" + "0" * 64, ""):
+        found = check(data, signer=pinned)
+        assert found.claim("signer").state is ClaimState.FALSE
+        assert found.exit_code == 12
+    assert "Nobody in particular" in check(data).claim("signer").reason
+
+
+def test_pages_that_name_another_signer_are_false():
+    whole = whole_report()
+    files = attachments(whole.signer, statement_bytes())
+    for text in ("", f"<p>{whole.signer.name} sha256:{'0' * 64}", f"<p>{whole.signer.fingerprint}"):
+        data = whole.signer.sign_pdf(unsigned_report(files, text=text), at=SIGNED_AT)
+        found = check(data).claim("named")
+        assert found.state is ClaimState.FALSE, found.reason

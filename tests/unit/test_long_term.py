@@ -49,7 +49,9 @@ def root(pki):
 def signed(pki, label="signer", *, long_term=False):
     pki.set_time(SIGNED_AT)
     signer = pki.signer(label).with_timestamps(pki.url, long_term=long_term)
-    return signer.sign_pdf(unsigned_report(attachments(signer, statement_bytes())), at=SIGNED_AT)
+    return signer.sign_pdf(
+        unsigned_report(attachments(signer, statement_bytes()), signer=signer), at=SIGNED_AT
+    )
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,9 @@ def report(signer):
 
 
 def signed(signer, at=NOW):
-    return signer.sign_pdf(unsigned_report(attachments(signer, statement_bytes())), at=at)
+    return signer.sign_pdf(
+        unsigned_report(attachments(signer, statement_bytes()), signer=signer), at=at
+    )
 
 
 def states(report, trust, **options):

@@ -127,7 +127,7 @@ def test_what_was_added_or_changed_after_signing_is_named(report, store):
 
 
 def test_an_unsigned_report_is_not_fine(signer, store):
-    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    unsigned = unsigned_report(attachments(signer, statement_bytes()), signer=signer)
     found = verify(unsigned, trust=store.trusted())
     assert found.exit_code == 12
     assert "no signature" in found.claim("signature").reason
@@ -141,7 +141,7 @@ def test_a_report_signed_by_another_key_is_not_accepted(store, tmp_path):
 
 def swapped(signer, **files):
     original = attachments(signer, statement_bytes())
-    return signer.sign_pdf(unsigned_report(original | files), at=SIGNED_AT)
+    return signer.sign_pdf(unsigned_report(original | files, signer=signer), at=SIGNED_AT)
 
 
 def test_a_swapped_table_breaks_the_attachments(signer, store):
@@ -172,7 +172,9 @@ def test_a_swapped_envelope_breaks_the_envelope(signer, store):
 )
 def test_a_statement_that_contradicts_itself_is_false(signer, store, changes, message):
     statement = statement_bytes(**changes)
-    report = signer.sign_pdf(unsigned_report(attachments(signer, statement)), at=SIGNED_AT)
+    report = signer.sign_pdf(
+        unsigned_report(attachments(signer, statement), signer=signer), at=SIGNED_AT
+    )
     claim = verify(report, trust=store.trusted()).claim("statement")
     if message is None:
         assert claim.state is ClaimState.TRUE
@@ -183,7 +185,9 @@ def test_a_statement_that_contradicts_itself_is_false(signer, store, changes, me
 
 def test_a_statement_with_spaces_is_false(signer, store):
     spaced = statement_bytes().replace(b",", b", ", 1)
-    report = signer.sign_pdf(unsigned_report(attachments(signer, spaced)), at=SIGNED_AT)
+    report = signer.sign_pdf(
+        unsigned_report(attachments(signer, spaced), signer=signer), at=SIGNED_AT
+    )
     found = verify(report, trust=store.trusted())
     assert "canonical" in found.claim("statement").reason
 
@@ -195,7 +199,7 @@ def test_a_report_that_prints_another_digest_is_false(signer, store):
 
     from tests.support.small_report import saved
 
-    with pikepdf.open(_stream(unsigned_report(pages_of_another))) as pdf:
+    with pikepdf.open(_stream(unsigned_report(pages_of_another, signer=signer))) as pdf:
         for name, content in files.items():
             pdf.attachments[name] = pikepdf.AttachedFileSpec(pdf, content, filename=name)
         unsigned = saved(pdf)
@@ -231,7 +235,7 @@ def test_expired_and_not_yet_valid_certificates_are_false(tmp_path):
         from auditkit.signing.pdf import certify
 
         return certify(
-            unsigned_report(files),
+            unsigned_report(files, signer=signer),
             key=signer.key,
             certificates=signer.certificates,
             reason="r",
@@ -254,7 +258,7 @@ def test_expired_and_not_yet_valid_certificates_are_false(tmp_path):
 
 
 def test_without_any_time_only_a_certificate_without_end_can_be_checked(signer, store, tmp_path):
-    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    unsigned = unsigned_report(attachments(signer, statement_bytes()), signer=signer)
     assert state(signer.sign_pdf(unsigned), store.trusted())[0] is ClaimState.TRUE
     ending = KeyStore(tmp_path / "k")
     ending.make("report", at=SIGNED_AT, valid_until=SIGNED_AT + timedelta(days=9))
@@ -291,7 +295,9 @@ def test_rotation_keeps_old_signatures_verifiable(tmp_path):
     store.make("report", at=datetime(2026, 4, 1, tzinfo=UTC))
     assert state(old, store.trusted())[0] is ClaimState.TRUE
     new = store.report_signer().sign_pdf(
-        unsigned_report(attachments(store.report_signer(), statement_bytes())),
+        unsigned_report(
+            attachments(store.report_signer(), statement_bytes()), signer=store.report_signer()
+        ),
         at=datetime(2026, 4, 2, tzinfo=UTC),
     )
     assert state(new, store.trusted())[0] is ClaimState.TRUE
@@ -316,7 +322,7 @@ def test_verify_opens_no_socket_and_reads_no_clock(report, store, monkeypatch):
 
 
 def test_signing_changes_no_byte_of_the_unsigned_file(signer):
-    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    unsigned = unsigned_report(attachments(signer, statement_bytes()), signer=signer)
     assert signer.sign_pdf(unsigned, at=SIGNED_AT).startswith(unsigned)
 
 

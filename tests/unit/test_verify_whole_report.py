@@ -398,7 +398,7 @@ def test_own_keys_are_trusted_and_the_command_says_so(tmp_path, command):
     store = KeyStore(tmp_path / "own")
     report = tmp_path / "report.pdf"
     signer = store.report_signer()
-    unsigned = unsigned_report(attachments(signer, statement_bytes()))
+    unsigned = unsigned_report(attachments(signer, statement_bytes()), signer=signer)
     report.write_bytes(signer.sign_pdf(unsigned, at=datetime.now(UTC)))
     for option, state in ((), "true"), (("--no-own-keys",), "unchecked"):
         found = command("verify", report, "--json", *option)
