@@ -19,6 +19,7 @@ SHARED = {
     "test_access_mlflow_failures.py": "guarded",
     "test_access_refusal.py": "guarded",  # MLflow alone
     "test_access_ui.py": "guarded",
+    "test_gate_verdicts.py": "guarded",
     "test_hostile_reports.py": "whole",
     "test_pdf_conformance.py": "whole",
     "test_report.py": "lending",

@@ -84,6 +84,13 @@ def run(
             "ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
         ),
     ] = "standard",
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            help="Record the verdict in the registry that the model is from, for promotions.",
+        ),
+    ] = False,
     witness: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +126,10 @@ def run(
         long_term=long_term,
     )
     witnesses = _witnesses(witness or (), witness_key or ())
+    if record:
+        from auditkit.cli.registry import record_report, refuse_unregistered
+
+        refuse_unregistered(audit_file)
     audit, file = _audit(audit_file, today, allow_outside)
     with step("Log, render and sign the report") as result:
         from auditkit.api import open_log
@@ -144,6 +155,8 @@ def run(
     write_whole(output / "findings.csv", findings_csv(audit.findings))
     _tell(audit)
     print(output / "report.pdf")
+    if record:
+        record_report(audit, output / "report.pdf")
     raise typer.Exit(_EXIT[audit.verdict.decision.value])
 
 

@@ -7,20 +7,18 @@ MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, as for MLflow's own client.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from auditkit.cli.shared.console import Work, harmless, quiet_mlflow, say
-from auditkit.cli.shared.inputs import registry_address
+from auditkit.cli.shared.registry_server import address, asking
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
-    from auditkit.registry.client import RegistryClient
+    from auditkit.api import Audit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,7 +61,7 @@ def request(
 
     Example: auditkit registry request credit 7 --alias champion
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         asked = server.request(model, version, alias=alias, stage=stage)
     print(asked["request"])
     needed = asked["approvals_needed"]
@@ -83,7 +81,7 @@ def approve(
 
     Example: auditkit registry approve 1f0c9e2b77aa --comment 'figures checked'
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         done = server.approve(request_id, comment=comment)
     say(f"Approved by {', '.join(done['approvals'])}.")
 
@@ -98,9 +96,52 @@ def reject(
 
     Example: auditkit registry reject 1f0c9e2b77aa --reason 'no validation report'
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         server.reject(request_id, reason=reason)
     say(f"Rejected: {request_id} cannot be used any more.")
+
+
+@app.command()
+def record(
+    report: Annotated[
+        Path,
+        typer.Argument(
+            metavar="REPORT", help="The signed report, its folder, or a statement.dsse.json."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="The registered model. Default: as audited.")
+    ] = "",
+    version: Annotated[
+        str, typer.Option(metavar="VERSION", help="Its version. Default: as audited.")
+    ] = "",
+    url: Url = "",
+) -> None:
+    """Record the verdict of an audit on a version. The server compares the files' digests.
+
+    'auditkit run audit.yaml --record' does it at once.
+
+    Example: auditkit registry record audit/report.pdf --model credit --version 7
+    """
+    from auditkit.canonical import parse_json
+    from auditkit.files import read_bytes
+    from auditkit.reperformance.bundle import envelope_of
+    from auditkit.signing.dsse import open_envelope
+
+    path = report / "report.pdf" if report.is_dir() else report
+    envelope = envelope_of(read_bytes(path, what="report"))
+    if not (model and version):
+        statement = parse_json(open_envelope(envelope).payload)
+        audited = statement.get("predicate", {}).get("subject", {}).get("registered", {})
+        model, version = model or audited.get("name", ""), version or audited.get("version", "")
+    if not (model and version):
+        raise InputError(
+            "The audit was not of a model in a registry.",
+            remedy="give --model and --version: the version with these files",
+        )
+    with asking(url) as server:
+        done = server.record_verdict(model, version, envelope)
+    say(f"Recorded: the gate {done['policy']} decided {done['decision']} on {model} {version}.")
 
 
 @app.command()
@@ -111,7 +152,7 @@ def promote(
 
     Example: auditkit registry promote credit 7 --alias champion
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         server.promote(model, version, alias=alias, stage=stage)
     say(f"{model}@{alias or stage} is version {version}.")
 
@@ -135,7 +176,7 @@ def rollback(
 
     Example: auditkit registry rollback credit --alias champion
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         version = server.rollback(model, alias=alias, stage=stage, to=to)["version"]
     say(f"{model}@{alias or stage} is version {version}.")
 
@@ -148,18 +189,20 @@ def history(
     url: Url = "",
     as_json: Json = False,
 ) -> None:
-    """List requests and moves, and break-glass uses that nobody has reviewed.
+    """List requests, moves and gates' verdicts, and break-glass uses that nobody has reviewed.
 
     Example: auditkit registry history credit
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         found = server.history(model)
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    for row in sorted(found["requests"] + found["moves"], key=lambda row: str(row["time"])):
+    rows = found["requests"] + found["moves"] + found.get("verdicts", [])
+    for row in sorted(rows, key=lambda row: str(row["time"])):
         version = f"{row['model']} {row['version']}".rstrip()
-        print(harmless(f"{row['time'][:19]}  {version} > {row['name']}  {_happened(row)}"))
+        place = f"{version} > {row['name']}" if "name" in row else version
+        print(harmless(f"{row['time'][:19]}  {place}  {_happened(row)}"))
     for row in found["breakglass_unreviewed"]:
         waits = "is overdue for" if row["overdue"] else "awaits"
         by = f"break-glass {row['id']} by {row['user']} ({row['ticket']})"
@@ -181,7 +224,7 @@ def break_glass(
 
     Example: auditkit registry break-glass credit --alias champion --reason outage --ticket INC-4711
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         made = server.break_glass(model, alias=alias, stage=stage, reason=reason, ticket=ticket)
     print(made["id"])
     say(f"For {made['valid_minutes']:g} minutes. Next: auditkit registry promote, as usual.")
@@ -214,7 +257,7 @@ def review_break_glass(
 
     Example: auditkit registry review-break-glass 52c1a77e90bd --findings 'as reported'
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         server.review_break_glass(number, findings=findings, outcome=outcome)
     say(f"Reviewed: {number} has ended, {outcome}.")
 
@@ -242,12 +285,12 @@ def load(
         raise InputError(
             "MODEL@ALIAS needs a model and an alias.", remedy="write it like credit@champion"
         )
-    with _asked(url) as server:
+    with asking(url) as server:
         version, digest = server.approved_digest(model, alias=alias)
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     quiet_mlflow()
-    registry = ModelRegistry(_address(url))
+    registry = ModelRegistry(address(url))
     try:
         with Work(f"Fetch the files of {model} {version}"):
             loaded = registry.load(model, version, folder, expected=Digest.parse(digest))
@@ -272,40 +315,54 @@ def fetch(
 
     Example: auditkit registry fetch visits/2026.csv 2026.csv
     """
-    with _asked(url) as server:
+    with asking(url) as server:
         digest = server.fetch_dataset(dataset, file)
     print(digest)
 
 
+def refuse_unregistered(audit_file: Path) -> None:
+    """Refuses `--record`, before the audit, if there would be nowhere to record its verdict.
+
+    Raises:
+        InputError: If the model is from no registry, or the registry's address is missing.
+    """
+    from auditkit.loading.audit_file import read_audit_file
+    from auditkit.registry.reference import is_reference
+
+    if not is_reference(read_audit_file(audit_file).model or ""):
+        raise InputError(
+            "--record needs a model that is in a registry.",
+            remedy="name it in the audit file, like 'model: models:/credit/7'; or record the "
+            "report of its files: auditkit registry record REPORT --model M --version N",
+        )
+    address()
+
+
+def record_report(audit: Audit, report: Path) -> None:
+    """Records the verdict of an audit whose model was fetched from the registry.
+
+    Args:
+        audit: The audit.
+        report: Its signed report.
+    """
+    from auditkit.files import read_bytes
+    from auditkit.reperformance.bundle import envelope_of
+
+    registered = audit.subject.registered
+    assert registered is not None
+    envelope = envelope_of(read_bytes(report, what="report"))
+    with asking() as server:
+        server.record_verdict(registered.name, registered.version, envelope)
+    say(f"Recorded on {registered.name} {registered.version}.")
+
+
 def _happened(row: dict[str, Any]) -> str:
-    """Who made a move, or who made a request and its state."""
+    """Who made a move, who made a request and its state, or what a gate decided."""
+    if "decision" in row:
+        return f"the gate {row['policy']} decided {row['decision']}, recorded by {row['user']}"
     if "request" not in row:
         return f"{row['how']} by {row['user']}"
     said = f"request {row['request']} by {row['user']}, {row['state']}"
     if row["rejected_by"]:
         said += f" by {row['rejected_by']}"
     return said + (f", approved by {', '.join(row['approvals'])}" if row["approvals"] else "")
-
-
-def _address(url: str) -> str:
-    address = url or registry_address()
-    if not address:
-        raise InputError(
-            "The registry's address is missing.", remedy="give --url, or set MLFLOW_TRACKING_URI"
-        )
-    return address
-
-
-@contextmanager
-def _asked(url: str) -> Iterator[RegistryClient]:
-    """The server's client; shows progress until the answer is here."""
-    from auditkit.registry.client import RegistryClient
-
-    server = RegistryClient(
-        _address(url),
-        user=os.environ.get("MLFLOW_TRACKING_USERNAME"),
-        password=os.environ.get("MLFLOW_TRACKING_PASSWORD"),
-        token=os.environ.get("MLFLOW_TRACKING_TOKEN"),
-    )
-    with Work("Ask the registry's server"):
-        yield server

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from auditkit.canonical import Digest
+from auditkit.canonical import Digest, parse_json
 from auditkit.errors import (
     AccessDeniedError,
     InputError,
@@ -102,6 +102,25 @@ class RegistryClient:
             AccessDeniedError: If the server says no.
         """
         return self._post("reject", {"request": request, "reason": reason})
+
+    def record_verdict(self, model: str, version: str, envelope: bytes) -> dict[str, Any]:
+        """Records a gate's verdict on a version, which a promotion may require.
+
+        Args:
+            model: The registered model's name.
+            version: The number of one of its versions.
+            envelope: The signed statement of an audit of that version: a report's attachment
+                `statement.dsse.json`.
+
+        Returns:
+            What was recorded: policy, decision, and the digests of statement and files.
+
+        Raises:
+            AccessDeniedError: If the server says no, or the statement is about other files.
+            InputError: If it is no signed statement, or its verdict does not follow from it.
+        """
+        body = {"model": model, "version": version, "envelope": parse_json(envelope)}
+        return self._post("verdict", body)
 
     def promote(
         self, model: str, version: str, *, alias: str | None = None, stage: str | None = None

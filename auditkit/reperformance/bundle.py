@@ -36,7 +36,7 @@ from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
-from auditkit.verification.attachments import RECEIPT, STATEMENT
+from auditkit.verification.attachments import ENVELOPE, RECEIPT, STATEMENT
 from auditkit.verification.contents import read_statement
 
 MANIFEST: Final = "manifest.dsse.json"
@@ -64,6 +64,22 @@ def statement_of(data: bytes) -> bytes:
     if STATEMENT not in files:
         raise InputError("The PDF carries no statement.", remedy="give a report of auditkit")
     return files[STATEMENT]
+
+
+def envelope_of(data: bytes) -> bytes:
+    """The signed statement of a report, or of an envelope's own file.
+
+    The signature is not checked.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if not data.startswith(b"%PDF"):
+        return data
+    files = _attached(data)
+    if ENVELOPE not in files:
+        raise InputError("The PDF carries no signed statement.", remedy="give a report of auditkit")
+    return files[ENVELOPE]
 
 
 def seal_bundle(

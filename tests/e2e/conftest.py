@@ -24,6 +24,7 @@ DELETER = (
     # And somebody who may do both halves of what takes two, and is held to four eyes all the same.
     "g, rio, role:trainer, *\n"
     "g, rio, role:reviewer, *\n"
+    "g, rio, role:gate, *\n"
     "g, roy, role:trainer, *\n"
     "g, roy, role:reviewer, *\n"
     # A rule that a test changes while the server runs.

@@ -40,6 +40,7 @@ USERS = {
     "adam": "admin",
     "paula": "policy-approver",
     "dora": "data-steward",
+    "gus": "gate",
 }
 LOG_NAME = "auditkit.local/log"
 

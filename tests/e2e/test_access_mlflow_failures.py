@@ -9,12 +9,7 @@ from contextlib import closing, suppress
 
 import pytest
 import requests
-from guarded_server import LOG_NAME, PASSWORD, Workplace, running
-
-from auditkit.access.record.verdicts import verdict_payload
-from auditkit.errors import AccessDeniedError
-from auditkit.ledger import Ledger, NoteSigner
-from auditkit.policy import parse_policy
+from guarded_server import PASSWORD, Workplace, running
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 API = "/api/2.0/mlflow"
@@ -24,14 +19,6 @@ version: "1"
 title: Aliases that anybody may move
 promotions:
   - {models: "*", aliases: [canary-0, canary-1], approvals: 0}
-"""
-POLICY = """
-id: lending
-version: "1"
-title: t
-as_of: 2026-11-22
-rules:
-  - {id: R1, title: a, check: c, measure: m, at_least: 0.7, severity: high, citation: x, why: y}
 """
 
 
@@ -48,31 +35,6 @@ def make_version(server, name: str) -> None:
     server.call("ann", "PUT", url, data=name.encode()).raise_for_status()
     body = {"name": name, "source": f"{run['artifact_uri']}/model", "run_id": run["run_id"]}
     server.call("ann", "POST", f"{API}/model-versions/create", json=body).raise_for_status()
-
-
-def test_without_evidence_nothing_is_promoted(guarded):
-    server, workplace = guarded
-    name = "evidence-credit"
-    make_version(server, name)
-    asked = server.client("abe").request(name, "1", alias="champion")
-    server.client("rita").approve(asked["request"])
-    with pytest.raises(AccessDeniedError, match=r"auditkit run audit\.yaml"):
-        server.client("mia").promote(name, "1", alias="champion")
-    signer = NoteSigner.from_pem((workplace.folder / "log.pem").read_bytes(), name=LOG_NAME)
-    for decision in ("pass", "fail", "pass"):
-        payload = verdict_payload(
-            artifact_digest=asked["artifact_digest"],
-            policy=parse_policy(POLICY),
-            decision=decision,
-            waived=(),
-            statement="sha256:0",
-        )
-        with Ledger.open(f"sqlite:///{workplace.folder}/ledger.db", key=signer) as log:
-            log.append(kind="gate.verdict", payload=payload)
-        if decision == "fail":
-            with pytest.raises(AccessDeniedError, match="decided: fail"):
-                server.client("mia").promote(name, "1", alias="champion")
-    server.client("mia").promote(name, "1", alias="champion")
 
 
 def test_without_a_log_nothing_is_done(tmp_path):

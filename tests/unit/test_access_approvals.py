@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,12 @@ from auditkit.access.record.approvals import (
 )
 from auditkit.access.record.log import READS
 from auditkit.access.record.moves import Target
-from auditkit.access.record.verdicts import missing_evidence, verdict_from, verdict_payload
+from auditkit.access.record.verdicts import (
+    VERDICT,
+    missing_evidence,
+    verdict_from,
+    verdict_payload,
+)
 from auditkit.policy import parse_policy
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -295,3 +300,79 @@ def test_a_comment_is_of_the_approval_that_counts_and_a_rejection_keeps_its_reas
     assert book.requests["r1"].comments == {"rita": "figures checked"}
     book = book_of(requested(), (REJECTED, {"request": "r1", "user": "rita", "reason": "stale"}))
     assert (book.requests["r1"].rejected_by, book.requests["r1"].reason) == ("rita", "stale")
+
+
+def admitted(number: str, model: str = "credit", user: str = "gus", **changes: Any):
+    part = {"verb": "gate:record", "object": f"models/{model}", "allowed": True}
+    payload = {"request": number, "user": user, "domain": "default", "allowed": True}
+    return (DECISION, {**payload, "decisions": [part], **changes})
+
+
+def recorded(number: str, statement: str = "s1", day: str | None = None, **changes: Any):
+    payload = verdict_payload(
+        artifact_digest="sha256:a", policy=parse_policy(POLICY), decision="pass", waived=(),
+        statement=statement,
+    )  # fmt: skip
+    where = {"request": number, "user": "gus", "model": "credit", "version": "7", "as_of": day}
+    return (VERDICT, {**payload, **where, "domain": "default", **changes})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [recorded("q1")],
+        [admitted("q1", allowed=False), recorded("q1")],
+        [admitted("q1"), admitted("q1", allowed=False), recorded("q1")],
+        [admitted("q1"), (READS, {"decisions": [{"outcome_of": "q1"}]}), recorded("q1")],
+        [admitted("q1"), recorded("q2")],
+        [admitted("q1", model="toy"), recorded("q1")],
+        [admitted("q1"), recorded("q1", domain="team-a")],
+        [admitted("q1"), recorded("q1", user="eve")],
+        [recorded("q1"), admitted("q1")],
+        [(DECISION, {"request": "q1", "user": "gus", "allowed": True}), recorded("q1")],
+    ],
+)
+def test_a_verdict_that_no_admitted_request_brought_does_not_count(events):
+    assert book_of(*events).verdicts == []
+
+
+def test_one_request_records_one_verdict_and_a_statement_stays_as_old_as_it_is():
+    book = book_of(admitted("q1"), recorded("q1"), recorded("q1", "s2"))
+    assert [v.statement for v in book.verdicts] == ["s1"]
+    again = book_of(admitted("q1"), recorded("q1"), admitted("q2"), recorded("q2"))
+    assert [v.made for v in again.verdicts] == [START + timedelta(minutes=1)]
+    old = book_of(admitted("q1"), recorded("q1", day="2026-10-01"))
+    assert old.verdicts[0].made == datetime(2026, 10, 2, tzinfo=UTC)
+    # A statement dated in the future is no younger than its entry.
+    future = book_of(admitted("q1"), recorded("q1", day="2027-10-01"))
+    assert future.verdicts[0].made == START + timedelta(minutes=1)
+
+
+def test_a_verdict_belongs_to_its_model_and_follows_a_renaming():
+    rename = (RENAMED, {"model": "credit", "new_name": "loans", "domain": "default"})
+    book = book_of(admitted("q1"), recorded("q1"), rename)
+    assert [v.statement for v in book.verdicts_on(replace(TARGET, model="loans"))] == ["s1"]
+    assert book.verdicts_on(replace(TARGET, domain="team-a")) == []
+
+
+def test_a_policy_may_name_the_audit_policy_and_the_keys_that_count():
+    (verdict,) = book_of(admitted("q1"), recorded("q1", signed_by=["sha256:k"])).verdicts
+    need = {"policy": "lending", "max_age_days": 10}
+
+    def lack(**more: Any) -> str | None:
+        wanted = EvidenceRequirement(**need, **more)
+        return missing_evidence([verdict], wanted, "sha256:a", START + timedelta(days=1))
+
+    assert lack() is None
+    assert lack(policy_digest=str(parse_policy(POLICY).digest), signers=["sha256:k"]) is None
+    assert "that the access policy names" in str(lack(policy_digest="sha256:other"))
+    assert "whose key" in str(lack(signers=["sha256:other"]))
+
+
+def test_the_newest_audit_decides_whatever_the_order_of_the_log():
+    need = EvidenceRequirement(policy="lending", max_age_days=10)
+    failed = recorded("q1", "s1", day="2026-11-01", decision="fail")
+    passed = recorded("q2", "s2", day="2026-10-30")
+    book = book_of(admitted("q1"), failed, admitted("q2"), passed)
+    said = missing_evidence(book.verdicts, need, "sha256:a", START + timedelta(days=1))
+    assert "decided: fail" in str(said)

@@ -70,7 +70,7 @@ ROOMS = {
     "verification": ("judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record mlflow_guard.requests "
-        "mlflow_guard.upstream"
+        "mlflow_guard.upstream signing verification"
     ),
     "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",

@@ -22,6 +22,7 @@ _UNMENTIONED: Final = "any-other-model"
 PAIRS: Final = (
     ("model:register", "model:approve"),
     ("model:register", "model:promote"),
+    ("model:register", "gate:record"),
     ("model:request", "model:approve"),
     ("policy:propose", "policy:approve"),
     ("breakglass:invoke", "breakglass:review"),
@@ -155,7 +156,7 @@ def _conflict(
 
 def _objects(verb: str, model: str, protected: tuple[str, ...]) -> list[str]:
     family = verb.partition(":")[0]
-    if family != "model":
+    if family not in ("model", "gate"):  # a gate's verdict is about a model
         return [family]
     if verb in ("model:approve", "model:promote"):
         return [f"models/{model}/aliases/{alias}" for alias in protected] + (

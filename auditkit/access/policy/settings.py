@@ -26,11 +26,17 @@ class EvidenceRequirement(Document):
 
     Attributes:
         policy: Id of the audit policy that the gate judged by.
-        max_age_days: How old the verdict may be.
+        policy_digest: Digest of that policy, as a statement's `policy.digest` says it; empty: any
+            policy with this id.
+        max_age_days: How old the audit may be.
+        signers: Fingerprints of statement keys, as `auditkit keys list` shows them; one of them
+            must have signed the audit's statement. Empty: whoever may record a verdict.
     """
 
     policy: Text
+    policy_digest: str = ""
     max_age_days: int = Field(gt=0)
+    signers: tuple[Text, ...] = ()
 
 
 class Promotion(Document):

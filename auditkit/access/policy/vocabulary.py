@@ -39,6 +39,7 @@ VERBS: Final[dict[str, str]] = {
     "model:promote": "set an alias or a stage",
     "model:demote": "delete an alias, or take a version out of a stage",
     "model:archive": "archive versions",
+    "gate:record": "record the verdict of a gate on a version, which a promotion may require",
     "artifact:read": "read a run's files",
     "artifact:write": "write a run's files",
     "artifact:delete": "delete a run's files",

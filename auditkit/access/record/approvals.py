@@ -34,7 +34,7 @@ from auditkit.access.record.moves import (
     target_from,
 )
 from auditkit.access.record.order import PromotionOrder
-from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, verdict_from
+from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, RecordedVerdicts
 
 REQUESTED: Final = "promotion.requested"
 APPROVED: Final = "promotion.approved"
@@ -66,7 +66,7 @@ class PromotionState:
         self.emergencies: dict[str, Emergency] = {}
         self.moves: list[Moved] = []
         self.begun: dict[str, Begun] = {}
-        self.verdicts: list[LoggedVerdict] = []
+        self._gate = RecordedVerdicts()
         self.run_owners: dict[str, str] = {}
         self._creators: dict[tuple[str, str, str], set[str]] = {}
         self._writing: dict[str, Writing] = {}
@@ -104,6 +104,15 @@ class PromotionState:
                 return request
             obstacles.append(f"request {request.id}: {obstacle}")
         return obstacles[0] if obstacles else "nobody has asked for it"
+
+    @property
+    def verdicts(self) -> list[LoggedVerdict]:
+        """The verdicts of gates that count, see `RecordedVerdicts`."""
+        return self._gate.counted
+
+    def verdicts_on(self, target: Target) -> list[LoggedVerdict]:
+        """Those on the versions of a move's model."""
+        return self._gate.on(target.model, target.domain)
 
     def creators(self, target: Target) -> frozenset[str]:
         """Who created a version; more than one if the model was deleted and created again."""
@@ -158,10 +167,11 @@ class PromotionState:
         elif kind == READS:
             for outcome in payload.get("decisions", ()):
                 self._writing.pop(str(outcome.get("outcome_of")), None)
+                self._gate.ended(str(outcome.get("outcome_of")))
         elif kind == REQUESTED:
             self._requested(payload, time)
         elif kind == VERDICT:
-            self.verdicts.append(verdict_from(payload, time))
+            self._gate.recorded(payload, time)
         elif kind == VERSION_MADE:
             domain = str(payload.get("domain", DEFAULT_DOMAIN))
             version = (domain, str(payload.get("model")), str(payload.get("version")))
@@ -187,7 +197,8 @@ class PromotionState:
             self._reviewed(payload)
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
-        """Applies a write that was allowed, or withdrawn before it began."""
+        """Applies a write, or a verdict, that was allowed, or withdrawn before it began."""
+        self._gate.decided(payload)
         self._writing.pop(str(payload.get("request")), None)
         if payload.get("allowed") and payload.get("writes"):
             self._writing[str(payload.get("request"))] = Writing(
@@ -197,8 +208,9 @@ class PromotionState:
             )
 
     def _renamed(self, payload: dict[str, Any]) -> None:
-        """Versions keep their creators under the model's new name."""
+        """Versions keep their creators and verdicts under the model's new name."""
         place = (str(payload.get("domain", DEFAULT_DOMAIN)), str(payload.get("model")))
+        self._gate.renamed(*place, str(payload.get("new_name")))
         for (*where, version), users in list(self._creators.items()):
             if tuple(where) == place:
                 new = (place[0], str(payload.get("new_name")), version)

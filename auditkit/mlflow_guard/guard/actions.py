@@ -135,7 +135,7 @@ def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
-    """Lists requests, moves, and break-glass uses that nobody has reviewed."""
+    """Lists requests, moves, verdicts, and break-glass uses that nobody has reviewed."""
     from flask import request
 
     model = request.args.get("model", "")
@@ -180,7 +180,28 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
             for e in book.emergencies.values()
             if not e.reviewed_by and e.domain == admission.domain
         ]
-    return {"moves": moves, "requests": requests, "breakglass_unreviewed": unreviewed}
+        verdicts: list[Json] = [
+            {
+                "model": v.model,
+                "version": v.version,
+                "user": v.user,
+                "time": v.time.isoformat(),
+                "policy": v.policy,
+                "decision": v.decision,
+                "statement": v.statement,
+                "signed_by": list(v.signed_by),
+                "artifact_digest": v.artifact_digest,
+                "figures": [figure.to_json() for figure in v.figures],
+            }
+            for v in book.verdicts
+            if model in ("", v.model) and v.domain == admission.domain
+        ]
+    return {
+        "moves": moves,
+        "requests": requests,
+        "verdicts": verdicts,
+        "breakglass_unreviewed": unreviewed,
+    }
 
 
 def check(_: Gate, admission: Admission, __: dict[str, Any]) -> Json:

@@ -24,7 +24,7 @@ from auditkit.access.policy.vocabulary import alias_object, folded, segment, sta
 from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, PromotionState
 from auditkit.access.record.log import Recorder
 from auditkit.access.record.moves import APPROVE, Target, overlap
-from auditkit.access.record.verdicts import missing_evidence
+from auditkit.access.record.verdicts import RECORD, missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
 from auditkit.mlflow_guard.guard.authority import Authority
@@ -250,14 +250,14 @@ class Promotions:
         if emergency is not None and authority.only is None:
             return {**move, "how": "break-glass", "breakglass": emergency.id}
         if promotion.evidence is not None:
-            lack = missing_evidence(
-                book.verdicts, promotion.evidence, facts["artifact_digest"], now
-            )
+            digest = str(facts["artifact_digest"])
+            verdicts = book.verdicts_on(target)
+            lack = missing_evidence(verdicts, promotion.evidence, digest, now)
             if lack is not None:
                 raise denied(
-                    f"{lack}. To produce the evidence: auditkit run audit.yaml --ledger LOG "
-                    f"(policy {promotion.evidence.policy}, files {facts['artifact_digest']}; "
-                    "the keys of the log in AUDITKIT_KEYS)"
+                    f"{lack}. To have them judged: auditkit run audit.yaml --record, by somebody "
+                    f"who may {RECORD}, with 'model: models:/{target.model}/{target.version}' in "
+                    f"audit.yaml and the policy {promotion.evidence.policy} (files {digest})"
                 )
         if promotion.approvals == 0:
             return move

@@ -114,6 +114,15 @@ def optional_text(body: Mapping[str, Any], name: str) -> str:
     return text_of(body, name) if body.get(name, "") != "" else ""
 
 
+def version_of(stores: Stores, body: Mapping[str, Any]) -> tuple[str, str]:
+    """The model, as the store has its name, and the version that a request's body names.
+
+    Raises:
+        RefusedError: If it names none.
+    """
+    return stores.model_name(text_of(body, "model")), plain_number(text_of(body, "version"))
+
+
 def target_of(stores: Stores, body: Mapping[str, Any], domain: str) -> Target:
     """The version and the alias or stage that a request to an added route names.
 

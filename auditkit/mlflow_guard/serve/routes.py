@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from auditkit.access.policy.vocabulary import segment
+from auditkit.access.policy.vocabulary import model_object, segment
+from auditkit.access.record.verdicts import RECORD
 from auditkit.mlflow_guard.guard import actions
 from auditkit.mlflow_guard.guard.answers import Handler, answer_plan, carry_out, review_plan
 from auditkit.mlflow_guard.guard.emergencies import break_glass, review_break_glass
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
 from auditkit.mlflow_guard.guard.rollback import rollback
-from auditkit.mlflow_guard.requests.context import RequestContext, plain_number, target_of, text_of
+from auditkit.mlflow_guard.guard.verdicts import record_verdict
+from auditkit.mlflow_guard.requests.context import (
+    RequestContext,
+    plain_number,
+    target_of,
+    text_of,
+    version_of,
+)
 from auditkit.mlflow_guard.requests.endpoints import Planner
 from auditkit.mlflow_guard.requests.models import promotion_of_alias, promotion_to_stage
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
@@ -23,6 +31,8 @@ from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 PREFIX: Final = "/api/auditkit/1.0"
+# The largest signed statement that is taken; those of the examples have a tenth of this.
+_MAX_STATEMENT_BYTES: Final = 4 * 2**20
 
 
 def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
@@ -58,6 +68,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
     add("approve", "POST", _on_request(gate), actions.approve)
     add("reject", "POST", _on_request(gate), actions.reject)
     add("promote", "POST", _promotion, actions.promote)
+    add("verdict", "POST", _verdict, record_verdict)
     add("rollback", "POST", _on_target("deployment:rollback"), rollback)
     add("history", "GET", _history, actions.history)
     add("check", "GET", _check, actions.check)
@@ -91,6 +102,12 @@ def _promotion(ask: RequestContext) -> RequestPlan:
     if "stage" in body:
         return promotion_to_stage(ask, model, version, text_of(body, "stage"), archives=True)
     return promotion_of_alias(ask, model, text_of(body, "alias"), version)
+
+
+def _verdict(ask: RequestContext) -> RequestPlan:
+    internals.refuse_large_body(_MAX_STATEMENT_BYTES)
+    model, _ = version_of(ask.stores, internals.parse_json_body())
+    return RequestPlan(needs=(RequiredPermission(RECORD, model_object(model)),), mutates=True)
 
 
 def _history(ask: RequestContext) -> RequestPlan:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from auditkit.errors import InputError
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 SUPPORTED: Final = ((3, 17), (3, 19))
 # The only source that MLflow accepts for a prompt, which has no files.
@@ -102,6 +103,21 @@ def parse_json_body() -> dict[str, Any]:
     """The current Flask request's JSON as MLflow normalises it, or its query for a GET."""
     found: dict[str, Any] = handlers()._get_validated_flask_request_json()
     return found
+
+
+def refuse_large_body(limit: int) -> None:
+    """Refuses the current Flask request, before its body is read, if it may be too large.
+
+    Raises:
+        RefusedError: If it does not say how many bytes it has, or says more than the limit.
+    """
+    from flask import request
+
+    size = request.content_length
+    if size is None or size > limit:
+        raise RefusedError(
+            413, "INVALID_PARAMETER_VALUE", f"send at most {limit:,} bytes, and say how many"
+        )
 
 
 def safe_path(path: str) -> str:
