@@ -74,9 +74,13 @@ ROOMS = {
     ),
     "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",
+    "mlflow_guard.page": (
+        "access.login access.policy access.record mlflow_guard.guard mlflow_guard.requests "
+        "mlflow_guard.upstream registry"
+    ),
     "mlflow_guard.serve": (
         "access.kept access.login access.policy access.record ledger mlflow_guard.guard "
-        "mlflow_guard.requests mlflow_guard.upstream signing"
+        "mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream signing"
     ),
     "report": (
         "charts judgement output pdf report.blocks report.figures report.sections report.typeset"

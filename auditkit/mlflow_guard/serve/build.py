@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.mlflow_guard.guard.gate import Gate
 from auditkit.mlflow_guard.guard.storage import AdmittedStorage
+from auditkit.mlflow_guard.page.routes import add_page
+from auditkit.mlflow_guard.page.seals import Seals
+from auditkit.mlflow_guard.page.surface import Surface
 from auditkit.mlflow_guard.requests import endpoints, native_endpoints
 from auditkit.mlflow_guard.serve.broker import add_datasets
 from auditkit.mlflow_guard.serve.flask_hooks import guard
@@ -30,6 +34,8 @@ from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
 _LOG_SECONDS: Final = 5.0
+# What the log's key signs to make the key of the page's seals; nothing else that it signs is such.
+_SEALS: Final = b"auditkit page seals v1\n"
 
 
 def build(*, composed: bool) -> Any:
@@ -48,9 +54,11 @@ def build(*, composed: bool) -> Any:
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
+    page = _page(gate, settings, composed=composed)
+    own |= add_page(flask_app, page)
     if composed:
-        return _composed(flask_app, gate, accepted, own)
-    guard(flask_app, gate, accepted, extra_planners=own)
+        return _composed(flask_app, gate, accepted, own, page)
+    guard(flask_app, gate, accepted, extra_planners=own, page=page)
     if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
         return flask_app
     fastapi_app = internals.fastapi_application(flask_app)
@@ -88,11 +96,25 @@ def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
     return settings, policy, flask_app
 
 
-def _composed(flask_app: Any, gate: Gate, accepted: Sequence[Authenticator], own: Any) -> Any:
+def _page(gate: Gate, settings: ServerSettings, *, composed: bool) -> Surface:
+    """The page for reviewers, whose seals all workers and servers can open."""
+    seals = Seals(_seal_key(settings), clock=_now)
+    return Surface(gate, seals, passwords=composed or settings.basic is not None)
+
+
+def _seal_key(settings: ServerSettings) -> bytes:
+    """The key of the page's seals: its own file, or what follows from the log's key."""
+    signer, _ = _log_signer(settings)
+    return hashlib.sha256(signer.sign_bytes(_SEALS)).digest()
+
+
+def _composed(
+    flask_app: Any, gate: Gate, accepted: Sequence[Authenticator], own: Any, page: Surface
+) -> Any:
     from mlflow.server.auth import create_app as create_basic_auth
 
     served = create_basic_auth(flask_app)
-    guard(flask_app, gate, accepted, extra_planners=own, signed_in=_mlflow_user)
+    guard(flask_app, gate, accepted, extra_planners=own, signed_in=_mlflow_user, page=page)
     if served is flask_app:
         return flask_app
     return _native_gate(served, served, gate, accepted)
@@ -137,7 +159,8 @@ def _folder_of(path: str) -> Path:
     return Path(path)
 
 
-def _open_log(settings: ServerSettings) -> Ledger:
+def _log_signer(settings: ServerSettings) -> tuple[NoteSigner, tuple[NoteVerifier, ...]]:
+    """The log's key, and the keys that it had before."""
     path = Path(settings.log.key)
     former: tuple[NoteVerifier, ...] = ()
     try:
@@ -153,6 +176,11 @@ def _open_log(settings: ServerSettings) -> Ledger:
             f"The log's key {path.name!r} cannot be read.",
             remedy=f"make one: auditkit keys init --keys {path.name}",
         ) from error
+    return signer, former
+
+
+def _open_log(settings: ServerSettings) -> Ledger:
+    signer, former = _log_signer(settings)
     # How long a request waits for a locked log before it is refused.
     return Ledger.open(
         settings.log.url, key=signer, former_keys=former, lock_timeout_s=_LOG_SECONDS

@@ -12,6 +12,7 @@ from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.storage import ADMITTED
+from auditkit.mlflow_guard.page.surface import PAGE, Surface
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
 from auditkit.mlflow_guard.requests.plan import RequestPlan
@@ -29,6 +30,7 @@ def guard(
     *,
     extra_planners: Mapping[str, Planner],
     signed_in: Callable[[], Caller | None] | None = None,
+    page: Surface | None = None,
 ) -> None:
     """Puts the gate in front of every endpoint of a Flask application.
 
@@ -39,9 +41,17 @@ def guard(
         extra_planners: The planners of the endpoints that auditkit added.
         signed_in: Returns the caller whom MLflow's own hooks have found; `authenticators` are
             then not used.
+        page: The page for reviewers; its sessions count for its own endpoints alone.
     """
     types = internals.message_types()
     planners = {**ENDPOINTS, **extra_planners}
+    public = PUBLIC | page.public if page is not None else PUBLIC
+
+    def paged() -> Surface | None:
+        """The page, if the current request is for it."""
+        from flask import request
+
+        return page if str(request.endpoint).startswith(PAGE) else None
 
     def before() -> Any:
         from flask import g, request
@@ -49,21 +59,25 @@ def guard(
         # The thread may have served another request, which failed before its end.
         ADMITTED.set(None)
         rule = request.url_rule
-        if rule is None or request.endpoint in PUBLIC:
+        if rule is None or request.endpoint in public:
             return None  # no endpoint, or one that shows no data
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return None  # Flask answers with the methods and calls no handler
-        endpoint = str(request.endpoint)
+        endpoint, own = str(request.endpoint), paged()
         try:
-            caller = signed_in() if signed_in is not None else None
+            caller = own.signed_in() if own is not None else None
+            if caller is None and signed_in is not None:
+                caller = signed_in()
             if caller is None:
                 caller = identify(gate, authenticators, _credentials(request), endpoint)
             g.auditkit_caller = caller
+            if own is not None:
+                own.enter_workspace()
             g.auditkit_admission = _admit(gate, planners, types, caller, endpoint)
             ADMITTED.set(g.auditkit_admission)
         except RefusedError as error:
             g.auditkit_refused = True
-            return refusal_response(error)
+            return own.refused(error) if own is not None else refusal_response(error)
         return None
 
     def after(response: Any) -> Any:
@@ -80,7 +94,8 @@ def guard(
         try:
             gate.finish(admission, response.status_code, _made(response))
         except RefusedError as error:
-            return refusal_response(error)
+            own = paged()
+            return own.refused(error) if own is not None else refusal_response(error)
         return response
 
     hooks = flask_app.before_request_funcs.setdefault(None, [])

@@ -153,12 +153,28 @@ def workspace_of(header: str | None, path: str) -> str:
     return str(found.name) if found else "default"
 
 
+def has_workspaces() -> bool:
+    """Whether the server has workspaces."""
+    settings: Any = importlib.import_module("mlflow.environment_variables")
+    return bool(settings.MLFLOW_ENABLE_WORKSPACES.get())
+
+
+def enter_workspace(name: str) -> None:
+    """Serves the rest of the current Flask request in another workspace.
+
+    Raises:
+        MlflowException: If there is no such workspace, or workspaces are off.
+    """
+    from mlflow.utils.workspace_context import set_server_request_workspace
+
+    set_server_request_workspace(workspace_of(name, ""))
+
+
 def in_workspace(name: str) -> AbstractContextManager[Any]:
     """The stores of a workspace; of the only one, if workspaces are off."""
     from mlflow.utils.workspace_context import ServerWorkspaceContext
 
-    settings: Any = importlib.import_module("mlflow.environment_variables")
-    if not settings.MLFLOW_ENABLE_WORKSPACES.get():
+    if not has_workspaces():
         return nullcontext()
     context: AbstractContextManager[Any] = ServerWorkspaceContext(name)
     return context
