@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -61,9 +62,17 @@ class OidcAuthenticator:
 
     def __call__(self, credentials: Credentials) -> Caller | None:
         """The user; None for an invalid token, or if the issuer's keys cannot be fetched."""
-        token = credentials.bearer
-        if not token:
+        found = self.verified(credentials.bearer) if credentials.bearer else None
+        if found is None or not _is_access(*found):
             return None
+        return self.caller_of(found[1])
+
+    def verified(self, token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The header and the claims of a token of any kind that the issuer signed for the audience.
+
+        Returns:
+            None for an invalid token, or if the issuer's keys cannot be fetched.
+        """
         try:
             key = self._key_client().get_signing_key_from_jwt(token)
             found = self._jwt.decode_complete(
@@ -77,12 +86,14 @@ class OidcAuthenticator:
             )
         except (self._jwt.PyJWTError, OSError, ValueError, KeyError):
             return None
-        claims = found["payload"]
-        user = claims[self._claim]
-        groups = _texts(claims.get(self._groups_claim, ())) if self._groups_claim else ()
+        return found["header"], found["payload"]
+
+    def caller_of(self, claims: Mapping[str, Any]) -> Caller | None:
+        """The user that verified claims name, with their groups; None if a claim is malformed."""
+        user, groups = claims[self._claim], _texts(claims.get(self._groups_claim, ()))
         if not isinstance(user, str) or not user or groups is None:
             return None
-        return Caller(user, "oidc", groups) if _is_access(found["header"], claims) else None
+        return Caller(user, "oidc", groups)
 
     def _key_client(self) -> Any:
         with self._lock:
@@ -90,7 +101,7 @@ class OidcAuthenticator:
                 if time.monotonic() < self._not_before:
                     raise ValueError("the issuer did not answer a moment ago")
                 self._not_before = time.monotonic() + self._refresh
-                url = _discover(self._issuer)
+                url = require_private(str(discovered(self._issuer)["jwks_uri"]))
                 # An unknown key is looked up at the issuer, which may have rotated its keys.
                 self._keys = self._jwt.PyJWKClient(
                     url, lifespan=300, timeout=5, cooldown_duration=self._refresh
@@ -114,26 +125,33 @@ def _texts(value: object) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(texts))
 
 
-def _discover(issuer: str) -> str:
-    """The URL of an issuer's keys, from its discovery document, which must name this issuer."""
+def discovered(issuer: str) -> dict[str, Any]:
+    """An issuer's discovery document, which must name this issuer.
+
+    Raises:
+        ValueError: If it is another's, or the way there is not private.
+        OSError: If it cannot be fetched.
+    """
     import json
     import urllib.request
 
-    if not _is_private(issuer):
-        raise ValueError("an issuer is reached by https")
+    require_private(issuer)
     address = issuer.rstrip("/") + "/.well-known/openid-configuration"
     with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310 (scheme checked)
-        document = json.load(response)
+        document: dict[str, Any] = json.load(response)
     if document["issuer"] != issuer:
         raise ValueError("the issuer calls itself otherwise")
-    url: str = document["jwks_uri"]
-    if not _is_private(url):
-        raise ValueError("an issuer's keys are reached by https")
-    return url
+    return document
 
 
-def _is_private(url: str) -> bool:
-    """Whether nobody between can change an address's answer: HTTPS, or this machine."""
+def require_private(url: str) -> str:
+    """An address whose answer nobody between can change: HTTPS, or this machine.
+
+    Raises:
+        ValueError: If it is another.
+    """
     found = urlsplit(url)
     here = found.scheme == "http" and found.hostname in ("127.0.0.1", "::1", "localhost")
-    return found.scheme == "https" or here
+    if found.scheme != "https" and not here:
+        raise ValueError("an issuer and its keys are reached by https")
+    return url

@@ -33,7 +33,11 @@ class Sessions:
         Raises:
             ValueError: If what is known of the caller is too long for a cookie.
         """
-        content = {"id": secrets.token_hex(8), "user": caller.user}
+        content = {
+            "id": secrets.token_hex(8),
+            "user": caller.user,
+            "groups": list(caller.groups),
+        }
         sealed = self._seals.seal(_PURPOSE, content, lasts=LASTS)
         self._cookie.write(response, sealed, seconds=int(LASTS.total_seconds()))
 
@@ -42,7 +46,9 @@ class Sessions:
         found = self._seals.opened(_PURPOSE, self._cookie.read(request))
         if found is None:
             return None
-        return Signed(caller=Caller(str(found["user"]), "oidc"), session=str(found["id"]))
+        groups = tuple(str(group) for group in found["groups"])
+        caller = Caller(str(found["user"]), "oidc", groups)
+        return Signed(caller=caller, session=str(found["id"]))
 
     def end(self, response: Any) -> None:
         """Ends the session with a response."""

@@ -53,7 +53,13 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     known.finalize = _visible
-    known.filters |= {"time": _time, "size": _size, "number": _number, "signed": _signed}
+    known.filters |= {
+        "time": _time,
+        "ago": _ago,
+        "size": _size,
+        "number": _number,
+        "signed": _signed,
+    }
     return known
 
 
@@ -69,6 +75,11 @@ def _time(moment: datetime) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(escape(machine), escape(text))
 
 
+def _ago(moment: datetime, now: datetime) -> str:
+    days = (now - moment).days
+    return "today" if days < 1 else f"{days} day{'s' * (days != 1)} ago"
+
+
 def _size(count: int) -> str:
     size, unit = float(count), 0
     while size >= 1000 and unit < len(_UNITS) - 1:
@@ -78,9 +89,9 @@ def _size(count: int) -> str:
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "none"
+        return "not logged"
     return f"{value:.6g}" if math.isfinite(value) else "not a number"
 
 
 def _signed(value: float | None) -> str:
-    return "none" if value is None else f"{value:+.4g}" if value else "0"
+    return "not known" if value is None else f"{value:+.4g}" if value else "0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,13 +18,12 @@ from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.mlflow_guard.guard.gate import Gate
 from auditkit.mlflow_guard.guard.storage import AdmittedStorage
-from auditkit.mlflow_guard.page.routes import add_page
-from auditkit.mlflow_guard.page.seals import Seals
 from auditkit.mlflow_guard.page.surface import Surface
 from auditkit.mlflow_guard.requests import endpoints, native_endpoints
 from auditkit.mlflow_guard.serve.broker import add_datasets
 from auditkit.mlflow_guard.serve.flask_hooks import guard
 from auditkit.mlflow_guard.serve.native import NativeGate
+from auditkit.mlflow_guard.serve.paging import code_flow, page_of, seal_key
 from auditkit.mlflow_guard.serve.routes import add_routes
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
 from auditkit.mlflow_guard.upstream import internals, repositories
@@ -34,8 +32,6 @@ from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
 _LOG_SECONDS: Final = 5.0
-# What the log's key signs to make the key of the page's seals; nothing else that it signs is such.
-_SEALS: Final = b"auditkit page seals v1\n"
 
 
 def build(*, composed: bool) -> Any:
@@ -54,8 +50,9 @@ def build(*, composed: bool) -> Any:
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
-    page = _page(gate, settings, composed=composed)
-    own |= add_page(flask_app, page)
+    signer, _ = _log_signer(settings)
+    page, planners = page_of(flask_app, gate, settings, signer, clock=_now, composed=composed)
+    own |= planners
     if composed:
         return _composed(flask_app, gate, accepted, own, page)
     guard(flask_app, gate, accepted, extra_planners=own, page=page)
@@ -77,6 +74,8 @@ def refuse_early(*, composed: bool) -> None:
     settings, _, _ = _grounds()
     if not composed:
         authenticators(settings)
+        code_flow(settings.oidc)
+    seal_key(settings, _log_signer(settings)[0])
     if settings.datasets:
         _folder_of(settings.datasets)
     with _open_log(settings) as log:
@@ -94,18 +93,6 @@ def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
     flask_app = internals.flask_application()
     _refuse_unknown_changes(flask_app)
     return settings, policy, flask_app
-
-
-def _page(gate: Gate, settings: ServerSettings, *, composed: bool) -> Surface:
-    """The page for reviewers, whose seals all workers and servers can open."""
-    seals = Seals(_seal_key(settings), clock=_now)
-    return Surface(gate, seals, passwords=composed or settings.basic is not None)
-
-
-def _seal_key(settings: ServerSettings) -> bytes:
-    """The key of the page's seals: its own file, or what follows from the log's key."""
-    signer, _ = _log_signer(settings)
-    return hashlib.sha256(signer.sign_bytes(_SEALS)).digest()
 
 
 def _composed(

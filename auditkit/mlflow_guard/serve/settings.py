@@ -13,9 +13,11 @@ from auditkit.access.login.authentication import (
     OidcAuthenticator,
     ProxyAuthenticator,
 )
+from auditkit.access.login.oidc import require_private
 from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
 from auditkit.files import read_text
+from auditkit.mlflow_guard.page.sign_in import CALLBACK
 
 
 class LogSettings(Document):
@@ -68,12 +70,30 @@ class OidcSettings(Document):
         claim: The claim that names the user.
         groups_claim: The claim that names the user's groups, a list or one text, for example
             `groups`; empty: groups are not read.
+        client_id: The id of this server at the issuer, so that browsers log in there for the page
+            /auditkit; empty: they do not.
+        client_secret_file: A file with the client's secret; empty: it is a public client.
+        redirect_url: The address that browsers come back to, which ends with /auditkit/callback,
+            for example `https://mlflow.example/auditkit/callback`.
     """
 
     issuer: Text
     audience: Text
     claim: Text = "sub"
     groups_claim: str = ""
+    client_id: str = ""
+    client_secret_file: str = ""
+    redirect_url: str = ""
+
+    @model_validator(mode="after")
+    def _browsers_come_back(self) -> Self:
+        if bool(self.client_id) != bool(self.redirect_url):
+            raise ValueError("give client_id and redirect_url, or neither")
+        if self.redirect_url:
+            require_private(self.redirect_url)
+            if not self.redirect_url.endswith(CALLBACK):
+                raise ValueError(f"redirect_url ends with {CALLBACK}")
+        return self
 
 
 class ServerSettings(Document):
@@ -91,6 +111,9 @@ class ServerSettings(Document):
         oidc: An OpenID Connect issuer.
         trusted_peers: Addresses or networks of proxies that name the client in X-Forwarded-For, so
             that wrong passwords count for the client's address; those of `proxy` count too.
+        session_key: A file with 32 random bytes or more, the secret of the page's sessions and
+            forms, the same for all servers that show it; empty: one that follows from the log's
+            key.
         alert: A program to run at every break-glass, with JSON on its standard input.
         datasets: A folder of training data to serve, each read decided and logged; empty: none.
     """
@@ -102,6 +125,7 @@ class ServerSettings(Document):
     proxy: ProxySettings | None = None
     oidc: OidcSettings | None = None
     trusted_peers: tuple[Text, ...] = ()
+    session_key: str = ""
     alert: str = ""
     datasets: str = ""
 
@@ -136,10 +160,18 @@ def read_settings(path: Path) -> ServerSettings:
             "access": located(found.access) if "://" in found.access else below(found.access),
             "log": found.log.model_copy(update=log),
             "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
+            "oidc": _oidc_below(found.oidc, base),
+            "session_key": below(found.session_key) if found.session_key else "",
             "alert": below(found.alert) if found.alert else "",
             "datasets": below(found.datasets) if found.datasets else "",
         }
     )
+
+
+def _oidc_below(oidc: OidcSettings | None, base: Path) -> OidcSettings | None:
+    if oidc is None or not oidc.client_secret_file:
+        return oidc
+    return oidc.model_copy(update={"client_secret_file": str(base / oidc.client_secret_file)})
 
 
 def authenticators(settings: ServerSettings) -> list[Authenticator]:
