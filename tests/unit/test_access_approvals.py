@@ -18,14 +18,13 @@ from auditkit.access.record.approvals import (
     DECISION,
     DONE,
     REJECTED,
-    RENAMED,
     REQUESTED,
     REVIEWED,
-    VERSION_MADE,
     PromotionState,
 )
 from auditkit.access.record.log import READS
 from auditkit.access.record.moves import Target
+from auditkit.access.record.owners import RENAMED, VERSION_MADE
 from auditkit.access.record.verdicts import (
     VERDICT,
     missing_evidence,

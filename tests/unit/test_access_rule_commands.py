@@ -15,6 +15,8 @@ cases:
   - {user: ann, verb: 'model:promote', object: models/credit/aliases/champion, expected: deny}
   - {user: ann, verb: 'model:approve', object: models/x, domain: team-a, expected: deny}
   - {user: eve, verb: 'model:read', object: models/x, roles: [viewer], expected: allow}
+  - {user: eve, verb: 'model:read', object: models/x, groups: [staff], expected: allow}
+  - {user: eve, verb: 'model:edit', object: models/x, groups: [staff, nobody], expected: deny}
 """
 
 
@@ -28,6 +30,8 @@ def auditkit(tmp_path, monkeypatch, capsys):
         return code, told.out, told.err
 
     assert call("init", "access")[0] == 0
+    with (tmp_path / "access" / "access.yaml").open("a") as settings:
+        settings.write("groups: {staff: viewer}\n")
     for user, role in (("adam", "admin"), ("paula", "policy-approver"), ("ann", "trainer")):
         assert call("grant", user, role, "--by", "adam")[0] == 0
     return call
@@ -114,7 +118,7 @@ def test_cases_pass_on_the_draft_and_the_sealed_policy(auditkit, tmp_path):
     (tmp_path / "cases.yaml").write_text(CASES)
     code, out, err = auditkit("test", "cases.yaml")
     assert (code, out) == (0, "")
-    assert "4 cases: all decided as expected" in err
+    assert "6 cases: all decided as expected" in err
     assert "nobody has approved it" in err
     assert auditkit("approve", "--by", "paula")[0] == 0
     code, _, err = auditkit("test", "cases.yaml")
@@ -128,7 +132,7 @@ def test_a_case_that_fails_is_named_with_the_deciding_rule(auditkit, tmp_path):
     assert auditkit("allow", *change, "--by", "adam")[0] == 0
     code, out, err = auditkit("test", "cases.yaml")
     assert code == 10
-    assert "4 cases: 1 decided otherwise" in err
+    assert "6 cases: 1 decided otherwise" in err
     (line,) = out.splitlines()
     assert line.startswith("case 2: ann model:promote on models/credit/aliases/champion in default")
     assert line.endswith("p, role:trainer, *, models/**, model:promote, allow")

@@ -28,6 +28,7 @@ class AccessCase(Document):
         verb: What they want to do, for example model:promote.
         object: To what, for example models/credit/aliases/champion.
         domain: The workspace or environment.
+        groups: The user's groups at the identity provider, as access.yaml names them.
         roles: Further roles of the request, for example owner if the user owns the object.
         expected: "allow" or "deny".
     """
@@ -36,6 +37,7 @@ class AccessCase(Document):
     verb: Text
     object: Text
     domain: Text = DEFAULT_DOMAIN
+    groups: tuple[Text, ...] = ()
     roles: tuple[Text, ...] = ()
     expected: Literal["allow", "deny"]
 
@@ -106,6 +108,7 @@ def failures(access: AccessControl, cases: AccessCases) -> Iterator[FailedCase]:
             case.verb,
             case.object,
             domain=case.domain,
+            groups=case.groups,
             roles=[role_name(role) for role in case.roles],
         )
         if decision.allowed != (case.expected == "allow"):

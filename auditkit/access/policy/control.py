@@ -20,11 +20,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditkit.access.policy.lint import refuse_lost_groups, refuse_lost_links
+from auditkit.access.policy.lint import (
+    refuse_granted_owner,
+    refuse_lost_groups,
+    refuse_lost_links,
+)
 from auditkit.access.policy.rules import AccessRule, AccessRules, parse_rules
 from auditkit.access.policy.settings import AccessSettings, parse_settings
 from auditkit.access.policy.snapshot import Snapshot
-from auditkit.access.policy.vocabulary import BY_PEOPLE, DEFAULT_DOMAIN, fault_in_request
+from auditkit.access.policy.vocabulary import BY_PEOPLE, DEFAULT_DOMAIN, OWNER, fault_in_request
 from auditkit.canonical import Digest, Json, digest_of
 from auditkit.errors import AccessDeniedError, PolicyError
 from auditkit.files import read_text
@@ -47,6 +51,7 @@ class AccessDecision:
         reason: The reason, as text.
         domain: The workspace or environment.
         role: The role through which the rule applies; empty if it names the user.
+        owned: Whether it was decided as by the object's owner.
     """
 
     user: str
@@ -58,6 +63,7 @@ class AccessDecision:
     reason: str
     domain: str = DEFAULT_DOMAIN
     role: str = ""
+    owned: bool = False
 
     def __bool__(self) -> bool:
         """Whether it is allowed."""
@@ -66,12 +72,13 @@ class AccessDecision:
     @property
     def part(self) -> dict[str, Json]:
         """Its part of the log entry for a request with several decisions."""
-        return {
+        part: dict[str, Json] = {
             "verb": self.verb,
             "object": self.object,
             "allowed": self.allowed,
             "rule": self.rule,
         }
+        return {**part, "owned": True} if self.owned else part
 
     def to_json(self) -> dict[str, Json]:
         """The decision as the log writes it."""
@@ -256,7 +263,18 @@ def decide_under(
         allowed, rule = False, None
         reason = f"the decision failed ({type(error).__name__})"
     line, role = ("", "") if rule is None else (str(rule), _role(rule, user))
-    return AccessDecision(user, verb, obj, allowed, line, snapshot.digest, reason, domain, role)
+    return AccessDecision(
+        user,
+        verb,
+        obj,
+        allowed,
+        line,
+        snapshot.digest,
+        reason,
+        domain,
+        role,
+        owned=OWNER in roles,
+    )
 
 
 def _check_roles(roles: Collection[str]) -> None:
@@ -311,6 +329,7 @@ def _compile(
     if not settings.groups:
         del written["groups"]  # as it was before there were groups
     refuse_lost_links(rules)
+    refuse_granted_owner(rules, settings)
     refuse_lost_groups(rules, settings)
     digest = digest_of("access-policy/v1", content)
     return Snapshot.compile(rules, digest, model=model), settings

@@ -1,6 +1,7 @@
 """Segregation of duties: users whose roles let one person do both of two conflicting duties.
 
-The rules are evaluated on sample names: for every pattern of the policy a concrete name that it
+Everybody may own something, so the rules for `role:owner` count for every user. The rules are
+evaluated on sample names: for every pattern of the policy a concrete name that it
 matches, and one name that no pattern mentions. Patterns such as `credit-*` and `*-eu`, which
 overlap only in other names, are not found; four-eyes approval is also enforced at run time, for
 every name.
@@ -9,13 +10,13 @@ every name.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Final
 
 from auditkit.access.policy.rules import AccessRule
 from auditkit.access.policy.settings import AccessSettings
 from auditkit.access.policy.snapshot import Snapshot
-from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN
+from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN, OWNER
 
 _UNMENTIONED: Final = "any-other-model"
 # Conflicting duties: the first makes something, the second lets it through.
@@ -143,8 +144,8 @@ def _conflict(
     for model in models:
         ways = []
         for verb in pair:
-            for obj in _objects(verb, model, protected):
-                allowed, rule = snapshot.judge(user, domain, verb, obj, roles)
+            for obj, owner in product(_objects(verb, model, protected), ((), (OWNER,))):
+                allowed, rule = snapshot.judge(user, domain, verb, obj, (*roles, *owner))
                 if allowed and rule is not None:
                     ways.append((obj, rule.subject if rule.subject != user else ""))
                     break

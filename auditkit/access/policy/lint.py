@@ -14,7 +14,7 @@ from auditkit.access.policy.rules import (
 )
 from auditkit.access.policy.settings import AccessSettings
 from auditkit.access.policy.snapshot import Snapshot
-from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, person
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, OWNER, person
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
 
@@ -46,6 +46,7 @@ def lint(rules: AccessRules, settings: AccessSettings | None = None) -> tuple[Li
     """
     return (
         *lost_links(rules),
+        *_granted_owner(rules, settings),
         *(lost_groups(rules, settings) if settings is not None else ()),
         *_conflicts(rules, settings),
         *_overlaps(rules, settings),
@@ -63,6 +64,34 @@ def refuse_lost_links(rules: AccessRules) -> None:
     found = lost_links(rules)
     if found:
         raise PolicyError(f"{found[0].text}.", remedy="grant the role more directly")
+
+
+def refuse_granted_owner(rules: AccessRules, settings: AccessSettings) -> None:
+    """Raises an error if somebody is granted the role that ownership alone gives.
+
+    Raises:
+        PolicyError: Naming the first such grant.
+    """
+    found = _granted_owner(rules, settings)
+    if found:
+        raise PolicyError(
+            f"{found[0].text}.", remedy="take the grant out, or give the role another name"
+        )
+
+
+def _granted_owner(rules: AccessRules, settings: AccessSettings | None) -> tuple[LintFinding, ...]:
+    """Who is granted `role:owner`, which a request has if its user made what it is about."""
+    holders = [grant.member for grant in rules.grants if grant.role == OWNER]
+    if settings is not None:
+        holders += [
+            f"The group {group!r}"
+            for group in settings.groups
+            if any(given.role == OWNER for given in settings.group_roles(group))
+        ]
+    return tuple(
+        LintFinding("granted-owner", "error", f"{holder} is granted {OWNER}, which nobody can be")
+        for holder in holders
+    )
 
 
 def lost_links(rules: AccessRules) -> tuple[LintFinding, ...]:
@@ -143,7 +172,7 @@ def _leads_nowhere(rules: AccessRules, settings: AccessSettings | None) -> list[
     for role in rules.roles:
         if role not in ruled:
             found.append(LintFinding("empty-role", "warning", f"No rule is about {role}"))
-        elif role not in held:
+        elif role not in held and role != OWNER:
             found.append(LintFinding("unheld-role", "warning", f"Nobody has {role}"))
     seen = set()
     for rule in rules.rules:

@@ -14,7 +14,7 @@ from typing import Annotated, Final
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from auditkit.access.policy.rules import DOMAIN
-from auditkit.access.policy.vocabulary import folded, segment
+from auditkit.access.policy.vocabulary import folded, role_name, segment
 from auditkit.documents import Document, Text, parse_document
 
 _MODELS: Final = re.compile(r"[A-Za-z0-9_.@%+=*-]+\Z")
@@ -186,10 +186,7 @@ class AccessSettings(Document):
         written = self.groups.get(group, ())
         parts = written if isinstance(written, tuple) else (written,)
         roles = (GroupRole(role=part) if isinstance(part, str) else part for part in parts)
-        return tuple(
-            GroupRole(role=f"role:{given.role.removeprefix('role:')}", domain=given.domain)
-            for given in roles
-        )
+        return tuple(GroupRole(role=role_name(given.role), domain=given.domain) for given in roles)
 
     def promotion(self, model: str, *, kind: str, name: str) -> Promotion | None:
         """The requirements for moving an alias or stage; None: an allowing rule is enough."""

@@ -32,7 +32,7 @@ from auditkit.access.policy.rules import (
     links_by_domain,
     reached,
 )
-from auditkit.access.policy.vocabulary import VERBS
+from auditkit.access.policy.vocabulary import OWNER, VERBS
 from auditkit.canonical import Digest
 from auditkit.errors import PolicyError
 
@@ -65,9 +65,12 @@ class Snapshot:
     Args:
         rules: The rules.
         digest: The digest of their policy; every decision names it.
+
+    Attributes:
+        owner_verbs: Verbs on which ownership of the object may decide.
     """
 
-    __slots__ = ("_denials", "_index", "_members", "_reach", "digest", "rules")
+    __slots__ = ("_denials", "_index", "_members", "_reach", "digest", "owner_verbs", "rules")
 
     def __init__(self, rules: AccessRules, digest: Digest) -> None:
         self.rules = rules
@@ -86,6 +89,10 @@ class Snapshot:
                 else:
                     allow = _insert(allow, rule)
                 self._index[key] = (allow, deny)
+        owning = {
+            r for domain in self._members for r in self._reached(OWNER, domain, MAX_ROLE_STEPS)
+        }
+        self.owner_verbs = frozenset(verb for subject, _, verb in self._index if subject in owning)
 
     @classmethod
     def compile(cls, rules: AccessRules, digest: Digest, *, model: str) -> Snapshot:

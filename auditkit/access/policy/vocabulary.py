@@ -83,6 +83,8 @@ BY_PEOPLE: Final = frozenset(
 DEFAULT_DOMAIN: Final = "default"
 # A user whom no rule names: no name is encoded so.
 ANYBODY: Final = "%anybody"
+# Counts for a request about a run, a model or a version whose owner asks; nobody is granted it.
+OWNER: Final = "role:owner"
 MAX_TOKEN_CHARACTERS: Final = 4096
 
 _SAFE: Final = "@+="

@@ -34,6 +34,7 @@ from auditkit.access.record.moves import (
     target_from,
 )
 from auditkit.access.record.order import PromotionOrder
+from auditkit.access.record.owners import MODEL_MADE, RENAMED, RUN_MADE, VERSION_MADE, Owners
 from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, RecordedVerdicts
 
 REQUESTED: Final = "promotion.requested"
@@ -48,9 +49,6 @@ REVIEWED: Final = "breakglass.reviewed"
 # How a review of a break-glass may end.
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "rejected"
-VERSION_MADE: Final = "version.created"
-RUN_MADE: Final = "run.created"
-RENAMED: Final = "model.renamed"
 DECISION: Final = "access.decision"
 POLICY: Final = "policy.activated"
 # A write is cut off after an hour; after two hours it has certainly ended.
@@ -67,8 +65,7 @@ class PromotionState:
         self.moves: list[Moved] = []
         self.begun: dict[str, Begun] = {}
         self._gate = RecordedVerdicts()
-        self.run_owners: dict[str, str] = {}
-        self._creators: dict[tuple[str, str, str], set[str]] = {}
+        self.owners = Owners()
         self._writing: dict[str, Writing] = {}
         self._orders: dict[tuple[str, str, str, str], PromotionOrder] = {}
         self.policy = ""
@@ -116,7 +113,7 @@ class PromotionState:
 
     def creators(self, target: Target) -> frozenset[str]:
         """Who created a version; more than one if the model was deleted and created again."""
-        return frozenset(self._creators.get((target.domain, target.model, target.version), ()))
+        return self.owners.makers(target.domain, target.model, target.version)
 
     def writing(self, source: str, now: datetime) -> Writing | None:
         """An allowed write to files that has not ended yet."""
@@ -172,14 +169,11 @@ class PromotionState:
             self._requested(payload, time)
         elif kind == VERDICT:
             self._gate.recorded(payload, time)
-        elif kind == VERSION_MADE:
-            domain = str(payload.get("domain", DEFAULT_DOMAIN))
-            version = (domain, str(payload.get("model")), str(payload.get("version")))
-            self._creators.setdefault(version, set()).add(str(payload.get("user")))
-        elif kind == RENAMED:
-            self._renamed(payload)
-        elif kind == RUN_MADE:
-            self.run_owners.setdefault(str(payload.get("run")), str(payload.get("user")))
+        elif kind in (VERSION_MADE, MODEL_MADE, RUN_MADE, RENAMED):
+            self.owners.apply(kind, payload)
+            if kind == RENAMED:
+                place = (str(payload.get("domain", DEFAULT_DOMAIN)), str(payload.get("model")))
+                self._gate.renamed(*place, str(payload.get("new_name")))
         elif kind == POLICY:
             self.policy = str(payload.get("policy_digest"))
             self.policy_approved = _time(payload.get("approved"))
@@ -207,15 +201,6 @@ class PromotionState:
                 ends=time + WRITE_ENDS,
             )
 
-    def _renamed(self, payload: dict[str, Any]) -> None:
-        """Versions keep their creators and verdicts under the model's new name."""
-        place = (str(payload.get("domain", DEFAULT_DOMAIN)), str(payload.get("model")))
-        self._gate.renamed(*place, str(payload.get("new_name")))
-        for (*where, version), users in list(self._creators.items()):
-            if tuple(where) == place:
-                new = (place[0], str(payload.get("new_name")), version)
-                self._creators.setdefault(new, set()).update(users)
-
     def _answered(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
         request = self.requests.get(str(payload.get("request")))
         user = str(payload.get("user"))
@@ -227,6 +212,7 @@ class PromotionState:
             if user not in request.approvals and payload.get("comment"):
                 request.comments[user] = str(payload["comment"])
             request.approvals.setdefault(user, time)
+            self._keep(request.target)
 
     def _broken(self, payload: dict[str, Any], time: datetime) -> None:
         number = str(payload.get("id"))
@@ -296,9 +282,13 @@ class PromotionState:
             breakglass=str(payload.get("breakglass", "")),
         )
         self.moves.append(move)
+        self._keep(move.target)
         emergency = self.emergencies.get(move.breakglass)
         order = self._orders.setdefault(move.target.place, PromotionOrder())
         order.add(move, rejected=emergency is not None and emergency.outcome == REFUSED)
+
+    def _keep(self, target: Target) -> None:
+        self.owners.keep(target.domain, target.model, target.version)
 
     def _requested(self, payload: dict[str, Any], time: datetime) -> None:
         number = str(payload.get("id"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from auditkit.access.policy.control import AccessControl
-from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN, VERBS
+from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN, OWNER, VERBS
 from auditkit.access.record.log import LoggedEntry
 from auditkit.access.record.review import logged_decisions
 
@@ -53,7 +53,13 @@ def replayed(draft: AccessControl, entries: Iterable[LoggedEntry]) -> tuple[Chan
         for part in logged.get("decisions", ()):
             verb, obj, before = str(part["verb"]), str(part["object"]), bool(part["allowed"])
             after = draft.decide(
-                user, verb, obj, domain=domain, groups=logged.get("groups", ()), only=only
+                user,
+                verb,
+                obj,
+                domain=domain,
+                roles=(OWNER,) if part.get("owned") else (),
+                groups=logged.get("groups", ()),
+                only=only,
             ).allowed
             if after != before:
                 found[user, verb, obj, _word(before), _word(after)] = None

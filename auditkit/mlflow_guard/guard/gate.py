@@ -18,7 +18,7 @@ from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Caller
 from auditkit.access.policy.control import AccessControl, AccessDecision
 from auditkit.access.policy.vocabulary import model_object, segment
-from auditkit.access.record.approvals import DECISION, FAILED, POLICY, RUN_MADE, VERSION_MADE
+from auditkit.access.record.approvals import DECISION, FAILED, POLICY
 from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
@@ -94,9 +94,13 @@ class Gate:
         """
         access = self._policy()
         authority = Authority(caller, access)
+        try:
+            owning = [self.promotions.roles_of_owner(authority, n, domain) for n in plan.needs]
+        except LedgerError as error:
+            raise unlogged() from error
         decisions = [
-            authority.decide(need.verb, need.object, domain, subtree=need.subtree)
-            for need in plan.needs
+            authority.decide(n.verb, n.object, domain, subtree=n.subtree, roles=roles)
+            for n, roles in zip(plan.needs, owning, strict=True)
         ]
         refusal = self._refusal(authority, plan, decisions)
         held = Admitted()
@@ -145,14 +149,14 @@ class Gate:
         )
 
     def finish(
-        self, admission: Admission, status: int, made: dict[str, Json] | None = None
+        self, admission: Admission, status: int, made: tuple[str, dict[str, Json]] | None = None
     ) -> None:
         """Logs how an admitted request ended.
 
         Args:
             admission: What `admit` returned.
             status: The HTTP status that was answered.
-            made: The version or run that it made, for the log.
+            made: The model, version or run that it made: the kind of its entry, and its name.
         """
         user = segment(admission.caller.user)
         succeeded = 200 <= status < 300
@@ -161,8 +165,8 @@ class Gate:
                 for kind, payload in admission.on_success:
                     self.recorder.now(kind, payload)
                 if made is not None:
-                    kind = VERSION_MADE if "version" in made else RUN_MADE
-                    self.recorder.now(kind, {**made, "user": user, "domain": admission.domain})
+                    kind, thing = made
+                    self.recorder.now(kind, {**thing, "user": user, "domain": admission.domain})
             elif admission.claim:
                 self.recorder.now(FAILED, {"claim": admission.claim, "status": status})
             if admission.plan.mutates:

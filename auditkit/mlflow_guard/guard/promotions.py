@@ -20,15 +20,16 @@ from typing import Any, Final
 
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
-from auditkit.access.policy.vocabulary import alias_object, folded, segment, stage_object
-from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, RENAMED, PromotionState
+from auditkit.access.policy.vocabulary import OWNER, alias_object, folded, segment, stage_object
+from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, PromotionState
 from auditkit.access.record.log import Recorder
 from auditkit.access.record.moves import APPROVE, Target, overlap
+from auditkit.access.record.owners import RENAMED
 from auditkit.access.record.verdicts import RECORD, missing_evidence
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError
 from auditkit.mlflow_guard.guard.authority import Authority
-from auditkit.mlflow_guard.requests.plan import RequestPlan
+from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import in_workspace
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 from auditkit.mlflow_guard.upstream.stores import Stores
@@ -87,6 +88,20 @@ class Promotions:
         self._book.read(self.recorder.entries(self._book.next_index))
         return self._book
 
+    def roles_of_owner(
+        self, authority: Authority, need: RequiredPermission, domain: str
+    ) -> tuple[str, ...]:
+        """`role:owner` if the caller owns what a permission is about, and a rule asks for that.
+
+        Raises:
+            LedgerError: If the log cannot be read.
+        """
+        if not need.owned or need.verb not in authority.access.snapshot.owner_verbs:
+            return ()
+        with self.lock:
+            owns = self.book().owners.owns(authority.user, need.owned, domain)
+        return (OWNER,) if owns else ()
+
     def required(self, access: AccessControl, target: Target) -> Promotion | None:
         """The requirements of moving an alias or stage; None: a rule is enough."""
         return access.settings.promotion(target.model, kind=target.kind, name=target.name)
@@ -132,7 +147,7 @@ class Promotions:
                 for model, version in versions
                 for user in book.creators(replace(target, model=model, version=version))
             }
-            made_by |= {book.run_owners.get(run, "") for run in runs}
+            made_by |= {book.owners.of_runs.get(run, "") for run in runs}
         made_by |= {segment(self.stores.run_owner(run)) for run in runs}
         return sorted(made_by - {"", "%empty"})
 

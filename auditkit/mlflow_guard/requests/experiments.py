@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from auditkit.access.policy.vocabulary import path_object
+from auditkit.access.record.owners import Owned
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
 from auditkit.mlflow_guard.requests.context import RequestContext, plain_number
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
@@ -33,10 +34,22 @@ def _experiments(ask: RequestContext) -> list[str]:
     return [experiment for experiment in dict.fromkeys(found) if experiment]
 
 
+def _owned_run(ask: RequestContext) -> Owned:
+    """The run that a request is about, if it is about one run and nothing else."""
+    runs = {run for name in ("run_id", "run_uuid", "run_ids") for run in ask.fields(name)} - {""}
+    others = {
+        o for name in ("experiment_id", "experiment_ids", "model_id") for o in ask.fields(name)
+    }
+    return ("run", *runs) if len(runs) == 1 and not others - {""} else ()
+
+
 def _by_experiment(verb: str, *, mutates: bool) -> Planner:
     def plan(ask: RequestContext) -> RequestPlan:
-        named = _experiments(ask)
-        needs = [RequiredPermission(verb, experiment_object(e), subtree=not mutates) for e in named]
+        named, owned = _experiments(ask), _owned_run(ask)
+        needs = [
+            RequiredPermission(verb, experiment_object(e), subtree=not mutates, owned=owned)
+            for e in named
+        ]
         # A request that names none may read, or change, any of them.
         needs = needs or [RequiredPermission(verb, "experiments", subtree=not mutates)]
         return RequestPlan(needs=tuple(needs), mutates=mutates)

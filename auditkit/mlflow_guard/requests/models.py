@@ -15,6 +15,7 @@ from auditkit.access.policy.vocabulary import (
     tag_object,
 )
 from auditkit.access.record.moves import Target
+from auditkit.access.record.owners import Owned
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs, dataset_needs
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
@@ -47,9 +48,16 @@ def promotion_of_alias(ask: RequestContext, name: str, alias: str, version: str)
 def _model(verb: str, *, mutates: bool) -> Callable[[RequestContext], RequestPlan]:
     def plan(ask: RequestContext) -> RequestPlan:
         name = ask.stores.model_name(ask.field("name"))
-        return RequestPlan(needs=(RequiredPermission(verb, model_object(name)),), mutates=mutates)
+        need = RequiredPermission(verb, model_object(name), owned=_owned(ask, name))
+        return RequestPlan(needs=(need,), mutates=mutates)
 
     return plan
+
+
+def _owned(ask: RequestContext, name: str) -> Owned:
+    """The version that a request names, else the model."""
+    version = ask.field("version")
+    return ("version", name, version) if version else ("model", name)
 
 
 def _set_alias(ask: RequestContext) -> RequestPlan:
@@ -118,7 +126,8 @@ def _create_model(ask: RequestContext) -> RequestPlan:
 
 def _create_version(ask: RequestContext) -> RequestPlan:
     name, source = ask.stores.model_name(ask.field("name")), ask.field("source")
-    needs = [RequiredPermission("model:register", model_object(name)), *_tags(name, ask)]
+    register = RequiredPermission("model:register", model_object(name), owned=("model", name))
+    needs = [register, *_tags(name, ask)]
     # Making a version of files needs the right to read them, whatever environment they are in.
     if internals.is_models_uri(source):
         model_id, copied = internals.copied_model(source)
@@ -155,7 +164,9 @@ def _tag(ask: RequestContext) -> RequestPlan:
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
     return RequestPlan(
-        needs=(RequiredPermission("model:tag", tag_object(name, key)),), mutates=True, writes=writes
+        needs=(RequiredPermission("model:tag", tag_object(name, key), owned=_owned(ask, name)),),
+        mutates=True,
+        writes=writes,
     )
 
 
@@ -191,7 +202,7 @@ def _delete_model(ask: RequestContext) -> RequestPlan:
 
 def _deletion(ask: RequestContext, name: str, aliases: list[str]) -> RequestPlan:
     """Deleting a version also deletes the aliases that point to it."""
-    needs = [RequiredPermission("model:delete", model_object(name))]
+    needs = [RequiredPermission("model:delete", model_object(name), owned=_owned(ask, name))]
     needs += [RequiredPermission("model:demote", alias_object(name, alias)) for alias in aliases]
     return RequestPlan(
         needs=tuple(needs),

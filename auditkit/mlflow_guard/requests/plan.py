@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auditkit.access.record.moves import Target
+from auditkit.access.record.owners import Owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class RequiredPermission:
     object: str
     subtree: bool = False
     """Whether everything below the object must be allowed too: lists and queries show it all."""
+    owned: Owned = ()
+    """The run, model or version whose owner has `role:owner` for this permission; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditkit.access.login.authentication import Authenticator, Caller, Credentials
 from auditkit.access.record.approvals import WRITE_LASTS
+from auditkit.access.record.owners import MODEL_MADE, RUN_MADE, VERSION_MADE
 from auditkit.canonical import Json
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.storage import ADMITTED
@@ -209,18 +210,21 @@ def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
     response.set_data(json.dumps({**content, kind: shown}))
 
 
-def _made(response: Any) -> dict[str, Json] | None:
-    """The version or run that a handler has made, from its answer."""
+def _made(response: Any) -> tuple[str, dict[str, Json]] | None:
+    """The model, version or run that a handler has made, from its answer."""
     from flask import request
 
-    if request.endpoint not in ("_create_model_version", "_create_run"):
+    if request.endpoint not in ("_create_registered_model", "_create_model_version", "_create_run"):
         return None
     content = response.get_json(silent=True)
     if not isinstance(content, dict):
         return None
     if "model_version" in content:
         version = content["model_version"]
-        return {"model": str(version["name"]), "version": str(version["version"])}
+        made: dict[str, Json] = {"model": str(version["name"]), "version": str(version["version"])}
+        return VERSION_MADE, made
+    if "registered_model" in content:
+        return MODEL_MADE, {"model": str(content["registered_model"]["name"])}
     if "run" in content:
-        return {"run": str(content["run"]["info"]["run_id"])}
+        return RUN_MADE, {"run": str(content["run"]["info"]["run_id"])}
     return None
