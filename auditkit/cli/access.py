@@ -6,8 +6,7 @@ Users of these commands are taken at their word; the guarded server asks for a p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,16 +14,16 @@ from urllib.parse import unquote
 
 import typer
 
-from auditkit.cli import access_draft, access_rules, access_user
-from auditkit.cli.access_draft import FOLDER, Domain, Folder, User
-from auditkit.cli.shared.console import Work, harmless, say
-from auditkit.cli.shared.ledger_open import reading
+from auditkit.cli import access_draft, access_rules
+from auditkit.cli.accounts import tokens, users
+from auditkit.cli.shared.access_options import FOLDER, Domain, Folder, User
+from auditkit.cli.shared.console import harmless, print_rows, say
+from auditkit.cli.shared.ledger_open import checked
 from auditkit.errors import InputError
 from auditkit.wording import plural
 
 if TYPE_CHECKING:
     from auditkit.access import AccessControl
-    from auditkit.ledger import Ledger
 
 FOUND: Final = 10
 
@@ -45,7 +44,8 @@ for command in (
 ):
     app.command()(command)
 app.command("test")(access_rules.run_cases)
-app.add_typer(access_user.app, name="user")
+app.add_typer(users.app, name="user")
+app.add_typer(tokens.app, name="token")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -195,7 +195,7 @@ def simulate(
     from auditkit.access import AccessControl
     from auditkit.access.record.effects import replayed
 
-    with _checked(log, key) as opened:
+    with checked(log, key) as opened:
         found = replayed(AccessControl.load(draft), opened.entries())
     _changes(found, as_json=as_json)
     return FOUND if found else 0
@@ -223,6 +223,10 @@ def review(
         int,
         typer.Option(min=1, metavar="DAYS", help="List grants that were not used for these days."),
     ] = 90,
+    kept_tokens: Annotated[
+        Path | None,
+        typer.Option("--tokens", metavar="FILE", help="List its tokens too, with their last use."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--csv", metavar="DIR", help="Write each table as a CSV file to this folder."),
@@ -234,6 +238,7 @@ def review(
     Example: auditkit access review --log audit-log.db --key log.pub --csv review/
     """
     from auditkit.access import AccessControl
+    from auditkit.access.login.tokens import read_tokens
     from auditkit.access.record.review import review as make
     from auditkit.files import write_whole
     from auditkit.tables.cells import csv_bytes
@@ -241,13 +246,14 @@ def review(
     begin = datetime.combine(_date(since), datetime.min.time(), UTC) if since else None
     if begin is not None and begin > datetime.now(UTC):
         raise InputError("The review begins in the future.", remedy="give an earlier --since")
-    with _checked(log, key) as opened:
+    with checked(log, key) as opened:
         found = make(
             AccessControl.load(policy),
             opened.entries(),
             now=datetime.now(UTC),
             since=begin,
             unused_days=unused_days,
+            tokens=None if kept_tokens is None else list(read_tokens(kept_tokens).values()),
         )
     if output is not None:
         for table in found.tables:
@@ -271,16 +277,6 @@ def review(
         say(note)
 
 
-@contextmanager
-def _checked(where: str, keys: list[str]) -> Iterator[Ledger]:
-    """Opens the log, after checking all of it: a review of a rewritten log is worth nothing."""
-    with reading(where, keys, None, "") as opened:
-        with Work("Check the log"):
-            size = opened.verify().size
-        say(f"The log's {size:,} entries are as they were logged.")
-        yield opened
-
-
 def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -289,21 +285,11 @@ def _date(text: str) -> date:
 
 
 def _show(table: Any, *, as_json: bool) -> None:
-    _rows(table.columns, table.rows, as_json=as_json)
+    print_rows(table.columns, table.rows, as_json=as_json)
 
 
 def _changes(found: Sequence[Sequence[Any]], *, as_json: bool) -> None:
     if found or as_json:
-        _rows(("user", "verb", "object", "before", "after"), found, as_json=as_json)
+        print_rows(("user", "verb", "object", "before", "after"), found, as_json=as_json)
     else:
         say("No decision changes.")
-
-
-def _rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps([dict(zip(columns, row, strict=True)) for row in rows], indent=1))
-        return
-    lines = [tuple(columns), *([harmless(str(cell)) for cell in row] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    for line in lines:
-        print("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())

@@ -7,27 +7,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from auditkit.cli.shared.access_options import FOLDER, By, Domain, Folder, Role, User
 from auditkit.cli.shared.console import harmless, say
 from auditkit.cli.shared.signing_options import Folder as KeyFolder
 from auditkit.cli.shared.signing_options import PassphraseFile, open_store
 from auditkit.errors import InputError
-
-Folder = Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy's folder.")]
-User = Annotated[
-    str, typer.Argument(metavar="USER", help="The user's name on the server, like alice.")
-]
-Role = Annotated[
-    str, typer.Argument(metavar="ROLE", help="A role of the policy, like trainer or reviewer.")
-]
-By = Annotated[str, typer.Option("--by", metavar="NAME", help="Your own name, like adam.")]
-Domain = Annotated[
-    str, typer.Option("--domain", metavar="NAME", help="The workspace or environment, like prod.")
-]
-FOLDER: Final = Path("access")
 
 
 def init(

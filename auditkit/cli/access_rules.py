@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from auditkit.cli.access_draft import FOLDER, By, Domain, Folder
+from auditkit.cli.shared.access_options import FOLDER, By, Domain, Folder
 from auditkit.cli.shared.console import harmless, say
 from auditkit.wording import plural
 

@@ -306,6 +306,8 @@ def _explained(error: urllib.error.HTTPError) -> InputError | AccessDeniedError 
         elif error.code == 404:
             message += "; it is not guarded by auditkit"
             remedy = "start it with --app-name auditkit"
+    if error.code == 401 and message.startswith("The token "):
+        return AccessDeniedError(f"Denied: {message}")
     if error.code == 401:
         return AccessDeniedError(
             "Denied: the server does not accept this name with this password, or this token.",

@@ -51,7 +51,7 @@ ROOMS = {
     "measures.attribution": "charts measures.shapley model tables",
     "checks": "measures.attribution measures.fairness measures.groups measures.numbers model",
     "deid.transform": "deid.planning deid.rules deid.vocabulary",
-    "access.record": "access.policy checks",
+    "access.record": "access.login access.policy checks",
     "deid.risk": "deid.planning deid.table deid.transform",
     "judgement": "checks measures.groups measures.numbers",
     "registry": "checks",
@@ -90,9 +90,10 @@ ROOMS = {
         "measures.fairness report signing verification"
     ),
     "mlflow_guard": "mlflow_guard.serve",
+    "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli": (
-        "access access.kept access.login access.policy access.record api checks cli.shared "
-        "deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary judgement "
+        "access access.kept access.login access.policy access.record api checks cli.accounts "
+        "cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary judgement "
         "ledger ledger.keep ledger.records ledger.witness loading measures.attribution output "
         "registry reperformance report report.letters signing tables verification"
     ),

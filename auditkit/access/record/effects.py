@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.vocabulary import ANYBODY, DEFAULT_DOMAIN, OWNER, VERBS
 from auditkit.access.record.log import LoggedEntry
-from auditkit.access.record.review import logged_decisions
+from auditkit.access.record.logged import logged_decisions
 
 # user, verb, object, before, after
 Change = tuple[str, str, str, str, str]

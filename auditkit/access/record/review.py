@@ -6,21 +6,23 @@ requests; it cannot know whether they still work here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from auditkit.access.login.tokens import Token
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.duties import conflicts, overlaps
 from auditkit.access.record.approvals import POLICY, PromotionState
 from auditkit.access.record.holders import GROUP, day, grants, promoters, table, unused
 from auditkit.access.record.log import READS, LoggedEntry
+from auditkit.access.record.logged import decisions_in
 from auditkit.access.record.moves import Emergency, Moved
+from auditkit.access.record.token_use import tokens_table
 from auditkit.checks import find_check
 from auditkit.evidence import Cell, Evidence, Measurement, Table
 
-_DECISION: Final = "access.decision"
 _LIMITS: Final = (
     "CC6.1, CC6.3, CC8.1; 45 CFR 164.308(a)(3)-(4), 164.312(a)-(b). CC6.2 only in part: the log "
     "shows what was granted and used, not who joined or left; compare it with the list of "
@@ -138,6 +140,7 @@ def review(
     now: datetime,
     since: datetime | None = None,
     unused_days: int = 90,
+    tokens: Sequence[Token] | None = None,
 ) -> Review:
     """Makes an access review.
 
@@ -147,11 +150,13 @@ def review(
         now: The time.
         since: When tables of events begin; None: with the log.
         unused_days: A grant not used for this many days is listed.
+        tokens: Tokens of service accounts; None: they are left out.
     """
     book = PromotionState()
     denied: list[tuple[Cell, ...]] = []
     changes: list[tuple[Cell, ...]] = []
     used: dict[tuple[str, str], datetime] = {}
+    used_tokens: dict[str, datetime] = {}
     decisions = failed_logins = 0
     for entry in entries:
         book.read([entry])
@@ -167,13 +172,15 @@ def review(
             )
         if entry.kind == READS and _within(entry.time, since):
             failed_logins += sum(d.get("user") == "" for d in entry.payload["decisions"])
-        for decision in _decisions(entry):
+        for decision in decisions_in(entry):
             inside = _within(entry.time, since)
             decisions += inside
             for part in decision.get("decisions", ()):
                 if part["allowed"] and part["rule"]:
                     for who in (decision["user"], *_group_names(decision)):
                         used[str(who), part["rule"].split(", ")[1]] = entry.time
+            if "token" in decision:
+                used_tokens[str(decision["token"])] = entry.time
             if inside and not decision.get("allowed", True) and decision.get("user"):
                 denied.append(_denied(decision, entry.time))
     found = conflicts(access.snapshot, access.settings)
@@ -242,6 +249,8 @@ def review(
     )
     if access.settings.groups:
         tables += (_overlaps(access),)
+    if tokens is not None:
+        tables += (tokens_table(tokens, used_tokens, now=now, unused_days=unused_days),)
     return Review(
         since=since,
         until=now,
@@ -254,22 +263,6 @@ def review(
         failed_logins=failed_logins,
         logged_policy=book.policy,
     )
-
-
-def logged_decisions(entries: Iterable[LoggedEntry]) -> Iterable[dict[str, Any]]:
-    """Every decision in the log, reads included, in its order."""
-    for entry in entries:
-        yield from _decisions(entry)
-
-
-def _decisions(entry: LoggedEntry) -> list[dict[str, Any]]:
-    if entry.payload is None:
-        return []
-    if entry.kind == _DECISION:
-        return [entry.payload]
-    if entry.kind == READS:
-        return [d for d in entry.payload["decisions"] if "decisions" in d]
-    return []
 
 
 def _overlaps(access: AccessControl) -> Table:

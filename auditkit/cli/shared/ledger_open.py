@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditkit.cli.shared.console import Work, say
 from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import KeyFileError, LedgerError
 from auditkit.files import read_text
@@ -45,6 +48,16 @@ def reading(
 
     present, *former = public_keys(key, keys, name)
     return Ledger.open(url(log), key=present, former_keys=former, head=head)
+
+
+@contextmanager
+def checked(log: str, key: list[str]) -> Iterator[Ledger]:
+    """Opens a log, after checking all of it: what a rewritten log says is worth nothing."""
+    with reading(log, key, None, "") as opened:
+        with Work("Check the log"):
+            size = opened.verify().size
+        say(f"The log's {size:,} entries are as they were logged.")
+        yield opened
 
 
 def writing(

@@ -46,7 +46,9 @@ def build(*, composed: bool) -> Any:
     settings, policy, flask_app = _grounds()
     gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
     repositories.install(AdmittedStorage(gate))
-    accepted: list[Authenticator] = [_mlflow_password] if composed else authenticators(settings)
+    accepted: list[Authenticator] = (
+        [_mlflow_password] if composed else authenticators(settings, clock=_now)
+    )
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
@@ -73,7 +75,7 @@ def refuse_early(*, composed: bool) -> None:
     """
     settings, _, _ = _grounds()
     if not composed:
-        authenticators(settings)
+        authenticators(settings, clock=_now)
         code_flow(settings.oidc)
     seal_key(settings, _log_signer(settings)[0])
     if settings.datasets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +16,7 @@ from auditkit.access.login.authentication import (
     ProxyAuthenticator,
 )
 from auditkit.access.login.oidc import require_private
+from auditkit.access.login.tokens import TokenAuthenticator
 from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
 from auditkit.files import read_text
@@ -107,6 +110,8 @@ class ServerSettings(Document):
             signature is required.
         log: Where decisions are logged.
         basic: Names and passwords.
+        tokens: The file of tokens of service accounts that `auditkit access token create` makes;
+            empty: none.
         proxy: A trusted proxy's header.
         oidc: An OpenID Connect issuer.
         trusted_peers: Addresses or networks of proxies that name the client in X-Forwarded-For, so
@@ -122,6 +127,7 @@ class ServerSettings(Document):
     approvers: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
     log: LogSettings
     basic: BasicSettings | None = None
+    tokens: str = ""
     proxy: ProxySettings | None = None
     oidc: OidcSettings | None = None
     trusted_peers: tuple[Text, ...] = ()
@@ -131,8 +137,8 @@ class ServerSettings(Document):
 
     @model_validator(mode="after")
     def _somebody_can_come_in(self) -> Self:
-        if not (self.basic or self.proxy or self.oidc):
-            raise ValueError("give at least one of basic, proxy and oidc")
+        if not (self.basic or self.proxy or self.oidc or self.tokens):
+            raise ValueError("give at least one of basic, tokens, proxy and oidc")
         return self
 
 
@@ -162,6 +168,7 @@ def read_settings(path: Path) -> ServerSettings:
             "basic": BasicSettings(users=below(found.basic.users)) if found.basic else None,
             "oidc": _oidc_below(found.oidc, base),
             "session_key": below(found.session_key) if found.session_key else "",
+            "tokens": below(found.tokens) if found.tokens else "",
             "alert": below(found.alert) if found.alert else "",
             "datasets": below(found.datasets) if found.datasets else "",
         }
@@ -174,13 +181,22 @@ def _oidc_below(oidc: OidcSettings | None, base: Path) -> OidcSettings | None:
     return oidc.model_copy(update={"client_secret_file": str(base / oidc.client_secret_file)})
 
 
-def authenticators(settings: ServerSettings) -> list[Authenticator]:
+def authenticators(
+    settings: ServerSettings, *, clock: Callable[[], datetime]
+) -> list[Authenticator]:
     """The ways to authenticate that the settings name.
+
+    Args:
+        settings: The settings.
+        clock: The time, UTC.
 
     Raises:
         AuditkitError: If one cannot be set up.
     """
     found: list[Authenticator] = []
+    if settings.tokens:
+        # First: whoever shows a token is held to it, whatever else they show.
+        found.append(TokenAuthenticator(Path(settings.tokens), clock=clock))
     if settings.proxy is not None:
         proxy = settings.proxy
         found.append(ProxyAuthenticator(proxy.header, proxy.peers, groups=proxy.groups_header))
