@@ -85,6 +85,7 @@ OURS = {"https://shown.example"}
         ("POST", {"Origin": "ftp://mlflow.example:5000"}, True),
         ("POST", {"Origin": "http://["}, True),
         ("POST", {"Origin": "https://shown.example"}, False),
+        ("POST", {"Origin": "https://shown.example.evil.example"}, True),
         ("POST", {"Sec-Fetch-Site": "same-origin"}, False),
         ("POST", {"Sec-Fetch-Site": "none"}, True),
         ("POST", {"Sec-Fetch-Site": "same-site"}, True),

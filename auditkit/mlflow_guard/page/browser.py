@@ -35,16 +35,24 @@ def is_foreign(headers: Mapping[str, str], method: str, host: str, ours: Collect
         headers: The request's headers, whatever the case of their names.
         method: The HTTP method.
         host: The host and port that it asks.
-        ours: Origins under which a proxy shows this site: "https://mlflow.example".
+        ours: Other origins that are trusted, such as the one under which a proxy shows this site:
+            "https://mlflow.example".
     """
     origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
-    if origin is not None and origin not in ours and _host_of(origin) != host.lower():
+    if origin in ours:
+        return False
+    if origin is not None and _host_of(origin) != host.lower():
         return True
     if method in _READS:
         followed = headers.get("Sec-Fetch-Mode") == "navigate"
         framed = headers.get("Sec-Fetch-Dest", "document") != "document"
         return site not in (None, "same-origin", "none") and (framed or not followed)
     return site not in (None, "same-origin") or (site is None and origin is None)
+
+
+def is_from_a_page(headers: Mapping[str, str]) -> bool:
+    """Whether a browser made a request for a page; programs say nothing of the kind."""
+    return "Origin" in headers or "Sec-Fetch-Site" in headers
 
 
 def path_within(text: str, base: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from auditkit.access.policy.settings import Promotion
 from auditkit.access.policy.vocabulary import folded, model_object
@@ -53,11 +53,13 @@ class Compared:
         name: Its name.
         asked: That of the requested version; None: it has none.
         stands: That of the version that stands now; None: it has none.
+        outcome: The outcome of the rule that the requested version's decided; empty: none did.
     """
 
     name: str
     asked: float | None
     stands: float | None
+    outcome: str = ""
 
     @property
     def difference(self) -> float | None:
@@ -162,17 +164,25 @@ def request_sight(reader: Reader, number: str) -> RequestSight:
 
 
 def measures(asked: LoggedVerdict | None, stands: LoggedVerdict | None) -> list[Compared]:
-    """What the gate measured on both, where the log holds it."""
-    return _compared(_measured(asked), _measured(stands))
+    """What the gate measured on both, as far as the log holds it."""
+    figures = {f.id: f for verdict in (stands, asked) if verdict for f in verdict.figures}
+    of_asked = {f.id: f for f in asked.figures} if asked else {}
+    of_stands = {f.id: f for f in stands.figures} if stands else {}
+    return [
+        Compared(
+            name=figure.title or name,
+            asked=of_asked[name].value if name in of_asked else None,
+            stands=of_stands[name].value if name in of_stands else None,
+            outcome=of_asked[name].outcome if name in of_asked else "",
+        )
+        for name, figure in sorted(figures.items())[:MAX_MEASURES]
+    ]
 
 
-def _measured(verdict: LoggedVerdict | None) -> dict[str, float]:
-    found: Any = getattr(verdict, "measures", None) or {}
-    return {
-        str(name): float(value)
-        for name, value in dict(found).items()
-        if isinstance(value, int | float)
-    }
+def _verdicts(book: PromotionState, target: Target, digest: str) -> dict[str, LoggedVerdict]:
+    """The last verdict on some files under each audit policy."""
+    found = [v for v in book.verdicts_on(target) if digest and v.artifact_digest == digest]
+    return {verdict.policy: verdict for verdict in sorted(found, key=lambda v: v.made)}
 
 
 def _compared(asked: Mapping[str, float], stands: Mapping[str, float]) -> list[Compared]:
@@ -216,7 +226,7 @@ def _side(reader: Reader, book: PromotionState, target: Target, version: str, di
         facts=facts,
         digest=digest,
         metrics=facts.metrics if facts is not None and shown else None,
-        verdicts={v.policy: v for v in book.verdicts if digest and v.artifact_digest == digest},
+        verdicts=_verdicts(book, target, digest),
     )
 
 
@@ -249,7 +259,9 @@ def _requirements(
         ),
     ]
     if promotion.evidence is not None:
-        lack = missing_evidence(book.verdicts, promotion.evidence, request.artifact_digest, now)
+        lack = missing_evidence(
+            book.verdicts_on(request.target), promotion.evidence, request.artifact_digest, now
+        )
         passed = f"Passed under {promotion.evidence.policy!r}."
         found.append(
             Requirement(

@@ -153,6 +153,13 @@ def workspace_of(header: str | None, path: str) -> str:
     return str(found.name) if found else "default"
 
 
+def allowed_origins() -> list[str]:
+    """The other sites whose pages MLflow is told to serve; `*` for every one."""
+    from mlflow.server.security_utils import get_allowed_origins_from_env
+
+    return [str(origin) for origin in get_allowed_origins_from_env() or ()]
+
+
 def has_workspaces() -> bool:
     """Whether the server has workspaces."""
     settings: Any = importlib.import_module("mlflow.environment_variables")
