@@ -16,7 +16,7 @@ from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from auditkit.api import Audit
 
@@ -80,86 +80,163 @@ def reperform(
         ),
     ] = None,
     allow_outside: AllowOutside = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINGERPRINT",
+            help="Who must have sealed the bundle: a statement key's fingerprint; repeatable.",
+        ),
+    ] = None,
     tolerance: Annotated[
         float,
         typer.Option(min=0, metavar="SHARE", help="Relative tolerance: a share of each number."),
     ] = 1e-9,
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
-    """Run every check of a bundle again, and compare number by number.
+    """Run every check of a bundle again, and compare all that it gives.
 
-    Numbers that the statement suppresses are compared all at once, by a salted digest.
+    Compared are every number, finding, waiver, control and count, and the verdict. Numbers that the
+    statement suppresses are compared all at once, by a salted digest. Under the same versions the
+    statement has to be the same, byte for byte.
 
-    Exit 0: every number is equal or within the tolerance. 12: a number or an input is different.
+    Exit 0: all of it is equal or within the tolerance. 12: something is different.
 
     Example: auditkit reperform bundle/ --data data/
     """
-    from auditkit.canonical import Digest, parse_json
-    from auditkit.reperformance import (
-        Agreement,
-        compare_numbers,
-        compare_suppressed,
-        open_bundle,
-    )
-    from auditkit.reperformance.bundle import sealed_by
-    from auditkit.reperformance.changes import version_changes
+    import tempfile
+
+    from auditkit.canonical import parse_json
+    from auditkit.files import write_whole
+    from auditkit.reperformance import open_bundle
+    from auditkit.reperformance.bundle import check_receipt_in, check_sealed_by, sealed_by
     from auditkit.verification.contents import read_statement
 
     files = open_bundle(bundle_folder)
-    say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
+    if trust:
+        check_sealed_by(files, trust)
+    else:
+        say(f"The bundle is as it was sealed by {sealed_by(files)}; compare the fingerprint.")
     before = read_statement(files)
-    audit = _again(bundle_folder, files, data, allow_outside or (), before, model)
-    after = parse_json(audit.statement)
-    compared = compare_numbers(before, after, tolerance=tolerance)
-    inputs_differ = [
-        name
-        for name, old, new in (
-            ("model", _model(before), _model(after)),
-            ("data", before["predicate"]["datasets"], after["predicate"]["datasets"]),
-            ("policy", before["predicate"]["policy"], after["predicate"]["policy"]),
-            ("seed", before["predicate"]["seed"], after["predicate"]["seed"]),
-        )
-        if old != new
-    ]
-    versions = [*version_changes(before["predicate"]["versions"], after["predicate"]["versions"])]
-    counts = {state: sum(c.agreement is state for c in compared) for state in Agreement}
-    suppressed = compare_suppressed(before, after, compared)
-    different = (
-        counts[Agreement.DIFFERENT] > 0 or bool(inputs_differ) or suppressed is Agreement.DIFFERENT
-    )
+    say(check_receipt_in(files))
+    with tempfile.TemporaryDirectory() as verified:
+        # What was verified is what is run, whatever becomes of the folder meanwhile.
+        for name, content in files.items():
+            write_whole(Path(verified) / name, content)
+        audit = _again(Path(verified), files, data, allow_outside or (), before, model)
+    found = _Reperformed(files, before, parse_json(audit.statement), audit.statement, tolerance)
     if as_json:
-        document = {
-            "inputs_that_differ": inputs_differ,
-            "versions_that_differ": {c.name: [c.before, c.after] for c in versions},
-            "sealed_by": sealed_by(files),
-            "counts": {state.value: count for state, count in counts.items()},
-            "suppressed": None if suppressed is None else suppressed.value,
+        print(json.dumps(found.to_json(), indent=2))
+    else:
+        found.print()
+    raise typer.Exit(12 if found.different else 0)
+
+
+class _Reperformed:
+    """How a second run compares with the first."""
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        statement: bytes,
+        tolerance: float,
+    ) -> None:
+        from auditkit.reperformance import (
+            Agreement,
+            compare_judged,
+            compare_numbers,
+            compare_suppressed,
+        )
+        from auditkit.reperformance.bundle import sealed_by
+        from auditkit.reperformance.changes import version_changes
+
+        old, new = before["predicate"], after["predicate"]
+        self.sealed_by = sealed_by(files)
+        self.statement = files["statement.json"]
+        self.tolerance = tolerance
+        self.numbers = compare_numbers(before, after, tolerance=tolerance)
+        self.judged = compare_judged(before, after, tolerance=tolerance)
+        self.inputs = [
+            name
+            for name, was, now in (
+                ("model", _model(before), _model(after)),
+                ("data", old["datasets"], new["datasets"]),
+                ("policy", old["policy"], new["policy"]),
+                ("seed", old["seed"], new["seed"]),
+            )
+            if was != now
+        ]
+        self.versions = [*version_changes(old["versions"], new["versions"])]
+        self.suppressed = compare_suppressed(before, after, self.numbers)
+        self.counts = {
+            state: sum(c.agreement is state for c in self.numbers) for state in Agreement
+        }
+        self.same = statement == self.statement
+        # Under other versions, or by an earlier format, other bytes may say the same.
+        comparable = not self.versions and old.get("made_by") == new.get("made_by")
+        self.other_bytes = comparable and not self.same
+        self.different = bool(
+            self.counts[Agreement.DIFFERENT]
+            or self.inputs
+            or self.judged
+            or self.suppressed is Agreement.DIFFERENT
+            or self.other_bytes
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As --json prints it."""
+        from dataclasses import asdict
+
+        return {
+            "inputs_that_differ": self.inputs,
+            "versions_that_differ": {c.name: [c.before, c.after] for c in self.versions},
+            "sealed_by": self.sealed_by,
+            "counts": {state.value: count for state, count in self.counts.items()},
+            "suppressed": None if self.suppressed is None else self.suppressed.value,
+            "same_statement": self.same,
+            "judged_that_differ": [asdict(one) for one in self.judged],
             "numbers": [
                 {"check": c.check, "key": c.key, "before": c.before, "after": c.after,
                  "agreement": c.agreement.value}
-                for c in compared
+                for c in self.numbers
             ],
         }  # fmt: skip
-        print(json.dumps(document, indent=2))
-    else:
-        for name in inputs_differ:
-            print(f"{'different':<17} the {name}: not the one that was audited")
-        for change in versions:
-            both = f"{change.name} {change.before}, here {change.after}"
-            print(one_line(f"{'other version':<17} {both}"))
-        for c in sorted(compared, key=lambda c: _ORDER.index(c.agreement.value)):
-            again = "" if c.agreement is Agreement.EQUAL else f" -> {_number(c.after)}"
-            number = f"{c.check} {c.key}: {_number(c.before)}{again}"
-            print(one_line(f"{c.agreement.value:<17} {number}"))
-        summary = ", ".join(f"{count:,} {state.value}" for state, count in counts.items())
-        print(f"\n{len(compared):,} numbers: {summary}; tolerance {tolerance:g}.")
-        print(f"The suppressed numbers: {_SUPPRESSED[suppressed]}.")
-        same = audit.statement == files["statement.json"]
-        print(
-            f"The statement is {'the same, byte for byte' if same else 'not the same'}: "
-            f"{Digest.of(files['statement.json'])}."
-        )
-    raise typer.Exit(12 if different else 0)
+
+    def print(self) -> None:
+        """For people: differences first, equal numbers in one line."""
+        from auditkit.canonical import Digest
+
+        for name in self.inputs:
+            _line("different", f"the {name}: not the one that was audited")
+        for one in self.judged:
+            member = f", {one.member}" if one.member else ""
+            _line("different", f"{one.what}{member}: {_brief(one.before)} -> {_brief(one.after)}")
+        for state in ("different", "within tolerance"):
+            for c in self.numbers:
+                if c.agreement.value == state:
+                    both = f"{_number(c.before)} -> {_number(c.after)}"
+                    _line(state, f"{c.check} {c.key}: {both}")
+        for change in self.versions:
+            _line("other version", f"{change.name} {change.before}, here {change.after}")
+        summary = ", ".join(f"{count:,} {state.value}" for state, count in self.counts.items())
+        print(f"\n{len(self.numbers):,} numbers: {summary}; tolerance {self.tolerance:g}.")
+        judged = f"{len(self.judged):,} differ" if self.judged else "equal"
+        print(f"Findings, waivers, controls, counts and the verdict: {judged}.")
+        print(f"The suppressed numbers: {_SUPPRESSED[self.suppressed]}.")
+        same = "the same, byte for byte" if self.same else "not the same"
+        under = " although the versions are" if self.other_bytes else ""
+        print(f"The statement is {same}{under}: {Digest.of(self.statement)}.")
+
+
+def _line(state: str, text: str) -> None:
+    print(one_line(f"{state:<17} {text}"))
+
+
+def _brief(value: Any) -> str:
+    """A member of a statement in one line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
 
 
 def diff(
@@ -202,7 +279,8 @@ _SUPPRESSED: Final = {
     "different": "one is different, by their salted digest",
     None: "cannot be compared",
 }
-_ORDER: Final = ("different", "within tolerance", "equal")
+# Longer members are cut; --json prints them whole.
+_MOST: Final = 120
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,8 @@ from auditkit.reperformance.changes import Change, differences
 from auditkit.reperformance.compare import (
     Agreement,
     Compared,
+    Differing,
+    compare_judged,
     compare_numbers,
     compare_suppressed,
 )
@@ -17,6 +19,8 @@ __all__ = [
     "Agreement",
     "Change",
     "Compared",
+    "Differing",
+    "compare_judged",
     "compare_numbers",
     "compare_suppressed",
     "differences",

@@ -38,6 +38,7 @@ from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.attachments import ENVELOPE, RECEIPT, STATEMENT
 from auditkit.verification.contents import read_statement
+from auditkit.verification.log_claims import check_inclusion, read_receipt
 
 MANIFEST: Final = "manifest.dsse.json"
 SALT: Final = "salt.txt"
@@ -217,10 +218,41 @@ def open_bundle(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def check_sealed_by(files: Mapping[str, bytes], trusted: Sequence[str]) -> None:
+    """Checks that one of the expected keys sealed an opened bundle.
+
+    Args:
+        files: The bundle.
+        trusted: Fingerprints of statement keys, as 'auditkit keys list' shows them.
+
+    Raises:
+        VerificationError: If none of them did.
+    """
+    found = {fingerprint_of(key) for key in open_envelope(files[MANIFEST]).keys}
+    if not found & {one.strip() for one in trusted}:
+        raise VerificationError(
+            f"The bundle was sealed by {sealed_by(files)}, not by the key that you expect."
+        )
+
+
 def sealed_by(files: Mapping[str, bytes]) -> str:
     """The keys that sealed an opened bundle, by algorithm and fingerprint."""
     keys = open_envelope(files[MANIFEST]).keys
     return ", ".join(f"{algorithm_of(key)} {fingerprint_of(key)}" for key in keys)
+
+
+def check_receipt_in(files: Mapping[str, bytes]) -> str:
+    """Checks that the receipt of an opened bundle is for its statement.
+
+    Returns:
+        Where in the log the statement is, in words; that there is none, if there is no receipt.
+
+    Raises:
+        VerificationError: If it is for another statement, or its proof is wrong.
+    """
+    if RECEIPT not in files:
+        return "The bundle has no receipt: its statement was not logged, or its report not a PDF."
+    return check_inclusion(read_receipt(files[RECEIPT]), Digest.of(files[STATEMENT]))
 
 
 def read_salt(data: bytes) -> bytes:

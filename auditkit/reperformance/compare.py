@@ -104,6 +104,74 @@ def compare_suppressed(
     return Agreement.DIFFERENT if alike else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Differing:
+    """Something that was judged or counted, and came out otherwise.
+
+    Attributes:
+        what: Which: "finding FL-1", "control soc2 CC6.1", "verdict", "rows".
+        member: Its member that differs, for example "outcome"; empty: it is missing on one side.
+        before: That in the first statement, as JSON.
+        after: That in the second.
+    """
+
+    what: str
+    member: str
+    before: Any
+    after: Any
+
+
+def compare_judged(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, tolerance: float = 0.0
+) -> tuple[Differing, ...]:
+    """Compares every finding, waiver, control, verdict and count of two statements.
+
+    Args:
+        before: A parsed statement.
+        after: Another.
+        tolerance: As in `compare_numbers`, for the numbers of findings.
+
+    Returns:
+        What differs, in the order of the first statement.
+
+    Raises:
+        InputError: If one of them is not the statement of an audit.
+    """
+    with whole_statements():
+        old, new = _judged(before), _judged(after)
+        found = []
+        for what in dict.fromkeys([*old, *new]):
+            if what not in old or what not in new:
+                place = {"before": old.get(what), "after": new.get(what)}
+                found.append(Differing(what=what, member="", **place))
+                continue
+            for member in dict.fromkeys([*old[what], *new[what]]):
+                a, b = old[what].get(member), new[what].get(member)
+                if not _alike(a, b, tolerance):
+                    found.append(Differing(what=what, member=member, before=a, after=b))
+        return tuple(found)
+
+
+def _judged(statement: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was derived from the numbers, by a name that is unique in the statement."""
+    predicate = statement["predicate"]
+    suppression = predicate.get("suppression", {})
+    counts = {"rows": predicate["rows"], "suppressed": suppression.get("hidden")}
+    return {
+        "verdict": dict(predicate["verdict"]),
+        **{f"finding {f['rule']}": dict(f) for f in predicate["findings"]},
+        **{f"control {c['pack']} {c['control']}": dict(c) for c in predicate["controls"]},
+        **{f"pack {p['id']}": {"digest": p["digest"]} for p in predicate["packs"]},
+        "counts": counts,
+    }
+
+
+def _alike(a: Any, b: Any, tolerance: float) -> bool:
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return abs(a - b) <= tolerance * max(abs(a), abs(b))
+    return bool(a == b)
+
+
 @contextmanager
 def whole_statements() -> Iterator[None]:
     """Turns errors from an incomplete statement into an `InputError`.
@@ -142,5 +210,4 @@ def _agreement(
         return Agreement.EQUAL
     if a is None or b is None:
         return Agreement.DIFFERENT
-    near = abs(a - b) <= tolerance * max(abs(a), abs(b))
-    return Agreement.WITHIN if near else Agreement.DIFFERENT
+    return Agreement.WITHIN if _alike(a, b, tolerance) else Agreement.DIFFERENT

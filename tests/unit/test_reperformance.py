@@ -13,10 +13,20 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from auditkit import api
+from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import app
 from auditkit.errors import InputError, KeyFileError, VerificationError
-from auditkit.reperformance import Agreement, compare_numbers, differences, open_bundle
+from auditkit.files import write_whole
+from auditkit.reperformance import (
+    Agreement,
+    compare_numbers,
+    differences,
+    open_bundle,
+    seal_bundle,
+)
+from auditkit.reperformance.bundle import sealed_by
 from auditkit.resources import data_path
+from auditkit.signing import KeyStore
 from tests.conftest import FEATURES
 from tests.fixtures.lending import judgement
 from tests.support.authority import Authority
@@ -63,6 +73,39 @@ def test_a_second_run_gives_every_number_again(first):
     assert "The statement is the same, byte for byte: sha256:" in done.stdout
     assert "sealed by Ed25519 sha256:" in done.stderr
     assert " 0 within" in done.stdout
+
+
+def test_a_forged_verdict_finding_and_count_are_different(first, tmp_path):
+    """Sealed by the key that the reader trusts: the numbers are equal, the judgement is not."""
+    statement = parse_json((first / "bundle" / "statement.json").read_bytes())
+    predicate = statement["predicate"]
+    predicate["verdict"] |= {"decision": "pass", "reasons": ["All met."]}
+    predicate["findings"][0]["outcome"] = "not_applicable"
+    predicate["controls"] = predicate["controls"][1:]
+    predicate["rows"] += 1
+    store = KeyStore(first / ".config" / "auditkit")
+    sealed = seal_bundle(
+        first / "work" / "audit.yaml", canonical_bytes(statement), signer=store.report_signer()
+    )
+    for name, content in sealed.items():
+        write_whole(tmp_path / "bundle" / name, content)
+    ours, theirs = sealed_by(sealed).split()[-1], "sha256:" + "0" * 64
+    asked = ("reperform", tmp_path / "bundle", "--data", first / "work")
+    done = run(*asked, "--trust", ours)
+    assert done.exit_code == 12, done.output
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[: len(lines) - 5]] == ["different"] * (len(lines) - 5)
+    for what in ("verdict, decision", "finding", "control", "counts, rows"):
+        assert any(what in line for line in lines), what
+    assert "not the same although the versions are" in done.stdout
+    found = json.loads(run(*asked, "--json").stdout)
+    assert found["counts"]["different"] == 0
+    assert not found["same_statement"]
+    whats = [one["what"] for one in found["judged_that_differ"]]
+    assert {"verdict", "counts"} <= set(whats)
+    refused = run(*asked, "--trust", theirs)
+    assert isinstance(refused.exception, VerificationError)
+    assert "not by the key that you expect" in str(refused.exception)
 
 
 def test_a_key_file_without_its_passphrase_is_refused_before_anything_runs(first, tmp_path):
