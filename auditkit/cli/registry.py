@@ -189,7 +189,7 @@ def history(
     url: Url = "",
     as_json: Json = False,
 ) -> None:
-    """List requests, moves and gates' verdicts, and break-glass uses that nobody has reviewed.
+    """List requests, moves, verdicts, changed descriptions, and break-glass uses without a review.
 
     Example: auditkit registry history credit
     """
@@ -199,6 +199,7 @@ def history(
         print(json.dumps(found, indent=1))
         return
     rows = found["requests"] + found["moves"] + found.get("verdicts", [])
+    rows += found.get("descriptions", [])  # an older server tells none
     for row in sorted(rows, key=lambda row: str(row["time"])):
         version = f"{row['model']} {row['version']}".rstrip()
         place = f"{version} > {row['name']}" if "name" in row else version
@@ -357,9 +358,11 @@ def record_report(audit: Audit, report: Path) -> None:
 
 
 def _happened(row: dict[str, Any]) -> str:
-    """Who made a move, who made a request and its state, or what a gate decided."""
+    """Who made a move or a request and its state, what a gate decided, or who described it."""
     if "decision" in row:
         return f"the gate {row['policy']} decided {row['decision']}, recorded by {row['user']}"
+    if "name" not in row:
+        return f"description changed by {row['user']}"
     if "request" not in row:
         return f"{row['how']} by {row['user']}"
     said = f"request {row['request']} by {row['user']}, {row['state']}"

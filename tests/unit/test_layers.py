@@ -70,7 +70,7 @@ ROOMS = {
     "verification": ("judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record mlflow_guard.requests "
-        "mlflow_guard.upstream signing verification"
+        "mlflow_guard.upstream registry signing verification"
     ),
     "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",
@@ -80,7 +80,7 @@ ROOMS = {
     ),
     "mlflow_guard.serve": (
         "access.kept access.login access.policy access.record ledger mlflow_guard.guard "
-        "mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream signing"
+        "mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream registry signing"
     ),
     "report": (
         "charts judgement output pdf report.blocks report.figures report.sections report.typeset"

@@ -29,6 +29,7 @@ from urllib.parse import quote, unquote
 VERBS: Final[dict[str, str]] = {
     "model:read": "see a model, its versions, aliases and tags",
     "model:download": "see where a version's files are, and load it",
+    "model:latest": "ask for the latest version of a model that has a protected alias",
     "model:register": "create a model, or a version of one",
     "model:edit": "change a description or a logged model",
     "model:tag": "set or delete a tag",

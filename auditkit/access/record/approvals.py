@@ -17,6 +17,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded, person
 from auditkit.access.record.log import READS, LoggedEntry
 from auditkit.access.record.moves import (
     Begun,
+    Described,
     Emergency,
     Moved,
     PromotionRequest,
@@ -51,6 +53,9 @@ ACCEPTED: Final = "accepted"
 REFUSED: Final = "rejected"
 DECISION: Final = "access.decision"
 POLICY: Final = "policy.activated"
+COPY_CHANGED: Final = "approved.changed"
+DESCRIBED: Final = "description.changed"
+_APPROVING: Final = (APPROVED, REJECTED, CLAIMED, DONE, FAILED, DEMOTED, RENAMED)
 # A write is cut off after an hour; after two hours it has certainly ended.
 WRITE_LASTS: Final = timedelta(hours=1)
 WRITE_ENDS: Final = timedelta(hours=2)
@@ -66,12 +71,16 @@ class PromotionState:
         self.begun: dict[str, Begun] = {}
         self._gate = RecordedVerdicts()
         self.owners = Owners()
+        self.descriptions: list[Described] = []
         self._writing: dict[str, Writing] = {}
         self._orders: dict[tuple[str, str, str, str], PromotionOrder] = {}
         self.policy = ""
         self.policy_approved: datetime | None = None
         self.next_index = 0
+        # Grows with every entry that may change what is approved or promoted.
+        self.revision = 0
         self._done: set[str] = set()
+        self._renames: dict[tuple[str, str], set[str]] = {}
 
     def read(self, entries: Iterable[LoggedEntry]) -> None:
         """Applies entries in the order of the log; those already applied are skipped."""
@@ -114,6 +123,16 @@ class PromotionState:
     def creators(self, target: Target) -> frozenset[str]:
         """Who created a version; more than one if the model was deleted and created again."""
         return self.owners.makers(target.domain, target.model, target.version)
+
+    def names_of(self, target: Target) -> set[Target]:
+        """A version under its name and under every name that its model was given later."""
+        found, new = set[Target](), {target}
+        while new:
+            found |= new
+            names = {n: self._renames.get((n.domain, n.model), set[str]()) for n in new}
+            new = {replace(n, model=model) for n, models in names.items() for model in models}
+            new -= found
+        return found
 
     def writing(self, source: str, now: datetime) -> Writing | None:
         """An allowed write to files that has not ended yet."""
@@ -159,6 +178,7 @@ class PromotionState:
         return (moved | approved) - {""}
 
     def _apply(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
+        self.revision += kind in _APPROVING
         if kind == DECISION:
             self._decided(payload, time)
         elif kind == READS:
@@ -174,6 +194,7 @@ class PromotionState:
             if kind == RENAMED:
                 place = (str(payload.get("domain", DEFAULT_DOMAIN)), str(payload.get("model")))
                 self._gate.renamed(*place, str(payload.get("new_name")))
+                self._renames.setdefault(place, set()).add(str(payload.get("new_name")))
         elif kind == POLICY:
             self.policy = str(payload.get("policy_digest"))
             self.policy_approved = _time(payload.get("approved"))
@@ -189,6 +210,10 @@ class PromotionState:
             self._broken(payload, time)
         elif kind == REVIEWED:
             self._reviewed(payload)
+        elif kind == DESCRIBED:
+            names = ("model", "version", "user", "domain")
+            told = {name: str(payload.get(name, "")) for name in names}
+            self.descriptions.append(Described(**told, time=time))
 
     def _decided(self, payload: dict[str, Any], time: datetime) -> None:
         """Applies a write, or a verdict, that was allowed, or withdrawn before it began."""
@@ -280,6 +305,7 @@ class PromotionState:
             request=str(payload.get("request", "")),
             begun=begun,
             breakglass=str(payload.get("breakglass", "")),
+            made_from=_made_from(payload),
         )
         self.moves.append(move)
         self._keep(move.target)
@@ -303,8 +329,13 @@ class PromotionState:
                 requester=str(payload.get("user")),
                 made_by=frozenset(str(name) for name in payload.get("made_by", ())),
                 asked=time,
+                made_from=_made_from(payload),
             ),
         )
+
+
+def _made_from(payload: dict[str, Any]) -> frozenset[str]:
+    return frozenset(str(name) for name in payload.get("made_from", ()))
 
 
 def _time(text: Any) -> datetime | None:

@@ -67,6 +67,7 @@ class PromotionRequest:
         reason: Why it was rejected.
         claimed_by: Who used it; empty if nobody did.
         claim: Token of the claim that won.
+        made_from: Names of the runs and logged models that the files come from.
         outcome: "done", "failed", or empty while the outcome is unknown.
     """
 
@@ -84,6 +85,7 @@ class PromotionRequest:
     reason: str = ""
     claimed_by: str = ""
     claim: str = ""
+    made_from: frozenset[str] = frozenset()
     outcome: str = ""
 
     def may_approve(self, user: str) -> bool:
@@ -200,6 +202,7 @@ class Moved:
         request: Id of the approved request that it used; empty: none.
         begun: When it was found to meet the requirements; before `time`.
         breakglass: Id of the break-glass that it used; empty: none.
+        made_from: Names of the runs and logged models that the files come from.
     """
 
     target: Target
@@ -211,6 +214,26 @@ class Moved:
     request: str = ""
     begun: datetime
     breakglass: str = ""
+    made_from: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """A change of a description.
+
+    Attributes:
+        model: The model's name.
+        version: The version; empty: the model itself was described.
+        user: Who changed it.
+        time: When.
+        domain: The workspace.
+    """
+
+    model: str
+    version: str
+    user: str
+    time: datetime
+    domain: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
             "INVALID_PARAMETER_VALUE",
             f"the {target.kind} {target.name} is not protected: promote without a request",
         )
-    facts = gate.promotions.facts(target)
+    facts = gate.promotions.facts(target, keep=False)
     number = secrets.token_hex(6)
     payload: dict[str, Json] = {
         "id": number,
@@ -135,7 +135,7 @@ def promote(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
 
 
 def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
-    """Lists requests, moves, verdicts, and break-glass uses that nobody has reviewed."""
+    """Lists requests, moves, verdicts, changed descriptions, and break-glass uses to review."""
     from flask import request
 
     model = request.args.get("model", "")
@@ -167,6 +167,11 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
             }
             for r in book.requests.values()
             if model in ("", r.target.model) and r.target.domain == admission.domain
+        ]
+        descriptions: list[Json] = [
+            {"model": d.model, "version": d.version, "user": d.user, "time": d.time.isoformat()}
+            for d in book.descriptions
+            if model in ("", d.model) and d.domain == admission.domain
         ]
         unreviewed: list[Json] = [
             {
@@ -200,6 +205,7 @@ def history(gate: Gate, admission: Admission, _: dict[str, Any]) -> Json:
         "moves": moves,
         "requests": requests,
         "verdicts": verdicts,
+        "descriptions": descriptions,
         "breakglass_unreviewed": unreviewed,
     }
 

@@ -41,12 +41,16 @@ def break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: s
         "domain": admission.domain,
     }
     gate.recorder.now(BROKEN, payload)
-    alerted = _run_alert(alert, payload) if alert else False
+    alerted = run_alert(alert, payload) if alert else False
     return {**payload, "alerted": alerted}
 
 
-def _run_alert(program: str, payload: dict[str, Json]) -> bool:
-    """Runs the alerting program; if it fails, break-glass still works, and the answer says so."""
+def run_alert(program: str, payload: dict[str, Json]) -> bool:
+    """Runs the alerting program with JSON on its standard input.
+
+    Returns:
+        Whether it ran and ended well. What is alerted of has happened in any case.
+    """
     try:
         done = subprocess.run(  # noqa: S603 (named in the server's settings)
             [program],

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Caller
@@ -25,6 +25,7 @@ from auditkit.errors import AuditkitError, LedgerError
 from auditkit.mlflow_guard.guard.authority import Authority
 from auditkit.mlflow_guard.guard.logged_request import LoggedRequest
 from auditkit.mlflow_guard.guard.promotions import Admitted, Entries, Promotions
+from auditkit.mlflow_guard.guard.serving import Alert
 from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied, unavailable, unlogged
 from auditkit.mlflow_guard.upstream.stores import Stores
@@ -60,6 +61,9 @@ class Admission:
         return Authority(self.caller, self.access)
 
 
+LATEST: Final = "model:latest"
+
+
 class Gate:
     """Judges requests.
 
@@ -68,6 +72,7 @@ class Gate:
         recorder: Writes to the log.
         stores: Reads MLflow's stores.
         clock: The time, UTC.
+        alert: Is told of a copy of approved files that was changed; None: nobody is.
     """
 
     def __init__(
@@ -77,12 +82,13 @@ class Gate:
         stores: Stores,
         *,
         clock: Callable[[], datetime],
+        alert: Alert | None = None,
     ) -> None:
         self.policy = policy
         self.recorder = recorder
         self.stores = stores
         self.clock = clock
-        self.promotions = Promotions(recorder, stores, clock=clock)
+        self.promotions = Promotions(recorder, stores, clock=clock, alert=alert)
 
     def admit(
         self, caller: Caller, plan: RequestPlan, *, endpoint: str, domain: str, method: str
@@ -103,6 +109,8 @@ class Gate:
             for n, roles in zip(plan.needs, owning, strict=True)
         ]
         refusal = self._refusal(authority, plan, decisions)
+        if refusal is None and plan.latest_of:
+            refusal = self._latest_refusal(authority, plan.latest_of, decisions, domain)
         held = Admitted()
         if refusal is None and plan.is_held:
             try:
@@ -127,9 +135,11 @@ class Gate:
             writes=tuple(plan.writes) or None,
         )
         try:
+            if not plan.mutates:
+                self.promotions.catch_up()  # it is served what was approved by now
             if refusal or plan.mutates:
                 index = self.recorder.now(DECISION, entry.to_json())
-                if plan.writes and not refusal:
+                if (plan.writes or plan.changes) and not refusal:
                     self._refuse_overtaken(access, plan, domain, entry, index)
             else:
                 self.recorder.soon(entry.to_json())
@@ -314,7 +324,7 @@ class Gate:
         entry: LoggedRequest,
         index: int,
     ) -> None:
-        """Takes a write back, before its first byte, if its files were approved before its entry.
+        """Takes a change back, before it begins, if what it changes was approved before its entry.
 
         This worker may not have read an approval that another worker logged. An approval that comes
         after the entry sees it, and is itself refused.
@@ -324,6 +334,24 @@ class Gate:
         except RefusedError as error:
             self.take_back(entry, error)
             raise
+
+    def _latest_refusal(
+        self, authority: Authority, model: str, decisions: list[AccessDecision], domain: str
+    ) -> RefusedError | None:
+        """Why not to tell which version of a model with a protected alias is the latest."""
+        if not self.promotions.has_protected_alias(authority.access, model):
+            return None
+        decision = authority.decide(LATEST, model_object(model), domain)
+        decisions.append(decision)
+        if decision.allowed:
+            return None
+        return RefusedError(
+            409,
+            "INVALID_STATE",
+            f"{model} has a protected alias, and its latest version may not be approved: load it "
+            f"by the alias, models:/NAME@ALIAS, or by a version's number ({authority.user} may not "
+            f"{LATEST} on {decision.object}: {decision.reason})",
+        )
 
     def _refusal(
         self, authority: Authority, plan: RequestPlan, decisions: list[AccessDecision]

@@ -21,14 +21,24 @@ from typing import Any, Final
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
 from auditkit.access.policy.vocabulary import OWNER, alias_object, folded, segment, stage_object
-from auditkit.access.record.approvals import CLAIMED, DEMOTED, DONE, FAILED, PromotionState
+from auditkit.access.record.approvals import (
+    CLAIMED,
+    DEMOTED,
+    DESCRIBED,
+    DONE,
+    FAILED,
+    PromotionState,
+)
+from auditkit.access.record.approved import logged_model_record, run_record
 from auditkit.access.record.log import Recorder
-from auditkit.access.record.moves import APPROVE, Target, overlap
+from auditkit.access.record.moves import APPROVE, Target
 from auditkit.access.record.owners import RENAMED
 from auditkit.access.record.verdicts import RECORD, missing_evidence
 from auditkit.canonical import Json
-from auditkit.errors import InputError, LedgerError
+from auditkit.errors import InputError, LedgerError, OutputError, VerificationError
 from auditkit.mlflow_guard.guard.authority import Authority
+from auditkit.mlflow_guard.guard.serving import Alert, ApprovedReads
+from auditkit.mlflow_guard.guard.unchanged import refuse_changes, refuse_elsewhere, unkept
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import in_workspace
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
@@ -63,18 +73,26 @@ class Promotions:
         recorder: Writes to the log.
         stores: Reads MLflow's stores.
         clock: The time, UTC.
+        alert: Is told of a copy of approved files that was changed; None: nobody is.
 
     Attributes:
         lock: Held while the state is read or changed.
+        approved: What is served for the files of approved and promoted versions.
     """
 
     def __init__(
-        self, recorder: Recorder, stores: Stores, *, clock: Callable[[], datetime]
+        self,
+        recorder: Recorder,
+        stores: Stores,
+        *,
+        clock: Callable[[], datetime],
+        alert: Alert | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.recorder = recorder
         self.stores = stores
         self.clock = clock
+        self.approved = ApprovedReads(stores, recorder, alert=alert)
         self._book = PromotionState()
         self._adopted: dict[tuple[str, str], set[str]] = {}
 
@@ -86,7 +104,17 @@ class Promotions:
     def book(self) -> PromotionState:
         """The state that follows from the log up to now. Hold `lock` while reading it."""
         self._book.read(self.recorder.entries(self._book.next_index))
+        self.approved.follow(self._book)
         return self._book
+
+    def catch_up(self) -> None:
+        """Reads the log up to now, so that what was approved by now is served and refused as such.
+
+        Raises:
+            LedgerError: If the log cannot be read.
+        """
+        with self.lock:
+            self.book()
 
     def roles_of_owner(
         self, authority: Authority, need: RequiredPermission, domain: str
@@ -106,31 +134,47 @@ class Promotions:
         """The requirements of moving an alias or stage; None: a rule is enough."""
         return access.settings.promotion(target.model, kind=target.kind, name=target.name)
 
-    def facts(self, target: Target) -> dict[str, Any]:
+    def facts(self, target: Target, *, keep: bool = True) -> dict[str, Any]:
         """The current facts that an approval of a move is bound to: files, source and makers.
 
+        Args:
+            target: The move.
+            keep: Whether to keep a copy of the files, which is served once they are approved.
+
         Raises:
-            RefusedError: If there is no such version, its files cannot be read, or somebody writes
-                to them.
+            RefusedError: If there is no such version, its files cannot be read or kept, or somebody
+                writes to them.
             LedgerError: If the log cannot be read.
         """
         try:
             made_by = self.makers(target)
             source = self.stores.version_source(target.model, target.version)
+            refuse_elsewhere(source)
             self._wait_for_writes(source)
+            digest = self.approved.digest(source)
+            if digest is None:
+                digest = self.stores.version_digest(target.model, target.version, keep=keep)
             return {
-                "artifact_digest": str(self.stores.version_digest(target.model, target.version)),
+                "artifact_digest": str(digest),
                 "source": source,
                 "made_by": made_by,
+                "made_from": self._made_from(target),
             }
         except (LedgerError, RefusedError):
             raise
+        except (OutputError, VerificationError) as error:
+            raise unkept(error) from error
         except InputError as error:
             raise RefusedError(409, "INVALID_STATE", error.message.rstrip(".")) from error
         except Exception as error:
             raise RefusedError(
                 404, "RESOURCE_DOES_NOT_EXIST", "the version or its files cannot be found"
             ) from error
+
+    def _made_from(self, target: Target) -> list[str]:
+        """Names of the runs and logged models that a version's files come from, sorted."""
+        runs, models = self.stores.origin(target.model, target.version)
+        return sorted({*map(run_record, runs), *map(logged_model_record, models)})
 
     def makers(self, target: Target) -> list[str]:
         """Who made a version, or owns a run that its files come from, sorted.
@@ -183,6 +227,14 @@ class Promotions:
             if plan.renames is not None:
                 old, new = plan.renames
                 on_success.append((RENAMED, {"model": old, "new_name": new, "domain": domain}))
+            if plan.describes is not None:
+                model, version = plan.describes
+                on_success.append(
+                    (
+                        DESCRIBED,
+                        {"model": model, "version": version, "user": user, "domain": domain},
+                    )
+                )
             if plan.promotes is None or promotion is None:
                 return Admitted(on_success=tuple(on_success))
             move = self._move(authority, plan.promotes, promotion, facts)
@@ -258,6 +310,7 @@ class Promotions:
             "how": "promoted",
             "artifact_digest": facts["artifact_digest"],
             "source": facts["source"],
+            "made_from": facts["made_from"],
             "policy_digest": policy_digest,
         }
         emergency = book.emergency(user, target_object(target), now, domain=target.domain)
@@ -294,7 +347,10 @@ class Promotions:
     def refuse_pinned(
         self, access: AccessControl, plan: RequestPlan, domain: str, *, until: int = 0
     ) -> None:
-        """Refuses to write to the files of a version that was approved or promoted, or is moved.
+        """Refuses to change a version that was approved or promoted, or is moved.
+
+        Its files are not written to, no link leads to them in the storage, and what is recorded of
+        it and of the run and the logged model behind it stays as it was approved.
 
         Args:
             access: The policy it is judged by.
@@ -303,20 +359,26 @@ class Promotions:
             until: The log is read at least up to this entry, excluded.
 
         Raises:
-            RefusedError: If the plan writes to such files.
+            RefusedError: If the plan does.
             LedgerError: If the log cannot be read.
         """
-        if not plan.writes:
+        if not (plan.writes or plan.changes or plan.links):
             return
         with self.lock:
             if self._book.next_index < until:
                 self._book.read(self.recorder.entries(self._book.next_index, until=until))
-            pinned = self._book.pinned_sources() | self._adopted_sources(access, domain)
-        if any(overlap(path, source) for path in plan.writes for source in pinned):
-            raise denied(
-                "these files belong to a version that was approved or promoted; register a "
-                "new version instead"
-            )
+                self.approved.follow(self._book)
+            pinned: set[str] = set()
+            if plan.writes or plan.links:
+                pinned = self._book.pinned_sources() | self._adopted_sources(access, domain)
+            refuse_changes(plan, frozen=self.approved.record.frozen, pinned=pinned)
+
+    def has_protected_alias(self, access: AccessControl, model: str) -> bool:
+        """Whether a model has an alias that a policy protects."""
+        return any(
+            access.settings.promotion(model, kind="alias", name=folded(alias)) is not None
+            for alias in self.stores.aliases(model)
+        )
 
     def _adopted_sources(self, access: AccessControl, domain: str) -> set[str]:
         """The files of versions that protected aliases point to under a policy, approved or not."""

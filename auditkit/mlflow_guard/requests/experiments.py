@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from auditkit.access.policy.vocabulary import path_object
+from auditkit.access.record.approved import logged_model_record, run_record
 from auditkit.access.record.owners import Owned
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
 from auditkit.mlflow_guard.requests.context import RequestContext, plain_number
@@ -55,6 +56,34 @@ def _by_experiment(verb: str, *, mutates: bool) -> Planner:
         return RequestPlan(needs=tuple(needs), mutates=mutates)
 
     return plan
+
+
+def _changing(records: Callable[[RequestContext], list[str]]) -> Planner:
+    """Changes what is recorded of runs and logged models."""
+    by_experiment = _by_experiment("experiment:edit", mutates=True)
+    return lambda ask: replace(by_experiment(ask), changes=tuple(dict.fromkeys(records(ask))))
+
+
+def _records(ask: RequestContext) -> list[str]:
+    """The records that a request names: a run, a logged model, those that its metrics are of."""
+    runs = [run_record(run) for name in ("run_id", "run_uuid") for run in ask.fields(name) if run]
+    metrics = getattr(ask.message, "metrics", ())
+    models = [ask.field("model_id"), *(str(metric.model_id) for metric in metrics)]
+    return runs + [logged_model_record(model) for model in models if model]
+
+
+def _records_of_update(ask: RequestContext) -> list[str]:
+    """Ending a run that still runs changes nothing that was logged; a new name is a tag."""
+    ends = not ask.message.run_name and not ask.stores.run_has_ended(
+        ask.field("run_id") or ask.field("run_uuid")
+    )
+    return [] if ends else _records(ask)
+
+
+def _records_of_tags(ask: RequestContext) -> list[str]:
+    """MLflow keeps the list of a logged model's versions in a tag, which grows with each."""
+    keys = {str(tag.key) for tag in ask.message.tags}
+    return [] if keys == {"mlflow.modelVersions"} else _records(ask)
 
 
 def _made_in(ask: RequestContext) -> RequestPlan:
@@ -149,12 +178,21 @@ def _run_message(verb: str) -> Planner:
     """A path below a run's files, or a logged model's, given in the message."""
 
     def plan(ask: RequestContext) -> RequestPlan:
-        run = ask.field("run_id") or ask.field("run_uuid")
-        model = ask.field("model_id") if not run else ""
-        root = ask.stores.model_root(model) if model else ask.stores.run_root(run)
-        return _below(verb, root, ask.field("path"))
+        return _touch(verb, _in_message(ask))
 
     return plan
+
+
+def _in_message(ask: RequestContext) -> str:
+    run = ask.field("run_id") or ask.field("run_uuid")
+    model = ask.field("model_id") if not run else ""
+    root = ask.stores.model_root(model) if model else ask.stores.run_root(run)
+    return posixpath.normpath(posixpath.join(root, safe_path(ask.field("path"))))
+
+
+def _linking(name: Callable[[RequestContext], str]) -> Planner:
+    """Reads a file by a link into the storage, where the server does not see it."""
+    return lambda ask: replace(_touch("artifact:read", name(ask)), links=(name(ask),))
 
 
 def _upload(ask: RequestContext) -> RequestPlan:
@@ -210,8 +248,10 @@ PLANNERS: Final[Mapping[str, Planner]] = {
         "_restore_experiment",
         "_set_experiment_tag",
         "_delete_experiment_tag",
-        "_update_run",
         "_restore_run",
+    ),
+    **_planners(
+        _changing(_records),
         "_log_batch",
         "_log_inputs",
         "_log_metric",
@@ -221,10 +261,11 @@ PLANNERS: Final[Mapping[str, Planner]] = {
         "_set_tag",
         "_delete_tag",
         "_finalize_logged_model",
-        "_set_logged_model_tags",
         "_delete_logged_model_tag",
         "_log_logged_model_params",
     ),
+    "_update_run": _changing(_records_of_update),
+    "_set_logged_model_tags": _changing(_records_of_tags),
     "_create_experiment": _create_experiment,
     "_create_run": _made_in,
     "_create_logged_model": _made_in,
@@ -233,7 +274,9 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_delete_run": _deletion(lambda a: a.stores.run_root(a.field("run_id"))),
     "_delete_logged_model": _deletion(lambda a: a.stores.model_root(a.field("model_id"))),
     "_download_artifact": _path("artifact:read"),
-    "_get_presigned_download_url": _path("artifact:read"),
+    "_get_presigned_download_url": _linking(
+        lambda ask: proxied(safe_path(ask.path_values["artifact_path"]))
+    ),
     "_upload_artifact": _path("artifact:write"),
     "_create_multipart_upload_artifact": _upload_of_parts,
     "_complete_multipart_upload_artifact": _upload_of_parts,
@@ -241,7 +284,7 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_delete_artifact_mlflow_artifacts": _path("artifact:delete"),
     "_list_artifacts_mlflow_artifacts": _list_root,
     "_list_artifacts": _run_message("artifact:read"),
-    "_create_presigned_download_url": _run_message("artifact:read"),
+    "_create_presigned_download_url": _linking(_in_message),
     "_create_presigned_upload_url": _run_message("artifact:write"),
     "serve_artifacts": _run_file,
     "serve_upload_artifact": _upload,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from auditkit.access.policy.vocabulary import (
@@ -14,6 +15,7 @@ from auditkit.access.policy.vocabulary import (
     stage_object,
     tag_object,
 )
+from auditkit.access.record.approved import version_record
 from auditkit.access.record.moves import Target
 from auditkit.access.record.owners import Owned
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs, dataset_needs
@@ -160,14 +162,43 @@ def _tag(ask: RequestContext) -> RequestPlan:
     name, key = ask.stores.model_name(ask.field("name")), ask.field("key")
     # A prompt's text is a tag: once it was approved, the tag is not written any more.
     writes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     if key.startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
+    elif ask.endpoint in ("_set_model_version_tag", "_delete_model_version_tag"):
+        changes = (_version_record(ask, name, ask.field("version")),)
     return RequestPlan(
         needs=(RequiredPermission("model:tag", tag_object(name, key), owned=_owned(ask, name)),),
         mutates=True,
         writes=writes,
+        changes=changes,
     )
+
+
+def _version_record(ask: RequestContext, name: str, version: str) -> str:
+    return version_record(
+        Target(model=name, version=version, kind="alias", name="", domain=ask.domain)
+    )
+
+
+def _describe(ask: RequestContext) -> RequestPlan:
+    """A description may change at any time; the log says who changed it."""
+    version = ask.field("version") if ask.endpoint == "_update_model_version" else ""
+    plan = _model("model:edit", mutates=True)(ask)
+    return replace(plan, describes=(ask.stores.model_name(ask.field("name")), version))
+
+
+def _latest(ask: RequestContext) -> RequestPlan:
+    """The latest version in some stages: in no stage it may be one that nobody approved.
+
+    `models:/NAME/latest` names no stage, and `models:/NAME/None` the one that is none.
+    """
+    plan = _model("model:read", mutates=False)(ask)
+    stages = {folded(stage) for stage in ask.fields("stages")}
+    unnamed = not stages or folded("None") in stages
+    name = ask.stores.model_name(ask.field("name"))
+    return replace(plan, latest_of=name) if unnamed else plan
 
 
 def _rename(ask: RequestContext) -> RequestPlan:
@@ -237,8 +268,8 @@ PLANNERS: Final[Mapping[str, Callable[[RequestContext], RequestPlan]]] = {
     "_create_registered_model": _create_model,
     "_create_model_version": _create_version,
     "_rename_registered_model": _rename,
-    "_update_registered_model": _model("model:edit", mutates=True),
-    "_update_model_version": _model("model:edit", mutates=True),
+    "_update_registered_model": _describe,
+    "_update_model_version": _describe,
     "_delete_registered_model": _delete_model,
     "_delete_model_version": _delete_version,
     "_set_registered_model_tag": _tag,
@@ -248,7 +279,7 @@ PLANNERS: Final[Mapping[str, Callable[[RequestContext], RequestPlan]]] = {
     "_get_registered_model": _model("model:read", mutates=False),
     "_get_model_version": _model("model:read", mutates=False),
     "_get_model_version_by_alias": _model("model:read", mutates=False),
-    "_get_latest_versions": _model("model:read", mutates=False),
+    "_get_latest_versions": _latest,
     "_get_model_version_download_uri": _model("model:download", mutates=False),
     "_search_registered_models": _search("registered_models"),
     "_search_model_versions": _search("model_versions"),

@@ -37,6 +37,11 @@ class RequestPlan:
             be protected there.
         renames: A model's old name and its new one; None: it renames nothing.
         writes: Paths below the artifact root that it would write or delete; requires `mutates`.
+        changes: Names of records of runs, logged models and versions that it would change, see
+            `auditkit.access.record.approved.run_record` and its like; requires `mutates`.
+        links: Paths below the artifact root for which it would hand out a link to the storage.
+        describes: A model and its version, or no version, whose description it would change.
+        latest_of: The model whose latest version it asks for, whichever that is; empty: none.
         refusal: Why it is refused whatever the policy says; empty: it is not.
         list_field: The list of the answer to filter, "registered_models" or "model_versions";
             empty: none.
@@ -49,15 +54,20 @@ class RequestPlan:
     aliases_moved: tuple[Target, ...] = ()
     renames: tuple[str, str] | None = None
     writes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    describes: tuple[str, str] | None = None
+    latest_of: str = ""
     refusal: str = ""
     list_field: str = ""
 
     def __post_init__(self) -> None:
-        if self.writes and not self.mutates:
-            raise ValueError("a plan that writes files mutates")
+        if (self.writes or self.changes) and not self.mutates:
+            raise ValueError("a plan that writes files or changes records mutates")
 
     @property
     def is_held(self) -> bool:
         """Whether it may need more than a rule that allows it."""
-        touched = (self.promotes, self.renames)
-        return bool(self.demotes or self.aliases_moved or self.writes or touched != (None, None))
+        touched = (self.promotes, self.renames, self.describes)
+        named = (self.demotes, self.aliases_moved, self.writes, self.changes, self.links)
+        return any(named) or any(one is not None for one in touched)

@@ -15,7 +15,9 @@ from auditkit.access.login.authentication import Authenticator, Caller, Credenti
 from auditkit.access.policy.snapshot import refuse_superseded_casbin
 from auditkit.access.record.log import Recorder
 from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
+from auditkit.files import require_writable
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
+from auditkit.mlflow_guard.guard.emergencies import run_alert
 from auditkit.mlflow_guard.guard.gate import Gate
 from auditkit.mlflow_guard.guard.storage import AdmittedStorage
 from auditkit.mlflow_guard.page.surface import Surface
@@ -26,8 +28,9 @@ from auditkit.mlflow_guard.serve.native import NativeGate
 from auditkit.mlflow_guard.serve.paging import code_flow, page_of, seal_key
 from auditkit.mlflow_guard.serve.routes import add_routes
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
-from auditkit.mlflow_guard.upstream import internals, repositories
+from auditkit.mlflow_guard.upstream import internals, places, repositories
 from auditkit.mlflow_guard.upstream.stores import Stores
+from auditkit.registry.copies import ApprovedCopies
 from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
@@ -44,7 +47,14 @@ def build(*, composed: bool) -> Any:
         AuditkitError: If it may not start.
     """
     settings, policy, flask_app = _grounds()
-    gate = Gate(policy, Recorder(lambda: _open_log(settings)), Stores(), clock=_now)
+    alert = settings.alert
+    gate = Gate(
+        policy,
+        Recorder(lambda: _open_log(settings)),
+        Stores(ApprovedCopies(_folder_for_copies(settings))),
+        clock=_now,
+        alert=(lambda told: run_alert(alert, told)) if alert else None,
+    )
     repositories.install(AdmittedStorage(gate))
     accepted: list[Authenticator] = (
         [_mlflow_password] if composed else authenticators(settings, clock=_now)
@@ -80,6 +90,7 @@ def refuse_early(*, composed: bool) -> None:
     seal_key(settings, _log_signer(settings)[0])
     if settings.datasets:
         _folder_of(settings.datasets)
+    _folder_for_copies(settings)
     with _open_log(settings) as log:
         # Approvals are read from the log: one that somebody wrote into the database must not count.
         log.verify()
@@ -146,6 +157,31 @@ def _folder_of(path: str) -> Path:
     if not Path(path).is_dir():
         raise InputError("The folder of datasets does not exist.", remedy="make it")
     return Path(path)
+
+
+def _folder_for_copies(settings: ServerSettings) -> Path:
+    """The folder of approved files, if nobody else writes there or reads it.
+
+    Raises:
+        AuditkitError: If it lies in, or holds, a folder that the server serves or follows; or
+            cannot be written.
+    """
+    folder = Path(settings.approved).resolve()
+    policy = "" if "://" in settings.access else settings.access
+    others = {
+        "artifacts": places.destination_folder(),
+        "datasets": settings.datasets,
+        "the access policy": policy,
+    }
+    for what, other in others.items():
+        path = Path(other).resolve() if other else None
+        if path is not None and (folder.is_relative_to(path) or path.is_relative_to(folder)):
+            raise InputError(
+                f"The folder of approved files and that of {what} lie in one another.",
+                remedy="name another folder in the server's settings: 'approved: approved'",
+            )
+    require_writable(folder)
+    return folder
 
 
 def _log_signer(settings: ServerSettings) -> tuple[NoteSigner, tuple[NoteVerifier, ...]]:

@@ -119,7 +119,10 @@ class ServerSettings(Document):
         session_key: A file with 32 random bytes or more, the secret of the page's sessions and
             forms, the same for all servers that show it; empty: one that follows from the log's
             key.
-        alert: A program to run at every break-glass, with JSON on its standard input.
+        alert: A program to run at every break-glass, and when a copy of approved files was changed,
+            with JSON on its standard input.
+        approved: A folder for copies of approved versions, which are served instead of the files
+            that they were made of. Servers of one log share it. Nothing else may write there.
         datasets: A folder of training data to serve, each read decided and logged; empty: none.
     """
 
@@ -133,6 +136,7 @@ class ServerSettings(Document):
     trusted_peers: tuple[Text, ...] = ()
     session_key: str = ""
     alert: str = ""
+    approved: Text = "approved"
     datasets: str = ""
 
     @model_validator(mode="after")
@@ -170,6 +174,7 @@ def read_settings(path: Path) -> ServerSettings:
             "session_key": below(found.session_key) if found.session_key else "",
             "tokens": below(found.tokens) if found.tokens else "",
             "alert": below(found.alert) if found.alert else "",
+            "approved": below(found.approved),
             "datasets": below(found.datasets) if found.datasets else "",
         }
     )

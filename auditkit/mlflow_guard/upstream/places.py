@@ -30,6 +30,17 @@ _PAGES: Final = "/api/2.0/mlflow-artifacts/artifacts/"
 _LOCAL: Final = ("", "file")
 
 
+def destination() -> str:
+    """The URI of the storage that the server proxies; empty: it proxies none."""
+    return os.environ.get(_DESTINATION, "")
+
+
+def destination_folder() -> str:
+    """The folder that this storage is, links resolved; empty: it is none."""
+    uri = destination()
+    return os.path.realpath(_folder(uri)) if uri and urlsplit(uri).scheme in _LOCAL else ""
+
+
 def proxied(path: str | None) -> str:
     """The name of a path that the server writes or serves at its artifacts' destination.
 
@@ -41,7 +52,7 @@ def proxied(path: str | None) -> str:
         RefusedError: If it has no single name.
     """
     scoped = internals.handlers()._get_workspace_scoped_repo_path_if_enabled(path)
-    return at(os.environ.get(_DESTINATION, ""), scoped or "")
+    return at(destination(), scoped or "")
 
 
 def located(uri: str, path: str = "") -> str:
@@ -120,9 +131,8 @@ def _local(uri: str, path: str) -> str:
     full = posixpath.normpath(posixpath.join(root, path))
     if os.path.realpath(full) != full:
         raise _ambiguous("it leads through a symbolic link")
-    destination = os.environ.get(_DESTINATION, "")
-    if destination and urlsplit(destination).scheme in _LOCAL:
-        base = os.path.realpath(_folder(destination))
+    base = destination_folder()
+    if base:
         if full == base:
             return ""
         if full.startswith(base.rstrip("/") + "/"):
@@ -132,9 +142,9 @@ def _local(uri: str, path: str) -> str:
 
 def _remote(uri: str, path: str) -> str:
     full = _key(uri, path)
-    destination = os.environ.get(_DESTINATION, "")
-    if _bucket(uri) == _bucket(destination):
-        base = _key(destination, "")
+    served = destination()
+    if _bucket(uri) == _bucket(served):
+        base = _key(served, "")
         if full == base:
             return ""
         if not base or full.startswith(f"{base}/"):

@@ -6,6 +6,7 @@ methods first ask a guard about the canonical name (`places`) of what they would
 
 Laws:
     - No repository in the server's process writes or deletes a name that its guard did not admit.
+    - What a repository reads of an approved version comes from the copy (`copied_reads`).
     - A repository keeps its class, its mixins included: what MLflow offers stays the same.
     - Every public method of every repository is listed here as one that writes, reads, or touches
       no file (tests/unit/test_access_repositories.py); another one is refused.
@@ -23,6 +24,7 @@ from functools import wraps
 from typing import Any, Final, Protocol
 
 from auditkit.mlflow_guard.upstream import internals, places
+from auditkit.mlflow_guard.upstream.copied_reads import ANSWERS, Served
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 Arguments = Mapping[str, Any]
@@ -38,8 +40,12 @@ class StorageGuard(Protocol):
             RefusedError: If it was not, or if there is no request.
         """
 
-    def approved(self, name: str) -> None:
-        """Is asked about every name that is read or listed."""
+    def approved(self, name: str) -> Served | None:
+        """What to answer about a file or folder instead of what is stored; None: what is stored.
+
+        Raises:
+            RefusedError: If it may not be read at all.
+        """
 
 
 def _file(given: Arguments) -> str:
@@ -49,7 +55,8 @@ def _file(given: Arguments) -> str:
 
 
 def _path(given: Arguments) -> str:
-    return str(given.get("artifact_path") or given.get("path") or "")
+    names = ("artifact_path", "path", "remote_file_path")
+    return str(next((given[name] for name in names if given.get(name)), ""))
 
 
 def _named(name: str) -> Callable[[Arguments], str]:
@@ -86,6 +93,11 @@ READS: Final[Mapping[str, Callable[[Arguments], str]]] = {
     "download_archived_trace_data": _named("traces.pb"),
     "download_trace_attachment": _attachment,
     "download_trace_attachment_to_file": _attachment,
+}
+# What the base class's ways to read are built on.
+_INNER: Final[Mapping[str, Callable[[Arguments], str]]] = {
+    "_is_directory": _path,
+    "_download_file": _path,
 }
 # Addresses, clients and settings; `flush_async_logging` waits for calls of `log_artifact`.
 NO_FILES: Final = frozenset(
@@ -158,9 +170,11 @@ def guarded_class(kind: type, guard: StorageGuard) -> type:
         if name in WRITES:
             methods[name] = _asking(method, WRITES[name], guard.may_write)
         elif name in READS:
-            methods[name] = _asking(method, READS[name], guard.approved)
+            methods[name] = _reading(name, method, READS[name], guard)
         else:
             methods[name] = _unknown(name)
+    for name, touched in _INNER.items():
+        methods[name] = _reading(name, getattr(kind, name), touched, guard)
     return type(kind)(kind.__name__, (kind,), {"__module__": kind.__module__, **methods})
 
 
@@ -179,6 +193,36 @@ def _asking(
         return method(self, *arguments, **named)
 
     return guarded
+
+
+def _reading(
+    name: str, method: Any, touched: Callable[[Arguments], str], guard: StorageGuard
+) -> Callable[..., Any]:
+    signature = inspect.signature(method)
+    base: Any = importlib.import_module("mlflow.store.artifact.artifact_repo")
+
+    @wraps(method)
+    def guarded(self: Any, *arguments: Any, **named: Any) -> Any:
+        given = signature.bind(self, *arguments, **named).arguments
+        path = touched(given)
+        try:
+            served = guard.approved(places.at(self.artifact_uri, path))
+            if served is not None and name in ANSWERS:
+                return ANSWERS[name](served, path, given)
+        except RefusedError as error:
+            raise _as_mlflow_error(error) from error
+        if served is not None:
+            return getattr(base.ArtifactRepository, name)(self, *arguments, **named)
+        return method(self, *arguments, **named)
+
+    return guarded
+
+
+def unguarded(uri: str) -> Any:
+    """A repository that asks nobody, for what the server itself reads."""
+    module: Any = importlib.import_module("mlflow.store.artifact.artifact_repository_registry")
+    registry = module._artifact_repository_registry
+    return type(registry).get_artifact_repository(registry, uri)
 
 
 def _unknown(name: str) -> Callable[..., Any]:

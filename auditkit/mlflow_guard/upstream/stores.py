@@ -18,15 +18,24 @@ from urllib.parse import urlsplit
 
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError
-from auditkit.mlflow_guard.upstream import internals, places
-from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
+from auditkit.mlflow_guard.upstream import internals, places, repositories
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
+from auditkit.registry.copies import ApprovedCopies
+from auditkit.registry.digest import ArtifactFile, artifact_files
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _MAX_COPIES: Final = 20
 
 
 class Stores:
-    """Reads from the server's stores what decisions need."""
+    """Reads from the server's stores what decisions need.
+
+    Args:
+        copies: Keeps copies of approved versions.
+    """
+
+    def __init__(self, copies: ApprovedCopies) -> None:
+        self.copies = copies
 
     def model_name(self, name: str) -> str:
         """A model's name as the store has it; the name itself if there is no such model.
@@ -85,6 +94,15 @@ class Stores:
             if internals.is_mlflow_error(error):
                 return ""
             raise
+
+    def run_has_ended(self, run_id: str) -> bool:
+        """Whether a run has finished, failed or was killed.
+
+        Raises:
+            MlflowException: If there is no such run.
+        """
+        status = str(self._tracking().get_run(run_id).info.status)
+        return status in ("FINISHED", "FAILED", "KILLED")
 
     def experiment_of_run(self, run_id: str) -> str:
         """The experiment of a run.
@@ -166,6 +184,20 @@ class Stores:
             name, version = copied[1], copied[2]
         return runs - {""}, versions
 
+    def origin(self, name: str, version: str) -> tuple[set[str], set[str]]:
+        """The runs and the logged models that a version's files come from.
+
+        Raises:
+            MlflowException: If there is no such version.
+        """
+        runs, versions = self.lineage(name, version)
+        models: set[str] = set()
+        for copied, number in versions:
+            models.add(str(self.version(copied, number).model_id or ""))
+            parts = self.version_source(copied, number).split("/")
+            models |= {part for part in parts if part.startswith("m-")}
+        return runs, models - {""}
+
     def _run_of_logged_model(self, model_id: str) -> str:
         if not model_id.startswith("m-"):
             return ""
@@ -190,18 +222,25 @@ class Stores:
             return places.located(root, internals.safe_path(path or ""))
         return places.located(uri)
 
-    def version_digest(self, name: str, version: str) -> Digest:
+    def version_digest(self, name: str, version: str, *, keep: bool = False) -> Digest:
         """The digest of a version's files as they are now; for a prompt, of its text.
+
+        Args:
+            name: The model's name.
+            version: The version.
+            keep: Whether to keep a copy of the files that the digest is of.
 
         Raises:
             MlflowException: If there is no such version.
             InputError: If its files cannot be read.
+            OutputError: If they cannot be copied.
         """
         found = self.version(name, version)
         if found.source in internals.PROMPT_SOURCES:
             tags = {k: str(v) for k, v in found.tags.items() if k.startswith(internals.PROMPT_TAGS)}
             return digest_of("prompt/v1", dict(tags))
-        return digest_of_files(self.version_files(name, version))
+        uri = self._own_source(name, version)
+        return self.copies.take(lambda folder: self._fetch(uri, folder), keep=keep)
 
     def version_files(self, name: str, version: str) -> tuple[ArtifactFile, ...]:
         """A version's files as they are now, each with its size and digest.
@@ -210,11 +249,15 @@ class Stores:
             MlflowException: If there is no such version.
             InputError: If its files cannot be read.
         """
-        uri = self._registry().get_model_version_download_uri(name, version)
+        uri = self._own_source(name, version)
+        with tempfile.TemporaryDirectory() as folder:
+            return artifact_files(self._fetch(uri, Path(folder)))
+
+    def _own_source(self, name: str, version: str) -> str:
+        uri = str(self._registry().get_model_version_download_uri(name, version))
         if not internals.is_ours(uri):
             raise InputError("The version's files are on another server, which may change them.")
-        with tempfile.TemporaryDirectory() as folder:
-            return artifact_files(self._fetch(uri, folder))
+        return uri
 
     def protected_sources(self, protected: Callable[[str, str], bool]) -> set[str]:
         """Where the files of every version are that a protected alias points to now.
@@ -234,7 +277,23 @@ class Stores:
             if not token:
                 return found
 
-    def _fetch(self, uri: str, folder: str) -> Path:
+    def fetch_stored(self, name: str, folder: Path) -> Path:
+        """Fetches files as they are stored at the artifacts' destination, approved or not.
+
+        Args:
+            name: Their canonical name, see `places`.
+            folder: Where to put them.
+
+        Raises:
+            InputError: If they cannot be read.
+        """
+        try:
+            repository = repositories.unguarded(places.destination())
+            return Path(repository.download_artifacts(name, str(folder)))
+        except Exception as error:
+            raise _unreadable() from error
+
+    def _fetch(self, uri: str, folder: Path) -> Path:
         handlers = internals.handlers()
         try:
             if handlers._is_servable_proxied_run_artifact_root(uri):
@@ -243,12 +302,11 @@ class Stores:
                 repository = handlers._get_artifact_repo_mlflow_artifacts()
             else:
                 path, repository = "", handlers._get_artifact_repository_for_uri(uri)
-            return Path(repository.download_artifacts(path, folder))
+            return Path(repository.download_artifacts(path, str(folder)))
         except Exception as error:
-            raise InputError(
-                "The version's files cannot be read by the server.",
-                remedy="check the artifact store and the version's source",
-            ) from error
+            if isinstance(error.__cause__, RefusedError):
+                raise error.__cause__ from error
+            raise _unreadable() from error
 
     def _tells_case(self) -> bool:
         engine = getattr(self._registry(), "engine", None)
@@ -259,3 +317,10 @@ class Stores:
 
     def _tracking(self) -> Any:
         return internals.handlers()._get_tracking_store()
+
+
+def _unreadable() -> InputError:
+    return InputError(
+        "The version's files cannot be read by the server.",
+        remedy="check the artifact store and the version's source",
+    )
