@@ -164,6 +164,17 @@ class Snapshot:
                         return False, None
         return True, rule
 
+    def rules_on(self, domain: str, verbs: Collection[str], obj: str) -> tuple[AccessRule, ...]:
+        """Every rule that matches an object for one of some verbs, whoever it is about."""
+        segments = obj.split("/")
+        return tuple(
+            rule
+            for rule in self.rules.rules
+            if rule.domain in ("*", domain)
+            and not set(verbs).isdisjoint(_verbs_of(rule.verb))
+            and _match(_insert(None, rule), segments) is not None
+        )
+
     def roles_of(self, user: str, domain: str) -> tuple[str, ...]:
         """Every role that a user has in a domain, directly or through another role."""
         return tuple(sorted({*self._reached(user, domain, MAX_ROLE_STEPS)} - {user}))

@@ -4,8 +4,8 @@ Everything follows from the log. `PromotionState` applies its entries in order; 
 state. So two workers that read the same log agree, and a restart loses nothing.
 
 Laws:
-    - An approval is bound to model, version, alias, artifact digest and policy digest. When the
-      files or the policy change, it is void.
+    - An approval is bound to model, version, alias, artifact digest, and what the policy says of
+      them and of the parties (`Ruling`). When the files or that change, it is void.
     - Approvers are distinct, and none is the requester, the version's creator, the run's owner or
       the one who promotes. An entry that says otherwise does not count, whoever wrote it.
     - A request is used once: of several claims the first in the log wins.
@@ -37,6 +37,7 @@ from auditkit.access.record.moves import (
 )
 from auditkit.access.record.order import PromotionOrder
 from auditkit.access.record.owners import MODEL_MADE, RENAMED, RUN_MADE, VERSION_MADE, Owners
+from auditkit.access.record.rulings import Ruling
 from auditkit.access.record.verdicts import VERDICT, LoggedVerdict, RecordedVerdicts
 
 REQUESTED: Final = "promotion.requested"
@@ -236,6 +237,8 @@ class PromotionState:
         elif request.may_approve(user) and not self.writing(request.source, time):
             if user not in request.approvals and payload.get("comment"):
                 request.comments[user] = str(payload["comment"])
+            if user not in request.approvals:
+                request.rulings[user] = Ruling.read(payload)
             request.approvals.setdefault(user, time)
             self._keep(request.target)
 
@@ -330,6 +333,7 @@ class PromotionState:
                 made_by=frozenset(str(name) for name in payload.get("made_by", ())),
                 asked=time,
                 made_from=_made_from(payload),
+                rulings={str(payload.get("user")): Ruling.read(payload)},
             ),
         )
 

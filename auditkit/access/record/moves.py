@@ -11,8 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
-from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, folded, person
+from auditkit.access.policy.vocabulary import (
+    DEFAULT_DOMAIN,
+    alias_object,
+    folded,
+    person,
+    stage_object,
+)
+from auditkit.access.record.rulings import Ruling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +45,13 @@ class Target:
     def place(self) -> tuple[str, str, str, str]:
         """The alias or stage, whatever version it points to."""
         return (self.domain, self.model, self.kind, self.name)
+
+    @property
+    def object(self) -> str:
+        """Its object in rules."""
+        if self.kind == "alias":
+            return alias_object(self.model, self.name)
+        return stage_object(self.model, self.name)
 
     @property
     def to_ask(self) -> str:
@@ -69,6 +84,8 @@ class PromotionRequest:
         claim: Token of the claim that won.
         made_from: Names of the runs and logged models that the files come from.
         outcome: "done", "failed", or empty while the outcome is unknown.
+        rulings: What the policy said of the requester and of each who approved, by their names;
+            None: an entry from before there were rulings, bound to the whole policy.
     """
 
     id: str
@@ -87,6 +104,7 @@ class PromotionRequest:
     claim: str = ""
     made_from: frozenset[str] = frozenset()
     outcome: str = ""
+    rulings: dict[str, Ruling | None] = field(default_factory=dict)
 
     def may_approve(self, user: str) -> bool:
         """Whether a user is not involved in the request, however the name is spelt."""
@@ -101,6 +119,7 @@ class PromotionRequest:
         policy_digest: str,
         now: datetime,
         made_by: Collection[str] = (),
+        access: AccessControl | None = None,
     ) -> str | None:
         """Why it may not be used now; None if it may.
 
@@ -111,6 +130,8 @@ class PromotionRequest:
             policy_digest: Digest of the access policy now in force.
             now: The time.
             made_by: Who is now known to have made the version; their approvals do not count.
+            access: The policy now in force, to tell whether a change of it touches the request;
+                None: any change does.
         """
         if self.rejected_by:
             return f"it was rejected by {self.rejected_by}"
@@ -118,7 +139,7 @@ class PromotionRequest:
             return "it was already used"
         if self.artifact_digest != artifact_digest:
             return "the version's files have changed since it was asked for"
-        if self.policy_digest != policy_digest:
+        if self._touched(policy_digest, access):
             return "the access policy has changed since it was asked for"
         if now - self.asked > timedelta(hours=promotion.valid_hours):
             return "it has expired"
@@ -130,6 +151,16 @@ class PromotionRequest:
                 f"another to give one: {APPROVE} {self.id}"
             )
         return None
+
+    def _touched(self, policy_digest: str, access: AccessControl | None) -> bool:
+        """Whether another policy is in force that says something else of the move or a party."""
+        rulings = self.rulings.values()
+        is_whole = access is None or not rulings or None in rulings
+        if is_whole and self.policy_digest != policy_digest:
+            return True
+        return access is not None and any(
+            ruling is not None and not ruling.stands(access, self.target) for ruling in rulings
+        )
 
     def state(self) -> str:
         """Its state as a word: open, approved, rejected, begun, done or failed."""

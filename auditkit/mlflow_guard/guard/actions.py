@@ -34,6 +34,7 @@ def request(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
         **facts,
         "user": segment(admission.caller.user),
         "policy_digest": str(admission.access.policy_digest),
+        **admission.authority.ruling(target).to_json(),
     }
     gate.recorder.now(REQUESTED, payload)
     return {
@@ -64,7 +65,11 @@ def approve(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
         refusal = approval_refusal(gate, admission, request, facts)
         if refusal is not None:
             raise refusal
-        approval: dict[str, Json] = {"request": request.id, "user": user}
+        approval: dict[str, Json] = {
+            "request": request.id,
+            "user": user,
+            **admission.authority.ruling(request.target).to_json(),
+        }
         gate.recorder.now(APPROVED, {**approval, "comment": comment} if comment else approval)
         gate.promotions.book()
         if user not in request.approvals:
@@ -99,6 +104,7 @@ def approval_refusal(
         artifact_digest=str(facts["artifact_digest"]),
         policy_digest=str(admission.access.policy_digest),
         now=gate.clock(),
+        access=admission.access,
     )
     if obstacle is not None:
         return RefusedError(409, "INVALID_STATE", f"{obstacle}; request it again")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from auditkit.access.login.authentication import Caller
 from auditkit.access.policy.control import AccessControl, AccessDecision, decide_under
 from auditkit.access.policy.vocabulary import segment
+from auditkit.access.record.moves import Target
+from auditkit.access.record.rulings import Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Authority:
         """The caller's groups that give a role in a domain."""
         groups, settings = self.caller.groups, self.access.settings
         return tuple(group for group in groups if settings.roles_of((group,), domain))
+
+    def ruling(self, target: Target) -> Ruling:
+        """What the policy says about a move and the caller as a party to it."""
+        groups = tuple(self.caller.groups)
+        return Ruling.by(self.access, target, self.user, groups=groups, only=self.only)
 
     def decide(
         self,

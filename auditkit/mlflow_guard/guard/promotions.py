@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
-from auditkit.access.policy.vocabulary import OWNER, alias_object, folded, segment, stage_object
+from auditkit.access.policy.vocabulary import OWNER, folded, segment
 from auditkit.access.record.approvals import (
     CLAIMED,
     DEMOTED,
@@ -337,6 +337,7 @@ class Promotions:
             policy_digest=policy_digest,
             now=now,
             made_by=facts["made_by"],
+            access=authority.access,
         )
         if isinstance(usable, str):
             is_requested = APPROVE in usable  # the text says what the request still needs
@@ -419,9 +420,7 @@ def _to_ask(authority: Authority, target: Target) -> str:
 
 def target_object(target: Target) -> str:
     """The object of a move."""
-    if target.kind == "alias":
-        return alias_object(target.model, target.name)
-    return stage_object(target.model, target.name)
+    return target.object
 
 
 def target_json(target: Target) -> dict[str, Json]:
