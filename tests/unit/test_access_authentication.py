@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import http.server
 import json
 import socket
 import threading
@@ -17,7 +16,6 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from auditkit.access.login import attempts, authentication
 from auditkit.access.login.addresses import TrustedPeers
@@ -34,6 +32,7 @@ from auditkit.access.login.passwords import hash_password, matches, read_users, 
 from auditkit.errors import InputError
 from auditkit.mlflow_guard.serve.native import _unambiguous, identify
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
+from tests.support.issuer import Issuer
 
 PASSWORD = "a long enough password"
 
@@ -304,67 +303,12 @@ def test_a_proxys_header_counts_from_named_peers_only():
         ProxyAuthenticator("X-User", ["proxy.example"])
 
 
-class Issuer:
-    """An OpenID Connect issuer on loopback, with keys that it can change."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, rsa.RSAPrivateKey] = {}
-        self.claimed: str | None = None
-        issuer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                document: dict[str, Any]
-                if self.path == "/keys":
-                    document = {
-                        "keys": [
-                            json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(k.public_key()))
-                            | {"kid": kid, "use": "sig"}
-                            for kid, k in issuer.keys.items()
-                        ]
-                    }
-                else:
-                    document = {
-                        "issuer": issuer.claimed or issuer.url,
-                        "jwks_uri": f"{issuer.url}/keys",
-                    }
-                body = json.dumps(document).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def add_key(self, kid: str) -> None:
-        self.keys[kid] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    def token(self, kid: str, header: dict[str, Any] | None = None, **changes: Any) -> str:
-        claims = {
-            "iss": self.url,
-            "aud": "mlflow",
-            "sub": "ann",
-            "iat": int(time.time()),
-            "exp": int(time.time()) + 60,
-            **changes,
-        }
-        claims = {name: value for name, value in claims.items() if value is not None}
-        headers = {"kid": kid, **(header or {})}
-        return jwt.encode(claims, self.keys[kid], algorithm="RS256", headers=headers)
-
-
 @pytest.fixture
 def issuer():
     made = Issuer()
     made.add_key("one")
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def bearer(token: str) -> Credentials:
@@ -521,8 +465,7 @@ def test_keys_rotate_and_another_issuers_keys_do_not_count(issuer: Issuer):
     forged = Issuer()
     forged.add_key("three")
     assert way(bearer(forged.token("three", iss=issuer.url))) is None
-    forged.server.shutdown()
-    forged.server.server_close()
+    forged.close()
     issuer.claimed = "http://127.0.0.1:1"
     assert OidcAuthenticator(issuer.url, "mlflow")(bearer(issuer.token("one"))) is None
     assert OidcAuthenticator("http://issuer.example", "m")(bearer("x")) is None
