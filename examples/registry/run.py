@@ -3,11 +3,14 @@
     python examples/registry/run.py
 
 It makes a policy, users, a log and a server in a temporary folder, and prints who asked for what,
-and what the server said. It needs the extra: pip install 'auditkit-ml[mlflow]'
+and what the server said. A trainer logs a model with MLflow's own client; a pipeline audits it;
+`champion` moves only to the bytes that passed, lately. It needs two extras:
+pip install 'auditkit-ml[mlflow,xgboost]'
 """
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import signal
@@ -18,11 +21,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import redirect_stderr, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import requests
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -32,8 +36,9 @@ from auditkit.access import AccessControl
 from auditkit.access.kept.folder import seal_policy, start_policy
 from auditkit.access.login.passwords import hash_password, write_users
 from auditkit.access.record.review import review
+from auditkit.canonical import Digest
 from auditkit.cli.shared.console import quiet_mlflow, step
-from auditkit.errors import AuditkitError
+from auditkit.errors import AuditkitError, InputError
 from auditkit.ledger import Ledger
 from auditkit.registry import ModelRegistry
 from auditkit.registry.client import RegistryClient
@@ -43,6 +48,7 @@ from auditkit.signing import KeyStore
 PASSWORD = secrets.token_urlsafe(16)
 ROLES = {
     "ann": "trainer",
+    "ci": "gate",
     "rita": "reviewer",
     "mia": "release-manager",
     "audrey": "auditor",
@@ -50,11 +56,51 @@ ROLES = {
     "paula": "policy-approver",
 }
 LOG_NAME = "auditkit.local/log"
+DATA = Path(__file__).resolve().parents[1] / "lending" / "data" / "hmda_boston_1990.csv"
+FEATURES = ["pirat", "hirat", "lvrat", "chist", "mhist"]
+# What the alias champion asks for, beside an approval.
+EVIDENCE = (
+    "    valid_hours: 72\n",
+    "    valid_hours: 72\n    evidence: {policy: credit, max_age_days: 30}\n",
+)
+POLICY = """\
+id: credit
+version: "1"
+title: What must hold before a credit model is deployed
+as_of: 2026-11-30
+rules:
+  - id: PE-1
+    title: The model ranks acceptably
+    check: performance.ranking
+    measure: auc
+    at_least: 0.6
+    severity: high
+    citation: house rule
+    why: A model that ranks no better decides nothing.
+  - id: FA-1
+    title: Selection rates by group
+    check: fairness.selection_rates
+    measure: impact_ratio
+    at_least: 0.7
+    min_n: 30
+    severity: high
+    citation: house rule
+    why: A large difference calls for a look.
+"""
+AUDIT = """\
+model: models:/credit/1
+data: test.csv
+label: approved
+groups: [afam]
+policy: ./credit.yaml
+"""
 
 
 def prepare(folder: Path) -> None:
     """Everything that a guarded server needs."""
-    policy = start_policy(folder / "access") / "policy.csv"
+    settings = start_policy(folder / "access") / "access.yaml"
+    settings.write_text(settings.read_text().replace(*EVIDENCE))
+    policy = folder / "access" / "policy.csv"
     grants = "".join(f"g, {user}, role:{role}, *\n" for user, role in ROLES.items())
     policy.write_text(policy.read_text() + grants)
     seal_policy(folder / "access", author="adam", approver="paula", now=datetime.now(UTC))
@@ -63,6 +109,21 @@ def prepare(folder: Path) -> None:
     (folder / "server.yaml").write_text(
         "access: access\nlog: {url: 'sqlite:///ledger.db', key: keys}\nbasic: {users: users.json}\n"
     )
+
+
+def prepare_gate(folder: Path) -> pd.DataFrame:
+    """What the pipeline keeps beside the training code: rows, the policy, and an audit file.
+
+    Returns:
+        The rows to train on.
+    """
+    table = pd.read_csv(DATA)
+    table["approved"] = (table["deny"] == "no").astype(int)
+    folder.mkdir()
+    table[1400:][[*FEATURES, "approved", "afam"]].to_csv(folder / "test.csv", index=False)
+    (folder / "credit.yaml").write_text(POLICY)
+    (folder / "audit.yaml").write_text(AUDIT)
+    return table[:1400]
 
 
 def make_keys(folder: Path) -> None:
@@ -140,39 +201,91 @@ def reason_of(error: Exception) -> str:
     return said.removeprefix("Denied: ").removeprefix("PERMISSION_DENIED: ").splitlines()[0]
 
 
+def log_model(story: Story, rows: pd.DataFrame, trees: int) -> None:
+    """What a trainer does: MLflow's own `log_model`, which registers a new version."""
+    story.mlflow("ann")
+    import mlflow.xgboost
+    from xgboost import XGBClassifier
+
+    mlflow.set_tracking_uri(story.url)
+    model = XGBClassifier(n_estimators=trees, max_depth=3, random_state=0)
+    model.fit(rows[FEATURES], rows["approved"])
+    with redirect_stderr(io.StringIO()), mlflow.start_run():
+        mlflow.xgboost.log_model(
+            model, name="model", registered_model_name="credit", pip_requirements=["xgboost"]
+        )
+
+
+def pipeline(story: Story, folder: Path, *arguments: str) -> None:
+    """One command of the pipeline, which asks the registry under its own name.
+
+    Raises:
+        InputError: With what the command said, if it failed.
+    """
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": story.url,
+        "MLFLOW_TRACKING_USERNAME": "ci",
+        "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+        "AUDITKIT_KEYS": str(folder.parent / "ci-keys"),
+    }
+    command = [sys.executable, "-m", "auditkit", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        raise InputError(said[0].removeprefix("Error: ") if said else done.stderr)
+
+
 def tell(folder: Path, url: str) -> Story:
     """The story."""
     story = Story(url)
-    weights = folder / "weights.txt"
-    weights.write_text("version one")
+    gate = folder / "gate"
+    rows = prepare_gate(gate)
+    run = ("run", "audit.yaml", "--record", "--output")
+    long_ago = (datetime.now(UTC) - timedelta(days=60)).date().isoformat()
 
-    def register() -> None:
-        ModelRegistry(url).register("credit", weights)
-
-    os.environ.update(MLFLOW_TRACKING_USERNAME="ann", MLFLOW_TRACKING_PASSWORD=PASSWORD)
-    story.step("ann", "registers credit 1", register)
+    story.step("ann", "logs credit 1 with log_model", lambda: log_model(story, rows, 30))
     story.step(
         "ann",
         "sets champion with MLflow's client",
         lambda: story.mlflow("ann").set_registered_model_alias("credit", "champion", "1"),
     )
     ann, rita, mia = (story.client(user) for user in ("ann", "rita", "mia"))
-    story.step("mia", "promotes credit 1", lambda: mia.promote("credit", "1", alias="champion"))
     asked = story.step("ann", "asks for it", lambda: ann.request("credit", "1", alias="champion"))
     story.step("ann", "approves her own request", lambda: ann.approve(asked["request"]))
     story.step("rita", "approves it", lambda: rita.approve(asked["request"]))
-    source = story.mlflow("ann").get_model_version("credit", "1").run_id
+
+    def promote() -> None:
+        mia.promote("credit", "1", alias="champion")
+
+    story.step("mia", "promotes credit 1, no gate passed", promote)
+    story.step(
+        "ci",
+        "records an audit of two months ago",
+        lambda: pipeline(story, gate, *run, "old", "--today", long_ago),
+    )
+    story.step("mia", "promotes credit 1, the gate too old", promote)
+    story.step("ann", "logs credit 2, other bytes", lambda: log_model(story, rows, 31))
+    story.step(
+        "ci",
+        "records that audit on credit 2",
+        lambda: pipeline(
+            story, gate, *("registry", "record", "old", "--model", "credit", "--version", "2")
+        ),
+    )
+    story.step("ci", "audits credit 1 and records it", lambda: pipeline(story, gate, *run, "new"))
+    logged = story.mlflow("ann").get_model_version("credit", "1").source.rpartition("/")[2]
     story.step(
         "ann",
         "writes over the approved files",
-        lambda: story.mlflow("ann").log_artifact(source, str(weights), "model"),
+        lambda: story.mlflow("ann").log_model_artifact(logged, str(gate / "test.csv")),
     )
-    story.step("mia", "promotes credit 1", lambda: mia.promote("credit", "1", alias="champion"))
-    story.step("mia", "promotes it again", lambda: mia.promote("credit", "1", alias="champion"))
+    story.step("mia", "promotes credit 1, gate passed", promote)
+    story.step("mia", "promotes it again", promote)
 
     def load() -> None:
-        from auditkit.canonical import Digest
-
         version, digest = story.client("audrey").approved_digest("credit", alias="champion")
         story.mlflow("rita")
         (folder / "loaded").mkdir()
@@ -187,7 +300,7 @@ def main() -> None:
     quiet_mlflow()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with step("Make a policy, six users, and the log's key"):
+        with step("Make a policy, seven users, and the log's key"):
             prepare(folder)
         with step("Start the guarded server") as result:
             process, url = start(folder)

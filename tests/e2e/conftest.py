@@ -36,6 +36,9 @@ EVIDENCE = """promotions:
     aliases: [champion]
     approvals: 1
     evidence: {policy: lending, max_age_days: 30}
+  - models: mortgage
+    aliases: [champion]
+    evidence: {policy: ranking, max_age_days: 30}
 """
 
 

@@ -124,6 +124,13 @@ def test_registry(guarded, tmp_path, monkeypatch):
         elif "server.yaml" in how:
             (tmp_path / "server.yaml").write_text(block.text)
             assert read_settings(tmp_path / "server.yaml").basic is not None
+        elif "evidence" in how:
+            settings = tmp_path / "access" / "access.yaml"
+            parts = settings.read_text().partition("    valid_hours: 72\n")
+            settings.write_text("".join([*parts[:2], block.text.rstrip("\n"), "\n", parts[2]]))
+        elif block.kind == "yaml":
+            (name,) = how
+            (tmp_path / name).write_text(block.text)
         elif "ledger" in how:
             lines = block.text.splitlines()
             assert command(lines[0])[0] == 0

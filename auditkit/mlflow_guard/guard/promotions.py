@@ -322,10 +322,11 @@ class Promotions:
             verdicts = book.verdicts_on(target)
             lack = missing_evidence(verdicts, promotion.evidence, digest, now)
             if lack is not None:
+                version = f"models:/{target.model}/{target.version}"
                 raise denied(
-                    f"{lack}. To have them judged: auditkit run audit.yaml --record, by somebody "
-                    f"who may {RECORD}, with 'model: models:/{target.model}/{target.version}' in "
-                    f"audit.yaml and the policy {promotion.evidence.policy} (files {digest})"
+                    f"{lack}. To have them judged now: auditkit run audit.yaml --record, by "
+                    f"somebody who may {RECORD}, with 'model: {version}' in audit.yaml and the "
+                    f"policy {promotion.evidence.policy} (files {digest})"
                 )
         if promotion.approvals == 0:
             return move
