@@ -51,6 +51,7 @@ VERBS: Final[dict[str, str]] = {
     "dataset:delete": "delete a dataset or its records",
     "experiment:read": "see experiments and runs",
     "experiment:edit": "create and change experiments and runs",
+    "experiment:locate": "choose where an experiment's files, or a workspace's, will be",
     "experiment:delete": "delete experiments and runs, the lineage of a model",
     "trace:read": "read traces and assessments",
     "trace:edit": "write traces and assessments",

@@ -23,6 +23,7 @@ from auditkit.access.record.log import Recorder
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, LedgerError
 from auditkit.mlflow_guard.guard.authority import Authority
+from auditkit.mlflow_guard.guard.locations import refuse_taken
 from auditkit.mlflow_guard.guard.logged_request import LoggedRequest
 from auditkit.mlflow_guard.guard.promotions import Admitted, Entries, Promotions
 from auditkit.mlflow_guard.guard.serving import Alert
@@ -114,6 +115,7 @@ class Gate:
         held = Admitted()
         if refusal is None and plan.is_held:
             try:
+                refuse_taken(plan)
                 held = self.promotions.hold(authority, plan, domain)
             except RefusedError as error:
                 refusal = error

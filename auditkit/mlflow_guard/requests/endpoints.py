@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from auditkit.mlflow_guard.requests import datasets, experiments, models
+from auditkit.mlflow_guard.requests import datasets, experiments, locations, models
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 
@@ -46,6 +46,7 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
     **models.PLANNERS,
     **experiments.PLANNERS,
     **datasets.PLANNERS,
+    **locations.PLANNERS,
     **_reads(
         "trace:read",
         "traces",
@@ -76,15 +77,8 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
         "_create_assessment",
         "_create_issue",
         "_delete_assessment",
-        "_delete_trace_tag",
-        "_delete_trace_tag_v3",
-        "_deprecated_end_trace_v2",
-        "_deprecated_start_trace_v2",
         "_link_prompts_to_trace",
         "_link_traces_to_run",
-        "_set_trace_tag",
-        "_set_trace_tag_v3",
-        "_start_trace_v3",
         "_update_assessment",
         "_update_issue",
         "_create_label_schema",
@@ -98,7 +92,6 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
         "_remove_items_from_review_queue",
         "_set_review_queue_item_status",
     ),
-    **_changes("trace:delete", "traces", "_delete_traces"),
     **_reads(
         "gateway:read",
         "gateway",
@@ -186,9 +179,7 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
     **_changes(
         "server:manage",
         "server",
-        "_create_workspace_handler",
         "_delete_workspace_handler",
-        "_update_workspace_handler",
         "_generate_demo",
         "_delete_demo",
         "serve_post_ui_telemetry",

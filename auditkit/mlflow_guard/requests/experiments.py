@@ -13,7 +13,7 @@ from auditkit.access.record.owners import Owned
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
 from auditkit.mlflow_guard.requests.context import RequestContext, plain_number
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
-from auditkit.mlflow_guard.upstream.internals import is_ours, safe_path
+from auditkit.mlflow_guard.upstream.internals import safe_path
 from auditkit.mlflow_guard.upstream.places import proxied
 
 Planner = Callable[[RequestContext], RequestPlan]
@@ -91,25 +91,6 @@ def _made_in(ask: RequestContext) -> RequestPlan:
     experiment = ask.field("experiment_id") or "0"
     return RequestPlan(
         needs=(RequiredPermission("experiment:edit", experiment_object(experiment)),), mutates=True
-    )
-
-
-def _create_experiment(ask: RequestContext) -> RequestPlan:
-    """Creating an experiment; to choose its location is to be able to write there."""
-    needs, place = (
-        [RequiredPermission("experiment:edit", "experiments")],
-        ask.field("artifact_location"),
-    )
-    if not place:
-        return RequestPlan(needs=tuple(needs), mutates=True)
-    path = ask.stores.relative(place)
-    needs += artifact_needs("artifact:write", path)
-    elsewhere = not is_ours(place)
-    return RequestPlan(
-        needs=tuple(needs),
-        mutates=True,
-        writes=(path,),
-        refusal="an experiment's files may not be on another server" if elsewhere else "",
     )
 
 
@@ -266,7 +247,6 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     ),
     "_update_run": _changing(_records_of_update),
     "_set_logged_model_tags": _changing(_records_of_tags),
-    "_create_experiment": _create_experiment,
     "_create_run": _made_in,
     "_create_logged_model": _made_in,
     "serve_create_promptlab_run": _promptlab,

@@ -23,6 +23,7 @@ from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.internals import safe_path
+from auditkit.mlflow_guard.upstream.places import refuse_two_readings
 
 # To some databases champion, CHAMPION and chàmpion are equal; the last is refused.
 _PLAIN_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -140,6 +141,7 @@ def _create_version(ask: RequestContext) -> RequestPlan:
                 RequiredPermission("model:download", model_object(ask.stores.model_name(copied)))
             )
     elif source not in internals.PROMPT_SOURCES:
+        refuse_two_readings(source)
         needs += artifact_needs("artifact:read", ask.stores.relative(source))
     run_id = ask.field("run_id")
     if run_id:

@@ -42,6 +42,8 @@ class RequestPlan:
         links: Paths below the artifact root for which it would hand out a link to the storage.
         describes: A model and its version, or no version, whose description it would change.
         latest_of: The model whose latest version it asks for, whichever that is; empty: none.
+        locates: Canonical names of locations that it chooses for files to come; nobody else's files
+            may be there.
         refusal: Why it is refused whatever the policy says; empty: it is not.
         list_field: The list of the answer to filter, "registered_models" or "model_versions";
             empty: none.
@@ -58,6 +60,7 @@ class RequestPlan:
     links: tuple[str, ...] = ()
     describes: tuple[str, str] | None = None
     latest_of: str = ""
+    locates: tuple[str, ...] = ()
     refusal: str = ""
     list_field: str = ""
 
@@ -70,4 +73,4 @@ class RequestPlan:
         """Whether it may need more than a rule that allows it."""
         touched = (self.promotes, self.renames, self.describes)
         named = (self.demotes, self.aliases_moved, self.writes, self.changes, self.links)
-        return any(named) or any(one is not None for one in touched)
+        return any((*named, self.locates)) or any(one is not None for one in touched)

@@ -120,6 +120,22 @@ def refuse_large_body(limit: int) -> None:
         )
 
 
+def parse_workspace(kind: type) -> Any:
+    """A request about a workspace, read by the parser that its handler will use.
+
+    Raises:
+        MlflowException: If the handler would refuse it too.
+    """
+    return handlers()._get_workspace_request_message(kind())[0]
+
+
+def workspace_names() -> list[str]:
+    """Every workspace; `default` alone if workspaces are off."""
+    if not has_workspaces():
+        return ["default"]
+    return [str(found.name) for found in handlers()._get_workspace_store().list_workspaces()]
+
+
 def safe_path(path: str) -> str:
     """An artifact's path as the handler will read it: decoded to the end, without `.` and `//`.
 

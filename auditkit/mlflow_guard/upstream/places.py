@@ -80,26 +80,39 @@ def located(uri: str, path: str = "") -> str:
 
 
 def chosen(uri: str) -> str:
-    """The name of a location that a caller chooses for files to come.
+    """The name of a location that a caller chooses now.
 
     Raises:
         MlflowException: If it is in another workspace than the request.
-        RefusedError: If its text is not plain.
+        RefusedError: If it can be read in two ways.
     """
-    found = urlparse(uri)
-    if not _is_plain(found, _proxied_root(uri) if is_proxied(uri) else found.path.lstrip("/")):
-        raise _ambiguous("write the location without escapes, empty parts, `.`, `..`, ?, # and ;")
+    refuse_two_readings(uri)
     return located(uri)
 
 
+def refuse_two_readings(uri: str) -> None:
+    """Refuses a location whose text some handlers would decode and others would not.
+
+    Raises:
+        RefusedError: If it is one.
+    """
+    if is_proxied(uri) and not _is_plain(urlparse(uri), _proxied_root(uri)):
+        raise _ambiguous("write the location without escapes, empty parts, `.`, `..`, ?, # and ;")
+
+
 def readings(uri: str) -> set[str]:
-    """Every name that a version's location may have meant to a handler, to pin them all."""
+    """Every name that an existing location may have to some handler."""
     try:
         return {located(uri)}
-    except RefusedError:
-        root = _proxied_root(uri) if is_proxied(uri) else urlparse(uri).path.lstrip("/")
-        decoded = posixpath.normpath(posixpath.join("/", unquote(root))).lstrip("/")
-        return {posixpath.normpath(root), decoded}
+    except Exception as error:
+        if not is_proxied(uri) or not (
+            isinstance(error, RefusedError) or internals.is_mlflow_error(error)
+        ):
+            raise
+        root = _proxied_root(uri)
+        texts = [posixpath.normpath(t) for t in (root, unquote(root), unquote(unquote(root)))]
+        # With and without the workspace, which need not be the request's.
+        return {*texts, *(f"workspaces/{internals.workspace()}/{text}" for text in texts)}
 
 
 def is_proxied(uri: str) -> bool:

@@ -272,7 +272,7 @@ class Stores:
             for model in page:
                 for alias, version in dict(model.aliases).items():
                     if protected(model.name, alias):
-                        found.add(self.version_source(model.name, str(version)))
+                        found |= self._readings(model.name, str(version))
             token = page.token
             if not token:
                 return found
@@ -292,6 +292,12 @@ class Stores:
             return Path(repository.download_artifacts(name, str(folder)))
         except Exception as error:
             raise _unreadable() from error
+
+    def _readings(self, name: str, version: str) -> set[str]:
+        """Every name that a version's files may have to some handler, so as to pin them all."""
+        if self.version(name, version).source in internals.PROMPT_SOURCES:
+            return {self.version_source(name, version)}
+        return places.readings(self._registry().get_model_version_download_uri(name, version))
 
     def _fetch(self, uri: str, folder: Path) -> Path:
         handlers = internals.handlers()
