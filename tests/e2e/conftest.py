@@ -21,6 +21,9 @@ cat >> "$(dirname "$0")/alerts.txt"
 DELETER = (
     "p, dex, *, experiments/**, experiment:delete, allow\n"
     "p, dex, *, models/model-*, model:rename, allow\n"
+    # Dex may also choose where an experiment's files will be.
+    "p, dex, *, experiments, experiment:edit, allow\n"
+    "p, dex, *, artifacts/**, experiment:locate, allow\n"
     # And somebody who may do both halves of what takes two, and is held to four eyes all the same.
     "g, rio, role:trainer, *\n"
     "g, rio, role:reviewer, *\n"

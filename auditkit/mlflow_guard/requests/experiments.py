@@ -139,10 +139,6 @@ def _list_root(ask: RequestContext) -> RequestPlan:
     return _touch("artifact:read", proxied(safe_path(ask.field("path"))))
 
 
-def _below(verb: str, root: str, path: str) -> RequestPlan:
-    return _touch(verb, posixpath.normpath(posixpath.join(root, safe_path(path))))
-
-
 def _touch(verb: str, full: str) -> RequestPlan:
     """The plan to read, write or delete what has this canonical name."""
     writes = (full,) if verb != "artifact:read" else ()
@@ -152,7 +148,8 @@ def _touch(verb: str, full: str) -> RequestPlan:
 def _run_file(ask: RequestContext) -> RequestPlan:
     """A path below a run's files, given in the query."""
     run = ask.query.get("run_id") or ask.query.get("run_uuid", "")
-    return _below("artifact:read", ask.stores.run_root(run), ask.query.get("path", ""))
+    path = safe_path(ask.query.get("path", ""))
+    return _touch("artifact:read", ask.stores.run_root(run, path))
 
 
 def _run_message(verb: str) -> Planner:
@@ -167,8 +164,8 @@ def _run_message(verb: str) -> Planner:
 def _in_message(ask: RequestContext) -> str:
     run = ask.field("run_id") or ask.field("run_uuid")
     model = ask.field("model_id") if not run else ""
-    root = ask.stores.model_root(model) if model else ask.stores.run_root(run)
-    return posixpath.normpath(posixpath.join(root, safe_path(ask.field("path"))))
+    path = safe_path(ask.field("path"))
+    return ask.stores.model_root(model, path) if model else ask.stores.run_root(run, path)
 
 
 def _linking(name: Callable[[RequestContext], str]) -> Planner:
@@ -194,9 +191,9 @@ def _promptlab(ask: RequestContext) -> RequestPlan:
 
 
 def _logged_model_file(ask: RequestContext) -> RequestPlan:
-    root = ask.stores.model_root(ask.path_values["model_id"])
     path = ask.query.get("artifact_file_path") or ask.query.get("artifact_directory_path", "")
-    plan = _below("artifact:read", root, path)
+    full = ask.stores.model_root(ask.path_values["model_id"], safe_path(path))
+    plan = _touch("artifact:read", full)
     # MLflow's handler checks the decoded path, but opens the encoded one.
     return replace(plan, refusal="give the path without percent-encoding") if "%" in path else plan
 

@@ -2,7 +2,7 @@
 
 A name is the path below the artifacts' destination that the writing handler computes, the
 workspace's folder included: `1/RUN/artifacts/model`, `workspaces/team-a/4/RUN/artifacts/model`; the
-destination itself is the empty name. What lies outside of it is `elsewhere/...`.
+destination itself, and what holds it, is the empty name. What lies outside is `elsewhere/...`.
 
 Laws:
     - One file has one name, whichever location or route leads to it: links in a location are
@@ -146,10 +146,10 @@ def _local(uri: str, path: str) -> str:
         raise _ambiguous("it leads through a symbolic link")
     base = destination_folder()
     if base:
-        if full == base:
+        if _holds(full, base):
             return ""
-        if full.startswith(base.rstrip("/") + "/"):
-            return full[len(base.rstrip("/")) + 1 :]
+        if _holds(base, full):
+            return full[len(base) :].lstrip("/")
     return f"elsewhere{full}"
 
 
@@ -158,12 +158,17 @@ def _remote(uri: str, path: str) -> str:
     served = destination()
     if _bucket(uri) == _bucket(served):
         base = _key(served, "")
-        if full == base:
+        if _holds(full, base):
             return ""
-        if not base or full.startswith(f"{base}/"):
+        if _holds(base, full):
             return full[len(base) :].lstrip("/")
     text = uri.partition(":")[2].lstrip("/") or uri
     return posixpath.normpath(posixpath.join("elsewhere", text, path))
+
+
+def _holds(folder: str, path: str) -> bool:
+    """Whether one of two normalised paths is the other, or lies below it."""
+    return not folder.strip("/") or path == folder or path.startswith(f"{folder}/")
 
 
 def _bucket(uri: str) -> tuple[str, str]:

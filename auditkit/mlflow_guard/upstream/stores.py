@@ -133,9 +133,9 @@ class Stores:
         """
         return str(self._tracking().get_dataset(dataset_id).name)
 
-    def run_root(self, run_id: str) -> str:
-        """Where a run's files are, by their canonical name; see `places`."""
-        return self.relative(self._tracking().get_run(run_id).info.artifact_uri)
+    def run_root(self, run_id: str, path: str = "") -> str:
+        """The canonical name of a run's files, or of a path below them; see `places`."""
+        return places.located(self._tracking().get_run(run_id).info.artifact_uri, path)
 
     def uploaded(self, run_id: str, path: str) -> str:
         """What the page's upload to a run writes: not where the run's location says, if proxied.
@@ -152,9 +152,9 @@ class Stores:
         """Where an experiment's files are; see `run_root`."""
         return self.relative(self._tracking().get_experiment(experiment_id).artifact_location)
 
-    def model_root(self, model_id: str) -> str:
+    def model_root(self, model_id: str, path: str = "") -> str:
         """Where a logged model's files are; see `run_root`."""
-        return self.relative(self._tracking().get_logged_model(model_id).artifact_location)
+        return places.located(self._tracking().get_logged_model(model_id).artifact_location, path)
 
     def version_source(self, name: str, version: str) -> str:
         """Where a version's files are; see `run_root`. `prompts/...` for a prompt."""
@@ -218,8 +218,7 @@ class Stores:
         if urlsplit(uri).scheme == "runs":
             runs: Any = importlib.import_module("mlflow.store.artifact.runs_artifact_repo")
             run_id, path = runs.RunsArtifactRepository.parse_runs_uri(uri)
-            root = str(self._tracking().get_run(run_id).info.artifact_uri)
-            return places.located(root, internals.safe_path(path or ""))
+            return self.run_root(run_id, internals.safe_path(path or ""))
         return places.located(uri)
 
     def version_digest(self, name: str, version: str, *, keep: bool = False) -> Digest:
