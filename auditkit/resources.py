@@ -33,6 +33,11 @@ def data_path(*parts: str) -> Path:
     )
 
 
+def offline_script() -> bytes:
+    """The script that every report carries, to check its statement and receipt without auditkit."""
+    return data_path("report_templates", "verify_offline.py").read_bytes()
+
+
 def schema_line(kind: str, folder: Path) -> str:
     """The first line of a YAML file, for editors that check it and complete its keys.
 

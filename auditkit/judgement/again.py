@@ -20,13 +20,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from auditkit.canonical import Json, canonical_bytes, parse_json
+from auditkit.canonical import Digest, Json, canonical_bytes, parse_json
 from auditkit.errors import InputError, UnverifiableError
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Term
 from auditkit.glossary import Glossary, collected
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
+from auditkit.resources import offline_script
+from auditkit.version import __version__
 
 # The version of what this package writes. It changes when the same evidence and policy would give
 # another finding, control status or verdict; a sentence of a finding counts. The terms of the
@@ -82,9 +84,14 @@ class Judged:
     controls: int
 
 
-def made_by(version: str) -> dict[str, Json]:
-    """What wrote a statement: the package, its rules of judgement, and the statement's format."""
-    return {"auditkit": version, "rules": RULES, "statement": STATEMENT}
+def made_by() -> dict[str, Json]:
+    """What wrote a statement: the package, its rules, the statement's format, and its script."""
+    return {
+        "auditkit": __version__,
+        "rules": RULES,
+        "statement": STATEMENT,
+        "offline_script": str(Digest.of(offline_script())),
+    }
 
 
 def judged_again(predicate: Mapping[str, Any]) -> Judged:

@@ -29,7 +29,6 @@ from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.subject import Case, Dataset, Subject
-from auditkit.version import __version__
 from auditkit.wording import DecisionWords
 
 # Called before each check with its position, the number of checks and its title.
@@ -147,7 +146,7 @@ class Judgement:
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "seed": self.seed,
             "versions": dict(self.versions),
-            "made_by": made_by(__version__),
+            "made_by": made_by(),
         }
 
 

@@ -21,7 +21,6 @@ from auditkit.report.blocks.layout import laid_out
 from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, TracedText, joined
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
-from auditkit.report.typeset.fonts import offline_script
 from auditkit.report.typeset.text import shown
 
 if TYPE_CHECKING:
@@ -322,11 +321,6 @@ class Page:
         return [Pack(self.book, pack) for pack in self.judgement.packs]
 
     # Index, verification, method
-
-    @property
-    def has_script(self) -> bool:
-        """Whether a script that verifies without auditkit is attached."""
-        return offline_script() is not None
 
     @property
     def index(self) -> list[Indexed]:

@@ -12,8 +12,8 @@ from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.tracing import figures_manifest, verify_rendered
-from auditkit.report.typeset.fonts import offline_script
 from auditkit.report.typeset.pdf import Attached, Paper
+from auditkit.resources import offline_script
 
 if TYPE_CHECKING:
     from auditkit.judgement.audit import Judgement
@@ -134,14 +134,11 @@ def _attached(
                 description=f"Table {table.name}, for spreadsheets",
             ),
         ]
-    script = offline_script()
-    if script is None:
-        return files
     return [
         *files,
         Attached(
             name="verify_offline.py",
-            content=script,
+            content=offline_script(),
             relationship="Supplement",
             description="Checks the attachments with Python and its cryptography package alone",
         ),

@@ -25,6 +25,7 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.judgement.again import judged_again
 from auditkit.output.spreadsheet import is_table_csv
 from auditkit.report.figures.manifest import check_figures
+from auditkit.resources import offline_script
 from auditkit.signing.certificates import common_name, fingerprint
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
@@ -35,9 +36,11 @@ from auditkit.verification.attachments import (
     STATEMENT,
     table_file,
 )
+from auditkit.version import __version__
 from auditkit.wording import plural
 
-_OPTIONAL: Final = {RECEIPT, "verify_offline.py"}
+_SCRIPT: Final = "verify_offline.py"
+_OPTIONAL: Final = {RECEIPT, _SCRIPT}
 
 
 def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -147,6 +150,8 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
     for name, source in sorted(sheets.items()):
         if name in files and not is_table_csv(files[name], files[source]):
             raise VerificationError(f"The attachment {name!r} is not the table of that name.")
+    if _SCRIPT in files:
+        _check_script(files[_SCRIPT], statement["predicate"])
     return f"{len(files)} files, {len(expected)} of them tables whose digests the statement names."
 
 
@@ -170,6 +175,22 @@ def check_verdict(statement: Mapping[str, Any]) -> str:
         f"{plural(judged.findings, 'finding')}, {plural(judged.controls, 'control')} and "
         "the verdict were derived again from the policy, the packs and the evidence."
     )
+
+
+def _check_script(script: bytes, predicate: Mapping[str, Any]) -> None:
+    """Checks that an attached script is the one that the statement commits to, and is ours."""
+    made = predicate.get("made_by")
+    if made is None:  # an earlier statement commits to none
+        return
+    digest = str(Digest.of(script))
+    if not isinstance(made, Mapping) or made.get("offline_script") != digest:
+        raise VerificationError(
+            f"The attachment {_SCRIPT!r} is not the one of the statement: do not run it."
+        )
+    if made.get("auditkit") == __version__ and script != offline_script():
+        raise VerificationError(
+            f"The attachment {_SCRIPT!r} is not the one of auditkit {__version__}: do not run it."
+        )
 
 
 def check_numbers(

@@ -82,6 +82,12 @@ def test_a_swapped_spreadsheet_is_noticed(whole):
     ]
 
 
+def test_another_script_than_the_one_committed_to_is_noticed(whole):
+    found = check(whole, resigned(whole, **{"verify_offline.py": b"print('all true')\n"}))
+    assert broken(found) == ["attachments"]
+    assert "do not run it" in found.claim("attachments").reason
+
+
 def test_a_receipt_for_another_statement_is_noticed(whole):
     with whole.log() as log:
         other = log.append(kind="audit.statement", payload={"statement": "sha256:" + "0" * 64})

@@ -1,11 +1,8 @@
-"""The files that a report includes: fonts, which come as packages, and the offline verifier."""
+"""The fonts of reports, which come as packages."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from auditkit.errors import AuditkitError
-from auditkit.resources import data_path
 
 
 def font_files() -> dict[str, Path]:
@@ -19,11 +16,3 @@ def font_files() -> dict[str, Path]:
         "sans-italic": sans / "SourceSans3-Italic[wght].ttf",
         "mono": mono / "IBMPlexMono-Regular.ttf",
     }
-
-
-def offline_script() -> bytes | None:
-    """The script that verifies a report's attachments without auditkit; None: not installed."""
-    try:
-        return data_path("report_templates", "verify_offline.py").read_bytes()
-    except AuditkitError:
-        return None
