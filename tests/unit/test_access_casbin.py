@@ -179,6 +179,24 @@ def test_every_verb_belongs_to_a_packaged_role():
         assert any(fnmatchcase(verb, pattern) for pattern in allowing), verb
 
 
+def test_a_packaged_role_granted_in_a_workspace_means_there_what_it_means_everywhere():
+    text = data_path("policies", "access", "policy.csv").read_text()
+    rules = parse_rules(text)
+    for role in rules.roles:
+        if role == OWNER:
+            continue
+        lines = f"g, here, {role}, team-a\ng, everywhere, {role}, *\n"
+        access = AccessControl(parse_rules(text + lines))
+        done = 0
+        for verb in VERBS:
+            for obj in {r.object.replace("**", "x").replace("*", "x") for r in rules.rules}:
+                in_team = access.decide("here", verb, obj, domain="team-a").allowed
+                assert in_team == access.decide("everywhere", verb, obj, domain="team-a").allowed
+                assert not access.decide("here", verb, obj, domain="team-b").allowed
+                done += in_team
+        assert done, role
+
+
 def test_the_packaged_policy_keeps_duties_apart():
     text = data_path("policies", "access", "policy.csv").read_text()
     roles = [role.removeprefix("role:") for role in parse_rules(text).roles if role != OWNER]
