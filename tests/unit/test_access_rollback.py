@@ -15,6 +15,7 @@ from auditkit.access.policy.settings import EvidenceRequirement, Promotion
 from auditkit.access.record.approvals import (
     BROKEN,
     CLAIMED,
+    DECISION,
     DEMOTED,
     DONE,
     REVIEWED,
@@ -210,8 +211,15 @@ class Night:
         self.at = version
 
 
-def judged(decision: str, day: int) -> tuple[str, dict[str, Any], int]:
-    return VERDICT, {"artifact_digest": "sha256:a", "policy": "p", "decision": decision}, day
+def judged(decision: str, day: int) -> list[tuple[str, dict[str, Any], int]]:
+    """A verdict, and the admitted request that brought it."""
+    part = {"verb": "gate:record", "object": "models/m", "allowed": True}
+    who = {"request": f"q{day}", "user": "gus", "domain": "default"}
+    verdict = {"artifact_digest": "sha256:a", "policy": "p", "decision": decision}
+    return [
+        (DECISION, {**who, "allowed": True, "decisions": [part]}, day),
+        (VERDICT, {**who, **verdict, "model": "m", "statement": f"s{day}"}, day),
+    ]
 
 
 def on(day: int, version: str, **more: Any) -> tuple[str, dict[str, Any], int]:
@@ -225,12 +233,12 @@ EVIDENCE = Promotion(
 
 
 def test_at_two_in_the_morning_the_evidence_is_that_of_the_promotion():
-    night = Night(EVIDENCE, judged("pass", 0), on(1, "1"), on(2, "2"), judged("fail", 50))
+    night = Night(EVIDENCE, *judged("pass", 0), on(1, "1"), on(2, "2"), *judged("fail", 50))
     assert night.back() == "1"
     assert night.at == "1"
     assert [entry.kind for entry in night.log[-2:]] == [CLAIMED, DONE]
-    for lacking in ([], [judged("fail", 0)], [judged("pass", -20)]):
-        night = Night(EVIDENCE, *lacking, on(1, "1"), on(2, "2"), judged("pass", 50))
+    for lacking in ([], judged("fail", 0), judged("pass", -20)):
+        night = Night(EVIDENCE, *lacking, on(1, "1"), on(2, "2"), *judged("pass", 50))
         with pytest.raises(RefusedError, match="when it was promoted"):
             night.back()
         assert night.at is None
@@ -239,7 +247,7 @@ def test_at_two_in_the_morning_the_evidence_is_that_of_the_promotion():
 def test_a_settled_move_met_the_requirements_when_it_was_claimed():
     claimed = CLAIMED, {**PLACE, "version": "1", "claim": "c"}, 1
     done = on(40, "1", claim="c")
-    night = Night(EVIDENCE, judged("pass", 0), claimed, done, on(41, "2"))
+    night = Night(EVIDENCE, *judged("pass", 0), claimed, done, on(41, "2"))
     assert night.back() == "1"
 
 

@@ -124,6 +124,8 @@ def test_conflicts_of_duties_are_found_through_roles():
         ("bob", ("model:register", "model:approve")),
         ("bob", ("model:request", "model:approve")),
     }
+    access = with_users("bob, role:trainer", "bob, role:gate")
+    assert {c.verbs for c in conflicts(access.snapshot)} == {("model:register", "gate:record")}
 
 
 def test_decisions_become_evidence():

@@ -35,7 +35,7 @@ def rollback(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     promotions = gate.promotions
     with promotions.lock:
         to = _promotion(gate, place, wanted)
-        verdicts = list(promotions.book().verdicts)
+        verdicts = promotions.book().verdicts_on(place)
     promotion = promotions.required(admission.access, place)
     obstacle = _obstacle(promotion, to, verdicts, gate.clock()) if promotion else None
     if obstacle is not None:
