@@ -27,6 +27,7 @@ from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 _DESTINATION: Final = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _PAGES: Final = "/api/2.0/mlflow-artifacts/artifacts/"
+_AZURE: Final = ("abfss", "wasbs")
 _LOCAL: Final = ("", "file")
 
 
@@ -173,7 +174,9 @@ def _holds(folder: str, path: str) -> bool:
 
 def _bucket(uri: str) -> tuple[str, str]:
     found = urlsplit(uri)
-    return found.scheme, found.netloc.casefold()
+    host = found.netloc.casefold()
+    # One Azure account has two addresses.
+    return ("azure", host.partition(".")[0]) if found.scheme in _AZURE else (found.scheme, host)
 
 
 def _key(uri: str, path: str) -> str:
