@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
-    from auditkit.subject import Inputs
+    from auditkit.subject import Case, Inputs
 
 # The default name of a log; part of every checkpoint.
 LOG_NAME: Final = "auditkit.local/log"
@@ -233,6 +233,7 @@ def run(
     today: date | None = None,
     salt: bytes | None = None,
     progress: Progress | bool | None = None,
+    expect: Mapping[str, str] | None = None,
 ) -> Audit:
     """Audits a model.
 
@@ -250,13 +251,15 @@ def run(
         progress: None shows the running check in a terminal or a notebook; False shows nothing. A
             function is called before each check with its position, the number of checks and its
             title.
+        expect: Digests, `sha256:...`, that the inputs must have: of "model", "data", "reference"
+            and "policy". None: any will do.
 
     Returns:
         The audit: verdict, findings, evidence, statement.
 
     Raises:
-        InputError: If the inputs cannot be used; the message says what and where. Or if a check of
-            another package cannot be loaded.
+        InputError: If the inputs cannot be used; the message says what and where. Or if they are
+            not those that `expect` names, or a check of another package cannot be loaded.
         PolicyError: If the policy or one of its control packs is wrong.
     """
     from auditkit.loading import prepare
@@ -271,9 +274,12 @@ def run(
     brought = installed_checks()
     checks = all_checks(brought)
     parameters_of(chosen, checks)  # refuses wrong ones before the model computes any score
+    case = prepare(inputs)
+    if expect:
+        _refuse_unexpected(case, chosen, expect)
     with shown("Audit", progress=progress) as tell:
         judgement = examine(
-            prepare(inputs),
+            case,
             chosen,
             load_packs(chosen, folder) if packs is None else packs,
             today=today,
@@ -283,6 +289,25 @@ def run(
             progress=tell,
         )
     return Audit.of(judgement)
+
+
+def _refuse_unexpected(case: Case, policy: Policy, expect: Mapping[str, str]) -> None:
+    """Refuses inputs that are not the expected ones, before anything is measured."""
+    roles = {"evaluation": "data", "reference": "reference"}
+    found = {roles.get(d.role, d.role): str(d.digest) for d in case.datasets}
+    found |= {"model": str(case.subject.digest), "policy": str(policy.digest)}
+    for name, wanted in expect.items():
+        if name not in ("model", "policy", *roles.values()):
+            raise InputError(
+                f"Nothing called {name!r} has a digest.",
+                remedy="expect digests of model, data, reference and policy",
+            )
+        if found.get(name) != wanted:
+            raise InputError(
+                f"The {name} is not the expected one: its digest is {found.get(name, 'unknown')}, "
+                f"not {wanted}.",
+                remedy=f"give the {name} that is meant, or correct what is expected",
+            )
 
 
 def default_keys() -> KeyStore:

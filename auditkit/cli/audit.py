@@ -341,7 +341,13 @@ def _audit(
         result.append(f"{len(inputs.data):,} rows, {inputs.data.shape[1]} features")
     day = today.date() if today else file.as_of or date.today()  # noqa: DTZ011 - the user's day
     with step("Run the checks") as result:
-        audit = run_audit(inputs, policy=policy, today=day, progress=result.tell_step)
+        audit = run_audit(
+            inputs,
+            policy=policy,
+            today=day,
+            progress=result.tell_step,
+            expect=file.expect.model_dump(exclude_none=True),
+        )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit, file
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -46,6 +46,25 @@ class ReportSection(Document):
     period: str = ""
 
 
+_Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Expected(Document):
+    """Digests that the inputs must have, as an earlier report or an approval names them.
+
+    Attributes:
+        model: The digest of the model's files.
+        data: The digest of the rows to evaluate.
+        reference: The digest of the reference.
+        policy: The digest of the policy.
+    """
+
+    model: _Digest | None = None
+    data: _Digest | None = None
+    reference: _Digest | None = None
+    policy: _Digest | None = None
+
+
 class AuditFile(Document):
     """The content of an audit.yaml. Paths are relative to the file's folder and stay inside it.
 
@@ -68,6 +87,7 @@ class AuditFile(Document):
         threshold: The cut-off on the score of the favourable outcome.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
+        expect: Digests that the inputs must have; with another one nothing is audited.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
         report: What the report says about the people, and its paper.
@@ -89,6 +109,7 @@ class AuditFile(Document):
     threshold: float = Field(default=0.5, ge=0, le=1)
     policy: Text
     evidence: tuple[str, ...] = ()
+    expect: Expected = Expected()
     as_of: date | None = None
     seed: int = Field(default=0, ge=0)
     report: ReportSection = ReportSection()

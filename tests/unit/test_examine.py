@@ -132,3 +132,24 @@ def test_a_crash_keeps_its_text_to_itself():
 def test_one_id_twice_is_refused():
     with pytest.raises(InputError, match=r"Two checks have the id 'own\.rows'"):
         judged(own(), own())
+
+
+def test_only_the_expected_inputs_are_audited(mortgage_inputs):
+    """Digests as an earlier report names them: with any other nothing is measured."""
+    inputs = mortgage_inputs
+    found = ak.run(inputs, progress=False)
+    datasets = {d.role: str(d.digest) for d in found.datasets}
+    expect = {
+        "model": str(found.subject.digest),
+        "data": datasets["evaluation"],
+        "reference": datasets["reference"],
+        "policy": str(found.policy.digest),
+    }
+    ran = []
+    assert ak.run(inputs, progress=False, expect=expect).digest == found.digest
+    for name in expect:
+        with pytest.raises(InputError, match=f"The {name} is not the expected one"):
+            ak.run(inputs, progress=lambda *_: ran.append(1), expect={name: "sha256:" + "0" * 64})
+    with pytest.raises(InputError, match="Nothing called"):
+        ak.run(inputs, expect={"weights": expect["model"]})
+    assert not ran
