@@ -195,6 +195,67 @@ def per_request(*options: str, label: str, repeats: int = 300) -> None:
             )
 
 
+def served_download(*options: str, label: str, repeats: int = 9, megabytes: int = 100) -> None:
+    """A large file, by turns: unguarded; approved and hashed on first use; approved, later uses.
+
+    A change of the copy's times has the server hash it again, as it does on first use.
+    """
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+    from guarded_server import PASSWORD, Workplace, running
+
+    with ExitStack() as stack:
+        servers, paths, copies = [], [], Path()
+        for app in ("", "auditkit"):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            server = stack.enter_context(running(Workplace(folder), *options, app=app))
+            client = server.mlflow("ann")
+            run = client.create_run("0").info
+            (folder / "model").mkdir()
+            data = random.Random(1).randbytes(megabytes * 2**20)
+            (folder / "model" / "w.bin").write_bytes(data)
+            client.log_artifacts(run.run_id, str(folder / "model"), "model")
+            source = f"{run.artifact_uri}/model"
+            client.create_registered_model("credit")
+            client.create_model_version("credit", source, run.run_id, await_creation_for=0)
+            if app:
+                asked = server.client("abe").request("credit", "1", alias="champion")
+                server.client("rita").approve(asked["request"])
+                copies = folder / "approved"
+            servers.append(server)
+            paths.append(f"{FILES}/{source.removeprefix('mlflow-artifacts:/')}/w.bin")
+        copy = next(copies.glob("*/w.bin"))
+        shown = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
+
+        def download(at: int) -> float:
+            address = servers[at].url.removeprefix("http://")
+            connection = http.client.HTTPConnection(address, timeout=120)
+            begun = time.perf_counter()
+            connection.request("GET", paths[at], headers={"Authorization": f"Basic {shown}"})
+            answer = connection.getresponse()
+            read = 0
+            while chunk := answer.read(2**20):
+                read += len(chunk)
+            took = time.perf_counter() - begun
+            connection.close()
+            if (answer.status, read) != (200, megabytes * 2**20):
+                raise SystemExit(f"{paths[at]}: {answer.status}, {read} bytes")
+            return took
+
+        times: list[list[float]] = [[], [], []]
+        for turn in range(repeats + 1):
+            bare = download(0)
+            copy.chmod(0o444)
+            first, later = download(1), download(1)
+            if turn:  # the first turn warms up
+                for part, took in zip(times, (bare, first, later), strict=True):
+                    part.append(took)
+        bare, first, later = (statistics.median(part) * 1e3 for part in times)
+        sys.stdout.write(
+            f"{label} {megabytes} MB: unguarded {bare:.0f} ms, approved first {first:.0f} ms "
+            f"({first / bare:.2f} times), later {later:.0f} ms ({later / bare:.2f} times)\n"
+        )
+
+
 def durable_entry() -> None:
     """What one durable entry of the log takes by itself, and an fsync of its size."""
     times: list[list[float]] = [[], []]
@@ -230,6 +291,8 @@ def main() -> None:
     durable_entry()
     per_request(label="uvicorn: ")
     per_request("--gunicorn-opts", "--threads 4", label="gunicorn:")
+    served_download(label="uvicorn: ")
+    served_download("--gunicorn-opts", "--threads 4", label="gunicorn:")
 
 
 if __name__ == "__main__":
