@@ -15,7 +15,7 @@ supervisor. (MLflow's command line then exits with 0, whatever happened to its s
 
 No server plugin can stop somebody who has the database's or the bucket's credentials, runs
 `mlflow gc`, or restarts the server without `--app-name`; nor a presigned URL that was handed out;
-nor consumers that load a version by its number instead of the alias.
+nor consumers that load a version by its number instead of the alias, or read the bucket themselves.
 """
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ the approved bytes, and what was approved with them stays as it was.
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +17,10 @@ from typing import Any
 
 import pytest
 from conftest import ALERT
-from guarded_server import Workplace, running
+from guarded_server import LOG_NAME, ROOT, Workplace, running
 
 from auditkit.errors import AccessDeniedError
+from auditkit.ledger import NoteSigner
 from auditkit.registry.digest import artifact_digest
 from auditkit.registry.models import ModelRegistry
 
@@ -324,6 +328,24 @@ def test_latest_is_not_told_where_an_alias_is_protected(world):
     assert server.call("ann", "POST", path, json={"name": "draft"}).status_code == 200
     assert [v.version for v in ann.search_model_versions("name = 'credit'")] == ["1"]
     assert ann.get_registered_model("credit").aliases == {"champion": "1"}
+
+
+def test_copies_that_nothing_in_the_log_names_can_be_listed(world):
+    """By the lines of docs/how-to/guard-a-registry.md."""
+    folder = world.workplace.folder
+    text = (ROOT / "docs" / "how-to" / "guard-a-registry.md").read_text()
+    lines = re.search(r"```bash\n(auditkit ledger tail.*?)```", text, re.DOTALL)
+    assert lines is not None
+    script = lines[1].replace("auditkit ", f"{sys.executable} -m auditkit ")
+    pem = (folder / "log.pem").read_bytes()
+    (folder / "log.pub").write_text(str(NoteSigner.from_pem(pem, name=LOG_NAME).verifier))
+    orphan = folder / "approved" / ("0" * 64)
+    orphan.mkdir()
+    done = subprocess.run(
+        ["bash", "-ec", script], cwd=folder, capture_output=True, text=True, check=True
+    )
+    orphan.rmdir()
+    assert done.stdout.split() == [orphan.name], done.stderr
 
 
 def test_a_copy_that_was_changed_is_refused_logged_and_alerted(world):
