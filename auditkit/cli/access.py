@@ -82,6 +82,9 @@ def check(
         raise InputError(f"There is no verb {verb!r}.", remedy=f"use one of {', '.join(VERBS)}")
     access = AccessControl.load(policy)
     decision = access.decide(user, verb, obj, domain=domain, groups=group or ())
+    for name in group or ():
+        if not access.settings.roles_of((name,), domain):
+            say(f"The policy gives the group {name!r} no role in {domain}.")
     if not is_sealed(policy):
         say("Decided by the draft in this folder, which is not in force: nobody has approved it.")
     if as_json:

@@ -1,7 +1,8 @@
 """`auditkit registry`: request a promotion, approve it, promote, roll back, load what was approved.
 
 The server's address is --url or MLFLOW_TRACKING_URI. The user is MLFLOW_TRACKING_USERNAME with
-MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, as for MLflow's own client.
+MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and the workspace MLFLOW_WORKSPACE, as for
+MLflow's own client.
 """
 
 from __future__ import annotations

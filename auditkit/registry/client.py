@@ -40,7 +40,8 @@ class RegistryClient:
         url: The server's URL.
         user: The user's name, for a server with names and passwords.
         password: The user's password.
-        token: A bearer token, for a server that trusts an identity provider.
+        token: A bearer token, of a service account or of an identity provider.
+        workspace: The workspace, for a server that has them; None: its default.
 
     Raises:
         InputError: If the URL is not http or https.
@@ -53,6 +54,7 @@ class RegistryClient:
         user: str | None = None,
         password: str | None = None,
         token: str | None = None,
+        workspace: str | None = None,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise InputError(
@@ -61,6 +63,8 @@ class RegistryClient:
             )
         self._url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json"}
+        if workspace:
+            self._headers["X-MLFLOW-WORKSPACE"] = workspace
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         elif user is not None:

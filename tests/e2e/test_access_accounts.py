@@ -125,6 +125,7 @@ def test_a_ci_job_trains_in_its_workspace_with_its_token_alone(accounts):
         "MLFLOW_TRACKING_TOKEN": tokens["ci-train"],
         "MLFLOW_WORKSPACE": "team-a",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
         [sys.executable, "-c", TRAINING],
@@ -145,6 +146,12 @@ def test_a_ci_job_trains_in_its_workspace_with_its_token_alone(accounts):
     logged = decisions_of(workplace, "ci-train")
     assert {d["authenticated"] for d in logged} == {"token"}
     assert {tuple(d["only"]) for d in logged} == {("role:trainer", "team-a")}
+    # auditkit reads the same variables, and asks for what the job made.
+    command = [sys.executable, "-m", "auditkit", "registry", "request", "credit", "1"]
+    asked = subprocess.run(
+        [*command, "--alias", "champion"], env=env, capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
     rows = json.loads(access(workplace, "token", "list", "--json", *log_options(workplace)))
     (row,) = [row for row in rows if row["account"] == "ci-train"]
     assert {d["token"] for d in logged} == {row["id"]}

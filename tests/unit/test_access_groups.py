@@ -237,7 +237,7 @@ def test_a_persons_break_glass_is_not_their_tokens(guarded):
     )
     access = guarded.gate.policy.current()[0]
     promotion = access.settings.promotion("credit", kind="alias", name="champion")
-    facts = {"artifact_digest": "sha256:a", "source": "x", "made_by": []}
+    facts = {"artifact_digest": "sha256:a", "source": "x", "made_by": [], "made_from": []}
     guarded.gate.clock = guarded.gate.promotions.clock = lambda: datetime.now(UTC)
     move = guarded.gate.promotions._move
     person = Authority(Caller("ci", "basic"), access)

@@ -57,3 +57,33 @@ def test_a_denied_promotion_exits_as_a_denied_question_does(answering, capsys, s
     told = capsys.readouterr()
     assert says in told.err
     assert told.out == ""
+
+
+@pytest.mark.server
+def test_the_workspace_and_the_token_are_those_of_mlflows_variables(monkeypatch):
+    sent = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            sent.append((self.headers["X-MLFLOW-WORKSPACE"], self.headers["Authorization"]))
+            body = b'{"moves": [], "requests": [], "breakglass_unreviewed": []}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+    assert run(["registry", "history"]) == 0
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team-a")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "akt_x")
+    assert run(["registry", "history"]) == 0
+    server.shutdown()
+    server.server_close()
+    assert sent == [(None, None), ("team-a", "Bearer akt_x")]

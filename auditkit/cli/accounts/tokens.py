@@ -67,7 +67,7 @@ def create(
     from auditkit.access.kept.drafts import grant_role
     from auditkit.access.kept.folder import is_sealed
     from auditkit.access.login.tokens import new_token, read_tokens, write_tokens
-    from auditkit.access.policy.vocabulary import segment
+    from auditkit.access.policy.vocabulary import role_name, segment
 
     check_name(account, what="The account's name")
     if not account or ":" in account:
@@ -79,7 +79,7 @@ def create(
     until = now + _lasting(expires)
     kept = read_tokens(tokens) if tokens.exists() else {}
     access = AccessControl.load(policy)
-    name = f"role:{role.removeprefix('role:')}"
+    name = role_name(role)
     held = _has(access, segment(account), name, domain)
     if not held:
         grant_role(policy, segment(account), name, domain=domain, by=by)

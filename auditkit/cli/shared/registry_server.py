@@ -43,6 +43,7 @@ def asking(url: str = "") -> Iterator[RegistryClient]:
         user=os.environ.get("MLFLOW_TRACKING_USERNAME"),
         password=os.environ.get("MLFLOW_TRACKING_PASSWORD"),
         token=os.environ.get("MLFLOW_TRACKING_TOKEN"),
+        workspace=os.environ.get("MLFLOW_WORKSPACE"),
     )
     with Work("Ask the registry's server"):
         yield server
