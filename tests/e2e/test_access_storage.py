@@ -34,7 +34,12 @@ FREE = "".join(
     f"p, ann, *, **, {verb}, allow\n"
     for verb in ("artifact:*", "dataset:*", "experiment:*", "trace:*", "server:*", "model:delete")
 )
-REQUESTS = 500
+# Somebody who may read one folder of each workspace, and nothing else.
+NARROW = "".join(
+    f"p, nobody, *, artifacts/{where}shared/**, artifact:read, allow\n"
+    for where in ("", "workspaces/default/", "workspaces/team-a/")
+)
+REQUESTS = 400
 _names = (f"stored-{number}" for number in itertools.count())
 
 
@@ -133,7 +138,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    workplace = Workplace(tmp_path_factory.mktemp("stored"), extra_rules=FREE)
+    workplace = Workplace(tmp_path_factory.mktemp("stored"), extra_rules=FREE + NARROW)
     with running(workplace, "--enable-workspaces") as server:
         made = Stored(server, workplace)
         made.ask("ann", "/api/3.0/mlflow/workspaces", "default", name="team-a")
@@ -215,13 +220,20 @@ def places(made, where, draw):
     )).rstrip("/")  # fmt: skip
 
 
-def one_request(made, draw):
-    """A random request to a route that writes, deletes, lists or serves files."""
+def one_request(made, draw, *, only=(), file="f"):
+    """A random request to a route that writes, deletes, lists or serves files.
+
+    Args:
+        made: The server.
+        draw: Chooses.
+        only: Names of routes; empty: any.
+        file: A file's name to ask for.
+    """
     where = draw.choice(WORKSPACES)
     run, model = draw.choice(made.runs[where]), draw.choice(made.models[where])
     api = draw.choice(("/api", "/ajax-api"))
-    path = spelt(places(made, where, draw), draw)
-    inner = spelt(draw.choice(("w", "model/w", "model", "f", "sub/config")), draw)
+    path = spelt(draw.choice((places(made, where, draw), f"shared/x/{file}", "shared/x/f")), draw)
+    inner = spelt(draw.choice(("w", "model/w", "model", file, f"../{file}", "sub/config")), draw)
     at = urllib.parse.quote(path, safe="/%")
     one, inside = run["run_id"], {"run_uuid": run["run_id"], "run_id": run["run_id"], "path": inner}
     piece = {"path": inner}
@@ -308,9 +320,8 @@ def one_request(made, draw):
         ),
     }  # fmt: skip
     # The writing ones twice as often.
-    name = draw.choice(
-        [*ways, "put", "put", "put", "delete", "delete", "page upload", "page upload"]
-    )
+    often = ["put", "put", "put", "delete", "delete", "page upload", "page upload"]
+    name = draw.choice(sorted(only) or [*ways, *often])
     method, url, options = ways[name]
     return name, where, method, url, options
 
@@ -357,6 +368,35 @@ def test_every_file_that_changed_was_judged_by_its_name(stored):
         if "part of what was judged" in entry.get("reason", "")
     }
     assert endpoints <= {"serve_create_promptlab_run"}
+
+
+def test_nobody_is_served_or_shown_a_file_that_was_not_judged(stored):
+    draw = random.Random(15)
+    folders = {stored.root / "workspaces", stored.workplace.folder / "outside"}
+    for path in stored.promoted.values():
+        folders |= {*(stored.root / path).parents[:3]}
+    folders |= {folder / "deeper" for folder in folders} | {stored.root}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "SECRET").write_text("SECRET")
+    for where in ("", "workspaces/default/", "workspaces/team-a/"):
+        for name in ("f", "x/f", "x/sub/config"):
+            (stored.root / where / "shared" / name).parent.mkdir(parents=True, exist_ok=True)
+            (stored.root / where / "shared" / name).write_text("open")
+    reads = {
+        "get", "list", "presigned", "presigned download", "get-artifact", "version's",
+        "run's list", "model's file", "model's list", "trace's",
+    }  # fmt: skip
+    shown = set()
+    for _ in range(REQUESTS):
+        name, where, method, url, options = one_request(stored, draw, only=reads, file="SECRET")
+        answer = stored.call("nobody", method, url, where, **options)
+        if answer.ok:
+            assert "SECRET" not in answer.text, (name, where, url, options, answer.text)
+            shown.add(name)
+    assert {"get", "list", "run's list"} <= shown
+    for folder in folders:
+        (folder / "SECRET").unlink()
 
 
 def made_at(server, user, location):
