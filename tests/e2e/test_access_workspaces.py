@@ -6,6 +6,7 @@ import pytest
 from guarded_server import PASSWORD, USERS, Workplace, running
 
 from auditkit.access.login.passwords import hash_password, write_users
+from auditkit.registry.client import RegistryClient
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 API = "/api/2.0/mlflow"
@@ -45,6 +46,7 @@ def call(tmp_path_factory):
         for name in ("emea", "team-a"):
             made = server.call("adam", "POST", f"{API3}/workspaces", json={"name": name})
             assert made.ok, made.text
+        call.url = server.url
         yield call
 
 
@@ -85,6 +87,8 @@ def test_an_approval_in_one_workspace_is_none_in_another(call):
     for where, moves in (("default", 0), ("emea", 1)):
         history = call("vic", "GET", f"{AUDITKIT}/history?model=credit", where).json()
         assert (len(history["moves"]), len(history["requests"])) == (moves, 1), where
+        client = RegistryClient(call.url, user="vic", password=PASSWORD, workspace=where)
+        assert client.history("credit") == history
 
 
 def test_a_role_granted_in_a_workspace_does_its_job_there_and_nothing_elsewhere(call):
@@ -127,6 +131,13 @@ def test_a_trainer_deletes_their_own_runs_and_versions_and_no_others(call):
     def status(user, method, path, body):
         return call(user, method, f"{API}/{path}", "team-a", json=body).status_code
 
+    # A tag that a deployment waits for is the same tag with space around it, or in another case.
+    status_tag = "validation_status"
+    for key in (status_tag, f" {status_tag}", f"{status_tag.upper()}\n", "válidation_status"):
+        tag = {"name": "mine", "version": "1", "key": key, "value": "approved"}
+        assert status("trainer-a", "POST", "model-versions/set-tag", tag) == 403, key
+    tag["key"] = "notes"
+    assert status("trainer-a", "POST", "model-versions/set-tag", tag) == 200
     # What MLflow calls a run's owner is the client's word; the log's is who made it.
     made = call(
         "ann",

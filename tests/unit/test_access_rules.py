@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 import pytest
 
 from auditkit.access import AccessControl, conflicts, evidence, parse_rules
 from auditkit.access.policy.control import read_texts
 from auditkit.access.policy.settings import parse_settings
-from auditkit.access.policy.vocabulary import alias_object, path_object, segment
+from auditkit.access.policy.vocabulary import (
+    alias_object,
+    path_object,
+    segment,
+    stage_object,
+    tag_objects,
+)
 from auditkit.errors import AccessDeniedError, NothingToAuditError, PolicyError
 
 GOOD = "p, ann, *, models/**, model:read, allow\n"
@@ -106,6 +114,34 @@ def test_names_are_encoded_so_that_none_can_be_taken_for_another():
     assert len({segment(name) for name in names}) == len(names)
     assert alias_object("Credit", "ChamPion") == "models/Credit/aliases/champion"
     assert path_object("artifacts/1", "a//../b c") == "artifacts/1/a/%2E./b%20c"
+
+
+OUTER = [c for c in map(chr, range(0x11000)) if c.isspace() or category(c) in ("Cc", "Cf")]
+
+
+def test_space_and_what_does_not_show_make_no_other_name():
+    assert {" ", "\n", "\x00", "\xa0", "\u2003", "\u200b", "\u3000", "\ufeff"} <= set(OUTER)
+    for c in OUTER:
+        for spelt in (f"{c}Champion", f"champion{c}", f"{c} CHAMPION {c}\n"):
+            assert alias_object("m", spelt) == "models/m/aliases/champion"
+            assert stage_object("m", spelt) == "models/m/stages/champion"
+            assert tag_objects("m", spelt) == ("models/m/tags/champion",)
+    # Space inside is part of a name.
+    assert tag_objects("m", " a b ") == ("models/m/tags/a%20b",)
+
+
+def test_a_tag_that_some_databases_take_for_another_needs_both():
+    plain = "models/m/tags/validation_status"
+    wide, dotted = "\uff56alidation_status", "VAL\u0130DATION_STATUS"
+    for spelt in ("validàtion_status", "vaĺidatìon_status\n", wide, dotted):
+        assert plain in tag_objects("m", spelt), spelt
+    assert tag_objects("m", "über") == ("models/m/tags/%C3%BCber", "models/m/tags/uber")
+    assert tag_objects("m", "validation_status") == (plain,)
+    access = with_users("ann, role:trainer")
+    for key in (" validation_status", "Validation_Status\n", "validàtion_status"):
+        needs = [access.decide("ann", "model:tag", obj) for obj in tag_objects("m", key)]
+        assert not all(needs), key
+    assert all(access.decide("ann", "model:tag", obj) for obj in tag_objects("m", "über"))
 
 
 def with_users(*grants: str) -> AccessControl:

@@ -109,7 +109,7 @@ def test_the_navigation_lists_every_page():
 
 def test_yaml_that_is_shown_fits_its_schema():
     shown = [b for page in PAGES for b in blocks(page) if b.mark == "yaml" and b.how]
-    kinds = {"access", "audit", "policy", "control-pack", "server"}
+    kinds = {"access", "access-cases", "audit", "policy", "control-pack", "server"}
     assert {block.how[0] for block in shown} == kinds
     for block in shown:
         content = json.loads(json.dumps(yaml.safe_load(block.text), default=date.isoformat))

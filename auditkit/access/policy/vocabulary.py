@@ -9,7 +9,7 @@ Laws:
     - Encoding is injective: different names are different segments.
     - A request never contains `*`; a user's name never contains `:`, so no user can have the name
       of a role (`role:admin`).
-    - Aliases and stages are folded to lower case, because some databases that MLflow runs on do
+    - Aliases, stages and tags are folded (`folded`), because some databases that MLflow runs on do
       not tell `Champion` from `champion`, and Casbin does.
 
 Example:
@@ -106,8 +106,19 @@ def segment(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """The name of an alias or a stage for comparison, in lower case."""
-    return name.casefold()
+    """The name of an alias, a stage or a tag for comparison.
+
+    In lower case, without space around it and without characters that do not show, such as a
+    newline at its end: some stores keep them, and some databases and receivers do not see them.
+    """
+    shown = (c for c in name if unicodedata.category(c) not in ("Cc", "Cf"))
+    return "".join(shown).strip().casefold()
+
+
+def unaccented(name: str) -> str:
+    """A folded name without accents, in plain letters: equal to it in some databases."""
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    return folded("".join(c for c in parts if not unicodedata.combining(c)))
 
 
 def person(user: str) -> str:
@@ -139,9 +150,13 @@ def stage_object(name: str, stage: str) -> str:
     return f"models/{segment(name)}/stages/{segment(folded(stage))}"
 
 
-def tag_object(name: str, key: str) -> str:
-    """The object of a model's tag; keys are folded, as a deployment may trigger on any case."""
-    return f"models/{segment(name)}/tags/{segment(folded(key))}"
+def tag_objects(name: str, key: str, *, kind: str = "models") -> tuple[str, ...]:
+    """The objects of a model's tag: its folded key, and the same without accents if it has any.
+
+    A deployment may trigger on a key in any case, and a store may take one for the other.
+    """
+    keys = dict.fromkeys((folded(key), unaccented(key)))
+    return tuple(f"{model_object(name, kind=kind)}/tags/{segment(k)}" for k in keys)
 
 
 def dataset_object(name: str) -> str:

@@ -13,7 +13,8 @@ from auditkit.access.policy.vocabulary import (
     model_object,
     path_object,
     stage_object,
-    tag_object,
+    tag_objects,
+    unaccented,
 )
 from auditkit.access.record.approved import version_record
 from auditkit.access.record.moves import Target
@@ -157,7 +158,11 @@ def _create_version(ask: RequestContext) -> RequestPlan:
 
 def _tags(name: str, ask: RequestContext) -> list[RequiredPermission]:
     """Creating a model or version with tags also sets these tags."""
-    return [RequiredPermission("model:tag", tag_object(name, tag.key)) for tag in ask.message.tags]
+    return [
+        RequiredPermission("model:tag", obj)
+        for tag in ask.message.tags
+        for obj in tag_objects(name, tag.key)
+    ]
 
 
 def _tag(ask: RequestContext) -> RequestPlan:
@@ -165,13 +170,16 @@ def _tag(ask: RequestContext) -> RequestPlan:
     # A prompt's text is a tag: once it was approved, the tag is not written any more.
     writes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
-    if key.startswith(internals.PROMPT_TAGS):
+    if unaccented(key).startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
     elif ask.endpoint in ("_set_model_version_tag", "_delete_model_version_tag"):
         changes = (_version_record(ask, name, ask.field("version")),)
     return RequestPlan(
-        needs=(RequiredPermission("model:tag", tag_object(name, key), owned=_owned(ask, name)),),
+        needs=tuple(
+            RequiredPermission("model:tag", obj, owned=_owned(ask, name))
+            for obj in tag_objects(name, key)
+        ),
         mutates=True,
         writes=writes,
         changes=changes,

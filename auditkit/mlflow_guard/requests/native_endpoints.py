@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.access.policy.vocabulary import alias_object, folded, model_object, segment
+from auditkit.access.policy.vocabulary import alias_object, model_object, tag_objects
 from auditkit.mlflow_guard.requests.artifacts import artifact_needs
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import safe_path
@@ -80,8 +80,9 @@ def _alias(kind: str, verb: str) -> Planner:
 def _tag(kind: str) -> Planner:
     def plan(ask: NativeAsk) -> RequestPlan:
         key = ask.values.get("key") or str(ask.body.get("key", ""))
-        obj = f"{model_object(_name(ask), kind=kind)}/tags/{segment(folded(key))}"
-        return RequestPlan(needs=(RequiredPermission("model:tag", obj),), mutates=True)
+        objects = tag_objects(_name(ask), key, kind=kind)
+        needs = tuple(RequiredPermission("model:tag", obj) for obj in objects)
+        return RequestPlan(needs=needs, mutates=True)
 
     return plan
 
