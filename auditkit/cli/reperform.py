@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -160,7 +161,7 @@ class _Reperformed:
         self.inputs = [
             name
             for name, was, now in (
-                ("model", _model(before), _model(after)),
+                ("model", before["predicate"]["subject"], after["predicate"]["subject"]),
                 ("data", old["datasets"], new["datasets"]),
                 ("policy", old["policy"], new["policy"]),
                 ("seed", old["seed"], new["seed"]),
@@ -292,12 +293,6 @@ def _short(text: str) -> str:
     return re.sub(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", text)
 
 
-def _model(statement: Any) -> dict[str, Any]:
-    """The model of a statement, wherever its files were fetched from."""
-    subject: dict[str, Any] = statement["predicate"]["subject"]
-    return {name: value for name, value in subject.items() if name != "registered"}
-
-
 def _again(
     bundle_folder: Path,
     files: dict[str, bytes],
@@ -310,6 +305,7 @@ def _again(
 
     from auditkit.api import run
     from auditkit.loading.audit_file import read_audit_file
+    from auditkit.registry.reference import is_reference
     from auditkit.reperformance.bundle import SALT, evidence_names, packs_of, read_salt
     from auditkit.reperformance.compare import whole_statements
     from auditkit.subject import RegisteredModel
@@ -320,18 +316,21 @@ def _again(
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
     named: dict[str, Any] = {"evidence": tuple(map(str, kept))}
-    with whole_statements():
-        subject = before["predicate"]["subject"]
-        if model is not None:
-            kept.append(model.resolve())
-            named |= {name: subject[name] for name in ("name", "version")}
-            named["model"] = str(model.resolve())
-        elif "registered" in subject:  # an alias may have moved since
-            named["model"] = RegisteredModel(**subject["registered"]).uri
-    audit = audit.model_copy(update=named)
+    registered = None
+    if audit.model is not None and is_reference(audit.model):
+        with whole_statements():
+            # An alias may have moved since; the digest tells whether these are the files.
+            registered = RegisteredModel(**before["predicate"]["subject"]["registered"])
+        named |= {"model": registered.uri, "version": registered.version}
+        named["name"] = audit.name or registered.name
+    if model is not None:
+        kept.append(model.resolve())
+        named.setdefault("name", audit.name or Path(audit.model or audit.data).stem)
+        named["model"] = str(model.resolve())
+    inputs = load_inputs(audit.model_copy(update=named), data, outside=(*outside, *kept))
     with step("Run the checks again") as result:
         return run(
-            load_inputs(audit, data, outside=(*outside, *kept)),
+            replace(inputs, registered=registered),
             policy=bundle_folder / "policy.yaml",
             packs=packs_of(files),
             today=today,

@@ -143,7 +143,10 @@ def test_a_logged_model_is_audited_recorded_and_promoted(guarded, tmp_path, monk
     as_user(monkeypatch, server, "rita")
     assert run(["registry", "load", f"{name}@champion", str(tmp_path / "files")]) == 0
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert run([*again, "--model", str(tmp_path / "files" / "model")]) == 0
+    files = tmp_path / "files" / "model"
+    assert run([*again, "--model", str(files)]) == 0
+    (files / "conda.yaml").write_text("name: another\n")
+    assert run([*again, "--model", str(files)]) == 12
     capsys.readouterr()
 
 
