@@ -218,13 +218,45 @@ def test_few_wait_for_the_slow_hash_and_the_rest_are_told_to_come_back(users, mo
         asked = [pool.submit(guess, number) for number in range(40)]
         assert begun.wait(10)
         until = time.monotonic() + 5
-        while sum(job.done() for job in asked) < 28 and time.monotonic() < until:
+        while sum(job.done() for job in asked) < 32 and time.monotonic() < until:
             time.sleep(0.01)
         refused = [job.result() for job in asked if job.done()]
-        assert refused == ["wait 1"] * 28
+        assert refused == ["wait 1"] * 32
         assert way(basic("ann", PASSWORD)) is not None
         go_on.set()
-        assert [job.result() for job in asked].count("None") == 12
+        assert [job.result() for job in asked].count("None") == 8
+
+
+def test_whoever_exists_gets_through_a_flood_of_invented_names_at_their_address(users, monkeypatch):
+    """For the first time, too; and what is wrong is answered as an invented name's is."""
+    write_users(users, {name: hash_password(PASSWORD) for name in ("ann", "bob")})
+    way = BasicAuthenticator(users)
+    go_on = threading.Event()
+
+    def slow(password: str, kept: str | None) -> bool:
+        go_on.wait(10)
+        return kept is not None and password == PASSWORD
+
+    monkeypatch.setattr(authentication, "matches", slow)
+
+    def log_in(name: str, password: str) -> str:
+        try:
+            return str(way(basic(name, password)))
+        except TooManyFailuresError as error:
+            return error.message
+
+    with ThreadPoolExecutor(20) as pool:
+        flood = [pool.submit(log_in, f"invented{n}", "wrong password") for n in range(12)]
+        until = time.monotonic() + 5
+        while sum(job.done() for job in flood) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        right, wrong = pool.submit(log_in, "ann", PASSWORD), pool.submit(log_in, "bob", "wrong")
+        late = log_in("invented", "wrong password")
+        while sum(way._turns._waiting.values()) < 10 and time.monotonic() < until:
+            time.sleep(0.01)
+        go_on.set()
+        assert right.result() == str(Caller("ann", "basic"))
+        assert wrong.result() == late == "Too many log-ins at once."
 
 
 @pytest.mark.parametrize(

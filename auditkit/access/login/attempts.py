@@ -2,7 +2,8 @@
 
 Laws:
     - A name that does not exist is treated as one that does: what is answered, and when, tells
-      nothing about it.
+      nothing about it. Only while an address floods the server with log-ins are those under names
+      that do not exist refused sooner, so that the others get through.
     - A wrong password counts against the name that was tried and for the address that tried it. It
       never keeps another name out at that address.
     - Somebody who has logged in from an address before is not kept out there by guesses made
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
@@ -34,9 +35,10 @@ _LONGEST_AT_ADDRESS_SECONDS: Final = 900.0
 _FORGET_SECONDS: Final = 900.0
 _MAX_KEPT: Final = 20_000
 
-# How many may wait for the slow hash, in all and from one address, and for how long.
-_MAX_WAITING: Final = 16
-_MAX_WAITING_AT_ADDRESS: Final = 12
+# How many log-ins may wait for the slow hash, in all and from one address, and for how long: under
+# names that exist, and under others, which must not take their places.
+_MAX_WAITING: Final = {True: 14, False: 10}
+_MAX_WAITING_AT_ADDRESS: Final = {True: 12, False: 8}
 _TURN_SECONDS: Final = 5.0
 
 _V = TypeVar("_V")
@@ -108,40 +110,57 @@ class Attempts:
 
 
 class Turns:
-    """One at a time through the slow hash: guesses in parallel take the memory of one."""
+    """One at a time through the slow hash: guesses in parallel take the memory of one.
+
+    Who waits for it takes turns whether the name exists or not. Only when too many wait under
+    invented names are further ones refused at once, and only these.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: dict[str, int] = {}
+        self._waiting: Counter[tuple[bool, str]] = Counter()
 
     @contextmanager
-    def turn(self, address: str) -> Iterator[None]:
+    def turn(self, address: str, *, exists: bool) -> Iterator[bool]:
         """Waits for its turn, a short while; few may wait.
+
+        Args:
+            address: Where the log-in comes from.
+            exists: Whether there is such a name.
+
+        Yields:
+            Whether an invented name would have been refused: then what is wrong is answered alike.
 
         Raises:
             TooManyFailuresError: If too many wait already, or it takes too long.
         """
+        place = exists, address
         with self._lock:
-            here = self._waiting.get(address, 0)
-            if here >= _MAX_WAITING_AT_ADDRESS or sum(self._waiting.values()) >= _MAX_WAITING:
-                raise _busy()
-            self._waiting[address] = here + 1
+            crowded = self._full(exists=False, address=address)
+            if self._full(exists=exists, address=address):
+                raise busy()
+            self._waiting[place] += 1
         try:
             if not self._turn.acquire(timeout=_TURN_SECONDS):
-                raise _busy()
+                raise busy()
             try:
-                yield
+                yield crowded
             finally:
                 self._turn.release()
         finally:
             with self._lock:
-                self._waiting[address] -= 1
-                if not self._waiting[address]:
-                    del self._waiting[address]
+                self._waiting[place] -= 1
+                self._waiting += Counter()  # drops what is zero
+
+    def _full(self, *, exists: bool, address: str) -> bool:
+        everywhere = sum(count for (kind, _), count in self._waiting.items() if kind is exists)
+        here = self._waiting[exists, address]
+        return everywhere >= _MAX_WAITING[exists] or here >= _MAX_WAITING_AT_ADDRESS[exists]
 
 
-def _busy() -> TooManyFailuresError:
+def busy() -> TooManyFailuresError:
+    """A log-in that has to wait because too many others are waiting."""
     return TooManyFailuresError("Too many log-ins at once.", retry_after=1)
 
 

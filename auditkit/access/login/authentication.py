@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from auditkit.access.login.addresses import TrustedPeers
-from auditkit.access.login.attempts import Attempts, Turns
+from auditkit.access.login.attempts import Attempts, Turns, busy
 from auditkit.access.login.callers import (
     Authenticator,
     Caller,
@@ -100,13 +100,15 @@ class BasicAuthenticator:
         if self._remembers(token):
             return Caller(user, "basic")
         self._attempts.refuse_hasty(user, address)
-        with self._turns.turn(address):
+        with self._turns.turn(address, exists=kept is not None) as crowded:
             # Another thread may have found out meanwhile, either way.
             if self._remembers(token):
                 return Caller(user, "basic")
             self._attempts.refuse_hasty(user, address)
             if not matches(password, kept):
                 self._attempts.failed(user, address)
+                if crowded:
+                    raise busy()
                 return None
         self._attempts.succeeded(user, address)
         self._remember(token)
