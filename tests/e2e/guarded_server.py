@@ -159,6 +159,12 @@ def environment(workplace: Workplace) -> dict[str, str]:
     }
 
 
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
 @contextmanager
 def running(
     workplace: Workplace,
@@ -167,11 +173,10 @@ def running(
     workers: int = 1,
     prefix: str = "",
     env: dict[str, str] | None = None,
+    port: int = 0,
 ):
     """Starts a server, waits until it answers, and stops it."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", str(workers)]
     command += ["--backend-store-uri", workplace.store]

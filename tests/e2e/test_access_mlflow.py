@@ -474,6 +474,10 @@ def test_under_gunicorn_it_is_the_same(tmp_path):
             assert method == "OPTIONS" or answer.status_code >= 300, (method, path)
         mia = server.client("mia")
         asked = server.client("abe").request("credit", "1", alias="champion")
+        assert (
+            asked["artifact_digest"]
+            in server.call("vic", "GET", f"/auditkit/requests/{asked['request']}").text
+        )
         server.client("rita").approve(asked["request"])
         mia.promote("credit", "1", alias="champion")
         source = server.mlflow("vic").get_model_version("credit", "1").source

@@ -80,6 +80,13 @@ def test_an_approval_in_one_workspace_is_none_in_another(call):
     digests = {answer["artifact_digest"] for answer in asked.values()}
     assert len(digests) == 1
     sent = {"request": asked["emea"]["request"]}
+    # A browser names no workspace in a header: the page's address does.
+    page = f"/auditkit/requests/{sent['request']}"
+    assert call("rita", "GET", page, None).status_code == 404
+    shown = call("rita", "GET", f"{page}?workspace=emea", None).text
+    assert f'action="{page}/approve?workspace=emea"' in shown
+    start = call("rita", "GET", "/auditkit", None).text
+    assert '<a href="/auditkit?workspace=emea">emea</a>' in start
     assert call("rita", "POST", f"{AUDITKIT}/approve", "default", json=sent).status_code == 404
     assert call("rita", "POST", f"{AUDITKIT}/approve", "emea", json=sent).ok
     assert call("mia", "POST", f"{AUDITKIT}/promote", "default", json=body).status_code == 403

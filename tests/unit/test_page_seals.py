@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditkit.access.login.authentication import Caller
-from auditkit.mlflow_guard.page.browser import is_foreign, path_within
+from auditkit.mlflow_guard.page.browser import is_foreign, is_foreign_call, path_within
 from auditkit.mlflow_guard.page.forms import Signed, form_token, read_form
 from auditkit.mlflow_guard.page.seals import Seals
 from auditkit.mlflow_guard.page.templates import Links, environment
@@ -97,6 +97,20 @@ def test_a_request_from_another_sites_page_is_told(
     method: str, headers: dict[str, str], foreign: bool
 ):
     assert is_foreign(headers, method, HOST, OURS) is foreign
+
+
+def test_a_program_calls_the_api_and_another_sites_page_does_not():
+    near = "http://localhost:3000"
+    for headers, allowed, foreign in (
+        ({}, (), False),
+        ({"Origin": f"http://{HOST}", "Sec-Fetch-Site": "same-origin"}, (), False),
+        ({"Origin": near, "Sec-Fetch-Site": "same-site"}, (), True),
+        ({"Sec-Fetch-Site": "cross-site"}, (), True),
+        ({"Origin": "null"}, (), True),
+        ({"Origin": near, "Sec-Fetch-Site": "same-site"}, (near,), False),
+        ({"Origin": near}, ("*",), False),
+    ):
+        assert is_foreign_call(headers, "POST", HOST, allowed) is foreign, headers
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,10 @@ def is_foreign(headers: Mapping[str, str], method: str, host: str, ours: Collect
         headers: The request's headers, whatever the case of their names.
         method: The HTTP method.
         host: The host and port that it asks.
-        ours: Other origins that are trusted, such as the one under which a proxy shows this site:
-            "https://mlflow.example".
+        ours: Origins under which a proxy shows this site: "https://mlflow.example".
     """
     origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
-    if origin in ours:
-        return False
-    if origin is not None and _host_of(origin) != host.lower():
+    if origin is not None and origin not in ours and _host_of(origin) != host.lower():
         return True
     if method in _READS:
         followed = headers.get("Sec-Fetch-Mode") == "navigate"
@@ -50,9 +47,20 @@ def is_foreign(headers: Mapping[str, str], method: str, host: str, ours: Collect
     return site not in (None, "same-origin") or (site is None and origin is None)
 
 
-def is_from_a_page(headers: Mapping[str, str]) -> bool:
-    """Whether a browser made a request for a page; programs say nothing of the kind."""
-    return "Origin" in headers or "Sec-Fetch-Site" in headers
+def is_foreign_call(
+    headers: Mapping[str, str], method: str, host: str, allowed: Collection[str]
+) -> bool:
+    """Whether a page of another site made a call of the API; programs say nothing of a page.
+
+    Args:
+        headers: The request's headers.
+        method: The HTTP method.
+        host: The host and port that it asks.
+        allowed: Origins whose pages may call it; `*`: every one.
+    """
+    is_from_a_page = "Origin" in headers or "Sec-Fetch-Site" in headers
+    is_allowed = "*" in allowed or headers.get("Origin") in allowed
+    return is_from_a_page and not is_allowed and is_foreign(headers, method, host, ())
 
 
 def path_within(text: str, base: str) -> str:

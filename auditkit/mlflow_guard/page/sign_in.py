@@ -111,7 +111,8 @@ class SignIn:
             self._sessions.begin(response, caller)
         except ValueError:
             return self._failed("you are in too many groups for a session")
-        self._cookie.write(response, "", seconds=0)
+        # MLflow lets one cookie of an answer through. That of the log-in ends by itself, and the
+        # provider takes its code only once.
         return response
 
     def sign_out(self) -> Any:

@@ -16,7 +16,7 @@ from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
 from auditkit.mlflow_guard.guard.rollback import rollback
 from auditkit.mlflow_guard.guard.verdicts import record_verdict
-from auditkit.mlflow_guard.page.browser import is_foreign, is_from_a_page
+from auditkit.mlflow_guard.page.browser import is_foreign_call
 from auditkit.mlflow_guard.requests.context import (
     RequestContext,
     plain_number,
@@ -85,8 +85,7 @@ def _from_no_other_page(plan: Planner) -> Planner:
         from flask import request
 
         headers, allowed = dict(request.headers), internals.allowed_origins()
-        foreign = is_from_a_page(headers) and "*" not in allowed
-        if foreign and is_foreign(headers, request.method, request.host, allowed):
+        if is_foreign_call(headers, request.method, request.host, allowed):
             raise denied("the request comes from another site's page")
         return plan(ask)
 
