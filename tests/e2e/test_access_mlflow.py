@@ -534,6 +534,16 @@ def test_lists_show_what_their_reader_may_read(tmp_path_factory):
             answer = requests.request(method, bare + path, data=b"x", timeout=30)
             assert answer.status_code in (401, 404)
         assert set_alias(server, "mia", "open", "champion").status_code in (403, 404)
+        # The page for reviewers is under the prefix, and hides what the lists hide.
+        for name in ("open", "secret"):
+            body = {"model": name, "version": "1", "alias": "champion"}
+            asked = server.call("abe", "POST", "/api/auditkit/1.0/request", json=body)
+            assert asked.ok, asked.text
+        page = server.call("vic", "GET", "/auditkit").text
+        assert 'href="/ml/auditkit/page.css"' in page
+        assert ">open</a>" in page
+        assert ">secret</a>" not in page
+        assert server.call("vic", "GET", "/auditkit/history?model=secret").status_code == 403
 
 
 def test_websockets_are_closed(guarded):
