@@ -123,6 +123,7 @@ STRUCTURE = """() => ({
   landmarks: ["header", "main", "footer"].filter((n) => !document.querySelector(n)),
   lang: document.documentElement.lang,
   scripts: document.scripts.length,
+  rules: [...document.styleSheets].map((sheet) => sheet.cssRules.length),
   wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
 
@@ -145,6 +146,8 @@ def check_page(page):
     assert found["landmarks"] == []
     assert found["lang"] == "en"
     assert found["scripts"] == 0
+    assert len(found["rules"]) == 1
+    assert found["rules"][0] > 50
     assert found["wide"] == 0
     assert page.evaluate(CONTRAST) == []
 

@@ -168,14 +168,16 @@ def measures(asked: LoggedVerdict | None, stands: LoggedVerdict | None) -> list[
     figures = {f.id: f for verdict in (stands, asked) if verdict for f in verdict.figures}
     of_asked = {f.id: f for f in asked.figures} if asked else {}
     of_stands = {f.id: f for f in stands.figures} if stands else {}
+    # What decided a rule comes first, under the rule's title.
+    ordered = sorted(figures.values(), key=lambda figure: (not figure.outcome, figure.id))
     return [
         Compared(
-            name=figure.title or name,
-            asked=of_asked[name].value if name in of_asked else None,
-            stands=of_stands[name].value if name in of_stands else None,
-            outcome=of_asked[name].outcome if name in of_asked else "",
+            name=figure.title if figure.outcome and figure.title else figure.id,
+            asked=of_asked[figure.id].value if figure.id in of_asked else None,
+            stands=of_stands[figure.id].value if figure.id in of_stands else None,
+            outcome=of_asked[figure.id].outcome if figure.id in of_asked else "",
         )
-        for name, figure in sorted(figures.items())[:MAX_MEASURES]
+        for figure in ordered[:MAX_MEASURES]
     ]
 
 
