@@ -136,6 +136,7 @@ FOCUSED = """(() => {
 
 def check_page(page):
     """What holds for every page: WCAG 2.2 as far as a program can tell, and no script."""
+    page.wait_for_load_state("load")  # the style sheet too
     found = page.evaluate(STRUCTURE)
     levels = found["levels"]
     assert levels[0] == 1
