@@ -181,3 +181,31 @@ def test_every_way_to_a_repository_leads_through_the_guard(local, monkeypatch):
         guard.read.clear()
         way(str(root)).list_artifacts("1")
         assert guard.read == ["1"], name
+
+
+def test_a_request_writes_what_its_plan_names_and_the_server_by_itself_nothing():
+    from types import SimpleNamespace
+
+    from auditkit.mlflow_guard.guard.storage import ADMITTED, AdmittedStorage
+    from auditkit.mlflow_guard.upstream.refusals import RefusedError
+
+    logged = []
+    gate = SimpleNamespace(
+        stores=SimpleNamespace(copies=SimpleNamespace(root="/copies")),
+        refuse_unasked=lambda what, error: logged.append((what, error.message)),
+        take_back=lambda entry, error: logged.append((entry, error.message)),
+    )
+    storage = AdmittedStorage(gate)
+    with pytest.raises(RefusedError):
+        storage.may_write("1/r/f")
+    plan = SimpleNamespace(writes=("1/r/folder", "1/r/f"))
+    token = ADMITTED.set(SimpleNamespace(plan=plan, logged="its entry"))
+    try:
+        for name in ("1/r/f", "1/r/folder", "1/r/folder/sub/x"):
+            storage.may_write(name)
+        for name in ("", "1/r", "1/r/folder2", "1/R/f", "elsewhere/1/r/f"):
+            with pytest.raises(RefusedError):
+                storage.may_write(name)
+    finally:
+        ADMITTED.reset(token)
+    assert [what for what, _ in logged] == ["storage", *["its entry"] * 5]
