@@ -255,6 +255,11 @@ def changes(world: Any) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "model params": ("POST", f"{logged}/params", {"params": [{"key": "p", "value": "1"}]}),
         "finalize": ("PATCH", logged, {"status": "LOGGED_MODEL_UPLOAD_FAILED"}),
         "version tag": ("POST", f"{API}/model-versions/set-tag", {**version, "value": "low"}),
+        "prompt tag": (
+            "POST",
+            f"{API}/model-versions/set-tag",
+            {**version, "key": "mlflow.prompt.is_prompt", "value": "true"},
+        ),
         "no version tag": ("DELETE", f"{API}/model-versions/delete-tag", version),
     }
 

@@ -173,7 +173,7 @@ def _tag(ask: RequestContext) -> RequestPlan:
     if unaccented(key).startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
         writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
-    elif ask.endpoint in ("_set_model_version_tag", "_delete_model_version_tag"):
+    if ask.endpoint in ("_set_model_version_tag", "_delete_model_version_tag"):
         changes = (_version_record(ask, name, ask.field("version")),)
     return RequestPlan(
         needs=tuple(
