@@ -326,7 +326,7 @@ def refuse_unregistered(audit_file: Path) -> None:
     """Refuses `--record`, before the audit, if there would be nowhere to record its verdict.
 
     Raises:
-        InputError: If the model is from no registry, or the registry's address is missing.
+        InputError: If the model is from no registry.
     """
     from auditkit.loading.audit_file import read_audit_file
     from auditkit.registry.reference import is_reference
@@ -337,7 +337,6 @@ def refuse_unregistered(audit_file: Path) -> None:
             remedy="name it in the audit file, like 'model: models:/credit/7'; or record the "
             "report of its files: auditkit registry record REPORT --model M --version N",
         )
-    address()
 
 
 def record_report(audit: Audit, report: Path) -> None:
