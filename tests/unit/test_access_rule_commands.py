@@ -94,6 +94,8 @@ def test_a_rule_holds_in_its_domain_and_may_make_a_role(auditkit):
         ("model:read", "*/x", "wildcard"),
         ("model:read", "models/x, model:read, allow\np, role:trainer, *, **", "malformed"),
         ("model:read", "", "malformed"),
+        ("model:promote", "models/*/aliases/Champion", "champion"),
+        ("model:tag", "models/m/tags/%C3%BCber*OK", "%C3%BCber*ok"),
     ],
 )
 def test_what_is_no_rule_is_refused_with_the_remedy(auditkit, verb, obj, told, tmp_path):

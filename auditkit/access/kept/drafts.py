@@ -9,6 +9,7 @@ author's name too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from auditkit.access.kept.folder import read_seal, seal_texts
 from auditkit.access.kept.seal import Seal
 from auditkit.access.policy.control import AccessControl, read_texts
 from auditkit.access.policy.duties import conflicts
-from auditkit.access.policy.rules import parse_rules, rule_from
+from auditkit.access.policy.rules import AccessRule, parse_rules, rule_from
 from auditkit.access.policy.vocabulary import role_name
 from auditkit.errors import AccessDeniedError, InputError, PolicyError
 from auditkit.files import read_text, write_whole
@@ -193,11 +194,12 @@ def add_rule(
 
     Raises:
         AccessDeniedError: If `by` may not propose a change, or somebody else's waits for approval.
-        InputError: If the draft denies the same, so that allowing it has no effect.
-        PolicyError: If the rule is malformed, or the draft is wrong, before or after.
+        InputError: If the rule is malformed, or the draft denies the same, so that allowing it has
+            no effect.
+        PolicyError: If the draft is wrong, before or after.
     """
     draft = _draft_to_change(folder, by)
-    new = rule_from([role_name(role), domain, obj, verb, effect])
+    new = _new_rule([role_name(role), domain, obj, verb, effect])
     same = [rule for rule in draft.access.rules.rules if rule.tokens[:4] == new.tokens[:4]]
     is_new_role = new.subject not in draft.access.rules.roles
     if any(rule.effect == effect for rule in same):
@@ -241,6 +243,26 @@ def drop_rule(
         raise InputError("The draft has no such rule.", remedy=f"those of {subject} are: {there}")
     _write(draft, _without(draft, {rule.line for rule in dropped}), by)
     return RuleChange(tuple(str(rule) for rule in dropped), is_changed=True, is_new_role=False)
+
+
+def _new_rule(tokens: list[str]) -> AccessRule:
+    try:
+        new = rule_from(tokens)
+    except PolicyError as error:
+        raise InputError(f"This is no rule: {error.message}.", remedy=error.remedy) from error
+    parts = new.object.split("/")
+    for part in parts[3:] if parts[2:3] in (["aliases"], ["stages"], ["tags"]) else ():
+        if part != _lower(part):
+            raise InputError(
+                f"No request is about {new.object}: aliases, stages and tags are in lower case.",
+                remedy=f"write {part} as {_lower(part)}",
+            )
+    return new
+
+
+def _lower(part: str) -> str:
+    """A part of a pattern in lower case; escapes such as %2E stay as they are."""
+    return re.sub(r"%..|[^%]+", lambda m: m[0] if m[0][0] == "%" else m[0].casefold(), part)
 
 
 def _draft_to_change(folder: str | Path, by: str) -> Draft:
