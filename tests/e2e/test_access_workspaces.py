@@ -161,5 +161,5 @@ def test_a_trainer_deletes_their_own_runs_and_versions_and_no_others(call):
     assert status("trainer-a", "DELETE", "registered-models/delete", {"name": "other"}) == 403
     version = {"name": "mine", "version": "1"}
     assert status("trainer-a", "DELETE", "model-versions/delete", version) == 200
-    assert status("trainer-a", "DELETE", "registered-models/delete", {"name": "mine"}) == 200
+    assert status("trainer-a", "DELETE", "registered-models/delete", {"name": "mine"}) == 403
     assert status("trainer-a", "POST", "runs/delete", {"run_id": own["run_id"]}) == 200

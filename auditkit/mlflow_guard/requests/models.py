@@ -243,7 +243,10 @@ def _delete_model(ask: RequestContext) -> RequestPlan:
 
 def _deletion(ask: RequestContext, name: str, aliases: list[str]) -> RequestPlan:
     """Deleting a version also deletes the aliases that point to it."""
-    needs = [RequiredPermission("model:delete", model_object(name), owned=_owned(ask, name))]
+    # A model is not one person's to delete: others rely on its name.
+    version = ask.field("version")
+    owned = ("version", name, version) if version else ()
+    needs = [RequiredPermission("model:delete", model_object(name), owned=owned)]
     needs += [RequiredPermission("model:demote", alias_object(name, alias)) for alias in aliases]
     return RequestPlan(
         needs=tuple(needs),
