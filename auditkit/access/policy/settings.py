@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Final
 
 from pydantic import Discriminator, Field, Tag, field_validator
@@ -183,10 +184,19 @@ class AccessSettings(Document):
 
     def group_roles(self, group: str) -> tuple[GroupRole, ...]:
         """What the policy gives a group, each role as `role:NAME`."""
-        written = self.groups.get(group, ())
-        parts = written if isinstance(written, tuple) else (written,)
-        roles = (GroupRole(role=part) if isinstance(part, str) else part for part in parts)
-        return tuple(GroupRole(role=role_name(given.role), domain=given.domain) for given in roles)
+        return self.given_to_groups.get(group, ())
+
+    @cached_property
+    def given_to_groups(self) -> dict[str, tuple[GroupRole, ...]]:
+        """What each group is given, in one form."""
+        found = {}
+        for group, written in self.groups.items():
+            parts = written if isinstance(written, tuple) else (written,)
+            roles = [GroupRole(role=part) if isinstance(part, str) else part for part in parts]
+            found[group] = tuple(
+                GroupRole(role=role_name(given.role), domain=given.domain) for given in roles
+            )
+        return found
 
     def promotion(self, model: str, *, kind: str, name: str) -> Promotion | None:
         """The requirements for moving an alias or stage; None: an allowing rule is enough."""
