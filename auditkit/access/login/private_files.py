@@ -24,13 +24,31 @@ def read_private(path: Path, *, what: str, remedy: str) -> Any:
     Raises:
         InputError: If it cannot be read, or is readable by others than its owner.
     """
+    return _private(path, lambda: parse_json(read_text(path)), what=what, remedy=remedy)
+
+
+def read_secret(path: Path, *, what: str, remedy: str) -> bytes:
+    """The bytes of a file that only its owner may read and write.
+
+    Args:
+        path: The file.
+        what: Its name in errors, for example "client's secret".
+        remedy: How to make it.
+
+    Raises:
+        InputError: If it cannot be read, or is readable by others than its owner.
+    """
+    return _private(path, path.read_bytes, what=what, remedy=remedy)
+
+
+def _private(path: Path, read: Callable[[], T], *, what: str, remedy: str) -> T:
     try:
         if path.stat().st_mode & 0o077:
             raise InputError(
                 f"The {what} {path.name!r} is readable by others.",
                 remedy=f"chmod 600 {path.name}",
             )
-        return parse_json(read_text(path))
+        return read()
     except (OSError, ValueError) as error:
         raise InputError(f"The {what} {path.name!r} cannot be read.", remedy=remedy) from error
 

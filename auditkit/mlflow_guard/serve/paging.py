@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from auditkit.access.login.code_flow import CodeClient, CodeFlow
+from auditkit.access.login.private_files import read_secret
 from auditkit.errors import InputError
 from auditkit.ledger import NoteSigner
 from auditkit.mlflow_guard.guard.gate import Gate
@@ -21,6 +22,7 @@ from auditkit.mlflow_guard.page.surface import Surface
 from auditkit.mlflow_guard.requests.endpoints import Planner
 from auditkit.mlflow_guard.serve.settings import OidcSettings, ServerSettings
 
+_MAKE_KEY: Final = "make one: openssl rand -out session.key 32; chmod 600 session.key"
 # What the log's key signs to make the key of the seals; nothing else that it signs is such.
 _SEALS: Final = b"auditkit page seals v1\n"
 
@@ -73,11 +75,11 @@ def seal_key(settings: ServerSettings, signer: NoteSigner) -> bytes:
     """
     if not settings.session_key:
         return hashlib.sha256(signer.sign_bytes(_SEALS)).digest()
-    key = _secret(settings.session_key, "session_key")
+    key = read_secret(Path(settings.session_key), what="page's session_key", remedy=_MAKE_KEY)
     if len(key) < MIN_KEY_BYTES:
         raise InputError(
             f"The page's session_key has fewer than {MIN_KEY_BYTES} bytes.",
-            remedy="make one: openssl rand -out session.key 32",
+            remedy=_MAKE_KEY,
         )
     return hashlib.sha256(key).digest()
 
@@ -92,7 +94,9 @@ def code_flow(oidc: OidcSettings | None) -> CodeFlow | None:
         return None
     secret = ""
     if oidc.client_secret_file:
-        secret = _secret(oidc.client_secret_file, "client_secret_file").decode().strip()
+        path = Path(oidc.client_secret_file)
+        found = read_secret(path, what="client_secret_file", remedy="write the secret into it")
+        secret = found.decode(errors="replace").strip()
     return CodeFlow(
         CodeClient(
             issuer=oidc.issuer,
@@ -103,18 +107,3 @@ def code_flow(oidc: OidcSettings | None) -> CodeFlow | None:
             groups_claim=oidc.groups_claim,
         )
     )
-
-
-def _secret(name: str, what: str) -> bytes:
-    path = Path(name)
-    try:
-        if path.stat().st_mode & 0o077:
-            raise InputError(
-                f"The file of {what}, {path.name!r}, is readable by others.",
-                remedy=f"chmod 600 {path.name}",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"The file of {what}, {path.name!r}, cannot be read.", remedy="make it, or leave it out"
-        ) from error
