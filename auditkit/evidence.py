@@ -208,6 +208,12 @@ class Table:
             raise InputError(f"Table {self.name!r} names a column twice.")
         if any(len(row) != len(self.columns) for row in self.rows):
             raise InputError(f"Table {self.name!r} has a row of the wrong length.")
+        # As with measurements: what is printed may not depend on Python's two kinds of number.
+        columns = [_of_one_kind(column) for column in zip(*self.rows, strict=True)]
+        if any(made is not None for made in columns):
+            old = zip(*self.rows, strict=True)
+            cells = [new or kept for new, kept in zip(columns, old, strict=True)]
+            object.__setattr__(self, "rows", tuple(zip(*cells, strict=True)))
 
     def column(self, name: str) -> tuple[Cell, ...]:
         """The cells of one column, top to bottom."""
@@ -246,6 +252,19 @@ class Table:
             "rows": len(self.rows),
             "digest": str(Digest.of(self.to_bytes())),
         }
+
+
+def _of_one_kind(column: tuple[Cell, ...]) -> tuple[Cell, ...] | None:
+    """A column with all of its numbers whole, or all with decimals; None: it is one already."""
+    kinds = {type(cell) for cell in column}
+    if float not in kinds:
+        return None
+    broken = any(type(cell) is float and not cell.is_integer() for cell in column)
+    if broken:
+        made = tuple(float(c) if type(c) is int else c for c in column) if int in kinds else None
+    else:
+        made = tuple(int(c) if type(c) is float else c for c in column)
+    return made
 
 
 class Term(NamedTuple):
@@ -313,6 +332,9 @@ class Evidence:
     id: str = ""
 
     def __post_init__(self) -> None:
+        # In the order in which a statement has them, so that a report prints them in one order.
+        for name in ("parameters", "terms"):
+            object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
         keys = [m.key for m in self.measurements]
         if len(set(keys)) != len(keys):
             twice = sorted({k for k in keys if keys.count(k) > 1})

@@ -87,6 +87,12 @@ def verify(
             "forger could name an earlier version.",
         ),
     ] = False,
+    render: Annotated[
+        bool,
+        typer.Option(
+            "--render/--no-render", help="Render the pages anew and compare them; takes seconds."
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
@@ -130,6 +136,7 @@ def verify(
             key_list=records,
             accept_older=accept_older,
             signer=signer,
+            render=render,
         )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
@@ -139,16 +146,11 @@ def verify(
 
 
 def _print(found: Verification) -> None:
+    print(f"{found.report_id or 'No report'}: {one_line(found.summary)}\n")
     for claim in found.claims:
         state = claim.state.words if claim.asked else "not asked"
         print(f"{state:<16} {claim.title}")
         print(f"{'':<16} {one_line(claim.reason)}")
-    verdicts = {
-        0: "Every claim that was asked is true.",
-        11: "Something could not be checked.",
-        12: "Something is false: " + ", ".join(claim.title.lower() for claim in found.broken) + ".",
-    }
-    print(f"\n{found.report_id or 'No report'}: {verdicts[found.exit_code]}")
 
 
 def _log_key(text: str) -> NoteVerifier:

@@ -107,8 +107,8 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
             which.
         InputError: If its policy, packs or evidence are none.
     """
-    rules = _rules_of(predicate)
-    policy, packs, evidence = _parts(predicate)
+    rules = rules_of(predicate)
+    policy, packs, evidence = parts_of(predicate)
     as_of = predicate["as_of"]
     today = date.fromisoformat(as_of) if as_of is not None else None
     findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
@@ -142,7 +142,12 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
     return Judged(differences=tuple(differences), findings=len(findings), controls=len(controls))
 
 
-def _rules_of(predicate: Mapping[str, Any]) -> Rules:
+def rules_of(predicate: Mapping[str, Any]) -> Rules:
+    """The rules that a statement was judged by.
+
+    Raises:
+        UnverifiableError: If it does not say by which, or they are not here.
+    """
     made = predicate.get("made_by")
     if not isinstance(made, Mapping):
         version = str(dict(predicate.get("versions", {})).get("auditkit", "an earlier version"))
@@ -160,14 +165,24 @@ def _rules_of(predicate: Mapping[str, Any]) -> Rules:
     return rules
 
 
-def _parts(
-    predicate: Mapping[str, Any],
-) -> tuple[Policy, list[ControlPack], tuple[Evidence, ...]]:
+def parts_of(
+    predicate: Mapping[str, Any], rows: Mapping[str, Sequence[Any]] | None = None
+) -> tuple[Policy, tuple[ControlPack, ...], tuple[Evidence, ...]]:
+    """The policy, the control packs and the evidence of a statement.
+
+    Args:
+        predicate: The statement's predicate.
+        rows: The rows of each table, by its name; None: the evidence is read without its tables.
+
+    Raises:
+        InputError: If one of them cannot be read, or rows do not have their table's digest.
+    """
+    without: dict[str, Any] = {} if rows is not None else {"tables": []}
     try:
         policy = Policy.model_validate(predicate["policy"]["content"])
-        packs = [ControlPack.model_validate(pack["content"]) for pack in predicate["packs"]]
+        packs = tuple(ControlPack.model_validate(pack["content"]) for pack in predicate["packs"])
         evidence = tuple(
-            Evidence.from_json({k: v for k, v in e.items() if k != "digest"} | {"tables": []}, {})
+            Evidence.from_json({k: v for k, v in e.items() if k != "digest"} | without, rows or {})
             for e in predicate["evidence"]
         )
     except (ValidationError, KeyError, TypeError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import canonical_bytes
@@ -12,6 +13,7 @@ from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
 from auditkit.report.page import Page
 from auditkit.report.tracing import figures_manifest, verify_rendered
+from auditkit.report.typeset.libraries import made_with
 from auditkit.report.typeset.pdf import Attached, Paper
 from auditkit.resources import offline_script
 
@@ -25,6 +27,7 @@ def render(
     receipt: Mapping[str, Any] | None = None,
     envelope: bytes | None = None,
     options: ReportOptions | None = None,
+    made: Mapping[str, str] | None = None,
 ) -> bytes:
     """The report as a PDF that is not yet signed.
 
@@ -33,6 +36,7 @@ def render(
         receipt: The log's receipt for the statement; None: it was not logged.
         envelope: The DSSE envelope around the statement; None: it was not signed.
         options: What the people behind the report state, and the paper.
+        made: The versions to state of the libraries that draw; None: those that do.
 
     Returns:
         A PDF/A-3a and PDF/UA-1 file; the same bytes for the same arguments.
@@ -47,9 +51,27 @@ def render(
     paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
     texts = paper.texts()
     figures = figures_manifest(page.book, chosen, texts)
-    written = paper.write(_attached(judgement, figures, receipt, envelope))
+    stated = rendering(chosen, made if made is not None else made_with())
+    written = paper.write(_attached(judgement, figures, receipt, envelope, stated))
     verify_rendered(page_texts(written), figures, judgement, receipt)
     return written
+
+
+# The version of the pages that this package makes: it changes when the same statement would give
+# others.
+TEMPLATES: Final = 1
+
+
+def rendering(options: ReportOptions, made: Mapping[str, str]) -> bytes:
+    """The file `render.json`: what the pages follow from besides the other attachments.
+
+    Args:
+        options: What people stated, and the paper.
+        made: The versions of the libraries that draw.
+    """
+    return canonical_bytes(
+        {"templates": TEMPLATES, "options": asdict(options), "made_with": dict(made)}
+    )
 
 
 # How many exceptions to show on page one: the most that fit on it.
@@ -86,6 +108,7 @@ def _attached(
     figures: Mapping[str, Any],
     receipt: Mapping[str, Any] | None,
     envelope: bytes | None,
+    stated: bytes,
 ) -> list[Attached]:
     files = [
         Attached(
@@ -99,6 +122,12 @@ def _attached(
             content=canonical_bytes(figures),
             relationship="Data",
             description="Every number on the pages, with its address in the statement",
+        ),
+        Attached(
+            name="render.json",
+            content=stated,
+            relationship="Supplement",
+            description="What people stated, and by which libraries the pages were drawn",
         ),
     ]
     if envelope is not None:

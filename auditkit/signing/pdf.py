@@ -11,13 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
-from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.generic import (
+    ByteStringObject,
+    EncryptedObjAccess,
+    parse_pdf_date,
+    pdf_name,
+    pdf_string,
+)
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.cms_embedder import (
     PdfCMSEmbedder,
@@ -37,7 +44,17 @@ _TIMESTAMP_ROOM: Final = 16 * 1024  # bytes reserved for a timestamp token and i
 
 
 class UnchangedMetadataWriter(IncrementalPdfFileWriter):
-    """Appends to a PDF without touching its metadata, whose dates are those of the report."""
+    """Appends to a PDF without touching its metadata, whose dates are those of the report.
+
+    Args:
+        unsigned: The PDF.
+        changed_id: The identifier of the file as it is after the change; None: a random one.
+    """
+
+    def __init__(self, unsigned: bytes, *, changed_id: bytes | None = None) -> None:
+        super().__init__(BytesIO(unsigned), strict=True)
+        if changed_id is not None:
+            self._document_id[1] = ByteStringObject(changed_id)
 
     def _update_meta(self) -> None:
         """Leaves the metadata unchanged; the base class would write the clock's time."""
@@ -76,35 +93,9 @@ def certify(
             signature=bytes(signature_size(key.public_key)),
         )
     ) + (_TIMESTAMP_ROOM if timestamps is not None else 0)
-    try:
-        writer = UnchangedMetadataWriter(BytesIO(unsigned), strict=True)
-        if writer.prev.embedded_signatures:
-            raise InputError(
-                "The PDF is already signed, but a certification must be a file's first signature.",
-                remedy="sign the unsigned report",
-            )
-        protocol = PdfCMSEmbedder().write_cms(field_name=FIELD_NAME, writer=writer)
-        next(protocol)
-        protocol.send(
-            SigObjSetup(
-                sig_placeholder=SignatureObject(
-                    timestamp=at,
-                    subfilter=SigSeedSubFilter.PADES,
-                    reason=reason,
-                    contact_info=contact or None,
-                    bytes_reserved=2 * room,
-                ),
-                mdp_setup=SigMDPSetup(
-                    md_algorithm="sha256", certify=True, docmdp_perms=MDPPerm.NO_CHANGES
-                ),
-            )
-        )
-        _name_the_field(writer)
-        prepared, output = protocol.send(SigIOSetup(md_algorithm="sha256"))
-    except (PdfError, SigningError, ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(
-            "The bytes are not a PDF that can be signed.", remedy="give an unsigned report"
-        ) from error
+    protocol, prepared, output = _prepared(
+        unsigned, reason=reason, contact=contact, at=at, reserved=2 * room
+    )
     signature = sign_checked(key, signed_attributes(prepared.document_digest, certificates))
     token = timestamps.stamp(signature) if timestamps is not None else None
     contents = assemble(
@@ -121,6 +112,80 @@ def certify(
     protocol.send(contents)
     signed: bytes = output.getvalue()
     return signed
+
+
+def is_certification_of(unsigned: bytes, certified: bytes) -> bool:
+    """Whether a certified PDF is an unsigned one with nothing but the signature appended.
+
+    The signature is made anew around the value that the certified one carries, and every byte is
+    compared. Its value is not checked. Call it in a child process: `certified` is parsed.
+
+    Args:
+        unsigned: A PDF without signatures.
+        certified: The PDF that may have been made of it by `certify`.
+    """
+    reader = PdfFileReader(BytesIO(certified), strict=True)
+    (value,) = [value.get_object() for _, value, _ in enumerate_sig_fields(reader, True)]
+    start, first, second, _ = (int(number) for number in value["/ByteRange"])
+    contents = bytes(value.raw_get("/Contents", decrypt=EncryptedObjAccess.RAW))
+    at = parse_pdf_date(value["/M"], strict=True) if "/M" in value else None
+    protocol, _, output = _prepared(
+        unsigned,
+        reason=str(value["/Reason"]),
+        contact=str(value["/ContactInfo"]) if "/ContactInfo" in value else "",
+        at=at,
+        reserved=second - first - 2,
+        changed_id=bytes(reader.trailer["/ID"][1].original_bytes),
+    )
+    protocol.send(contents)
+    made: bytes = output.getvalue()
+    return start == 0 and made == certified
+
+
+def _prepared(
+    unsigned: bytes,
+    *,
+    reason: str,
+    contact: str,
+    at: datetime | None,
+    reserved: int,
+    changed_id: bytes | None = None,
+) -> tuple[Any, Any, BytesIO]:
+    """A PDF with room for a signature's value; the protocol takes the value.
+
+    Raises:
+        InputError: If the bytes are not a PDF that can be signed, or are already signed.
+    """
+    try:
+        writer = UnchangedMetadataWriter(unsigned, changed_id=changed_id)
+        if writer.prev.embedded_signatures:
+            raise InputError(
+                "The PDF is already signed, but a certification must be a file's first signature.",
+                remedy="sign the unsigned report",
+            )
+        protocol = PdfCMSEmbedder().write_cms(field_name=FIELD_NAME, writer=writer)
+        next(protocol)
+        protocol.send(
+            SigObjSetup(
+                sig_placeholder=SignatureObject(
+                    timestamp=at,
+                    subfilter=SigSeedSubFilter.PADES,
+                    reason=reason,
+                    contact_info=contact or None,
+                    bytes_reserved=reserved,
+                ),
+                mdp_setup=SigMDPSetup(
+                    md_algorithm="sha256", certify=True, docmdp_perms=MDPPerm.NO_CHANGES
+                ),
+            )
+        )
+        _name_the_field(writer)
+        prepared, output = protocol.send(SigIOSetup(md_algorithm="sha256"))
+    except (PdfError, SigningError, ValueError, KeyError, TypeError, OSError) as error:
+        raise InputError(
+            "The bytes are not a PDF that can be signed.", remedy="give an unsigned report"
+        ) from error
+    return protocol, prepared, output
 
 
 def _name_the_field(writer: IncrementalPdfFileWriter) -> None:

@@ -8,6 +8,7 @@ STATEMENT: Final = "statement.json"
 ENVELOPE: Final = "statement.dsse.json"
 RECEIPT: Final = "receipt.json"
 FIGURES: Final = "figures.json"
+RENDERING: Final = "render.json"
 
 
 def table_file(name: str) -> str:

@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -67,11 +68,33 @@ class Verification:
         report_id: The report's short name, for example `AK-9f2c41d0a1b7`; empty if there is no
             statement.
         statement: The attached statement, parsed; None if it cannot be read. Use it only if `ok`.
+        signed_by: The name in the signer's certificate; empty if there is no valid signature.
     """
 
     claims: tuple[Claim, ...]
     report_id: str = ""
     statement: Any = None
+    signed_by: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What the result means, in one sentence for a person."""
+        if self.exit_code == 12:
+            return f"Do not rely on this file: {_listed(self.broken)} is not true."
+        if self.exit_code == 11:
+            left = [c for c in self.claims if c.asked and c.state is not ClaimState.TRUE]
+            return f"Do not rely on this file yet: {_listed(left)} could not be checked."
+        pages = "These pages are what the attached evidence says"
+        if self.claim("pages").state is not ClaimState.TRUE:
+            pages = "The numbers on these pages are those of the attached evidence, and the pages "
+            pages += "were not rendered anew"
+        attested = self.claim("time").state is ClaimState.TRUE
+        kept = self.claim("consistency").state is ClaimState.TRUE
+        return (
+            f"{pages}, signed by {self.signed_by}; "
+            f"{'time attested' if attested else 'time unattested'}; "
+            f"log {'agrees' if kept else 'not compared'} with an outside checkpoint."
+        )
 
     @property
     def exit_code(self) -> int:
@@ -111,6 +134,7 @@ class Verification:
         return {
             "report": self.report_id,
             "exit_code": self.exit_code,
+            "summary": self.summary,
             "claims": [claim.to_json() for claim in self.claims],
         }
 
@@ -120,3 +144,9 @@ class Verification:
             f"{c.id} {c.state.words}" for c in self.claims if c.asked and c.state != "true"
         )
         return f"Verification(exit {self.exit_code}; {odd or 'every claim true'})"
+
+
+def _listed(claims: Sequence[Claim]) -> str:
+    """The claims by their titles, as part of a sentence."""
+    titles = [f'"{claim.title}"' for claim in claims]
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"

@@ -33,6 +33,7 @@ from auditkit.verification.attachments import (
     ENVELOPE,
     FIGURES,
     RECEIPT,
+    RENDERING,
     STATEMENT,
     table_file,
 )
@@ -40,7 +41,7 @@ from auditkit.version import __version__
 from auditkit.wording import plural
 
 _SCRIPT: Final = "verify_offline.py"
-_OPTIONAL: Final = {RECEIPT, _SCRIPT}
+_OPTIONAL: Final = {RECEIPT, RENDERING, _SCRIPT}
 
 
 def read_statement(files: Mapping[str, bytes]) -> dict[str, Any]:

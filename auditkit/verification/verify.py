@@ -28,7 +28,12 @@ from auditkit.errors import (
 from auditkit.ledger import NoteVerifier, Receipt
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.pdf.reading import Archived, get_ready, read_pages, read_pdf
-from auditkit.signing.certificates import Trusted, fingerprint, read_certificates
+from auditkit.signing.certificates import (
+    Trusted,
+    common_name,
+    fingerprint,
+    read_certificates,
+)
 from auditkit.signing.key_records import KeyRecord, revoked_keys
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.archive import check_archive
@@ -52,6 +57,7 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
+from auditkit.verification.pages import check_pages
 from auditkit.verification.revoked_keys import (
     check_not_revoked,
     marked_log_keys,
@@ -72,6 +78,7 @@ TITLES: Final = {
     "envelope": "The statement's own signature is valid",
     "named": "The pages name who signed the file",
     "verdict": "The verdict follows from the policy and the evidence",
+    "pages": "The pages, and all else in the file, follow from the attachments",
     "numbers": "Every number printed equals the statement's",
     "receipt": "The statement is in the log",
     "checkpoint": "The log's checkpoint is signed by the log's key",
@@ -110,11 +117,12 @@ class _Claims:
         """Whether a claim was checked and is true."""
         return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
 
-    def not_asked_if_unchecked(self, claim_id: str) -> None:
-        """A claim that could not be checked does not count; one that is false does."""
-        claim = self._found[claim_id]
-        if claim.state is ClaimState.UNCHECKED:
-            self.add(claim_id, claim.state, claim.reason, asked=False)
+    def not_asked_if_unchecked(self, *claim_ids: str) -> None:
+        """Claims that could not be checked do not count; one that is false does."""
+        for claim_id in claim_ids:
+            claim = self._found[claim_id]
+            if claim.state is ClaimState.UNCHECKED:
+                self.add(claim_id, claim.state, claim.reason, asked=False)
 
     def skip(self, reason: str, *claim_ids: str) -> None:
         """Marks claims as unchecked because a claim they depend on failed."""
@@ -171,6 +179,7 @@ def verify(
     key_list: Sequence[KeyRecord] = (),
     accept_older: bool = False,
     signer: str | None = None,
+    render: bool = True,
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -190,6 +199,7 @@ def verify(
             hold what its verdict follows from. A forger could name an earlier version.
         signer: Who must have signed: the certificate's name, or its fingerprint, `sha256:` and 64
             digits. None: whoever has a trusted certificate.
+        render: Whether to render the pages anew and compare them, which takes some seconds.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -205,13 +215,18 @@ def verify(
     keys = marked_log_keys(as_verifiers(log_keys), ended)
     _check_asked(keys, witness_quorum, now)
     opened = _check_signature(claims, data, roots, now, ended, pinned=signer)
-    statement = _check_contents(claims, opened, accept_older=accept_older)
+    statement = _check_contents(claims, opened, accept_older=accept_older, render=render)
     _check_log(claims, opened, keys, quorum=witness_quorum)
     _check_time_against_log(claims, opened)
     _check_envelope(claims, opened, ended)
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
-    return Verification(claims=claims.all(), report_id=report_id(opened.files), statement=statement)
+    return Verification(
+        claims=claims.all(),
+        report_id=report_id(opened.files),
+        statement=statement,
+        signed_by=common_name(opened.signed.parts.certificates[0]) if opened.signed else "",
+    )
 
 
 def _check_asked(keys: Sequence[NoteVerifier], quorum: int, now: datetime | None) -> None:
@@ -312,7 +327,7 @@ def _check_time(
     return proven[0] if proven else None
 
 
-def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool) -> Any:
+def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
     if opened.unread is not None:
         claims.add("attachments", ClaimState.FALSE, opened.unread.message)
     pages: list[str] = []
@@ -330,12 +345,20 @@ def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool) -> 
         claims.check("attachments", lambda: check_attachments(opened.files, found))
         claims.check("named", lambda: _named(opened, pages))
         claims.check("verdict", lambda: check_verdict(found))
+        if not render:
+            reason = "Rendering the pages anew was left out."
+            claims.add("pages", ClaimState.UNCHECKED, reason, asked=False)
+        elif claims.true("signature") and claims.true("attachments"):
+            certified = opened.archived.certified
+            claims.check("pages", lambda: check_pages(certified, opened.files))
+        claims.skip("The file's signature or attachments are not valid.", "pages")
         if accept_older:
-            claims.not_asked_if_unchecked("verdict")
+            claims.not_asked_if_unchecked("verdict", "pages")
     if pages:
         claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
     claims.skip(
-        "There is no valid statement to compare with.", "attachments", "named", "verdict", "numbers"
+        "There is no valid statement to compare with.",
+        *("attachments", "named", "verdict", "pages", "numbers"),
     )
     return found or None
 

@@ -15,8 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from auditkit.signing import KeyStore
-from auditkit.verification import ClaimState, Verification, verify
+from auditkit.verification import ClaimState, Verification
 from tests.support.small_report import signed_report
+from tests.support.verifying import verify
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "pdf-attacks"
 WORDS = (

@@ -6,9 +6,9 @@ import pytest
 
 from auditkit.report import ReportOptions, render
 from auditkit.signing import KeyStore
-from auditkit.verification import verify
 from tests.fixtures import hostile
 from tests.support.small_report import SIGNED_AT
+from tests.support.verifying import verify
 
 NAMES = {
     "words of the file format": (

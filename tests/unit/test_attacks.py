@@ -26,7 +26,7 @@ from auditkit.errors import VerificationError
 from auditkit.signing import KeyStore
 from auditkit.signing.cms import assemble, signed_attributes
 from auditkit.signing.private_keys import check_signature
-from auditkit.verification import ClaimState, Verification, verify
+from auditkit.verification import ClaimState, Verification
 from tests.support.small_report import (
     SIGNED_AT,
     attachments,
@@ -34,6 +34,7 @@ from tests.support.small_report import (
     statement_bytes,
     unsigned_report,
 )
+from tests.support.verifying import verify
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 PDF_ATTACKS = sorted((VECTORS / "pdf-attacks").glob("*.pdf"))

@@ -14,7 +14,7 @@ from auditkit.checks import TERMS
 from auditkit.errors import UnverifiableError
 from auditkit.evidence import Term
 from auditkit.judgement.again import RULES, VERSIONS, judged_again
-from auditkit.verification import ClaimState, verify
+from auditkit.verification import ClaimState
 from tests.fixtures.lending import judgement
 from tests.support.small_report import (
     SIGNED_AT,
@@ -23,6 +23,7 @@ from tests.support.small_report import (
     statement_bytes,
     unsigned_report,
 )
+from tests.support.verifying import verify
 from tests.support.whole_report import whole_report
 
 PREDICATE = parse_json(judgement().statement)["predicate"]

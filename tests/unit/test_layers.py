@@ -67,7 +67,7 @@ ROOMS = {
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
     "mlflow_guard.requests": "access.policy access.record mlflow_guard.upstream",
     "report.blocks": "charts report.figures",
-    "verification": ("judgement ledger ledger.records output pdf report.figures signing"),
+    "verification": ("isolation judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record mlflow_guard.requests "
         "mlflow_guard.upstream registry signing verification"
@@ -83,7 +83,8 @@ ROOMS = {
         "mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream registry signing"
     ),
     "report": (
-        "charts judgement output pdf report.blocks report.figures report.sections report.typeset"
+        "charts isolation judgement output pdf report.blocks report.figures report.sections "
+        "report.typeset signing"
     ),
     "api": (
         "access.record charts judgement ledger ledger.witness loading measures.attribution "

@@ -263,8 +263,8 @@ def test_all_witnesses_sign_one_checkpoint_even_while_the_log_grows(server, tmp_
 def test_a_report_carries_its_witnesses_lines(server, tmp_path, log):
     from auditkit.api import Audit
     from auditkit.signing import KeyStore
-    from auditkit.verification import verify
     from tests.fixtures.lending import judgement
+    from tests.support.verifying import verify
 
     store = KeyStore(tmp_path / "keys")
     witness = RemoteWitness(url=server, key=W1.witness_verifier)

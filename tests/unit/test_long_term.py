@@ -23,10 +23,11 @@ from auditkit.errors import InputError, UnverifiableError
 from auditkit.signing.archive import ValidationData, prepare, validation_data
 from auditkit.signing.issuers import as_asn1
 from auditkit.signing.long_term import extend
-from auditkit.verification import ClaimState, verify
+from auditkit.verification import ClaimState
 from tests.support.pki import SIGNED_AT, infrastructure
 from tests.support.repeated import times
 from tests.support.small_report import attachments, statement_bytes, unsigned_report
+from tests.support.verifying import verify
 
 pytestmark = pytest.mark.server
 

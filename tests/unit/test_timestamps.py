@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from auditkit.errors import UnverifiableError
 from auditkit.pdf.reading import read_pdf
 from auditkit.signing import LocalKey, Signer, TimestampAuthority, Trusted
-from auditkit.verification import ClaimState, verify
+from auditkit.verification import ClaimState
 from auditkit.verification.signed_file import signed_file
 from tests.support.authority import NOW, Authority, serving
 from tests.support.repeated import times
 from tests.support.small_report import attachments, statement_bytes, unsigned_report
+from tests.support.verifying import verify
 
 pytestmark = pytest.mark.server
 

@@ -20,8 +20,9 @@ from auditkit.cli.shared.signing_options import signing_with
 from auditkit.errors import InputError, KeyFileError
 from auditkit.signing import LocalKey, Signer
 from auditkit.signing.certificates import self_signed, to_pem
-from auditkit.verification import ClaimState, verify
+from auditkit.verification import ClaimState
 from tests.support.small_report import signed_report
+from tests.support.verifying import verify
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN = "8723"

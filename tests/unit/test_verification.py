@@ -11,7 +11,7 @@ import pytest
 from auditkit.errors import InputError
 from auditkit.signing import KeyStore, LocalKey, Signer, Trusted
 from auditkit.signing.certificates import self_signed, to_pem
-from auditkit.verification import ClaimState, verify
+from auditkit.verification import ClaimState
 from tests.support.repeated import IN_SOAK
 from tests.support.small_report import (
     SIGNED_AT,
@@ -20,6 +20,7 @@ from tests.support.small_report import (
     statement_bytes,
     unsigned_report,
 )
+from tests.support.verifying import verify
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,72 @@
+"""The judgement that a statement was written from, made of the statement and its tables alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from auditkit.canonical import Digest, parse_json
+from auditkit.errors import InputError
+from auditkit.evidence import Cell
+from auditkit.judgement.again import parts_of, rules_of
+from auditkit.judgement.audit import Judgement
+from auditkit.judgement.small_cells import MIN_SALT
+from auditkit.subject import Dataset, RegisteredModel, Subject
+
+
+def restored(statement: bytes, rows: Mapping[str, Sequence[Sequence[Cell]]]) -> Judgement:
+    """The judgement whose statement has these bytes.
+
+    What follows from policy and evidence is derived anew. The salt is not in a statement: that of
+    the judgement is no salt.
+
+    Args:
+        statement: A statement's canonical bytes.
+        rows: The rows of each table, by its name.
+
+    Raises:
+        InputError: If no judgement of this version has that statement.
+        UnverifiableError: If it was judged by rules that are not here.
+    """
+    try:
+        made = _made(parse_json(statement)["predicate"], rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError("The statement cannot be read as that of an audit.") from error
+    if made.statement != statement:
+        raise InputError("The statement is not what its policy and evidence give.")
+    return made
+
+
+def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]]]) -> Judgement:
+    rules = rules_of(content)
+    policy, packs, evidence = parts_of(content, rows)
+    today = date.fromisoformat(content["as_of"]) if content["as_of"] is not None else None
+    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
+    return Judgement(
+        subject=_subject(content["subject"]),
+        datasets=tuple(
+            Dataset(**{**d, "digest": Digest.parse(d["digest"])}) for d in content["datasets"]
+        ),
+        rows=content["rows"],
+        policy=policy,
+        packs=packs,
+        evidence=evidence,
+        findings=findings,
+        controls=tuple(status for pack in packs for status in rules.assess(findings, pack)),
+        verdict=rules.decide(findings),
+        as_of=today,
+        seed=content["seed"],
+        versions=content["versions"],
+        salt=bytes(MIN_SALT),
+        unsuppressed=Digest.parse(content["suppression"]["unsuppressed"]),
+    )
+
+
+def _subject(content: Mapping[str, Any]) -> Subject:
+    fields = dict(content)
+    registered = fields.pop("registered", None)
+    return Subject(
+        **{**fields, "digest": Digest.parse(fields["digest"])},
+        registered=RegisteredModel(**registered) if registered is not None else None,
+    )

@@ -1,0 +1,103 @@
+"""Whether a report's pages, and all else in the file, follow from its attachments.
+
+The pages are rendered anew in a child process and compared. Equal bytes show that the file holds
+nothing else: no cover, no hidden layer, no script, no other attachment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from auditkit.canonical import parse_json
+from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
+from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
+from auditkit.isolation.messages import pack, unpack
+from auditkit.verification.attachments import RENDERING
+
+# The versions of templates that can be rendered here.
+TEMPLATES: Final = frozenset({1})
+# A report of 30 pages takes 5 s and 500 MB. Fonts are written to a folder for the time.
+_LIMITS: Final = Limits(
+    cpu_seconds=60,
+    wall_seconds=600.0,
+    memory_bytes=3 << 30,
+    answer_bytes=1 << 20,
+    open_files=256,
+    file_bytes=64 << 20,
+)
+_RENDERER: Final = Child("auditkit.report.again")
+
+
+def check_pages(certified: bytes, files: Mapping[str, bytes]) -> str:
+    """Checks that a certified PDF is what its attachments give.
+
+    Args:
+        certified: The PDF up to the end of its signature.
+        files: Its attachments; statement, tables and envelope were checked before.
+
+    Returns:
+        What was compared, in words.
+
+    Raises:
+        VerificationError: If a page is drawn otherwise than it follows.
+        UnverifiableError: If the pages cannot be rendered or compared here.
+    """
+    stated = _stated(files)
+    message = pack(sorted(files), [certified, *(files[name] for name in sorted(files))])
+    try:
+        found, _ = unpack(_RENDERER.call("compare", message, limits=_LIMITS))
+    except ChildUnavailableError as error:
+        raise UnverifiableError(error.message, remedy=error.remedy) from error
+    except ChildError as error:
+        raise VerificationError(f"The pages cannot be rendered: {error.message}") from error
+    except AuditkitError as error:
+        raise VerificationError(
+            f"The pages do not follow from the attachments: {error.message}"
+        ) from error
+    if found["same"]:
+        return (
+            "They were rendered anew from the attachments: every byte of the file but the "
+            "signature's value is the same, so it holds nothing else."
+        )
+    return _say_otherwise(found, stated["made_with"])
+
+
+def _stated(files: Mapping[str, bytes]) -> Mapping[str, Any]:
+    """What the file says that its pages are made of."""
+    if RENDERING not in files:
+        raise UnverifiableError(
+            "The report was made by an earlier version, whose pages cannot be rendered anew.",
+            remedy="have the audit made again, or accept it with --accept-older",
+        )
+    try:
+        stated = parse_json(files[RENDERING])
+        dict(stated["made_with"]), dict(stated["options"])
+        known = stated["templates"] in TEMPLATES
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise VerificationError(f"The attachment {RENDERING!r} cannot be read.") from error
+    if not known:
+        raise UnverifiableError(
+            "The pages were made by templates that this version does not have.",
+            remedy="verify it with the version of auditkit that the statement names",
+        )
+    return dict(stated)
+
+
+def _say_otherwise(found: Mapping[str, Any], stated: Mapping[str, Any]) -> str:
+    """Tells another drawing of other libraries from other pages; neither is true."""
+    here = found["made_with"]
+    others = sorted(name for name in here if stated.get(name) != here[name])
+    if found["pages"] and not others:
+        raise VerificationError(found["pages"])
+    if others:
+        named = ", ".join(f"{name} {stated.get(name, 'unknown')}" for name in others)
+        raise UnverifiableError(
+            f"The pages were drawn with {named}, which this machine does not have.",
+            remedy="verify it on a machine that has them",
+        )
+    raise UnverifiableError(
+        "The pages look as they follow, but other bytes of the file do not, so it may hold "
+        "something else. It was saved by another program.",
+        remedy="ask for the file as auditkit wrote it",
+    )

@@ -1,0 +1,153 @@
+"""Pages rendered anew: whoever holds the key may sign any file, and it has to follow."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pikepdf
+import pytest
+
+from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.judgement.restored import restored
+from auditkit.pdf.reading import read_pdf
+from auditkit.verification import ClaimState, verify
+from tests.fixtures.lending import judgement
+from tests.support.small_report import saved
+from tests.support.whole_report import SIGNED_AT, whole_report
+
+
+def pages(data):
+    whole = whole_report()
+    return verify(data, trust=whole.trust, log_keys=[whole.log_key]).claim("pages")
+
+
+def resigned(change, *, unsigned=None):
+    """The honest report, changed and signed with the key that the reader trusts."""
+    whole = whole_report()
+    with pikepdf.open(BytesIO(unsigned or whole.unsigned)) as pdf:
+        change(pdf)
+        return whole.signer.sign_pdf(saved(pdf), at=SIGNED_AT)
+
+
+def test_the_judgement_of_a_statement_is_restored_from_its_attachments():
+    made = judgement()
+    rows = {table.name: parse_json(table.to_bytes())["rows"] for table in made.tables}
+    again = restored(made.statement, rows)
+    assert again.statement == made.statement
+    assert repr(again.evidence) == repr(made.evidence)
+    assert repr(again.findings) == repr(made.findings)
+
+
+def test_an_honest_report_follows_byte_for_byte():
+    found = pages(whole_report().signed)
+    assert found.state is ClaimState.TRUE
+    assert "holds nothing else" in found.reason
+
+
+def cover(pdf):
+    """A white sheet over the first page's middle."""
+    pdf.pages[0].contents_add(b"q 1 1 1 rg 100 300 400 300 re f Q")
+
+
+def hidden_words(pdf):
+    """Words that a person does not see and a search finds."""
+    page = pdf.pages[0]
+    font = next(iter(page.Resources.Font.keys()))
+    page.contents_add(f"BT 3 Tr {font} 8 Tf 10 10 Td <0001> Tj ET".encode())
+
+
+def another_page(pdf):
+    pdf.add_blank_page(page_size=(595, 842))
+
+
+def without_last_page(pdf):
+    del pdf.pages[-1]
+
+
+def turned(pdf):
+    pdf.pages[0].rotate(180, relative=False)
+
+
+@pytest.mark.parametrize("forge", [cover, another_page, without_last_page, turned])
+def test_pages_that_do_not_follow_are_false(forge):
+    found = pages(resigned(forge))
+    assert found.state is ClaimState.FALSE, found.reason
+
+
+def script(pdf):
+    pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
+
+
+def layer(pdf):
+    group = pdf.make_indirect(pikepdf.Dictionary(Type=pikepdf.Name.OCG, Name="x"))
+    pdf.Root.OCProperties = pikepdf.Dictionary(
+        OCGs=[group], D=pikepdf.Dictionary(OFF=[group], Order=[group])
+    )
+
+
+def resaved(pdf):
+    """Another program wrote the same pages."""
+
+
+@pytest.mark.parametrize("change", [hidden_words, script, layer, resaved])
+def test_a_file_that_only_looks_the_same_is_not_called_true(change):
+    found = pages(resigned(change))
+    assert found.state is ClaimState.UNCHECKED
+    assert "may hold something else" in found.reason
+
+
+def test_a_revision_over_the_pages_is_noticed():
+    """The rendered bytes are there, and a second revision replaces a page."""
+    whole = whole_report()
+    from pyhanko.pdf_utils.generic import NameObject, NumberObject
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+    writer = IncrementalPdfFileWriter(BytesIO(whole.unsigned))
+    page = writer.root["/Pages"]["/Kids"][0].get_object()
+    page[NameObject("/Rotate")] = NumberObject(180)
+    writer.update_container(page)
+    out = BytesIO()
+    writer.write(out)
+    assert out.getvalue().startswith(whole.unsigned)
+    found = pages(whole.signer.sign_pdf(out.getvalue(), at=SIGNED_AT))
+    assert found.state is not ClaimState.TRUE
+
+
+def with_rendering(change):
+    stated = parse_json(read_pdf(whole_report().signed).files["render.json"])
+    change(stated)
+
+    def put(pdf):
+        pdf.attachments["render.json"] = pikepdf.AttachedFileSpec(
+            pdf, canonical_bytes(stated), filename="render.json"
+        )
+
+    return resigned(put)
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda s: s.update(templates=99), ClaimState.UNCHECKED),
+        (lambda s: s["made_with"].update(pango="1.0"), ClaimState.UNCHECKED),
+        (lambda s: s.pop("options"), ClaimState.FALSE),
+        (lambda s: s["options"].update(status="DRAFT"), ClaimState.FALSE),
+        (lambda s: s["options"].update(unknown="x"), ClaimState.FALSE),
+    ],
+)
+def test_a_rendering_that_says_otherwise_is_never_true(change, state):
+    assert pages(with_rendering(change)).state is state
+
+
+def test_a_report_without_what_it_follows_from_could_not_be_checked():
+    def strip(pdf):
+        del pdf.attachments["render.json"]
+
+    data = resigned(strip)
+    whole = whole_report()
+    asked = {"trust": whole.trust, "log_keys": [whole.log_key]}
+    assert verify(data, **asked).exit_code == 11
+    assert verify(data, **asked, accept_older=True).exit_code == 0
+    left_out = verify(data, **asked, render=False)
+    assert left_out.exit_code == 0
+    assert not left_out.claim("pages").asked
