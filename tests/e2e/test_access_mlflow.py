@@ -190,7 +190,9 @@ def test_two_rollbacks_go_back_two_and_never_to_what_nobody_approved(guarded, cr
     ann = server.mlflow("ann")
     found = ann.get_model_version(credit, "1")
     for _ in ("3", "4"):
-        ann.create_model_version(credit, source=found.source, await_creation_for=0)
+        ann.create_model_version(
+            credit, source=found.source, run_id=found.run_id, await_creation_for=0
+        )
     for version in ("1", "2"):
         rita.approve(server.client("abe").request(credit, version, alias="champion")["request"])
         mia.promote(credit, version, alias="champion")
