@@ -69,8 +69,8 @@ ROOMS = {
     "report.blocks": "charts report.figures",
     "verification": ("isolation judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
-        "access.kept access.login access.policy access.record mlflow_guard.requests "
-        "mlflow_guard.upstream registry signing verification"
+        "access.kept access.login access.policy access.record ledger mlflow_guard.requests "
+        "mlflow_guard.upstream notify registry signing verification"
     ),
     "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",
@@ -79,8 +79,9 @@ ROOMS = {
         "mlflow_guard.upstream registry"
     ),
     "mlflow_guard.serve": (
-        "access.kept access.login access.policy access.record ledger mlflow_guard.guard "
-        "mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream registry signing"
+        "access.kept access.login access.policy access.record ledger ledger.store "
+        "mlflow_guard.guard mlflow_guard.page mlflow_guard.requests mlflow_guard.upstream notify "
+        "registry signing"
     ),
     "report": (
         "charts isolation judgement output pdf report.blocks report.figures report.sections "

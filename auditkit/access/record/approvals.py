@@ -49,6 +49,8 @@ FAILED: Final = "promotion.failed"
 DEMOTED: Final = "promotion.demoted"
 BROKEN: Final = "breakglass.invoked"
 REVIEWED: Final = "breakglass.reviewed"
+EXPIRED: Final = "promotion.expired"
+OVERDUE: Final = "breakglass.overdue"
 # How a review of a break-glass may end.
 ACCEPTED: Final = "accepted"
 REFUSED: Final = "rejected"
@@ -80,8 +82,9 @@ class PromotionState:
         self.next_index = 0
         # Grows with every entry that may change what is approved or promoted.
         self.revision = 0
-        self._done: set[str] = set()
         self._renames: dict[tuple[str, str], set[str]] = {}
+        # Of each move that ended, by outcome and claim: the first entry that says so, and the move.
+        self.ended: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
 
     def read(self, entries: Iterable[LoggedEntry]) -> None:
         """Applies entries in the order of the log; those already applied are skipped."""
@@ -205,6 +208,12 @@ class PromotionState:
             self._claimed(payload, time)
         elif kind in (DONE, FAILED):
             self._ended(kind, payload, time)
+        elif kind == EXPIRED:
+            self._expired(payload)
+        elif kind == OVERDUE:
+            emergency = self.emergencies.get(str(payload.get("id")))
+            if emergency is not None and emergency.overdue is None and not emergency.reviewed_by:
+                emergency.overdue = self.next_index - 1
         elif kind == DEMOTED:
             self._moved(payload, time, time)
         elif kind == BROKEN:
@@ -230,7 +239,7 @@ class PromotionState:
     def _answered(self, kind: str, payload: dict[str, Any], time: datetime) -> None:
         request = self.requests.get(str(payload.get("request")))
         user = str(payload.get("user"))
-        if request is None or request.claimed_by or request.rejected_by:
+        if request is None or request.is_over:
             return
         if kind == REJECTED:
             request.rejected_by, request.reason = user, str(payload.get("reason", ""))
@@ -241,6 +250,12 @@ class PromotionState:
                 request.rulings[user] = Ruling.read(payload)
             request.approvals.setdefault(user, time)
             self._keep(request.target)
+
+    def _expired(self, payload: dict[str, Any]) -> None:
+        """Applies the first entry that says that nobody used a request in time."""
+        request = self.requests.get(str(payload.get("request")))
+        if request is not None and not request.is_over:
+            request.expired = self.next_index - 1
 
     def _broken(self, payload: dict[str, Any], time: datetime) -> None:
         number = str(payload.get("id"))
@@ -280,7 +295,7 @@ class PromotionState:
         number = payload.get("request")
         if number is not None:
             request = self.requests.get(str(number))
-            if request is None or request.claimed_by or request.rejected_by:
+            if request is None or request.is_over:
                 return
             request.claimed_by, request.claim = str(payload.get("user")), claim
         move = {name: value for name, value in payload.items() if name != "claim"}
@@ -293,8 +308,11 @@ class PromotionState:
         request = self.requests.get(str((begun.move if begun else payload).get("request")))
         if request is not None and request.claim == claim:
             request.outcome = kind.rpartition(".")[2]
-        if kind == DONE and claim not in self._done:
-            self._done |= {claim} - {""}
+        first = (kind, claim) not in self.ended
+        if claim and first:
+            move = {**begun.move, **payload} if begun else payload
+            self.ended[kind, claim] = (self.next_index - 1, move)
+        if kind == DONE and first:
             self._moved(payload, time, begun.time if begun else time)
 
     def _moved(self, payload: dict[str, Any], time: datetime, begun: datetime) -> None:

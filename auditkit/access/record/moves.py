@@ -86,6 +86,7 @@ class PromotionRequest:
         outcome: "done", "failed", or empty while the outcome is unknown.
         rulings: What the policy said of the requester and of each who approved, by their names;
             None: an entry from before there were rulings, bound to the whole policy.
+        expired: Index of the entry that says that it expired unused; None: none does.
     """
 
     id: str
@@ -105,6 +106,12 @@ class PromotionRequest:
     made_from: frozenset[str] = frozenset()
     outcome: str = ""
     rulings: dict[str, Ruling | None] = field(default_factory=dict)
+    expired: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was rejected or used, or is in the log as expired."""
+        return bool(self.rejected_by or self.claimed_by) or self.expired is not None
 
     def may_approve(self, user: str) -> bool:
         """Whether a user is not involved in the request, however the name is spelt."""
@@ -137,6 +144,8 @@ class PromotionRequest:
             return f"it was rejected by {self.rejected_by}"
         if self.claimed_by:
             return "it was already used"
+        if self.expired is not None:
+            return "it has expired"
         if self.artifact_digest != artifact_digest:
             return "the version's files have changed since it was asked for"
         if self._touched(policy_digest, access):
@@ -163,11 +172,13 @@ class PromotionRequest:
         )
 
     def state(self) -> str:
-        """Its state as a word: open, approved, rejected, begun, done or failed."""
+        """Its state as a word: open, approved, rejected, expired, begun, done or failed."""
         if self.rejected_by:
             return "rejected"
         if self.claimed_by:
             return self.outcome or "begun"
+        if self.expired is not None:
+            return "expired"
         return "approved" if self.approvals else "open"
 
 
@@ -187,6 +198,7 @@ class Emergency:
         domain: The workspace of the object.
         reviewed_by: Who else reviewed it; empty if nobody did.
         findings: Their findings.
+        overdue: Index of the entry that says that nobody reviewed it in time; None: none does.
         outcome: "accepted" or "rejected" by them; empty: not reviewed.
     """
 
@@ -201,6 +213,7 @@ class Emergency:
     domain: str = DEFAULT_DOMAIN
     reviewed_by: str = ""
     findings: str = ""
+    overdue: int | None = None
     outcome: str = ""
 
 

@@ -115,7 +115,7 @@ def reject(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:
     """Rejects a request for good, unless it was rejected or used before."""
     with gate.promotions.lock:
         request = gate.promotions.book().requests[text_of(body, "request")]
-        if request.claimed_by or request.rejected_by:
+        if request.is_over:
             raise RefusedError(409, "INVALID_STATE", f"it is {request.state()} already")
         gate.recorder.now(
             REJECTED,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
-from typing import Any, Final
+from typing import Any
 
 from auditkit.access.policy.vocabulary import person, segment
 from auditkit.access.record.approvals import ACCEPTED, BROKEN, REFUSED, REVIEWED
@@ -14,8 +13,7 @@ from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
 from auditkit.mlflow_guard.requests.context import target_of, text_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
-
-_ALERT_SECONDS: Final = 10
+from auditkit.notify.receivers import UndeliveredError, run_program
 
 
 def break_glass(gate: Gate, admission: Admission, body: dict[str, Any], alert: str) -> Json:
@@ -52,17 +50,10 @@ def run_alert(program: str, payload: dict[str, Json]) -> bool:
         Whether it ran and ended well. What is alerted of has happened in any case.
     """
     try:
-        done = subprocess.run(  # noqa: S603 (named in the server's settings)
-            [program],
-            input=json.dumps(payload),
-            text=True,
-            timeout=_ALERT_SECONDS,
-            check=False,
-            capture_output=True,
-        )
-    except (OSError, subprocess.SubprocessError):
+        run_program(program, json.dumps(payload).encode())
+    except UndeliveredError:
         return False
-    return done.returncode == 0
+    return True
 
 
 def review_break_glass(gate: Gate, admission: Admission, body: dict[str, Any]) -> Json:

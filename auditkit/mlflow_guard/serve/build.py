@@ -28,6 +28,7 @@ from auditkit.mlflow_guard.serve.native import NativeGate
 from auditkit.mlflow_guard.serve.paging import code_flow, page_of, seal_key
 from auditkit.mlflow_guard.serve.routes import add_routes
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
+from auditkit.mlflow_guard.serve.telling import refuse_receivers, start_telling
 from auditkit.mlflow_guard.upstream import internals, places, repositories
 from auditkit.mlflow_guard.upstream.stores import Stores
 from auditkit.registry.copies import ApprovedCopies
@@ -59,6 +60,7 @@ def build(*, composed: bool) -> Any:
     accepted: list[Authenticator] = (
         [_mlflow_password] if composed else authenticators(settings, clock=_now)
     )
+    start_telling(settings, gate, lambda: _open_log(settings))
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
@@ -91,6 +93,7 @@ def refuse_early(*, composed: bool) -> None:
     if settings.datasets:
         _folder_of(settings.datasets)
     _folder_for_copies(settings)
+    refuse_receivers(settings, _now)
     with _open_log(settings) as log:
         # Approvals are read from the log: one that somebody wrote into the database must not count.
         log.verify()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from auditkit.access.login.authentication import (
     Authenticator,
@@ -20,7 +20,11 @@ from auditkit.access.login.tokens import TokenAuthenticator
 from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
 from auditkit.files import read_text
+from auditkit.mlflow_guard.guard import events
 from auditkit.mlflow_guard.page.sign_in import CALLBACK
+from auditkit.notify.settings import ReceiverSettings, StreamSettings
+
+_EVENTS: Final = ", ".join(sorted(events.NAMES))
 
 
 class LogSettings(Document):
@@ -123,6 +127,8 @@ class ServerSettings(Document):
             with JSON on its standard input.
         approved: A folder for copies of approved versions, which are served instead of the files
             that they were made of. Servers of one log share it. Nothing else may write there.
+        notify: Who is told of requests, approvals, promotions and the like, and of which.
+        stream: Where every entry of the log is sent as a line of JSON.
         datasets: A folder of training data to serve, each read decided and logged; empty: none.
     """
 
@@ -137,6 +143,8 @@ class ServerSettings(Document):
     session_key: str = ""
     alert: str = ""
     approved: Text = "approved"
+    notify: tuple[ReceiverSettings, ...] = ()
+    stream: StreamSettings | None = None
     datasets: str = ""
 
     @model_validator(mode="after")
@@ -144,6 +152,14 @@ class ServerSettings(Document):
         if not (self.basic or self.proxy or self.oidc or self.tokens):
             raise ValueError("give at least one of basic, tokens, proxy and oidc")
         return self
+
+    @field_validator("notify")
+    @classmethod
+    def _are_events(cls, receivers: tuple[ReceiverSettings, ...]) -> tuple[ReceiverSettings, ...]:
+        for receiver in receivers:
+            if set(receiver.on) - events.NAMES:
+                raise ValueError(f"an event in on is unknown; choose from {_EVENTS}")
+        return receivers
 
 
 def read_settings(path: Path) -> ServerSettings:
@@ -173,6 +189,19 @@ def read_settings(path: Path) -> ServerSettings:
             "oidc": _oidc_below(found.oidc, base),
             "session_key": below(found.session_key) if found.session_key else "",
             "tokens": below(found.tokens) if found.tokens else "",
+            "notify": tuple(
+                one.model_copy(
+                    update={
+                        "secret": below(one.secret) if one.secret else "",
+                        "program": below(one.program) if one.program else "",
+                    }
+                )
+                for one in found.notify
+            ),
+            "stream": found.stream
+            and found.stream.model_copy(
+                update={"file": below(found.stream.file) if found.stream.file else ""}
+            ),
             "alert": below(found.alert) if found.alert else "",
             "approved": below(found.approved),
             "datasets": below(found.datasets) if found.datasets else "",
