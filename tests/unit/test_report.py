@@ -63,7 +63,7 @@ def test_foreign_text_is_shown_and_does_nothing(of):
     with pikepdf.open(BytesIO(pdf)) as opened:
         names = {str(k) for o in opened.objects if isinstance(o, pikepdf.Dictionary) for k in o}
         assert not names & {"/JS", "/JavaScript", "/Launch", "/URI", "/GoToR", "/SubmitForm"}
-        assert len(list(opened.attachments)) == 3 + 2 * 4 + 1
+        assert len(list(opened.attachments)) == 4 + 2 * 4 + 1
     text = "".join(page_texts(pdf))
     assert not re.search("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\x1b\x07]", text)
     assert fonts_of(pdf) <= OURS
@@ -91,7 +91,7 @@ def test_attachments_are_exactly_the_expected_ones():
     files = pypdf.PdfReader(BytesIO(lending.report())).attachments
     tables = {f"table-{t.name}.{kind}" for t in judged.tables for kind in ("json", "csv")}
     expected = {"statement.json", "statement.dsse.json", "receipt.json", "figures.json"}
-    expected |= {"verify_offline.py"}
+    expected |= {"render.json", "verify_offline.py"}
     assert set(files) == expected | tables
     assert files["statement.json"] == [judged.statement]
     assert parse_json(files["receipt.json"][0]) == lending.RECEIPT
