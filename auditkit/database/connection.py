@@ -32,6 +32,13 @@ class Keeping:
             remedy="wait for it, or raise lock_timeout_s",
         )
 
+    def moved(self) -> AuditkitError:
+        """The error for a file that is no longer where it was opened."""
+        return self.error(
+            f"The {self.what} in {self.where} was moved, removed or replaced while it was open.",
+            remedy="put its files back",
+        )
+
 
 class Connection(ABC):
     """One connection to a database. Not shared between threads without a lock.
@@ -58,6 +65,14 @@ class Connection(ABC):
     @abstractmethod
     def close(self) -> None:
         """Closes the connection."""
+
+    @abstractmethod
+    def check_in_place(self) -> None:
+        """Checks that the database's files are still the ones that were opened; takes microseconds.
+
+        Raises:
+            AuditkitError: If one was moved, removed or replaced.
+        """
 
     @abstractmethod
     def query(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

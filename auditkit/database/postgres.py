@@ -64,6 +64,9 @@ class PostgresConnection(Connection):
                 remedy="set fsync = on in postgresql.conf",
             )
 
+    def check_in_place(self) -> None:
+        """Nothing to check: the database is the server's."""
+
     def begin(self) -> None:
         with self._translated():
             self._connection.execute("BEGIN")

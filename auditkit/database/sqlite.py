@@ -59,6 +59,10 @@ class SqliteConnection(Connection):
         self._translated = _Translated(keeping)
         if write:
             _make_private(path, keeping)
+        # The files by path, each as it was first seen. A reader does not keep the second in place.
+        self._files = {path: file_at(path)}
+        if write:
+            self._files[Path(f"{path}-wal")] = None
         with self._translated:
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={'rwc' if write else 'rw'}",
@@ -69,9 +73,18 @@ class SqliteConnection(Connection):
             )
             try:
                 self._prepare(write=write)
+                self.check_in_place()
             except BaseException:
                 self._connection.close()
                 raise
+
+    def check_in_place(self) -> None:
+        for path, opened in self._files.items():
+            found = file_at(path)
+            if opened is None:
+                self._files[path] = found
+            elif found != opened:
+                raise self._keeping.moved()
 
     def _prepare(self, *, write: bool) -> None:
         connection = self._connection
@@ -165,10 +178,24 @@ class _Translated:
         ) from error
 
 
-def _make_private(path: Path, keeping: Keeping) -> None:
-    """Creates a file that only its owner can read; SQLite's other files inherit the mode."""
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to, device and number; None: to none."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make_private(path: Path, keeping: Keeping) -> None:
+    """Creates a file that only its owner can read; SQLite's other files inherit the mode.
+
+    One that exists is not opened: closing it would give up this process's locks on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise keeping.error(
             f"The {keeping.what} {keeping.where} cannot be opened: {error.strerror}.",

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from auditkit.database.connection import Keeping
+from auditkit.database.sqlite import file_at
 from auditkit.errors import LedgerError
 
 SYNC_SECONDS: Final = 1.0
@@ -143,6 +145,16 @@ class HeadFile:
             raise self._failed("written", error) from error
         if written != _SLOT:
             raise self._failed("written", OSError(errno.ENOSPC, "no room"))
+
+    def check_in_place(self) -> None:
+        """Checks that the file at the path is the one that is open.
+
+        Raises:
+            LedgerError: If it was moved, removed or replaced.
+        """
+        opened = os.fstat(self._fd)
+        if file_at(self.path) != (opened.st_dev, opened.st_ino):
+            raise Keeping("log's head", self.path.name).moved()
 
     def close(self) -> None:
         """Syncs and closes the file."""

@@ -24,7 +24,13 @@ from typing import Final, NamedTuple, Self
 from auditkit.canonical import Json
 from auditkit.errors import InputError, LedgerError, VerificationError
 from auditkit.ledger.head import HeadFile
-from auditkit.ledger.opening import check_head, create_if_new, frontier_of, head_path
+from auditkit.ledger.opening import (
+    check_head,
+    create_if_new,
+    grown_from,
+    head_path,
+    require_created,
+)
 from auditkit.ledger.reader import LogReader
 from auditkit.ledger.records.checkpoint import Checkpoint, speaks_for
 from auditkit.ledger.records.entry import (
@@ -35,14 +41,13 @@ from auditkit.ledger.records.entry import (
     item,
 )
 from auditkit.ledger.records.frontier import Extended, Frontier
-from auditkit.ledger.records.note import NoteSigner, NoteVerifier, split_note
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier
 from auditkit.ledger.records.receipt import Receipt
 from auditkit.ledger.records.retention import CLASSES, RetentionClass
 from auditkit.ledger.records.stamps import Stamps
 from auditkit.ledger.store.databases import open_database
 from auditkit.ledger.store.group_commit import GroupCommit
 from auditkit.ledger.store.tables import Database, Head, Session
-from auditkit.merkle import range_root
 
 OWN: Final = "ledger."
 SEALED: Final = "ledger.sealed"
@@ -111,6 +116,7 @@ class Ledger(LogReader):
         origin: str | None = None,
         retention: Sequence[RetentionClass] = CLASSES,
         accept_missing_head: bool = False,
+        follows: Ledger | None = None,
         lock_timeout_s: float = 30.0,
     ) -> Self:
         """Opens a log, and creates it if it does not exist.
@@ -130,6 +136,8 @@ class Ledger(LogReader):
             retention: The retention classes that entries may use.
             accept_missing_head: Whether to open a log that has entries but no kept head: on a new
                 machine, or after checking it against a checkpoint kept elsewhere.
+            follows: An instance that had this log open before, now closed. The log is then not
+                created, and must be that one, or that one grown.
             lock_timeout_s: How long to wait for other writers, in seconds.
 
         Raises:
@@ -150,6 +158,8 @@ class Ledger(LogReader):
         path = Path(head) if head is not None else head_path(url)
         held: list[Session | HeadFile] = []
         try:
+            if follows is not None:
+                require_created(database)
             head_file = None
             if signer is not None or path.exists():
                 head_file = HeadFile(path, write=signer is not None, lock_timeout_s=lock_timeout_s)
@@ -168,6 +178,8 @@ class Ledger(LogReader):
                 verifiers,
                 need_head=signer is not None and not accept_missing_head,
             )
+            if follows is not None:
+                grown_from(follows.frontier, reader, reader.head(), verifiers, follows.origin)
             if origin is not None and found != origin:
                 raise VerificationError(  # noqa: TRY301
                     f"The database holds the log {found}, not {origin}.",
@@ -277,25 +289,40 @@ class Ledger(LogReader):
         Raises:
             LedgerError: If the log is open for reading only, broken, or cannot be written.
         """
-        with self._alone:
-            writer, head_file = self._writable()
-            with head_file.locked():
-                writer.begin()
-                try:
-                    self._known = self._next = self._current(writer)
-                    yield writer
-                except BaseException:
-                    self._undo(writer)
-                    raise
-                try:
-                    writer.commit()
-                    self._known = self._next
-                    head_file.write(self._known.note, sync=sync)
-                except BaseException:
-                    # It is unknown whether the commit reached the disk: refuse to go on.
-                    self._broken = True
-                    self._undo(writer)
-                    raise
+        with self._locked() as (writer, head_file):
+            writer.begin()
+            try:
+                self._known = self._next = self._current(writer)
+                yield writer
+            except BaseException:
+                self._undo(writer)
+                raise
+            try:
+                writer.commit()
+                self._known = self._next
+                head_file.write(self._known.note, sync=sync)
+                self.check_in_place()
+                writer.check_in_place()
+            except BaseException:
+                # It is unknown whether the commit reached the disk: refuse to go on.
+                self._broken = True
+                self._undo(writer)
+                raise
+
+    @property
+    def frontier(self) -> Frontier:
+        """The log's compact range, as far as this instance knows it."""
+        return self._known.frontier
+
+    def check_writable(self) -> None:
+        """Checks that an entry could be written now: takes the locks, and gives them back.
+
+        Raises:
+            LedgerError: If not.
+        """
+        with self._locked() as (writer, _):
+            writer.begin()
+            writer.rollback()
 
     def reclaim(self) -> None:
         """Overwrites and frees the space of destroyed payloads. Takes time in a large log.
@@ -303,17 +330,23 @@ class Ledger(LogReader):
         Raises:
             LedgerError: If the log is being read at the same time.
         """
-        with self._alone:
-            writer, head_file = self._writable()
-            with head_file.locked():
-                writer.reclaim()
+        with self._locked() as (writer, _):
+            writer.reclaim()
 
     def forget(self) -> None:
         """Removes destroyed payloads from the database's write-ahead log, as far as readers let."""
+        with self._locked() as (writer, _):
+            writer.forget()
+
+    @contextmanager
+    def _locked(self) -> Iterator[tuple[Session, HeadFile]]:
+        """The connection that writes and the head file, with both locks held, files in place."""
         with self._alone:
             writer, head_file = self._writable()
             with head_file.locked():
-                writer.forget()
+                head_file.check_in_place()
+                writer.check_in_place()
+                yield writer, head_file
 
     def _writable(self) -> tuple[Session, HeadFile]:
         if self._writer is None or self._head is None or self._signer is None:
@@ -376,20 +409,10 @@ class Ledger(LogReader):
 
     def _current(self, session: Session) -> _Known:
         """The log's present state, with what other processes appended."""
-        head, known = session.head(), self._known.frontier
-        if (head.size, head.note) == (known.size, self._known.note):
-            return self._known
-        if head.size == known.size:
-            if Checkpoint.parse(split_note(head.note)[0]).root != known.root:
-                raise VerificationError("The log's entries are not those that were logged.")
-            return _Known(known, head.note)
-        if head.size < known.size:
-            raise VerificationError(
-                f"The log had {known.size} entries and now has {head.size}: it was rolled back."
-            )
-        frontier = frontier_of(session, head, self.verifiers, self.origin)
-        if range_root(0, known.size, session.nodes) != known.root:
-            raise VerificationError("The log's earlier entries are not those that were logged.")
+        head, known = session.head(), self._known
+        if (head.size, head.note) == (known.frontier.size, known.note):
+            return known
+        frontier = grown_from(known.frontier, session, head, self.verifiers, self.origin)
         return _Known(frontier, head.note)
 
 

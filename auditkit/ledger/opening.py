@@ -12,8 +12,8 @@ from auditkit.errors import LedgerError, VerificationError, argument
 from auditkit.ledger.head import HeadFile
 from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
 from auditkit.ledger.records.frontier import Frontier
-from auditkit.ledger.records.note import NoteSigner, NoteVerifier
-from auditkit.ledger.store.tables import FORMAT, Head, Session
+from auditkit.ledger.records.note import NoteSigner, NoteVerifier, split_note
+from auditkit.ledger.store.tables import FORMAT, Database, Head, Session
 from auditkit.merkle import EMPTY_ROOT, range_root, whole_subtrees
 
 
@@ -25,6 +25,22 @@ def head_path(url: str) -> Path:
     place = rest.rpartition("@")[2]
     name = hashlib.sha256(place.encode()).hexdigest()[:16]
     return Path.home() / ".local" / "state" / "auditkit" / f"{name}.head"
+
+
+def require_created(database: Database) -> None:
+    """Raises unless the database holds a log; creates nothing.
+
+    Raises:
+        LedgerError: If it holds none.
+    """
+    session = database.connect(write=False)
+    try:
+        if not session.created():
+            raise LedgerError(
+                f"There is no log in {database.name}.", remedy="restore it from its backup"
+            )
+    finally:
+        session.close()
 
 
 def create_if_new(session: Session, head_file: HeadFile, signer: NoteSigner, origin: str) -> None:
@@ -139,6 +155,28 @@ def frontier_of(
     frontier = Frontier.of(head.size, session.nodes(tuple(whole_subtrees(0, head.size))))
     if frontier.root != checkpoint.root:
         raise VerificationError("The log's hashes do not give the root in its head.")
+    return frontier
+
+
+def grown_from(
+    known: Frontier, session: Session, head: Head, verifiers: Sequence[NoteVerifier], origin: str
+) -> Frontier:
+    """The log's compact range, which extends a known one.
+
+    Raises:
+        VerificationError: If it does not: it was rolled back, or is another log.
+    """
+    if head.size == known.size:
+        if Checkpoint.parse(split_note(head.note)[0]).root != known.root:
+            raise VerificationError("The log's entries are not those that were logged.")
+        return known
+    if head.size < known.size:
+        raise VerificationError(
+            f"The log had {known.size} entries and now has {head.size}: it was rolled back."
+        )
+    frontier = frontier_of(session, head, verifiers, origin)
+    if range_root(0, known.size, session.nodes) != known.root:
+        raise VerificationError("The log's earlier entries are not those that were logged.")
     return frontier
 
 

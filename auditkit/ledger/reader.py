@@ -56,6 +56,16 @@ class LogReader:
         with self._reading:
             return self._reader.head().size
 
+    def check_in_place(self) -> None:
+        """Checks that the log's files are still the ones that were opened; takes microseconds.
+
+        Raises:
+            LedgerError: If one was moved, removed or replaced.
+        """
+        self._reader.check_in_place()
+        if self._head is not None:
+            self._head.check_in_place()
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One state of the log, for a few quick queries."""
