@@ -304,6 +304,25 @@ def load(
     print(loaded)
 
 
+@app.command("new-log")
+def new_log(
+    settings: Annotated[Path, typer.Argument(metavar="SERVER.YAML", help="The server's settings.")],
+    *,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who begins the log.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why there is no earlier one.")],
+) -> None:
+    """Begin the server's log on purpose, beside a registry that has protected versions.
+
+    A server does not start with an empty log beside such a registry: the log may have been lost.
+
+    Example: auditkit registry new-log server.yaml --by adam --reason "guarded from today on"
+    """
+    from auditkit.mlflow_guard.serve.server_log import create_log
+
+    with create_log(settings, by=by, reason=reason) as log:
+        say(f"Began the log {log.origin}; its first entry says why.")
+
+
 @app.command()
 def fetch(
     dataset: Annotated[

@@ -39,7 +39,7 @@ def make_version(server, name: str) -> None:
 
 def test_without_a_log_nothing_is_done(tmp_path):
     workplace = Workplace(tmp_path)
-    with running(workplace) as server:
+    with running(workplace, workers=2) as server:
         body = {"name": "before"}
         create = f"{API}/registered-models/create"
         assert server.call("ann", "POST", create, json=body).status_code == 200
@@ -48,11 +48,43 @@ def test_without_a_log_nothing_is_done(tmp_path):
             holder.execute("BEGIN EXCLUSIVE")
             assert server.call("ann", "POST", create, json={"name": "during"}).status_code == 503
             search = f"{API}/registered-models/search"
-            assert server.call("vic", "GET", search).status_code == 503
+            time.sleep(2.5)  # each worker finds out by itself
+            for _ in range(4):  # whichever answers
+                assert server.call("vic", "GET", search).status_code == 503
             holder.execute("ROLLBACK")
-        assert server.call("ann", "POST", create, json={"name": "after"}).status_code == 200
+        eventually(server, "after")
+        # Somebody moves the log away under the running server, and later puts it back.
+        away = tmp_path / "away"
+        away.mkdir()
+        moved = list(tmp_path.glob("ledger.db*"))
+        for path in moved:
+            path.rename(away / path.name)
+        for _ in range(4):
+            assert server.call("ann", "POST", create, json={"name": "lost"}).status_code == 503
+        assert not (tmp_path / "ledger.db").exists()
+        for path in moved:
+            (away / path.name).rename(path)
+        eventually(server, "again")
         names = [m["name"] for m in server.call("vic", "GET", search).json()["registered_models"]]
-        assert names == ["after", "before"]
+        assert names == ["after", "again", "before"]
+    (tmp_path / "approved" / ("0" * 64)).mkdir(parents=True, exist_ok=True)
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+    with pytest.raises(AssertionError, match="new-log"), running(workplace):
+        pass
+
+
+def eventually(server, name: str) -> None:
+    """Registers a model once the server has found its log again."""
+    until = time.monotonic() + 60
+    while True:
+        body = {"name": name}
+        answer = server.call("ann", "POST", f"{API}/registered-models/create", json=body)
+        if answer.status_code == 200:
+            return
+        assert answer.status_code == 503, answer.text
+        assert time.monotonic() < until
+        time.sleep(0.5)
 
 
 def test_killed_in_the_middle_it_happened_and_is_logged_or_it_did_not(tmp_path):

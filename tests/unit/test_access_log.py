@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from auditkit.access.record.log import READS, Recorder
-from auditkit.errors import LedgerError
+from auditkit.cli import app
+from auditkit.errors import InputError, LedgerError
 from auditkit.ledger import Ledger, NoteSigner
-from auditkit.mlflow_guard.serve.build import _open_log
-from auditkit.mlflow_guard.serve.settings import ServerSettings
+from auditkit.mlflow_guard.serve.server_log import LogOpener, open_log, refuse_lost_log
+from auditkit.mlflow_guard.serve.settings import ServerSettings, read_settings
 from auditkit.signing import KeyStore
 
 
@@ -40,8 +43,22 @@ class Failing:
     def entries(self, *, begin: int = 0) -> list[Any]:
         return self.kept[begin:]
 
+    def check_in_place(self) -> None:
+        pass
+
+    def check_writable(self) -> None:
+        if not self.works:
+            raise LedgerError("gone", remedy="none")
+
     def close(self) -> None:
         pass
+
+
+def wait_until(holds) -> None:
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_reads_that_could_not_be_written_are_kept_and_written_later():
@@ -49,7 +66,7 @@ def test_reads_that_could_not_be_written_are_kept_and_written_later():
     recorder = Recorder(lambda: log)
     log.works = False
     recorder.soon({"number": 1})  # nobody knows yet that the log is gone
-    recorder._drain()
+    wait_until(lambda: not recorder.ready)
     with pytest.raises(LedgerError):
         recorder.soon({"number": 2})  # refused, and so not done
     log.works = True
@@ -104,8 +121,81 @@ def test_a_log_that_began_under_a_rotated_key_still_opens(tmp_path):
             "basic": {"users": "users.json"},
         }
     )
-    with _open_log(settings) as log:
+    with open_log(settings) as log:
         log.append(kind="access.decision", payload={"allowed": True})
     keys.make("log")
-    with _open_log(settings) as log:
+    with open_log(settings) as log:
         assert log.append(kind="access.decision", payload={"allowed": False}).index == 1
+
+
+def test_a_log_that_cannot_be_written_is_noticed_before_anybody_writes():
+    """Else a worker that has only reads to log would answer them."""
+    log = Failing()
+    recorder = Recorder(lambda: log)
+    assert recorder.ready
+    log.works = False
+    wait_until(lambda: not recorder.ready)
+    with pytest.raises(LedgerError):
+        recorder.soon({"number": 1})
+    log.works = True
+    wait_until(lambda: recorder.ready)
+    recorder.close()
+
+
+@pytest.mark.parametrize("gone", ["ledger.db", "ledger.db.head", "both", "replaced"])
+def test_a_log_whose_files_are_taken_away_is_neither_written_nor_begun_anew(tmp_path, gone):
+    pem = NoteSigner.generate("auditkit.local/log").to_pem()
+    (tmp_path / "log.pem").write_bytes(pem)
+    (tmp_path / "server.yaml").write_text(
+        "access: a\nbasic: {users: u}\nlog: {url: 'sqlite:///ledger.db', key: log.pem}\n"
+    )
+    settings = read_settings(tmp_path / "server.yaml")
+    recorder = Recorder(LogOpener(settings))
+    recorder.now("access.decision", {"number": 1})
+    away = tmp_path / "away"
+    away.mkdir()
+    for path in list(tmp_path.glob("ledger.db*")):
+        if gone in ("both", "replaced") or path.name == gone:
+            path.rename(away / path.name)
+    if gone == "replaced":
+        with open_log(settings) as other:
+            other.append(kind="access.decision", payload={"number": 7})
+    for _ in range(3):
+        with pytest.raises(LedgerError):
+            recorder.now("access.decision", {"number": 2})
+        with pytest.raises(LedgerError):
+            list(recorder.entries(0))
+    if gone != "replaced":
+        assert not [p for p in tmp_path.glob("ledger.db") if gone in ("ledger.db", "both")]
+    if gone == "replaced":
+        for path in tmp_path.glob("ledger.db*"):
+            path.unlink()
+    for path in away.iterdir():
+        path.rename(tmp_path / path.name)
+    recorder.now("access.decision", {"number": 3})
+    assert [entry.payload["number"] for entry in recorder.entries(0)] == [1, 3]
+    recorder.close()
+
+
+def test_an_empty_log_beside_a_guarded_registry_is_begun_only_on_purpose(tmp_path):
+    (tmp_path / "log.pem").write_bytes(NoteSigner.generate("auditkit.local/log").to_pem())
+    (tmp_path / "server.yaml").write_text(
+        "access: a\nbasic: {users: u}\nlog: {url: 'sqlite:///ledger.db', key: log.pem}\n"
+    )
+    settings = read_settings(tmp_path / "server.yaml")
+    with open_log(settings) as log:
+        refuse_lost_log(log, settings, protected=lambda: False)
+        with pytest.raises(InputError, match="new-log"):
+            refuse_lost_log(log, settings, protected=lambda: True)
+        (tmp_path / "approved" / ("0" * 64)).mkdir(parents=True)
+        with pytest.raises(InputError, match="new-log"):
+            refuse_lost_log(log, settings, protected=lambda: False)
+    asked = ["registry", "new-log", str(tmp_path / "server.yaml"), "--by", "adam"]
+    done = CliRunner().invoke(app, [*asked, "--reason", "the disk was lost"])
+    assert done.exit_code == 0, done.output
+    with open_log(settings) as log:
+        refuse_lost_log(log, settings, protected=lambda: True)
+        (entry,) = log.entries()
+        assert (entry.kind, entry.payload["reason"]) == ("log.created", "the disk was lost")
+    again = CliRunner().invoke(app, [*asked, "--reason", "again"])
+    assert "has 1 entries already" in str(again.exception)

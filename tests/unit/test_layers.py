@@ -41,7 +41,7 @@ ROOMS = {
     "access.kept": "access.policy database signing",
     "pdf": "isolation signing",
     "deid.detect": "deid.models deid.rules deid.vocabulary",
-    "ledger": "ledger.records ledger.store",
+    "ledger": "database ledger.records ledger.store",
     "measures.fairness": "charts measures.groups measures.numbers model tables",
     "measures.shapley": "model tables",
     "deid.planning": "deid.detect deid.rules deid.table deid.vocabulary",
@@ -96,8 +96,9 @@ ROOMS = {
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
         "cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary judgement "
-        "ledger ledger.keep ledger.records ledger.witness loading measures.attribution output "
-        "registry reperformance report report.letters signing tables verification"
+        "ledger ledger.keep ledger.records ledger.witness loading measures.attribution "
+        "mlflow_guard.serve output registry reperformance report report.letters signing tables "
+        "verification"
     ),
 }
 MAY_IMPORT = {room: {room, "words", *others.split()} for room, others in ROOMS.items()}

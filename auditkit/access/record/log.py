@@ -12,6 +12,7 @@ import atexit
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _logger: Final = logging.getLogger("auditkit.access")
 READS: Final = "access.reads"
 _MAX_WAITING: Final = 10_000
 _FLUSH_SECONDS: Final = 0.5
+# How long a proof that the log can be written lasts: by then another has come, or it cannot.
+_PROVEN_SECONDS: Final = 2.0
 # How many of its own entries a process keeps, so as not to read them again.
 _LAST_WRITTEN: Final = 16
 
@@ -72,6 +75,12 @@ class DecisionLog(Protocol):
     def entries(self, *, begin: int = 0) -> Iterable[LoggedEntry]:
         """Every entry whose index is at least `begin`, in order."""
 
+    def check_in_place(self) -> None:
+        """Raises if its files were moved, removed or replaced; takes microseconds."""
+
+    def check_writable(self) -> None:
+        """Raises if an entry could not be written now."""
+
     def close(self) -> None:
         """Closes files and connections."""
 
@@ -96,6 +105,7 @@ class Recorder:
         self._written: deque[LoggedEntry] = deque(maxlen=_LAST_WRITTEN)
         self._stopped = threading.Event()
         self._healthy = True
+        self._proven = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="auditkit-log", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -114,8 +124,9 @@ class Recorder:
 
     @property
     def ready(self) -> bool:
-        """Whether `soon` returns without waiting."""
-        return self._healthy and self._waiting.qsize() <= _MAX_WAITING
+        """Whether `soon` returns without waiting: the log could be written a moment ago."""
+        recent = time.monotonic() - self._proven < _PROVEN_SECONDS
+        return self._healthy and recent and self._waiting.qsize() <= _MAX_WAITING
 
     def entries(self, begin: int, *, until: int | None = None) -> Iterator[LoggedEntry]:
         """Every entry from an index on, in order. This process's own entries are not read again.
@@ -128,9 +139,14 @@ class Recorder:
         Raises:
             LedgerError: If the log cannot be read.
         """
-        log = self.log
+        try:
+            log = self.log
+        except Exception as error:
+            self._healthy = False
+            raise _unlogged() from error
         written = {entry.index: entry for entry in list(self._written)}
         try:
+            log.check_in_place()
             lacking = range(begin, log.size if until is None else until)
             own = all(index in written for index in lacking)
             yield from (written[i] for i in lacking) if own else log.entries(begin=begin)
@@ -158,7 +174,7 @@ class Recorder:
             self._healthy = False
             self._give_up(log)
             raise _unlogged() from error
-        self._healthy = True
+        self._healthy, self._proven = True, time.monotonic()
         self._written.append(_Written(entry.index, kind, entry.time, dict(payload)))
         return entry.index
 
@@ -189,9 +205,25 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._stopped.wait(_FLUSH_SECONDS):
-            self._drain()
+            if not self._drain():
+                self._prove()
 
-    def _drain(self) -> None:
+    def _prove(self) -> None:
+        """Finds out whether the log can be written, while nobody writes to it."""
+        log: DecisionLog | None = None
+        try:
+            log = self.log
+            log.check_writable()
+            self._healthy, self._proven = True, time.monotonic()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be logged
+            if self._healthy:
+                _logger.warning("the log cannot be written: %s", error)
+            self._healthy = False
+            if log is not None:
+                self._give_up(log)
+
+    def _drain(self) -> bool:
+        """Writes the waiting entries; returns whether there were any."""
         batch = self._unwritten
         while len(batch) < _MAX_WAITING:
             try:
@@ -199,12 +231,13 @@ class Recorder:
             except queue.Empty:
                 break
         if not batch:
-            return
+            return False
         try:
             self.now(READS, {"decisions": list(batch)})
             self._unwritten = []
         except LedgerError:
             _logger.exception("reads could not be logged; nothing more is allowed until they can")
+        return True
 
 
 def _unlogged() -> LedgerError:

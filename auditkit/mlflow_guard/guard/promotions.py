@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from auditkit.access.policy.control import AccessControl
 from auditkit.access.policy.settings import Promotion
-from auditkit.access.policy.vocabulary import OWNER, folded, segment
+from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, OWNER, folded, segment
 from auditkit.access.record.approvals import (
     CLAIMED,
     DEMOTED,
@@ -374,6 +374,10 @@ class Promotions:
             if plan.writes or plan.links:
                 pinned = self._book.pinned_sources() | self._adopted_sources(access, domain)
             refuse_changes(plan, frozen=self.approved.record.frozen, pinned=pinned)
+
+    def has_protected(self, access: AccessControl) -> bool:
+        """Whether a protected alias of any model of the default workspace points to a version."""
+        return bool(self._adopted_sources(access, DEFAULT_DOMAIN))
 
     def has_protected_alias(self, access: AccessControl, model: str) -> bool:
         """Whether a model has an alias that a policy protects."""

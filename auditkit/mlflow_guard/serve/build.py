@@ -14,9 +14,8 @@ from auditkit.access.kept.source import PolicyInForce
 from auditkit.access.login.authentication import Authenticator, Caller, Credentials, read_basic
 from auditkit.access.policy.snapshot import refuse_superseded_casbin
 from auditkit.access.record.log import Recorder
-from auditkit.errors import AuditkitError, InputError, KeyFileError, PolicyError
+from auditkit.errors import AuditkitError, InputError, PolicyError
 from auditkit.files import require_writable
-from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.mlflow_guard.guard.emergencies import run_alert
 from auditkit.mlflow_guard.guard.gate import Gate
 from auditkit.mlflow_guard.guard.storage import AdmittedStorage
@@ -27,15 +26,19 @@ from auditkit.mlflow_guard.serve.flask_hooks import guard
 from auditkit.mlflow_guard.serve.native import NativeGate
 from auditkit.mlflow_guard.serve.paging import code_flow, page_of, seal_key
 from auditkit.mlflow_guard.serve.routes import add_routes
+from auditkit.mlflow_guard.serve.server_log import (
+    LogOpener,
+    log_signer,
+    open_log,
+    refuse_lost_log,
+)
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
 from auditkit.mlflow_guard.serve.telling import refuse_receivers, start_telling
 from auditkit.mlflow_guard.upstream import internals, places, repositories
 from auditkit.mlflow_guard.upstream.stores import Stores
 from auditkit.registry.copies import ApprovedCopies
-from auditkit.signing.keys import PASSPHRASE_VARIABLE, KeyStore
 
 SETTINGS: Final = "AUDITKIT_SERVER"
-_LOG_SECONDS: Final = 5.0
 
 
 def build(*, composed: bool) -> Any:
@@ -51,20 +54,24 @@ def build(*, composed: bool) -> Any:
     alert = settings.alert
     gate = Gate(
         policy,
-        Recorder(lambda: _open_log(settings)),
+        Recorder(LogOpener(settings)),
         Stores(ApprovedCopies(_folder_for_copies(settings))),
         clock=_now,
         alert=(lambda told: run_alert(alert, told)) if alert else None,
     )
     repositories.install(AdmittedStorage(gate))
+    with open_log(settings) as log:
+        refuse_lost_log(
+            log, settings, protected=lambda: gate.promotions.has_protected(policy.current()[0])
+        )
     accepted: list[Authenticator] = (
         [_mlflow_password] if composed else authenticators(settings, clock=_now)
     )
-    start_telling(settings, gate, lambda: _open_log(settings))
+    start_telling(settings, gate, LogOpener(settings))
     own = add_routes(flask_app, gate, alert=settings.alert)
     if settings.datasets:
         own |= add_datasets(flask_app, gate, root=_folder_of(settings.datasets))
-    signer, _ = _log_signer(settings)
+    signer, _ = log_signer(settings)
     page, planners = page_of(flask_app, gate, settings, signer, clock=_now, composed=composed)
     own |= planners
     if composed:
@@ -89,12 +96,13 @@ def refuse_early(*, composed: bool) -> None:
     if not composed:
         authenticators(settings, clock=_now)
         code_flow(settings.oidc)
-    seal_key(settings, _log_signer(settings)[0])
+    seal_key(settings, log_signer(settings)[0])
     if settings.datasets:
         _folder_of(settings.datasets)
     _folder_for_copies(settings)
     refuse_receivers(settings, _now)
-    with _open_log(settings) as log:
+    with open_log(settings) as log:
+        refuse_lost_log(log, settings, protected=lambda: False)
         # Approvals are read from the log: one that somebody wrote into the database must not count.
         log.verify()
 
@@ -185,34 +193,6 @@ def _folder_for_copies(settings: ServerSettings) -> Path:
             )
     require_writable(folder)
     return folder
-
-
-def _log_signer(settings: ServerSettings) -> tuple[NoteSigner, tuple[NoteVerifier, ...]]:
-    """The log's key, and the keys that it had before."""
-    path = Path(settings.log.key)
-    former: tuple[NoteVerifier, ...] = ()
-    try:
-        if path.is_dir():
-            store = KeyStore(path, passphrase=os.environ.get(PASSPHRASE_VARIABLE) or None)
-            signer = store.log_signer(settings.log.name)
-            # A log whose first key was rotated can still be opened.
-            former = store.log_verifiers(settings.log.name)
-        else:
-            signer = NoteSigner.from_pem(path.read_bytes(), name=settings.log.name)
-    except OSError as error:
-        raise KeyFileError(
-            f"The log's key {path.name!r} cannot be read.",
-            remedy=f"make one: auditkit keys init --keys {path.name}",
-        ) from error
-    return signer, former
-
-
-def _open_log(settings: ServerSettings) -> Ledger:
-    signer, former = _log_signer(settings)
-    # How long a request waits for a locked log before it is refused.
-    return Ledger.open(
-        settings.log.url, key=signer, former_keys=former, lock_timeout_s=_LOG_SECONDS
-    )
 
 
 def _refuse_without_administrator(policy: PolicyInForce) -> None:
