@@ -309,7 +309,7 @@ def new_log(
     settings: Annotated[Path, typer.Argument(metavar="SERVER.YAML", help="The server's settings.")],
     *,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who begins the log.")],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why there is no earlier one.")],
+    reason: Annotated[str, typer.Option(metavar="WHY", help="Why there is no earlier one.")],
 ) -> None:
     """Begin the server's log on purpose, beside a registry that has protected versions.
 
