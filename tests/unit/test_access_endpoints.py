@@ -12,9 +12,10 @@ from auditkit.access.policy.control import decide_under
 from auditkit.access.policy.vocabulary import OWNER
 from auditkit.access.record.moves import overlap
 from auditkit.errors import InputError
-from auditkit.mlflow_guard.requests import endpoints, native_endpoints
+from auditkit.mlflow_guard.requests import accounts, endpoints, native_endpoints
 from auditkit.mlflow_guard.requests.context import plain_number
 from auditkit.mlflow_guard.serve import build, native
+from auditkit.mlflow_guard.upstream import accounts as upstream_accounts
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
@@ -37,6 +38,55 @@ def test_every_native_route_is_classified(flask_app):
     routes = internals.native_routes(internals.fastapi_application(flask_app))
     assert len(routes) > 70
     assert native_endpoints.unclassified(internals.names_of(routes)) == ()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("server", ["uvicorn", "gunicorn"])
+def test_every_endpoint_of_composed_mode_is_classified(monkeypatch, server):
+    """On an application of its own, so that MLflow's own stays without users."""
+    import flask
+    from mlflow.server import auth
+
+    monkeypatch.setattr(auth, "_init_store_for_app", lambda: None)
+    monkeypatch.setattr(auth, "_auth_initialized", False)
+    monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", "a secret of the test")
+    monkeypatch.setenv("_MLFLOW_SGI_NAME", server)
+    flask_app = flask.Flask("composed")
+    served = upstream_accounts.create_application(flask_app)
+    found = internals.flask_endpoints(flask_app)
+    assert set(found) - {"static"} == set(accounts.PLANNERS)
+    assert endpoints.unclassified(found) == ()
+    assert (served is flask_app) == (server == "gunicorn")
+    if served is not flask_app:
+        routes = internals.native_routes(served)
+        assert native_endpoints.unclassified(internals.names_of(routes)) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "verb"),
+    [("vic", "server:read"), ("root", "server:manage"), (["vic"], "server:manage")],
+)
+def test_only_oneself_is_seen_and_changed_without_administering(asked, verb):
+    import flask
+
+    flask_app = flask.Flask("users")
+    for name in ("update_user_password", "get_user", "list_user_permissions"):
+        method = "PATCH" if name == "update_user_password" else "GET"
+        given: Any = {"json": {"username": asked}}
+        if method == "GET":
+            given = {"query_string": {"username": str(asked)}}
+        with flask_app.test_request_context("/", method=method, **given):
+            flask.g.mlflow_authenticated_user = "vic"
+            plan = accounts.PLANNERS[name](cast(Any, None))
+        assert [need.verb for need in plan.needs] == [verb]
+        assert plan.mutates == (method == "PATCH")
+
+
+def test_composed_mode_is_refused_in_words_without_its_variables(monkeypatch):
+    monkeypatch.delenv("MLFLOW_FLASK_SERVER_SECRET_KEY", raising=False)
+    with pytest.raises(InputError, match="secret key") as caught:
+        upstream_accounts.refuse_missing_settings()
+    assert "MLFLOW_AUTH_ADMIN_PASSWORD" in str(caught.value)
 
 
 def test_every_fixed_permission_of_an_endpoint_is_some_packaged_roles():

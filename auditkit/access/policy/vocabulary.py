@@ -62,7 +62,7 @@ VERBS: Final[dict[str, str]] = {
     "job:run": "start or cancel work on the server",
     "job:read": "see work on the server",
     "server:read": "see the server's settings and workspaces",
-    "server:manage": "change workspaces, and let the assistant work on the server",
+    "server:manage": "change workspaces and MLflow's users, let the assistant work on the server",
     "deployment:trigger": "start a deployment",
     "deployment:rollback": "move an alias back to the version it pointed to before",
     "webhook:manage": "create, change, delete and test webhooks",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from auditkit.mlflow_guard.requests import datasets, experiments, locations, models
+from auditkit.mlflow_guard.requests import accounts, datasets, experiments, locations, models
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 
@@ -43,6 +43,7 @@ PUBLIC: Final = frozenset(
 )
 
 ENDPOINTS: Final[Mapping[str, Planner]] = {
+    **accounts.PLANNERS,
     **models.PLANNERS,
     **experiments.PLANNERS,
     **datasets.PLANNERS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ from auditkit.mlflow_guard.serve.server_log import (
 )
 from auditkit.mlflow_guard.serve.settings import ServerSettings, authenticators, read_settings
 from auditkit.mlflow_guard.serve.telling import refuse_receivers, start_telling
-from auditkit.mlflow_guard.upstream import internals, places, repositories
+from auditkit.mlflow_guard.upstream import accounts, internals, places, repositories
 from auditkit.mlflow_guard.upstream.stores import Stores
 from auditkit.registry.copies import ApprovedCopies
 
@@ -93,7 +93,9 @@ def refuse_early(*, composed: bool) -> None:
         AuditkitError: If the server may not start.
     """
     settings, _, _ = _grounds()
-    if not composed:
+    if composed:
+        accounts.refuse_missing_settings()
+    else:
         authenticators(settings, clock=_now)
         code_flow(settings.oidc)
     seal_key(settings, log_signer(settings)[0])
@@ -122,9 +124,8 @@ def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
 def _composed(
     flask_app: Any, gate: Gate, accepted: Sequence[Authenticator], own: Any, page: Surface
 ) -> Any:
-    from mlflow.server.auth import create_app as create_basic_auth
-
-    served = create_basic_auth(flask_app)
+    served = accounts.create_application(flask_app)
+    _refuse_unknown_changes(flask_app, {*own, *page.public})
     guard(flask_app, gate, accepted, extra_planners=own, signed_in=_mlflow_user, page=page)
     if served is flask_app:
         return flask_app
@@ -150,10 +151,8 @@ def _mlflow_user() -> Caller | None:
 
 def _mlflow_password(credentials: Credentials) -> Caller | None:
     """Authenticates native routes by a name and password in MLflow's own table of users."""
-    from mlflow.server.auth import store
-
     known = read_basic(credentials)
-    if known is None or not store.authenticate_user(*known):
+    if known is None or not accounts.knows(*known):
         return None
     return Caller(known[0], "mlflow")
 
@@ -204,8 +203,9 @@ def _refuse_without_administrator(policy: PolicyInForce) -> None:
         )
 
 
-def _refuse_unknown_changes(flask_app: Any) -> None:
-    unknown = endpoints.unclassified_changes(internals.flask_endpoints(flask_app))
+def _refuse_unknown_changes(flask_app: Any, own: Collection[str] = ()) -> None:
+    found = internals.flask_endpoints(flask_app)
+    unknown = endpoints.unclassified_changes({e: m for e, m in found.items() if e not in own})
     if unknown:
         raise _unknown(unknown)
 
@@ -213,7 +213,7 @@ def _refuse_unknown_changes(flask_app: Any) -> None:
 def _unknown(names: Sequence[str]) -> AuditkitError:
     return InputError(
         f"MLflow has routes that auditkit does not know: {', '.join(names)}.",
-        remedy="use a release that it knows: 'mlflow>=3.17,<3.19'",
+        remedy="use a release that it knows: 'mlflow>=3.17,<3.18'",
     )
 
 

@@ -1,4 +1,4 @@
-"""All contact with MLflow's internals, for mlflow>=3.17,<3.19.
+"""All contact with MLflow's internals, for mlflow>=3.17,<3.18.
 
 MLflow calls its plugin interface experimental. Everything that auditkit uses beyond the documented
 entry points is here and in `stores`: after a new release, look at these two modules.
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from auditkit.errors import InputError
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
-SUPPORTED: Final = ((3, 17), (3, 19))
+SUPPORTED: Final = ((3, 17), (3, 18))
 # The only source that MLflow accepts for a prompt, which has no files.
 PROMPT_SOURCES: Final = frozenset({"prompt-template", "dummy-source"})
 PROMPT_TAGS: Final = ("mlflow.prompt", "_mlflow_prompt")
@@ -38,7 +38,7 @@ def refuse_other_releases() -> None:
     if not SUPPORTED[0] <= release < SUPPORTED[1]:
         raise InputError(
             f"MLflow {VERSION} is not among the releases whose endpoints are classified.",
-            remedy="pip install 'mlflow>=3.17,<3.19'",
+            remedy="pip install 'mlflow>=3.17,<3.18'",
         )
 
 
