@@ -109,20 +109,28 @@ def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
     return opened.keys
 
 
-def check_named(pages: Sequence[str], signer: x509.Certificate) -> str:
+def check_named(files: Mapping[str, bytes], pages: Sequence[str], signer: x509.Certificate) -> str:
     """Checks that the pages print who signed the file.
+
+    On the pages the fingerprint is looked for: a name may be shown with its odd characters escaped.
+    What the name is printed from is compared whole, where the file says it.
 
     Returns:
         Who is named, in words.
 
     Raises:
-        VerificationError: If they do not.
+        VerificationError: If it is somebody else, or nobody.
     """
-    printed = _without_spaces("".join(pages))
     name, certificate = common_name(signer), fingerprint(signer)
-    for what, text in (("name", name), ("certificate's fingerprint", certificate)):
-        if _without_spaces(text) not in printed:
-            raise VerificationError(f"No page prints the signer's {what}, {text}.")
+    if certificate not in _without_spaces("".join(pages)):
+        raise VerificationError(f"No page prints the fingerprint of the signer, {certificate}.")
+    if RENDERING in files:
+        stated = _json(files, RENDERING)
+        if not isinstance(stated, dict) or not isinstance(stated.get("options"), dict):
+            raise VerificationError(f"The attachment {RENDERING!r} cannot be read.")
+        printed = stated["options"].get("signer"), stated["options"].get("fingerprint")
+        if printed != (name, certificate):
+            raise VerificationError(f"The pages name another signer than {name}, {certificate}.")
     return f"They name {name}, {certificate}."
 
 

@@ -366,7 +366,7 @@ def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool, ren
 def _named(opened: _Opened, pages: Sequence[str]) -> str:
     if opened.signed is None:
         raise UnverifiableError(_NO_SIGNATURE)
-    return check_named(pages, opened.signed.parts.certificates[0])
+    return check_named(opened.files, pages, opened.signed.parts.certificates[0])
 
 
 def _check_log(

@@ -34,7 +34,13 @@ def test_a_report_verifies_whatever_its_names_are(name, tmp_path):
     pdf = render(
         judged,
         envelope=signer.sign_statement(judged.statement),
-        options=ReportOptions(organisation=name, ran_by=name, reviewed_by=name, signer=name),
+        options=ReportOptions(
+            organisation=name,
+            ran_by=name,
+            reviewed_by=name,
+            signer=signer.name,
+            fingerprint=signer.fingerprint,
+        ),
     )
     found = verify(signer.sign_pdf(pdf, at=SIGNED_AT), trust=[signer.certificate])
     assert not found.broken

@@ -169,8 +169,16 @@ def test_who_must_have_signed_is_pinned_by_name_or_fingerprint():
 
 def test_pages_that_name_another_signer_are_false():
     whole = whole_report()
-    files = attachments(whole.signer, statement_bytes())
-    for text in ("", f"<p>{whole.signer.name} sha256:{'0' * 64}", f"<p>{whole.signer.fingerprint}"):
+    printed = f"<p>{whole.signer.name} {whole.signer.fingerprint}"
+    options = {"signer": "somebody else", "fingerprint": whole.signer.fingerprint}
+    other = {"render.json": canonical_bytes({"options": options})}
+    for text, more in (
+        ("", {}),
+        (f"<p>{whole.signer.name} sha256:{'0' * 64}", {}),
+        (printed, other),
+        (printed, {"render.json": b"[]"}),
+    ):
+        files = attachments(whole.signer, statement_bytes()) | more
         data = whole.signer.sign_pdf(unsigned_report(files, text=text), at=SIGNED_AT)
         found = check(data).claim("named")
         assert found.state is ClaimState.FALSE, found.reason
