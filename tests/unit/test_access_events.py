@@ -181,7 +181,7 @@ class Server:
         policy: Any = SimpleNamespace(current=lambda wait=False: (access, None))
         url = f"sqlite:///{folder}/a.db"
         self.recorder = Recorder(lambda: Ledger.open(url, key=KEY, clock=lambda: self.now))
-        stores: Any = SimpleNamespace()
+        stores: Any = SimpleNamespace(aliases=lambda *_: ["champion"])
         self.gate = Gate(policy, self.recorder, stores, clock=lambda: self.now)
 
     def kinds(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from auditkit.access.record.approvals import APPROVED, CLAIMED, DONE, FAILED, REQUESTED
+from auditkit.mlflow_guard.guard.expiry import log_expiries
 from auditkit.mlflow_guard.guard.promotions import Promotions
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
@@ -85,6 +86,27 @@ def test_a_move_that_did_not_happen_has_failed_a_minute_later():
     assert log.kinds()[2:] == [CLAIMED, FAILED]
     assert here.book().requests["r1"].state() == "failed"
     assert here.book().moves == []
+
+
+@pytest.mark.parametrize(("points", "ended"), [("7", DONE), ("6", FAILED)])
+def test_a_killed_move_is_settled_by_the_other_live_server_as_time_passes(points, ended):
+    log, registry = Log(), Registry()
+    worker(log, registry).begin(MOVE)
+    registry.at["champion"] = points
+    access: Any = SimpleNamespace(settings=None)
+    policy: Any = SimpleNamespace(current=lambda: (access, None))
+    other = worker(log, registry)
+    gate: Any = SimpleNamespace(
+        policy=policy, promotions=other, clock=lambda: log.now, recorder=other.recorder
+    )
+    log.now += timedelta(seconds=59)
+    log_expiries(gate)
+    assert log.kinds() == [CLAIMED]  # the first may be about to end it
+    log.now += timedelta(seconds=2)
+    log_expiries(gate)
+    log_expiries(gate)
+    assert log.kinds() == [CLAIMED, ended]
+    assert not other.book().begun
 
 
 def test_an_approval_is_claimed_by_one_of_two_workers():

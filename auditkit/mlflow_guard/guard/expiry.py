@@ -1,5 +1,7 @@
 """What happens by the passing of time: requests expire, and reviews of break-glass are overdue.
 
+A move that another server began and never ended, since it was killed, is settled as well.
+
 Each is an entry of the log, so that what follows from it, and who is told, follows from the log.
 Of two that two servers write, the first counts.
 """
@@ -14,6 +16,8 @@ from auditkit.mlflow_guard.guard.gate import Gate
 
 def log_expiries(gate: Gate) -> None:
     """Logs each request that expired unused, and each break-glass that nobody reviewed in time.
+
+    Settles each move that was begun more than a minute ago and not ended.
 
     Raises:
         AuditkitError: If the policy or the log cannot be read, or the log not be written.
@@ -38,3 +42,4 @@ def log_expiries(gate: Gate) -> None:
             ):
                 gate.recorder.now(OVERDUE, {"id": emergency.id})
         gate.promotions.book()
+    gate.promotions.settle(overdue=True)

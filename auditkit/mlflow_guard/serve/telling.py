@@ -69,6 +69,7 @@ def start_telling(settings: ServerSettings, gate: Gate, open_log: Callable[[], L
     Raises:
         AuditkitError: If they may not start.
     """
+    threading.Thread(target=_look, args=[gate], name="auditkit-expiry", daemon=True).start()
     if not settings.notify and settings.stream is None:
         return
     refuse_receivers(settings, gate.clock)
@@ -86,7 +87,6 @@ def start_telling(settings: ServerSettings, gate: Gate, open_log: Callable[[], L
     ]
     for courier in couriers:
         courier.start()
-    threading.Thread(target=_look, args=[gate], name="auditkit-expiry", daemon=True).start()
 
 
 def _streams(settings: ServerSettings) -> tuple[StreamSettings, ...]:
