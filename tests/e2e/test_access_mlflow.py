@@ -467,6 +467,8 @@ def test_under_gunicorn_it_is_the_same(tmp_path):
 
     workplace = Workplace(tmp_path)
     with running(workplace, "--gunicorn-opts", "--threads 2") as server:
+        ready = server.call(None, "GET", "/readyz")
+        assert (ready.status_code, ready.text) == (200, "OK\n")
         make_version(server, "credit")
         refuse_every_row(server)
         for method, path, double in SPELLINGS:
@@ -515,6 +517,8 @@ def test_lists_show_what_their_reader_may_read(tmp_path_factory):
         extra_rules="p, role:viewer, *, models/secret, model:read, deny\n",
     )
     with running(workplace, "--static-prefix", "/ml", prefix="/ml") as server:
+        ready = server.call(None, "GET", "/readyz")
+        assert (ready.status_code, ready.text) == (200, "OK\n")
         refuse_unnamed_peers(server)
         for name in ("open", "secret"):
             make_version(server, name)

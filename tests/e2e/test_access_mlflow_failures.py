@@ -176,7 +176,42 @@ def test_composed_mode_vetoes_mlflows_own_admin(tmp_path):
         refused = server.call("root", "POST", create, json={"name": "x"})
         assert refused.status_code == 403
         assert "no rule allows it" in refused.text
+        ready = server.call(None, "GET", "/readyz")
+        assert (ready.status_code, ready.text) == (200, "OK\n")
+        (tmp_path / "approved").rename(tmp_path / "away")
+        ready = server.call(None, "GET", "/readyz")
+        assert (ready.status_code, server.call(None, "GET", "/health").status_code) == (503, 200)
+        assert "folder of approved files is missing" in ready.text
+        (tmp_path / "away").rename(tmp_path / "approved")
         for path in ("/v1/traces", "/api/3.0/mlflow/mcp-servers"):
             assert server.call("root", "POST", path, json={}).status_code == 403
             assert server.call(None, "POST", path, json={}).status_code == 401
     assert [d["user"] for d in workplace.decisions() if d["user"]] == ["root"] * 3
+
+
+def test_composed_mode_has_users(tmp_path):
+    """MLflow's admin, whom the policy makes one too, makes users; they see to themselves."""
+    workplace = Workplace(tmp_path)
+    env = {
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret of the test",
+        "MLFLOW_AUTH_ADMIN_USERNAME": "adam",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
+    }
+    users = f"{API}/users"
+    with running(workplace, app="auditkit-composed", env=env) as server:
+        for name in ("vic", "nobody"):
+            new = {"username": name, "password": PASSWORD}
+            assert server.call(None, "POST", f"{users}/create", json=new).status_code == 401
+            assert server.call("adam", "POST", f"{users}/create", json=new).status_code == 200
+        assert server.call("vic", "GET", f"{users}/current").json()["user"]["username"] == "vic"
+        assert server.call("vic", "GET", f"{users}/get?username=vic").status_code == 200
+        assert server.call("vic", "GET", f"{users}/get?username=adam").status_code == 403
+        # To the policy she is nobody.
+        assert server.call("nobody", "GET", f"{users}/current").status_code == 403
+        mine = {"username": "vic", "password": "another of twelve", "current_password": PASSWORD}
+        other = {**mine, "username": "nobody"}
+        changed = f"{users}/update-password"
+        assert server.call("vic", "PATCH", changed, json=other).status_code == 403
+        assert server.call("vic", "PATCH", changed, json=mine).status_code == 200
+        assert server.call("vic", "GET", f"{users}/current").status_code == 401
+        assert server.call("adam", "DELETE", f"{users}/delete", json={"username": "vic"}).ok

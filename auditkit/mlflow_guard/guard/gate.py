@@ -289,6 +289,16 @@ class Gate:
         where = admission.domain
         return admission.authority.decide("model:read", "models", where, subtree=True).allowed
 
+    def refuse_unready(self) -> None:
+        """Refuses, as every request would be, while no policy is in force or nothing can be logged.
+
+        Raises:
+            RefusedError: If so.
+        """
+        self._policy()
+        if not self.recorder.ready:
+            raise unlogged()
+
     def _policy(self) -> AccessControl:
         try:
             access, _ = self.policy.current()

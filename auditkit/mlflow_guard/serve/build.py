@@ -25,6 +25,7 @@ from auditkit.mlflow_guard.serve.broker import add_datasets
 from auditkit.mlflow_guard.serve.flask_hooks import guard
 from auditkit.mlflow_guard.serve.native import NativeGate
 from auditkit.mlflow_guard.serve.paging import code_flow, page_of, seal_key
+from auditkit.mlflow_guard.serve.readiness import add_readiness
 from auditkit.mlflow_guard.serve.routes import add_routes
 from auditkit.mlflow_guard.serve.server_log import (
     LogOpener,
@@ -74,13 +75,9 @@ def build(*, composed: bool) -> Any:
     signer, _ = log_signer(settings)
     page, planners = page_of(flask_app, gate, settings, signer, clock=_now, composed=composed)
     own |= planners
-    if composed:
-        return _composed(flask_app, gate, accepted, own, page)
-    guard(flask_app, gate, accepted, extra_planners=own, page=page)
-    if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
-        return flask_app
-    fastapi_app = internals.fastapi_application(flask_app)
-    return _native_gate(fastapi_app, fastapi_app, gate, accepted)
+    served = (_composed if composed else _standalone)(flask_app, gate, accepted, own, page)
+    add_readiness(flask_app, gate, approved=Path(settings.approved).resolve())
+    return served
 
 
 def refuse_early(*, composed: bool) -> None:
@@ -119,6 +116,16 @@ def _grounds() -> tuple[ServerSettings, PolicyInForce, Any]:
     flask_app = internals.flask_application()
     _refuse_unknown_changes(flask_app)
     return settings, policy, flask_app
+
+
+def _standalone(
+    flask_app: Any, gate: Gate, accepted: Sequence[Authenticator], own: Any, page: Surface
+) -> Any:
+    guard(flask_app, gate, accepted, extra_planners=own, page=page)
+    if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
+        return flask_app
+    fastapi_app = internals.fastapi_application(flask_app)
+    return _native_gate(fastapi_app, fastapi_app, gate, accepted)
 
 
 def _composed(
