@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
+import re
 import urllib.parse
 
 import pytest
@@ -507,6 +509,22 @@ def refuse_unnamed_peers(server):
         assert found.status_code == status, (headers, found.status_code)
 
 
+def show_pages_without_gaps(server):
+    """Neither an empty page nor a token tells of `secret`, which sorts between the others."""
+    for name in ("second", "third"):
+        made = server.call("ann", "POST", f"{API}/registered-models/create", json={"name": name})
+        assert made.status_code == 200, made.text
+    seen, token = [], ""
+    for number in range(1, 4):
+        asked = f"registered-models/search?max_results=1&page_token={token}"
+        page = server.call("vic", "GET", f"{API}/{asked}").json()
+        seen += [model["name"] for model in page["registered_models"]]
+        token = page.get("next_page_token", "")
+        offset = json.loads(base64.b64decode(token))["offset"] if token else None
+        assert (len(seen), offset) == (number, number if number < 3 else None)
+    assert seen == ["open", "second", "third"]
+
+
 def test_lists_show_what_their_reader_may_read(tmp_path_factory):
     from guarded_server import Workplace, running
     from test_access_mlflow_failures import make_version
@@ -514,7 +532,10 @@ def test_lists_show_what_their_reader_may_read(tmp_path_factory):
     workplace = Workplace(
         tmp_path_factory.mktemp("lists"),
         settings="proxy: {header: X-Forwarded-User, peers: [127.0.0.1, 10.1.1.1]}\n",
-        extra_rules="p, role:viewer, *, models/secret, model:read, deny\n",
+        extra_rules="p, role:viewer, *, models/secret, model:read, deny\n"
+        "p, role:viewer, *, models/secret2, model:read, deny\n"
+        "p, role:viewer, *, models/secret, model:download, deny\n"
+        "p, role:viewer, *, models/secret2, model:download, deny\n",
     )
     with running(workplace, "--static-prefix", "/ml", prefix="/ml") as server:
         ready = server.call(None, "GET", "/readyz")
@@ -527,6 +548,22 @@ def test_lists_show_what_their_reader_may_read(tmp_path_factory):
         for user in ("vic", "ann"):  # CVE-2026-2734
             found = server.call(user, "GET", f"{API}/model-versions/search").json()
             assert {v["name"] for v in found["model_versions"]} == {"open"}
+        show_pages_without_gaps(server)
+        for path in (
+            "registered-models/get?name={}",
+            "registered-models/get-latest-versions?name={}",
+            "registered-models/alias?name={}&alias=a",
+            "model-versions/get?name={}&version=1",
+            "model-versions/get-download-uri?name={}&version=1",
+        ):
+            # Whether there is such a model is not told.
+            told = [
+                server.call("vic", "GET", f"{API}/{path.format(name)}")
+                for name in ("secret", "secret2")
+            ]
+            assert [answer.status_code for answer in told] == [403, 403], path
+            words = [re.sub(r"secret2?|line \d+", "", answer.text) for answer in told]
+            assert words[0] == words[1]
         for user, path in [("vic", "get?name=secret"), ("ann", "get?name=secret")]:
             assert server.call(user, "GET", f"{API}/registered-models/{path}").status_code == 403
         assert server.call("vic", "POST", "/graphql", json={"query": "{x}"}).status_code == 403

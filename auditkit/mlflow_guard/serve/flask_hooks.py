@@ -18,6 +18,7 @@ from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
 from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.serve.native import identify, unplanned
+from auditkit.mlflow_guard.serve.visibility import keep_visible
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
@@ -90,9 +91,9 @@ def guard(
             if signed_in is None or response.status_code not in (401, 403):
                 return response
             return _denied_by_mlflow(gate, response)
-        if admission.plan.list_field and response.status_code == 200:
-            _keep_visible(gate, admission, response)
         try:
+            if response.status_code == 200:
+                _keep_visible(gate, admission, response, types, own=signed_in is None)
             gate.finish(admission, response.status_code, _made(response))
         except RefusedError as error:
             own = paged()
@@ -198,16 +199,26 @@ def _credentials(request: Any) -> Credentials:
     return Credentials(headers, request.remote_addr or "", forwarded)
 
 
-def _keep_visible(gate: Gate, admission: Admission, response: Any) -> None:
-    """Removes from a list what the caller may not read."""
-    if gate.sees_all(admission):
-        return
-    content = response.get_json(silent=True)
-    if not isinstance(content, dict):
-        return
-    kind = admission.plan.list_field
-    shown = [row for row in content.get(kind, ()) if gate.visible(admission, str(row["name"]))]
-    response.set_data(json.dumps({**content, kind: shown}))
+def _keep_visible(
+    gate: Gate,
+    admission: Admission,
+    response: Any,
+    types: Mapping[str, list[type]],
+    *,
+    own: bool,
+) -> None:
+    """Takes out of an answer the names that its caller may not read.
+
+    Raises:
+        RefusedError: If it cannot be done.
+    """
+    from flask import request
+
+    endpoint = str(request.endpoint)
+    try:
+        keep_visible(gate, admission, endpoint, response, types=types.get(endpoint, []), own=own)
+    except Exception as error:
+        raise unplanned(error) from error
 
 
 def _made(response: Any) -> tuple[str, dict[str, Json]] | None:
