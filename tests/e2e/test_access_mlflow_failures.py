@@ -208,6 +208,12 @@ def test_composed_mode_has_users(tmp_path):
         assert server.call("vic", "GET", f"{users}/get?username=adam").status_code == 403
         # To the policy she is nobody.
         assert server.call("nobody", "GET", f"{users}/current").status_code == 403
+        # What auditkit adds is for everybody whom its policy allows, not for MLflow's admin alone.
+        for path in ("/api/auditkit/1.0/history", "/auditkit"):
+            assert server.call(None, "GET", path).status_code == 401
+            assert server.call("nobody", "GET", path).status_code == 403
+            shown = server.call("vic", "GET", path)
+            assert shown.status_code == 200, shown.text
         mine = {"username": "vic", "password": "another of twelve", "current_password": PASSWORD}
         other = {**mine, "username": "nobody"}
         changed = f"{users}/update-password"

@@ -27,6 +27,10 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _MAX_COPIES: Final = 20
 
 
+# What MLflow's client writes as a run's owner if nobody is named.
+_NOBODY: Final = "unknown"
+
+
 class Stores:
     """Reads from the server's stores what decisions need.
 
@@ -89,11 +93,12 @@ class Stores:
     def run_owner(self, run_id: str) -> str:
         """The user named as a run's owner; empty if unknown."""
         try:
-            return str(self._tracking().get_run(run_id).info.user_id or "")
+            owner = str(self._tracking().get_run(run_id).info.user_id or "")
         except Exception as error:
             if internals.is_mlflow_error(error):
                 return ""
             raise
+        return "" if owner == _NOBODY else owner
 
     def run_has_ended(self, run_id: str) -> bool:
         """Whether a run has finished, failed or was killed.
