@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
+from urllib.parse import urlsplit
+
 import pytest
 from guarded_server import PASSWORD, USERS, Workplace, running
 
@@ -163,3 +167,44 @@ def test_a_trainer_deletes_their_own_runs_and_versions_and_no_others(call):
     assert status("trainer-a", "DELETE", "model-versions/delete", version) == 200
     assert status("trainer-a", "DELETE", "registered-models/delete", {"name": "mine"}) == 403
     assert status("trainer-a", "POST", "runs/delete", {"run_id": own["run_id"]}) == 200
+
+
+def test_a_request_names_one_workspace(call):
+    """MLflow reads the first of two headers; whoever judged the other judged other files."""
+    run = version_of(call, "team-a", "twice")
+    path = f"{run['experiment_id']}/{run['run_id']}/artifacts/model/w"
+    url = urlsplit(call.url)
+    secret = base64.b64encode(f"viewer-a:{PASSWORD}".encode()).decode()
+    for first, second in (("team-a", "emea"), ("emea", "team-a"), ("team-a", "team-a")):
+        for method, asked in (
+            ("GET", f"/api/2.0/mlflow-artifacts/artifacts/{path}"),
+            ("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{path}"),
+            ("GET", f"{API3}/mcp-servers"),
+            ("GET", f"{API}/registered-models/get?name=twice"),
+        ):
+            link = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+            link.putrequest(method, asked)
+            for name, value in (
+                ("Authorization", f"Basic {secret}"),
+                ("X-MLFLOW-WORKSPACE", first),
+                ("x-mlflow-workspace", second),
+                ("Content-Length", "0"),
+            ):
+                link.putheader(name, value)
+            link.endheaders()
+            assert link.getresponse().status == 400, (first, second, method, asked)
+            link.close()
+
+
+def test_a_version_in_a_protected_stage_is_not_deleted_by_the_right_to_clear_away(call):
+    version_of(call, "team-a", "staged")
+    body = {"model": "staged", "version": "1", "stage": "Production"}
+    asked = call("trainer-a", "POST", f"{AUDITKIT}/request", "team-a", json=body)
+    sent = {"request": asked.json()["request"]}
+    assert call("reviewer-a", "POST", f"{AUDITKIT}/approve", "team-a", json=sent).ok
+    assert call("release-manager-a", "POST", f"{AUDITKIT}/promote", "team-a", json=body).ok
+    model = {"name": "staged"}
+    for path, named in (("model-versions", model | {"version": "1"}), ("registered-models", model)):
+        answer = call("custodian-a", "DELETE", f"{API}/{path}/delete", "team-a", json=named)
+        assert answer.status_code == 403, answer.text
+        assert "model:demote on models/staged/stages/production" in answer.text.lower()

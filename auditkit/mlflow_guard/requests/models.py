@@ -233,30 +233,36 @@ def _rename(ask: RequestContext) -> RequestPlan:
 
 def _delete_version(ask: RequestContext) -> RequestPlan:
     name, version = ask.stores.model_name(ask.field("name")), ask.field("version")
-    return _deletion(ask, name, ask.stores.aliases(name, version))
+    return _deletion(ask, name, ask.stores.aliases(name, version), ask.stores.stages(name, version))
 
 
 def _delete_model(ask: RequestContext) -> RequestPlan:
     name = ask.stores.model_name(ask.field("name"))
-    return _deletion(ask, name, ask.stores.aliases(name))
+    return _deletion(ask, name, ask.stores.aliases(name), ask.stores.stages(name))
 
 
-def _deletion(ask: RequestContext, name: str, aliases: list[str]) -> RequestPlan:
-    """Deleting a version also deletes the aliases that point to it."""
+def _deletion(
+    ask: RequestContext, name: str, aliases: list[str], stages: list[str]
+) -> RequestPlan:
+    """Deleting a version also deletes the aliases that point to it, and leaves its stage empty."""
+    stages = [stage for stage in stages if folded(stage) not in _STAGES]
     # A model is not one person's to delete: others rely on its name.
     version = ask.field("version")
     owned = ("version", name, version) if version else ()
     needs = [RequiredPermission("model:delete", model_object(name), owned=owned)]
     needs += [RequiredPermission("model:demote", alias_object(name, alias)) for alias in aliases]
+    needs += [RequiredPermission("model:demote", stage_object(name, stage)) for stage in stages]
+    left = [("alias", alias) for alias in aliases] + [("stage", stage) for stage in stages]
     return RequestPlan(
         needs=tuple(needs),
         mutates=True,
-        demotes=tuple(_points_nowhere(ask, name, alias) for alias in aliases),
+        demotes=tuple(_points_nowhere(ask, name, one, kind=kind) for kind, one in left),
     )
 
 
-def _points_nowhere(ask: RequestContext, name: str, alias: str) -> Target:
-    return Target(model=name, version="", kind="alias", name=folded(alias), domain=ask.domain)
+def _points_nowhere(ask: RequestContext, name: str, one: str, *, kind: str = "alias") -> Target:
+    """An alias or a stage with no version."""
+    return Target(model=name, version="", kind=kind, name=folded(one), domain=ask.domain)
 
 
 def _search(kind: str) -> Callable[[RequestContext], RequestPlan]:

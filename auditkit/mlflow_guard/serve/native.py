@@ -39,6 +39,7 @@ Send = Callable[[Message], Awaitable[None]]
 _MAX_BODY_BYTES: Final = 1024 * 1024
 # How many requests may wait at once for the log, or for the slow hash of a password.
 _THREADS: Final = 40
+_WORKSPACE: Final = b"x-mlflow-workspace"
 # Routes that name their object in the body.
 _NAMED_IN_BODY: Final = ("create_mcp_server", "create_skill")
 
@@ -73,6 +74,11 @@ class NativeGate:
             await self._app(scope, receive, send)
             return
         scope = {**scope, "headers": _unambiguous(scope["headers"], self._once)}
+        if [name.lower() for name, _ in scope["headers"]].count(_WORKSPACE) > 1:
+            # MLflow would take the first, and a proxy or another reader the last.
+            message = "name one workspace, in one header"
+            await _answer(send, RefusedError(400, "INVALID_PARAMETER_VALUE", message))
+            return
         matched = self._match(scope)
         if matched is None or matched[0] in PUBLIC:
             await self._app(scope, receive, send)

@@ -73,13 +73,17 @@ class Stores:
         """
         return self._registry().get_model_version(name, version)
 
-    def stages(self, name: str) -> list[str]:
-        """The stages, except None, that a model's versions are in."""
+    def stages(self, name: str, version: str | None = None) -> list[str]:
+        """The stages, except None, that a model's versions are in, or that one version is in."""
         found = self._registry().search_model_versions(
             f"name = '{name.replace(chr(39), chr(39) * 2)}'"
         )
         return sorted(
-            {str(v.current_stage) for v in found if v.current_stage not in (None, "None")}
+            {
+                str(v.current_stage)
+                for v in found
+                if v.current_stage not in (None, "None") and version in (None, str(v.version))
+            }
         )
 
     def set_alias(self, name: str, alias: str, version: str) -> None:
