@@ -352,7 +352,7 @@ def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool, ren
             certified = opened.archived.certified
             claims.check("pages", lambda: check_pages(certified, opened.files))
         claims.skip("The file's signature or attachments are not valid.", "pages")
-        if accept_older:
+        if accept_older and "made_by" not in found["predicate"]:
             claims.not_asked_if_unchecked("verdict", "pages")
     if pages:
         claims.check("numbers", lambda: check_numbers(opened.files, found, pages))

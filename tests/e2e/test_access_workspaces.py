@@ -100,6 +100,12 @@ def test_an_approval_in_one_workspace_is_none_in_another(call):
         assert (len(history["moves"]), len(history["requests"])) == (moves, 1), where
         client = RegistryClient(call.url, user="vic", password=PASSWORD, workspace=where)
         assert client.history("credit") == history
+    # Its models and aliases go nowhere along with the workspace: it has to be empty.
+    for mode in ("CASCADE", "SET_DEFAULT", "cascade"):
+        gone = call("adam", "DELETE", f"{API3}/workspaces/emea?mode={mode}")
+        assert gone.status_code == 400, (mode, gone.text)
+    assert not call("adam", "DELETE", f"{API3}/workspaces/emea").ok  # MLflow's own refusal
+    assert call("vic", "GET", f"{API}/registered-models/get?name=credit", "emea").ok
 
 
 def test_a_role_granted_in_a_workspace_does_its_job_there_and_nothing_elsewhere(call):

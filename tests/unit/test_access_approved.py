@@ -136,7 +136,7 @@ def test_of_nested_versions_the_one_that_stands_counts_and_then_the_innermost():
 
 
 def test_no_copy_is_looked_for_where_there_can_be_none():
-    sources = ("", "prompts/greet/1", "elsewhere/srv/models")
+    sources = ("", "../prompts/greet/1", "elsewhere/srv/models")
     assert record(*(moved(str(i), s, "a") for i, s in enumerate(sources))).files == {}
     assert record(moved("1", INNER, "")).holding(INNER) is not None  # `digest * 64` of nothing
     with pytest.raises(RefusedError, match="outside the storage"):
@@ -165,7 +165,8 @@ def test_the_records_behind_a_version_are_frozen_with_it():
     # A log from before names no run; the files' location does.
     old = record(moved("1", "1/models/m-abc/artifacts", "a")).frozen
     assert logged_model_record("M-abc ") in old
-    assert record(moved("1", "prompts/greet/1", "a")).frozen == frozenset()
+    assert record(moved("1", "../prompts/greet/1", "a")).frozen == frozenset()
+    assert record(moved("1", "prompts/greet/1", "a")).frozen  # files in a folder of that name
 
 
 def test_who_changed_a_description_is_in_the_state():

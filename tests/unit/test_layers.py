@@ -61,7 +61,7 @@ ROOMS = {
         "deid.vocabulary tables"
     ),
     "loading": "checks judgement measures.groups model registry tables",
-    "mlflow_guard.upstream": "registry",
+    "mlflow_guard.upstream": "access.policy registry",
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",

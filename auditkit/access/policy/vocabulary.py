@@ -83,6 +83,8 @@ BY_PEOPLE: Final = frozenset(
 )
 
 DEFAULT_DOMAIN: Final = "default"
+# Where the texts of prompts are, among the sources of versions: no file's name begins like that.
+PROMPTS: Final = "../prompts"
 # A user whom no rule names: no name is encoded so.
 ANYBODY: Final = "%anybody"
 # Counts for a request about a run, a model or a version whose owner asks; nobody is granted it.

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auditkit.access.policy.vocabulary import PROMPTS
 from auditkit.access.record.approvals import PromotionState
 from auditkit.access.record.moves import Target
 
 # Entries before there was `made_from` show by the files' location what they were made from.
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
-_NO_FILES: Final = "prompts"
 _ELSEWHERE: Final = "elsewhere"
 
 
@@ -96,7 +96,7 @@ def approved_record(state: PromotionState) -> ApprovedRecord:
     frozen: set[str] = set()
     for target, source, digest, made_from in _versions(state):
         place = source.split("/")[0]
-        if place == _NO_FILES:
+        if source.startswith(f"{PROMPTS}/"):
             continue
         frozen |= {*made_from, *_made_from(source)}
         frozen |= {version_record(named) for named in state.names_of(target)}

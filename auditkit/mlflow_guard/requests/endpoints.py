@@ -180,7 +180,6 @@ ENDPOINTS: Final[Mapping[str, Planner]] = {
     **_changes(
         "server:manage",
         "server",
-        "_delete_workspace_handler",
         "_generate_demo",
         "_delete_demo",
         "serve_post_ui_telemetry",

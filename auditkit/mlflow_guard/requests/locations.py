@@ -59,6 +59,20 @@ def _workspace(ask: RequestContext) -> RequestPlan:
         )
 
 
+def _delete_workspace(ask: RequestContext) -> RequestPlan:
+    """Deleting a workspace, which has to be empty.
+
+    In other modes MLflow deletes its models and aliases along with it, or moves them to the default
+    workspace, where nobody approved them.
+    """
+    emptied = ask.query.get("mode", "RESTRICT") != "RESTRICT"
+    return RequestPlan(
+        needs=(RequiredPermission("server:manage", "server"),),
+        mutates=True,
+        refusal="delete what is in the workspace first, then the workspace" if emptied else "",
+    )
+
+
 def _trace(tags: Callable[[RequestContext], Iterable[str]]) -> Planner:
     def plan(ask: RequestContext) -> RequestPlan:
         chosen = {key.strip().casefold() for key in tags(ask)} & _TRACE_LOCATIONS
@@ -86,6 +100,7 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_create_experiment": _experiment,
     "_create_workspace_handler": _workspace,
     "_update_workspace_handler": _workspace,
+    "_delete_workspace_handler": _delete_workspace,
     "_set_trace_tag": _trace(lambda ask: [ask.field("key")]),
     "_set_trace_tag_v3": _trace(lambda ask: [ask.field("key")]),
     "_delete_trace_tag": _trace(lambda ask: [ask.field("key")]),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from auditkit.access.policy.vocabulary import (
+    PROMPTS,
     alias_object,
     folded,
     model_object,
@@ -172,7 +173,7 @@ def _tag(ask: RequestContext) -> RequestPlan:
     changes: tuple[str, ...] = ()
     if unaccented(key).startswith(internals.PROMPT_TAGS):
         version = ask.field("version")
-        writes = (f"prompts/{name}/{version}" if version else f"prompts/{name}",)
+        writes = (f"{PROMPTS}/{name}/{version}" if version else f"{PROMPTS}/{name}",)
     if ask.endpoint in ("_set_model_version_tag", "_delete_model_version_tag"):
         changes = (_version_record(ask, name, ask.field("version")),)
     return RequestPlan(
@@ -241,9 +242,7 @@ def _delete_model(ask: RequestContext) -> RequestPlan:
     return _deletion(ask, name, ask.stores.aliases(name), ask.stores.stages(name))
 
 
-def _deletion(
-    ask: RequestContext, name: str, aliases: list[str], stages: list[str]
-) -> RequestPlan:
+def _deletion(ask: RequestContext, name: str, aliases: list[str], stages: list[str]) -> RequestPlan:
     """Deleting a version also deletes the aliases that point to it, and leaves its stage empty."""
     stages = [stage for stage in stages if folded(stage) not in _STAGES]
     # A model is not one person's to delete: others rely on its name.

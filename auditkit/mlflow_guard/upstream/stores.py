@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from auditkit.access.policy.vocabulary import PROMPTS
 from auditkit.canonical import Digest, digest_of
 from auditkit.errors import InputError
 from auditkit.mlflow_guard.upstream import internals, places, repositories
@@ -166,9 +167,9 @@ class Stores:
         return places.located(self._tracking().get_logged_model(model_id).artifact_location, path)
 
     def version_source(self, name: str, version: str) -> str:
-        """Where a version's files are; see `run_root`. `prompts/...` for a prompt."""
+        """Where a version's files are; see `run_root`. below `PROMPTS` for a prompt."""
         if self.version(name, version).source in internals.PROMPT_SOURCES:
-            return f"prompts/{name}/{version}"
+            return f"{PROMPTS}/{name}/{version}"
         return self.relative(self._registry().get_model_version_download_uri(name, version))
 
     def lineage(self, name: str, version: str) -> tuple[set[str], list[tuple[str, str]]]:
