@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,3 +111,42 @@ def test_workers_follow_a_signed_policy_in_postgresql(served):
     assert answers() == {200}
     assert sealed() == [*before, policy.fingerprint, policy.fingerprint]
     assert set(before) == {policy.fingerprint}
+
+
+def test_two_servers_share_models_log_and_copies(postgres, tmp_path):
+    """What one of them approved is approved, pinned and served at the other at once."""
+    from test_access_mlflow_failures import API, make_version
+
+    workplace = Workplace(tmp_path, store=database(postgres, "shared_models"))
+    log = database(postgres, "shared_log").replace("+psycopg", "")
+    settings = tmp_path / "server.yaml"
+    settings.write_text(settings.read_text().replace("sqlite:///ledger.db", log))
+    with running(workplace) as one, running(workplace) as other:
+        make_version(one, "credit")
+        asked = one.client("abe").request("credit", "1", alias="champion")
+        other.client("rita").approve(asked["request"])
+        found = other.call("ann", "GET", f"{API}/model-versions/get?name=credit&version=1").json()
+        source = found["model_version"]["source"].removeprefix("mlflow-artifacts:/")
+        file = f"/api/2.0/mlflow-artifacts/artifacts/{source}/w"
+        assert one.call("ann", "PUT", file, data=b"another").status_code == 403
+        # One approval, two promotions at once: the log knows which came first.
+        said = []
+
+        def promote(server) -> None:
+            body = {"model": "credit", "version": "1", "alias": "champion"}
+            answer = server.call("mia", "POST", "/api/auditkit/1.0/promote", json=body)
+            said.append(answer.status_code)
+
+        threads = [threading.Thread(target=promote, args=(server,)) for server in (one, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        said.sort()
+        assert said[0] == 200
+        assert said[1] in (403, 409)
+        for server in (one, other):
+            assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
+            assert server.call("ann", "GET", file).content == b"credit"
+            moves = server.client("vic").history("credit")["moves"]
+            assert [move["version"] for move in moves] == ["1"]
