@@ -166,7 +166,7 @@ def whole_file(path: Path, *, secret: bool = False) -> Iterator[BinaryIO]:
         os.fsync(descriptor)
         temporary.replace(path)
         done = True
-        _sync_folder(path.parent)
+        sync_to_disk(path.parent)
     except OSError as error:
         if error.errno in _OF_WRITING or done:
             raise _unwritable(path, error) from error
@@ -302,8 +302,13 @@ def _lock(descriptor: int, *, if_unknown: bool) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_to_disk(path: Path) -> None:
+    """Waits until a file, or a folder's list of names, is on the disk.
+
+    Raises:
+        OSError: If the system cannot say so.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

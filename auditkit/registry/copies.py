@@ -29,6 +29,7 @@ from typing import Final
 
 from auditkit.canonical import Digest
 from auditkit.errors import AuditkitError, OutputError, VerificationError
+from auditkit.files import sync_to_disk
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
 _INCOMING: Final = ".incoming-"
@@ -237,8 +238,8 @@ class ApprovedCopies:
             else:
                 # A folder can be renamed only as long as it may be written.
                 place.chmod(0o555)
-                _sync(place)
-                _sync(self.root)
+                sync_to_disk(place)
+                sync_to_disk(self.root)
                 statuses = _statuses(place)
                 if {path: status[0] for path, status in statuses.items()} == {
                     file.path: file.size for file in files
@@ -318,19 +319,11 @@ def _settle(folder: Path) -> None:
     for place, folders, names in os.walk(folder, topdown=False):
         for name in names:
             (Path(place) / name).chmod(0o444)
-            _sync(Path(place) / name)
+            sync_to_disk(Path(place) / name)
         for name in folders:
             (Path(place) / name).chmod(0o555)
-            _sync(Path(place) / name)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync_to_disk(Path(place) / name)
+    sync_to_disk(folder)
 
 
 def _remove(folder: Path) -> None:
