@@ -70,6 +70,19 @@ VERSIONS: Final[Mapping[int, Rules]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Derived:
+    """What a statement holds, and what follows from it."""
+
+    policy: Policy
+    packs: tuple[ControlPack, ...]
+    evidence: tuple[Evidence, ...]
+    as_of: date | None
+    findings: tuple[Finding, ...]
+    controls: tuple[ControlStatus, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """A statement that was judged again.
 
@@ -107,19 +120,15 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
             which.
         InputError: If its policy, packs or evidence are none.
     """
-    rules = rules_of(predicate)
-    policy, packs, evidence = parts_of(predicate)
-    as_of = predicate["as_of"]
-    today = date.fromisoformat(as_of) if as_of is not None else None
-    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
-    controls = tuple(status for pack in packs for status in rules.assess(findings, pack))
-    hidden = sum(bool(m.suppressed) for e in evidence for m in e.measurements)
+    found = derive(predicate)
+    policy, packs = found.policy, found.packs
+    hidden = sum(bool(m.suppressed) for e in found.evidence for m in e.measurements)
     derived: dict[str, Json] = {
         "policy": {"digest": str(policy.digest), "content": policy.to_json()},
         "packs": [pack.to_json() for pack in packs],
-        "findings": [finding.to_json() for finding in findings],
-        "controls": [status.to_json() for status in controls],
-        "verdict": rules.decide(findings).to_json(),
+        "findings": [finding.to_json() for finding in found.findings],
+        "controls": [status.to_json() for status in found.controls],
+        "verdict": found.verdict.to_json(),
         "suppression": {
             "small_cell": policy.small_cell,
             "rule": SUPPRESSION_RULE,
@@ -139,15 +148,43 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
         )
     for name, value in derived.items():
         differences += _differences(name, stated[name], value)
-    return Judged(differences=tuple(differences), findings=len(findings), controls=len(controls))
+    return Judged(
+        differences=tuple(differences),
+        findings=len(found.findings),
+        controls=len(found.controls),
+    )
 
 
-def rules_of(predicate: Mapping[str, Any]) -> Rules:
-    """The rules that a statement was judged by.
+def derive(
+    predicate: Mapping[str, Any], rows: Mapping[str, Sequence[Any]] | None = None
+) -> Derived:
+    """Judges a statement's evidence by its policy and packs, and by the rules that it names.
+
+    Args:
+        predicate: The statement's predicate.
+        rows: The rows of each table, by its name; None: the evidence is read without its tables.
 
     Raises:
-        UnverifiableError: If it does not say by which, or they are not here.
+        UnverifiableError: If it does not say by which rules, or they are not here.
+        InputError: If its policy, packs or evidence are none.
     """
+    rules = _rules_of(predicate)
+    policy, packs, evidence = _parts_of(predicate, rows)
+    as_of = predicate["as_of"]
+    today = date.fromisoformat(as_of) if as_of is not None else None
+    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
+    return Derived(
+        policy=policy,
+        packs=packs,
+        evidence=evidence,
+        as_of=today,
+        findings=findings,
+        controls=tuple(status for pack in packs for status in rules.assess(findings, pack)),
+        verdict=rules.decide(findings),
+    )
+
+
+def _rules_of(predicate: Mapping[str, Any]) -> Rules:
     made = predicate.get("made_by")
     if not isinstance(made, Mapping):
         version = str(dict(predicate.get("versions", {})).get("auditkit", "an earlier version"))
@@ -165,18 +202,9 @@ def rules_of(predicate: Mapping[str, Any]) -> Rules:
     return rules
 
 
-def parts_of(
-    predicate: Mapping[str, Any], rows: Mapping[str, Sequence[Any]] | None = None
+def _parts_of(
+    predicate: Mapping[str, Any], rows: Mapping[str, Sequence[Any]] | None
 ) -> tuple[Policy, tuple[ControlPack, ...], tuple[Evidence, ...]]:
-    """The policy, the control packs and the evidence of a statement.
-
-    Args:
-        predicate: The statement's predicate.
-        rows: The rows of each table, by its name; None: the evidence is read without its tables.
-
-    Raises:
-        InputError: If one of them cannot be read, or rows do not have their table's digest.
-    """
     without: dict[str, Any] = {} if rows is not None else {"tables": []}
     try:
         policy = Policy.model_validate(predicate["policy"]["content"])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from auditkit.canonical import Digest, parse_json
 from auditkit.errors import InputError
 from auditkit.evidence import Cell
-from auditkit.judgement.again import parts_of, rules_of
+from auditkit.judgement.again import derive
 from auditkit.judgement.audit import Judgement
 from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.subject import Dataset, RegisteredModel, Subject
@@ -39,23 +38,20 @@ def restored(statement: bytes, rows: Mapping[str, Sequence[Sequence[Cell]]]) -> 
 
 
 def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]]]) -> Judgement:
-    rules = rules_of(content)
-    policy, packs, evidence = parts_of(content, rows)
-    today = date.fromisoformat(content["as_of"]) if content["as_of"] is not None else None
-    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
+    found = derive(content, rows)
     return Judgement(
         subject=_subject(content["subject"]),
         datasets=tuple(
             Dataset(**{**d, "digest": Digest.parse(d["digest"])}) for d in content["datasets"]
         ),
         rows=content["rows"],
-        policy=policy,
-        packs=packs,
-        evidence=evidence,
-        findings=findings,
-        controls=tuple(status for pack in packs for status in rules.assess(findings, pack)),
-        verdict=rules.decide(findings),
-        as_of=today,
+        policy=found.policy,
+        packs=found.packs,
+        evidence=found.evidence,
+        findings=found.findings,
+        controls=found.controls,
+        verdict=found.verdict,
+        as_of=found.as_of,
         seed=content["seed"],
         versions=content["versions"],
         salt=bytes(MIN_SALT),
