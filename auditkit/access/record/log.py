@@ -139,11 +139,7 @@ class Recorder:
         Raises:
             LedgerError: If the log cannot be read.
         """
-        try:
-            log = self.log
-        except Exception as error:
-            self._healthy = False
-            raise _unlogged() from error
+        log = self._opened()
         written = {entry.index: entry for entry in list(self._written)}
         try:
             log.check_in_place()
@@ -163,11 +159,7 @@ class Recorder:
         Raises:
             LedgerError: If it could not be written. The action must then not take effect.
         """
-        try:
-            log = self.log
-        except Exception as error:
-            self._healthy = False
-            raise _unlogged() from error
+        log = self._opened()
         try:
             entry = log.record(kind=kind, payload=payload)
         except Exception as error:
@@ -195,6 +187,18 @@ class Recorder:
             self._stopped.set()
             self._thread.join(timeout=5)
             self._drain()
+
+    def _opened(self) -> DecisionLog:
+        """The log; what cannot be opened cannot be written.
+
+        Raises:
+            LedgerError: If it cannot be opened.
+        """
+        try:
+            return self.log
+        except Exception as error:
+            self._healthy = False
+            raise _unlogged() from error
 
     def _give_up(self, log: DecisionLog) -> None:
         """Closes a log that failed; the next caller opens it again."""

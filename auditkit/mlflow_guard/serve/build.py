@@ -61,10 +61,11 @@ def build(*, composed: bool) -> Any:
         alert=(lambda told: run_alert(alert, told)) if alert else None,
     )
     repositories.install(AdmittedStorage(gate))
-    with open_log(settings) as log:
-        refuse_lost_log(
-            log, settings, protected=lambda: gate.promotions.has_protected(policy.current()[0])
-        )
+    refuse_lost_log(
+        gate.recorder.log,
+        settings,
+        protected=lambda: gate.promotions.has_protected(policy.current()[0]),
+    )
     accepted: list[Authenticator] = (
         [_mlflow_password] if composed else authenticators(settings, clock=_now)
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from auditkit.access.record.log import DecisionLog
 from auditkit.errors import InputError, KeyFileError
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.mlflow_guard.serve.settings import ServerSettings, read_settings
@@ -80,7 +81,7 @@ def log_signer(settings: ServerSettings) -> tuple[NoteSigner, tuple[NoteVerifier
 
 
 def refuse_lost_log(
-    log: Ledger, settings: ServerSettings, *, protected: Callable[[], bool]
+    log: DecisionLog, settings: ServerSettings, *, protected: Callable[[], bool]
 ) -> None:
     """Refuses an empty log beside a registry in which something was promoted.
 
