@@ -15,7 +15,7 @@ from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import ForestRow, forest
 from auditkit.charts.privacy import before_after, class_sizes
-from auditkit.charts.style import HALF, WHOLE, Chart, letters, text_width
+from auditkit.charts.style import HALF, WHOLE, Chart, get_ready, letters, text_width
 
 __all__ = [
     "HALF",
@@ -29,6 +29,7 @@ __all__ = [
     "dependence",
     "forest",
     "frontier",
+    "get_ready",
     "importance",
     "letters",
     "rank_intervals",

@@ -96,6 +96,12 @@ _KEY_ROW: Final = 11.0
 _TICK: Final = 34.0
 
 
+def get_ready() -> None:
+    """Loads what drawing needs; else the first chart does, which takes a second and a half."""
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
+
+
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure in the common style.

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+# Loaded once, and not in each process that forks off.
+import jinja2 as _templates  # noqa: F401
 import pypdfium2
-import weasyprint as _loaded_beforehand  # noqa: F401 - once, not in each process that forks off
+import weasyprint as _pages  # noqa: F401
 
-from auditkit import charts as _also_loaded  # noqa: F401
+from auditkit import charts
 from auditkit.canonical import parse_json
 from auditkit.isolation.messages import pack, unpack
 from auditkit.judgement.restored import restored
@@ -21,6 +23,7 @@ from auditkit.report.render import render
 from auditkit.report.typeset.libraries import made_with
 from auditkit.signing.pdf import is_certification_of
 
+charts.get_ready()
 # Dots per point of the pictures that are compared: 144 dots an inch.
 _SCALE: Final = 2
 
