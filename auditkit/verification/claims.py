@@ -8,13 +8,13 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from auditkit.canonical import Json
-from auditkit.errors import InputError
+from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
 
 
 class ClaimState(StrEnum):
@@ -57,6 +57,83 @@ class Claim:
             "reason": self.reason,
             "asked": self.asked,
         }
+
+
+TITLES: Final = {
+    "signature": "The signature is valid and covers the whole file",
+    "signer": "The signer is trusted and the certificate was valid at signing",
+    "time": "A timestamp authority attests the time of signing",
+    "long_term": "What verification after expiry needs is in the file, under a timestamp",
+    "unchanged": "Nothing was changed after signing",
+    "attachments": "The attachments are those that the statement commits to",
+    "statement": "The attached statement is whole and is the one printed",
+    "envelope": "The statement's own signature is valid",
+    "named": "The pages name who signed the file",
+    "verdict": "The verdict follows from the policy and the evidence",
+    "pages": "The pages, and all else in the file, follow from the attachments",
+    "numbers": "Every number printed equals the statement's",
+    "receipt": "The statement is in the log",
+    "checkpoint": "The log's checkpoint is signed by the log's key",
+    "witnesses": "Witnesses saw the checkpoint",
+    "consistency": "The log agrees with the checkpoint that was kept",
+}
+
+
+class Claims:
+    """Collects claims in the order of `TITLES`."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Claim] = {}
+
+    def add(self, claim_id: str, state: ClaimState, reason: str, *, asked: bool = True) -> None:
+        """Says what became of a claim; a later word replaces an earlier one."""
+        self._found[claim_id] = Claim(
+            id=claim_id, title=TITLES[claim_id], state=state, reason=reason, asked=asked
+        )
+
+    def check(self, claim_id: str, check: Callable[[], str]) -> bool:
+        """Runs a check that returns its reason or raises; returns whether the claim is true."""
+        try:
+            self.add(claim_id, ClaimState.TRUE, check())
+        except VerificationError as error:
+            self.add(claim_id, ClaimState.FALSE, error.message)
+        except UnverifiableError as error:
+            self.add(claim_id, ClaimState.UNCHECKED, _reason_of(error))
+        except AuditkitError as error:
+            self.add(claim_id, ClaimState.FALSE, error.message)
+        except Exception as error:  # noqa: BLE001 - hostile files end in errors of any type
+            reason = f"The file cannot be read here ({type(error).__name__})."
+            self.add(claim_id, ClaimState.FALSE, reason)
+        return self.true(claim_id)
+
+    def true(self, claim_id: str) -> bool:
+        """Whether a claim was checked and is true."""
+        return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
+
+    def not_asked_if_unchecked(self, *claim_ids: str) -> None:
+        """Claims that could not be checked do not count; one that is false does."""
+        for claim_id in claim_ids:
+            claim = self._found[claim_id]
+            if claim.state is ClaimState.UNCHECKED:
+                self.add(claim_id, claim.state, claim.reason, asked=False)
+
+    def skip(self, reason: str, *claim_ids: str) -> None:
+        """Marks claims as unchecked because a claim they depend on failed."""
+        for claim_id in claim_ids:
+            if claim_id not in self._found:
+                self.add(claim_id, ClaimState.UNCHECKED, reason)
+
+    def all(self) -> tuple[Claim, ...]:
+        """Every claim, in the order of `TITLES`."""
+        return tuple(self._found[claim_id] for claim_id in TITLES)
+
+
+def _reason_of(error: AuditkitError) -> str:
+    return (
+        f"{error.message} {error.remedy[0].upper()}{error.remedy[1:]}."
+        if error.remedy
+        else error.message
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

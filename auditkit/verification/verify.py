@@ -10,7 +10,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,6 @@ from cryptography import x509
 
 from auditkit.canonical import Digest
 from auditkit.errors import (
-    AuditkitError,
     InputError,
     KeyFileError,
     UnverifiableError,
@@ -38,7 +37,7 @@ from auditkit.signing.key_records import KeyRecord, revoked_keys
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.archive import check_archive
 from auditkit.verification.attachments import RECEIPT, STATEMENT
-from auditkit.verification.claims import Claim, ClaimState, Verification
+from auditkit.verification.claims import Claims, ClaimState, Verification
 from auditkit.verification.contents import (
     check_attachments,
     check_envelope,
@@ -66,80 +65,6 @@ from auditkit.verification.revoked_keys import (
 from auditkit.verification.signed_file import SignedFile, signed_file
 from auditkit.verification.timestamp import check_timestamp
 from auditkit.verification.trust import CLOCK_TOLERANCE, Moment, check_pinned, check_signer
-
-TITLES: Final = {
-    "signature": "The signature is valid and covers the whole file",
-    "signer": "The signer is trusted and the certificate was valid at signing",
-    "time": "A timestamp authority attests the time of signing",
-    "long_term": "What verification after expiry needs is in the file, under a timestamp",
-    "unchanged": "Nothing was changed after signing",
-    "attachments": "The attachments are those that the statement commits to",
-    "statement": "The attached statement is whole and is the one printed",
-    "envelope": "The statement's own signature is valid",
-    "named": "The pages name who signed the file",
-    "verdict": "The verdict follows from the policy and the evidence",
-    "pages": "The pages, and all else in the file, follow from the attachments",
-    "numbers": "Every number printed equals the statement's",
-    "receipt": "The statement is in the log",
-    "checkpoint": "The log's checkpoint is signed by the log's key",
-    "witnesses": "Witnesses saw the checkpoint",
-    "consistency": "The log agrees with the checkpoint that was kept",
-}
-
-
-class _Claims:
-    """Collects claims in the order of `TITLES`."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Claim] = {}
-
-    def add(self, claim_id: str, state: ClaimState, reason: str, *, asked: bool = True) -> None:
-        self._found[claim_id] = Claim(
-            id=claim_id, title=TITLES[claim_id], state=state, reason=reason, asked=asked
-        )
-
-    def check(self, claim_id: str, check: Callable[[], str]) -> bool:
-        """Runs a check that returns its reason or raises; returns whether the claim is true."""
-        try:
-            self.add(claim_id, ClaimState.TRUE, check())
-        except VerificationError as error:
-            self.add(claim_id, ClaimState.FALSE, error.message)
-        except UnverifiableError as error:
-            self.add(claim_id, ClaimState.UNCHECKED, _reason_of(error))
-        except AuditkitError as error:
-            self.add(claim_id, ClaimState.FALSE, error.message)
-        except Exception as error:  # noqa: BLE001 - hostile files end in errors of any type
-            reason = f"The file cannot be read here ({type(error).__name__})."
-            self.add(claim_id, ClaimState.FALSE, reason)
-        return self.true(claim_id)
-
-    def true(self, claim_id: str) -> bool:
-        """Whether a claim was checked and is true."""
-        return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
-
-    def not_asked_if_unchecked(self, *claim_ids: str) -> None:
-        """Claims that could not be checked do not count; one that is false does."""
-        for claim_id in claim_ids:
-            claim = self._found[claim_id]
-            if claim.state is ClaimState.UNCHECKED:
-                self.add(claim_id, claim.state, claim.reason, asked=False)
-
-    def skip(self, reason: str, *claim_ids: str) -> None:
-        """Marks claims as unchecked because a claim they depend on failed."""
-        for claim_id in claim_ids:
-            if claim_id not in self._found:
-                self.add(claim_id, ClaimState.UNCHECKED, reason)
-
-    def all(self) -> tuple[Claim, ...]:
-        return tuple(self._found[claim_id] for claim_id in TITLES)
-
-
-def _reason_of(error: AuditkitError) -> str:
-    return (
-        f"{error.message} {error.remedy[0].upper()}{error.remedy[1:]}."
-        if error.remedy
-        else error.message
-    )
 
 
 def trusted_from(roots: Sequence[Trusted | x509.Certificate | bytes]) -> tuple[Trusted, ...]:
@@ -209,7 +134,7 @@ def verify(
         InputError: If `now` has no zone, or there are fewer witnesses than the quorum.
     """
     get_ready()
-    claims = _Claims()
+    claims = Claims()
     ended = revoked_keys(key_list)
     roots = marked_roots(trusted_from(trust), ended)
     keys = marked_log_keys(as_verifiers(log_keys), ended)
@@ -256,7 +181,7 @@ class _Opened:
 
 
 def _check_signature(
-    claims: _Claims,
+    claims: Claims,
     data: bytes,
     trust: Sequence[Trusted],
     now: datetime | None,
@@ -306,7 +231,7 @@ def _check_signature(
 
 
 def _check_time(
-    claims: _Claims, signed: SignedFile, trust: Sequence[Trusted], archived: Archived
+    claims: Claims, signed: SignedFile, trust: Sequence[Trusted], archived: Archived
 ) -> datetime | None:
     """The time that a trusted authority attests, if there is one."""
     stated = signed.stated_time
@@ -327,7 +252,7 @@ def _check_time(
     return proven[0] if proven else None
 
 
-def _check_contents(claims: _Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
+def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
     if opened.unread is not None:
         claims.add("attachments", ClaimState.FALSE, opened.unread.message)
     pages: list[str] = []
@@ -370,7 +295,7 @@ def _named(opened: _Opened, pages: Sequence[str]) -> str:
 
 
 def _check_log(
-    claims: _Claims, opened: _Opened, keys: Sequence[NoteVerifier], *, quorum: int
+    claims: Claims, opened: _Opened, keys: Sequence[NoteVerifier], *, quorum: int
 ) -> None:
     witnesses = [k for k in keys if k.is_witness]
 
@@ -389,7 +314,7 @@ def _check_log(
         claims.check("witnesses", lambda: check_witnesses(receipt, witnesses, quorum))
 
 
-def _check_time_against_log(claims: _Claims, opened: _Opened) -> None:
+def _check_time_against_log(claims: Claims, opened: _Opened) -> None:
     """A file that carries an entry of the log was not signed before that entry was made."""
     moment = opened.moment
     signed = moment.proven or moment.stated
@@ -404,7 +329,7 @@ def _check_time_against_log(claims: _Claims, opened: _Opened) -> None:
         claims.add("time", ClaimState.FALSE, reason)
 
 
-def _check_envelope(claims: _Claims, opened: _Opened, ended: Mapping[str, KeyRecord]) -> None:
+def _check_envelope(claims: Claims, opened: _Opened, ended: Mapping[str, KeyRecord]) -> None:
     def envelope() -> str:
         signers = check_envelope(opened.files)
         logged = claims.true("receipt") and claims.true("checkpoint") and opened.receipt
@@ -421,7 +346,7 @@ def _check_envelope(claims: _Claims, opened: _Opened, ended: Mapping[str, KeyRec
 
 
 def _check_consistency(
-    claims: _Claims,
+    claims: Claims,
     opened: _Opened,
     keys: Sequence[NoteVerifier],
     *,

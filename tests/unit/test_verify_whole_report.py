@@ -26,7 +26,7 @@ from auditkit.signing import KeyRecord, KeyStore
 from auditkit.signing.certificates import fingerprint, to_pem
 from auditkit.signing.private_keys import fingerprint_of
 from auditkit.verification import ClaimState
-from auditkit.verification.verify import TITLES
+from auditkit.verification.claims import TITLES
 from tests.fixtures.lending import judgement
 from tests.support.small_report import attachments, saved, statement_bytes, unsigned_report
 from tests.support.verifying import verify
