@@ -62,7 +62,7 @@ class Child:
     def __init__(self, module: str) -> None:
         self._module = module
         self._lock = RLock()
-        self._server: subprocess.Popen[bytes] | None = None
+        self.server: subprocess.Popen[bytes] | None = None
         self._is_ready = False
         os.register_at_fork(after_in_child=self._forget)
         atexit.register(self.end)
@@ -74,13 +74,13 @@ class Child:
             ChildUnavailableError: If the system refuses.
         """
         with self._lock:
-            if self._server is not None and self._server.poll() is None:
+            if self.server is not None and self.server.poll() is None:
                 return
             self.end()
             paths = [str(Path(path).absolute()) for path in sys.path]
             try:
                 # In another group: Ctrl-C reaches only this process, which then ends that one.
-                self._server = subprocess.Popen(  # noqa: S603 - of this Python, no input in it
+                self.server = subprocess.Popen(  # noqa: S603 - of this Python, no input in it
                     [sys.executable, "-I", "-S", "-c", _START, self._module, *paths],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -117,7 +117,7 @@ class Child:
     def end(self) -> None:
         """Ends the process and its job, if it was started."""
         with self._lock:
-            server, self._server, self._is_ready = self._server, None, False
+            server, self.server, self._is_ready = self.server, None, False
             if server is None:
                 return
             _close(server)
@@ -130,24 +130,24 @@ class Child:
 
     def _forget(self) -> None:
         """In a fork of this process: forgets the child, which belongs to the parent."""
-        if self._server is not None:
-            _close(self._server)
-            self._server.returncode = 0
-        self._lock, self._server, self._is_ready = RLock(), None, False
+        if self.server is not None:
+            _close(self.server)
+            self.server.returncode = 0
+        self._lock, self.server, self._is_ready = RLock(), None, False
 
     def _called(self, function: str, data: bytes, limits: Limits) -> bytes:
         self.start()
-        assert self._server is not None
+        assert self.server is not None
         if not self._is_ready:
-            _, report = _reply(self._server, monotonic() + _START_SECONDS)
+            _, report = _reply(self.server, monotonic() + _START_SECONDS)
             if "failed" in report:
                 raise _unavailable(f"could not load its libraries ({report['failed']})")
             self._is_ready = True
         call = {"function": function, "size": len(data), "limits": asdict(limits)}
         latest = monotonic() + limits.wall_seconds + _GRACE_SECONDS
-        _write(self._server, json.dumps(call).encode() + b"\n", latest)
-        _write(self._server, data, latest)
-        answer, report = _reply(self._server, latest)
+        _write(self.server, json.dumps(call).encode() + b"\n", latest)
+        _write(self.server, data, latest)
+        answer, report = _reply(self.server, latest)
         _check_end(report, limits)
         return _opened(answer)
 

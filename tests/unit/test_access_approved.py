@@ -264,7 +264,7 @@ def test_a_missing_copy_of_files_that_cannot_be_fetched_is_refused(tmp_path):
     def failing(*_: Any) -> Path:
         raise InputError("The version's files cannot be read by the server.")
 
-    world.reads._stores.fetch_stored = failing
+    world.reads.stores.fetch_stored = failing
     with pytest.raises(RefusedError, match="cannot be read") as refused:
         world.read(INNER)
     assert refused.value.status == 409

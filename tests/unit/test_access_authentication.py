@@ -30,7 +30,7 @@ from auditkit.access.login.authentication import (
 )
 from auditkit.access.login.passwords import hash_password, matches, read_users, write_users
 from auditkit.errors import InputError
-from auditkit.mlflow_guard.serve.native import _unambiguous, identify
+from auditkit.mlflow_guard.serve.native import identify, unambiguous
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
 from tests.support.issuer import Issuer
 
@@ -170,7 +170,7 @@ def test_what_is_remembered_of_guesses_is_bounded(users, fast, monkeypatch):
     way = BasicAuthenticator(users, clock=lambda: 0.0)
     for number in range(1000):
         assert way(basic(f"{number}-{'x' * 1000}", "wrong password", f"10.0.{number}.1")) is None
-    assert sum(len(key) for key in way._attempts._counts) <= 300 * 16
+    assert sum(len(key) for key in way.attempts.counts) <= 300 * 16
 
 
 def test_an_unknown_name_costs_what_a_known_one_does(users, monkeypatch):
@@ -252,7 +252,7 @@ def test_whoever_exists_gets_through_a_flood_of_invented_names_at_their_address(
             time.sleep(0.01)
         right, wrong = pool.submit(log_in, "ann", PASSWORD), pool.submit(log_in, "bob", "wrong")
         late = log_in("invented", "wrong password")
-        while sum(way._turns._waiting.values()) < 10 and time.monotonic() < until:
+        while sum(way.turns.waiting.values()) < 10 and time.monotonic() < until:
             time.sleep(0.01)
         go_on.set()
         assert right.result() == str(Caller("ann", "basic"))
@@ -447,8 +447,8 @@ def test_a_header_that_could_be_read_in_two_ways_is_none():
     sent = [(b"X-User", b"ann"), (b"X-Groups", b"ml"), (b"x-groups", b"admins"), (b"Via", b"a")]
     sent += [(b"X_User", b"adam"), (b"via", b"b")]
     kept = [(b"X-User", b"ann"), (b"Via", b"a"), (b"via", b"b")]
-    assert _unambiguous(sent, way.headers) == kept
-    assert _unambiguous(sent[:2], way.headers) == sent[:2]
+    assert unambiguous(sent, way.headers) == kept
+    assert unambiguous(sent[:2], way.headers) == sent[:2]
 
 
 def test_a_log_in_that_has_to_wait_is_told_how_long():

@@ -17,7 +17,7 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository, MultipartDow
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from auditkit.errors import InputError, OutputError
-from auditkit.mlflow_guard.serve.build import _folder_for_copies
+from auditkit.mlflow_guard.serve.build import folder_for_copies
 from auditkit.mlflow_guard.upstream import repositories
 from auditkit.registry.copies import ApprovedCopies
 
@@ -170,7 +170,7 @@ def settings(folder: Path, **named: str) -> Any:
 
 def test_the_folder_of_copies_is_nobody_elses(tmp_path, monkeypatch):
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", str(tmp_path / "artifacts"))
-    assert _folder_for_copies(settings(tmp_path)) == tmp_path / "approved"
+    assert folder_for_copies(settings(tmp_path)) == tmp_path / "approved"
     (tmp_path / "link").symlink_to(tmp_path / "approved")
     for named in (
         {"approved": str(tmp_path / "artifacts" / "approved")},
@@ -181,8 +181,8 @@ def test_the_folder_of_copies_is_nobody_elses(tmp_path, monkeypatch):
         {"access": str(tmp_path / "link" / "policy")},
     ):
         with pytest.raises(InputError, match="lie in one another"):
-            _folder_for_copies(settings(tmp_path, **named))
-    assert _folder_for_copies(settings(tmp_path, access="postgresql+psycopg://host/approved"))
+            folder_for_copies(settings(tmp_path, **named))
+    assert folder_for_copies(settings(tmp_path, access="postgresql+psycopg://host/approved"))
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
-        _folder_for_copies(settings(tmp_path, approved=str(tmp_path / "file")))
+        folder_for_copies(settings(tmp_path, approved=str(tmp_path / "file")))

@@ -239,7 +239,7 @@ def test_a_persons_break_glass_is_not_their_tokens(guarded):
     promotion = access.settings.promotion("credit", kind="alias", name="champion")
     facts = {"artifact_digest": "sha256:a", "source": "x", "made_by": [], "made_from": []}
     guarded.gate.clock = guarded.gate.promotions.clock = lambda: datetime.now(UTC)
-    move = guarded.gate.promotions._move
+    move = guarded.gate.promotions.move
     person = Authority(Caller("ci", "basic"), access)
     assert move(person, target, promotion, facts)["how"] == "break-glass"
     token = Authority(Caller("ci", "token", token=TOKEN), access)

@@ -162,7 +162,7 @@ def started(script):
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_job_ends_with_whoever_waits_for_it(way):
     process, line = started(
-        "print(child._server.pid, flush=True)\nchild.call('wait_for_ever', b'', limits=limits)\n"
+        "print(child.server.pid, flush=True)\nchild.call('wait_for_ever', b'', limits=limits)\n"
     )
     server = int(line)
     for _ in range(100):
@@ -180,15 +180,15 @@ def test_a_job_ends_with_whoever_waits_for_it(way):
 
 def test_a_process_that_forks_off_from_ours_has_children_of_its_own():
     process, line = started(
-        "before = child._server.pid\n"
+        "before = child.server.pid\n"
         "if os.fork() == 0:\n"
         "    said = child.call('reverse', b'ab', limits=limits)\n"
-        "    print(said == b'ba' and child._server.pid != before, flush=True)\n"
+        "    print(said == b'ba' and child.server.pid != before, flush=True)\n"
         "    child.end()\n"
         "    os._exit(0)\n"
         "os.wait()\n"
         "assert child.call('reverse', b'ab', limits=limits) == b'ba'\n"
-        "assert child._server.pid == before\n"
+        "assert child.server.pid == before\n"
     )
     _, errors = process.communicate(timeout=20)
     assert line == "True", errors

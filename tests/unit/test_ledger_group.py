@@ -97,7 +97,7 @@ def test_an_interrupt_hits_its_thread_and_the_others_hear_of_it():
     for name in ("a", "b", "c"):
         threads.append(threading.Thread(target=work, args=(name,)))
         threads[-1].start()
-    while len(group._queue) < 3:
+    while len(group.queue) < 3:
         time.sleep(0.001)
     release.set()
     for thread in threads:

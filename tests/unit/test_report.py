@@ -27,7 +27,7 @@ from auditkit.report import ReportOptions, check_figures, render
 from auditkit.report.figures.figure_ledger import TracedText
 from auditkit.report.sections.generic import telling_digits
 from auditkit.report.typeset.fonts import font_files
-from auditkit.report.typeset.pdf import Paper, _dated
+from auditkit.report.typeset.pdf import Paper, dated_font
 from auditkit.report.typeset.text import shown
 from tests.fixtures import hostile, lending
 
@@ -272,9 +272,9 @@ def test_a_dated_font_is_sound(name):
 
     moment = datetime(2026, 11, 24, tzinfo=UTC)
     given = font_files()[name].read_bytes()
-    dated = _dated(given, moment)
+    dated = dated_font(given, moment)
     font = TTFont(io.BytesIO(dated), checkChecksums=2, recalcTimestamp=False)
     assert all(font.reader[table] for table in font.reader.keys())  # noqa: SIM118 - no mapping
     assert font["head"].modified == (moment - datetime(1904, 1, 1, tzinfo=UTC)).total_seconds()
     assert calcChecksum(dated) == calcChecksum(given) == 0xB1B0AFBA
-    assert _dated(dated, moment) == dated
+    assert dated_font(dated, moment) == dated

@@ -55,7 +55,7 @@ class Attempts:
         self._clock = clock
         self._lock = threading.Lock()
         self._secret = secrets.token_bytes(32)
-        self._counts: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
+        self.counts: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
         self._familiar: OrderedDict[bytes, None] = OrderedDict()
 
     def refuse_hasty(self, user: str, address: str) -> None:
@@ -85,7 +85,7 @@ class Attempts:
                 self._key("address", address),
                 self._key("pair", user, address),
             ):
-                _keep(self._counts, key, (self._count(key)[0] + 1, self._clock()))
+                _keep(self.counts, key, (self._count(key)[0] + 1, self._clock()))
 
     def succeeded(self, user: str, address: str) -> None:
         """Notes that a name's right password came from an address."""
@@ -104,7 +104,7 @@ class Attempts:
 
     def _count(self, key: bytes) -> tuple[int, float]:
         """How many wrong passwords, and seconds since the last one."""
-        count, last = self._counts.get(key, (0, 0.0))
+        count, last = self.counts.get(key, (0, 0.0))
         since = self._clock() - last
         return (0, 0.0) if since > _FORGET_SECONDS else (count, since)
 
@@ -119,7 +119,7 @@ class Turns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: Counter[tuple[bool, str]] = Counter()
+        self.waiting: Counter[tuple[bool, str]] = Counter()
 
     @contextmanager
     def turn(self, address: str, *, exists: bool) -> Iterator[bool]:
@@ -140,7 +140,7 @@ class Turns:
             crowded = self._full(exists=False, address=address)
             if self._full(exists=exists, address=address):
                 raise busy()
-            self._waiting[place] += 1
+            self.waiting[place] += 1
         try:
             if not self._turn.acquire(timeout=_TURN_SECONDS):
                 raise busy()
@@ -150,12 +150,12 @@ class Turns:
                 self._turn.release()
         finally:
             with self._lock:
-                self._waiting[place] -= 1
-                self._waiting += Counter()  # drops what is zero
+                self.waiting[place] -= 1
+                self.waiting += Counter()  # drops what is zero
 
     def _full(self, *, exists: bool, address: str) -> bool:
-        everywhere = sum(count for (kind, _), count in self._waiting.items() if kind is exists)
-        here = self._waiting[exists, address]
+        everywhere = sum(count for (kind, _), count in self.waiting.items() if kind is exists)
+        here = self.waiting[exists, address]
         return everywhere >= _MAX_WAITING[exists] or here >= _MAX_WAITING_AT_ADDRESS[exists]
 
 

@@ -79,8 +79,8 @@ class BasicAuthenticator:
         self._key = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
-        self._attempts = Attempts(clock)
-        self._turns = Turns()
+        self.attempts = Attempts(clock)
+        self.turns = Turns()
 
     def __call__(self, credentials: Credentials) -> Caller | None:
         """The user; None without a correct password.
@@ -99,18 +99,18 @@ class BasicAuthenticator:
         address = self._trusted.client_of(credentials)
         if self._remembers(token):
             return Caller(user, "basic")
-        self._attempts.refuse_hasty(user, address)
-        with self._turns.turn(address, exists=kept is not None) as crowded:
+        self.attempts.refuse_hasty(user, address)
+        with self.turns.turn(address, exists=kept is not None) as crowded:
             # Another thread may have found out meanwhile, either way.
             if self._remembers(token):
                 return Caller(user, "basic")
-            self._attempts.refuse_hasty(user, address)
+            self.attempts.refuse_hasty(user, address)
             if not matches(password, kept):
-                self._attempts.failed(user, address)
+                self.attempts.failed(user, address)
                 if crowded:
                     raise busy()
                 return None
-        self._attempts.succeeded(user, address)
+        self.attempts.succeeded(user, address)
         self._remember(token)
         return Caller(user, "basic")
 

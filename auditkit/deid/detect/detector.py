@@ -59,10 +59,11 @@ class Deidentifier:
         """
         from auditkit.deid.detect.presidio import build_analyzer
 
-        return build_analyzer(self._model, self._engine)
+        return build_analyzer(self.model, self._engine)
 
     @cached_property
-    def _model(self) -> TokenModel | None:
+    def model(self) -> TokenModel | None:
+        """The token-classification model, if it is used; loaded on first use."""
         return TokenModel() if self._use_model else None
 
     def find(self, texts: Iterable[str]) -> list[list[Span]]:
@@ -135,7 +136,7 @@ class Deidentifier:
         reader = getattr(self.analyzer.nlp_engine, "entities", None)
         if reader is not None and not isinstance(reader, EntityReader):
             found["engine_method"] = f"spaCy's own recognizer; the fast reader {_DISAGREED}"
-        if self._model is not None and self._model.is_plain:
+        if self.model is not None and self.model.is_plain:
             found["token_model_method"] = (
                 f"the file's own arithmetic; integer products {_DISAGREED}"
             )

@@ -145,7 +145,7 @@ class EntityReader(PlainReader):
         self._labels = sorted({name[2:] for name in names} - {""})
         places = {label: place for place, label in enumerate(self._labels)}
         self._label = np.array([places.get(name[2:], _NOTHING) for name in names])
-        self._forbidden = self._forbid()
+        self._forbidden = self.forbid()
 
     def read(self, texts: Sequence[str]) -> list[list[Entity]]:
         """The entities of each text, in order."""
@@ -201,7 +201,7 @@ class EntityReader(PlainReader):
         parts = flat.reshape(-1, n_parts, n_units, n_pieces)
         return np.concatenate([parts, blank]), len(parts)
 
-    def _forbid(self) -> npt.NDArray[np.float32]:
+    def forbid(self) -> npt.NDArray[np.float32]:
         """Minus infinity for moves that may not be made (open label, at the end, at a space, move).
 
         No label is the last of the labels, where `_NOTHING` finds it.

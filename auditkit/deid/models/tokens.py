@@ -163,7 +163,7 @@ class TokenModel:
     def _is_right_in_integers(self, model: bytes) -> bool:
         """Whether integer products find what the file's own do, on the texts of the self-test."""
         try:
-            self._session = _session(with_integer_products(model, _ranges()))
+            self._session = _session(with_integer_products(model, ranges()))
             found = self.spans(list(MARKED))
         except Exception:  # whatever another release of onnxruntime makes of it
             _logger.debug("the token model cannot be used in integers", exc_info=True)
@@ -262,12 +262,12 @@ def _session(model: bytes) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _ranges() -> dict[str, Range]:
+def ranges() -> dict[str, Range]:
     """The ranges of the activations that are rounded by fixed steps."""
-    ranges = json.loads(RANGES.read_text(encoding="utf-8"))
+    kept = json.loads(RANGES.read_text(encoding="utf-8"))
     return {
         name: Range(zero, tuple(2 ** (e / 4) for e in powers))
-        for name, (zero, powers) in ranges.items()
+        for name, (zero, powers) in kept.items()
     }
 
 

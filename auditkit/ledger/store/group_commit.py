@@ -55,7 +55,7 @@ class GroupCommit(Generic[Item, Result]):
         self._commit = commit
         self._longest_wait_s = longest_wait_s
         self._changed = threading.Condition()
-        self._queue: list[_Waiting[Item, Result]] = []
+        self.queue: list[_Waiting[Item, Result]] = []
         self._has_leader = False
         self._writers = 1
 
@@ -67,9 +67,9 @@ class GroupCommit(Generic[Item, Result]):
         """
         waiting: _Waiting[Item, Result] = _Waiting(item)
         with self._changed:
-            self._queue.append(waiting)
+            self.queue.append(waiting)
             if self._has_leader:
-                if len(self._queue) >= self._writers:
+                if len(self.queue) >= self._writers:
                     self._changed.notify()
             else:
                 self._has_leader = True
@@ -92,11 +92,11 @@ class GroupCommit(Generic[Item, Result]):
         batch: list[_Waiting[Item, Result]] = []
         try:
             with self._changed:
-                while len(self._queue) < self._writers:
+                while len(self.queue) < self._writers:
                     left = deadline - time.monotonic()
                     if left <= 0 or not self._changed.wait(left):
                         break
-                batch, self._queue = self._queue[:_MAX_BATCH], self._queue[_MAX_BATCH:]
+                batch, self.queue = self.queue[:_MAX_BATCH], self.queue[_MAX_BATCH:]
             results = self._commit([waiting.item for waiting in batch])
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
@@ -110,7 +110,7 @@ class GroupCommit(Generic[Item, Result]):
             raise
         finally:
             with self._changed:
-                self._writers = min(len(batch) + len(self._queue), _MAX_BATCH)
+                self._writers = min(len(batch) + len(self.queue), _MAX_BATCH)
                 for waiting in batch:
                     waiting.over = True
                     waiting.turn.set()
@@ -118,12 +118,12 @@ class GroupCommit(Generic[Item, Result]):
 
     def _withdraw(self, waiting: _Waiting[Item, Result]) -> None:
         with self._changed:
-            if waiting in self._queue:
-                self._queue.remove(waiting)
+            if waiting in self.queue:
+                self.queue.remove(waiting)
                 if waiting.turn.is_set():
                     self._pass_lead()
 
     def _pass_lead(self) -> None:
-        self._has_leader = bool(self._queue)
+        self._has_leader = bool(self.queue)
         if self._has_leader:
-            self._queue[0].turn.set()
+            self.queue[0].turn.set()

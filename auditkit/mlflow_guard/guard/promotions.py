@@ -237,7 +237,7 @@ class Promotions:
                 )
             if plan.promotes is None or promotion is None:
                 return Admitted(on_success=tuple(on_success))
-            move = self._move(authority, plan.promotes, promotion, facts)
+            move = self.move(authority, plan.promotes, promotion, facts)
             claim = self.begin(move)
         if "request" not in move:
             self._refuse_changed(plan.promotes, move, claim)
@@ -301,13 +301,18 @@ class Promotions:
         aliases = self.stores.aliases(target.model, target.version)
         return target.name in {folded(alias) for alias in aliases}
 
-    def _move(
+    def move(
         self,
         authority: Authority,
         target: Target,
         promotion: Promotion,
         facts: dict[str, Any],
     ) -> dict[str, Json]:
+        """What is logged of a promotion that may be made now, with how it was allowed.
+
+        Raises:
+            RefusedError: If none of them covers it.
+        """
         book, now = self.book(), self.clock()
         user, policy_digest = authority.user, str(authority.access.policy_digest)
         move: dict[str, Json] = {

@@ -36,7 +36,7 @@ class ApprovedReads:
     """
 
     def __init__(self, stores: Stores, recorder: Recorder, *, alert: Alert | None = None) -> None:
-        self._stores = stores
+        self.stores = stores
         self._recorder = recorder
         self._alert = alert
         self._revision = -1
@@ -73,13 +73,13 @@ class ApprovedReads:
             RefusedError: If it was changed, or is missing and the storage has other bytes.
         """
         digest = Digest.parse(files.digest)
-        copies = self._stores.copies
+        copies = self.stores.copies
         try:
             try:
                 return copies.copy(digest)
             except MissingCopyError:
                 found = copies.take(
-                    lambda folder: self._stores.fetch_stored(files.source, folder),
+                    lambda folder: self.stores.fetch_stored(files.source, folder),
                     keep=True,
                     expected=digest,
                 )
@@ -102,7 +102,7 @@ class ApprovedReads:
 
     def at_hand(self, files: ApprovedFiles, name: str) -> ApprovedCopy | None:
         """The copy of approved files, if nothing need be hashed to use one of them."""
-        return self._stores.copies.at_hand(Digest.parse(files.digest), name)
+        return self.stores.copies.at_hand(Digest.parse(files.digest), name)
 
     def _report(self, files: ApprovedFiles, what: str) -> None:
         """Logs and alerts that a copy is not what it was; once for each in a process."""

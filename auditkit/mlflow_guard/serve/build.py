@@ -56,7 +56,7 @@ def build(*, composed: bool) -> Any:
     gate = Gate(
         policy,
         Recorder(LogOpener(settings)),
-        Stores(ApprovedCopies(_folder_for_copies(settings))),
+        Stores(ApprovedCopies(folder_for_copies(settings))),
         clock=_now,
         alert=(lambda told: run_alert(alert, told)) if alert else None,
     )
@@ -99,7 +99,7 @@ def refuse_early(*, composed: bool) -> None:
     seal_key(settings, log_signer(settings)[0])
     if settings.datasets:
         _folder_of(settings.datasets)
-    _folder_for_copies(settings)
+    folder_for_copies(settings)
     refuse_receivers(settings, _now)
     with open_log(settings) as log:
         refuse_lost_log(log, settings, protected=lambda: False)
@@ -177,7 +177,7 @@ def _folder_of(path: str) -> Path:
     return Path(path)
 
 
-def _folder_for_copies(settings: ServerSettings) -> Path:
+def folder_for_copies(settings: ServerSettings) -> Path:
     """The folder of approved files, if nobody else writes there or reads it.
 
     Raises:

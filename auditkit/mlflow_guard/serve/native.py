@@ -58,7 +58,7 @@ class NativeGate:
         self, app: Any, routes: Sequence[Any], gate: Gate, authenticators: Sequence[Authenticator]
     ) -> None:
         self._app = app
-        self._routes = [(_literal_prefix(route), route) for route in routes]
+        self.routes = [(_literal_prefix(route), route) for route in routes]
         # A pool of its own: requests waiting in the server's must not keep others from the log.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="auditkit-gate")
         self._gate = gate
@@ -73,13 +73,13 @@ class NativeGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = {**scope, "headers": _unambiguous(scope["headers"], self._once)}
+        scope = {**scope, "headers": unambiguous(scope["headers"], self._once)}
         if [name.lower() for name, _ in scope["headers"]].count(_WORKSPACE) > 1:
             # MLflow would take the first, and a proxy or another reader the last.
             message = "name one workspace, in one header"
             await _answer(send, RefusedError(400, "INVALID_PARAMETER_VALUE", message))
             return
-        matched = self._match(scope)
+        matched = self.match(scope)
         if matched is None or matched[0] in PUBLIC:
             await self._app(scope, receive, send)
             return
@@ -135,11 +135,12 @@ class NativeGate:
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
-    def _match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
+    def match(self, scope: Message) -> tuple[str, dict[str, str]] | None:
+        """The native route that serves a request, and the parts of its path; None without one."""
         from starlette.routing import Match
 
         path = "" if scope.get("root_path") else str(scope["path"])
-        for prefix, route in self._routes:
+        for prefix, route in self.routes:
             if path and not path.startswith(prefix):
                 continue
             match, child = route.matches(scope)
@@ -222,7 +223,7 @@ def unplanned(error: Exception) -> RefusedError:
     )
 
 
-def _unambiguous(
+def unambiguous(
     headers: Sequence[tuple[bytes, bytes]], once: Collection[str]
 ) -> list[tuple[bytes, bytes]]:
     """Headers without those that Flask would read in another way than their sender meant.

@@ -237,10 +237,10 @@ def _date_fonts(pdf: Any, moment: datetime) -> None:
         streams: list[Any] = getattr(item, "stream", [])
         for number, content in enumerate(streams):
             if isinstance(content, bytes) and content[:4] in (b"\0\1\0\0", b"OTTO", b"true"):
-                streams[number] = _dated(content, moment)
+                streams[number] = dated_font(content, moment)
 
 
-def _dated(font: bytes, moment: datetime) -> bytes:
+def dated_font(font: bytes, moment: datetime) -> bytes:
     """A font with a date of change, and new checksums (ISO/IEC 14496-22, table head)."""
     data = bytearray(font)
     for place in range(12, 12 + 16 * int.from_bytes(data[4:6]), 16):
