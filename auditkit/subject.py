@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from auditkit.canonical import Digest, Json
@@ -28,6 +29,27 @@ if TYPE_CHECKING:
     from auditkit.evidence import Evidence
 
 T = TypeVar("T")
+
+
+class Task(StrEnum):
+    """What a model predicts."""
+
+    BINARY = "binary"
+    """One of two outcomes, one of which is good for the person."""
+    CLASSES = "classes"
+    """One of several classes."""
+    NUMBER = "number"
+    """A number, in the unit of the labels."""
+
+    @property
+    def words(self) -> str:
+        """What the model does, as the end of a sentence."""
+        return {
+            Task.BINARY: "decides between two outcomes",
+            Task.CLASSES: "decides between several classes",
+            Task.NUMBER: "predicts numbers",
+        }[self]
+
 
 # The version of a model that is in no registry, or has none stated.
 UNREGISTERED: Final = "unregistered"
@@ -134,7 +156,8 @@ class Inputs:
             checks that need a model are then not assessed.
         data: The features, one row per case: pandas, polars, pyarrow, a DuckDB relation, or a
             two-dimensional array.
-        labels: The true outcomes, shape `(n,)`, exactly two distinct values, none missing.
+        labels: The true outcomes, shape `(n,)`, none missing: two distinct values, classes, or
+            finite numbers. None: they are not known, and what needs them is not assessed.
         groups: The attributes to compare groups by, one column each; a table or a mapping of
             column name to values. May be None: fairness is then not assessed.
         reference: The rows that explanations are relative to, usually the training data; the same
@@ -143,7 +166,10 @@ class Inputs:
             are not 0/1 or booleans, whose favourable value is 1.
         scores: Scores of the favourable outcome in [0, 1], shape `(n,)`, instead of the model's.
         predictions: Decisions already made, shape `(n,)`, values as in `labels`.
-        threshold: A case is decided favourably when its score is at least this.
+        threshold: A case is decided favourably when its score is at least this. Default: 0.5; for
+            numbers none, and nothing is decided.
+        task: What the model predicts: "binary", "classes" or "number". Default: found from model
+            and labels.
         name: The model's name. Default: the type of the model.
         version: The model's version in its registry.
         digest: `sha256:...` of the model's artifacts. Default: computed from the model.
@@ -159,13 +185,14 @@ class Inputs:
 
     model: Any = None
     data: Any
-    labels: Any
+    labels: Any = None
     groups: Any = None
     reference: Any = None
     favourable: Any = None
     scores: Any = None
     predictions: Any = None
-    threshold: float = 0.5
+    threshold: float | None = None
+    task: str | None = None
     name: str | None = None
     version: str = UNREGISTERED
     digest: str | None = None
@@ -180,11 +207,13 @@ class Inputs:
         tables = ("data", "labels", "groups", "reference", "scores", "predictions")
         given = {name: getattr(self, name) for name in tables}
         parts = [f"{name}={_shape(v)}" for name, v in given.items() if v is not None]
+        parts += [f"task={self.task!r}"] if self.task is not None else []
         if self.model is not None:
             parts.insert(0, f"model={_kind(self.model)}")
         if self.evidence:
             parts.append(f"evidence={len(self.evidence)}")
-        return f"Inputs({', '.join(parts)}, threshold={self.threshold!r}, seed={self.seed!r})"
+        parts += [f"threshold={self.threshold!r}"] if self.threshold is not None else []
+        return f"Inputs({', '.join([*parts, f'seed={self.seed!r}'])})"
 
 
 def _kind(value: Any) -> str:
@@ -225,8 +254,10 @@ class Case:
         subject: The model.
         datasets: Every table that was read, with its digest.
         features: The evaluation rows, `n` by the number of features.
-        labels: True where the true outcome is favourable, shape `(n,)`.
-        decisions: True where the model decides favourably, shape `(n,)`.
+        labels: True where the true outcome is favourable, shape `(n,)`; None if the outcomes are
+            not known, or none is favourable.
+        decisions: True where the model decides favourably, shape `(n,)`; None if nothing is
+            decided.
         scores: Score of the favourable outcome in [0, 1], shape `(n,)`; None if only decisions
             were given.
         groups: For each attribute the group of each row as text, shape `(n,)`; an unknown group
@@ -237,16 +268,17 @@ class Case:
             shape `(rows,)`; None if there is no model.
         scored_class: The class of the model that the score is of; None: the model has no classes.
         is_mirrored: Whether the score is one minus what the model gives.
-        threshold: The cut-off on `scores`.
+        threshold: The cut-off on `scores`; NaN if there is none.
         evidence: Evidence made before the audit.
         seed: For every random draw.
+        task: What the model predicts.
     """
 
     subject: Subject
     datasets: tuple[Dataset, ...]
     features: pd.DataFrame
-    labels: npt.NDArray[np.bool_]
-    decisions: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.bool_] | None
+    decisions: npt.NDArray[np.bool_] | None
     scores: npt.NDArray[np.float64] | None
     groups: Mapping[str, npt.NDArray[np.str_]]
     reference: pd.DataFrame | None
@@ -257,12 +289,18 @@ class Case:
     seed: int
     scored_class: Any = None
     is_mirrored: bool = False
+    task: Task = Task.BINARY
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:
         """The model's name, the number of rows and the columns."""
         columns = _few(self.features.columns)
-        return f"Case({self.subject.name!r}, {len(self.labels):,} rows ({columns}))"
+        return f"Case({self.subject.name!r}, {self.rows:,} rows ({columns}))"
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are evaluated."""
+        return len(self.features)
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """Computes a pure result that several checks share, on first use.

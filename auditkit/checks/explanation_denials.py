@@ -9,6 +9,7 @@ import numpy as np
 
 from auditkit.checks.check import Check, NotApplicable, Result
 from auditkit.checks.explained import favourable_attribution, reference_of
+from auditkit.checks.grouped import decisions_of
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.ranks import resampled_weights
 from auditkit.measures.attribution.reasons import (
@@ -86,7 +87,7 @@ class Parameters:
 def _run(case: Case, parameters: Parameters) -> Result:
     reference_of(case)
     assert case.score is not None
-    denied = np.flatnonzero(~case.decisions)
+    denied = np.flatnonzero(~decisions_of(case))
     if len(denied) == 0:
         raise NotApplicable("nobody was decided unfavourably")
     population = population_of(case, parameters)
@@ -138,7 +139,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
         population="unfavourable decisions",
         measurements=_measurements(
             listed,
-            len(case.decisions),
+            case.rows,
             int(on_protected.sum()) if case.groups else None,
             least_kept,
         ),

@@ -11,6 +11,7 @@ from auditkit.checks.grouped import (
     grouped,
     measured_comparisons,
     measured_rates,
+    outcomes_of,
     scores_of,
 )
 from auditkit.checks.performance_ranking import CALIBRATION_COLUMNS, calibration_row
@@ -52,10 +53,10 @@ class Parameters:
 
 def _run(case: Case, parameters: Parameters) -> Result:
     found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
-    scores = scores_of(case)
+    scores, labels = scores_of(case), outcomes_of(case)
     estimates = score_estimates(
         found.partition,
-        case.labels,
+        labels,
         scores,
         level=parameters.level,
         bins=parameters.bins,
@@ -65,13 +66,13 @@ def _run(case: Case, parameters: Parameters) -> Result:
     gap = differences(estimates["calibration_gap"], found.reference)
     return Result(
         parameters={"seed": case.seed},
-        n=len(case.labels),
+        n=len(labels),
         population="scores",
         measurements=(
             *(m for name in _MEASURES for m in measured_rates(found, estimates[name])),
             *measured_comparisons(found, gap),
         ),
-        tables=(_curves(case.labels, scores, found, parameters),),
+        tables=(_curves(labels, scores, found, parameters),),
         notes=tuple(group_notes(found, parameters.min_group)),
     )
 

@@ -13,6 +13,7 @@ from auditkit.checks.grouped import (
     grouped,
     measured_comparisons,
     measured_rates,
+    outcomes_of,
 )
 from auditkit.checks.performance_classification import TERMS as CLASSIFICATION
 from auditkit.evidence import Term
@@ -49,6 +50,7 @@ class Parameters:
 def _run(case: Case, parameters: Parameters) -> Result:
     level = parameters.level
     found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
+    n = len(outcomes_of(case))
     numbers: list[Measurement] = []
     for name in ("tpr", "fpr", "ppv"):
         estimates = rates(found.confusion, name, level=level)
@@ -56,7 +58,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
         numbers += measured_comparisons(found, differences(estimates, found.reference))
     return Result(
         parameters={"seed": case.seed},
-        n=len(case.decisions),
+        n=n,
         population="decisions",
         measurements=(*numbers, *_equalized_odds(found, case.seed, parameters)),
         notes=(

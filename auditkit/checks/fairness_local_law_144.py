@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditkit.checks.check import Check, NotApplicable, Result
-from auditkit.checks.grouped import require_groups, what_makes_alike
+from auditkit.checks.grouped import decisions_of, require_groups, what_makes_alike
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.fairness.local_law_144 import MIN_SHARE, local_law_144
 from auditkit.measures.groups.membership import UNKNOWN
@@ -45,7 +45,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     found = local_law_144(
         sex=case.groups[sex],
         race=case.groups[race],
-        predictions=case.decisions,
+        predictions=decisions_of(case),
         min_share=parameters.least_share,
     )
     alike = what_makes_alike(case)

@@ -42,7 +42,7 @@ class Parameters:
 
 
 def _run(case: Case, parameters: Parameters) -> Result:
-    level, n = parameters.level, len(case.decisions)
+    level, n = parameters.level, case.rows
     found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
     selection = rates(found.confusion, "selection_rate", level=level)
     compared = ratios(selection, found.reference), differences(selection, found.reference)

@@ -78,7 +78,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     )
     compared = [i for i in found.compared() if found.reference[i] != i]
     return Result(
-        n=len(case.decisions),
+        n=case.rows,
         population="decisions",
         measurements=tuple(
             _measurement(found, tests, name, i) for name in _UNITS for i in compared

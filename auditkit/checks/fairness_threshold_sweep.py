@@ -12,6 +12,7 @@ from auditkit.checks.grouped import (
     everyone,
     group_notes,
     grouped,
+    outcomes_of,
     scores_of,
 )
 from auditkit.evidence import Measurement, Table, Term, describe_group
@@ -48,18 +49,18 @@ class Parameters:
 
 def _run(case: Case, parameters: Parameters) -> Result:
     found = grouped(case, depth=parameters.depth, min_group=parameters.min_group)
-    scores = scores_of(case)
+    scores, labels = scores_of(case), outcomes_of(case)
     steps = parameters.steps
     cuts = np.unique([*(i / steps for i in range(steps + 1)), case.threshold])
     in_use = int(np.flatnonzero(cuts == case.threshold)[0])
-    swept = sweep(found.partition, case.labels, scores, cuts)
+    swept = sweep(found.partition, labels, scores, cuts)
     # The groups of one attribute are everyone.
     first = next(iter(found.partition.combinations().values()))
     total = swept[:, first].sum(axis=1)
     ratios = _ratios_by_attributes(found, swept, parameters.min_group)
     return Result(
         parameters={"threshold": case.threshold},
-        n=len(case.labels),
+        n=len(labels),
         population="scores",
         measurements=tuple(
             m

@@ -27,6 +27,7 @@ from auditkit.measures.groups.rates import (
     rates,
 )
 from auditkit.measures.numbers.intervals import Estimate, Estimates
+from auditkit.subject import Task
 from auditkit.wording import exact
 
 if TYPE_CHECKING:
@@ -109,12 +110,16 @@ def grouped(case: Case, *, depth: int, min_group: int) -> Grouped:
 
     Raises:
         NotAssessed: If the case has no groups.
+        NotApplicable: If nothing is decided.
     """
     require_groups(case)
 
     def count() -> Grouped:
         found = partition(case.groups, depth=depth)
-        cells = confusion_by_cell(found, case.labels, case.decisions)
+        decisions = decisions_of(case)
+        # Without labels all count as unfavourable: only rates of decisions can be read from it.
+        labels = np.zeros_like(decisions) if case.labels is None else case.labels
+        cells = confusion_by_cell(found, labels, decisions)
         confusion = by_group(found, cells)
         selection = rates(confusion, "selection_rate").value
         reference = references(found, selection, min_group=min_group)
@@ -134,12 +139,11 @@ def what_makes_alike(case: Case) -> dict[str, str]:
 
     The cut-off, if it is what decided; else that nobody, or everybody, is selected.
     """
-    if case.decisions.any() and not case.decisions.all():
+    decisions = decisions_of(case)
+    if decisions.any() and not decisions.all():
         return {}
-    whom, kind = ("everybody", EVERYBODY) if case.decisions.all() else ("nobody", NOBODY)
-    by_score = case.scores is not None and np.array_equal(
-        case.scores >= case.threshold, case.decisions
-    )
+    whom, kind = ("everybody", EVERYBODY) if decisions.all() else ("nobody", NOBODY)
+    by_score = case.scores is not None and np.array_equal(case.scores >= case.threshold, decisions)
     cut_off = f"the cut-off of {exact(case.threshold)} selects {whom}"
     return {kind: cut_off if by_score else f"{whom} is selected"}
 
@@ -221,7 +225,32 @@ def scores_of(case: Case) -> NDArray[np.float64]:
     return case.scores
 
 
+def decisions_of(case: Case) -> NDArray[np.bool_]:
+    """Which cases are decided favourably.
+
+    Raises:
+        NotApplicable: If nothing is decided.
+    """
+    if case.decisions is None:
+        raise NotApplicable(f"nothing is decided: the model {case.task.words}")
+    return case.decisions
+
+
+def outcomes_of(case: Case) -> NDArray[np.bool_]:
+    """Which cases have a favourable true outcome.
+
+    Raises:
+        NotAssessed: If the true outcomes are not known.
+        NotApplicable: If no outcome is favourable.
+    """
+    if case.labels is not None:
+        return case.labels
+    if case.task is Task.NUMBER:
+        raise NotApplicable("the true outcomes are numbers, and none of them is favourable")
+    raise NotAssessed("no labels were given")
+
+
 def overall_confusion(case: Case) -> Confusion:
     """The counts of everyone, as one group."""
-    kinds = case.labels * 2 + case.decisions
+    kinds = outcomes_of(case) * 2 + decisions_of(case)
     return Confusion.of_counts(np.bincount(kinds, minlength=4).astype(float)[None, :])

@@ -33,7 +33,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     counts, level = overall_confusion(case), parameters.level
     return Result(
         parameters={"threshold": case.threshold},
-        n=len(case.labels),
+        n=case.rows,
         population="decisions",
         measurements=tuple(measured(m, rates(counts, m, level=level).at(0)) for m in _METRICS),
         notes=("Favourable means good for the person; it is the positive class.",),

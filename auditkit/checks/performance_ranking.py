@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.grouped import scores_of
+from auditkit.checks.grouped import outcomes_of, scores_of
 from auditkit.evidence import Table, Term
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.groups.ranking import (
@@ -40,7 +40,7 @@ class Parameters:
 
 
 def _run(case: Case, parameters: Parameters) -> Result:
-    labels, scores = case.labels, scores_of(case)
+    scores, labels = scores_of(case), outcomes_of(case)
     level, bins = parameters.level, parameters.bins
     draws, seed = parameters.replicates, case.seed
     curve = calibration_curve(labels, scores, bins=bins, level=level)

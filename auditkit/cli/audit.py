@@ -229,7 +229,13 @@ def init(
     data: Annotated[
         Path, typer.Option(metavar="FILE", help="The rows to evaluate: .csv, .parquet or .jsonl.")
     ],
-    label: Annotated[str, typer.Option(metavar="COLUMN", help="The column with the true outcome.")],
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column with the true outcome. Default: it is not known.",
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(

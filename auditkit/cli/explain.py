@@ -47,7 +47,7 @@ def explain(
             f"There is no row {row:,}; the data has {len(case.features):,}.",
             remedy="rows are counted from 0",
         )
-    favourable = bool(case.decisions[row])
+    favourable = case.decisions is None or bool(case.decisions[row])
     population = ALL if favourable else parameters.population
     reference = population_of(case, replace(parameters, population=population))
     with Work(f"Explain row {row:,}"):

@@ -189,14 +189,14 @@ def examine(
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
     measured = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))
     evidence = small_cells.suppress(
-        measured, small_cell=policy.small_cell, rows=len(case.labels), attributes=case.groups
+        measured, small_cell=policy.small_cell, rows=case.rows, attributes=case.groups
     )
     salt = salt if salt is not None else small_cells.salt_of(case)
     findings = judge(evidence, policy, glossary_of(evidence, policy), today=today)
     return Judgement(
         subject=case.subject,
         datasets=case.datasets,
-        rows=len(case.labels),
+        rows=case.rows,
         policy=policy,
         packs=tuple(packs),
         evidence=evidence,

@@ -119,8 +119,8 @@ def salt_of(case: Case) -> bytes:
 
     The same inputs give the same statement, and only who holds the rows can make it.
     """
-    parts = [case.labels.tobytes(), case.decisions.tobytes()]
-    parts += [] if case.scores is None else [case.scores.tobytes()]
+    given = (case.labels, case.decisions, case.scores)
+    parts = [values.tobytes() for values in given if values is not None]
     parts += [_row_hashes(pd.DataFrame(dict(case.groups)))] if case.groups else []
     parts += [_row_hashes(case.features)]
     return bytes.fromhex(digest_of("salt/v1", [Digest.of(part).hex for part in parts]).hex)

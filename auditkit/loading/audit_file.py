@@ -80,11 +80,12 @@ class AuditFile(Document):
         data: The rows to evaluate: .csv, .parquet or .jsonl.
         missing: Words in the tables that mean a missing value, such as NA; an empty cell always
             does.
-        label: The column of `data` that holds the true outcome.
+        label: The column of `data` that holds the true outcome; left out: it is not known, and
+            what needs it is not tested.
         favourable: The label value that is good for the person.
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
         reference: The rows that explanations are relative to, usually the training data.
-        threshold: The cut-off on the score of the favourable outcome.
+        threshold: The cut-off on the score of the favourable outcome; default: 0.5.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
         expect: Digests that the inputs must have; with another one nothing is audited.
@@ -102,11 +103,11 @@ class AuditFile(Document):
     predictions: Text | None = None
     data: Text
     missing: tuple[str, ...] = ()
-    label: Text
+    label: Text | None = None
     favourable: bool | int | float | str | None = None
     groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     reference: Text | None = None
-    threshold: float = Field(default=0.5, ge=0, le=1)
+    threshold: float | None = Field(default=None, allow_inf_nan=False)
     policy: Text
     evidence: tuple[str, ...] = ()
     expect: Expected = Expected()
@@ -199,7 +200,7 @@ def inputs_of(
     return Inputs(
         model=model,
         data=_columns(table, features, audit.data, model),
-        labels=table[audit.label],
+        labels=table[audit.label] if audit.label else None,
         groups=_declared(table[groups], values) if groups else None,
         reference=(
             _columns(reference, features, audit.reference, model) if audit.reference else None

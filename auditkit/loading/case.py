@@ -36,7 +36,9 @@ def prepare(inputs: Inputs) -> Case:
         NothingToAuditError: If there are no rows, or no model, scores or predictions.
         InputError: If anything else cannot be used as given; the message says what and where.
     """
-    threshold = THRESHOLD.read(inputs.threshold, name="threshold")
+    threshold = THRESHOLD.read(
+        THRESHOLD.default if inputs.threshold is None else inputs.threshold, name="threshold"
+    )
     seed = SEED.read(inputs.seed, name="seed")
     refuse_other_rows(
         {
@@ -86,8 +88,10 @@ def prepare(inputs: Inputs) -> Case:
     )
 
 
-def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_], Any]:
-    """The labels as booleans, and the label value that is favourable."""
+def _labels(inputs: Inputs, rows: int) -> tuple[npt.NDArray[np.bool_] | None, Any]:
+    """The labels as booleans, if there are any, and the label value that is favourable."""
+    if inputs.labels is None:
+        return None, 1 if inputs.favourable is None else inputs.favourable
     column = one_column(inputs.labels, what="labels", rows=rows, against="data")
     missing = int(pd.isna(column).sum())
     if missing:
@@ -168,8 +172,12 @@ def _decisions(
             f"{int(pd.isna(column).sum()):,} predictions are missing.",
             remedy="give a decision for every row",
         )
+    given = pd.unique(column)
+    if inputs.labels is None:
+        _refuse_no_decisions(list(given), favourable, told=inputs.favourable is not None)
+        return np.asarray(column == favourable, dtype=bool)
     known = set(pd.unique(one_column(inputs.labels, what="labels")))
-    strange = [v for v in pd.unique(column) if v not in known]
+    strange = [v for v in given if v not in known]
     if strange:
         raise InputError(
             f"predictions has {len(strange):,} values that labels does not have.",
@@ -177,6 +185,25 @@ def _decisions(
             f"{argument('scores')}",
         )
     return np.asarray(column == favourable, dtype=bool)
+
+
+def _refuse_no_decisions(values: list[Any], favourable: Any, *, told: bool) -> None:
+    """Refuses decisions, given without labels, that are not of one or both of two values."""
+    if len(values) > 2:
+        raise InputError(
+            f"predictions has {len(values):,} distinct values; decisions have two.",
+            remedy=f"give decisions as 0 and 1; scores go into {argument('scores')}",
+        )
+    if not told and not all(v in (0, 1) for v in values):
+        raise InputError(
+            "The decisions are neither 0/1 nor booleans, so the favourable one is unknown.",
+            remedy=f"give {argument('favourable')}, the value that is good for the person",
+        )
+    if len(values) == 2 and favourable not in values:
+        raise InputError(
+            f"No decision has the favourable value {favourable!r}.",
+            remedy=f"give {argument('favourable')} one of the two values in predictions",
+        )
 
 
 def _groups(groups: Any, rows: int) -> Mapping[str, npt.NDArray[np.str_]]:

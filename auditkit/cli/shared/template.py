@@ -20,7 +20,7 @@ def audit_yaml(
     scores: str | None,
     predictions: str | None,
     data: Path,
-    label: str,
+    label: str | None,
     favourable: str | None,
     groups: Sequence[str],
     reference: Path | None,
@@ -65,7 +65,7 @@ threshold: 0.5            # scores at or above it are favourable decisions
 # The rows to evaluate: not those that the model was trained on -----------------------------------
 data: {relative(data)}
 # missing: [NA]           # words that mean a missing value; an empty cell always does
-label: {_quoted(label)}
+{_NO_LABEL if label is None else f"label: {_quoted(label)}"}
 # The label value that is good for the person (default: 1):
 {good}
 # The columns to compare groups by; they need not be features of the model:
@@ -94,6 +94,7 @@ report:
 """
 
 
+_NO_LABEL = "# label: outcome          # the true outcome; without it, errors are not tested"
 _IN_REGISTRY = "# name and version: those in the registry"
 
 
