@@ -109,7 +109,7 @@ class Audit(Judgement):
             path: Where the PDF goes. Nothing is left there if anything fails.
             signer: Signs statement and PDF. Default: the key store's key, which is made on first
                 use and labelled a demonstration key.
-            ledger: The log. Default: `audit-log.db` beside the report.
+            ledger: The log. Default: the key store's own, `log.db` in its folder.
             keys: The key store for the keys that are not given. Default: the user's configuration
                 folder.
             options: Paper size and the texts that a report prints about people.
@@ -152,7 +152,7 @@ class Audit(Judgement):
             if ledger is not None:
                 receipt = self._record(ledger, retention, witnesses)
             else:
-                with open_log(f"sqlite:///{target.parent / 'audit-log.db'}", store) as log:
+                with open_log(store.log_url, store) as log:
                     receipt = self._record(log, retention, witnesses)
             chosen = replace(
                 chosen,

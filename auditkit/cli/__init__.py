@@ -30,13 +30,13 @@ from auditkit.cli import (
     deid,
     explain,
     keys,
-    ledger,
     letter,
     registry,
     renew,
     reperform,
     verify,
 )
+from auditkit.cli.log import commands as log
 from auditkit.cli.shared.console import complain
 from auditkit.version import __version__
 
@@ -55,8 +55,20 @@ _WrongUsage: Final[type[Any]] = next(
 # The exit code of a program that Ctrl-C ended, by the shells' convention and typer's.
 INTERRUPTED: Final = 130
 
+# What commands and options were called before.
+_FORMER: Final = {"ledger": "log", "--ledger": "--log"}
+
+
+class _Commands(typer.core.TyperGroup):
+    """The commands, by their names and by those that they had before."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, _FORMER.get(cmd_name, cmd_name))
+
+
 app = typer.Typer(
     name="auditkit",
+    cls=_Commands,
     help=(
         "Audit a machine-learning model and sign the evidence.\n\n"
         "Begin with:  auditkit init --model m.json --data test.csv --label approved "
@@ -104,7 +116,7 @@ app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
 app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
-app.add_typer(ledger.app, name="ledger")
+app.add_typer(log.app, name="log")
 app.add_typer(access.app, name="access")
 app.add_typer(registry.app, name="registry")
 
@@ -147,7 +159,11 @@ def run(arguments: list[str] | None = None) -> int:
         return BAD_INPUT
     except Exception as error:  # noqa: BLE001 - the one place where a defect becomes an exit code
         if isinstance(error, _WrongUsage):
-            error.show()
+            wrong = getattr(error, "option_name", "")
+            if wrong in _FORMER:
+                complain(f"There is no option {wrong} any more.", f"write {_FORMER[wrong]}")
+            else:
+                error.show()
             return BAD_INPUT
         # Not the text of the exception: it may quote the data.
         complain(
@@ -170,7 +186,7 @@ def _spelling(arguments: list[str] | None) -> Callable[[str], str]:
     """Spells an argument as the command takes it: as an option, or as a key of the audit file."""
     command = _command()
     for word in sys.argv[1:] if arguments is None else arguments:
-        command = getattr(command, "commands", {}).get(word, command)
+        command = getattr(command, "commands", {}).get(_FORMER.get(word, word), command)
     options = {
         parameter.name: max(parameter.opts, key=len)
         for parameter in command.params

@@ -18,7 +18,7 @@ from auditkit.cli import access_draft, access_rules
 from auditkit.cli.accounts import tokens, users
 from auditkit.cli.shared.access_options import FOLDER, Domain, Folder, User
 from auditkit.cli.shared.console import harmless, print_rows, say
-from auditkit.cli.shared.ledger_open import checked
+from auditkit.cli.shared.log_open import checked
 from auditkit.errors import InputError
 from auditkit.wording import plural
 
@@ -193,7 +193,7 @@ def simulate(
 ) -> int:
     """Decide every logged request again, under a draft. Exit code 10 if a decision changes.
 
-    Example: auditkit access simulate draft --log audit-log.db --key log.pub
+    Example: auditkit access simulate draft --log log.db --key log.pub
     """
     from auditkit.access import AccessControl
     from auditkit.access.record.effects import replayed
@@ -238,7 +238,7 @@ def review(
 ) -> None:
     """Review access: who may promote, who did, who was denied, unused grants, and changes.
 
-    Example: auditkit access review --log audit-log.db --key log.pub --csv review/
+    Example: auditkit access review --log log.db --key log.pub --csv review/
     """
     from auditkit.access import AccessControl
     from auditkit.access.login.tokens import read_tokens

@@ -14,6 +14,7 @@ import typer
 
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.inputs import load_inputs
+from auditkit.cli.shared.log_open import LogOption, log_url
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
@@ -69,19 +70,13 @@ def run(
     ask_passphrase: AskPassphrase = False,
     timestamps: Timestamps = None,
     long_term: LongTerm = False,
-    ledger: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LOG",
-            help="The log: a SQLite file or postgresql://... Default: audit-log.db in DIR.",
-        ),
-    ] = None,
+    log: LogOption = None,
     retention: Annotated[
         str,
         typer.Option(
             metavar="CLASS",
             help="How long the log keeps the audit's payloads: standard (84 months), hipaa-6y, "
-            "ecoa-25m, colorado-3y. 'auditkit ledger classes' cites the law.",
+            "ecoa-25m, colorado-3y. 'auditkit log classes' cites the law.",
         ),
     ] = "standard",
     record: Annotated[
@@ -105,15 +100,16 @@ def run(
 ) -> None:
     """Run an audit and write the signed report.
 
-    Writes report.pdf, statement.json, findings.csv and, for a browser, report.html to DIR. Logs the
-    verdict and the statement in DIR/audit-log.db. Keep salt.txt to yourself: 'auditkit bundle'
-    needs it, and with it the numbers that the report suppresses could be guessed.
+    Writes report.pdf, statement.json, findings.csv and, for a browser, report.html to DIR, and logs
+    the verdict and the statement. Keep salt.txt to yourself: 'auditkit bundle' needs it, and with
+    it the numbers that the report suppresses could be guessed.
 
     The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
 
     Example: auditkit run audit.yaml --output audit/
     """
     from auditkit.files import require_writable, write_whole
+    from auditkit.loading.audit_file import log_of, read_audit_file
     from auditkit.output import findings_csv
 
     require_writable(output)
@@ -130,17 +126,21 @@ def run(
         from auditkit.cli.registry import record_report, refuse_unregistered
 
         refuse_unregistered(audit_file)
-    audit, file = _audit(audit_file, today, allow_outside)
+    file = read_audit_file(audit_file)
+    place = log_url(
+        log,
+        keys=lambda: store,
+        audit_file=log_of(file, audit_file.parent, outside=allow_outside or ()),
+    )
+    audit = _audit(audit_file, file, today, allow_outside)
     with step("Log, render and sign the report") as result:
         from auditkit.api import open_log
 
-        place = ledger or str(output / "audit-log.db")
-        url = place if "://" in place else f"sqlite:///{place}"
-        with open_log(url, store) as log:
+        with open_log(place, store) as opened:
             receipt = audit.report(
                 output / "report.pdf",
                 signer=signer,
-                ledger=log,
+                ledger=opened,
                 keys=store,
                 options=_options(file),
                 at=datetime.now(UTC),
@@ -167,7 +167,7 @@ def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
     if len(urls) != len(keys):
         raise InputError(
             f"There are {len(urls)} witnesses and {len(keys)} keys of witnesses.",
-            remedy="give one --witness-key for each --witness; 'auditkit ledger witness serve' "
+            remedy="give one --witness-key for each --witness; 'auditkit log witness serve' "
             "prints it",
         )
     return [
@@ -190,7 +190,9 @@ def gate(
 
     Example: auditkit gate audit.yaml --json
     """
-    audit, _ = _audit(audit_file, today, allow_outside)
+    from auditkit.loading.audit_file import read_audit_file
+
+    audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside)
     if as_json:
         document = {
             "verdict": audit.verdict.to_json(),
@@ -334,11 +336,11 @@ def init(
 
 
 def _audit(
-    path: Path, today: datetime | None, allow_outside: Sequence[Path] | None
-) -> tuple[Audit, AuditFile]:
-    from auditkit.loading.audit_file import policy_of, read_audit_file
+    path: Path, file: AuditFile, today: datetime | None, allow_outside: Sequence[Path] | None
+) -> Audit:
+    from auditkit.loading.audit_file import policy_of
 
-    file, outside = read_audit_file(path), allow_outside or ()
+    outside = allow_outside or ()
     policy = policy_of(file, path.parent, outside=outside)
     with step("Load libraries, model and tables") as result:
         from auditkit.api import run as run_audit
@@ -355,7 +357,7 @@ def _audit(
             expect=file.expect.model_dump(exclude_none=True),
         )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
-    return audit, file
+    return audit
 
 
 def _options(file: AuditFile) -> ReportOptions:

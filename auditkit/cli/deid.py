@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from auditkit.cli.shared.console import Work, harmless, say
-from auditkit.cli.shared.ledger_open import writing
+from auditkit.cli.shared.log_open import writing
 from auditkit.cli.shared.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError, OutputError
 from auditkit.files import WRITTEN_BY_PROGRAMS, read_bytes, read_text, write_whole

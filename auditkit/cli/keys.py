@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from auditkit.cli.shared.log_open import LOG_NAME
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Folder,
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from auditkit.signing.key_records import Use
     from auditkit.signing.keys import Algorithm
 
-# The name in `auditkit.api.LOG_NAME`, here so that `--help` need not load the library.
-LOG_NAME: Final = "auditkit.local/log"
 
 app = typer.Typer(
     help="Make, list, rotate, revoke and export the keys that sign reports, statements and logs.",

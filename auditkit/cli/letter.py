@@ -11,6 +11,7 @@ import typer
 from auditkit.cli.audit import AllowOutside, AuditFileArgument
 from auditkit.cli.shared.console import say, step
 from auditkit.cli.shared.inputs import load_inputs
+from auditkit.cli.shared.log_open import LogOption, log_url
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
@@ -80,18 +81,19 @@ def letter(
     ask_passphrase: AskPassphrase = False,
     timestamps: Timestamps = None,
     long_term: LongTerm = False,
+    log: LogOption = None,
 ) -> None:
     """Write signed adverse-action letters, one page each.
 
-    Writes letter-ROW.pdf to DIR, and logs in DIR/audit-log.db how the reasons were found. Holds a
-    letter back if its reasons are not reliable, or nobody has reviewed their wording; the exit code
-    is then 11.
+    Writes letter-ROW.pdf to DIR, and logs how the reasons were found. Holds a letter back if its
+    reasons are not reliable, or nobody has reviewed their wording; the exit code is then 11.
 
     Example: auditkit letter audit.yaml --row 17 --to 'Ann Smith' --to '1 Main Street'
     """
     from auditkit.api import open_log
     from auditkit.errors import InputError
     from auditkit.files import require_writable, write_whole
+    from auditkit.loading.audit_file import log_of, read_audit_file
     from auditkit.report.letters.letter import denied_rows, held_back, write_letter
 
     if (row is None) == (not everyone):
@@ -103,6 +105,7 @@ def letter(
         )
     texts = read_letter_texts(words)
     require_writable(output)
+    named = log_of(read_audit_file(audit_file), audit_file.parent, outside=allow_outside or ())
     evidence = _denials(audit_file, allow_outside)
     rows = denied_rows(evidence) if everyone else (row or 0,)
     store, signer = signing_with(
@@ -118,7 +121,7 @@ def letter(
     held: dict[str, int] = {}
     written = 0
     with (
-        open_log(f"sqlite:///{output / 'audit-log.db'}", store) as log,
+        open_log(log_url(log, keys=lambda: store, audit_file=named), store) as opened,
         step("Write, log and sign") as result,
     ):
         for position, one in enumerate(rows):
@@ -136,7 +139,7 @@ def letter(
                 reference=reference,
                 draft=draft,
             )
-            log.append(kind="letter.adverse_action", payload=page.record)
+            opened.append(kind="letter.adverse_action", payload=page.record)
             why = f"Letter on row {one}, as issued"
             write_whole(output / f"letter-{one}.pdf", signer.sign_pdf(page.pdf, reason=why, at=now))
             written += 1

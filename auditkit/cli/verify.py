@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.shared.console import Work, one_line
+from auditkit.cli.shared.log_open import LOG_NAME
 from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import InputError
 from auditkit.files import read_bytes, read_text
@@ -46,7 +46,7 @@ def verify(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="The proof from 'auditkit ledger consistency' that the log only grew between that "
+            help="The proof from 'auditkit log consistency' that the log only grew between that "
             "checkpoint and the report's. Needed if their sizes differ.",
         ),
     ] = None,
@@ -166,5 +166,5 @@ def _proof(path: Path) -> tuple[bytes, ...]:
     except binascii.Error as error:
         raise InputError(
             f"The file {path.name!r} is not a consistency proof.",
-            remedy="give what 'auditkit ledger consistency' printed: one base64 hash a line",
+            remedy="give what 'auditkit log consistency' printed: one base64 hash a line",
         ) from error

@@ -105,7 +105,7 @@ class HeadFile:
             raise LedgerError(
                 f"The file {self.path.name} beside the log is damaged.",
                 remedy="remove it, check the log against a checkpoint kept elsewhere ('auditkit "
-                "ledger verify LOG --checkpoint FILE'), then write it again ('auditkit ledger "
+                "ledger verify LOG --checkpoint FILE'), then write it again ('auditkit log "
                 "checkpoint LOG --accept-missing-head')",
             )
         return max(found, key=_size)

@@ -135,8 +135,8 @@ def _check_head(
             "The log has entries, but the file that keeps its head outside the database is "
             "missing, so nobody can tell whether the database is an old copy.",
             remedy="give the file's path with head (--head); if it is lost, check the log against "
-            "a checkpoint kept elsewhere ('auditkit ledger verify LOG --checkpoint FILE'), then "
-            "write it again ('auditkit ledger checkpoint LOG --accept-missing-head')",
+            "a checkpoint kept elsewhere ('auditkit log verify LOG --checkpoint FILE'), then "
+            "write it again ('auditkit log checkpoint LOG --accept-missing-head')",
         )
     return meta["origin"], frontier
 

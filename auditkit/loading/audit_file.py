@@ -88,6 +88,8 @@ class AuditFile(Document):
         threshold: The cut-off on the score of the favourable outcome; default: 0.5.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
+        log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
+            $AUDITKIT_LOG, or log.db in the key store.
         expect: Digests that the inputs must have; with another one nothing is audited.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
@@ -110,6 +112,7 @@ class AuditFile(Document):
     threshold: float | None = Field(default=None, allow_inf_nan=False)
     policy: Text
     evidence: tuple[str, ...] = ()
+    log: Text | None = None
     expect: Expected = Expected()
     as_of: date | None = None
     seed: int = Field(default=0, ge=0)
@@ -149,6 +152,18 @@ def policy_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -
     if is_bare(audit.policy):
         return audit.policy
     return Place(folder=folder, outside=tuple(outside)).find(audit.policy, what="policy")
+
+
+def log_of(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> str | None:
+    """The log that an audit file names: a URL or a path; None: it names none. See `policy_of`.
+
+    Raises:
+        PolicyError: If a path leads outside.
+    """
+    name = audit.log and audit.log.removeprefix("sqlite:///")
+    if name is None or "://" in name:
+        return name
+    return str(Place(folder=folder, outside=tuple(outside)).find(name, what="log"))
 
 
 def evidence_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> list[Path]:

@@ -113,6 +113,11 @@ class KeyStore:
         assert isinstance(secret, ed25519.Ed25519PrivateKey)
         return NoteSigner.of(secret, name=name)
 
+    @property
+    def log_url(self) -> str:
+        """The URL of the log that belongs to this store: where audits go unless one is named."""
+        return f"sqlite:///{self.folder / 'log.db'}"
+
     def log_verifiers(self, name: str) -> tuple[NoteVerifier, ...]:
         """The public half of every log key, newest first; revoked keys are marked.
 

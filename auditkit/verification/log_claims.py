@@ -83,7 +83,7 @@ def check_checkpoint(receipt: Receipt, log_keys: Sequence[NoteVerifier]) -> str:
         raise UnverifiableError(
             "The log's key that signed the checkpoint has since been compromised; anyone who holds "
             "it can make a log with any dates.",
-            remedy="ask the log's owner for a receipt under the current key: auditkit ledger prove",
+            remedy="ask the log's owner for a receipt under the current key: auditkit log prove",
         )
     return f"Signed with {keys[0]}, a key of the log that you trust."
 
@@ -136,7 +136,7 @@ def check_consistency(
         raise UnverifiableError(
             f"The kept checkpoint has {mine.size} entries and the report's {theirs.size}; a "
             "consistency proof is needed to compare them.",
-            remedy="ask the log's owner for the output of 'auditkit ledger consistency LOG "
+            remedy="ask the log's owner for the output of 'auditkit log consistency LOG "
             f"{old.size} {new.size}', and give that file as --consistency",
         )
     verify_consistency(old.size, new.size, proof, old.root, new.root)

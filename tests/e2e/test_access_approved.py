@@ -339,7 +339,7 @@ def test_copies_that_nothing_in_the_log_names_can_be_listed(world):
     """By the lines of docs/how-to/guard-a-registry.md."""
     folder = world.workplace.folder
     text = (ROOT / "docs" / "how-to" / "guard-a-registry.md").read_text()
-    lines = re.search(r"```bash\n(auditkit ledger tail.*?)```", text, re.DOTALL)
+    lines = re.search(r"```bash\n(auditkit log tail.*?)```", text, re.DOTALL)
     assert lines is not None
     script = lines[1].replace("auditkit ", f"{sys.executable} -m auditkit ")
     pem = (folder / "log.pem").read_bytes()

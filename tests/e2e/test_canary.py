@@ -78,7 +78,7 @@ def test_no_artefact_holds_a_token(planted, tmp_path):
         assert done.returncode in {0, 10, 11}, done.stderr
         talk.append(done.stdout + done.stderr)
     written = [p for root in (out, home) for p in root.rglob("*") if p.is_file()]
-    assert {"report.pdf", "statement.json", "audit-log.db"} <= {p.name for p in written}
+    assert {"report.pdf", "statement.json", "log.db"} <= {p.name for p in written}
     for path in written:
         assert CANARY.encode() not in everything_in(path.read_bytes()), path
         assert CANARY not in str(path.relative_to(tmp_path))

@@ -25,7 +25,7 @@ ALL = dict(commands(typer.main.get_command(app)))
 
 def test_there_are_commands():
     assert len(ALL) > 60
-    assert {("auditkit", "verify"), ("auditkit", "ledger", "witness", "serve")} <= ALL.keys()
+    assert {("auditkit", "verify"), ("auditkit", "log", "witness", "serve")} <= ALL.keys()
     assert {("auditkit", "access", "check"), ("auditkit", "registry", "promote")} <= ALL.keys()
 
 

@@ -190,9 +190,8 @@ def test_the_checks_are_listed():
 def found_command(words):
     """The command that a line's words call, its whole name, and the words that are left."""
     command, path = typer.main.get_command(app), ["auditkit"]
-    while words and words[0] in getattr(command, "commands", {}):
-        command, path = command.commands[words[0]], [*path, words[0]]
-        words = words[1:]
+    while words and (inner := getattr(command, "get_command", lambda *_: None)(None, words[0])):
+        command, path, words = inner, [*path, inner.name], words[1:]
     return command, path, words
 
 

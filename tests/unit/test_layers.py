@@ -93,10 +93,11 @@ ROOMS = {
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
+    "cli.log": "cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
-        "cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary judgement "
-        "ledger ledger.keep ledger.records ledger.witness loading measures.attribution "
+        "cli.log cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary "
+        "judgement ledger ledger.witness loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
         "verification"
     ),

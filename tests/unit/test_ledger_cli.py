@@ -1,4 +1,4 @@
-"""`auditkit ledger` as it is typed: what it prints, and with which code it ends."""
+"""`auditkit log` as it is typed: what it prints, and with which code it ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from auditkit.cli.ledger import app
+from auditkit.cli.log.commands import app
 from auditkit.errors import AuditkitError, KeyFileError, LedgerError, VerificationError
 from auditkit.ledger import Ledger, Receipt, verify_receipt
 from auditkit.signing.keys import KeyStore
@@ -189,7 +189,7 @@ def test_witness_over_http(place):
     line = (place / "log.pub").read_text().strip()
     server = subprocess.Popen(
         [
-            sys.executable, "-c", "from auditkit.cli.ledger import app; app()",
+            sys.executable, "-c", "from auditkit.cli.log.commands import app; app()",
             "witness", "serve", "--keys", place / "wkeys", "--name", "witness.example/w",
             "--state", place / "seen", "--log-key", line, "--port", "0",
         ],

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from auditkit.cli.ledger import app
+from auditkit.cli.log.commands import app
 from auditkit.errors import InputError, VerificationError
 from auditkit.ledger import Ledger, NoteSigner
 from auditkit.ledger.keep.payload_jobs import destroy

@@ -188,7 +188,7 @@ def test_the_commands(audit_file, evidence, capsys):
     assert code == (11 if len(written) < len(denied) else 0)
     assert written  # not all of them were held back
     assert all(b"/ByteRange" in p.read_bytes() for p in written)  # signed
-    assert (folder / "audit-log.db").is_file()
+    assert (audit_file.parent / "home" / ".config" / "auditkit" / "log.db").is_file()
     row = denied[0]
     assert command(["letter", str(audit_file), "--row", str(row), "-o", str(folder)]) == 2
     assert "nobody has reviewed" in capsys.readouterr().err

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import keys as keys_cli
-from auditkit.cli import ledger as ledger_cli
 from auditkit.cli import verify as verify_cli
+from auditkit.cli.log import commands as log_cli
 from auditkit.cli.shared import signing_options
 from auditkit.errors import InputError, KeyFileError
 from auditkit.ledger import NoteSigner
@@ -195,7 +195,7 @@ def test_a_later_checkpoint_needs_a_proof_and_agrees_with_it(whole):
         proof = log.prove_consistency(2, size)
     without = check(whole, checkpoint=note)
     assert without.claim("consistency").state is ClaimState.UNCHECKED
-    assert f"auditkit ledger consistency LOG 2 {size}" in without.claim("consistency").reason
+    assert f"auditkit log consistency LOG 2 {size}" in without.claim("consistency").reason
     assert check(whole, checkpoint=note, consistency_proof=proof).exit_code == 0
     wrong = [bytes(32), *proof[1:]]
     assert broken(check(whole, checkpoint=note, consistency_proof=wrong)) == ["consistency"]
@@ -286,7 +286,7 @@ def test_of_a_compromised_key_only_what_the_log_proves_counts(whole):
     log = revoked_key(whole, "log", days=1, compromised=True)
     claim = check(whole, key_list=[log]).claim("checkpoint")
     assert claim.state is ClaimState.UNCHECKED
-    assert "auditkit ledger prove" in claim.reason
+    assert "auditkit log prove" in claim.reason
     both = check(whole, key_list=[key, log])
     assert both.claim("envelope").state is ClaimState.UNCHECKED
 
@@ -347,7 +347,7 @@ def test_an_auditor_with_a_later_checkpoint_gets_the_proof_from_the_log(whole, t
         log.append(kind="access.decision", payload={"allowed": False})
         (tmp_path / "kept.txt").write_text(log.checkpoint())
     asked = ["consistency", database, "2", "--key", str(whole.log_key)]
-    printed = CliRunner().invoke(ledger_cli.app, asked).stdout
+    printed = CliRunner().invoke(log_cli.app, asked).stdout
     (tmp_path / "proof.txt").write_text(printed)
     (tmp_path / "report.pdf").write_bytes(whole.signed)
     (tmp_path / "roots.pem").write_bytes(to_pem(whole.signer.certificate))

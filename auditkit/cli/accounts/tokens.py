@@ -17,7 +17,7 @@ import typer
 from auditkit.canonical import check_name
 from auditkit.cli.shared.access_options import FOLDER, Domain, Folder
 from auditkit.cli.shared.console import print_rows, say
-from auditkit.cli.shared.ledger_open import checked
+from auditkit.cli.shared.log_open import checked
 from auditkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def list_tokens(
 ) -> None:
     """List tokens: whose, for what, until when, and when each was last used.
 
-    Example: auditkit access token list --log audit-log.db --key log.pub
+    Example: auditkit access token list --log log.db --key log.pub
     """
     from auditkit.access.login.tokens import read_tokens
     from auditkit.access.record.token_use import last_uses, tokens_table

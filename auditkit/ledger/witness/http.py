@@ -180,7 +180,7 @@ def _post(url: str, request: str, timeout_s: float) -> tuple[int, str, str]:
     except OSError as error:
         raise LedgerError(
             f"The witness cannot be reached ({type(error).__name__}).",
-            remedy="check its address, or carry the request by file: 'auditkit ledger witness'",
+            remedy="check its address, or carry the request by file: 'auditkit log witness'",
         ) from error
 
 

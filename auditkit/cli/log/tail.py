@@ -1,4 +1,4 @@
-"""`auditkit ledger tail`: the log's entries as JSON lines, as they are logged."""
+"""`auditkit log tail`: the log's entries as JSON lines, as they are logged."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Annotated, Final
 
 import typer
 
-from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.shared.console import say
-from auditkit.cli.shared.ledger_open import Key, Log, Name, reading
+from auditkit.cli.shared.log_open import LOG_NAME, Key, MaybeLog, Name, reading
 from auditkit.cli.shared.signing_options import Folder
 
 _POLL_SECONDS: Final = 0.5
 
 
 def tail(
-    log: Log,
+    log: MaybeLog = None,
     key: Key = None,
     keys: Folder = None,
     name: Name = LOG_NAME,
@@ -37,7 +36,7 @@ def tail(
     Exit code 12 at the first entry that is not as it was logged. After a rotation of the log's key,
     --follow reads --keys, or the file of --key, again.
 
-    Example: auditkit ledger tail audit-log.db --key log.pub --follow --kind promotion.done
+    Example: auditkit log tail log.db --key log.pub --follow --kind promotion.done
     """
     from auditkit.errors import VerificationError
     from auditkit.ledger.keep.tail import LogTail, entry_line

@@ -1,4 +1,4 @@
-"""`auditkit ledger`: verify the log, prove its entries, have it witnessed, maintain it.
+"""`auditkit log`: verify the log, prove its entries, have it witnessed, maintain it.
 
 An auditor reads with the log's public key (`--key`: the line that its owner published, or a file
 of such lines). Its owner reads and writes with the key store (`--keys`).
@@ -14,20 +14,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from auditkit.cli import ledger_tail, ledger_witness
-from auditkit.cli.keys import LOG_NAME
+from auditkit.cli.log import tail, witness
 from auditkit.cli.shared.console import Work, one_line, say
-from auditkit.cli.shared.ledger_open import (
+from auditkit.cli.shared.log_open import (
+    LOG_NAME,
     By,
     Head,
     Key,
     Log,
+    MaybeLog,
     Name,
     Reason,
+    as_url,
     public_keys,
     reading,
     signer,
-    url,
     writing,
 )
 from auditkit.cli.shared.signing_options import Folder
@@ -40,8 +41,8 @@ app = typer.Typer(
     no_args_is_help=True, help="Verify, prove, witness and maintain the append-only log."
 )
 hold_app = typer.Typer(no_args_is_help=True, help="Place and release legal holds on payloads.")
-app.command("tail")(ledger_tail.tail)
-app.add_typer(ledger_witness.app, name="witness")
+app.command("tail")(tail.tail)
+app.add_typer(witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
@@ -49,7 +50,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Th
 
 @app.command()
 def verify(
-    log: Log,
+    log: MaybeLog = None,
     key: Key = None,
     keys: Folder = None,
     name: Name = LOG_NAME,
@@ -65,7 +66,7 @@ def verify(
     Exit code 12 if anything is not as it was logged. Exit code 11 if there is nothing outside the
     database to compare with, so that an old copy of it would pass.
 
-    Example: auditkit ledger verify audit-log.db --checkpoint kept.txt
+    Example: auditkit log verify log.db --checkpoint kept.txt
     """
     kept = None if checkpoint is None else read_text(checkpoint, what="checkpoint")
     with reading(log, key, keys, name, head) as opened, Work("Check every entry"):
@@ -118,7 +119,7 @@ def prove(
 ) -> None:
     """Print the receipt of an entry: its payload, its inclusion proof, a signed checkpoint.
 
-    Example: auditkit ledger prove audit-log.db 4
+    Example: auditkit log prove log.db 4
     """
     with reading(log, key, keys, name) as opened:
         receipt = opened.prove(index, size=size)
@@ -146,7 +147,7 @@ def consistency(
     An auditor needs it if the checkpoint they kept and the report's have different sizes: save it
     in a file for 'auditkit verify --checkpoint kept.txt --consistency FILE'.
 
-    Example: auditkit ledger consistency audit-log.db 120 240
+    Example: auditkit log consistency log.db 120 240
     """
     with reading(log, key, keys, name) as opened:
         proof = opened.prove_consistency(old, new)
@@ -156,7 +157,7 @@ def consistency(
 
 @app.command()
 def checkpoint(
-    log: Log,
+    log: MaybeLog = None,
     keys: Folder = None,
     name: Name = LOG_NAME,
     head: Head = None,
@@ -170,7 +171,7 @@ def checkpoint(
 ) -> None:
     """Keep the newest checkpoint and print it. Give it to those who will check the log later.
 
-    Example: auditkit ledger checkpoint audit-log.db > kept.txt
+    Example: auditkit log checkpoint log.db > kept.txt
     """
     with writing(log, keys, name, head, accept_missing_head=accept_missing_head) as opened:
         print(opened.checkpoint(), end="")
@@ -198,7 +199,7 @@ def export(
 ) -> None:
     """Write a period of the log to one file, which can be verified without the log.
 
-    Example: auditkit ledger export audit-log.db --since 2026-01-01 --output 2026.jsonl
+    Example: auditkit log export log.db --since 2026-01-01 --output 2026.jsonl
     """
     from auditkit.ledger.keep.export import export_lines, period
 
@@ -218,7 +219,7 @@ def verify_export(
 ) -> None:
     """Verify an export with the log's public key, without the log.
 
-    Example: auditkit ledger verify-export 2026.jsonl --key log.pub
+    Example: auditkit log verify-export 2026.jsonl --key log.pub
     """
     from auditkit.ledger.keep.export import verify_export
 
@@ -235,10 +236,12 @@ def verify_export(
 
 
 @app.command()
-def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME) -> None:
+def stats(
+    log: MaybeLog = None, key: Key = None, keys: Folder = None, name: Name = LOG_NAME
+) -> None:
     """Print sizes and counts of the log as JSON, without payloads, and who follows it.
 
-    Example: auditkit ledger stats audit-log.db
+    Example: auditkit log stats log.db
     """
     from auditkit.ledger.keep.payload_jobs import due, holds
     from auditkit.ledger.keep.tail import followers
@@ -267,7 +270,7 @@ def stats(log: Log, key: Key = None, keys: Folder = None, name: Name = LOG_NAME)
 def classes() -> None:
     """List the retention classes: how long payloads are kept, and under which law.
 
-    Example: auditkit ledger classes
+    Example: auditkit log classes
     """
     from auditkit.ledger import CLASSES
 
@@ -278,7 +281,8 @@ def classes() -> None:
 
 @app.command()
 def compact(
-    log: Log,
+    log: MaybeLog = None,
+    *,
     by: By,
     keys: Folder = None,
     name: Name = LOG_NAME,
@@ -286,7 +290,7 @@ def compact(
 ) -> None:
     """Destroy the payloads whose retention period is over, and free their space.
 
-    Example: auditkit ledger compact audit-log.db --by ann --dry-run
+    Example: auditkit log compact log.db --by ann --dry-run
     """
     from auditkit.ledger.keep.payload_jobs import due, expire
 
@@ -318,7 +322,7 @@ def destroy(
 ) -> None:
     """Destroy payloads on request. The log still verifies, and records who did it and why.
 
-    Example: auditkit ledger destroy audit-log.db 4 5 --by ann --reason 'request 112'
+    Example: auditkit log destroy log.db 4 5 --by ann --reason 'request 112'
     """
     from auditkit.ledger.keep.payload_jobs import destroy
 
@@ -338,7 +342,7 @@ def rotate(
 ) -> None:
     """Seal the log, continue in a new segment, and print the sealed one's last checkpoint.
 
-    Example: auditkit ledger rotate audit-log.db audit-log-2.db --by ann
+    Example: auditkit log rotate log.db log-2.db --by ann
     """
     from auditkit.ledger import Ledger
     from auditkit.ledger.keep.rotation import next_origin, rotate
@@ -346,7 +350,7 @@ def rotate(
     with writing(log, keys, name) as old:
         key, former = signer(keys, name)
         with Ledger.open(
-            url(new), key=key, former_keys=former, origin=next_origin(old.origin)
+            as_url(new), key=key, former_keys=former, origin=next_origin(old.origin)
         ) as opened:
             with Work("Seal the log and begin the next"):
                 sealed = rotate(old, opened, by=by, now=datetime.now(UTC))
@@ -374,7 +378,7 @@ def hold_place(
 ) -> None:
     """Place a legal hold. Without --end it also covers entries that are logged later.
 
-    Example: auditkit ledger hold place audit-log.db case-112 --by ann --reason 'litigation'
+    Example: auditkit log hold place log.db case-112 --by ann --reason 'litigation'
     """
     from auditkit.ledger.keep.payload_jobs import place_hold
     from auditkit.ledger.records.retention import Hold
@@ -395,7 +399,7 @@ def hold_release(
 ) -> None:
     """Release a legal hold.
 
-    Example: auditkit ledger hold release audit-log.db case-112 --by ann --reason 'settled'
+    Example: auditkit log hold release log.db case-112 --by ann --reason 'settled'
     """
     from auditkit.ledger.keep.payload_jobs import release_hold
 

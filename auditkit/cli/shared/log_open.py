@@ -1,11 +1,16 @@
-"""The options by which commands find a log and its keys, and opening it."""
+"""The options by which commands find a log and its keys, and opening it.
+
+Which log a command means is decided in `log_url` alone: the option, then what the audit file says,
+then the environment, then the key store's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,8 +23,29 @@ if TYPE_CHECKING:
     from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.signing import KeyStore
 
+# The name in `auditkit.api.LOG_NAME`, here so that `--help` need not load the library.
+LOG_NAME: Final = "auditkit.local/log"
+LOG_VARIABLE: Final = "AUDITKIT_LOG"
+
 Log = Annotated[
     str, typer.Argument(metavar="LOG", help="A SQLite file, or postgresql://user@host/name.")
+]
+MaybeLog = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[LOG]",
+        help="A SQLite file, or postgresql://user@host/name. Default: $AUDITKIT_LOG, or log.db in "
+        "the key store.",
+    ),
+]
+LogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        metavar="LOG",
+        help="The log: a SQLite file, or postgresql://user@host/name. Default: `log` in the audit "
+        "file, $AUDITKIT_LOG, or log.db in the key store.",
+    ),
 ]
 Key = Annotated[
     list[str] | None,
@@ -41,13 +67,14 @@ Reason = Annotated[
 
 
 def reading(
-    log: str, key: list[str] | None, keys: Path | None, name: str, head: Path | None = None
+    log: str | None, key: list[str] | None, keys: Path | None, name: str, head: Path | None = None
 ) -> Ledger:
     """Opens a log for reading."""
     from auditkit.ledger import Ledger
 
     present, *former = public_keys(key, keys, name)
-    return Ledger.open(url(log), key=present, former_keys=former, head=head)
+    place = log_url(log, keys=lambda: _store(keys))
+    return Ledger.open(place, key=present, former_keys=former, head=head)
 
 
 @contextmanager
@@ -61,7 +88,7 @@ def checked(log: str, key: list[str]) -> Iterator[Ledger]:
 
 
 def writing(
-    log: str,
+    log: str | None,
     keys: Path | None,
     name: str,
     head: Path | None = None,
@@ -72,10 +99,12 @@ def writing(
     from auditkit.ledger import Ledger
 
     key, former = signer(keys, name)
-    if "://" not in log and not Path(log).exists():
-        raise LedgerError(f"There is no log {Path(log).name}.", remedy="check the path")
+    place = log_url(log, keys=lambda: _store(keys))
+    file = Path(place.removeprefix("sqlite:///"))
+    if place.startswith("sqlite:") and not file.exists():
+        raise LedgerError(f"There is no log {file.name}.", remedy="check the path")
     return Ledger.open(
-        url(log),
+        place,
         key=key,
         former_keys=former,
         head=head,
@@ -118,6 +147,23 @@ def _store(keys: Path | None) -> KeyStore:
     return store
 
 
-def url(log: str) -> str:
+def log_url(
+    option: str | None, *, keys: Callable[[], KeyStore], audit_file: str | None = None
+) -> str:
+    """The URL of the log that is meant.
+
+    Args:
+        option: A path or URL, as it was typed.
+        keys: Gives the key store, whose own log it is if nothing names one.
+        audit_file: What the audit file says.
+    """
+    named = (option, audit_file, os.environ.get(LOG_VARIABLE) or None)
+    for place in named:
+        if place is not None:
+            return as_url(place)
+    return keys().log_url
+
+
+def as_url(log: str) -> str:
     """The URL of a log that is given by its path or its URL."""
     return log if "://" in log else f"sqlite:///{log}"

@@ -1,4 +1,4 @@
-"""`auditkit ledger witness`: have a second party sign that the log only grew."""
+"""`auditkit log witness`: have a second party sign that the log only grew."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.keys import LOG_NAME
 from auditkit.cli.shared.console import say
-from auditkit.cli.shared.ledger_open import Log, Name, signer, writing
+from auditkit.cli.shared.log_open import LOG_NAME, Log, Name, signer, writing
 from auditkit.cli.shared.signing_options import Folder
 from auditkit.files import read_text
 
@@ -50,7 +49,7 @@ def serve(
 ) -> None:
     """Run a witness that signs logs over HTTP, and refuses those that forked or shrank.
 
-    Example: auditkit ledger witness serve --keys keys/ --name w.example --log-key "$(cat
+    Example: auditkit log witness serve --keys keys/ --name w.example --log-key "$(cat
     log.pub)" --state state/
     """
     from auditkit.ledger.witness.http import witness_server
@@ -78,7 +77,7 @@ def sign(
 ) -> None:
     """Sign a request that came by file, and print the witness's line.
 
-    Example: auditkit ledger witness sign request.txt --keys keys/ --name w.example --log-key
+    Example: auditkit log witness sign request.txt --keys keys/ --name w.example --log-key
     "$(cat log.pub)" --state state/
     """
     witness, line = _witness(keys, name, log_key, state)
@@ -101,7 +100,7 @@ def request(
 ) -> None:
     """Print a request to a witness to sign the newest checkpoint.
 
-    Example: auditkit ledger witness request audit-log.db --witness-key "$(cat w.pub)"
+    Example: auditkit log witness request log.db --witness-key "$(cat w.pub)"
     """
     from auditkit.ledger.records.note import NoteVerifier
     from auditkit.ledger.witness.protocol import last_cosigned, request_for
@@ -125,7 +124,7 @@ def add(
 ) -> None:
     """Keep a witness's line with its checkpoint, and print both.
 
-    Example: auditkit ledger witness add audit-log.db request.txt answer.txt --witness-key "$(cat
+    Example: auditkit log witness add log.db request.txt answer.txt --witness-key "$(cat
     w.pub)"
     """
     from auditkit.ledger.records.note import NoteVerifier
@@ -149,7 +148,7 @@ def submit(
 ) -> None:
     """Ask a witness over HTTP, keep its line, and print the checkpoint.
 
-    Example: auditkit ledger witness submit audit-log.db https://w.example --witness-key "$(cat
+    Example: auditkit log witness submit log.db https://w.example --witness-key "$(cat
     w.pub)"
     """
     from auditkit.ledger.records.note import NoteVerifier

@@ -1,0 +1,1 @@
+"""`auditkit log`: what can be asked of a log, and done with it."""
