@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import select
 import subprocess
 import sys
 from contextlib import suppress
@@ -21,7 +20,14 @@ from typing import Any, Final
 
 from auditkit.errors import AuditkitError
 from auditkit.isolation.confinement import Limits
-from auditkit.isolation.messages import unpack
+from auditkit.isolation.errors import (
+    ChildCrashError,
+    ChildError,
+    ChildLimitError,
+    unavailable,
+)
+from auditkit.isolation.outcomes import opened
+from auditkit.isolation.pipes import Wait, close, read, until, write
 from auditkit.isolation.server import UNCONFINED, WIDTH
 
 _START_SECONDS: Final = 120.0  # for loading libraries, on a machine that is busy
@@ -30,22 +36,6 @@ _START: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from auditkit.isolation.server import serve; serve(sys.argv[1])"
 )
-
-
-class ChildError(AuditkitError):
-    """A child process gave no answer."""
-
-
-class ChildLimitError(ChildError):
-    """The input takes more time, memory or room than allowed."""
-
-
-class ChildCrashError(ChildError):
-    """The process ended without an answer because of its input."""
-
-
-class ChildUnavailableError(ChildError):
-    """The process could not be started, or did not answer: nothing is known about its input."""
 
 
 class Child:
@@ -90,7 +80,7 @@ class Child:
                     bufsize=0,
                 )
             except OSError as error:
-                raise _unavailable(f"could not be started ({error.strerror})") from error
+                raise unavailable(f"could not be started ({error.strerror})") from error
 
     def call(self, function: str, data: bytes, *, limits: Limits) -> bytes:
         """Runs a function on bytes in a new process.
@@ -120,7 +110,7 @@ class Child:
             server, self.server, self._is_ready = self.server, None, False
             if server is None:
                 return
-            _close(server)
+            close(server.stdin, server.stdout)
             try:
                 server.wait(_GRACE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -131,7 +121,7 @@ class Child:
     def _forget(self) -> None:
         """In a fork of this process: forgets the child, which belongs to the parent."""
         if self.server is not None:
-            _close(self.server)
+            close(self.server.stdin, self.server.stdout)
             self.server.returncode = 0
         self._lock, self.server, self._is_ready = RLock(), None, False
 
@@ -139,114 +129,40 @@ class Child:
         self.start()
         assert self.server is not None
         if not self._is_ready:
-            _, report = _reply(self.server, monotonic() + _START_SECONDS)
+            _, report = _reply(self.server, until(monotonic() + _START_SECONDS))
             if "failed" in report:
-                raise _unavailable(f"could not load its libraries ({report['failed']})")
+                raise unavailable(f"could not load its libraries ({report['failed']})")
             self._is_ready = True
         call = {"function": function, "size": len(data), "limits": asdict(limits)}
-        latest = monotonic() + limits.wall_seconds + _GRACE_SECONDS
-        _write(self.server, json.dumps(call).encode() + b"\n", latest)
-        _write(self.server, data, latest)
-        answer, report = _reply(self.server, latest)
+        wait = until(monotonic() + limits.wall_seconds + _GRACE_SECONDS)
+        write(self.server.stdin, json.dumps(call).encode() + b"\n", wait)
+        write(self.server.stdin, data, wait)
+        answer, report = _reply(self.server, wait)
         _check_end(report, limits)
-        return _opened(answer)
+        return opened(answer)
 
 
-def _close(server: subprocess.Popen[bytes]) -> None:
-    assert server.stdin is not None
-    assert server.stdout is not None
-    server.stdin.close()
-    server.stdout.close()
-
-
-def _write(server: subprocess.Popen[bytes], data: bytes, latest: float) -> None:
-    assert server.stdin is not None
-    stream, rest = server.stdin.fileno(), memoryview(data)
-    os.set_blocking(stream, False)
-    while rest:
-        _wait(stream, select.POLLOUT, latest)
-        try:
-            rest = rest[os.write(stream, rest) :]
-        except BrokenPipeError as error:
-            raise _unavailable("ended before it got its input") from error
-
-
-def _reply(server: subprocess.Popen[bytes], latest: float) -> tuple[bytes, Any]:
+def _reply(server: subprocess.Popen[bytes], wait: Wait) -> tuple[bytes, Any]:
     """A job's whole answer, and the server's report of how it ended."""
-    assert server.stdout is not None
-    stream, parts = server.stdout.fileno(), list[bytes]()
-    while size := int.from_bytes(_read(stream, WIDTH, latest)):
-        parts.append(_read(stream, size, latest))
+    parts = list[bytes]()
+    while size := int.from_bytes(read(server.stdout, WIDTH, wait)):
+        parts.append(read(server.stdout, size, wait))
     line = b""
     while not line.endswith(b"\n"):
-        line += _read(stream, 1, latest)
+        line += read(server.stdout, 1, wait)
     return b"".join(parts), json.loads(line)
-
-
-def _read(stream: int, size: int, latest: float) -> bytes:
-    found = b""
-    while len(found) < size:
-        _wait(stream, select.POLLIN, latest)
-        part = os.read(stream, size - len(found))
-        if not part:
-            raise _unavailable("ended")
-        found += part
-    return found
-
-
-def _wait(stream: int, event: int, latest: float) -> None:
-    poll = select.poll()  # unlike select, takes descriptors above 1023
-    poll.register(stream, event)
-    if not poll.poll(max(0.0, 1000 * (latest - monotonic()))):
-        raise _unavailable("does not answer")
 
 
 def _check_end(report: dict[str, Any], limits: Limits) -> None:
     if report.get("code") == 0:
         return
     if report.get("code") == UNCONFINED:
-        raise _unavailable("could not be confined")
+        raise unavailable("could not be confined")
     if "late" in report:
-        raise _unavailable(f"did not end within {limits.wall_seconds:g} seconds")
+        raise unavailable(f"did not end within {limits.wall_seconds:g} seconds")
     if "large" in report:
         raise ChildLimitError(f"Its content is larger than {limits.answer_bytes:,} bytes.")
     if report.get("signal") == SIGXCPU:
         raise ChildLimitError(f"It takes more than {limits.cpu_seconds} seconds of computing.")
     how = strsignal(report["signal"]) if "signal" in report else f"code {report['code']}"
     raise ChildCrashError(f"The process that worked on it crashed ({how}).")
-
-
-def _opened(answer: bytes) -> bytes:
-    try:
-        said, parts = unpack(answer)
-        kind, error, words = said["kind"], said.get("error"), said.get("words")
-        content = parts[0] if kind == "answer" else b""
-    except (ValueError, TypeError, LookupError, AttributeError) as problem:
-        raise ChildCrashError("The process that worked on it gave no answer.") from problem
-    if kind == "answer":
-        return content
-    if kind == "memory":
-        raise ChildLimitError("It takes more memory than allowed.")
-    if kind == "refused":
-        message, remedy = words
-        raise _class_of(error)(message, remedy=remedy)
-    raise ChildCrashError(f"It could not be processed ({error}).")
-
-
-def _class_of(name: str) -> type[AuditkitError]:
-    """The error class of this name in `auditkit.errors`; the root class if there is none."""
-    waiting = [AuditkitError]
-    while waiting:
-        one = waiting.pop()
-        if one.__name__ == name and one.__module__ == AuditkitError.__module__:
-            return one
-        waiting += one.__subclasses__()
-    return AuditkitError
-
-
-def _unavailable(what: str) -> ChildUnavailableError:
-    return ChildUnavailableError(
-        f"The child process for it {what}.",
-        remedy="try again on a machine with free memory and computing time, and check that this "
-        "Python can be started",
-    )

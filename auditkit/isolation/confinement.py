@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -31,19 +32,20 @@ class Limits:
     file_bytes: int = 0
 
 
-def confine(limits: Limits) -> None:
+def confine(limits: Limits, *, keep: Sequence[int] = ()) -> None:
     """Takes from this process, for good, everything that a job does not need.
 
     It keeps only the standard descriptors, which lead to its answer and to the null device.
 
     Args:
         limits: The job's limits.
+        keep: Descriptors from 3 on, without a gap, that stay open too.
 
     Raises:
         OSError: If the system refuses a limit; the job must not run then.
         ValueError: Likewise.
     """
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(3 + len(keep), os.sysconf("SC_OPEN_MAX"))
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)

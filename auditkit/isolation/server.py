@@ -26,9 +26,8 @@ from time import monotonic
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
-from auditkit.errors import AuditkitError
 from auditkit.isolation.confinement import Limits, confine
-from auditkit.isolation.messages import pack
+from auditkit.isolation.outcomes import outcome
 
 UNCONFINED: Final = 71  # exit code of a job that could not be confined
 WIDTH: Final = 4  # bytes of a piece's length
@@ -121,29 +120,10 @@ def _work(module: ModuleType, function: str, data: bytes, limits: Limits, writin
         os.dup2(writing, 1)
         confine(limits)
         code = 1
-        _write(1, _answer(module, function, data))
+        _write(1, outcome(module, function, data))
         code = 0
     finally:
         os._exit(code)
-
-
-def _answer(module: ModuleType, function: str, data: bytes) -> bytes:
-    try:
-        return pack({"kind": "answer"}, [getattr(module, function)(data)])
-    except AuditkitError as error:
-        words = [error.message, error.remedy]
-        return pack({"kind": "refused", "error": _class_name(error), "words": words})
-    except MemoryError:
-        return pack({"kind": "memory"})
-    except Exception as error:  # noqa: BLE001 - hostile input ends in errors of any type
-        return pack({"kind": "failed", "error": type(error).__name__})
-
-
-def _class_name(error: AuditkitError) -> str:
-    """The name of an error's first class that is in `auditkit.errors`."""
-    return next(
-        one.__name__ for one in type(error).__mro__ if one.__module__ == AuditkitError.__module__
-    )
 
 
 def _send(answers: int, content: dict[str, Any]) -> None:
