@@ -58,7 +58,7 @@ def check_receipt(receipt, digest, name, key_id, key):
     public = ed25519.Ed25519PublicKey.from_public_bytes(key[1:])
     claim_signed(public, mine[0], text.encode() + b"\n", "that key signed the checkpoint")
     (origin, size, root), entry = text.splitlines()[:3], receipt["entry"]
-    names = {origin, origin.rpartition("/")[0]}  # the log's name, or that of its first segment
+    names = {origin, *(origin.rsplit("/", n)[0] for n in (1, 2))}  # of a log under it, a segment
     claim(name in names and origin == receipt["origin"], "the checkpoint is this log's")
     found = root_of(sha(b"\0", canonical(entry)), entry["index"], int(size), receipt["proof"])
     claim(found == b64decode(root), "the entry is in the log")

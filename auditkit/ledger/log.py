@@ -32,7 +32,7 @@ from auditkit.ledger.opening import (
     require_created,
 )
 from auditkit.ledger.reader import LogReader
-from auditkit.ledger.records.checkpoint import Checkpoint, speaks_for
+from auditkit.ledger.records.checkpoint import Checkpoint, new_origin, speaks_for
 from auditkit.ledger.records.entry import (
     Entry,
     Item,
@@ -132,7 +132,8 @@ class Ledger(LogReader):
             head: The file that keeps the head outside the database. Default: beside a SQLite
                 file; for PostgreSQL, in the user's state folder.
             former_keys: Public keys that signed the log before a rotation.
-            origin: The name of a new log. Default: the key's name.
+            origin: The name of a new log. Default: the key's name and twelve random letters, so
+                that no two logs have one name.
             retention: The retention classes that entries may use.
             accept_missing_head: Whether to open a log that has entries but no kept head: on a new
                 machine, or after checking it against a checkpoint kept elsewhere.
@@ -149,7 +150,7 @@ class Ledger(LogReader):
         signer = key if isinstance(key, NoteSigner) else None
         current = key.verifier if isinstance(key, NoteSigner) else key
         verifiers = (current, *former_keys)
-        named = origin or current.name
+        named = origin or new_origin(current.name)
         if not speaks_for(current.name, named):
             raise InputError(
                 f"The key of {current.name} cannot sign for the log {named}.",

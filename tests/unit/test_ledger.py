@@ -345,12 +345,24 @@ def test_a_restored_old_database_is_detected(url, tmp_path):
 
 
 def test_a_log_written_anew_is_detected(url, tmp_path):
-    kept = fill(url, 10)[-1].checkpoint
-    for name in ("audit.db", "audit.db.head"):
-        (tmp_path / name).unlink()
-    fill(url, 20)
-    with Ledger.open(url, key=KEY) as log, pytest.raises(VerificationError, match="not those of"):
-        log.verify(checkpoint=kept)
+    kept = fill(url, 10, origin=KEY.name)[-1].checkpoint
+    for origin, told in ((KEY.name, "not those of"), (None, "of another log")):
+        for name in ("audit.db", "audit.db.head"):
+            (tmp_path / name).unlink()
+        fill(url, 20, origin=origin)
+        with Ledger.open(url, key=KEY) as log, pytest.raises(VerificationError, match=told):
+            log.verify(checkpoint=kept)
+
+
+def test_no_two_logs_of_one_key_have_one_name(tmp_path):
+    names = set()
+    for number in range(20):
+        with Ledger.open(f"sqlite:///{tmp_path}/{number}.db", key=KEY) as log:
+            names.add(log.origin)
+            verify_receipt(log.append(kind="test.entry", payload={}), KEY.verifier)
+    assert len(names) == 20
+    with Ledger.open(f"sqlite:///{tmp_path}/0.db", key=KEY) as again:
+        assert again.origin in names
 
 
 def test_without_the_kept_head_a_log_is_opened_only_when_told(url, tmp_path):

@@ -27,7 +27,9 @@ def place(tmp_path):
     """A folder with keys and a log of six entries, the first of them long ago."""
     key = KeyStore(tmp_path / "keys").log_signer(NAME)
     now = [LONG_AGO]
-    with Ledger.open(f"sqlite:///{tmp_path}/a.db", key=key, clock=lambda: now[0]) as log:
+    with Ledger.open(
+        f"sqlite:///{tmp_path}/a.db", key=key, origin=NAME, clock=lambda: now[0]
+    ) as log:
         for n in range(6):
             log.append(kind="test.entry", payload={"n": n, "secret": f"canary-{n}"})
             now[0] = datetime(2026, 11, 1, tzinfo=UTC)

@@ -114,7 +114,10 @@ def test_a_destroyed_payload_leaves_the_export_whole(tmp_path):
 
 def test_segments_follow_each_other(tmp_path):
     second = f"sqlite:///{tmp_path}/b.db"
-    with opened(tmp_path) as old, Ledger.open(second, key=KEY, origin=f"{KEY.name}/2") as new:
+    with (
+        opened(tmp_path, origin=KEY.name) as old,
+        Ledger.open(second, key=KEY, origin=f"{KEY.name}/2") as new,
+    ):
         for n in range(5):
             old.append(kind="test.entry", payload={"n": n})
         note = rotate(old, new, by="ops", now=START)
@@ -138,7 +141,10 @@ def test_segments_follow_each_other(tmp_path):
 
 def test_an_interrupted_rotation_is_finished_by_calling_again(tmp_path):
     second = f"sqlite:///{tmp_path}/b.db"
-    with opened(tmp_path) as old, Ledger.open(second, key=KEY, origin=f"{KEY.name}/2") as new:
+    with (
+        opened(tmp_path, origin=KEY.name) as old,
+        Ledger.open(second, key=KEY, origin=f"{KEY.name}/2") as new,
+    ):
         old.append(kind="test.entry", payload={})
         real, new.add = new.add, lambda *_: 1 / 0
         with pytest.raises(ZeroDivisionError):
@@ -153,3 +159,4 @@ def test_names_of_segments():
     assert next_origin("example.com/audit") == "example.com/audit/2"
     assert next_origin("example.com/audit/2") == "example.com/audit/3"
     assert next_origin("log") == "log/2"
+    assert next_origin("example.com/audit/abcdefghijkl") == "example.com/audit/abcdefghijkl/2"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditkit.errors import AuditkitError, InputError, KeyFileError, VerificationError
-from auditkit.ledger.records.checkpoint import Checkpoint, open_checkpoint
+from auditkit.ledger.records.checkpoint import Checkpoint, new_origin, open_checkpoint
 from auditkit.ledger.records.note import (
     NoteSigner,
     NoteVerifier,
@@ -124,7 +124,12 @@ def test_a_key_speaks_for_its_own_log_and_its_segments_only():
     for origin, fits in [
         (LOG.name, True),
         (f"{LOG.name}/2", True),
+        (new_origin(LOG.name), True),
+        (f"{new_origin(LOG.name)}/2", True),
+        (f"{LOG.name}/2/{'a' * 12}", False),
         (f"{LOG.name}/x", False),
+        (f"{LOG.name}/{'a' * 13}", False),
+        (f"{LOG.name}/", False),
         (f"{LOG.name}2", False),
         ("example.com", False),
     ]:

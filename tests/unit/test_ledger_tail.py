@@ -211,7 +211,7 @@ def run(*words):
 def place(tmp_path):
     """A folder with keys and a log of six entries."""
     key = KeyStore(tmp_path / "keys").log_signer(NAME)
-    with Ledger.open(f"sqlite:///{tmp_path}/a.db", key=key) as log:
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db", key=key, origin=NAME) as log:
         fill(log, 5)
         log.append(kind="test.other", payload={})
     (tmp_path / "log.pub").write_text(f"{key.verifier}\n")

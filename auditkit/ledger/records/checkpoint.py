@@ -11,13 +11,20 @@ Example:
 from __future__ import annotations
 
 import base64
+import re
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from string import ascii_lowercase
+from typing import Final
 
 from auditkit.errors import VerificationError
 from auditkit.ledger.records.note import NoteVerifier, from_base64, open_note
 from auditkit.merkle import EMPTY_ROOT, HASH_BYTES
+
+_OWN_LETTERS: Final = 12  # 56 bits: no two logs that anyone makes have one name
+_BELOW: Final = re.compile(rf"(?:/[a-z]{{{_OWN_LETTERS}}})?(?:/[0-9]+)?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +80,8 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Opens a note that one of a log's keys signed, and returns its checkpoint.
 
-    A key signs for the log of its own name, and for that log's later segments: "name/2".
+    A key signs for the log of its own name, for logs that were made under it ("name/" and twelve
+    letters), and for their later segments: "name/2".
 
     Args:
         note: The signed note.
@@ -104,7 +112,12 @@ def open_checkpoint(
     )
 
 
+def new_origin(name: str) -> str:
+    """A name for a new log under a key's name, which no other log has: `name/fqzkbwyhnspe`."""
+    return f"{name}/{''.join(secrets.choice(ascii_lowercase) for _ in range(_OWN_LETTERS))}"
+
+
 def speaks_for(name: str, origin: str) -> bool:
-    """Whether the key of this name may sign for a log: its own, or a segment of it."""
-    segment = origin.removeprefix(f"{name}/")
-    return origin == name or (segment != origin and segment.isascii() and segment.isdigit())
+    """Whether the key of this name may sign for a log: of that name, under it, or a segment."""
+    below = origin.removeprefix(name)
+    return origin.startswith(name) and _BELOW.fullmatch(below) is not None
