@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from auditkit.subject import Inputs, RegisteredModel
     from auditkit.verification import Claim, Verification
     from auditkit.verification.verify import verify
+    from auditkit.watch.profile.profile import Profile
 
 _HOME = {
     "Alternatives": "auditkit.measures.fairness.candidates",
@@ -69,6 +70,7 @@ _HOME = {
     "NoteVerifier": "auditkit.ledger",
     "Outcome": "auditkit.evidence",
     "Policy": "auditkit.policy",
+    "Profile": "auditkit.watch.profile.profile",
     "Receipt": "auditkit.ledger",
     "RegisteredModel": "auditkit.subject",
     "RemoteWitness": "auditkit.ledger.witness.http",
@@ -110,6 +112,7 @@ __all__ = [
     "NoteVerifier",
     "Outcome",
     "Policy",
+    "Profile",
     "Receipt",
     "RegisteredModel",
     "RemoteWitness",

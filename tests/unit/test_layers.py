@@ -48,6 +48,7 @@ ROOMS = {
     "ledger.keep": "ledger ledger.records ledger.store",
     "ledger.witness": "ledger ledger.records",
     "notify": "ledger ledger.keep ledger.records ledger.store",
+    "watch.profile": "measures.numbers model tables",
     "measures.attribution": "charts measures.shapley model tables",
     "checks": "measures.attribution measures.fairness measures.groups measures.numbers model",
     "deid.transform": "deid.planning deid.rules deid.vocabulary",
@@ -89,7 +90,7 @@ ROOMS = {
     ),
     "api": (
         "access.record charts judgement ledger ledger.witness loading measures.attribution "
-        "measures.fairness report signing verification"
+        "measures.fairness report signing verification watch.profile"
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",

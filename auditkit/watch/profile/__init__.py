@@ -1,0 +1,1 @@
+"""Profiles: mergeable counts of a table over edges that the baseline froze."""
