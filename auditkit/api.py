@@ -18,7 +18,7 @@ from auditkit.judgement.audit import Judgement, Progress, examine, parameters_of
 from auditkit.judgement.controls import ControlPack
 from auditkit.judgement.progress import shown
 from auditkit.judgement.small_cells import MIN_SALT
-from auditkit.policy import Policy
+from auditkit.policy import Policy, PolicySource
 from auditkit.wording import html_table, interval, plural
 
 if TYPE_CHECKING:
@@ -232,6 +232,7 @@ def run(
     packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
     salt: bytes | None = None,
+    source: PolicySource | None = None,
     progress: Progress | bool | None = None,
     expect: Mapping[str, str] | None = None,
 ) -> Audit:
@@ -248,6 +249,8 @@ def run(
             it none is. It is an argument so that equal inputs give equal statements.
         salt: At least 16 secret bytes for the commitment to the numbers that are suppressed in the
             statement. Default: derived from all rows, so that whoever has the data has the salt.
+        source: Where the policy is written down, which the statement then says; see
+            `PolicySource`. Default: it is not stated.
         progress: None shows the running check in a terminal or a notebook; False shows nothing. A
             function is called before each check with its position, the number of checks and its
             title.
@@ -286,6 +289,7 @@ def run(
             versions={**{one.package: one.version for one in brought}, **computing_versions()},
             checks=checks,
             salt=salt,
+            source=source,
             progress=tell,
         )
     return Audit.of(judgement)

@@ -139,6 +139,22 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
         raise _explain(kind, error, source, root) from None
 
 
+def lines_of(text: str, places: Iterable[tuple[int | str, ...]]) -> list[int]:
+    """The lines, counted from 1, of keys and items of a YAML file that `parse_document` read.
+
+    Args:
+        text: The file's text.
+        places: Keys and positions from the top, as `("rules", 0)`; for what is not there, the line
+            of what would hold it.
+    """
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+    finally:
+        loader.dispose()
+    return [1 if root is None else _line(root, place) for place in places]
+
+
 def parse_json_document(
     data: bytes | str, *, source: str, most_bytes: int, most_depth: int = MAX_DEPTH
 ) -> Any:

@@ -443,11 +443,11 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The result of one condition of the policy.
+    """The result of one rule of the policy, or of one condition: the rule on one number.
 
     Attributes:
-        rule: Id of the condition, for example "FL-1".
-        title: The condition in a few words.
+        rule: Id of the rule, for example "FL-1".
+        title: The rule in a few words.
         outcome: Pass, fail, uncertain, not applicable, not assessed or error.
         statement: One sentence with the number, its interval, the threshold and n of N.
         evidence: Id of the evidence it was judged on; empty if there was none.
@@ -464,6 +464,13 @@ class Finding:
         tested: How many numbers the condition was applied to.
         exceptions: Addresses of those that failed.
         waiver: Owner, approver, reason and expiry of a waiver in force; else None.
+        id: `F-` and 12 letters or digits, the same in every audit by this policy and every format;
+            see `auditkit.judgement.findings`. Empty until it is judged.
+        group: The group that a condition is about; empty: everyone; "suppressed": all groups whose
+            numbers are suppressed. None: the finding is the rule's own, the worst of its
+            conditions.
+        conditions: The findings on single numbers, in the order of the evidence; of a rule only.
+            A rule whose check gave no number has none.
     """
 
     rule: str
@@ -484,10 +491,31 @@ class Finding:
     tested: int = 0
     exceptions: tuple[str, ...] = ()
     waiver: Mapping[str, str] | None = field(default=None, hash=False)
+    id: str = ""
+    group: tuple[tuple[str, str], ...] | Literal["suppressed"] | None = None
+    conditions: tuple[Finding, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Json]:
-        """The JSON in the statement."""
+        """The JSON in the statement, without the conditions, which stand beside it.
+
+        A condition has what is its own: its number is in the evidence, at `key`, and the bound and
+        its reasons are its rule's.
+        """
+        if self.group is not None:
+            suppressed = isinstance(self.group, str)
+            return {
+                "id": self.id,
+                "rule": self.rule,
+                "group": self.group if suppressed else [list(pair) for pair in self.group],
+                "outcome": self.outcome.value,
+                "statement": self.statement,
+                "evidence": self.evidence,
+                "check": self.check,
+                "key": self.key,
+            }
         return {
+            "id": self.id,
+            "group": None,
             "rule": self.rule,
             "title": self.title,
             "outcome": self.outcome.value,

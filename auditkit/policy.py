@@ -29,6 +29,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -55,6 +56,7 @@ class Rule(Document):
         severity: "high", "medium" or "low".
         citation: The source of the threshold.
         why: Why this threshold, in one sentence.
+        previously: Ids that the rule had before, so that tools which follow it by its id find it.
     """
 
     id: Text
@@ -69,6 +71,7 @@ class Rule(Document):
     severity: Literal["high", "medium", "low"]
     citation: Text
     why: Text
+    previously: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
@@ -169,14 +172,21 @@ class Policy(Document):
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
             raise ValueError(f"two rules are called {twice[0]!r}")
+        ids += [old for rule in self.rules for old in rule.previously]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise ValueError(f"two rules are or were called {twice[0]!r}")
         for waiver in self.waivers:
             if waiver.rule not in ids:
                 raise ValueError(f"a waiver is for the rule {waiver.rule!r}, which does not exist")
         return self
 
     def to_json(self) -> dict[str, Json]:
-        """The whole policy as JSON; words for decisions only where the policy gives them."""
-        content: dict[str, Json] = self.model_dump(mode="json")
+        """The whole policy as JSON; words for decisions and former ids only where it has them."""
+        content: dict[str, Any] = self.model_dump(mode="json")
+        for rule in content["rules"]:
+            if not rule["previously"]:
+                del rule["previously"]
         if self.decision == Decided():
             del content["decision"]
         return content
@@ -185,6 +195,30 @@ class Policy(Document):
     def digest(self) -> Digest:
         """The digest of every rule, threshold, parameter and waiver."""
         return digest_of("policy/v1", self.to_json())
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySource:
+    """Where a policy is written down, for tools that point at a line of a file.
+
+    Attributes:
+        path: A file's path from the audit file's folder: the policy's, or the audit file itself if
+            the policy comes with auditkit.
+        line: The line there that the policy begins at, or is named on; from 1.
+        lines: The line of each rule, by its id; empty: they are in no file beside the audit file.
+    """
+
+    path: str
+    line: int
+    lines: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def line_of(self, rule: str) -> int:
+        """The line of a rule, or the one that names its policy."""
+        return self.lines.get(rule, self.line)
+
+    def to_json(self) -> dict[str, Json]:
+        """The JSON in the statement."""
+        return {"path": self.path, "line": self.line, "lines": dict(self.lines)}
 
 
 def parse_policy(text: str, *, source: str = "the policy") -> Policy:

@@ -339,6 +339,7 @@ def _audit(
     path: Path, file: AuditFile, today: datetime | None, allow_outside: Sequence[Path] | None
 ) -> Audit:
     from auditkit.loading.audit_file import policy_of
+    from auditkit.loading.places import source_of
 
     outside = allow_outside or ()
     policy = policy_of(file, path.parent, outside=outside)
@@ -352,6 +353,7 @@ def _audit(
         audit = run_audit(
             inputs,
             policy=policy,
+            source=source_of(policy, path),
             today=day,
             progress=result.tell_step,
             expect=file.expect.model_dump(exclude_none=True),

@@ -304,6 +304,7 @@ def _again(
     from datetime import date
 
     from auditkit.api import run
+    from auditkit.judgement.findings import source_in
     from auditkit.loading.audit_file import read_audit_file
     from auditkit.registry.reference import is_reference
     from auditkit.reperformance.bundle import SALT, evidence_names, packs_of, read_salt
@@ -313,6 +314,7 @@ def _again(
     with whole_statements():
         as_of = before["predicate"]["as_of"]
         today = date.fromisoformat(as_of) if as_of else None
+        source = source_in(before["predicate"])
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
     named: dict[str, Any] = {"evidence": tuple(map(str, kept))}
@@ -332,6 +334,7 @@ def _again(
         return run(
             replace(inputs, registered=registered),
             policy=bundle_folder / "policy.yaml",
+            source=source,
             packs=packs_of(files),
             today=today,
             salt=read_salt(files[SALT]) if SALT in files else None,

@@ -25,6 +25,7 @@ from auditkit.errors import InputError, UnverifiableError
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Term
 from auditkit.glossary import Glossary, collected
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
+from auditkit.judgement.findings import called, every
 from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.policy import Policy
 from auditkit.resources import offline_script
@@ -126,7 +127,7 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
     derived: dict[str, Json] = {
         "policy": {"digest": str(policy.digest), "content": policy.to_json()},
         "packs": [pack.to_json() for pack in packs],
-        "findings": [finding.to_json() for finding in found.findings],
+        "findings": [finding.to_json() for finding in every(found.findings)],
         "controls": [status.to_json() for status in found.controls],
         "verdict": found.verdict.to_json(),
         "suppression": {
@@ -136,6 +137,7 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
         },
     }
     stated = {name: predicate[name] for name in derived}
+    stated["policy"] = {k: v for k, v in stated["policy"].items() if k != "source"}
     stated["suppression"] = {
         name: value for name, value in stated["suppression"].items() if name != "unsuppressed"
     }
@@ -234,9 +236,16 @@ def _differences(name: str, stated: Any, derived: Any) -> list[str]:
 
 
 def _which(name: str, one: Any) -> str:
-    keys = {"findings": ("rule",), "controls": ("pack", "control"), "packs": ("id",)}[name]
-    called = " ".join(str(one.get(key, "")) for key in keys) if isinstance(one, dict) else ""
-    return f"The {name.removesuffix('s')} {called}".rstrip()
+    try:
+        if name == "findings":
+            which = called(one)
+        else:
+            which = " ".join(
+                one[key] for key in {"controls": ("pack", "control")}.get(name, ("id",))
+            )
+    except (TypeError, AttributeError, KeyError, ValueError):
+        which = ""
+    return f"The {name.removesuffix('s')} {which}".rstrip()
 
 
 def _members(stated: Any, derived: Any) -> str:

@@ -26,8 +26,9 @@ from auditkit.glossary import Glossary, collected
 from auditkit.judgement import small_cells
 from auditkit.judgement.again import made_by
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
+from auditkit.judgement.findings import every
 from auditkit.judgement.gate import Verdict, decide, judge
-from auditkit.policy import Policy
+from auditkit.policy import Policy, PolicySource
 from auditkit.subject import Case, Dataset, Subject
 from auditkit.wording import DecisionWords
 
@@ -46,7 +47,7 @@ class Judgement:
         policy: The rules that were applied.
         packs: The control packs it was assessed against.
         evidence: In the order of the ids, with small cells suppressed.
-        findings: One for each rule, in the policy's order.
+        findings: One for each rule, in the policy's order, each with those of its conditions.
         controls: One for each control, pack by pack.
         verdict: The gate's decision.
         as_of: The day of the audit; None: not stated, and no waiver was in force.
@@ -55,6 +56,7 @@ class Judgement:
         salt: The salt of the commitment to the unsuppressed evidence. It goes into the bundle, not
             into the statement or the report.
         unsuppressed: The commitment: a salted digest of the evidence as the checks made it.
+        source: Where the policy is written down; None: not stated.
     """
 
     subject: Subject
@@ -71,6 +73,7 @@ class Judgement:
     versions: Mapping[str, str]
     salt: bytes
     unsuppressed: Digest
+    source: PolicySource | None = None
 
     def __hash__(self) -> int:
         """The hash of the statement, which holds everything."""
@@ -123,15 +126,21 @@ class Judgement:
         return sum(bool(m.suppressed) for e in self.evidence for m in e.measurements)
 
     def counts(self) -> dict[Outcome, int]:
-        """The number of conditions by outcome: all six outcomes, zero included."""
+        """The number of rules by outcome: all six outcomes, zero included."""
         return {o: sum(f.outcome is o for f in self.findings) for o in Outcome}
 
     def _predicate(self) -> dict[str, Json]:
+        policy: dict[str, Json] = {
+            "digest": str(self.policy.digest),
+            "content": self.policy.to_json(),
+        }
+        if self.source is not None:
+            policy["source"] = self.source.to_json()
         return {
             "subject": self.subject.to_json(),
             "datasets": [d.to_json() for d in self.datasets],
             "rows": self.rows,
-            "policy": {"digest": str(self.policy.digest), "content": self.policy.to_json()},
+            "policy": policy,
             "packs": [pack.to_json() for pack in self.packs],
             "evidence": [e.to_json() | {"digest": str(e.digest)} for e in self.evidence],
             "suppression": {
@@ -140,7 +149,7 @@ class Judgement:
                 "hidden": self.hidden,
                 "unsuppressed": str(self.unsuppressed),
             },
-            "findings": [f.to_json() for f in self.findings],
+            "findings": [f.to_json() for f in every(self.findings)],
             "controls": [c.to_json() for c in self.controls],
             "verdict": self.verdict.to_json(),
             "as_of": self.as_of.isoformat() if self.as_of else None,
@@ -159,6 +168,7 @@ def examine(
     versions: Mapping[str, str],
     checks: Sequence[Check[Any]] = CHECKS,
     salt: bytes | None = None,
+    source: PolicySource | None = None,
     progress: Progress | None = None,
 ) -> Judgement:
     """Runs every check on a case and judges their evidence.
@@ -172,6 +182,7 @@ def examine(
         checks: In any order: ids follow `CHECKS`, and then those that are not packaged, as given.
         salt: For the commitment to the evidence before its small cells are suppressed. Default:
             it is derived from the rows.
+        source: Where the policy is written down; None: it is not stated.
         progress: Called before each check.
 
     Raises:
@@ -208,6 +219,7 @@ def examine(
         versions=versions,
         salt=salt,
         unsuppressed=small_cells.commitment(measured, salt),
+        source=source,
     )
 
 

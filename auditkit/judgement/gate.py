@@ -1,7 +1,8 @@
 """From evidence and policy to findings, and from findings to a verdict.
 
 Laws:
-    - Every rule of the policy gives exactly one finding; nothing is dropped.
+    - Every rule of the policy gives exactly one finding; nothing is dropped. With it goes one for
+      each of its conditions: the rule on one number. The rule's outcome is the worst of theirs.
     - A number that leaves someone out (its reason says so) may break a condition but never meets
       one.
     - Missing evidence is never a pass: the finding is not assessed and the verdict incomplete.
@@ -11,14 +12,16 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 from auditkit.canonical import Json
-from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome
+from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Outcome, worst
 from auditkit.glossary import Glossary, in_sentence
+from auditkit.judgement.findings import Group, condition_of, finding_id
 from auditkit.policy import Policy, Rule
 from auditkit.wording import exact, number_against, percentage, plural, typeset
 
@@ -144,7 +147,8 @@ def _judge_rule(
         outcome, worst_number = min(judged, key=lambda pair: _worst_first(rule, *pair))
         name = _name(worst_number, glossary) + _whom(worst_number)
         statement = _sentence(rule, outcome, worst_number, judged, len(numbers), name=name)
-    return Finding(
+    finding = Finding(
+        id=finding_id(policy.id, rule, None),
         rule=rule.id,
         title=rule.title,
         outcome=outcome,
@@ -164,6 +168,60 @@ def _judge_rule(
         exceptions=tuple(m.key for o, m in judged if o is Outcome.FAIL),
         waiver=_waiver_in_force(rule, policy, today),
     )
+    if source is None or source.outcome is not Outcome.PASS:
+        return finding
+    conditions = _conditions(finding, rule, policy, glossary, numbers=numbers, judged=judged)
+    return replace(finding, conditions=tuple(conditions))
+
+
+def _conditions(
+    of: Finding,
+    rule: Rule,
+    policy: Policy,
+    glossary: Glossary,
+    *,
+    numbers: Sequence[Measurement],
+    judged: Sequence[tuple[Outcome, Measurement]],
+) -> Iterator[Finding]:
+    """A rule's finding on each of its numbers, in their order, and one on the suppressed ones.
+
+    A rule does not apply to a number of fewer observations than it judges. If it judges none at
+    all, it is not tested on any.
+    """
+    outcomes = {m.key: outcome for outcome, m in judged}
+    unjudged = Outcome.NOT_APPLICABLE if judged else Outcome.NOT_ASSESSED
+
+    def found(
+        group: Group | Literal["suppressed"],
+        outcome: Outcome,
+        statement: str,
+        number: Measurement | None,
+    ) -> Finding:
+        return condition_of(
+            of,
+            id=finding_id(policy.id, rule, group),
+            group=group,
+            outcome=outcome,
+            statement=statement,
+            number=number,
+        )
+
+    for m in numbers:
+        if m.suppressed:
+            continue
+        name = _name(m, glossary) + _whom(m)
+        outcome = outcomes.get(m.key)
+        if outcome is not None:
+            sentence = _sentence(rule, outcome, m, [(outcome, m)], 1, name=name)
+        else:
+            sentence = f"{name} is based on n = {m.n:,}; the rule judges from n = {rule.min_n:,}."
+        yield found(m.group, outcome or unjudged, sentence, m)
+    hidden = [m for m in numbers if m.suppressed]
+    if hidden:
+        tested = [outcomes[m.key] for m in hidden if m.key in outcomes]
+        name = _name(hidden[0], glossary)
+        sentence = f"{name} is suppressed for {plural(len(hidden), 'group')}; {_bound(rule)}."
+        yield found("suppressed", worst(tested) if tested else unjudged, sentence, None)
 
 
 def _concerns(rule: Rule, measurement: Measurement) -> bool:
@@ -210,6 +268,11 @@ def _by(rule: Rule) -> str:
     return f" by {' and '.join(rule.by)}" if rule.by else ""
 
 
+def _bound(rule: Rule) -> str:
+    least = "at least" if rule.operator == ">=" else "at most"
+    return f"the condition is {least} {typeset(exact(rule.threshold))}"
+
+
 def _sentence(
     rule: Rule,
     outcome: Outcome,
@@ -222,14 +285,13 @@ def _sentence(
     def against(value: float) -> str:
         return typeset(number_against(value, rule.threshold))
 
-    least = "at least" if rule.operator == ">=" else "at most"
-    bound = f"{least} {typeset(exact(rule.threshold))}"
+    bound = _bound(rule)
     if number.suppressed:
-        sentence = f"{name} is suppressed ({number.reason}); the condition is {bound}"
+        sentence = f"{name} is suppressed ({number.reason}); {bound}"
     elif number.value is None:
-        sentence = f"{name} is not estimable ({number.reason}); the condition is {bound}"
+        sentence = f"{name} is not estimable ({number.reason}); {bound}"
     elif number.n == 0:
-        sentence = f"{name} is based on no observations; the condition is {bound}"
+        sentence = f"{name} is based on no observations; {bound}"
     else:
         value = against(number.value)
         interval = ""
@@ -238,7 +300,7 @@ def _sentence(
             interval = f" ({percentage(number.level)} interval {low} to {high})"
         sentence = f"{name} is {value}{interval}, n = {number.n or 0:,}"
         sentence += f" ({number.reason})" if number.reason else ""
-        sentence += f"; the condition is {bound}"
+        sentence += f"; {bound}"
     failed = sum(o is Outcome.FAIL for o, _ in judged)
     share = ""
     if len(judged) > 1 and outcome is Outcome.FAIL:

@@ -10,6 +10,7 @@ from auditkit.errors import InputError
 from auditkit.evidence import Cell
 from auditkit.judgement.again import derive
 from auditkit.judgement.audit import Judgement
+from auditkit.judgement.findings import source_in
 from auditkit.judgement.small_cells import MIN_SALT
 from auditkit.subject import Dataset, RegisteredModel, Subject
 
@@ -56,6 +57,7 @@ def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]
         versions=content["versions"],
         salt=bytes(MIN_SALT),
         unsuppressed=Digest.parse(content["suppression"]["unsuppressed"]),
+        source=source_in(content),
     )
 
 

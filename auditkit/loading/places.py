@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from auditkit.documents import lines_of
 from auditkit.errors import InputError, PolicyError
 from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes, read_text
 from auditkit.judgement.controls import ControlPack, parse_pack
-from auditkit.policy import Policy, parse_policy
+from auditkit.policy import Policy, PolicySource, parse_policy
 from auditkit.resources import data_path
 
 AUDIT_FILE: Final = "the audit file"
@@ -124,6 +125,30 @@ def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
     path = policy_path(policy)
     text = read_text(path, what="policy", kind=PolicyError, remedy=_POLICY_REMEDY)
     return parse_policy(text, source=path.name), path.parent
+
+
+def source_of(policy: str | Path, audit_file: Path) -> PolicySource:
+    """Where the policy of an audit file is written down.
+
+    Args:
+        policy: A bare name or a path, as `audit_file.policy_of` gives it; it has been read before.
+        audit_file: The audit file, which names it.
+
+    Raises:
+        PolicyError: If a file cannot be read any more.
+    """
+    if is_bare(policy):
+        text = read_text(audit_file, what="audit file", kind=PolicyError, remedy=_POLICY_REMEDY)
+        return PolicySource(path=audit_file.name, line=lines_of(text, [("policy",)])[0])
+    path = Path(policy)
+    text = read_text(path, what="policy", kind=PolicyError, remedy=_POLICY_REMEDY)
+    rules = [rule.id for rule in parse_policy(text, source=path.name).rules]
+    lines = lines_of(text, (("rules", i) for i in range(len(rules))))
+    try:
+        inside = path.resolve().relative_to(audit_file.parent.resolve())
+    except ValueError:  # it is allowed outside: its folder is this machine's affair
+        inside = Path(path.name)
+    return PolicySource(path=inside.as_posix(), line=1, lines=dict(zip(rules, lines, strict=True)))
 
 
 def pack_path(name: str, folder: Path | None) -> Path:

@@ -3,7 +3,8 @@
 Laws:
     - A condition or control regressed if its outcome is worse than before, or if it was met and
       is gone. "Regressed" says nothing about the cause.
-    - Conditions are matched by their id, controls by pack and id, numbers by check and address.
+    - Rules are matched by their id, or one that they had before, conditions by rule and group,
+      controls by pack and id, numbers by check and address.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from auditkit.evidence import SEVEREST_FIRST, Outcome
+from auditkit.judgement.findings import called, conditions_in, rules_in
 from auditkit.reperformance.compare import Agreement, compare_numbers, whole_statements
 
 _ABSENT: Final = "absent"
@@ -82,7 +84,7 @@ def _data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
 def _policy(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     yield from _changed("policy", "digest", old["policy"]["digest"], new["policy"]["digest"])
     rules = [{r["id"]: r for r in p["policy"]["content"]["rules"]} for p in (old, new)]
-    findings = [{f["rule"]: f for f in p["findings"]} for p in (old, new)]
+    findings = [{f["rule"]: f for f in rules_in(p)} for p in (old, new)]
     for rule in dict.fromkeys([*rules[0], *rules[1]]):
         a, b = (
             f"{f[rule]['operator']} {f[rule]['threshold']:.12g}" if rule in f else _ABSENT
@@ -116,19 +118,48 @@ def version_changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[
 
 
 def _conditions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    sides = [{f["rule"]: f for f in p["findings"]} for p in (old, new)]
-    for rule in dict.fromkeys([*sides[0], *sides[1]]):
-        a, b = (side.get(rule) for side in sides)
+    """Rules, and their conditions group by group, whose outcome changed."""
+    renamed = {
+        old_id: rule["id"]
+        for rule in new["policy"]["content"]["rules"]
+        for old_id in rule.get("previously", ())
+    }
+    listed = [rules_in(p) for p in (old, new)]
+    conditions = [_conditions_with_numbers(p) for p in (old, new)]
+    if all(conditions):  # a statement of an earlier version lists none
+        listed = [rules + of_groups for rules, of_groups in zip(listed, conditions, strict=True)]
+    sides = [
+        {called({**f, "rule": names.get(f["rule"], f["rule"])}): f for f in found}
+        for found, names in zip(listed, (renamed, {}), strict=True)
+    ]
+    titles = {f["rule"]: f["title"] for found in listed for f in found if "title" in f}
+    for name in dict.fromkeys([*sides[0], *sides[1]]):
+        a, b = (side.get(name) for side in sides)
         outcomes = [f["outcome"] if f else None for f in (a, b)]
         if outcomes[0] != outcomes[1]:
             yield Change(
                 area="condition",
-                name=str(rule),
-                title=(b or a or {}).get("title", ""),
+                name=name,
+                title=titles.get((b or a or {})["rule"], ""),
                 before=_finding(a),
                 after=_finding(b),
                 regressed=_regressed(*outcomes),
             )
+
+
+def _conditions_with_numbers(predicate: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each condition of a group with its number; one on everyone is its rule's own outcome."""
+    numbers = {
+        (evidence["id"], number["key"]): number
+        for evidence in predicate["evidence"]
+        for number in evidence["measurements"]
+    }
+    none = {"value": None, "lower": None, "upper": None, "n": None}
+    return [
+        {**none, **numbers.get((c["evidence"], c["key"]), {}), **c}
+        for c in conditions_in(predicate)
+        if c["group"]
+    ]
 
 
 def _finding(finding: Mapping[str, Any] | None) -> str:

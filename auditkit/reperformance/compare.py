@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from auditkit.errors import InputError
+from auditkit.judgement.findings import called
 
 FIELDS: Final = ("value", "lower", "upper", "n")
 
@@ -159,7 +160,7 @@ def _judged(statement: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     counts = {"rows": predicate["rows"], "suppressed": suppression.get("hidden")}
     return {
         "verdict": dict(predicate["verdict"]),
-        **{f"finding {f['rule']}": dict(f) for f in predicate["findings"]},
+        **{f"finding {called(f)}": dict(f) for f in predicate["findings"]},
         **{f"control {c['pack']} {c['control']}": dict(c) for c in predicate["controls"]},
         **{f"pack {p['id']}": {"digest": p["digest"]} for p in predicate["packs"]},
         "counts": counts,

@@ -159,17 +159,17 @@ class Page:
 
     @property
     def counts(self) -> list[tuple[Status, TracedText]]:
-        """The number of conditions with each of the six outcomes, zero included."""
+        """The number of rules with each of the six outcomes, zero included."""
         counts = self.judgement.counts()
         return [
-            (Status(outcome=o), self.book.count("findings", counts[o], outcome=o.value))
+            (Status(outcome=o), self.book.count("findings", counts[o], outcome=o.value, group=None))
             for o in _ORDER_OF_COUNTS
         ]
 
     @property
     def total(self) -> TracedText:
-        """The number of conditions."""
-        return self.book.count("findings", len(self.judgement.findings))
+        """The number of rules."""
+        return self.book.count("findings", len(self.judgement.findings), group=None)
 
     @property
     def verdict(self) -> str:

@@ -214,6 +214,7 @@ def _figures(predicate: Mapping[str, Any]) -> list[Figure]:
             outcome=finding["outcome"],
         )
         for finding in predicate["findings"]
+        if finding.get("group") is None  # the rule's own, not that of one of its conditions
     ]
     found += [
         Figure(

@@ -38,6 +38,7 @@ from typing import Any, Final
 from auditkit.canonical import Digest, canonical_bytes
 from auditkit.errors import VerificationError
 from auditkit.evidence import Outcome
+from auditkit.judgement.findings import rules_in
 from auditkit.report.figures.rounding import prints, prints_percent
 from auditkit.report.figures.rules import ReadingRules
 from auditkit.report.typeset.text import shown
@@ -347,14 +348,14 @@ def _is_section(text: str, sections: Collection[str]) -> bool:
 def _missing_findings(
     figures: Mapping[str, Any], statement: Mapping[str, Any], rules: ReadingRules
 ) -> list[str]:
-    """Open findings whose sentence is not printed, and outcomes whose count is not printed."""
+    """Rules with an open finding that is not printed, and outcomes whose count is not."""
     quoted = {f["text"] for f in figures["fixed"] if f["source"] == "statement"}
     counted = {
         dict(f["where"]).get("outcome")
         for f in figures["fixed"]
         if f["source"] == "count" and f["of"] == "findings"
     }
-    findings = statement["predicate"]["findings"]
+    findings = rules_in(statement["predicate"])
     problems = [
         f"The finding {finding['rule']} is not on the pages."
         for finding in findings
