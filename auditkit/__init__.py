@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from auditkit.measures.fairness.comparison import Fairness, by_class, fairness, within
     from auditkit.measures.fairness.local_law_144 import LocalLaw144, local_law_144
     from auditkit.measures.fairness.regression import regression_fairness
-    from auditkit.policy import Policy
+    from auditkit.policy import Policy, PolicySource
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyRecord, KeyStore, Signer, Trusted
     from auditkit.subject import Inputs, RegisteredModel
@@ -70,6 +70,7 @@ _HOME = {
     "NoteVerifier": "auditkit.ledger",
     "Outcome": "auditkit.evidence",
     "Policy": "auditkit.policy",
+    "PolicySource": "auditkit.policy",
     "Profile": "auditkit.watch.profile.profile",
     "Receipt": "auditkit.ledger",
     "RegisteredModel": "auditkit.subject",
@@ -112,6 +113,7 @@ __all__ = [
     "NoteVerifier",
     "Outcome",
     "Policy",
+    "PolicySource",
     "Profile",
     "Receipt",
     "RegisteredModel",

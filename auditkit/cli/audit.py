@@ -152,7 +152,7 @@ def run(
         result.append(f"log entry {receipt.index}")
     write_whole(output / "salt.txt", f"{audit.salt.hex()}\n".encode(), secret=True)
     write_whole(output / "statement.json", audit.statement)
-    write_whole(output / "findings.csv", findings_csv(audit.findings))
+    write_whole(output / "findings.csv", findings_csv(audit.findings, statement=str(audit.digest)))
     _tell(audit)
     print(output / "report.pdf")
     if record:

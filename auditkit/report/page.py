@@ -162,14 +162,14 @@ class Page:
         """The number of rules with each of the six outcomes, zero included."""
         counts = self.judgement.counts()
         return [
-            (Status(outcome=o), self.book.count("findings", counts[o], outcome=o.value, group=None))
+            (Status(outcome=o), self.book.count("findings", counts[o], outcome=o.value))
             for o in _ORDER_OF_COUNTS
         ]
 
     @property
     def total(self) -> TracedText:
         """The number of rules."""
-        return self.book.count("findings", len(self.judgement.findings), group=None)
+        return self.book.count("findings", len(self.judgement.findings))
 
     @property
     def verdict(self) -> str:

@@ -107,7 +107,9 @@ def test_findings_hold_words_and_no_formula():
     header, row = read(findings_csv([finding]))
     assert dict(zip(header, row, strict=True)) == {
         "rule": "'=R", "outcome": "not tested", "statement": "a\\u001b[2J", "evidence": "E-0001",
-        "key": "rate[a=@b]", "value": "-0.43", "lower": "", "upper": "",
+        "key": "rate[a=@b]", "value": "-0.43", "lower": "", "upper": "", "finding_id": "",
+        "group": "", "n": "0", "operator": ">=", "threshold": "1", "severity": "high",
+        "waived_until": "", "statement_sha256": "",
     }  # fmt: skip
 
 

@@ -35,7 +35,6 @@ ROOMS = {
     "deid.rules": "deid.vocabulary",
     "ledger.store": "database ledger.records",
     "model": "tables",
-    "output": "tables",
     "report.letters": "report.typeset",
     "signing": "ledger.records",
     "access.kept": "access.policy database signing",
@@ -55,6 +54,7 @@ ROOMS = {
     "access.record": "access.login access.policy checks",
     "deid.risk": "deid.planning deid.table deid.transform",
     "judgement": "checks measures.groups measures.numbers",
+    "output": "judgement tables",
     "registry": "checks",
     "access": "access.policy access.record",
     "deid.pipeline": (

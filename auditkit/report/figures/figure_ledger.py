@@ -347,7 +347,7 @@ class FigureLedger:
         """The number of a section."""
         return TracedText(text, {"source": "number"}, self)
 
-    def count(self, of: str, total: int, **where: str | None) -> TracedText:
+    def count(self, of: str, total: int, **where: str) -> TracedText:
         """The number of entries in one of the statement's lists that have certain values."""
         return TracedText(f"{total:,}", {"source": "count", "of": of, "where": where}, self)
 

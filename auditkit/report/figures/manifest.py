@@ -247,7 +247,9 @@ def _unfounded(
     in_templates = _in_templates(rules, page_texts)
 
     def in_count(fixed: Mapping[str, Any]) -> bool:
-        found = statement["predicate"][fixed["of"]]
+        predicate = statement["predicate"]
+        # What is counted are rules, not their conditions.
+        found = rules_in(predicate) if fixed["of"] == "findings" else predicate[fixed["of"]]
         where = dict(fixed["where"])
         count = sum(all(x.get(k) == v for k, v in where.items()) for x in found)
         return str(fixed["text"]) == f"{count:,}"
