@@ -1,6 +1,6 @@
 """Charts as SVG: plain values in, a drawing and its words out.
 
-This layer knows arrays, labels and matplotlib; it knows nothing of evidence, thresholds or reports.
+This layer knows arrays, labels and SVG; it knows nothing of evidence, thresholds or reports.
 
 Laws:
     - Text is text: it can be searched, read aloud and printed in the report's own font.
@@ -10,12 +10,13 @@ Laws:
 """
 
 from auditkit.charts.attribution import beeswarm, importance, waterfall
+from auditkit.charts.canvas import Chart
 from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import ForestRow, forest
 from auditkit.charts.privacy import before_after, class_sizes
-from auditkit.charts.style import HALF, WHOLE, Chart, get_ready, letters, text_width
+from auditkit.charts.style import HALF, WHOLE, letters, text_width
 
 __all__ = [
     "HALF",
@@ -29,7 +30,6 @@ __all__ = [
     "dependence",
     "forest",
     "frontier",
-    "get_ready",
     "importance",
     "letters",
     "rank_intervals",

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from auditkit.charts.canvas import LINE, MARK, Chart, Drawing
+from auditkit.charts.plot import Plot
 from auditkit.charts.style import (
     ACCENT,
-    HAIRLINE,
-    INK,
     MUTED,
     SECONDARY,
-    Chart,
-    drawing,
-    finish,
     fitted,
-    name_axis,
-    named_ticks,
-    place,
     round_ticks,
     steps_across,
     text_width,
-    ticks,
+    tick_labels,
     with_minus,
 )
 from auditkit.wording import interval
@@ -36,6 +30,8 @@ _ROW: Final = 12.5
 _SWARM_ROW: Final = 14.0
 # From low to high: light to dark, so that grey print keeps the order.
 _SCALE: Final = ("#d9a441", "#c08a4a", "#9d7a63", "#74698a", "#4a5690", "#2b437d", "#12305c")
+_UNORDERED: Final = "#8a8f98"
+_INTERVAL: Final = "#e08a1e"
 _MAX_POINTS: Final = 1500
 
 
@@ -64,25 +60,22 @@ def importance(
     high = list(upper) if upper is not None else [None] * len(names)
     top = max([*values, *(h for h in high if h is not None), 1e-12]) * 1.04
     rows = len(names)
-    with drawing(width, rows * _ROW + 38) as figure:
-        axes = place(figure, label_width, 32, width - label_width - 8, rows * _ROW)
-        axes.set_xlim(0, top)
-        axes.set_ylim(rows - 0.5, -0.5)
-        axes.barh(range(rows), values, height=0.56, color=ACCENT, alpha=1.0, lw=0)
-        for y, (a, b) in enumerate(zip(low, high, strict=True)):
-            if a is not None and b is not None:
-                axes.plot([a, b], [y, y], color="#e08a1e", lw=1.2, solid_capstyle="butt")
-                axes.plot([a, b], [y, y], ls="", marker="|", ms=4, mew=0.9, color="#e08a1e")
-        axes.tick_params(axis="y", length=0)
-        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
-        positions, digits = round_ticks(0, top, count=steps_across(axes))
-        labels = ticks(axes.xaxis, positions, digits=digits)
-        name_axis(axes, axis_label)
-        listed = "; ".join(
-            f"{name} {interval(float(value), a, b)}"
-            for name, value, a, b in zip(names, values, low, high, strict=True)
-        )
-        return finish(figure, alt=f"{axis_label}, largest first: {listed}.", axes=(labels,))
+    drawing = Drawing(width, rows * _ROW + 38)
+    plot = _rows(drawing, rows, left=label_width, across=(0, top))
+    for y, value in enumerate(values):
+        _bar(plot, y, 0, value, fill=ACCENT)
+    for y, ends in enumerate(zip(low, high, strict=True)):
+        known = [(plot.x(end), plot.y(y)) for end in ends if end is not None]
+        if len(known) == 2:
+            drawing.line(known, colour=_INTERVAL, width=1.2)
+            drawing.marks(known, marker="|", size=4, width=0.9, edge=_INTERVAL)
+    plot.name_rows(fitted(names, label_width - 4))
+    labels = _scale(plot, axis_label)
+    listed = "; ".join(
+        f"{name} {interval(float(value), a, b)}"
+        for name, value, a, b in zip(names, values, low, high, strict=True)
+    )
+    return drawing.finish(alt=f"{axis_label}, largest first: {listed}.", axes=(labels,))
 
 
 def beeswarm(
@@ -112,41 +105,39 @@ def beeswarm(
     reach = float(np.abs(contributions).max()) or 1.0
     low, high = float(contributions.min()), float(contributions.max())
     margin = 0.04 * ((high - low) or reach)
-    height = rows * _SWARM_ROW + 52
-    with drawing(width, height) as figure:
-        axes = place(figure, label_width, 32, width - label_width - 8, rows * _SWARM_ROW)
-        axes.set_xlim(min(low - margin, -margin), max(high + margin, margin))
-        axes.set_ylim(rows - 0.5, -0.5)
-        axes.axvline(0, color=SECONDARY, lw=0.6, zorder=1)
-        by_shade: list[list[Floats]] = [[] for _ in range(len(_SCALE) + 1)]
-        for j in range(rows):
-            axes.axhline(j, color=HAIRLINE, lw=0.35, zorder=0)
-            x = contributions[chosen, j]
-            points = np.column_stack([x, j + _offsets(x, high - low or 1.0)])
-            shade = _shades(feature_values[chosen, j])
-            for k in range(len(by_shade)):
-                by_shade[k].append(points[shade == k])
-        for k, groups in enumerate(by_shade):
-            colour = _SCALE[k] if k < len(_SCALE) else "#8a8f98"
-            _dots(axes, np.concatenate(groups), colour)
-        axes.tick_params(axis="y", length=0)
-        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
-        axes.spines["left"].set_visible(False)
-        positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
-        labels = ticks(axes.xaxis, positions, digits=digits)
-        name_axis(axes, axis_label)
-        _key(figure, width, height)
-        ranges = "; ".join(
-            f"{name} from {with_minus(contributions[:, j].min())} "
-            f"to {with_minus(contributions[:, j].max())}"
-            f"{_direction(contributions[:, j], feature_values[:, j])}"
-            for j, name in enumerate(names)
-        )
-        return finish(
-            figure,
-            alt=f"{axis_label}, one dot for each of {len(chosen):,} cases: {ranges}.",
-            axes=(labels,),
-        )
+    drawing = Drawing(width, rows * _SWARM_ROW + 52)
+    plot = Plot(
+        drawing,
+        left=label_width,
+        bottom=32,
+        width=width - label_width - 8,
+        height=rows * _SWARM_ROW,
+        across=(min(low - margin, -margin), max(high + margin, margin)),
+        upward=(rows - 0.5, -0.5),
+        beside=False,
+    )
+    plot.mark_value(0, width=0.6)
+    for j in range(rows):
+        plot.row(j)
+        x = contributions[chosen, j]
+        y = j + _offsets(x, high - low or 1.0)
+        shades = _shades(feature_values[chosen, j])
+        for k, colour in enumerate((*_SCALE, _UNORDERED)):
+            these = shades == k
+            points = zip(x[these].tolist(), y[these].tolist(), strict=True)
+            drawing.dots(plot.at(points), size=1.9, colour=colour, layer=MARK)
+    plot.name_rows(fitted(names, label_width - 4))
+    labels = _scale(plot, axis_label)
+    _key(drawing)
+    ranges = "; ".join(
+        f"{name} from {with_minus(contributions[:, j].min())} "
+        f"to {with_minus(contributions[:, j].max())}"
+        f"{_direction(contributions[:, j], feature_values[:, j])}"
+        for j, name in enumerate(names)
+    )
+    return drawing.finish(
+        alt=f"{axis_label}, one dot for each of {len(chosen):,} cases: {ranges}.", axes=(labels,)
+    )
 
 
 def waterfall(
@@ -190,51 +181,56 @@ def waterfall(
     # Room for the numbers beside the bars, at both ends.
     taken = max(map(text_width, texts), default=0.0) + 6
     margin = ((high - low) or 1.0) * taken / max(across - 2 * taken, taken)
-    with drawing(width, (rows + 2) * _ROW + 38) as figure:
-        axes = place(figure, label_width, 32, across, (rows + 2) * _ROW)
-        axes.set_xlim(low - margin, high + margin)
-        axes.set_ylim(rows + 1.5, -0.5)
-        for y, value in enumerate(contributions, start=1):
-            start, end = stops[y - 1], stops[y]
-            down = value < 0
-            axes.barh(
-                [y],
-                [end - start],
-                left=start,
-                height=0.56,
-                lw=0.8,
-                color=MUTED if down else "white",
-                edgecolor=MUTED if down else ACCENT,
-            )
-            axes.plot([end, end], [y - 0.28, y + 0.72], color=SECONDARY, lw=0.5)
-            axes.annotate(
-                texts[y - 1],
-                (min(start, end) if down else max(start, end), y),
-                xytext=(-3 if down else 3, 0),
-                textcoords="offset points",
-                ha="right" if down else "left",
-                va="center",
-            )
-        axes.plot([base], [0], "o", ms=4.6, mfc="white", mec=ACCENT)
-        axes.plot([base, base], [0, 1.28], color=SECONDARY, lw=0.5)
-        axes.plot([stops[-1]], [rows + 1], "o", ms=4.6, color=ACCENT)
-        axes.tick_params(axis="y", length=0)
-        labels = [
-            base_label,
-            *fitted(names, label_width - 4),
-            output_label,
-        ]
-        named_ticks(axes.yaxis, range(rows + 2), labels, color=INK)
-        axes.spines["left"].set_visible(False)
-        positions, digits = round_ticks(*axes.get_xlim(), count=steps_across(axes))
-        scale = ticks(axes.xaxis, positions, digits=digits)
-        name_axis(axes, axis_label)
-        steps = "; ".join(f"{name} {text}" for name, text in listed)
-        return finish(
-            figure,
-            alt=f"{axis_label}: from {base_label}, {steps}, to {output_label}.",
-            axes=(scale,),
-        )
+    drawing = Drawing(width, (rows + 2) * _ROW + 38)
+    plot = _rows(
+        drawing, rows + 2, left=label_width, across=(low - margin, high + margin), beside=False
+    )
+    for y, value in enumerate(contributions, start=1):
+        start, end = stops[y - 1], stops[y]
+        down = value < 0
+        _bar(plot, y, start, end, fill=MUTED if down else "white", edge=MUTED if down else ACCENT)
+        step = [(plot.x(end), plot.y(y - 0.28)), (plot.x(end), plot.y(y + 0.72))]
+        drawing.line(step, colour=SECONDARY, width=0.5)
+        beside = plot.x(min(start, end)) - 3 if down else plot.x(max(start, end)) + 3
+        drawing.text(beside, plot.y(y), texts[y - 1], anchor="end" if down else "start")
+    begin, last = (plot.x(base), plot.y(0)), (plot.x(stops[-1]), plot.y(rows + 1))
+    drawing.line([begin, (plot.x(base), plot.y(1.28))], colour=SECONDARY, width=0.5)
+    drawing.marks([begin], fill="white")
+    drawing.marks([last])
+    plot.name_rows([base_label, *fitted(names, label_width - 4), output_label])
+    scale = _scale(plot, axis_label)
+    steps = "; ".join(f"{name} {text}" for name, text in listed)
+    return drawing.finish(
+        alt=f"{axis_label}: from {base_label}, {steps}, to {output_label}.", axes=(scale,)
+    )
+
+
+def _rows(
+    drawing: Drawing, rows: int, *, left: float, across: tuple[float, float], beside: bool = True
+) -> Plot:
+    """A plot with a row for each feature, from top to bottom."""
+    return Plot(
+        drawing,
+        left=left,
+        bottom=32,
+        width=drawing.width - left - 8,
+        height=rows * _ROW,
+        across=across,
+        upward=(rows - 0.5, -0.5),
+        beside=beside,
+    )
+
+
+def _bar(plot: Plot, y: float, start: float, end: float, *, fill: str, edge: str = "") -> None:
+    left, right = sorted((plot.x(start), plot.x(end)))
+    top, bottom = plot.y(y - 0.28), plot.y(y + 0.28)
+    plot.drawing.box(left, top, right - left, bottom - top, fill=fill, edge=edge, layer=LINE)
+
+
+def _scale(plot: Plot, axis_label: str) -> tuple[str, ...]:
+    positions, digits = round_ticks(*plot.across, count=steps_across(plot.width))
+    plot.name_across(axis_label)
+    return plot.ticks_across(positions, tick_labels(positions, digits))
 
 
 def _offsets(x: Floats, spread: float) -> Floats:
@@ -269,44 +265,13 @@ def _shades(values: Floats) -> npt.NDArray[np.intp]:
     return shades
 
 
-def _dots(axes: object, points: Floats, colour: str) -> None:
-    """All dots of one colour as one path: zero-length lines with round ends."""
-    import numpy as np
-    from matplotlib.axes import Axes
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    assert isinstance(axes, Axes)
-    if not len(points):
-        return
-    vertices = np.repeat(points, 2, axis=0)
-    codes = np.tile([Path.MOVETO, Path.LINETO], len(points))
-    axes.add_artist(
-        PathPatch(
-            Path(vertices, codes), fill=False, edgecolor=colour, lw=1.9, capstyle="round", zorder=3
-        )
-    )
-
-
-def _key(figure: object, width: float, height: float) -> None:
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
-    assert isinstance(figure, Figure)
-    right, step = width - 34, 9.0
+def _key(drawing: Drawing) -> None:
+    right, step = drawing.width - 34, 9.0
     left = right - step * len(_SCALE)
     for k, colour in enumerate(_SCALE):
-        figure.add_artist(
-            Rectangle(
-                ((left + k * step) / width, (height - 10) / height),
-                step / width,
-                5 / height,
-                color=colour,
-                lw=0,
-            )
-        )
-    for x, text, side in ((left - 4, "feature value low", "right"), (right + 4, "high", "left")):
-        figure.text(x / width, (height - 7.6) / height, text, ha=side, va="center", color=SECONDARY)
+        drawing.box(left + k * step, 5, step, 5, fill=colour)
+    drawing.text(left - 4, 7.6, "feature value low", anchor="end", colour=SECONDARY)
+    drawing.text(right + 4, 7.6, "high", anchor="start", colour=SECONDARY)
 
 
 def _direction(contributions: Floats, values: Floats) -> str:

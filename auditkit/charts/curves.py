@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from auditkit.charts.canvas import Chart, Drawing, key_height
+from auditkit.charts.plot import Plot
 from auditkit.charts.style import (
     ACCENT,
     GROUP_COLOURS,
     HALF,
     MARKERS,
     SECONDARY,
-    Chart,
-    drawing,
-    finish,
-    key,
-    key_height,
-    name_axis,
-    place,
-    ticks,
+    tick_labels,
 )
 from auditkit.wording import interval, number
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Line = Sequence[tuple[float, float]]
 Curve = Sequence[tuple[float, float, float | None, float | None]]
@@ -48,34 +39,27 @@ def calibration(
         width: Of the whole chart, in points; the plot itself is square.
     """
     names = [name for name, _ in curves if name]
-    with drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT)) as figure:
-        axes = place(figure, _LEFT, _BOTTOM, _SIDE, _SIDE)
-        axes.set_xlim(-0.02, 1.02)
-        axes.plot([0, 1], [0, 1], color=SECONDARY, lw=0.6, ls=(0, (3, 2)))
-        for place_in_list, (_, bins) in enumerate(curves):
-            colour = ACCENT if len(curves) == 1 else GROUP_COLOURS[place_in_list]
-            for x, _, low, high in bins:
-                if low is not None and high is not None:
-                    axes.plot([x, x], [low, high], color=colour, lw=0.9, solid_capstyle="butt")
-            axes.plot(
-                [b[0] for b in bins],
-                [b[1] for b in bins],
-                marker=MARKERS[place_in_list],
-                ms=4.2,
-                lw=0.7,
-                color=colour,
-            )
-        _key(figure, names)
-        scale = _frame(axes, "Mean score", "Observed share of favourable outcomes")
-        listed = "; ".join(
-            (f"{name}: " if name else "")
-            + ", ".join(
-                f"{number(float(x))} observed {interval(float(y), a, b)}" for x, y, a, b in bins
-            )
-            for name, bins in curves
+    drawing = Drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT))
+    plot, scale = _frame(drawing, _SIDE, across=(-0.02, 1.02))
+    drawing.line(plot.at([(0, 0), (1, 1)]), colour=SECONDARY, width=0.6, dashed=True)
+    for position, (_, bins) in enumerate(curves):
+        colour = ACCENT if len(curves) == 1 else GROUP_COLOURS[position]
+        for x, _, low, high in bins:
+            if low is not None and high is not None:
+                drawing.line(plot.at([(x, low), (x, high)]), colour=colour, width=0.9)
+        _curve(plot, [(x, y) for x, y, _, _ in bins], position, colour, size=4.2, width=0.7)
+    _key(drawing, names)
+    plot.name_across("Mean score")
+    plot.name_upward("Observed share of favourable outcomes", beside=scale)
+    listed = "; ".join(
+        (f"{name}: " if name else "")
+        + ", ".join(
+            f"{number(float(x))} observed {interval(float(y), a, b)}" for x, y, a, b in bins
         )
-        alt = f"Observed share of favourable outcomes against mean score. {listed}."
-        return finish(figure, alt=alt, axes=(scale, scale))
+        for name, bins in curves
+    )
+    alt = f"Observed share of favourable outcomes against mean score. {listed}."
+    return drawing.finish(alt=alt, axes=(scale, scale))
 
 
 def sweep(
@@ -93,41 +77,51 @@ def sweep(
         width: Of the whole chart, in points.
     """
     names = [name for name, _ in lines]
-    with drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT)) as figure:
-        axes = place(figure, _LEFT, _BOTTOM, width - _LEFT - 8, _SIDE)
-        axes.set_xlim(0, 1)
-        if in_use is not None:
-            axes.axvline(in_use, color=SECONDARY, lw=0.7, ls=(0, (3, 2)))
-        for place_in_list, (_, points) in enumerate(lines):
-            axes.plot(
-                [x for x, _ in points],
-                [y for _, y in points],
-                color=GROUP_COLOURS[place_in_list],
-                marker=MARKERS[place_in_list],
-                ms=3.2,
-                lw=0.9,
-            )
-        _key(figure, names)
-        scale = _frame(axes, "Cut-off on the score", "Selection rate")
-        listed = "; ".join(
-            f"{name}: " + ", ".join(f"{number(float(y))} at {number(float(x))}" for x, y in points)
-            for name, points in lines
-        )
-        mark = "" if in_use is None else f" In use: {number(float(in_use))}."
-        alt = f"Selection rate by cut-off on the score. {listed}.{mark}"
-        return finish(figure, alt=alt, axes=(scale, scale))
+    drawing = Drawing(width, _SIDE + _BOTTOM + 8 + key_height(names, width - _LEFT))
+    plot, scale = _frame(drawing, width - _LEFT - 8, across=(0, 1))
+    if in_use is not None:
+        plot.mark_value(in_use, dashed=True)
+    for position, (_, points) in enumerate(lines):
+        _curve(plot, points, position, GROUP_COLOURS[position], size=3.2, width=0.9)
+    _key(drawing, names)
+    plot.name_across("Cut-off on the score")
+    plot.name_upward("Selection rate", beside=scale)
+    listed = "; ".join(
+        f"{name}: " + ", ".join(f"{number(float(y))} at {number(float(x))}" for x, y in points)
+        for name, points in lines
+    )
+    mark = "" if in_use is None else f" In use: {number(float(in_use))}."
+    alt = f"Selection rate by cut-off on the score. {listed}.{mark}"
+    return drawing.finish(alt=alt, axes=(scale, scale))
 
 
-def _key(figure: Figure, names: Sequence[str]) -> None:
+def _curve(
+    plot: Plot, points: Line, position: int, colour: str, *, size: float, width: float
+) -> None:
+    """A line with the marks of its group."""
+    places = plot.at(points)
+    plot.drawing.line(places, colour=colour, width=width)
+    plot.drawing.marks(places, marker=MARKERS[position], size=size, edge=colour)
+
+
+def _key(drawing: Drawing, names: Sequence[str]) -> None:
     looks = zip(names, MARKERS, GROUP_COLOURS, GROUP_COLOURS, strict=False)
-    key(figure, list(looks), left=_LEFT)
+    drawing.key(list(looks), left=_LEFT)
 
 
-def _frame(axes: Axes, across: str, upward: str) -> tuple[str, ...]:
-    """Axes from 0 to 1; returns the labels of their ticks."""
-    axes.set_ylim(-0.02, 1.02)
-    scale = ticks(axes.xaxis, list(_STEPS), digits=1)
-    ticks(axes.yaxis, list(_STEPS), digits=1)
-    name_axis(axes, across)
-    axes.set_ylabel(upward)
-    return scale
+def _frame(
+    drawing: Drawing, width: float, *, across: tuple[float, float]
+) -> tuple[Plot, tuple[str, ...]]:
+    """A plot of shares, and the labels of both of its scales."""
+    plot = Plot(
+        drawing,
+        left=_LEFT,
+        bottom=_BOTTOM,
+        width=width,
+        height=_SIDE,
+        across=across,
+        upward=(-0.02, 1.02),
+    )
+    labels = tick_labels(_STEPS, 1)
+    plot.ticks_upward(_STEPS, labels)
+    return plot, plot.ticks_across(_STEPS, labels)

@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from auditkit.charts.style import (
-    ACCENT,
-    HAIRLINE,
-    INK,
-    SECONDARY,
-    Chart,
-    drawing,
-    finish,
-    fitted,
-    name_axis,
-    named_ticks,
-    place,
-    round_ticks,
-    shorten,
-    ticks,
-    with_minus,
-)
+from auditkit.charts.canvas import Chart, Drawing
+from auditkit.charts.plot import Plot
+from auditkit.charts.style import fitted, round_ticks, shorten, tick_labels, with_minus
 from auditkit.wording import plural
 
 if TYPE_CHECKING:
@@ -74,23 +60,33 @@ def dependence(
         # Dots of one category stand side by side, in an order that follows from the values.
         x, y = places + 0.5 * (np.arange(len(shown)) % 21 - 10) / 21, y[shown]
     step = max(1, -(-len(x) // _MAX_POINTS))
-    with drawing(width, height) as figure:
-        axes = place(figure, 44, 34, width - 54, height - 42)
-        axes.axhline(0, color=SECONDARY, lw=0.6, zorder=1)
-        axes.plot(x[::step], y[::step], ls="", marker="o", ms=2.2, mew=0, color=ACCENT, zorder=3)
-        _room(axes, x if numeric else np.array([-0.5, len(categories) - 0.5]), y)
-        labels = [_scale(axes.yaxis, *axes.get_ylim())]
-        if numeric:
-            labels.insert(0, _scale(axes.xaxis, *axes.get_xlim()))
-        else:
-            named_ticks(axes.xaxis, range(len(categories)), [shorten(c, 60) for c in categories])
-        axes.set_xlabel(name)
-        axes.set_ylabel(axis_label)
-        return finish(
-            figure,
-            alt=_in_words(name, axis_label, x, y, categories, missing=len(values) - len(known)),
-            axes=tuple(labels),
-        )
+    drawing = Drawing(width, height)
+    plot = Plot(
+        drawing,
+        left=44,
+        bottom=34,
+        width=width - 54,
+        height=height - 42,
+        across=_room(x) if numeric else _room(np.array([-0.5, len(categories) - 0.5])),
+        upward=_room(np.append(y, 0.0)),
+    )
+    plot.level(0)
+    points = zip(x[::step].tolist(), y[::step].tolist(), strict=True)
+    drawing.dots(plot.at(points), size=2.2)
+    positions, digits = round_ticks(*plot.upward)
+    beside = plot.ticks_upward(positions, tick_labels(positions, digits))
+    labels = [beside]
+    if numeric:
+        positions, digits = round_ticks(*plot.across)
+        labels.insert(0, plot.ticks_across(positions, tick_labels(positions, digits)))
+    else:
+        plot.ticks_across(range(len(categories)), [shorten(c, 60) for c in categories])
+    plot.name_across(name)
+    plot.name_upward(axis_label, beside=beside)
+    return drawing.finish(
+        alt=_in_words(name, axis_label, x, y, categories, missing=len(values) - len(known)),
+        axes=tuple(labels),
+    )
 
 
 def rank_intervals(
@@ -116,44 +112,40 @@ def rank_intervals(
     """
     rows = len(names)
     last = max(upper)
-    with drawing(width, rows * _ROW + 36) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 8, rows * _ROW)
-        axes.set_xlim(0.5, last + 0.5)
-        axes.set_ylim(rows - 0.5, -0.5)
-        for y, (low, high) in enumerate(zip(lower, upper, strict=True)):
-            axes.axhline(y, color=HAIRLINE, lw=0.35, zorder=0)
-            axes.plot([low, high], [y, y], color=ACCENT, lw=1.4, solid_capstyle="butt")
-            axes.plot([low, high], [y, y], ls="", marker="|", ms=5, mew=1.0, color=ACCENT)
-        axes.plot(ranks, range(rows), ls="", marker="o", ms=4.2, color=ACCENT)
-        axes.tick_params(axis="y", length=0)
-        named_ticks(axes.yaxis, range(rows), fitted(names, label_width - 4), color=INK)
-        axes.spines["left"].set_visible(False)
-        step = max(1, -(-last // 10))
-        positions = [float(p) for p in range(1, last + 1, step)]
-        labels = ticks(axes.xaxis, positions, digits=0)
-        name_axis(axes, axis_label)
-        listed = "; ".join(
-            f"{name} {rank} ({low} to {high})"
-            for name, rank, low, high in zip(names, ranks, lower, upper, strict=True)
-        )
-        return finish(figure, alt=f"{axis_label}: {listed}.", axes=(labels,))
+    drawing = Drawing(width, rows * _ROW + 36)
+    plot = Plot(
+        drawing,
+        left=label_width,
+        bottom=30,
+        width=width - label_width - 8,
+        height=rows * _ROW,
+        across=(0.5, last + 0.5),
+        upward=(rows - 0.5, -0.5),
+        beside=False,
+    )
+    for y, ends in enumerate(zip(lower, upper, strict=True)):
+        plot.row(y)
+        both = plot.at((end, y) for end in ends)
+        drawing.line(both, width=1.4)
+        drawing.marks(both, marker="|", size=5)
+    drawing.marks(plot.at(zip(ranks, range(rows), strict=True)), size=4.2)
+    plot.name_rows(fitted(names, label_width - 4))
+    step = max(1, -(-last // 10))
+    positions = range(1, last + 1, step)
+    labels = plot.ticks_across(positions, tick_labels(positions, 0))
+    plot.name_across(axis_label)
+    listed = "; ".join(
+        f"{name} {rank} ({low} to {high})"
+        for name, rank, low, high in zip(names, ranks, lower, upper, strict=True)
+    )
+    return drawing.finish(alt=f"{axis_label}: {listed}.", axes=(labels,))
 
 
-def _room(axes: object, x: Floats, y: Floats) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
-    for values, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
-        low, high = float(values.min()), float(values.max())
-        if limit == axes.set_ylim:
-            low, high = min(low, 0.0), max(high, 0.0)
-        margin = 0.04 * ((high - low) or 1.0)
-        limit(low - margin, high + margin)
-
-
-def _scale(axis: object, low: float, high: float) -> tuple[str, ...]:
-    positions, digits = round_ticks(low, high)
-    return ticks(axis, positions, digits=digits)
+def _room(values: Floats) -> tuple[float, float]:
+    """The ends of a scale that holds values, with a margin."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.04 * ((high - low) or 1.0)
+    return low - margin, high + margin
 
 
 def _in_words(

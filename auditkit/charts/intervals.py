@@ -5,29 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from auditkit.charts.canvas import Chart, Drawing
+from auditkit.charts.plot import Plot
 from auditkit.charts.style import (
     ACCENT,
-    HAIRLINE,
     INK,
     RATIO_TICKS,
     SECONDARY,
-    Chart,
-    drawing,
-    finish,
     fitted,
-    name_axis,
-    named_ticks,
-    place,
     round_ticks,
     steps_across,
-    ticks,
+    tick_labels,
 )
 from auditkit.wording import exact, interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _ROW: Final = 12.5
 # Points between a label and its row, and from a row to the end of its number of cases.
@@ -91,108 +83,70 @@ def forest(
     blocks = len(rows) + headings
     height = blocks * _ROW + 42
     low, high = limits or _limits(rows, lines, log=log)
-    with drawing(width, height) as figure:
-        axes = place(figure, label_width, 30, width - label_width - 34, blocks * _ROW + 2)
-        axes.set_ylim(blocks - 0.4, -0.6)
-        if log:
-            axes.set_xscale("log")
-        axes.set_xlim(low, high)
-        if log:
-            inside = [t for t in RATIO_TICKS if low <= t <= high]
-            inside = _spread(inside, math.log(high / low) * _TICK / float(axes.bbox.width))
-            labels = _ratio_ticks(axes, inside)
-        else:
-            positions, digits = round_ticks(low, high, count=steps_across(axes))
-            labels = ticks(axes.xaxis, positions, digits=digits)
-        axes.spines["left"].set_visible(False)
-        axes.set_yticks([])
-        name_axis(axes, axis_label)
-        for line in lines:
-            solid = line == 1
-            axes.axvline(line, color=SECONDARY, lw=0.7, ls="-" if solid else (0, (3, 2)), zorder=1)
-        _rows(axes, rows, low, high, label_width)
-        return finish(figure, alt=_describe(rows, measure, lines, level), axes=(labels,))
+    drawing = Drawing(width, height)
+    plot = Plot(
+        drawing,
+        left=label_width,
+        bottom=30,
+        width=width - label_width - 34,
+        height=blocks * _ROW + 2,
+        across=(low, high),
+        upward=(blocks - 0.4, -0.6),
+        log=log,
+        beside=False,
+    )
+    if log:
+        inside = [t for t in RATIO_TICKS if low <= t <= high]
+        positions = _spread(inside, math.log(high / low) * _TICK / plot.width)
+        texts = [exact(p) for p in positions]
+    else:
+        positions, digits = round_ticks(low, high, count=steps_across(plot.width))
+        texts = tick_labels(positions, digits)
+    labels = plot.ticks_across(positions, texts)
+    plot.name_across(axis_label)
+    for line in lines:
+        plot.mark_value(line, dashed=line != 1)
+    _rows(plot, rows)
+    return drawing.finish(alt=_describe(rows, measure, lines, level), axes=(labels,))
 
 
-def _rows(
-    axes: Axes, rows: Sequence[ForestRow], low: float, high: float, label_width: float
-) -> None:
-    beside = axes.get_yaxis_transform()
-    _at_the_side(axes, -0.9, "n", right=True)
-    labels = fitted((row.label for row in rows), label_width - _GAP)
+def _rows(plot: Plot, rows: Sequence[ForestRow]) -> None:
+    draw = plot.drawing
+    draw.text(plot.right + _BESIDE, plot.y(-0.9), "n", anchor="end", colour=SECONDARY)
+    labels = fitted((row.label for row in rows), plot.left - _GAP)
     y = 0
     for label, row in zip(labels, rows, strict=True):
         if row.heading:
-            axes.text(
-                -0.02 - 110 / (axes.bbox.width),
-                y,
-                row.heading,
-                transform=beside,
-                ha="left",
-                va="center",
-                color=SECONDARY,
-            )
+            left = plot.left - 0.02 * plot.width - 110
+            draw.text(left, plot.y(y), row.heading, anchor="start", colour=SECONDARY)
             y += 1
-        axes.axhline(y + 0.5, color=HAIRLINE, lw=0.35, zorder=0)
-        _at_the_side(axes, y, label)
-        _at_the_side(axes, y, row.n, right=True)
+        plot.row(y + 0.5)
+        draw.text(plot.left - _GAP, plot.y(y), label, anchor="end")
+        draw.text(plot.right + _BESIDE, plot.y(y), row.n, anchor="end", colour=SECONDARY)
         if row.value is None:
-            axes.text(
-                0.5,
-                y,
-                "not estimable",
-                transform=beside,
-                ha="center",
-                va="center",
-                color=SECONDARY,
-                fontstyle="italic",
+            middle = (plot.left + plot.right) / 2
+            draw.text(
+                middle, plot.y(y), "not estimable", colour=SECONDARY, italic=True, grounded=True
             )
         else:
-            _point(axes, row, y, low, high)
+            _point(plot, row, row.value, plot.y(y))
         y += 1
 
 
-def _at_the_side(axes: Axes, y: float, text: str, *, right: bool = False) -> None:
-    """A label before a row, or its number of cases after it."""
-    axes.annotate(
-        text, (1 if right else 0, y), xycoords=axes.get_yaxis_transform(), ha="right",
-        xytext=(_BESIDE if right else -_GAP, 0), textcoords="offset points", va="center",
-        color=SECONDARY if right else INK,
-    )  # fmt: skip
-
-
-def _point(axes: Axes, row: ForestRow, y: int, low: float, high: float) -> None:
-    assert row.value is not None
+def _point(plot: Plot, row: ForestRow, value: float, y: float) -> None:
+    draw, (low, high) = plot.drawing, plot.across
     if row.lower is not None and row.upper is not None:
-        left, right = max(row.lower, low), min(row.upper, high)
-        axes.plot([left, right], [y, y], color=ACCENT, lw=1.1, solid_capstyle="butt", zorder=2)
-        for end, cut, arrow in ((left, row.lower < low, "<"), (right, row.upper > high, ">")):
+        ends = [plot.x(min(max(end, low), high)) for end in (row.lower, row.upper)]
+        draw.line([(x, y) for x in ends], width=1.1)
+        for x, cut, arrow in zip(
+            ends, (row.lower < low, row.upper > high), ("<", ">"), strict=True
+        ):
             marker = arrow if cut else "|"
-            axes.plot([end], [y], marker=marker, ms=4, mew=0.9, color=ACCENT, zorder=2)
-    point = min(max(row.value, low), high)
-    axes.plot(
-        [point],
-        [y],
-        marker="o",
-        ms=4.6,
-        mew=1.0,
-        mec=ACCENT,
-        zorder=3,
-        mfc="white" if row.hollow else ACCENT,
-    )
+            draw.marks([(x, y)], marker=marker, size=4, width=0.9)
+    x = plot.x(min(max(value, low), high))
+    draw.marks([(x, y)], fill="white" if row.hollow else ACCENT)
     if row.remark:
-        axes.annotate(
-            row.remark,
-            (point, y),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            color=INK,
-            fontsize=7,
-            # White, so that a marked line does not strike out the text.
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        draw.text(x - 6, y, row.remark, anchor="end", colour=INK, size=7, grounded=True)
 
 
 def _limits(rows: Sequence[ForestRow], lines: Sequence[float], *, log: bool) -> tuple[float, float]:
@@ -216,10 +170,6 @@ def _spread(positions: list[float], room: float) -> list[float]:
         if all(abs(math.log(position / other)) >= room for other in kept):
             kept.append(position)
     return sorted(kept)
-
-
-def _ratio_ticks(axes: Axes, positions: list[float]) -> tuple[str, ...]:
-    return named_ticks(axes.xaxis, positions, (exact(p) for p in positions))
 
 
 def _describe(rows: Sequence[ForestRow], measure: str, lines: Sequence[float], level: float) -> str:

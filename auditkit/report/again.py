@@ -14,7 +14,6 @@ import jinja2 as _templates  # noqa: F401
 import pypdfium2
 import weasyprint as _pages  # noqa: F401
 
-from auditkit import charts
 from auditkit.canonical import parse_json
 from auditkit.isolation.messages import pack, unpack
 from auditkit.judgement.restored import restored
@@ -23,7 +22,6 @@ from auditkit.report.render import render
 from auditkit.report.typeset.libraries import made_with
 from auditkit.signing.pdf import is_certification_of
 
-charts.get_ready()
 # Dots per point of the pictures that are compared: 144 dots an inch.
 _SCALE: Final = 2
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -60,22 +62,35 @@ def test_the_same_values_give_the_same_bytes():
     assert [c.svg for c in charts()] == [c.svg for c in charts()]
 
 
-@pytest.mark.parametrize("style", ["dark_background", "seaborn-v0_8", "bmh"])
-def test_nobodys_settings_change_a_chart_and_no_chart_changes_them(style):
-    """matplotlib's settings and fonts are the whole process's."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-    from matplotlib import font_manager
+def test_drawing_loads_no_library_that_draws():
+    script = (
+        "import sys; from auditkit.charts import ForestRow, forest\n"
+        "forest([ForestRow(label='a', value=1.0)], measure='m', axis_label='x')\n"
+        "print([m for m in ('matplotlib', 'PIL', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stderr
 
-    expected = [c.svg for c in charts()]
-    with mpl.rc_context():
-        mpl.style.use(style)
-        mpl.rcParams.update({"axes.grid": True, "font.size": 20, "svg.fonttype": "path"})
-        settings, fonts = dict(mpl.rcParams), len(font_manager.fontManager.ttflist)
-        assert [c.svg for c in charts()] == expected
-        assert dict(mpl.rcParams) == settings
-        assert len(font_manager.fontManager.ttflist) == fonts
-        assert not plt.get_fignums()
+
+@given(
+    st.lists(st.floats(0.2, 5.0), min_size=2, max_size=6, unique=True),
+    st.booleans(),
+)
+def test_points_lie_where_the_scale_says(values, log):
+    """Each point's place is read off the ticks again, as a reader of the chart does."""
+    rows = [ForestRow(label=f"group {i}", value=v) for i, v in enumerate(values)]
+    chart = forest(rows, measure="m", axis_label="x", lines=(1.0,), log=log)
+    texts = ET.fromstring(chart.svg).iter(f"{SVG}text")
+    ticks = {t.text: float(t.get("x")) for t in texts if t.text in chart.axes[0]}
+    scale = np.log if log else np.asarray
+    slope, start = np.polyfit(list(ticks.values()), scale([float(t) for t in ticks]), 1)
+    places = [float(x) for x in re.findall(r"M([\d.]+) [\d.]+h0", chart.svg)]
+    read = slope * np.array(places) + start
+    assert read == pytest.approx(
+        scale(values), abs=0.02 * (max(scale(values)) - min(scale(values))) + 1e-3
+    )
 
 
 def test_labels_are_text_as_they_were_given():

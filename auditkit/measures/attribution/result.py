@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from auditkit.charts.style import Chart
+    from auditkit.charts.canvas import Chart
 
 
 _MAX_SHOWN: Final = 12

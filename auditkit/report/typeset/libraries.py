@@ -6,7 +6,7 @@ import ctypes
 from importlib.metadata import version
 from typing import Final
 
-_PACKAGES: Final = ("weasyprint", "matplotlib", "pydyf", "fonttools")
+_PACKAGES: Final = ("weasyprint", "pydyf", "fonttools")
 # How each system names the shared library.
 _NAMES: Final = {
     "pango": ("libpango-1.0.so.0", "libpango-1.0.0.dylib", "libpango-1.0-0.dll"),
