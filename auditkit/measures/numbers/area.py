@@ -46,8 +46,23 @@ def area_under_curve(
     error = 0.0
     if min(positives.size, negatives.size) >= SMALL_CLASS:
         error = math.sqrt(positives.variance_of_mean(one) + negatives.variance_of_mean(other))
+    return with_interval(theta, error, (positives.size, negatives.size), n=n, level=level)
+
+
+def with_interval(
+    theta: float, error: float, sizes: tuple[float, float], *, n: int, level: float
+) -> Estimate:
+    """An area with its interval.
+
+    Args:
+        theta: The area.
+        error: DeLong's standard error; 0: none, as if either class is small.
+        sizes: Effective numbers of both classes.
+        n: Number of observations.
+        level: Nominal coverage.
+    """
     if error == 0:  # few of a class, nobody out of order, or all scores alike
-        interval = _newcombe_auc(theta, positives.size, negatives.size, level)
+        interval = _newcombe_auc(theta, *sizes, level)
         return Estimate.of(theta, n, interval, level=level, method="Newcombe 5")
     centre = special.logit(theta)
     half = normal_quantile(level) * error / (theta * (1 - theta))

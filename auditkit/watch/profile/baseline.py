@@ -123,7 +123,7 @@ def _column(
         levels = fixed.get(role, DECIDED)
         return Column(name=name, role=role, kind="level", levels=levels)
     if role.startswith("score of ") and score is not None:
-        return Column(name=name, role=role, kind="number", edges=score.edges)
+        return Column(name=name, role=role, kind="number", edges=score.edges, atoms=score.atoms)
     held = values if among is None else values[among]
     return fit_column(
         held, name=name, role=role, small_cell=small_cell, personal=personal, salt=salt

@@ -53,8 +53,10 @@ def fit_column(
     series = values if isinstance(values, pd.Series) else pd.Series(values)
     if not personal and kind_of(series) == "number":
         numbers = as_numbers(series, what=f"The column {name!r}")
-        edges = fit_edges(numbers[np.abs(numbers) < TOO_LARGE], small_cell=small_cell)
-        return Column(name=name, role=role, kind="number", edges=edges)
+        finite = numbers[np.abs(numbers) < TOO_LARGE]
+        edges = fit_edges(finite, small_cell=small_cell)
+        atoms = len(edges) > 0 and bool(np.isin(finite, edges).all())
+        return Column(name=name, role=role, kind="number", edges=edges, atoms=atoms)
     if personal and salt is None:
         raise InputError(
             f"The column {name!r} is personal, and there is no salt.",

@@ -57,6 +57,7 @@ class Column:
         role: What it is to the model.
         kind: "number" or "level".
         edges: Of numbers, ascending.
+        atoms: Whether every number of the baseline is an edge, as with numbers of children.
         levels: Of levels, in their order; digests if the column is personal.
         rare: Digests of levels that the baseline knew and that are too rare to be named.
         personal: Whether its levels are digests.
@@ -67,6 +68,7 @@ class Column:
     role: Role
     kind: Literal["number", "level"]
     edges: tuple[float, ...] = ()
+    atoms: bool = False
     levels: tuple[str, ...] = ()
     rare: tuple[str, ...] = ()
     personal: bool = False
