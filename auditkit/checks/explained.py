@@ -8,7 +8,7 @@ import numpy as np
 
 from auditkit.checks.check import NotAssessed
 from auditkit.errors import InputError
-from auditkit.measures.attribution.explain import explain
+from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.result import Attribution
 from auditkit.model.units import Unit
 
@@ -45,6 +45,37 @@ def reference_of(case: Case) -> pd.DataFrame:
     return case.reference
 
 
+def explainer_of(case: Case) -> Explainer:
+    """Explains a case's model, as its class is scored, against its whole reference; made once.
+
+    Raises:
+        NotAssessed: If there is no model or no reference.
+    """
+    reference = reference_of(case)
+    return case.once("explainer", lambda: explainer_against(case, reference))
+
+
+def explainer_against(
+    case: Case, reference: pd.DataFrame, *, like: Explainer | None = None
+) -> Explainer:
+    """Explains a case's model, as its class is scored, against some reference.
+
+    Args:
+        case: With a model.
+        reference: At least one row.
+        like: As of `Explainer`.
+    """
+    return Explainer(
+        case.model, reference, target_class=case.scored_class, seed=case.seed, like=like
+    )
+
+
+def own_attribution_of(case: Case) -> Attribution:
+    """Of the class that is scored, every row against the case's whole reference; computed once."""
+    explainer = explainer_of(case)
+    return case.once("own attribution", lambda: explainer.explain(case.features))
+
+
 def attribution_of(case: Case) -> Attribution:
     """Of the favourable outcome, every row against the case's whole reference; computed once.
 
@@ -52,22 +83,45 @@ def attribution_of(case: Case) -> Attribution:
         NotAssessed: If there is no model or no reference.
         InputError: If the model cannot be explained, or what it gives is not what was decided on.
     """
-    reference = reference_of(case)
-    return case.once("attribution", lambda: favourable_attribution(case, case.features, reference))
+    own = own_attribution_of(case)
+    return case.once("attribution", lambda: _favourable(case, own, case.features))
 
 
-def favourable_attribution(case: Case, rows: pd.DataFrame, reference: pd.DataFrame) -> Attribution:
-    """Of the favourable outcome, for some rows against some reference.
+def favourable_attribution(case: Case, rows: pd.DataFrame, explainer: Explainer) -> Attribution:
+    """Of the favourable outcome, for some rows.
+
+    Args:
+        case: With a model.
+        rows: Some of its features.
+        explainer: From `explainer_against`.
 
     Raises:
         InputError: If what is explained is not the score that `case.score` gives.
     """
+    return _favourable(case, explainer.explain(rows), rows)
+
+
+def favourable_in_blocks(
+    case: Case, rows: pd.DataFrame, explainer: Explainer, blocks: NDArray[np.int64]
+) -> tuple[Attribution, NDArray[np.float64]]:
+    """As `favourable_attribution`, and relative to each block of the explainer's reference.
+
+    Args:
+        case: With a model.
+        rows: Some of its features.
+        explainer: From `explainer_against`.
+        blocks: From `random_blocks`.
+
+    Returns:
+        The attribution, and values of shape `(blocks, rows, features)`.
+    """
+    own, values = explainer.in_blocks(rows, blocks)
+    return _favourable(case, own, rows), -values if case.is_mirrored else values
+
+
+def _favourable(case: Case, own: Attribution, rows: pd.DataFrame) -> Attribution:
     assert case.score is not None
-    attribution = explain(
-        case.model, rows, reference=reference, target_class=case.scored_class, seed=case.seed
-    )
-    if case.is_mirrored:
-        attribution = attribution.of_other_class()
+    attribution = own.of_other_class() if case.is_mirrored else own
     if _gives(attribution, case.score(rows)):
         return attribution
     raise InputError(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditkit.checks.check import Check, NotApplicable, Result
-from auditkit.checks.explained import favourable_attribution, reference_of
+from auditkit.checks.explained import (
+    explainer_against,
+    explainer_of,
+    favourable_attribution,
+    favourable_in_blocks,
+    own_attribution_of,
+    reference_of,
+)
 from auditkit.checks.grouped import decisions_of
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.ranks import resampled_weights
@@ -26,13 +33,14 @@ from auditkit.measures.attribution.reasons import (
     reference_population,
 )
 from auditkit.measures.attribution.result import feature_columns
-from auditkit.measures.attribution.stability import block_values
+from auditkit.measures.attribution.stability import random_blocks
 from auditkit.parameters import BLOCKS, COUNT, PART, REPLICATES, SHARE, Parameter
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from auditkit.measures.attribution.explainer import Explainer
     from auditkit.measures.attribution.result import Attribution
     from auditkit.subject import Case
 
@@ -92,7 +100,9 @@ def _run(case: Case, parameters: Parameters) -> Result:
         raise NotApplicable("nobody was decided unfavourably")
     population = population_of(case, parameters)
     rows = case.features.iloc[denied].reset_index(drop=True)
-    attribution = favourable_attribution(case, rows, population)
+    own_attribution_of(case)  # of every row: what its explainer found need not be found again
+    explainer = explainer_against(case, population, like=explainer_of(case))
+    attribution, kept_under = _explained(case, rows, explainer, len(population), parameters)
     limits = ReasonLimits(
         most=parameters.most,
         principal_share=parameters.principal_share,
@@ -100,14 +110,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     )
     named = {attribute.casefold() for attribute in case.groups}
     protected = frozenset(f for f in attribution.feature_names if f.casefold() in named)
-    kept = _kept(
-        case,
-        rows=rows,
-        population=population,
-        attribution=attribution,
-        limits=limits,
-        parameters=parameters,
-    )
+    kept = None if kept_under is None else kept_shares(*kept_under, limits)
     listed = [
         principal_reasons(
             contributions,
@@ -214,24 +217,23 @@ def _attributions(attribution: Attribution, denied: NDArray[np.int64]) -> Table:
     )
 
 
-def _kept(
+def _explained(
     case: Case,
-    *,
     rows: pd.DataFrame,
-    population: pd.DataFrame,
-    attribution: Attribution,
-    limits: ReasonLimits,
+    explainer: Explainer,
+    population: int,
     parameters: Parameters,
-) -> NDArray[np.float64] | None:
-    """In what share of resamples each factor is principal; None: too few rows to resample."""
-    if len(population) < _MIN_REFERENCE:
-        return None
-    blocks = min(parameters.blocks, len(population) // 2)
-    values = block_values(case.model, rows, population, blocks=blocks, seed=case.seed)
-    # The blocks explain the model's own class; the favourable one may be the other.
-    towards = 1.0 if float((values.mean(axis=0) * attribution.values).sum()) >= 0 else -1.0
-    weights = resampled_weights(blocks, parameters.resamples, case.seed)
-    return kept_shares(towards * values, weights, limits)
+) -> tuple[Attribution, tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
+    """Attributions, and relative to each block with the blocks' weights in every resample.
+
+    None: the population has too few rows to resample.
+    """
+    if population < _MIN_REFERENCE:
+        return favourable_attribution(case, rows, explainer), None
+    blocks = min(parameters.blocks, population // 2)
+    numbers = random_blocks(population, blocks=blocks, seed=case.seed)
+    attribution, values = favourable_in_blocks(case, rows, explainer, numbers)
+    return attribution, (values, resampled_weights(blocks, parameters.resamples, case.seed))
 
 
 def _on_protected(

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
+from auditkit.checks.explained import (
+    explainer_of,
+    ordered_attribution_of,
+    own_attribution_of,
+    reference_of,
+    sample_rows,
+)
 from auditkit.evidence import Measurement, Term
-from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.faithfulness import faithfulness
 from auditkit.measures.attribution.ranks import resampled_weights
 from auditkit.measures.numbers.intervals import percentile_interval
@@ -46,14 +51,13 @@ def _run(case: Case, parameters: Parameters) -> Result:
     chosen = sample_rows(case, parameters.rows)
     rows = case.features.iloc[chosen].reset_index(drop=True)
     explained = ordered_attribution_of(case)
-    # Of either class the curves are the same, mirrored; the explainer gives the model's own.
-    explainer = Explainer(case.model, reference, seed=case.seed, cross_check=False)
-    own = explainer.explain(rows)
+    # Of either class the curves are the same, mirrored.
+    own = own_attribution_of(case)
     found = faithfulness(
-        explainer.predict,
+        explainer_of(case).predict,
         rows,
         reference,
-        own.values,
+        own.values[chosen],
         base=own.base,
         partners=parameters.partners,
         orders=parameters.orders,

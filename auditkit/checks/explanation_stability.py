@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, NotAssessed, Result
-from auditkit.checks.explained import ordered_attribution_of, reference_of, sample_rows
+from auditkit.checks.explained import (
+    explainer_of,
+    ordered_attribution_of,
+    reference_of,
+    sample_rows,
+)
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.attribution.ranks import rank_intervals, rank_stability
-from auditkit.measures.attribution.stability import block_values
+from auditkit.measures.attribution.stability import random_blocks
 from auditkit.parameters import BLOCKS, COUNT, LEVEL, REPLICATES
 
 if TYPE_CHECKING:
@@ -49,12 +54,10 @@ def _run(case: Case, parameters: Parameters) -> Result:
     if len(attribution.feature_names) < 2:
         raise NotAssessed("one feature has no order")
     chosen = sample_rows(case, parameters.rows)
-    values = block_values(
-        case.model,
+    blocks = min(parameters.blocks, len(reference) // 2)
+    _, values = explainer_of(case).in_blocks(
         case.features.iloc[chosen].reset_index(drop=True),
-        reference,
-        blocks=min(parameters.blocks, len(reference) // 2),
-        seed=case.seed,
+        random_blocks(len(reference), blocks=blocks, seed=case.seed),
     )
     importance = np.abs(attribution.values[chosen]).mean(axis=0)
     replicates = parameters.replicates

@@ -33,7 +33,11 @@ def explain(
 
     Example: auditkit explain audit.yaml --row 17
     """
-    from auditkit.checks.explained import favourable_attribution, missing_input
+    from auditkit.checks.explained import (
+        explainer_against,
+        favourable_attribution,
+        missing_input,
+    )
     from auditkit.checks.explanation_denials import population_of
     from auditkit.errors import InputError
     from auditkit.measures.attribution.reasons import ALL, POPULATIONS
@@ -51,7 +55,9 @@ def explain(
     population = ALL if favourable else parameters.population
     reference = population_of(case, replace(parameters, population=population))
     with Work(f"Explain row {row:,}"):
-        one = favourable_attribution(case, case.features.iloc[[row]], reference)
+        one = favourable_attribution(
+            case, case.features.iloc[[row]], explainer_against(case, reference)
+        )
     content = _content(one, row, favourable=favourable, population=POPULATIONS[population])
     print(json.dumps(content, indent=2) if as_json else _text(content))
 

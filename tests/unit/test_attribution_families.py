@@ -485,7 +485,7 @@ def check_paths(roots, rows, reference, grouped):
         return [sum(root.evaluate(row) for root in roots) for row in table.to_numpy()]
 
     expected = enumerated(predict, x, r, groups)
-    np.testing.assert_allclose(paths.leaf_by_leaf(x.to_numpy()), expected, atol=1e-9)
+    np.testing.assert_allclose(paths.leaf_by_leaf(x.to_numpy())[0], expected, atol=1e-9)
     one_by_one = [paths.one_row(row) for row in x.to_numpy()]
     np.testing.assert_allclose(one_by_one, expected, atol=1e-9)
     np.testing.assert_allclose(paths.outputs(x.to_numpy()), expected.sum(axis=1), atol=1e-9)

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from auditkit.checks import find_check
@@ -13,10 +15,11 @@ from auditkit.errors import InputError
 from auditkit.evidence import Outcome
 from auditkit.loading import prepare
 from auditkit.measures.attribution.explain import explain
+from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.faithfulness import faithfulness
 from auditkit.measures.attribution.proxies import separation
 from auditkit.measures.attribution.ranks import rank_stability
-from auditkit.measures.attribution.stability import block_values
+from auditkit.measures.attribution.stability import random_blocks
 from auditkit.subject import Inputs
 
 
@@ -31,15 +34,73 @@ def linear(rows: pd.DataFrame) -> np.ndarray:
 def test_blocks_average_to_the_whole_reference():
     rows, reference = table(10, 1), table(200, 2)
     model = xgboost.XGBClassifier(n_estimators=9).fit(table(300), table(300).a > 0)
-    values = block_values(model, rows, reference, blocks=10, seed=0)
+    blocks = random_blocks(200, blocks=10, seed=0)
+    attribution, values = Explainer(model, reference).in_blocks(rows, blocks)
     whole = explain(model, rows, reference=reference).values
     np.testing.assert_allclose(values.mean(axis=0), whole, atol=1e-6)
+    np.testing.assert_allclose(attribution.values, whole, atol=1e-6)
     with pytest.raises(InputError, match="too small"):
-        block_values(model, rows, reference.head(15), blocks=10, seed=0)
+        random_blocks(15, blocks=10, seed=0)
+
+
+def _ways():
+    """A model of each way to explain, with the least that its values may be off by."""
+    data, target = table(300), table(300).a > 0
+    boosted = xgboost.XGBClassifier(n_estimators=9, max_depth=3).fit(data, target)
+    deep = RandomForestClassifier(5, random_state=0).fit(table(300), target)
+    return {
+        "trees": (boosted, None, 1e-6),
+        "deep trees": (deep, None, 1e-6),
+        "coefficients": (LogisticRegression().fit(data, target), None, 1e-9),
+        "coalitions": (linear, None, 1e-9),
+        "shap": (GradientBoostingClassifier(n_estimators=5).fit(data, target), "probability", 1e-6),
+    }
+
+
+@pytest.mark.parametrize("way", list(_ways()))
+def test_a_block_is_explained_as_a_reference_of_its_own(way):
+    """Blocks of unequal sizes: their mean, weighed by rows, is the whole."""
+    model, unit, tolerance = _ways()[way]
+    rows, reference = table(30, 1), table(90, 2)
+    blocks = np.repeat([0, 1, 2], [20, 30, 40])[np.random.default_rng(0).permutation(90)]
+    attribution, values = Explainer(model, reference, unit=unit).in_blocks(rows, blocks)
+    for number in range(3):
+        block = reference[blocks == number]
+        own = explain(model, rows, reference=block, unit=unit).values
+        np.testing.assert_allclose(values[number], own, atol=tolerance)
+    whole = explain(model, rows, reference=reference, unit=unit)
+    assert attribution.method == whole.method
+    np.testing.assert_allclose(attribution.values, whole.values, atol=tolerance)
+
+
+def test_blocks_that_are_sampled_add_up_and_their_mean_is_the_whole():
+    """Of an additive function a sample's error is in the reference rows alone."""
+    rng = np.random.default_rng(0)
+    rows, reference = (pd.DataFrame(rng.normal(size=(n, 12))) for n in (20, 400))
+
+    def curved(table):
+        return np.sin(table.to_numpy()) @ np.arange(12.0)
+
+    blocks = random_blocks(400, blocks=8, seed=3)
+    explainer = Explainer(curved, reference, permutation_pairs=64)
+    attribution, values = explainer.in_blocks(rows, blocks)
+    assert attribution.method.startswith("interventional SHAP, sampled")
+    outputs = curved(rows)
+    for number, of_block in enumerate(values):
+        base = curved(reference[blocks == number]).mean()
+        np.testing.assert_allclose(of_block.sum(axis=1), outputs - base)
+    np.testing.assert_allclose(values.mean(axis=0).sum(axis=1), attribution.values.sum(axis=1))
+    parts = np.sin(rows.to_numpy()) - np.sin(reference.to_numpy()).mean(axis=0)
+    off = np.abs(attribution.values - parts * np.arange(12.0))
+    assert (off[:, 1:] < 5 * attribution.standard_errors[:, 1:]).mean() > 0.95
+    np.testing.assert_allclose(
+        explainer.explain(rows).values.sum(axis=1), outputs - attribution.base
+    )
 
 
 def test_clear_ranks_hold_still_and_ties_do_not():
-    values = block_values(linear, table(60, 1), table(200, 2), blocks=10, seed=0)
+    blocks = random_blocks(200, blocks=10, seed=0)
+    _, values = Explainer(linear, table(200, 2)).in_blocks(table(60, 1), blocks)
     importance = np.abs(values.mean(axis=0)).mean(axis=0)
     clear = rank_stability(values, importance=importance, top=2, replicates=200, seed=0)
     assert (clear.ranks[:, 0] == 1).all()

@@ -54,12 +54,15 @@ class _Way:
     Attributes:
         method: How it is called.
         values: Against the whole reference.
+        block_values: Encoded rows, and the number of the block of each reference row, to values
+            against each block, shape `(blocks, rows, players)`.
         sums: Encoded rows to what their values add up to, where that takes less time.
         against: Against another reference, where the whole takes long; None: it does not.
     """
 
     method: str
     values: Values
+    block_values: Callable[[Any, NDArray[np.int64]], NDArray[np.float64] | None]
     sums: Callable[[Any], NDArray[np.float64]] | None = None
     against: Callable[[Any], Values] | None = None
 
@@ -80,9 +83,9 @@ class Explainer:
         feature_groups: Columns that are explained as one, by the group's name.
         permutation_pairs: Pairs of permutations a row, where the model can only be sampled.
         seed: Seeds every random draw.
-        cross_check: Whether to compare a sample with shap; False if that was done for this model.
-        share_trees_with: An explainer of the same model that has explained rows; its trees are not
-            read again.
+        like: An explainer of the same model that has explained rows like those to come, against a
+            reference that holds this one. What it found is not asked again: which ways add up, and
+            the model's trees.
 
     Raises:
         InputError: If the reference is empty, the model cannot score it, or a number is out of its
@@ -99,28 +102,28 @@ class Explainer:
         feature_groups: Mapping[str, Sequence[str]] | None = None,
         permutation_pairs: int = 64,
         seed: int = 0,
-        cross_check: bool = True,
-        share_trees_with: Explainer | None = None,
+        like: Explainer | None = None,
     ) -> None:
         permutation_pairs = PAIRS.read(permutation_pairs, name="permutation_pairs")
         seed = SEED_OF_PART.read(seed, name="seed")
         self._reference: Final = _some_rows(to_pandas(reference, what="reference"), "reference")
         self._columns: Final = tuple(str(c) for c in self._reference.columns)
         self._names, self._players = grouping(self._columns, feature_groups)
-        self._pairs, self._seed, self._compare = permutation_pairs, seed, cross_check
+        self._pairs, self._seed = permutation_pairs, seed
         self._whole = model
         self._encode, self._model = unwrapped(model)
         if self._encode is None:
             refuse_other_columns(self._model, self._columns, what="reference")
         self._output = _output_of(self._model, target_class)
         self._threads: Final = OneThread()
-        outputs = self.predict(self._reference)
+        predicted = self.predict(self._reference)
         few = self._encoded(self._reference.iloc[_spread(len(self._reference), _FEW)])
         self._output, self._unit = self._output.on_scale(unit, few)
-        self._base = float((outputs if unit is None else self.predict(self._reference)).mean())
+        self._predicted = predicted if unit is None else self.predict(self._reference)
+        self._base = float(self._predicted.mean())
         self._digest = table_digest(self._reference)
         self._typical = typical_values(_grouped(self._reference, self._names, self._players))
-        self._like = share_trees_with
+        self._like = like
         self._trees: trees.TreeExplanation | None = None
         self._ways: list[_Way] | None = None
         self._held: set[str] = set()
@@ -136,11 +139,33 @@ class Explainer:
         Raises:
             InputError: If it is empty, lacks a column, or the model cannot score it.
         """
+        return self.in_blocks(data, None)[0]
+
+    def in_blocks(
+        self, data: Any, blocks: NDArray[np.int64] | None
+    ) -> tuple[Attribution, NDArray[np.float64]]:
+        """Explains rows against the reference, and against each block of it by itself.
+
+        An interventional attribution is a mean over the reference: that against the whole is the
+        mean of those against the blocks, weighed by their rows. Where the model is sampled, both
+        are from the same evaluations.
+
+        Args:
+            data: As for `explain`.
+            blocks: For each row of the reference the number of its block; each from 0 on has one.
+                None: one block.
+
+        Returns:
+            The attribution, and values relative to each block, shape `(blocks, rows, players)`.
+
+        Raises:
+            InputError: As for `explain`.
+        """
         given = self._same_columns(_some_rows(to_pandas(data, what="data"), "data"))
         rows, _ = alike(given, self._reference)
         outputs = self.predict(rows)
-        estimate = self._estimate(rows, outputs)
-        return Attribution(
+        estimate = self._estimate(rows, outputs, blocks)
+        attribution = Attribution(
             values=estimate.values,
             base=self._base,
             outputs=outputs,
@@ -155,22 +180,44 @@ class Explainer:
             data=_grouped(given, self._names, self._players),
             seed=self._seed,
         )
+        return attribution, estimate.of_blocks
 
-    def _estimate(self, rows: pd.DataFrame, outputs: NDArray[np.float64]) -> SampledValues:
+    def _estimate(
+        self,
+        rows: pd.DataFrame,
+        outputs: NDArray[np.float64],
+        blocks: NDArray[np.int64] | None,
+    ) -> SampledValues:
         encoded = self._encoded(rows)
+        of = np.zeros(len(self._reference), dtype=np.int64) if blocks is None else blocks
+        share = np.bincount(of) / len(of)
+        bases = np.bincount(of, self._predicted) / np.bincount(of)
         for way in self._ways_for(rows, encoded):
-            values = way.values(encoded)
-            if values is not None and adds_up(values, outputs, self._base):
-                return SampledValues(
-                    values=values, standard_errors=None, evaluations=0, method=way.method
-                )
+            if blocks is None:
+                whole = way.values(encoded)
+                values = None if whole is None else whole[None]
+            else:
+                values = way.block_values(encoded, blocks)
+            if values is None or not all(
+                adds_up(of_block, outputs, base)
+                for of_block, base in zip(values, bases, strict=True)
+            ):
+                continue
+            return SampledValues(
+                values=values[0] if blocks is None else np.tensordot(share, values, axes=1),
+                of_blocks=values,
+                standard_errors=None,
+                evaluations=0,
+                method=way.method,
+            )
         estimate = sampled_attribution(
             self._predict,
             rows,
             self._reference,
             self._players,
             outputs=outputs,
-            base=self._base,
+            bases=bases,
+            blocks=of,
             pairs=self._pairs,
             seed=self._seed,
         )
@@ -240,7 +287,9 @@ class Explainer:
         if family == "linear":
             background = dense(reference).astype(np.float64)
 
-            def by_coefficients(encoded: Any) -> NDArray[np.float64]:
+            def by_coefficients(
+                encoded: Any, background: NDArray[np.float64] = background
+            ) -> NDArray[np.float64]:
                 return linear.linear_attribution(
                     self._model,
                     self._output,
@@ -250,7 +299,11 @@ class Explainer:
                     count=len(self._names),
                 )
 
-            return [_Way(method=linear.METHOD, values=by_coefficients)]
+            def in_blocks(encoded: Any, blocks: NDArray[np.int64]) -> NDArray[np.float64]:
+                parts = [background[blocks == b] for b in range(int(blocks.max()) + 1)]
+                return np.array([by_coefficients(encoded, part) for part in parts])
+
+            return [_Way(method=linear.METHOD, values=by_coefficients, block_values=in_blocks)]
         ways: list[_Way] = []
         self._trees = self._read_trees(reference, players, encoded)
         if self._trees is not None:
@@ -259,13 +312,36 @@ class Explainer:
                 "" if read.compared else " (not compared with shap, which refuses or misreads it)"
             )
             method = trees.METHOD + note
-            ways.append(_Way(method=method, values=read.values, sums=read.outputs))
+            ways.append(
+                _Way(
+                    method=method,
+                    values=read.values,
+                    block_values=lambda encoded, blocks: read.block_values(
+                        encoded, reference, blocks
+                    ),
+                    sums=read.outputs,
+                )
+            )
         if self._encode is None and len(self._names) == len(self._columns):
 
             def by_shap(reference: Any) -> Values:
                 return lambda e: trees.shap_values(self._model, self._output, e, reference)
 
-            ways.append(_Way(method=trees.BY_SHAP, values=by_shap(reference), against=by_shap))
+            def shap_in_blocks(
+                encoded: Any, blocks: NDArray[np.int64]
+            ) -> NDArray[np.float64] | None:
+                parts = [_rows_of(reference, blocks == b) for b in range(int(blocks.max()) + 1)]
+                values = [by_shap(part)(encoded) for part in parts]
+                return None if any(v is None for v in values) else np.array(values)
+
+            ways.append(
+                _Way(
+                    method=trees.BY_SHAP,
+                    values=by_shap(reference),
+                    block_values=shap_in_blocks,
+                    against=by_shap,
+                )
+            )
         if self._like is None:
             return ways
         methods = {way.method for way in self._like._ways or ()}  # noqa: SLF001 - of its kind
@@ -283,7 +359,7 @@ class Explainer:
             reference,
             players,
             count=len(self._names),
-            sample=encoded if self._compare else None,
+            sample=encoded,
         )
 
     def _players_of_encoded(self, rows: pd.DataFrame) -> tuple[int, ...] | None:
@@ -308,6 +384,10 @@ class Explainer:
                 remedy="give both with the same columns in the same order",
             )
         return rows
+
+
+def _rows_of(table: Any, which: NDArray[np.bool_]) -> Any:
+    return table.loc[which] if hasattr(table, "loc") else table[which]
 
 
 def _spread(rows: int, count: int) -> NDArray[np.int64]:

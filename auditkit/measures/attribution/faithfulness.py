@@ -8,11 +8,11 @@ Source: Petsiuk, Das and Saenko, RISE, BMVC 2018, on deletion and insertion.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.measures.shapley.mixtures import mixed
+from auditkit.measures.shapley.mixtures import Mixer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Doubles = NDArray[np.float64]
+
+# A curve has at most so many points, spread evenly from no feature to all of them.
+_MAX_POINTS: Final = 33
+# Rows that the model is asked about in one call.
+_BATCH: Final = 50_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,8 +36,9 @@ class Faithfulness:
     are distances from the base towards that side: 0 is the base.
 
     Attributes:
-        deletion: Mean output after removing 0, 1, ... features, shape `(rows, features + 1)`.
-        insertion: Mean output after inserting 0, 1, ... features.
+        deletion: Mean output after removing 0, 1, ... features, shape `(rows, points)`: each number
+            of features up to 32, else 33 numbers spread evenly, none and all among them.
+        insertion: Mean output after inserting as many.
         random: The same as `deletion`, in random order.
     """
 
@@ -81,18 +87,21 @@ def faithfulness(
     towards = np.where(values.sum(axis=1) >= 0, 1.0, -1.0)
     drawn = rng.integers(len(reference), size=(count, partners))
     own = np.argsort(-(values * towards[:, None]), axis=1, kind="stable")
+    points = min(features + 1, _MAX_POINTS)
+    steps = np.rint(np.linspace(0, features, points)).astype(np.int64)
+    mixer = Mixer(rows, reference)
+    one, other = np.repeat(np.arange(count), partners), drawn.ravel()
+    at_once = max(1, _BATCH // len(one))
 
     def curve(order: NDArray[np.int64]) -> Doubles:
-        """Means after removing the first 0, 1, ... of each row's order."""
-        place = np.argsort(order, axis=1)
-        means = np.empty((count, features + 1))
-        ours = rows.iloc[np.repeat(np.arange(count), partners)]
-        theirs = reference.iloc[drawn.ravel()]
-        for step in range(features + 1):
-            kept = np.repeat(place >= step, partners, axis=0)
-            outputs = predict(mixed(ours, theirs, kept)).reshape(count, partners)
-            means[:, step] = towards * (outputs.mean(axis=1) - base)
-        return means
+        """Means after removing the first of each row's order, at each point."""
+        place = np.repeat(np.argsort(order, axis=1), partners, axis=0)
+        means = []
+        for part in np.array_split(steps, -(-points // at_once)):
+            kept = (place >= part[:, None, None]).reshape(-1, features)
+            mixture = mixer(np.tile(one, len(part)), np.tile(other, len(part)), kept)
+            means.append(predict(mixture).reshape(len(part), count, partners).mean(axis=2))
+        return towards[:, None] * (np.concatenate(means).T - base)
 
     at_random = [curve(rng.permuted(own, axis=1)) for _ in range(orders)]
     return Faithfulness(

@@ -49,7 +49,7 @@ def rank_stability(
     """Ranks of features over resamples of the reference and of the rows at once.
 
     Args:
-        values: From `block_values`.
+        values: Relative to each block of the reference, shape `(blocks, rows, features)`.
         importance: The features' importance in the full sample, shape `(features,)`.
         top: k, fewer than there are features: every resample contains all of them. Requires two
             features or more.

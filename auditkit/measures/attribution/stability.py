@@ -1,64 +1,42 @@
-"""Attributions against blocks of the reference: the spread that the reference's rows give them.
+"""Blocks of a reference: the spread that its rows give an attribution.
 
-Laws:
-    - An interventional attribution is a mean over the reference. It is computed once against each
-      of a few blocks of the reference; a resample of the blocks is a weighted mean of these.
-    - Every block has its own seed: if a method samples, its noise is part of the spread.
+Law: an interventional attribution is a mean over the reference. It is known against each of a few
+blocks of the reference; a resample of the blocks is a weighted mean of these. Where the model is
+sampled, each block has pairs of its own: their noise is part of the spread.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auditkit.errors import InputError
-from auditkit.measures.attribution.explainer import Explainer
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
-    Doubles = NDArray[np.float64]
 
+def random_blocks(rows: int, *, blocks: int, seed: int) -> NDArray[np.int64]:
+    """The number of the block of each row of a reference, shape `(rows,)`.
 
-def block_values(
-    model: Any,
-    rows: pd.DataFrame,
-    reference: pd.DataFrame,
-    *,
-    blocks: int,
-    seed: int,
-) -> Doubles:
-    """Attributions of the same rows against each of several random blocks of a reference.
+    Sizes differ by one row at most.
 
     Args:
-        model: As for `explain`.
-        rows: The rows to explain.
-        reference: At least two rows per block.
+        rows: At least two a block.
         blocks: Number of blocks, >= 2.
-        seed: Seeds the split and each block's draws.
-
-    Returns:
-        Shape `(blocks, rows, features)`. Their mean is the attribution against the whole
-        reference, except that block sizes may differ by one row.
+        seed: Seeds the split.
 
     Raises:
-        InputError: If the reference is too small, or the model cannot be explained.
+        InputError: If there are too few rows.
     """
-    if len(reference) < 2 * blocks:
+    if rows < 2 * blocks:
         raise InputError(
-            f"A reference of {len(reference):,} rows is too small for {blocks} blocks.",
+            f"A reference of {rows:,} rows is too small for {blocks} blocks.",
             remedy="give a larger reference",
         )
-    order = np.random.default_rng(seed).permutation(len(reference))
-    first: Explainer | None = None
-    values: list[Doubles] = []
+    order = np.random.default_rng(seed).permutation(rows)
+    numbers = np.empty(rows, dtype=np.int64)
     for number, part in enumerate(np.array_split(order, blocks)):
-        block = reference.iloc[np.sort(part)].reset_index(drop=True)
-        explainer = Explainer(
-            model, block, seed=seed + number, cross_check=first is None, share_trees_with=first
-        )
-        values.append(explainer.explain(rows).values)
-        first = first if first is not None else explainer
-    return np.array(values)
+        numbers[part] = number
+    return numbers

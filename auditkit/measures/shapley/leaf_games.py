@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from auditkit.measures.shapley.trees import Bools, Doubles, Integers
 
-    # A leaf's weight, the patterns in the reference, and what share of the reference has each.
+    # A leaf's weight, the patterns in the reference, and what share of the reference, or of each of
+    # its blocks, has each: shape `(found, blocks)`.
     WeightedLeaf = tuple[float, Integers, Doubles]
 
 # Up to so many players all patterns are computed at once, seen or not.
@@ -48,24 +49,26 @@ def leaf_values(
         players: How many players the path has, >= 1.
 
     Returns:
-        The values of some patterns, shape `(players, patterns)`, and for each row which of them is
-        its own, shape `(rows,)`.
+        The values of some patterns, shape `(players, patterns, blocks)`, and for each row which of
+        them is its own, shape `(rows,)`.
     """
-    flip = 1 << players - 1
+    flip, blocks = 1 << players - 1, leaves[0][2].shape[1]
     if players <= _FEW_PLAYERS:
-        shares = np.zeros((2**players, len(leaves)))
+        shares = np.zeros((2**players, len(leaves) * blocks))
         for number, (weight, found, of_found) in enumerate(leaves):
-            shares[found, number] = weight * of_found
-        tables = (_every_pair(players) @ shares).reshape(players, -1, len(leaves))
+            shares[found, number * blocks : (number + 1) * blocks] = weight * of_found
+        tables = (_every_pair(players) @ shares).reshape(players, -1, len(leaves), blocks)
         if len(leaves) == 1:
-            return tables[..., 0], patterns
-        return tables[..., 0] + tables[:, np.arange(2**players) ^ flip, 1], patterns
+            return tables[:, :, 0], patterns
+        return tables[:, :, 0] + tables[:, np.arange(2**players) ^ flip, 1], patterns
     own, which = np.unique(patterns, return_inverse=True)
     parts = []
     for part in np.array_split(own, 1 + len(own) * len(leaves[0][1]) // _PAIRS):
-        table = np.zeros((players, len(part)))
+        table = np.zeros((players, len(part), blocks))
         for number, (weight, found, of_found) in enumerate(leaves):
-            table += _pairs(part ^ number * flip, found, players).values(weight * of_found)
+            pairs = _pairs(part ^ number * flip, found, players)
+            for block, of_block in enumerate(of_found.T):
+                table[:, :, block] += pairs.values(weight * of_block)
         parts.append(table)
     return np.concatenate(parts, axis=1), which
 

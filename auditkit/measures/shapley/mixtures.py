@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bools = NDArray[np.bool_]
+    Integers = NDArray[np.int64]
 
 # How many mixtures a way to read a model is tested on.
 MIXTURES: Final = 256
@@ -40,6 +41,55 @@ def alike(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
     return (ours.astype(differ), theirs.astype(differ)) if differ else (ours, theirs)
 
 
+class Mixer:
+    """Two tables with the same columns, whose rows are mixed as often as one likes.
+
+    Args:
+        ours: `n` rows; what is taken from them is taken as it stands.
+        theirs: `m` rows.
+    """
+
+    def __init__(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
+        import pandas as pd
+
+        ours, theirs = alike(ours, theirs)
+        self._rows: Final = len(ours)
+        self._names: Final = ours.columns
+        kinds = {*ours.dtypes, *theirs.dtypes}
+        # One array of numbers is mixed in one step, and stays one in the table that is made.
+        self._numbers: NDArray[Any] | None = None
+        self._columns: list[Any] = []
+        if len(kinds) == 1 and isinstance(kind := kinds.pop(), np.dtype) and kind.kind in "fiu":
+            self._numbers = np.concatenate([ours.to_numpy(), theirs.to_numpy()])
+        else:
+            self._columns = [
+                pd.concat([ours.iloc[:, c], theirs.iloc[:, c]], ignore_index=True).array
+                for c in range(ours.shape[1])
+            ]
+
+    def __call__(self, one: Integers, other: Integers, taken: Bools) -> pd.DataFrame:
+        """Rows that take some columns from a row of ours and the others from one of theirs.
+
+        Args:
+            one: Positions in our table, shape `(k,)`.
+            other: Positions in theirs, shape `(k,)`.
+            taken: Where our value is taken, shape `(k, columns)`.
+        """
+        import pandas as pd
+
+        theirs = other + self._rows
+        if self._numbers is not None:
+            mixture = np.where(taken, self._numbers[one], self._numbers[theirs])
+            return pd.DataFrame(mixture, columns=self._names)
+        columns = [
+            column.take(np.where(taken[:, number], one, theirs))
+            for number, column in enumerate(self._columns)
+        ]
+        made = pd.DataFrame(dict(enumerate(columns)))
+        made.columns = self._names
+        return made
+
+
 def mixed(ours: pd.DataFrame, theirs: pd.DataFrame, taken: Bools) -> pd.DataFrame:
     """Rows that take some columns from one table and the others from another.
 
@@ -48,16 +98,8 @@ def mixed(ours: pd.DataFrame, theirs: pd.DataFrame, taken: Bools) -> pd.DataFram
         theirs: `n` rows with the same columns.
         taken: Where our value is taken, shape `(n, columns)`.
     """
-    import pandas as pd
-
-    ours, theirs = alike(ours, theirs)
-    rows = len(ours)
-    columns = {}
-    for number, name in enumerate(ours.columns):
-        both = pd.concat([ours[name], theirs[name]], ignore_index=True)
-        which = np.arange(rows) + np.where(taken[:, number], 0, rows)
-        columns[name] = both.take(which).array
-    return pd.DataFrame(columns)
+    every = np.arange(len(ours))
+    return Mixer(ours, theirs)(every, every, taken)
 
 
 def mixtures(rows: pd.DataFrame, reference: pd.DataFrame, *, seed: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ Mitchell et al., Journal of Machine Learning Research 23 (2022).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from auditkit.measures.shapley.mixtures import mixed
+from auditkit.measures.shapley.mixtures import Mixer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +41,14 @@ class SampledValues:
 
     Attributes:
         values: Shape `(rows, players)`.
+        of_blocks: Relative to each block of the reference, shape `(blocks, rows, players)`.
         standard_errors: Of each value; None where the values are exact.
         evaluations: How many rows the function scored.
         method: `ENUMERATED` or `SAMPLED`.
     """
 
     values: NDArray[np.float64]
+    of_blocks: NDArray[np.float64]
     standard_errors: NDArray[np.float64] | None
     evaluations: int
     method: str
@@ -59,7 +61,8 @@ def sampled_attribution(
     players: Sequence[int],
     *,
     outputs: NDArray[np.float64],
-    base: float,
+    bases: NDArray[np.float64],
+    blocks: NDArray[np.int64],
     pairs: int,
     seed: int,
 ) -> SampledValues:
@@ -71,21 +74,23 @@ def sampled_attribution(
         reference: Every row counts alike.
         players: For each column the number of its player.
         outputs: The function's value for each row.
-        base: Its mean over the reference.
-        pairs: Antithetic pairs of permutations a row, >= 2.
+        bases: Its mean over each block of the reference.
+        blocks: For each row of the reference the number of its block, each from 0 on having one.
+        pairs: Antithetic pairs of permutations a row, >= 2; one a block at least is taken.
         seed: Seeds the permutations.
     """
     count = max(players) + 1
     if 2**count * len(reference) <= _MAX_EVALUATIONS:
-        return _enumerated(predict, rows, reference, np.array(players), count)
+        return _enumerated(predict, rows, reference, np.array(players), blocks=blocks)
     return _sampled(
         predict,
         rows,
         reference,
         np.array(players),
         outputs=outputs,
-        base=base,
-        pairs=max(pairs, 2),
+        bases=bases,
+        blocks=blocks,
+        pairs=max(pairs, len(bases), 2),
         seed=seed,
     )
 
@@ -95,30 +100,36 @@ def _enumerated(
     rows: pd.DataFrame,
     reference: pd.DataFrame,
     players: NDArray[np.int64],
-    count: int,
+    *,
+    blocks: NDArray[np.int64],
 ) -> SampledValues:
+    count = int(players.max()) + 1
     coalitions = [c for size in range(count + 1) for c in combinations(range(count), size)]
+    sizes = np.bincount(blocks)
+    member = (blocks[:, None] == np.arange(len(sizes))) / sizes
+    mixer = Mixer(rows, reference)
+    every = np.arange(len(reference))
+    step = max(1, _BATCH // len(reference))
     worth = {}
     for coalition in coalitions:
         taken = np.isin(players, coalition)
-        means = np.empty(len(rows))
-        step = max(1, _BATCH // len(reference))
+        means = []
         for start in range(0, len(rows), step):
-            part = rows.iloc[start : start + step]
-            ours = part.iloc[np.repeat(np.arange(len(part)), len(reference))]
-            theirs = reference.iloc[np.tile(np.arange(len(reference)), len(part))]
-            scored = predict(mixed(ours, theirs, np.broadcast_to(taken, (len(ours), len(taken)))))
-            means[start : start + step] = scored.reshape(len(part), len(reference)).mean(axis=1)
-        worth[coalition] = means
-    values = np.zeros((len(rows), count))
+            part = np.arange(start, min(start + step, len(rows)))
+            one, other = np.repeat(part, len(every)), np.tile(every, len(part))
+            mixture = mixer(one, other, np.broadcast_to(taken, (len(one), len(taken))))
+            means.append(predict(mixture).reshape(len(part), len(every)) @ member)
+        worth[coalition] = np.concatenate(means).T
+    of_blocks = np.zeros((len(sizes), len(rows), count))
     for coalition in coalitions:
         for player in set(range(count)) - set(coalition):
             joined = tuple(sorted((*coalition, player)))
             weight = factorial(len(coalition)) * factorial(count - len(coalition) - 1)
             gain = worth[joined] - worth[coalition]
-            values[:, player] += weight / factorial(count) * gain
+            of_blocks[:, :, player] += weight / factorial(count) * gain
     return SampledValues(
-        values=values,
+        values=np.tensordot(sizes / sizes.sum(), of_blocks, axes=1),
+        of_blocks=of_blocks,
         standard_errors=None,
         evaluations=len(coalitions) * len(rows) * len(reference),
         method=ENUMERATED,
@@ -132,43 +143,78 @@ def _sampled(
     players: NDArray[np.int64],
     *,
     outputs: NDArray[np.float64],
-    base: float,
+    bases: NDArray[np.float64],
+    blocks: NDArray[np.int64],
     pairs: int,
     seed: int,
 ) -> SampledValues:
     count = int(players.max()) + 1
     rng = np.random.default_rng(seed)
-    total, squares = np.zeros((len(rows), count)), np.zeros((len(rows), count))
     # The same orders and reference rows for every row: rows that are alike are explained alike.
     orders = rng.permuted(np.tile(np.arange(count), (pairs, 1)), axis=1)
-    rounds = [rng.permutation(len(reference)) for _ in range(-(-pairs // len(reference)))]
-    partners = np.concatenate(rounds)[:pairs]
-    step = max(1, _BATCH // (2 * (count + 1)))
-    for order, partner in zip(orders, partners, strict=True):
-        taken = _walk(order, players)
-        for start in range(0, len(rows), step):
-            part = rows.iloc[start : start + step]
-            ours = part.iloc[np.repeat(np.arange(len(part)), len(taken))]
-            theirs = reference.iloc[np.full(len(ours), partner)]
-            scored = predict(mixed(ours, theirs, np.tile(taken, (len(part), 1))))
-            there, back = np.split(scored.reshape(len(part), len(taken)), 2, axis=1)
-            gains = np.zeros((len(part), count))
-            gains[:, order] += np.diff(there, axis=1) / 2
-            gains[:, order[::-1]] += np.diff(back, axis=1) / 2
-            total[start : start + step] += gains
-            squares[start : start + step] += gains**2
-    values = total / pairs
+    partners = _partners(blocks, pairs, rng)
+    walks = [_walk(order, players) for order in orders]
+    mixer = Mixer(rows, reference)
+    sums = np.zeros((len(bases), len(rows), count))
+    squares = np.zeros((len(rows), count))
+    for of_rows, of_pairs in _batches(len(rows), pairs, 2 * (count + 1)):
+        one = np.repeat(of_rows, 2 * (count + 1))
+        mixture = mixer(
+            np.tile(one, len(of_pairs)),
+            np.repeat(partners[of_pairs], len(one)),
+            np.concatenate([np.tile(walks[pair], (len(of_rows), 1)) for pair in of_pairs]),
+        )
+        scored = predict(mixture).reshape(len(of_pairs), len(of_rows), 2, count + 1)
+        steps = np.diff(scored, axis=3) / 2
+        for pair, (there, back) in zip(of_pairs, np.moveaxis(steps, 2, 1), strict=True):
+            gains = np.empty((len(of_rows), count))
+            gains[:, orders[pair]] = there
+            gains[:, orders[pair, ::-1]] += back
+            sums[blocks[partners[pair]], of_rows] += gains
+            squares[of_rows] += gains**2
+    taken = np.bincount(blocks[partners], minlength=len(bases))
+    values = sums.sum(axis=0) / pairs
     variances = np.maximum(squares / pairs - values**2, 0.0) * pairs / (pairs - 1)
-    # The sampled reference rows have another mean than all of them; who varied more bears more.
-    lacking = outputs - base - values.sum(axis=1)
+    of_blocks = sums / taken[:, None, None]
+    share = np.bincount(blocks) / len(blocks)
+    # The sampled reference rows have another mean than all; who varied more bears more of it.
     weights = variances + 1e-12 * (1 + variances.sum(axis=1, keepdims=True))
-    values += weights / weights.sum(axis=1, keepdims=True) * lacking[:, None]
+    weights /= weights.sum(axis=1, keepdims=True)
+    values += weights * (outputs - share @ bases - values.sum(axis=1))[:, None]
+    of_blocks += weights * (outputs - bases[:, None] - of_blocks.sum(axis=2))[:, :, None]
     return SampledValues(
         values=values,
+        of_blocks=of_blocks,
         standard_errors=np.sqrt(variances / pairs),
         evaluations=pairs * 2 * (count + 1) * len(rows),
         method=SAMPLED,
     )
+
+
+def _batches(
+    rows: int, pairs: int, steps: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows and pairs that are scored in one call, each with each."""
+    few = max(1, min(rows, _BATCH // steps))
+    some = max(1, _BATCH // (few * steps))
+    for first in range(0, pairs, some):
+        for start in range(0, rows, few):
+            yield (
+                np.arange(start, min(start + few, rows)),
+                np.arange(first, min(first + some, pairs)),
+            )
+
+
+def _partners(blocks: NDArray[np.int64], pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The reference row of each pair: one of each block in turn, all before any comes again."""
+    rounds = []
+    for _ in range(-(-pairs // len(blocks))):
+        order = rng.permutation(len(blocks))
+        turn = np.empty(len(blocks), dtype=np.int64)
+        for block in range(int(blocks.max()) + 1):
+            turn[blocks[order] == block] = np.arange((blocks == block).sum())
+        rounds.append(order[np.argsort(turn, kind="stable")])
+    return np.concatenate(rounds)[:pairs]
 
 
 def _walk(order: NDArray[np.int64], players: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -31,7 +31,7 @@ from auditkit.model.categories import as_numbers, category_columns, fitted_categ
 from auditkit.model.output import adds_up
 
 if TYPE_CHECKING:
-    from auditkit.measures.shapley.trees import Bools, Doubles, Tree
+    from auditkit.measures.shapley.trees import Bools, Doubles, Integers, Tree
     from auditkit.model.categories import Categories
     from auditkit.model.output import ExplainedOutput
 
@@ -71,6 +71,14 @@ class TreeExplanation:
         numbers = self.numeric(encoded)
         values = self.sign * self.paths.values(numbers)
         values[self.numeric.unread(numbers)] = np.nan
+        return values
+
+    def block_values(self, encoded: Any, reference: Any, blocks: Integers) -> Doubles:
+        """Values relative to each block of a reference, shape `(blocks, rows, players)`."""
+        numbers = self.numeric(encoded)
+        paths = self.paths.relative_to(self.numeric(reference), blocks)
+        values = self.sign * paths.leaf_by_leaf(numbers)
+        values[:, self.numeric.unread(numbers)] = np.nan
         return values
 
     def outputs(self, encoded: Any) -> Doubles:

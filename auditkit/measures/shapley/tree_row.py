@@ -26,7 +26,8 @@ class RowPaths:
 
     Args:
         trees: The ensemble, with the paths of each tree.
-        found: For each tree and leaf: the patterns in the reference, and the share of each.
+        found: For each tree and leaf: the patterns in the reference, and the share of it that has
+            each, shape `(patterns, 1)`.
         players: How many players there are.
     """
 
@@ -62,7 +63,7 @@ class RowPaths:
                     continue  # A tree without a split says the same of everyone.
                 leaf_of.append(np.full(len(patterns), len(full)))
                 pattern_of.append(patterns)
-                share_of.append(weight * shares)
+                share_of.append(weight * shares[:, 0])
                 path_starts.append(len(owners))
                 full.append(2 ** len(path) - 1)
                 for bit, (player, conditions) in enumerate(path):
