@@ -186,6 +186,20 @@ def derive(
     )
 
 
+def glossary_in(predicate: Mapping[str, Any]) -> Glossary:
+    """The names of measures in a statement.
+
+    Args:
+        predicate: The statement's predicate.
+
+    Raises:
+        UnverifiableError: If it does not say by which rules it was made, or they are not here.
+        InputError: If its policy, packs or evidence are none.
+    """
+    policy, _, evidence = _parts_of(predicate, None)
+    return _rules_of(predicate).glossary(evidence, policy)
+
+
 def _rules_of(predicate: Mapping[str, Any]) -> Rules:
     made = predicate.get("made_by")
     if not isinstance(made, Mapping):

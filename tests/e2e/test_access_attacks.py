@@ -178,6 +178,28 @@ def test_a_promotion_is_rejected_before_it_is_used_and_not_after(guarded, tmp_pa
     assert [r["state"] for r in history["requests"]] == ["done"]
 
 
+def test_a_page_of_another_site_changes_and_reads_nothing(guarded, tmp_path):
+    """MLflow lets a page of any port of localhost, which has the visitor's password."""
+    server, workplace = guarded
+    made = Version(server, tmp_path)
+    page = {"Origin": "http://localhost:8888", "Sec-Fetch-Site": "cross-site"}
+    alias = {"name": made.name, "version": "1", "alias": "staging"}
+    upload = {"run_uuid": made.run.run_id, "path": "sub/f"}
+    for method, path, given in (
+        ("POST", f"{API}/registered-models/alias", {"json": alias}),
+        ("PUT", made.file, {"data": b"two"}),
+        ("POST", "/ajax-api/2.0/mlflow/upload-artifact", {"params": upload, "data": b"two"}),
+        ("GET", made.file, {}),
+        ("GET", f"{API}/registered-models/get?name={made.name}", {}),
+    ):
+        answer = server.call("ann", method, path, headers=page, **given)
+        assert (answer.status_code, "another site" in answer.text) == (403, True), (method, path)
+        logged = workplace.decisions()[-1]
+        assert (logged["allowed"], logged["user"]) == (False, "ann"), path
+        own = {"Origin": server.url, "Sec-Fetch-Site": "same-origin"}
+        assert server.call("ann", method, path, headers=own, **given).ok, (method, path)
+
+
 def test_what_cannot_be_judged_is_refused_and_logged(guarded):
     server, workplace = guarded
     answer = server.call("vic", "GET", f"{API}/runs/get?run_id=nothing")

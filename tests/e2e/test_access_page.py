@@ -332,8 +332,13 @@ def test_a_form_from_elsewhere_or_for_another_does_nothing(place, ask):
 
     assert send(server, "vic", path, fields).status_code == 403
     assert send(server, "rita", path, {"token": fields["token"]}).status_code == 400
+    # A link does not make a page say what nobody has done.
+    claimed = f"/auditkit/requests/{number}?done=approve"
+    assert "Your approval is in the log." not in get(server, "rita", claimed).text
     done = send(server, "rita", path, fields)
     assert done.status_code == 303
+    assert "Your approval is in the log." in get(server, "rita", claimed).text
+    assert "Your approval is in the log." not in get(server, "rob", claimed).text
     assert done.headers["Location"] == f"/auditkit/requests/{number}?done=approve"
     again = send(server, "rita", path, fields)
     assert again.status_code == 409

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -129,6 +129,12 @@ def test_a_logged_model_is_audited_recorded_and_promoted(guarded, tmp_path, monk
     [told] = server.client("audrey").history(name)["verdicts"]
     assert told["figures"][0]["id"] == "R1"
     assert told["figures"][0]["value"] > 0.7
+    # Reviewers see measures by their names.
+    named = {figure["id"]: figure["title"] for figure in told["figures"]}
+    assert named["performance.ranking auc"] == "Area under the ROC curve"
+    shown = server.call("rita", "GET", f"/auditkit/requests/{asked['request']}").text
+    assert "Area under the ROC curve" in shown
+    assert "performance." not in shown
 
     # The auditor who has only the files, or only the registry, comes to the same statement.
     bundle = [
@@ -208,6 +214,9 @@ def test_what_does_not_count(version):
     refused("decided: fail")
     gus.record_verdict(name, "1", signed(digest, policy=POLICY.replace('"1"', '"2"')))
     mia.promote(name, "1", alias="champion")
+    # A day that no calendar goes past stops nobody from reading the log.
+    gus.record_verdict(name, "1", signed(digest, day=date.max))
+    assert len(server.client("audrey").history(name)["verdicts"]) == 5
 
 
 def test_who_made_a_version_records_no_verdict_on_it(version):

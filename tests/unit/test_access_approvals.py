@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,11 +17,19 @@ from auditkit.access.record.approvals import (
     BROKEN,
     CLAIMED,
     DECISION,
+    DEMOTED,
+    DESCRIBED,
     DONE,
+    EXPIRED,
+    FAILED,
+    OVERDUE,
     REJECTED,
     REQUESTED,
     REVIEWED,
     PromotionState,
+)
+from auditkit.access.record.approvals import (
+    POLICY as ACTIVATED,
 )
 from auditkit.access.record.log import READS
 from auditkit.access.record.moves import Target
@@ -375,3 +384,39 @@ def test_the_newest_audit_decides_whatever_the_order_of_the_log():
     book = book_of(admitted("q1"), failed, admitted("q2"), passed)
     said = missing_evidence(book.verdicts, need, "sha256:a", START + timedelta(days=1))
     assert "decided: fail" in str(said)
+
+
+KINDS = (
+    REQUESTED, APPROVED, REJECTED, CLAIMED, DONE, BROKEN, REVIEWED, DECISION, READS, VERDICT,
+    VERSION_MADE, RENAMED, FAILED, DEMOTED, EXPIRED, OVERDUE, ACTIVATED, DESCRIBED,
+)  # fmt: skip
+JUNK = (
+    None, True, 1, -1, 10**400, 1e300, float("nan"), "", "9999-12-31", "0001-01-01", "r1", "credit",
+    "7", "ann", "1e999", [], {}, [None], [{}], {"verb": "gate:record", "allowed": True},
+    ["9999-12-31"],
+)  # fmt: skip
+NAMES = (
+    "id", "request", "user", "model", "version", "kind", "name", "domain", "source", "made_by",
+    "made_from", "claim", "writes", "allowed", "decisions", "valid_minutes", "review_hours",
+    "as_of", "waivers_expire", "figures", "signed_by", "approved", "object", "comment",
+    "new_name", "run",
+)  # fmt: skip
+
+
+def test_an_entry_that_cannot_be_read_keeps_nothing_else_from_counting():
+    """Whoever may write to the log, or to one of its routes, does not stop the registry by it."""
+    draw = random.Random(14)
+    junk = [
+        (draw.choice(KINDS), {name: draw.choice(JUNK) for name in NAMES if draw.random() < 0.6})
+        for _ in range(3000)
+    ]
+    ours = [requested("theirs", user="ann"), approved("rita", number="theirs")]
+    book = book_of(*junk[:1000], ours[0], *junk[1000:], ours[1])
+    assert book.next_index == len(junk) + 2
+    assert "rita" in book.requests["theirs"].approvals
+
+
+def test_an_audit_of_a_day_to_come_is_no_newer_than_its_entry():
+    for day in ("9999-12-31", "2026-11-02", "2026-11-01"):
+        found = verdict_from({"as_of": day}, START)
+        assert found.made == START

@@ -71,8 +71,8 @@ ROOMS = {
     "report.blocks": "charts report.figures",
     "verification": ("isolation judgement ledger ledger.records output pdf report.figures signing"),
     "mlflow_guard.guard": (
-        "access.kept access.login access.policy access.record ledger mlflow_guard.requests "
-        "mlflow_guard.upstream notify registry signing verification"
+        "access.kept access.login access.policy access.record judgement ledger "
+        "mlflow_guard.requests mlflow_guard.upstream notify registry signing verification"
     ),
     "reperformance": "judgement loading pdf signing verification",
     "report.sections": "charts report.blocks report.figures report.typeset",

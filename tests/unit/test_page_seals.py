@@ -109,8 +109,13 @@ def test_a_program_calls_the_api_and_another_sites_page_does_not():
         ({"Origin": "null"}, (), True),
         ({"Origin": near, "Sec-Fetch-Site": "same-site"}, (near,), False),
         ({"Origin": near}, ("*",), False),
+        ({"origin": near, "sec-fetch-site": "same-site"}, ("http://*.example",), True),
+        ({"origin": "http://a.example"}, ("http://*.example",), False),
     ):
         assert is_foreign_call(headers, "POST", HOST, allowed) is foreign, headers
+    # A script of another site reads no answer; what is only shown, it cannot read.
+    assert is_foreign_call({"Origin": near, "Sec-Fetch-Site": "same-site"}, "GET", HOST, ())
+    assert not is_foreign_call({"Sec-Fetch-Site": "cross-site"}, "GET", HOST, ())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ Laws:
       the one who promotes. An entry that says otherwise does not count, whoever wrote it.
     - A request is used once: of several claims the first in the log wins.
     - A rejected or expired request stays so; a used request can no longer be rejected.
+    - An entry that cannot be read counts for nothing, and keeps nothing else from counting.
     - Nothing is approved or moved while somebody writes to its files. Both are in the log, so if
       an approval and a write overlap, the later one in the log does not count.
 """
@@ -17,6 +18,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -58,6 +60,8 @@ DECISION: Final = "access.decision"
 POLICY: Final = "policy.activated"
 COPY_CHANGED: Final = "approved.changed"
 DESCRIBED: Final = "description.changed"
+# What reading an entry of another form than the product's may raise.
+_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _APPROVING: Final = (APPROVED, REJECTED, CLAIMED, DONE, FAILED, DEMOTED, RENAMED)
 # A write is cut off after an hour; after two hours it has certainly ended.
 WRITE_LASTS: Final = timedelta(hours=1)
@@ -93,7 +97,8 @@ class PromotionState:
                 continue
             self.next_index = entry.index + 1
             if entry.payload is not None:
-                self._apply(entry.kind, entry.payload, entry.time)
+                with suppress(*_UNREADABLE):
+                    self._apply(entry.kind, entry.payload, entry.time)
 
     def open_requests(self, target: Target) -> list[PromotionRequest]:
         """Requests for a move, the latest first."""

@@ -15,7 +15,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -37,7 +37,7 @@ class Figure:
 
     Attributes:
         id: The rule's id, or `check measure`.
-        title: The rule's title, or the check's.
+        title: The rule's title, or the measure's name in words.
         value: The number; None if there was none, or it is suppressed.
         lower: Lower end of its interval.
         upper: Upper end of its interval.
@@ -177,7 +177,10 @@ def verdict_payload(
 
 
 def statement_payload(
-    statement: Mapping[str, Any], digest: Digest, signed_by: Sequence[str]
+    statement: Mapping[str, Any],
+    digest: Digest,
+    signed_by: Sequence[str],
+    in_words: Callable[[str], str],
 ) -> dict[str, Json]:
     """The payload of an entry for a signed statement that was judged again.
 
@@ -185,6 +188,7 @@ def statement_payload(
         statement: The statement of an audit.
         digest: Its digest.
         signed_by: Fingerprints of the keys that signed it.
+        in_words: The name of a measure for people.
     """
     predicate = statement["predicate"]
     verdict = predicate["verdict"]
@@ -198,11 +202,11 @@ def statement_payload(
         ),
         "as_of": predicate["as_of"],
         "signed_by": list(signed_by),
-        "figures": [figure.to_json() for figure in _figures(predicate)],
+        "figures": [figure.to_json() for figure in _figures(predicate, in_words)],
     }
 
 
-def _figures(predicate: Mapping[str, Any]) -> list[Figure]:
+def _figures(predicate: Mapping[str, Any], in_words: Callable[[str], str]) -> list[Figure]:
     """The number that decided each rule, and then how well the model does with everybody."""
     found = [
         Figure(
@@ -219,7 +223,7 @@ def _figures(predicate: Mapping[str, Any]) -> list[Figure]:
     found += [
         Figure(
             id=f"{evidence['check']} {number['key']}",
-            title=evidence["title"],
+            title=in_words(number["name"]),
             value=number["value"],
             lower=number["lower"],
             upper=number["upper"],
@@ -255,7 +259,7 @@ def verdict_from(payload: Mapping[str, Any], time: datetime) -> LoggedVerdict:
 
 def _end_of(day: str | None, otherwise: datetime) -> datetime:
     """The end of an audit's day; a given time if it states none."""
-    if not day:
+    if not day or date.fromisoformat(day) >= otherwise.date():
         return otherwise
     return datetime.combine(date.fromisoformat(day), time.min, UTC) + timedelta(days=1)
 

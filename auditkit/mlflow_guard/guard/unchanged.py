@@ -26,15 +26,16 @@ def refuse_changes(plan: RequestPlan, *, frozen: frozenset[str], pinned: Collect
             "this belongs to a version that was approved or promoted, so its metrics, parameters, "
             "tags, inputs and outputs stay as they are; register a new version instead"
         )
+    if _touches(plan.links, pinned):
+        raise _conflict(
+            "these files belong to a version that was approved or promoted, and a link into the "
+            "storage would go past the approved copy; download them from the server, or register a "
+            "new version"
+        )
     if _touches(plan.writes, pinned):
         raise denied(
             "these files belong to a version that was approved or promoted; register a new version "
             "instead"
-        )
-    if _touches(plan.links, pinned):
-        raise _conflict(
-            "these files belong to a version that was approved or promoted, and a link into the "
-            "storage would go past the approved copy; download them from the server"
         )
 
 

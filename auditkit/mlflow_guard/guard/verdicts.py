@@ -10,6 +10,7 @@ from auditkit.access.record.moves import Target
 from auditkit.access.record.verdicts import VERDICT, statement_payload
 from auditkit.canonical import Digest, Json, canonical_bytes
 from auditkit.errors import AuditkitError
+from auditkit.judgement.again import glossary_in
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.requests.context import version_of
 from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
@@ -61,7 +62,8 @@ def _read(envelope: Any) -> Mapping[str, Json]:
         statement = read_statement({STATEMENT: opened.payload})
         check_verdict(statement)
         keys = [fingerprint_of(key) for key in opened.keys]
-        return statement_payload(statement, Digest.of(opened.payload), keys)
+        words = glossary_in(statement["predicate"])
+        return statement_payload(statement, Digest.of(opened.payload), keys, words.in_words)
     except AuditkitError as error:
         raise _wrong(f"the statement cannot be used: {error.message.rstrip('.')}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:

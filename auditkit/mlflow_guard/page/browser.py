@@ -7,6 +7,7 @@ request comes from, in headers that no page can write: `Origin` and `Sec-Fetch-S
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -37,12 +38,13 @@ def is_foreign(headers: Mapping[str, str], method: str, host: str, ours: Collect
         host: The host and port that it asks.
         ours: Origins under which a proxy shows this site: "https://mlflow.example".
     """
-    origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
+    given = {name.lower(): value for name, value in headers.items()}
+    origin, site = given.get("origin"), given.get("sec-fetch-site")
     if origin is not None and origin not in ours and _host_of(origin) != host.lower():
         return True
     if method in _READS:
-        followed = headers.get("Sec-Fetch-Mode") == "navigate"
-        framed = headers.get("Sec-Fetch-Dest", "document") != "document"
+        followed = given.get("sec-fetch-mode") == "navigate"
+        framed = given.get("sec-fetch-dest", "document") != "document"
         return site not in (None, "same-origin", "none") and (framed or not followed)
     return site not in (None, "same-origin") or (site is None and origin is None)
 
@@ -50,17 +52,22 @@ def is_foreign(headers: Mapping[str, str], method: str, host: str, ours: Collect
 def is_foreign_call(
     headers: Mapping[str, str], method: str, host: str, allowed: Collection[str]
 ) -> bool:
-    """Whether a page of another site made a call of the API; programs say nothing of a page.
+    """Whether a page of another site made a call of the API or of MLflow.
+
+    Programs say nothing of a page. What a page only shows, as an image, it cannot read.
 
     Args:
-        headers: The request's headers.
+        headers: The request's headers, whatever the case of their names.
         method: The HTTP method.
         host: The host and port that it asks.
-        allowed: Origins whose pages may call it; `*`: every one.
+        allowed: Origins whose pages may call it, which may hold `*`.
     """
-    is_from_a_page = "Origin" in headers or "Sec-Fetch-Site" in headers
-    is_allowed = "*" in allowed or headers.get("Origin") in allowed
-    return is_from_a_page and not is_allowed and is_foreign(headers, method, host, ())
+    given = {name.lower(): value for name, value in headers.items()}
+    origin = given.get("origin")
+    if origin is None and (method in _READS or "sec-fetch-site" not in given):
+        return False
+    is_allowed = any(fnmatchcase(origin or "", pattern) for pattern in allowed)
+    return not is_allowed and is_foreign(given, method, host, ())
 
 
 def path_within(text: str, base: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -168,11 +169,12 @@ def measures(asked: LoggedVerdict | None, stands: LoggedVerdict | None) -> list[
     figures = {f.id: f for verdict in (stands, asked) if verdict for f in verdict.figures}
     of_asked = {f.id: f for f in asked.figures} if asked else {}
     of_stands = {f.id: f for f in stands.figures} if stands else {}
+    titles = Counter(figure.title for figure in figures.values())
     # What decided a rule comes first, under the rule's title.
     ordered = sorted(figures.values(), key=lambda figure: (not figure.outcome, figure.id))
     return [
         Compared(
-            name=figure.title if figure.outcome and figure.title else figure.id,
+            name=figure.title if titles[figure.title] == 1 else f"{figure.title} ({figure.id})",
             asked=of_asked[figure.id].value if figure.id in of_asked else None,
             stands=of_stands[figure.id].value if figure.id in of_stands else None,
             outcome=of_asked[figure.id].outcome if figure.id in of_asked else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from auditkit.access.policy.vocabulary import model_object
@@ -117,14 +117,16 @@ class _Views:
 
     def request(self, reader: Reader) -> Any:
         view = request_sight(reader, _number())
-        done = _DONE.get(_asked("done"), "")
+        row = view.row.request
+        did = {"approve": reader.user in row.approvals, "reject": reader.user == row.rejected_by}
+        done = _done(did)
         return self._surface.page("request.html.j2", view=view, measures=measures, done=done)
 
     def emergency(self, reader: Reader) -> Any:
         view = reader.emergency(_number())
         assert view is not None  # its plan has found it
         refusal = reader.review_refusal(view)
-        done = _DONE.get(_asked("done"), "")
+        done = _done({"review": reader.user == view.reviewed_by})
         return self._surface.page("emergency.html.j2", view=view, refusal=refusal, done=done)
 
 
@@ -185,6 +187,12 @@ def _number() -> str:
     from flask import request
 
     return str(request.view_args["number"]) if request.view_args else ""
+
+
+def _done(did: Mapping[str, bool]) -> str:
+    """What the caller has done, if the address says so and it is true: anybody can send a link."""
+    asked = _asked("done")
+    return _DONE[asked] if did.get(asked) else ""
 
 
 def _page_number() -> int:

@@ -15,6 +15,7 @@ from auditkit.mlflow_guard.requests.context import RequestContext, plain_number
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.upstream.internals import safe_path
 from auditkit.mlflow_guard.upstream.places import proxied
+from auditkit.mlflow_guard.upstream.stores import VERSIONS_TAG
 
 Planner = Callable[[RequestContext], RequestPlan]
 
@@ -81,9 +82,11 @@ def _records_of_update(ask: RequestContext) -> list[str]:
 
 
 def _records_of_tags(ask: RequestContext) -> list[str]:
-    """MLflow keeps the list of a logged model's versions in a tag, which grows with each."""
-    keys = {str(tag.key) for tag in ask.message.tags}
-    return [] if keys == {"mlflow.modelVersions"} else _records(ask)
+    """MLflow's client writes the list of a logged model's versions again after each."""
+    tags = {str(tag.key): str(tag.value) for tag in ask.message.tags}
+    listed = tags.pop(VERSIONS_TAG, None)
+    is_true = listed is not None and ask.stores.versions_made_of(ask.field("model_id"), listed)
+    return [] if is_true and not tags and len(ask.message.tags) == 1 else _records(ask)
 
 
 def _made_in(ask: RequestContext) -> RequestPlan:
@@ -168,9 +171,9 @@ def _in_message(ask: RequestContext) -> str:
     return ask.stores.model_root(model, path) if model else ask.stores.run_root(run, path)
 
 
-def _linking(name: Callable[[RequestContext], str]) -> Planner:
-    """Reads a file by a link into the storage, where the server does not see it."""
-    return lambda ask: replace(_touch("artifact:read", name(ask)), links=(name(ask),))
+def _linking(name: Callable[[RequestContext], str], *, verb: str = "artifact:read") -> Planner:
+    """Reads or writes a file by a link into the storage, where the server does not see it."""
+    return lambda ask: replace(_touch(verb, name(ask)), links=(name(ask),))
 
 
 def _upload(ask: RequestContext) -> RequestPlan:
@@ -262,7 +265,7 @@ PLANNERS: Final[Mapping[str, Planner]] = {
     "_list_artifacts_mlflow_artifacts": _list_root,
     "_list_artifacts": _run_message("artifact:read"),
     "_create_presigned_download_url": _linking(_in_message),
-    "_create_presigned_upload_url": _run_message("artifact:write"),
+    "_create_presigned_upload_url": _linking(_in_message, verb="artifact:write"),
     "serve_artifacts": _run_file,
     "serve_upload_artifact": _upload,
     "_list_logged_model_artifacts": _logged_model_file,

@@ -17,7 +17,7 @@ from auditkit.mlflow_guard.page.surface import PAGE, Surface
 from auditkit.mlflow_guard.requests.context import RequestContext
 from auditkit.mlflow_guard.requests.endpoints import ENDPOINTS, PUBLIC, Planner
 from auditkit.mlflow_guard.requests.plan import RequestPlan
-from auditkit.mlflow_guard.serve.native import identify, unplanned
+from auditkit.mlflow_guard.serve.native import identify, refuse_other_pages, unplanned
 from auditkit.mlflow_guard.serve.visibility import keep_visible
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
@@ -157,6 +157,8 @@ def _admit(
     )
     planner = planners.get(endpoint)
     try:
+        if not endpoint.startswith(PAGE):  # the page's routes look more closely
+            refuse_other_pages(dict(request.headers), request.method, request.host)
         plan = planner(ask) if planner is not None else RequestPlan(needs=())
     except Exception as error:
         raise gate.refuse_unjudged(

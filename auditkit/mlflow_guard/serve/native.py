@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -27,10 +27,11 @@ from auditkit.access.login.authentication import (
 from auditkit.access.record.approvals import WRITE_LASTS
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.storage import ADMITTED
+from auditkit.mlflow_guard.page.browser import is_foreign_call
 from auditkit.mlflow_guard.requests.native_endpoints import ENDPOINTS, PUBLIC, NativeAsk
 from auditkit.mlflow_guard.requests.plan import RequestPlan
 from auditkit.mlflow_guard.upstream import internals
-from auditkit.mlflow_guard.upstream.refusals import RefusedError
+from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -160,9 +161,10 @@ class NativeGate:
 
     def _admit(self, scope: Message, caller: Caller, ask: NativeAsk) -> Admission:
         request = {"endpoint": f"native:{ask.endpoint}", "method": str(scope["method"])}
-        domain = ""
+        domain, headers = "", _headers(scope)
         try:
-            header = _headers(scope).get("x-mlflow-workspace")
+            refuse_other_pages(headers, request["method"], headers.get("host", ""))
+            header = headers.get("x-mlflow-workspace")
             domain = internals.workspace_of(header, str(scope["path"]))
             planner = ENDPOINTS.get(ask.endpoint)
             # MLflow enters the workspace later, and finds the files in it.
@@ -207,6 +209,26 @@ def identify(
             401, "UNAUTHENTICATED", "give a valid user name and password, or a valid token"
         )
     return caller
+
+
+def refuse_other_pages(headers: Mapping[str, str], method: str, host: str) -> None:
+    """Refuses a call that another site's page makes with its visitor's password or cookie.
+
+    MLflow lets every page of localhost make them, on whichever host the server is.
+
+    Args:
+        headers: The request's headers.
+        method: The HTTP method.
+        host: The host and port that it asks.
+
+    Raises:
+        RefusedError: If the call may change something, or that page could read the answer.
+    """
+    if is_foreign_call(headers, method, host, internals.allowed_origins()):
+        raise denied(
+            "the request comes from another site's page; if that may make it, name its origin in "
+            "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
+        )
 
 
 def unplanned(error: Exception) -> RefusedError:

@@ -16,7 +16,6 @@ from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.guard.promotions import target_object
 from auditkit.mlflow_guard.guard.rollback import rollback
 from auditkit.mlflow_guard.guard.verdicts import record_verdict
-from auditkit.mlflow_guard.page.browser import is_foreign_call
 from auditkit.mlflow_guard.requests.context import (
     RequestContext,
     plain_number,
@@ -29,7 +28,7 @@ from auditkit.mlflow_guard.requests.models import promotion_of_alias, promotion_
 from auditkit.mlflow_guard.requests.plan import RequestPlan, RequiredPermission
 from auditkit.mlflow_guard.serve.flask_hooks import refusal_response
 from auditkit.mlflow_guard.upstream import internals
-from auditkit.mlflow_guard.upstream.refusals import RefusedError, denied
+from auditkit.mlflow_guard.upstream.refusals import RefusedError
 
 PREFIX: Final = "/api/auditkit/1.0"
 # The largest signed statement that is taken; those of the examples have a tenth of this.
@@ -63,7 +62,7 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
 
         url = internals.prefixed(f"{PREFIX}/{path}")
         flask_app.add_url_rule(url, endpoint, view, methods=[method])
-        planners[endpoint] = _from_no_other_page(plan)
+        planners[endpoint] = plan
 
     add("request", "POST", _on_target("model:request"), actions.request)
     add("approve", "POST", _on_request(gate), actions.approve)
@@ -76,20 +75,6 @@ def add_routes(flask_app: Any, gate: Gate, *, alert: str) -> dict[str, Planner]:
     add("breakglass", "POST", _break_glass, lambda g, a, b: break_glass(g, a, b, alert))
     add("breakglass/review", "POST", lambda _: review_plan(), review_break_glass)
     return planners
-
-
-def _from_no_other_page(plan: Planner) -> Planner:
-    """Refuses what another site's page lets a browser send, with the user's password and all."""
-
-    def planned(ask: RequestContext) -> RequestPlan:
-        from flask import request
-
-        headers, allowed = dict(request.headers), internals.allowed_origins()
-        if is_foreign_call(headers, request.method, request.host, allowed):
-            raise denied("the request comes from another site's page")
-        return plan(ask)
-
-    return planned
 
 
 def _on_target(verb: str) -> Planner:

@@ -9,9 +9,8 @@ from typing import Any, Final
 from auditkit.mlflow_guard.guard.gate import Admission, Gate
 from auditkit.mlflow_guard.upstream import internals, searches
 from auditkit.mlflow_guard.upstream.refusals import denied
+from auditkit.mlflow_guard.upstream.stores import VERSIONS_TAG
 
-# MLflow's tag of a logged model that names the registered versions made of it.
-_VERSIONS: Final = "mlflow.modelVersions"
 _TAGGED: Final = frozenset(
     {
         "_create_logged_model",
@@ -54,9 +53,9 @@ def keep_visible(
         return
     if (
         endpoint in _SEARCHES
-        and _VERSIONS.lower() in str(internals.parse_message(types[0])).lower()
+        and VERSIONS_TAG.lower() in str(internals.parse_message(types[0])).lower()
     ):
-        raise denied(f"a search by {_VERSIONS} needs model:read on every model")
+        raise denied(f"a search by {VERSIONS_TAG} needs model:read on every model")
     content = response.get_json(silent=True)
     if not isinstance(content, dict):
         return
@@ -70,7 +69,7 @@ def keep_visible(
 def _shorten_tags(content: Any, visible: Callable[[str], bool]) -> None:
     """Shortens every tag that names versions, wherever in an answer it is."""
     if isinstance(content, dict):
-        if content.get("key") == _VERSIONS:
+        if content.get("key") == VERSIONS_TAG:
             content["value"] = _readable(str(content.get("value", "")), visible)
         for part in content.values():
             _shorten_tags(part, visible)

@@ -8,6 +8,7 @@ With `internals` this is all contact with MLflow's internals.
 from __future__ import annotations
 
 import importlib
+import json
 import posixpath
 import re
 import tempfile
@@ -26,7 +27,8 @@ from auditkit.registry.digest import ArtifactFile, artifact_files
 
 _RUN_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _MAX_COPIES: Final = 20
-
+# MLflow's tag of a logged model that lists the registered versions made of it.
+VERSIONS_TAG: Final = "mlflow.modelVersions"
 
 # What MLflow's client writes as a run's owner if nobody is named.
 _NOBODY: Final = "unknown"
@@ -134,6 +136,27 @@ class Stores:
             MlflowException: If there is no such model.
         """
         return str(self._tracking().get_logged_model(model_id).experiment_id)
+
+    def versions_made_of(self, model_id: str, listed: str) -> bool:
+        """Whether a list of a logged model's versions is the one it has, and perhaps more of them.
+
+        Args:
+            model_id: The logged model.
+            listed: The text of the tag that MLflow's client would write, JSON.
+
+        Raises:
+            MlflowException: If there is no such model.
+        """
+        tags = self._tracking().get_logged_model(model_id).tags
+        rows, known = _version_rows(listed), _version_rows(tags.get(VERSIONS_TAG, "[]"))
+        if rows is None or known is None or not known <= rows:
+            return False
+        try:
+            return all(self.version(*row).model_id == model_id for row in rows - known)
+        except Exception as error:
+            if internals.is_mlflow_error(error):
+                return False
+            raise
 
     def dataset_name(self, dataset_id: str) -> str:
         """The name of an evaluation dataset.
@@ -332,6 +355,17 @@ class Stores:
 
     def _tracking(self) -> Any:
         return internals.handlers()._get_tracking_store()
+
+
+def _version_rows(text: str) -> set[tuple[str, str]] | None:
+    """Names and versions in a `VERSIONS_TAG`; None if it holds anything else."""
+    try:
+        rows = json.loads(text)
+        if not all(set(row) == {"name", "version"} for row in rows):
+            return None
+        return {(str(row["name"]), str(row["version"])) for row in rows}
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _unreadable() -> InputError:
