@@ -110,7 +110,7 @@ def test_registry(guarded, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
-    names, request, done = {}, "", []
+    names, printed, done = {}, {}, []
     for block in marked("registry.md"):
         if elsewhere(block):
             continue
@@ -142,9 +142,11 @@ def test_registry(guarded, tmp_path, monkeypatch):
                 assert code == 0, told
         else:
             answers = f"{PASSWORD}\n{PASSWORD}\n" if "input" in how else None
-            asked = replace(block, text=block.text.replace("REQUEST", request))
-            out = follow(asked, names, answers=answers, env=dict(os.environ))
-            request = out.split()[0] if "REQUEST" in how else request
+            text = block.text
+            for name, number in printed.items():
+                text = text.replace(name, number)
+            out = follow(replace(block, text=text), names, answers=answers, env=dict(os.environ))
+            printed |= {name: out.split()[0] for name in how & {"REQUEST", "GLASS"}}
         done.append(block)
     assert len(done) > 12
     assert (tmp_path / "model").exists()
