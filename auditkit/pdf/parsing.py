@@ -2,7 +2,7 @@
 
 A signature does not make a file harmless: anyone with a key can sign any pages. The libraries get
 only the file's bytes, and are stopped at a limit (see `auditkit.isolation`). `auditkit.pdf.reading`
-calls the two functions without underscore.
+calls the functions without underscore.
 
 Law: a parser's answer is never a verdict on bytes. It only says where to look;
 `auditkit.verification.signed_file` compares it with the file.
@@ -12,27 +12,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, Final
 
 import pypdfium2 as _loaded_beforehand  # noqa: F401 - once, not in each process that forks off
 from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.generic import EncryptedObjAccess, Reference, parse_pdf_date
-from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import enumerate_sig_fields
 
 from auditkit.errors import VerificationError
-from auditkit.isolation.messages import pack
+from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.attachments import entry, read_attachments
+from auditkit.pdf.drawn import drawn_otherwise
+from auditkit.pdf.objects import OTHERS, SAME, differences
 from auditkit.pdf.pages import page_texts
 from auditkit.pdf.ranges import ChangedFileError, locate
+from auditkit.pdf.strict_reader import StrictReader, opened
 from auditkit.signing.archive import prepare, validation_data
+from auditkit.signing.pdf import certified_anew
 from auditkit.signing.validation_data import ValidationData
 
-_HEADER: Final = b"%PDF-"
 _MAX_REVISIONS: Final = 50
 _ADDED: Final = "Something was added after signing that is not validation data with a timestamp."
-_UNREAD: Final = "The file is not a readable PDF."
 
 
 def structure(data: bytes) -> bytes:
@@ -47,13 +47,13 @@ def structure(data: bytes) -> bytes:
         return len(parts) - 1
 
     found: dict[str, Any] = {}
-    reader = _parsed(data)
+    reader = opened(data)
     try:
         found["end"], held, stamps = _split_revisions(data, reader)
     except ChangedFileError as error:
         return pack({"changed": error.message})
     if held is not None:
-        reader = _parsed(data[: found["end"]])
+        reader = opened(data[: found["end"]])
         found["held"] = [
             [put(one) for one in kind] for kind in (held.certificates, held.crls, held.ocsps)
         ]
@@ -74,19 +74,30 @@ def pages(data: bytes) -> bytes:
     return json.dumps(page_texts(data)).encode()
 
 
-def _parsed(data: bytes) -> PdfFileReader:
-    if not data.startswith(_HEADER):
-        # pyHanko reads backwards, and loops for ever if a file begins with line ends.
-        raise VerificationError(_UNREAD)
-    try:
-        return PdfFileReader(BytesIO(data), strict=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # hostile files end in errors of any type
-        raise VerificationError(_UNREAD) from error
+def compare(message: bytes) -> bytes:
+    """Compares a certified PDF with the unsigned one that it should have been made of.
+
+    Args:
+        message: Packed: whether other libraries drew it; the unsigned PDF, and the certified one.
+
+    Returns:
+        Packed: `same`, whether each byte is; else `never`, what the file has that no report has,
+        and `other`, how it is otherwise, in words; empty: nothing.
+    """
+    by_others, (unsigned, certified) = unpack(message)
+    made = certified_anew(unsigned, certified)
+    if made == certified:
+        return pack({"same": True})
+    allowed = OTHERS if by_others else SAME
+    found = differences(opened(made), opened(certified), allowed)
+    never = next((one.words for one in found if one.never), "")
+    other = next((one.words for one in found), "")
+    if not other:
+        other = drawn_otherwise(made, certified, points=allowed.points, alike=by_others)
+    return pack({"same": False, "never": never, "other": other})
 
 
-def _signature(reader: PdfFileReader) -> dict[str, Any]:
+def _signature(reader: StrictReader) -> dict[str, Any]:
     """The one signature of a report: its range, its value, and the time it states."""
     try:
         fields = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
@@ -119,7 +130,7 @@ def _placed(value: Any) -> tuple[list[int], bytes]:
     return [int(n) for n in numbers], content
 
 
-def _check_certification(reader: PdfFileReader, value: Any, reference: Reference) -> None:
+def _check_certification(reader: StrictReader, value: Any, reference: Reference) -> None:
     if value["/SubFilter"] != "/ETSI.CAdES.detached":
         raise VerificationError("The signature is not a PAdES signature.")
     certified = reader.root["/Perms"].raw_get("/DocMDP")
@@ -143,7 +154,7 @@ def _stated_time(value: Any) -> str | None:
 
 
 def _split_revisions(
-    data: bytes, reader: PdfFileReader
+    data: bytes, reader: StrictReader
 ) -> tuple[int, ValidationData | None, list[dict[str, Any]]]:
     """Splits a file into the certified part and the revisions after it.
 
@@ -182,7 +193,7 @@ def _rebuilt(
     stamps = []
     for end in ends:
         now = data[:end]
-        reader = PdfFileReader(BytesIO(now), strict=True)
+        reader = StrictReader(now)
         last = _last_timestamp(reader)
         embedded = locate(now, *_placed(last))
         found = validation_data(reader)
@@ -198,7 +209,7 @@ def _rebuilt(
     return held, stamps
 
 
-def _last_timestamp(reader: PdfFileReader) -> Any:
+def _last_timestamp(reader: StrictReader) -> Any:
     fields = reader.root["/AcroForm"]["/Fields"]
     return fields[len(fields) - 1]["/V"]
 

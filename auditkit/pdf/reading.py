@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
-from auditkit.isolation.messages import unpack
+from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.signing.validation_data import ValidationData
 
@@ -23,8 +23,10 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 # A report of 30 pages takes 0.3 s and 100 MB more than the libraries. All attachments together
 # are at most 256 MB, see `attachments`.
 LIMITS: Final = Limits(
-    cpu_seconds=10, wall_seconds=120.0, memory_bytes=2 << 30, answer_bytes=300 << 20
+    cpu_seconds=4, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=300 << 20
 )
+# How many times as large a report may get when another program saves it.
+_MOST_LARGER: Final = 8
 _PARSER: Final = Child("auditkit.pdf.parsing")
 
 
@@ -142,9 +144,46 @@ def read_pages(data: bytes) -> list[str]:
     return [str(text) for text in json.loads(_called("pages", data))]
 
 
-def _called(function: str, data: bytes) -> bytes:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compared:
+    """A certified PDF beside the unsigned one that it should have been made of.
+
+    Attributes:
+        same: Whether every byte is the same.
+        never: What the file has that no report has, in words; empty: nothing was found.
+        other: How it is otherwise; empty: it holds and draws the same.
+    """
+
+    same: bool
+    never: str = ""
+    other: str = ""
+
+
+def compare_pdfs(unsigned: bytes, certified: bytes, *, by_others: bool) -> Compared:
+    """Compares a certified PDF with the unsigned one that it should have been made of.
+
+    Args:
+        unsigned: Rendered here.
+        certified: Read before, see `read_pdf`.
+        by_others: Whether other versions of the libraries drew it, so that places and pictures may
+            differ a little.
+
+    Raises:
+        VerificationError: If it takes more to compare than any report.
+        UnverifiableError: If it could not be compared on this machine.
+    """
+    if len(certified) > _MOST_LARGER * len(unsigned) + (1 << 20):
+        return Compared(same=False, never="The file is far larger than what follows.")
+    # What it takes follows from the report, whatever the file holds: 7 s for 30 pages.
+    limits = replace(LIMITS, cpu_seconds=10 + len(unsigned) // 50_000, wall_seconds=600.0)
+    message = pack(by_others, [unsigned, certified])
+    found, _ = unpack(_called("compare", message, limits))
+    return Compared(**found)
+
+
+def _called(function: str, data: bytes, limits: Limits = LIMITS) -> bytes:
     try:
-        return _PARSER.call(function, data, limits=LIMITS)
+        return _PARSER.call(function, data, limits=limits)
     except ChildUnavailableError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:

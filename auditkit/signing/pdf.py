@@ -114,11 +114,11 @@ def certify(
     return signed
 
 
-def is_certification_of(unsigned: bytes, certified: bytes) -> bool:
-    """Whether a certified PDF is an unsigned one with nothing but the signature appended.
+def certified_anew(unsigned: bytes, certified: bytes) -> bytes:
+    """An unsigned PDF with the signature of another file appended, as `certify` appends it.
 
-    The signature is made anew around the value that the certified one carries, and every byte is
-    compared. Its value is not checked. Call it in a child process: `certified` is parsed.
+    What the signature states is taken over, and its value, which is not checked. If it was made for
+    this PDF, the result is the same file. Call it in a child process: `certified` is parsed.
 
     Args:
         unsigned: A PDF without signatures.
@@ -126,7 +126,7 @@ def is_certification_of(unsigned: bytes, certified: bytes) -> bool:
     """
     reader = PdfFileReader(BytesIO(certified), strict=True)
     (value,) = [value.get_object() for _, value, _ in enumerate_sig_fields(reader, True)]
-    start, first, second, _ = (int(number) for number in value["/ByteRange"])
+    _, first, second, _ = (int(number) for number in value["/ByteRange"])
     contents = bytes(value.raw_get("/Contents", decrypt=EncryptedObjAccess.RAW))
     at = parse_pdf_date(value["/M"], strict=True) if "/M" in value else None
     protocol, _, output = _prepared(
@@ -139,7 +139,7 @@ def is_certification_of(unsigned: bytes, certified: bytes) -> bool:
     )
     protocol.send(contents)
     made: bytes = output.getvalue()
-    return start == 0 and made == certified
+    return made
 
 
 def _prepared(

@@ -1,7 +1,10 @@
 """Whether a report's pages, and all else in the file, follow from its attachments.
 
-The pages are rendered anew in a child process and compared. Equal bytes show that the file holds
-nothing else: no cover, no hidden layer, no script, no other attachment.
+The report is rendered anew from them in a child process, signed with the signature at hand, and
+compared. Equal bytes show that the file holds nothing else: no cover, no hidden layer, no script,
+no other attachment. If bytes differ, as when another program saved it or other libraries drew it,
+every part of the file has to be a part of the new rendering (`auditkit.pdf.objects`), and every
+page has to be drawn the same (`auditkit.pdf.drawn`).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from auditkit.canonical import parse_json
 from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
 from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
 from auditkit.isolation.messages import pack, unpack
+from auditkit.pdf.drawn import OTHERS_POINTS
+from auditkit.pdf.reading import compare_pdfs
 from auditkit.verification.attachments import RENDERING
 
 # The versions of templates that can be rendered here.
@@ -22,7 +27,7 @@ _LIMITS: Final = Limits(
     cpu_seconds=60,
     wall_seconds=600.0,
     memory_bytes=3 << 30,
-    answer_bytes=1 << 20,
+    answer_bytes=512 << 20,
     open_files=256,
     file_bytes=64 << 20,
 )
@@ -44,9 +49,40 @@ def check_pages(certified: bytes, files: Mapping[str, bytes]) -> str:
         UnverifiableError: If the pages cannot be rendered or compared here.
     """
     stated = _stated(files)
-    message = pack(sorted(files), [certified, *(files[name] for name in sorted(files))])
+    here, unsigned = rendered(files)
+    others = sorted(name for name in here if stated["made_with"].get(name) != here[name])
+    compared = compare_pdfs(unsigned, certified, by_others=bool(others))
+    if compared.same:
+        return (
+            "They were rendered anew from the attachments: every byte of the file but the "
+            "signature's value is the same, so it holds nothing else."
+        )
+    if compared.never or (compared.other and not others):
+        raise VerificationError(compared.never or compared.other)
+    named = ", ".join(f"{name} {stated['made_with'].get(name, 'unknown')}" for name in others)
+    if compared.other:
+        raise UnverifiableError(
+            f"The pages were drawn with {named}, which this machine does not have. Drawn here: "
+            f"{compared.other}",
+            remedy="verify it on a machine that has them",
+        )
+    if others:
+        return (
+            f"They are drawn as they follow, rendered anew: the same words within {OTHERS_POINTS} "
+            f"points of their places, and the same pictures to the eye. Bytes differ: {named} drew "
+            "them. The file holds no other part."
+        )
+    return (
+        "They are drawn as they follow, rendered anew: the same words, places and pictures, and "
+        "nothing else in the file. Bytes differ: another program saved it."
+    )
+
+
+def rendered(files: Mapping[str, bytes]) -> tuple[Mapping[str, str], bytes]:
+    """The versions of the libraries that draw here, and the report rendered anew."""
+    message = pack(sorted(files), [files[name] for name in sorted(files)])
     try:
-        found, _ = unpack(_RENDERER.call("compare", message, limits=_LIMITS))
+        here, (unsigned,) = unpack(_RENDERER.call("again", message, limits=_LIMITS))
     except ChildUnavailableError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:
@@ -55,12 +91,7 @@ def check_pages(certified: bytes, files: Mapping[str, bytes]) -> str:
         raise VerificationError(
             f"The pages do not follow from the attachments: {error.message}"
         ) from error
-    if found["same"]:
-        return (
-            "They were rendered anew from the attachments: every byte of the file but the "
-            "signature's value is the same, so it holds nothing else."
-        )
-    return _say_otherwise(found, stated["made_with"])
+    return here, unsigned
 
 
 def _stated(files: Mapping[str, bytes]) -> Mapping[str, Any]:
@@ -82,22 +113,3 @@ def _stated(files: Mapping[str, bytes]) -> Mapping[str, Any]:
             remedy="verify it with the version of auditkit that the statement names",
         )
     return dict(stated)
-
-
-def _say_otherwise(found: Mapping[str, Any], stated: Mapping[str, Any]) -> str:
-    """Tells another drawing of other libraries from other pages; neither is true."""
-    here = found["made_with"]
-    others = sorted(name for name in here if stated.get(name) != here[name])
-    if found["pages"] and not others:
-        raise VerificationError(found["pages"])
-    if others:
-        named = ", ".join(f"{name} {stated.get(name, 'unknown')}" for name in others)
-        raise UnverifiableError(
-            f"The pages were drawn with {named}, which this machine does not have.",
-            remedy="verify it on a machine that has them",
-        )
-    raise UnverifiableError(
-        "The pages look as they follow, but other bytes of the file do not, so it may hold "
-        "something else. It was saved by another program.",
-        remedy="ask for the file as auditkit wrote it",
-    )

@@ -47,11 +47,11 @@ rules:
 """)
 
 
-def predicate() -> dict:
-    """What a whole audit states about `EVIDENCE`."""
+def small_judgement() -> Judgement:
+    """A whole audit with `EVIDENCE` alone."""
     evidence = (EVIDENCE,)
     findings = judge(evidence, POLICY, glossary_of(evidence, POLICY), today=None)
-    judgement = Judgement(
+    return Judgement(
         subject=Subject(name="m", version="1", digest=MODEL),
         datasets=(),
         rows=100,
@@ -67,7 +67,11 @@ def predicate() -> dict:
         salt=bytes(16),
         unsuppressed=Digest.of(b""),
     )
-    return parse_json(judgement.statement)["predicate"]
+
+
+def predicate() -> dict:
+    """What a whole audit states about `EVIDENCE`."""
+    return parse_json(small_judgement().statement)["predicate"]
 
 
 def statement_bytes(**changes) -> bytes:
