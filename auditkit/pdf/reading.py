@@ -181,9 +181,9 @@ def compare_pdfs(unsigned: bytes, certified: bytes, *, by_others: bool) -> Compa
     return Compared(**found)
 
 
-def _called(function: str, data: bytes, limits: Limits = LIMITS) -> bytes:
+def _called(function: str, data: bytes, limits: Limits | None = None) -> bytes:
     try:
-        return _PARSER.call(function, data, limits=limits)
+        return _PARSER.call(function, data, limits=limits or LIMITS)
     except ChildUnavailableError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:
