@@ -87,7 +87,7 @@ ROOMS = {
     ),
     "report": (
         "charts isolation judgement output pdf report.blocks report.figures report.sections "
-        "report.typeset signing"
+        "report.typeset"
     ),
     "api": (
         "access.record charts judgement ledger ledger.witness loading measures.attribution "
