@@ -194,7 +194,11 @@ def _no_constants(name: str) -> None:
 
 
 def _write(value: Json, parts: list[str]) -> None:
-    if isinstance(value, str):
+    if type(value) is float:  # most of what is written, of tables of evidence
+        parts.append(_number(value))
+    elif type(value) is list:
+        _write_array(value, parts)
+    elif isinstance(value, str):
         parts.append(_quoted(value))
     elif value is None:
         parts.append("null")
@@ -209,14 +213,18 @@ def _write(value: Json, parts: list[str]) -> None:
     elif isinstance(value, Mapping):
         _write_object(value, parts)
     elif isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        parts.append("[")
-        for position, item in enumerate(value):
-            if position:
-                parts.append(",")
-            _write(item, parts)
-        parts.append("]")
+        _write_array(value, parts)
     else:
         raise InputError(f"A value of type {type(value).__name__} has no JSON form.")
+
+
+def _write_array(value: Sequence[Json], parts: list[str]) -> None:
+    parts.append("[")
+    for position, item in enumerate(value):
+        if position:
+            parts.append(",")
+        _write(item, parts)
+    parts.append("]")
 
 
 def _write_object(value: Mapping[str, Json], parts: list[str]) -> None:
@@ -241,6 +249,9 @@ def _utf16_units(text: str) -> bytes:
 
 def _number(value: float) -> str:
     """Formats a float like ECMAScript's Number::toString."""
+    text = float.__repr__(value)
+    if "e" not in text and "n" not in text:  # Python's is the same, but for a whole number's .0
+        return text.removesuffix(".0") if value else "0"
     if not math.isfinite(value):
         raise InputError("NaN and infinities have no JSON form; say why there is no value instead.")
     if value == 0:

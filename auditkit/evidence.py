@@ -226,6 +226,11 @@ class Table:
             {"columns": list(self.columns), "rows": [list(r) for r in self.rows]}
         )
 
+    @cached_property
+    def digest(self) -> Digest:
+        """The digest of its file."""
+        return Digest.of(self.to_bytes())
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any], rows: Sequence[Sequence[Cell]]) -> Table:
         """The table that `to_json` described, with its rows.
@@ -250,7 +255,7 @@ class Table:
             "title": self.title,
             "columns": list(self.columns),
             "rows": len(self.rows),
-            "digest": str(Digest.of(self.to_bytes())),
+            "digest": str(self.digest),
         }
 
 

@@ -41,6 +41,9 @@ POPULATIONS: Final = {
     ALL: "everyone in the reference",
 }
 
+# Rows of which every resample is held at once.
+_ROWS_AT_ONCE: Final = 256
+
 MAX_REASONS: Final = COUNT.of(4)
 PRINCIPAL_SHARE: Final = PART.of(0.15)
 MIN_SHARE: Final = Parameter(default=0.01, at_least=0, below=1)
@@ -156,10 +159,14 @@ def kept_shares(
         weights: The blocks' weights in each resample, shape `(resamples, blocks)`.
         limits: Which factors are principal.
     """
-    kept = np.zeros(blocks.shape[1:])
-    for of_blocks in weights:
-        kept += limits.ranks(np.tensordot(of_blocks, blocks, axes=1)) > 0
-    return kept / len(weights)
+    _, rows, features = blocks.shape
+    kept = np.empty((rows, features))
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        part = blocks[:, start : start + _ROWS_AT_ONCE]
+        resampled = np.tensordot(weights, part, axes=1).reshape(-1, features)
+        principal = limits.ranks(resampled).reshape(len(weights), -1, features) > 0
+        kept[start : start + _ROWS_AT_ONCE] = principal.mean(axis=0)
+    return kept
 
 
 def reference_population(

@@ -42,6 +42,8 @@ def linear_attribution(
     if type(model).__module__.startswith("xgboost"):  # what is missing adds nothing to it
         rows, reference = np.nan_to_num(rows), np.nan_to_num(reference)
     shares = output.sign * coefficients * (rows - reference.mean(axis=0))
+    if tuple(players) == tuple(range(count)):
+        return np.asarray(shares, dtype=np.float64)
     values = np.zeros((len(rows), count))
     for column, player in enumerate(players):
         values[:, player] += shares[:, column]
