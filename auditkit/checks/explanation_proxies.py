@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from auditkit.checks.check import Check, NotAssessed, Result
 from auditkit.evidence import Measurement, Term
-from auditkit.measures.attribution.proxies import separation
+from auditkit.measures.attribution.proxies import FeatureOrder, Separation
 from auditkit.measures.groups.membership import UNKNOWN
 from auditkit.parameters import COUNT, LEVEL
 
@@ -33,12 +31,28 @@ class Parameters:
 def _run(case: Case, parameters: Parameters) -> Result:
     if not case.groups:
         raise NotAssessed("no protected attribute was given")
-    measurements = tuple(
-        _proxy(case, feature, attribute, group, parameters)
-        for attribute in case.groups
-        for group in _to_tell(case.groups[attribute].tolist())
-        for feature in case.features.columns
-    )
+    told = [
+        (attribute, group, groups == group, groups != UNKNOWN)
+        for attribute, groups in case.groups.items()
+        for group in _to_tell(groups.tolist())
+    ]
+
+    def of_feature(feature: str) -> list[Measurement]:
+        order = FeatureOrder(case.features[feature], seed=case.seed)
+        return [
+            _proxy(
+                order.separation(
+                    member, known, level=parameters.level, at_least=parameters.at_least
+                ),
+                (("feature", feature), (attribute, group)),
+                parameters,
+            )
+            for attribute, group, member, known in told
+        ]
+
+    # Feature by feature, since each is sorted once; listed group by group.
+    by_feature = [of_feature(feature) for feature in case.features.columns]
+    measurements = tuple(m for of_group in zip(*by_feature, strict=True) for m in of_group)
     return Result(
         parameters={"seed": case.seed},
         n=len(case.features),
@@ -57,28 +71,22 @@ def _to_tell(values: list[str]) -> list[str]:
 
 
 def _proxy(
-    case: Case, feature: str, attribute: str, group: str, parameters: Parameters
+    found: Separation, group: tuple[tuple[str, str], ...], parameters: Parameters
 ) -> Measurement:
-    groups = case.groups[attribute]
-    known = groups != UNKNOWN
-    level, at_least = parameters.level, parameters.at_least
-    found = separation(
-        case.features[feature][known],
-        np.asarray(groups[known] == group),
-        level=level,
-        at_least=at_least,
-        seed=case.seed,
-    )
-    content: dict[str, Any] = {"level": level, "lower": found.lower, "upper": found.upper}
+    content: dict[str, Any] = {
+        "level": parameters.level,
+        "lower": found.lower,
+        "upper": found.upper,
+    }
     if found.auc is None:
-        content = {"reason": f"fewer than {at_least} members, or others, have a value"}
+        content = {"reason": f"fewer than {parameters.at_least} members, or others, have a value"}
     return Measurement(
         name="proxy_auc",
         value=found.auc,
         n=found.members + found.others,
         unit="AUC",
         method="area under the ROC curve, at least 0.5; DeLong",
-        group=(("feature", feature), (attribute, group)),
+        group=group,
         **content,
     )
 

@@ -17,7 +17,7 @@ from auditkit.loading import prepare
 from auditkit.measures.attribution.explain import explain
 from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.faithfulness import faithfulness
-from auditkit.measures.attribution.proxies import separation
+from auditkit.measures.attribution.proxies import FeatureOrder
 from auditkit.measures.attribution.ranks import rank_stability
 from auditkit.measures.attribution.stability import random_blocks
 from auditkit.subject import Inputs
@@ -131,6 +131,10 @@ def test_faithful_orders_gain_and_reversed_ones_lose():
     )
 
 
+def separation(feature, member, *, seed, **given):
+    return FeatureOrder(feature, seed=seed).separation(member, **given)
+
+
 @pytest.mark.parametrize("direction", [1, -1])
 def test_auc_is_scikit_learns(direction):
     rng = np.random.default_rng(0)
@@ -141,6 +145,20 @@ def test_auc_is_scikit_learns(direction):
     assert found.auc == pytest.approx(max(expected, 1 - expected))
     assert found.lower < found.auc < found.upper
     assert (found.members, found.others) == (member.sum(), (~member).sum())
+
+
+def test_intervals_of_an_auc_are_those_of_every_pair_counted():
+    """With ties, missing values, and rows whose membership is not known."""
+    rng = np.random.default_rng(1)
+    member, known = rng.random(200) < 0.4, rng.random(200) < 0.9
+    values = pd.Series(np.round(rng.normal(member * 0.6), 1)).where(rng.random(200) < 0.9)
+    found = FeatureOrder(values, seed=0).separation(member, known, level=0.95, at_least=10)
+    used = known & values.notna().to_numpy()
+    ours, theirs = (values[used & which].to_numpy() for which in (member, ~member))
+    wins = (ours[:, None] > theirs) + (ours[:, None] == theirs) / 2
+    spread = sum(np.var(wins.mean(axis=a), ddof=1) / wins.shape[1 - a] for a in (0, 1))
+    assert found.auc == pytest.approx(wins.mean())
+    assert found.upper - found.auc == pytest.approx(1.959964 * np.sqrt(spread))
 
 
 def test_auc_intervals_cover():

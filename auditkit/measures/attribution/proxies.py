@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -35,65 +35,96 @@ class Separation:
     others: int
 
 
-def separation(
-    feature: pd.Series, member: NDArray[np.bool_], *, level: float, at_least: int, seed: int
-) -> Separation:
-    """The area under the ROC curve of one feature predicting membership.
-
-    It depends on order only: a feature with one group at both extremes has an AUC of 0.5. Rows
-    without a value are left out. Categories are ordered by the share of members
-    among the rows of the other four of five folds, so that a rare category cannot predict itself.
+class FeatureOrder:
+    """One feature's rows by value, sorted once for every group that is told by it.
 
     Args:
-        feature: The feature's values, shape `(n,)`.
-        member: True for members of the group, shape `(n,)`.
-        level: Nominal coverage of the interval, in (0, 1).
-        at_least: Least number of members and of others; otherwise not estimable.
-        seed: Seeds the folds.
-
-    Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the variance.
+        feature: The feature's values, shape `(n,)`. Rows without a value are left out.
+        seed: Seeds the folds of a feature with categories.
     """
-    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-    known = feature.notna().to_numpy()
-    column, inside = feature[known], member[known]
-    members, others = int(inside.sum()), int((~inside).sum())
-    if min(members, others) < at_least:
-        return Separation(auc=None, lower=None, upper=None, members=members, others=others)
-    if is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
-        values = column.to_numpy(dtype=np.float64)
-    elif is_datetime64_any_dtype(column.dtype):
-        values = column.to_numpy(dtype="datetime64[ns]").astype(np.int64).astype(np.float64)
-    else:
-        values = _share_of_members(column, inside, seed)
-    auc, error = _auc(values[inside], values[~inside])
-    if auc < 0.5:
-        auc = 1 - auc
-    reach = NormalDist().inv_cdf((1 + level) / 2) * error
-    return Separation(
-        auc=auc,
-        lower=max(0.5, auc - reach),
-        upper=min(1.0, auc + reach),
-        members=members,
-        others=others,
-    )
+    def __init__(self, feature: pd.Series, *, seed: int) -> None:
+        from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+
+        self._known: Final = feature.notna().to_numpy()
+        self._seed: Final = seed
+        column = feature[self._known]
+        self._codes = np.full(len(feature), -1, dtype=np.int64)
+        self._is_ordered: Final = bool(
+            is_numeric_dtype(column.dtype)
+            or is_bool_dtype(column.dtype)
+            or is_datetime64_any_dtype(column.dtype)
+        )
+        if not self._is_ordered:
+            self._codes[self._known] = column.astype(str).factorize()[0]
+            return
+        values = (
+            column.to_numpy(dtype="datetime64[ns]").astype(np.int64)
+            if is_datetime64_any_dtype(column.dtype)
+            else column.to_numpy(dtype=np.float64)
+        )
+        self._codes[self._known] = np.unique(values, return_inverse=True)[1]
+
+    def separation(
+        self,
+        member: NDArray[np.bool_],
+        among: NDArray[np.bool_] | None = None,
+        *,
+        level: float,
+        at_least: int,
+    ) -> Separation:
+        """The area under the ROC curve of the feature predicting membership.
+
+        It depends on order only: a feature with one group at both extremes has an AUC of 0.5.
+        Categories are ordered by the share of members among the rows of the other four of five
+        folds, so that a rare category cannot predict itself.
+
+        Args:
+            member: True for members of the group, shape `(n,)`.
+            among: Rows whose membership is known, shape `(n,)`; None: all.
+            level: Nominal coverage of the interval, in (0, 1).
+            at_least: Least number of members and of others; otherwise not estimable.
+
+        Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the variance.
+        """
+        rows = self._known if among is None else self._known & among
+        inside, codes = member[rows], self._codes[rows]
+        members, others = int(inside.sum()), int((~inside).sum())
+        if min(members, others) < at_least:
+            return Separation(auc=None, lower=None, upper=None, members=members, others=others)
+        if not self._is_ordered:
+            shares = _share_of_members(codes, inside, self._seed)
+            codes = np.unique(shares, return_inverse=True)[1]
+        every = np.bincount(codes)
+        ours = np.bincount(codes[inside], minlength=len(every))
+        auc, error = _auc(ours, every - ours)
+        if auc < 0.5:
+            auc = 1 - auc
+        reach = NormalDist().inv_cdf((1 + level) / 2) * error
+        return Separation(
+            auc=auc,
+            lower=max(0.5, auc - reach),
+            upper=min(1.0, auc + reach),
+            members=members,
+            others=others,
+        )
 
 
-def _auc(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, float]:
-    """The AUC and its standard error, by placements."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.concatenate([ours, theirs]))
-    above = (ranks[: len(ours)] - rankdata(ours)) / len(theirs)
-    below = 1 - (ranks[len(ours) :] - rankdata(theirs)) / len(ours)
-    variance = above.var(ddof=1) / len(ours) + below.var(ddof=1) / len(theirs)
-    return float(above.mean()), float(np.sqrt(variance))
+def _auc(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> tuple[float, float]:
+    """The AUC and its standard error, by placements, from counts at each value, ascending."""
+    above = (np.cumsum(theirs) - theirs / 2) / theirs.sum()
+    below = 1 - (np.cumsum(ours) - ours / 2) / ours.sum()
+    variance = 0.0
+    for counts, placements in ((ours, above), (theirs, below)):
+        count = counts.sum()
+        spread = counts @ (placements - counts @ placements / count) ** 2
+        variance += spread / (count - 1) / count
+    return float(ours @ above / ours.sum()), float(np.sqrt(variance))
 
 
 def _share_of_members(
-    column: pd.Series, inside: NDArray[np.bool_], seed: int
+    codes: NDArray[np.int64], inside: NDArray[np.bool_], seed: int
 ) -> NDArray[np.float64]:
-    codes, _ = column.astype(str).factorize()
     fold = np.random.default_rng(seed).permutation(len(codes)) % _FOLDS
     size = int(codes.max()) + 1
     values = np.empty(len(codes))
