@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from auditkit.subject import Inputs, RegisteredModel
     from auditkit.verification import Claim, Verification
     from auditkit.verification.verify import verify
-    from auditkit.watch.profile.profile import Profile
+    from auditkit.watching.policy import WatchPolicy
+    from auditkit.watching.profile.profile import Profile
+    from auditkit.watching.watched import Watched, watch
 
 _HOME = {
     "Alternatives": "auditkit.measures.fairness.candidates",
@@ -71,7 +73,7 @@ _HOME = {
     "Outcome": "auditkit.evidence",
     "Policy": "auditkit.policy",
     "PolicySource": "auditkit.policy",
-    "Profile": "auditkit.watch.profile.profile",
+    "Profile": "auditkit.watching.profile.profile",
     "Receipt": "auditkit.ledger",
     "RegisteredModel": "auditkit.subject",
     "RemoteWitness": "auditkit.ledger.witness.http",
@@ -80,6 +82,8 @@ _HOME = {
     "Trusted": "auditkit.signing",
     "Verdict": "auditkit.judgement.gate",
     "Verification": "auditkit.verification",
+    "WatchPolicy": "auditkit.watching.policy",
+    "Watched": "auditkit.watching.watched",
     "alternatives": "auditkit.measures.fairness.alternatives",
     "by_class": "auditkit.measures.fairness.comparison",
     "explain": "auditkit.measures.attribution.explain",
@@ -88,6 +92,7 @@ _HOME = {
     "regression_fairness": "auditkit.measures.fairness.regression",
     "run": "auditkit.api",
     "verify": "auditkit.verification.verify",
+    "watch": "auditkit.watching.watched",
     "within": "auditkit.measures.fairness.comparison",
 }
 
@@ -123,6 +128,8 @@ __all__ = [
     "Trusted",
     "Verdict",
     "Verification",
+    "WatchPolicy",
+    "Watched",
     "__version__",
     "alternatives",
     "by_class",
@@ -132,6 +139,7 @@ __all__ = [
     "regression_fairness",
     "run",
     "verify",
+    "watch",
     "within",
 ]
 

@@ -135,7 +135,7 @@ def _judge_rule(
     judged: list[tuple[Outcome, Measurement]] = []
     if source is not None:
         numbers = [m for m in source.named(rule.measure) if _concerns(rule, m)]
-        judged = [(_compare(rule, m), m) for m in numbers if not _too_few(rule, policy, m)]
+        judged = [(compare(rule, m), m) for m in numbers if not _too_few(rule, policy, m)]
     worst_number: Measurement | None = None
     if source is not None and source.outcome is not Outcome.PASS:
         outcome, statement = source.outcome, f"{source.title}: {source.reason}"
@@ -241,7 +241,8 @@ def _too_few(rule: Rule, policy: Policy, measurement: Measurement) -> bool:
     return measurement.n < rule.min_n
 
 
-def _compare(rule: Rule, measurement: Measurement) -> Outcome:
+def compare(rule: Rule, measurement: Measurement) -> Outcome:
+    """The outcome of one number under one rule, whatever it is based on."""
     if measurement.value is None or measurement.n == 0:  # zero cases meet no condition
         return Outcome.NOT_ASSESSED
     low = high = measurement.value

@@ -25,11 +25,13 @@ from auditkit.parameters import Parameter
 from auditkit.policy import Policy
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
+from auditkit.watching.policy import WatchPolicy
 
 # The name of each schema, the document that reads the files, and what they are.
 KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "audit": (AuditFile, "audit.yaml: one audit"),
     "policy": (Policy, "A policy: what must hold for one kind of model"),
+    "watch-policy": (WatchPolicy, "A policy of watching: what must hold of a window"),
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),
     "plan": (PlanFile, "A de-identification plan: what is done with each column"),
@@ -80,8 +82,8 @@ def models(kind: type[BaseModel]) -> list[type[BaseModel]]:
 
 def described(part: type[BaseModel]) -> dict[str, str]:
     """The words for each field of a document, by its name in the file."""
-    # These two are files' forms of values that describe themselves.
-    same = {PlanFile: TablePlan, PlanEntry: ColumnPlan}.get(part)
+    # Two are files' forms of values that describe themselves, and one has a policy's keys.
+    same = {PlanFile: TablePlan, PlanEntry: ColumnPlan, WatchPolicy: Policy}.get(part)
     words = {**(attributes(same) if same else {}), **attributes(part)}
     return {field.alias or name: words[name] for name, field in part.model_fields.items()}
 

@@ -13,9 +13,9 @@ from scipy import stats
 from scipy.spatial import distance
 
 from auditkit.measures.numbers.area import area_under_curve
-from auditkit.watch.drift.cells import js_divergence, psi, tvd
-from auditkit.watch.drift.distances import auc, ks, ks_bound, wasserstein
-from auditkit.watch.profile.fitting import fit_edges
+from auditkit.watching.drift.cells import js_divergence, psi, tvd
+from auditkit.watching.drift.distances import auc, ks, ks_bound, wasserstein
+from auditkit.watching.profile.fitting import fit_edges
 
 MANY = 10**15
 IQR = 2 * stats.norm.ppf(0.75)

@@ -47,8 +47,8 @@ ROOMS = {
     "ledger.keep": "ledger ledger.records ledger.store",
     "ledger.witness": "ledger ledger.records",
     "notify": "ledger ledger.keep ledger.records ledger.store",
-    "watch.drift": "measures.numbers",
-    "watch.profile": "measures.numbers model tables",
+    "watching.drift": "measures.numbers",
+    "watching.profile": "measures.numbers model tables",
     "measures.attribution": "charts measures.shapley model tables",
     "checks": "measures.attribution measures.fairness measures.groups measures.numbers model",
     "deid.transform": "deid.planning deid.rules deid.vocabulary",
@@ -62,6 +62,8 @@ ROOMS = {
         "deid.detect deid.planning deid.risk deid.rules deid.table deid.transform "
         "deid.vocabulary tables"
     ),
+    "watching.checks": "measures.numbers watching.drift watching.profile",
+    "watching": "charts judgement loading watching.checks watching.profile",
     "loading": "checks judgement measures.groups model registry tables",
     "mlflow_guard.upstream": "access.policy registry",
     "report.figures": "judgement report.typeset",
@@ -91,7 +93,7 @@ ROOMS = {
     ),
     "api": (
         "access.record charts judgement ledger ledger.witness loading measures.attribution "
-        "measures.fairness report signing verification watch.profile"
+        "measures.fairness report signing verification watching watching.profile"
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",

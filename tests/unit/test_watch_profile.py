@@ -18,9 +18,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import auditkit as ak
 from auditkit.errors import UnverifiableError
-from auditkit.watch.profile.counting import exact_sum, from_units, parse_units, units_text
-from auditkit.watch.profile.fitting import fit_edges
-from auditkit.watch.profile.profile import Profile
+from auditkit.watching.profile.counting import exact_sum, from_units, parse_units, units_text
+from auditkit.watching.profile.fitting import fit_edges
+from auditkit.watching.profile.profile import Profile
 
 SALT = b"0123456789abcdef"
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.watch.profile.layout import Layout
+from auditkit.watching.profile.layout import Layout
 
 _TOGETHER: Final = 512
 _GIVEN: Final = ("scores", "decided", "labels")

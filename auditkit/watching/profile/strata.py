@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.watch.profile.layout import Layout
+from auditkit.watching.profile.layout import Layout
 
 Counts = npt.NDArray[np.int64]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from auditkit.measures.numbers.suppression import Equation, hidden_cells
-from auditkit.watch.profile.counting import UNIT, from_units
-from auditkit.watch.profile.layout import Column, Layout
-from auditkit.watch.profile.strata import Stratum, Tallied
+from auditkit.watching.profile.counting import UNIT, from_units
+from auditkit.watching.profile.layout import Column, Layout
+from auditkit.watching.profile.strata import Stratum, Tallied
 
 if TYPE_CHECKING:
     import pandas as pd

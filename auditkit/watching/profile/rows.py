@@ -7,9 +7,10 @@ and each feature's share of an explanation.
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from auditkit.errors import InputError
 from auditkit.tables.columns import favourable_rows, group_columns, one_column
 from auditkit.tables.convert import to_pandas
 from auditkit.tables.pairing import refuse_other_rows
-from auditkit.watch.profile.counting import (
+from auditkit.watching.profile.counting import (
     Array,
     Codes,
     as_numbers,
@@ -29,7 +30,7 @@ from auditkit.watch.profile.counting import (
     level_cells,
     number_cells,
 )
-from auditkit.watch.profile.layout import (
+from auditkit.watching.profile.layout import (
     DECIDED,
     OTHER_GROUP,
     OUTCOMES,
@@ -38,8 +39,10 @@ from auditkit.watch.profile.layout import (
     Column,
     Layout,
 )
-from auditkit.watch.profile.strata import Stratum, Tallied
+from auditkit.watching.profile.strata import Stratum, Tallied
 
+# About so many stretches of predictions have errors of their own.
+STRETCHES: Final = 10
 Task = Literal["classification", "regression", ""]
 
 
@@ -93,6 +96,7 @@ class Rows:
                 found.columns[column.key] = frame[column.name]
         found.take_outputs(layout.task, layout.favourable, layout.threshold, scores, decided)
         found.take_labels(layout.task, layout.favourable, labels)
+        found.take_errors_by_score(layout.by_key.get(("score", "score")))
         if frame is None:  # the rows and what was decided about them were counted before
             for role in ("score", "decision"):
                 found.columns.pop((role, role), None)
@@ -147,6 +151,18 @@ class Rows:
             place = 2 * truth + (decision == DECIDED[1])
             # By label, then by decision: see OUTCOMES.
             self._put("outcome", np.array(OUTCOMES, dtype=object)[place], both)
+
+    def take_errors_by_score(self, score: Column | None) -> None:
+        """Adds the absolute errors of each of about ten stretches of predictions."""
+        error = self.columns.get(("absolute error", "absolute error"))
+        if error is None or score is None:
+            return
+        predicted = self.columns["score", "score"]
+        ends = [-np.inf, *score.edges[:: max(1, len(score.edges) // STRETCHES)], np.inf]
+        for low, high in itertools.pairwise(ends):
+            key = ("absolute error", f"score {low!r} to {high!r}")
+            self.columns[key] = error
+            self.among[key] = (predicted >= low) & (predicted < high) & ~np.isnan(error)
 
     def _put(self, role: str, values: Any, among: npt.NDArray[np.bool_]) -> None:
         self.columns[role, role] = values

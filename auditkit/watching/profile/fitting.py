@@ -9,14 +9,15 @@ baseline, or none. The outermost edges stand for minimum and maximum.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.watch.profile.counting import Array, as_numbers, as_texts
-from auditkit.watch.profile.layout import TOO_LARGE, Column, Role, salted
+from auditkit.watching.profile.counting import Array, as_numbers, as_texts
+from auditkit.watching.profile.layout import TOO_LARGE, Column, Role, salted
 
 EDGES: Final = 240
 MOST_VALUES: Final = 256
@@ -126,6 +127,16 @@ def fit_edges(values: Array, *, small_cell: int) -> tuple[float, ...]:
         if len(found) >= min(_ENOUGH, len(wanted)) or len(rounded) == len(wanted):
             break
     return found
+
+
+def with_edge(column: Column, edge: float) -> Column:
+    """The same cells, with the edge that is nearest to a number moved there."""
+    if not column.edges or not column.edges[0] < edge < column.edges[-1]:
+        return column
+    edges = np.array(column.edges)
+    edges[np.abs(edges - edge).argmin()] = edge
+    atoms = column.atoms and edge in column.edges
+    return replace(column, edges=tuple(np.unique(edges).tolist()), atoms=atoms)
 
 
 def _quantiles(ordered: Array, small_cell: int) -> Array:

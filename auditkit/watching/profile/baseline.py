@@ -17,9 +17,9 @@ from auditkit.parameters import Parameter
 from auditkit.tables.columns import one_column
 from auditkit.tables.convert import to_pandas
 from auditkit.tables.pairing import refuse_other_rows
-from auditkit.watch.profile.counting import Array, as_texts
-from auditkit.watch.profile.fitting import fit_column
-from auditkit.watch.profile.layout import (
+from auditkit.watching.profile.counting import Array, as_texts
+from auditkit.watching.profile.fitting import fit_column, with_edge
+from auditkit.watching.profile.layout import (
     DECIDED,
     OTHER_GROUP,
     OUTCOMES,
@@ -29,7 +29,7 @@ from auditkit.watch.profile.layout import (
     Role,
     salt_digest,
 )
-from auditkit.watch.profile.rows import Rows, Task
+from auditkit.watching.profile.rows import Rows, Task
 
 _SMALL_CELL: Final = Parameter(default=11, at_least=0)
 _THRESHOLD: Final = Parameter(default=0.5)
@@ -85,9 +85,17 @@ def fit_layout(
             role, name, values, score, small_cell=small_cell,
             personal=role == "feature" and name in personal, salt=salt,
             among=rows.among.get((role, name)),
+            threshold=threshold if task == "classification" else None,
         )  # fmt: skip
         score = column if role == "score" else score
         columns.append(column)
+    before = set(rows.columns)
+    rows.take_errors_by_score(score)
+    columns += [
+        Column(name=name, role=role, kind="number")  # type: ignore[arg-type]
+        for role, name in rows.columns
+        if (role, name) not in before
+    ]
     layout = Layout(
         columns=tuple(columns),
         task=task,
@@ -115,6 +123,7 @@ def _column(
     personal: bool,
     salt: bytes | None,
     among: npt.NDArray[np.bool_] | None,
+    threshold: float | None,
 ) -> Column:
     """The cells of one column; those of outcomes are fixed, and each class has the score's."""
     fixed: Mapping[Role, tuple[str, ...]] = {"decision": DECIDED, "outcome": OUTCOMES}
@@ -125,9 +134,10 @@ def _column(
     if role.startswith("score of ") and score is not None:
         return Column(name=name, role=role, kind="number", edges=score.edges, atoms=score.atoms)
     held = values if among is None else values[among]
-    return fit_column(
+    found = fit_column(
         held, name=name, role=role, small_cell=small_cell, personal=personal, salt=salt
     )
+    return with_edge(found, threshold) if role == "score" and threshold is not None else found
 
 
 def _task(labels: Any, favourable: Any) -> Task:

@@ -26,14 +26,14 @@ import numpy as np
 
 from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError, UnverifiableError
-from auditkit.watch.profile.baseline import fit_layout
-from auditkit.watch.profile.counting import parse_units, units_text
-from auditkit.watch.profile.layout import Layout, salt_digest
-from auditkit.watch.profile.rows import Rows
-from auditkit.watch.profile.strata import Stratum, Tallied
-from auditkit.watch.profile.summary import summary
-from auditkit.watch.profile.tally import Tally
-from auditkit.watch.profile.window import Window, hull, window_of
+from auditkit.watching.profile.baseline import fit_layout
+from auditkit.watching.profile.counting import parse_units, units_text
+from auditkit.watching.profile.layout import Layout, salt_digest
+from auditkit.watching.profile.rows import Rows
+from auditkit.watching.profile.strata import Stratum, Tallied
+from auditkit.watching.profile.summary import summary
+from auditkit.watching.profile.tally import Tally
+from auditkit.watching.profile.window import Window, hull, window_of
 
 if TYPE_CHECKING:
     import pandas as pd

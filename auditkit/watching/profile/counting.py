@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from auditkit.errors import InputError
-from auditkit.watch.profile.layout import TOO_LARGE, Column, salted
+from auditkit.watching.profile.layout import TOO_LARGE, Column, salted
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
