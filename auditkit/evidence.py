@@ -340,6 +340,9 @@ class Evidence:
         # In the order in which a statement has them, so that a report prints them in one order.
         for name in ("parameters", "terms"):
             object.__setattr__(self, name, dict(sorted(getattr(self, name).items())))
+        # As with measurements: a whole number has no decimals, as a reader of the statement has it.
+        read = parse_json(canonical_bytes(dict(self.parameters)))
+        object.__setattr__(self, "parameters", read)
         keys = [m.key for m in self.measurements]
         if len(set(keys)) != len(keys):
             twice = sorted({k for k in keys if keys.count(k) > 1})

@@ -118,7 +118,7 @@ class Glossary:
 
 
 # These begin with a person's name, so they keep the capital.
-_PROPER: Final = ("Brier", "Kolmogorov-Smirnov")
+_PROPER: Final = ("Brier", "Kolmogorov-Smirnov", "R squared")
 
 
 def in_sentence(words: str) -> str:

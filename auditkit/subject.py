@@ -170,6 +170,10 @@ class Inputs:
             numbers none, and nothing is decided.
         task: What the model predicts: "binary", "classes" or "number". Default: found from model
             and labels.
+        label_values: The model's value for each value of the labels, such as
+            `{"good": 1, "bad": 0}`, where labels are words that the model does not know.
+        intervals: For numbers, the model's own intervals: a table of two columns, lower and upper
+            ends.
         name: The model's name. Default: the type of the model.
         version: The model's version in its registry.
         digest: `sha256:...` of the model's artifacts. Default: computed from the model.
@@ -193,6 +197,8 @@ class Inputs:
     predictions: Any = None
     threshold: float | None = None
     task: str | None = None
+    label_values: Mapping[Any, Any] | None = None
+    intervals: Any = None
     name: str | None = None
     version: str = UNREGISTERED
     digest: str | None = None
@@ -246,6 +252,40 @@ def _few(names: Iterable[Any]) -> str:
     return ", ".join(all_names[:_MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Numbers:
+    """Predicted numbers, and the true ones.
+
+    Attributes:
+        predicted: Shape `(n,)`, in the unit of the labels.
+        truth: The true numbers, shape `(n,)`; None: they are not known.
+        lower: Lower ends of the model's own intervals, shape `(n,)`; None: it gives none.
+        upper: Upper ends.
+    """
+
+    predicted: npt.NDArray[np.float64]
+    truth: npt.NDArray[np.float64] | None = None
+    lower: npt.NDArray[np.float64] | None = None
+    upper: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classes:
+    """Decided classes, and the true ones, as positions in `names`.
+
+    Attributes:
+        names: The classes as texts, in the model's order.
+        decided: Shape `(n,)`.
+        truth: The true classes, shape `(n,)`; None: they are not known.
+        chances: Of each class, shape `(n, classes)`; None: only decisions are known.
+    """
+
+    names: tuple[str, ...]
+    decided: npt.NDArray[np.intp]
+    truth: npt.NDArray[np.intp] | None = None
+    chances: npt.NDArray[np.float64] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Case:
     """Validated inputs, as the checks read them.
@@ -272,6 +312,8 @@ class Case:
         evidence: Evidence made before the audit.
         seed: For every random draw.
         task: What the model predicts.
+        numbers: What is predicted where that is numbers; otherwise None.
+        classes: What is decided where that is several classes; otherwise None.
     """
 
     subject: Subject
@@ -290,6 +332,8 @@ class Case:
     scored_class: Any = None
     is_mirrored: bool = False
     task: Task = Task.BINARY
+    numbers: Numbers | None = None
+    classes: Classes | None = None
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:

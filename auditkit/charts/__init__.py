@@ -15,6 +15,7 @@ from auditkit.charts.curves import calibration, sweep
 from auditkit.charts.dependence import dependence, rank_intervals
 from auditkit.charts.frontier import frontier
 from auditkit.charts.intervals import ForestRow, forest
+from auditkit.charts.predicted import predicted_against_observed
 from auditkit.charts.privacy import before_after, class_sizes
 from auditkit.charts.style import HALF, WHOLE, letters, text_width
 
@@ -32,6 +33,7 @@ __all__ = [
     "frontier",
     "importance",
     "letters",
+    "predicted_against_observed",
     "rank_intervals",
     "sweep",
     "text_width",

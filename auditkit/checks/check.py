@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from auditkit.errors import PolicyError
 from auditkit.evidence import Evidence, Outcome
 from auditkit.parameters import declared
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
@@ -105,6 +106,8 @@ class Check(Generic[P]):
             it is declared by `Parameter.field`; a policy may override them.
         run: The check itself; a pure function. It raises `NotAssessed` or `NotApplicable` where it
             cannot measure.
+        tasks: What a model must predict for the question to arise. An audit of another task leaves
+            the check out, unless a condition reads it: then it is not applicable.
     """
 
     id: str
@@ -117,6 +120,7 @@ class Check(Generic[P]):
     run: Callable[[Case, P], Result | Evidence]
     terms: Mapping[str, Term] = field(default_factory=dict)
     parameters: type[P] = NoParameters  # type: ignore[assignment]
+    tasks: frozenset[Task] = frozenset(Task)
 
     @property
     def declared(self) -> Mapping[str, Parameter]:
@@ -156,6 +160,8 @@ class Check(Generic[P]):
         """
         own: dict[str, Json] = asdict(parameters)  # type: ignore[call-overload]
         try:
+            if case.task not in self.tasks:
+                raise NotApplicable(f"the model {case.task.words}")
             found = self.run(case, parameters)
         except Unmeasured as why:
             return self.evidence(outcome=why.outcome, reason=why.reason, parameters=own)

@@ -11,6 +11,7 @@ from auditkit.errors import InputError
 from auditkit.measures.attribution.explainer import Explainer
 from auditkit.measures.attribution.result import Attribution
 from auditkit.model.units import Unit
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,9 @@ def favourable_in_blocks(
 def _favourable(case: Case, own: Attribution, rows: pd.DataFrame) -> Attribution:
     assert case.score is not None
     attribution = own.of_other_class() if case.is_mirrored else own
-    if _gives(attribution, case.score(rows)):
+    # A margin of one of several classes does not order its chances: those of others move them.
+    several = case.task is Task.CLASSES and attribution.unit is Unit.MARGIN
+    if several or _gives(attribution, case.score(rows)):
         return attribution
     raise InputError(
         "The output that can be explained is not the score that was decided on.",
@@ -149,7 +152,19 @@ def _gives(attribution: Attribution, scores: NDArray[np.float64]) -> bool:
         order = np.argsort(attribution.outputs, kind="stable")
         return bool((np.diff(scores[order]) >= -1e-6).all())
     predicted = attribution.unit.predicted(attribution.outputs)
-    return bool(np.abs(predicted - scores).max(initial=0.0) <= 1e-4)
+    scale = max(1.0, float(np.abs(scores).max(initial=0.0)))
+    return bool(np.abs(predicted - scores).max(initial=0.0) <= 1e-4 * scale)
+
+
+def what_is_explained(case: Case) -> str:
+    """The output that is explained, in words."""
+    if case.task is Task.NUMBER:
+        return "predicted number"
+    if case.task is Task.CLASSES and case.decisions is None:
+        return f"chance of the class {case.scored_class}, which is decided most often"
+    if case.task is Task.CLASSES:
+        return f"chance of the class {case.scored_class}"
+    return "score of the favourable outcome"
 
 
 def sample_rows(case: Case, count: int) -> NDArray[np.int64]:

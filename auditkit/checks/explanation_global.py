@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.explained import attribution_of
+from auditkit.checks.explained import attribution_of, what_is_explained
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.reasons import cell
 from auditkit.measures.attribution.result import feature_columns
 from auditkit.measures.numbers.intervals import percentile_interval
 from auditkit.parameters import LEVEL, REPLICATES
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     from auditkit.measures.attribution.result import Attribution
@@ -41,7 +42,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
             "seed": case.seed,
             "method": attribution.method,
             "unit": attribution.unit,
-            "explained": "score of the favourable outcome",
+            "explained": what_is_explained(case),
             "reference": str(attribution.reference_digest),
             "reference_rows": attribution.reference_rows,
         },
@@ -55,6 +56,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
                 unit=attribution.unit,
                 method="largest |sum of attributions + base - output|",
             ),
+            *_scaled_residual(case, attribution),
             Measurement(
                 name="reference_rows", value=attribution.reference_rows, n=rows, unit="count"
             ),
@@ -64,6 +66,24 @@ def _run(case: Case, parameters: Parameters) -> Result:
             "Attributions say how the model computes its score; they are not causes.",
             "They are relative to the reference; another reference gives others.",
             "Correlated features share what they carry together.",
+        ),
+    )
+
+
+def _scaled_residual(case: Case, attribution: Attribution) -> tuple[Measurement, ...]:
+    """The residual beside the spread of the output, whose unit is anything for numbers."""
+    if case.task is not Task.NUMBER:
+        return ()
+    spread, rows = float(attribution.outputs.std()), len(attribution.outputs)
+    known = spread > 0
+    return (
+        Measurement(
+            name="scaled_residual",
+            value=float(attribution.residual.max()) / spread if known else None,
+            n=rows,
+            unit="standard deviations",
+            method="largest residual over the standard deviation of the output",
+            reason="" if known else "the model gives every row the same",
         ),
     )
 
@@ -133,6 +153,10 @@ TERMS = {
     "additivity_residual": Term(
         "Additivity residual",
         "Largest absolute difference between a score and its base value plus contributions.",
+    ),
+    "scaled_residual": Term(
+        "Additivity residual, in standard deviations",
+        "Additivity residual divided by the standard deviation of the predicted numbers.",
     ),
     "reference_rows": Term("Reference rows", "Rows that attributions are relative to."),
 }

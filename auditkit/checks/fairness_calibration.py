@@ -21,6 +21,7 @@ from auditkit.measures.groups.disparities import differences
 from auditkit.measures.groups.ranking import calibration_curve
 from auditkit.measures.groups.scores import score_estimates
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, REPLICATES
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,6 +132,7 @@ CHECK = Check(
     ),
     source="Kleinberg, Mullainathan and Raghavan 2016; Chouldechova 2017; Naeini 2015",
     run=_run,
+    tasks=frozenset({Task.BINARY, Task.CLASSES}),
     terms=TERMS,
     parameters=Parameters,
 )

@@ -22,6 +22,7 @@ from auditkit.measures.groups.disparities import differences
 from auditkit.measures.groups.rates import rates, values
 from auditkit.measures.groups.replicates import replicate_counts
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     from auditkit.checks.grouped import Grouped
@@ -136,6 +137,7 @@ CHECK = Check(
     ),
     source="Hardt, Price and Srebro 2016; Newcombe 1998; Romano and Wolf 2005",
     run=_run,
+    tasks=frozenset({Task.BINARY, Task.CLASSES}),
     terms=TERMS,
     parameters=Parameters,
 )

@@ -19,6 +19,7 @@ from auditkit.evidence import Measurement, Table, Term, describe_group
 from auditkit.measures.groups.rates import Confusion, rates, values
 from auditkit.measures.groups.scores import smallest_ratios, sweep
 from auditkit.parameters import BINS, DEPTH, LEVEL, MIN_GROUP, SHARE
+from auditkit.subject import Task
 from auditkit.wording import exact
 
 if TYPE_CHECKING:
@@ -231,6 +232,7 @@ CHECK = Check(
     ),
     source="29 CFR 1607.4(D)",
     run=_run,
+    tasks=frozenset({Task.BINARY}),
     terms=TERMS,
     parameters=Parameters,
 )

@@ -27,7 +27,6 @@ from auditkit.measures.groups.rates import (
     rates,
 )
 from auditkit.measures.numbers.intervals import Estimate, Estimates
-from auditkit.subject import Task
 from auditkit.wording import exact
 
 if TYPE_CHECKING:
@@ -241,13 +240,10 @@ def outcomes_of(case: Case) -> NDArray[np.bool_]:
 
     Raises:
         NotAssessed: If the true outcomes are not known.
-        NotApplicable: If no outcome is favourable.
     """
-    if case.labels is not None:
-        return case.labels
-    if case.task is Task.NUMBER:
-        raise NotApplicable("the true outcomes are numbers, and none of them is favourable")
-    raise NotAssessed("no labels were given")
+    if case.labels is None:
+        raise NotAssessed("no labels were given")
+    return case.labels
 
 
 def overall_confusion(case: Case) -> Confusion:

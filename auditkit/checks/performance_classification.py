@@ -11,6 +11,7 @@ from auditkit.evidence import Term
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.groups.rates import rates
 from auditkit.parameters import LEVEL
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     from auditkit.subject import Case
@@ -75,6 +76,7 @@ CHECK = Check(
     ),
     source="Wilson 1927; Newcombe 1998",
     run=_run,
+    tasks=frozenset({Task.BINARY}),
     terms=TERMS,
     parameters=Parameters,
 )

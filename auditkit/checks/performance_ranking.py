@@ -18,6 +18,7 @@ from auditkit.measures.groups.ranking import (
 )
 from auditkit.measures.numbers.area import area_under_curve
 from auditkit.parameters import BINS, LEVEL, REPLICATES
+from auditkit.subject import Task
 
 if TYPE_CHECKING:
     from auditkit.evidence import Cell
@@ -113,6 +114,7 @@ CHECK = Check(
     ),
     source="DeLong 1988; Newcombe 2006; Smirnov 1948; Brier 1950; Naeini 2015",
     run=_run,
+    tasks=frozenset({Task.BINARY}),
     terms=TERMS,
     parameters=Parameters,
 )

@@ -274,7 +274,10 @@ def init(
         typer.Option(metavar="FILE", help="The training data; explanations are relative to it."),
     ] = None,
     policy: Annotated[
-        str, typer.Option(metavar="POLICY", help="A policy file, or: starter, lending, hospital.")
+        str,
+        typer.Option(
+            metavar="POLICY", help="A policy file, or the name of one that comes with auditkit."
+        ),
     ] = "starter",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The audit file to write.")

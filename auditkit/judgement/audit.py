@@ -192,9 +192,11 @@ def examine(
     """
     parameters = parameters_of(policy, checks)
     found: dict[str, Evidence] = {}
-    for position, check in enumerate(checks):
+    read = {rule.check for rule in policy.rules}
+    asked = [check for check in checks if case.task in check.tasks or check.id in read]
+    for position, check in enumerate(asked):
         if progress is not None:
-            progress(position, len(checks), check.title)
+            progress(position, len(asked), check.title)
         made = _run(check, case, parameters[check.id])
         found[check.id] = replace(made, terms=_carried(check, policy.decision.words))
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))

@@ -29,9 +29,9 @@ AUDIT_FILE: Final = "the audit file"
 POLICY: Final = "the policy"
 
 _BARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+_PACKAGED: Final = "hospital, lending, starter, starter-regression"
 _POLICY_REMEDY: Final = (
-    "check the path; for a policy that comes with auditkit give only its name: hospital, lending, "
-    "starter"
+    f"check the path; for a policy that comes with auditkit give only its name: {_PACKAGED}"
 )
 _PACK_REMEDY: Final = "check the path; it is relative to the policy's folder"
 
@@ -100,8 +100,7 @@ def policy_path(policy: str | Path) -> Path:
     if found is None:
         raise PolicyError(
             f"There is no policy {policy!r} that comes with auditkit.",
-            remedy="give hospital, lending or starter, or the path of a file: "
-            f"./{policy}, {policy}.yaml",
+            remedy=f"give one of {_PACKAGED}; or the path of a file: ./{policy}, {policy}.yaml",
         )
     return found
 
@@ -120,7 +119,7 @@ def load_policy(policy: str | Path | Policy) -> tuple[Policy, Path | None]:
     if not isinstance(policy, str | Path):
         raise PolicyError(
             f"policy is a {type(policy).__name__}, not a policy.",
-            remedy="give the path of a .yaml file, or one of: hospital, lending, starter",
+            remedy=f"give the path of a .yaml file, or one of: {_PACKAGED}",
         )
     path = policy_path(policy)
     text = read_text(path, what="policy", kind=PolicyError, remedy=_POLICY_REMEDY)

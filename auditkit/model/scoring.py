@@ -13,10 +13,12 @@ import pandas as pd
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
 from auditkit.model.output import booster_rows, classes_of
-from auditkit.model.refusals import outputs_of
+from auditkit.model.refusals import outputs_of, refusal
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Score = Callable[[pd.DataFrame], npt.NDArray[np.float64]]
@@ -24,6 +26,24 @@ if TYPE_CHECKING:
 
 # The classes of a model that gives chances of two and does not name them.
 _TWO: Final = [0, 1]
+# Chances in single precision sum to 1 up to this.
+SUMS_TO_ONE: Final = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chances:
+    """A model as a function from rows to the chances of its classes.
+
+    Attributes:
+        classes: The classes, in the order of the columns.
+        ask: Rows to chances, shape `(rows, classes)`, each row summing to 1; or, if `decides`,
+            rows to the classes decided, shape `(rows,)`.
+        decides: Whether the model gives classes alone.
+    """
+
+    classes: tuple[Any, ...]
+    ask: Callable[[pd.DataFrame], npt.NDArray[Any]]
+    decides: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +97,95 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
         return 1.0 - values if flipped else values
 
     return Scorer(score=score, is_mirrored=flipped)
+
+
+def number_predictor(model: Any, *, reference: pd.DataFrame | None = None) -> Score:
+    """A model as a function from rows to predicted numbers, shape `(rows,)`.
+
+    Args:
+        model: An estimator with `predict`, a booster, or a function from a table to numbers.
+        reference: As for `scorer`.
+
+    Raises:
+        InputError: If it predicts nothing. The returned function raises it as `scorer`'s.
+    """
+    ask = _booster_predict(model)
+    if ask is None and hasattr(model, "predict"):
+        given = as_fitted(model)
+        ask = lambda rows: model.predict(given(rows))  # noqa: E731
+    if ask is None and callable(model) and not inspect.isclass(model):
+        ask = model
+    if ask is None:
+        raise InputError(
+            f"A {type(model).__name__} has no predict and is not callable.",
+            remedy="give an estimator with predict, a booster, or a function table -> numbers",
+        )
+    predict = ask
+    return lambda rows: outputs_of(model, predict, rows, reference=reference, what="prediction")
+
+
+def chances_of_classes(
+    model: Any, labels: Sequence[Any], *, reference: pd.DataFrame | None = None
+) -> Chances:
+    """A model of several classes as a function from rows to their chances.
+
+    Args:
+        model: An estimator with `predict_proba`, or `predict` alone; a booster; or a function that
+            gives one chance for each class, or one class, for each row.
+        labels: The classes in the order of the columns, for a model that does not name its own.
+        reference: As for `scorer`.
+
+    Raises:
+        InputError: If it gives neither. The returned function raises it if the model refuses the
+            rows, or gives other shapes, or numbers that are no chances.
+    """
+    classes = tuple(classes_of(model))
+    given = as_fitted(model)
+    ask: Any = None
+    decides = False
+    if hasattr(model, "predict_proba"):
+        ask = lambda rows: model.predict_proba(given(rows))  # noqa: E731
+    elif classes and hasattr(model, "predict"):
+        ask, decides = (lambda rows: model.predict(given(rows))), True
+    else:
+        ask = _booster_predict(model)
+        if ask is None and callable(model) and not inspect.isclass(model):
+            ask = model
+    if ask is None:
+        raise InputError(
+            f"A {type(model).__name__} has no predict_proba and is not callable.",
+            remedy="give an estimator, a booster, or a function table -> chances of each class",
+        )
+    own = ask
+
+    def chances(rows: pd.DataFrame) -> npt.NDArray[Any]:
+        try:
+            found = np.asarray(own(rows))
+        except Exception as error:  # noqa: BLE001, whatever a model raises
+            raise refusal(error, model, rows, reference=reference) from None
+        return found if decides else _refuse_no_chances(found, len(rows), len(known))
+
+    known = classes or tuple(labels)
+    return Chances(classes=known, ask=chances, decides=decides)
+
+
+def _refuse_no_chances(found: npt.NDArray[Any], rows: int, classes: int) -> npt.NDArray[np.float64]:
+    if found.shape != (rows, classes):
+        raise InputError(
+            f"The model gives an output of shape {found.shape} for {rows:,} rows and "
+            f"{classes:,} classes.",
+            remedy="it must give one chance for each class and row",
+        )
+    chances = found.astype(np.float64)
+    wrong = ~np.isfinite(chances).all(axis=1) | (chances < 0).any(axis=1)
+    wrong |= np.abs(chances.sum(axis=1) - 1) > SUMS_TO_ONE
+    if wrong.any():
+        raise InputError(
+            f"The model gives no chances for {int(wrong.sum()):,} of {rows:,} rows: they are "
+            "missing, negative, or do not sum to 1.",
+            remedy="give probabilities, not margins",
+        )
+    return chances
 
 
 def _scores_of(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pypdf
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import auditkit as ak
 from auditkit.canonical import parse_json
@@ -20,7 +20,7 @@ from auditkit.errors import PolicyError
 from auditkit.evidence import Evidence, Measurement, Outcome
 from auditkit.loading import prepare
 from auditkit.policy import parse_policy
-from auditkit.subject import Case
+from auditkit.subject import Case, Task
 from tests.fixtures.keep_reports import REPORTS
 
 HANDED_OVER = [c for c in CHECKS if c.parameters is NoParameters]
@@ -37,13 +37,26 @@ def handed_over(check) -> Evidence:
     return check.evidence(parameters={}, n=9, measurements=numbers)
 
 
-def drawn(seed: int, **changes) -> Case:
+def task_of(check) -> Task:
+    """The first task that a check is about."""
+    return next(task for task in Task if task in check.tasks)
+
+
+def drawn(seed: int, task: Task = Task.BINARY, **changes) -> Case:
     """A case at random: model, rows, groups with a small and an unknown one, and all evidence."""
     rng = np.random.default_rng(seed)
     n, width = int(rng.integers(60, 160)), int(rng.integers(2, 6))
     table = pd.DataFrame(rng.normal(size=(n, width)), columns=[f"x{i}" for i in range(width)])
     labels = (table.x0 * rng.choice([1, 3]) + rng.normal(size=n) > 0).astype(int)
     model = DecisionTreeClassifier(max_depth=2) if seed % 2 else LogisticRegression()
+    threshold = float(rng.choice([0.45, 0.55]))
+    own = {}
+    if task is Task.NUMBER:
+        labels = table.x0 * 3 + rng.normal(size=n)
+        model = (
+            DecisionTreeRegressor(max_depth=2, random_state=0) if seed % 2 else LinearRegression()
+        )
+        own = {"intervals": {"low": labels - 1, "high": labels + rng.normal(1, 1, n).clip(0)}}
     given = {
         "model": model.fit(table, labels),
         "data": table,
@@ -53,7 +66,8 @@ def drawn(seed: int, **changes) -> Case:
             "sex": rng.choice(["f", "m", None], n, p=[0.5, 0.45, 0.05]),
             "race": rng.choice(["a", "b", "c"], n, p=[0.6, 0.3, 0.1]),
         },
-        "threshold": float(rng.choice([0.45, 0.55])),
+        "threshold": threshold,
+        **own,
         "evidence": [handed_over(check) for check in HANDED_OVER],
         "seed": seed,
     }
@@ -73,13 +87,13 @@ LACKING = {
 }  # fmt: skip
 
 
-def lacking(what: str) -> Case:
+def lacking(what: str, task: Task = Task.BINARY) -> Case:
     """A case at random without something."""
-    case, changes = drawn(1), dict(LACKING[what])
+    case, changes = drawn(1, task), dict(LACKING[what])
     if changes.get("groups", ()) is None:
         changes["groups"] = {}
     if "decisions" in changes:
-        changes["decisions"] = np.full(len(case.labels), changes["decisions"])
+        changes["decisions"] = np.full(case.rows, changes["decisions"])
     if "model" in changes:
         changes["score"] = None
     return replace(case, **{**changes, "_computed": {}})
@@ -95,8 +109,7 @@ def contents(case: Case):
     return (
         case.features.to_dict(),
         None if case.reference is None else case.reference.to_dict(),
-        *(case.labels.tolist(), case.decisions.tolist()),
-        None if case.scores is None else case.scores.tolist(),
+        *(None if v is None else v.tolist() for v in (case.labels, case.decisions, case.scores)),
         {name: values.tolist() for name, values in case.groups.items()},
         tuple(e.digest for e in case.evidence),
     )
@@ -105,7 +118,11 @@ def contents(case: Case):
 @pytest.fixture(scope="module")
 def cases():
     """Each case twice, drawn from the same seed; and what is in it before any check has run."""
-    return {seed: (drawn(seed), drawn(seed), contents(drawn(seed))) for seed in WHOLE}
+    return {
+        (task, seed): (drawn(seed, task), drawn(seed, task), contents(drawn(seed, task)))
+        for task in sorted({task_of(check) for check in CHECKS})
+        for seed in WHOLE
+    }
 
 
 def test_there_are_checks_of_both_kinds_with_parameters():
@@ -118,7 +135,7 @@ def test_there_are_checks_of_both_kinds_with_parameters():
 @pytest.mark.parametrize("seed", WHOLE)
 @pytest.mark.parametrize("check", CHECKS, **by_id)
 def test_evidence_is_the_checks_own_finite_in_words_repeatable_and_pure(check, seed, cases):
-    case, again, before = cases[seed]
+    case, again, before = cases[task_of(check), seed]
     e = assessed(check, case)
     assert (e.check, e.version, e.title, e.area) == (
         check.id, check.version, check.title, check.area,
@@ -139,7 +156,7 @@ def test_evidence_is_the_checks_own_finite_in_words_repeatable_and_pure(check, s
 
 @pytest.mark.parametrize("check", MEASURING, **by_id)
 def test_evidence_states_every_parameter_that_it_was_made_with(check, cases):
-    case, *_ = cases[0]
+    case, *_ = cases[task_of(check), 0]
     own = {name: value for name, value in FEW.items() if name in check.declared}
     stated = assessed(check, case).parameters
     for name, value in asdict(check.parameters_with(own)).items():
@@ -150,7 +167,7 @@ def test_evidence_states_every_parameter_that_it_was_made_with(check, cases):
 @pytest.mark.parametrize("what", LACKING)
 @pytest.mark.parametrize("check", CHECKS, **by_id)
 def test_what_cannot_be_measured_says_why_and_has_no_number(check, what):
-    e = assessed(check, lacking(what))
+    e = assessed(check, lacking(what, task_of(check)))
     assert e.outcome in {Outcome.PASS, Outcome.NOT_ASSESSED, Outcome.NOT_APPLICABLE}
     if e.outcome is not Outcome.PASS:
         assert e.reason
@@ -178,10 +195,17 @@ def test_the_reason_names_what_is_missing(check_id, what, reason):
 
 @pytest.mark.parametrize("check", [c for c in MEASURING if c.area == "fairness"], **by_id)
 def test_fairness_without_groups_is_not_assessed(check):
-    assert assessed(check, lacking("no groups")).outcome is Outcome.NOT_ASSESSED
+    assert assessed(check, lacking("no groups", task_of(check))).outcome is Outcome.NOT_ASSESSED
 
 
-NOTHING = {"performance.classification"}
+@pytest.mark.parametrize("check", [c for c in CHECKS if c.tasks != set(Task)], **by_id)
+def test_a_check_of_other_tasks_is_not_applicable(check):
+    other = next(task for task in (Task.BINARY, Task.NUMBER) if task not in check.tasks)
+    e = assessed(check, drawn(1, other))
+    assert (e.outcome, e.reason) == (Outcome.NOT_APPLICABLE, f"the model {other.words}")
+
+
+NOTHING = {"performance.classification", "performance.regression"}
 NO_SCORES = {"performance.ranking"}
 
 
@@ -192,14 +216,15 @@ def test_of_decisions_alone_only_their_errors_are_measured(check):
         else Outcome.NOT_APPLICABLE if check.id in NO_SCORES
         else Outcome.NOT_ASSESSED
     )  # fmt: skip
-    assert assessed(check, lacking("nothing but decisions")).outcome is expected
+    assert assessed(check, lacking("nothing but decisions", task_of(check))).outcome is expected
 
 
 @pytest.mark.parametrize("check", MEASURING, **by_id)
 def test_no_term_is_declared_in_vain(check, cases):
-    e = assessed(check, cases[0][0])
-    columns = {column for table in e.tables for column in table.columns}
-    assert set(check.terms) <= {m.name for m in e.measurements} | columns
+    known = {task for task, _ in cases} & check.tasks
+    found = [assessed(check, cases[task, 0][0]) for task in known]
+    columns = {column for e in found for table in e.tables for column in table.columns}
+    assert set(check.terms) <= {m.name for e in found for m in e.measurements} | columns
 
 
 def test_what_kept_reports_measured_has_words():

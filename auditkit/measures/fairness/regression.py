@@ -2,7 +2,7 @@
 
 Laws:
     - An error is prediction less truth: a positive mean error is too high a prediction.
-    - One pass sums by cell; every number but the interval of R2 follows from those sums.
+    - One pass sums by cell; every number follows from those sums.
 
 How they mislead: equal mean errors can hide unequal spread, and R2 depends on how much the truth
 varies within a group, so it is not comparable between groups of different spread.
@@ -54,7 +54,7 @@ def regression_fairness(
 
     Returns:
         Columns group, metric, value, lower, upper, n, reference, difference, difference_lower,
-        difference_upper, status. R2 has no interval, nor has RMSE below 100 rows.
+        difference_upper, status. R2 and RMSE have no interval below 100 rows.
 
     Raises:
         InputError: If lengths or indexes differ, a value is not finite, a number is out of its
@@ -69,10 +69,10 @@ def regression_fairness(
     truth = numbers(labels, what="labels")
     predicted = numbers(predictions, what="predictions", rows=len(truth))
     found = partition(group_columns(groups, rows=len(truth)), depth=depth)
-    compared = _references(found, reference, min_group)
+    compared = largest_groups(found, reference, min_group=min_group)
     names = [describe_group(g) for g in found.groups]
     frames = []
-    for estimates in _estimates(found, truth, predicted, threshold, level):
+    for estimates in error_estimates(found, truth, predicted, threshold=threshold, level=level):
         gap = differences(estimates, compared)
         frames.append(
             pd.DataFrame(
@@ -98,9 +98,28 @@ def regression_fairness(
     return pd.concat(frames, ignore_index=True)
 
 
-def _estimates(
-    found: Partition, truth: Array, predicted: Array, threshold: float | None, level: float
+def error_estimates(
+    found: Partition,
+    truth: Array,
+    predicted: Array,
+    *,
+    threshold: float | None = None,
+    level: float = 0.95,
 ) -> list[Estimates]:
+    """Errors of predicted numbers for each group, with intervals.
+
+    Mean error and mean absolute error have Student's interval. RMSE and R2 have one on the log of
+    the mean square error, and of its ratio to the variance, from their sample moments; below 100
+    rows it would fall short of its level, and there is none. R2 is not estimable where the truth
+    does not vary.
+
+    Args:
+        found: The rows' groups.
+        truth: True numbers, shape `(n,)`.
+        predicted: Predicted numbers, shape `(n,)`.
+        threshold: Also gives the share of predictions that are at least this.
+        level: Nominal coverage.
+    """
     error = predicted - truth
     # Centred, so that squares of large numbers do not swallow the differences.
     centred = truth - truth.mean()
@@ -112,6 +131,8 @@ def _estimates(
     n = found.rows.astype(float)
     e1, e2, e4, a1 = total(error), total(error**2), total(error**4), total(np.abs(error))
     y1, y2 = total(centred), total(centred**2)
+    y3, y4 = total(centred**3), total(centred**4)
+    both, both2 = total(error**2 * centred), total(error**2 * centred**2)
     spread = y2 - y1**2 / n
     mse = e2 / n
     low, _ = _mean_interval(e2, e4, n, level)
@@ -121,12 +142,20 @@ def _estimates(
     rmse_ends = np.sqrt(mse) / factor, np.sqrt(mse) * factor
     varies = spread > 1e-12 * np.maximum(y2, 1e-300)
     r2 = 1 - np.divide(e2, spread, out=np.full(n.shape, np.nan), where=varies)
-    nothing = np.full(n.shape, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The delta method on the log of mean square error over variance.
+        middle, variance = y1 / n, spread / n
+        fourth = (y4 - 4 * middle * y3 + 6 * middle**2 * y2 - 3 * n * middle**4) / n
+        joint = (both2 - 2 * middle * both + middle**2 * e2) / n
+        relative = e4 / n / mse**2 + fourth / variance**2 - 2 * joint / (mse * variance)
+        half = special.stdtrit(n - 1, 0.5 + level / 2) * np.sqrt(np.maximum(relative, 0) / n)
+        half = np.where((n >= _MIN_FOR_RMSE) & varies, half, np.nan)
+        r2_ends = 1 - (1 - r2) * np.exp(half), 1 - (1 - r2) * np.exp(-half)
     made = [
         ("mean_error", e1 / n, _mean_interval(e1, e2, n, level), "Student t"),
         ("mae", a1 / n, _mean_interval(a1, e2, n, level), "Student t"),
         ("rmse", np.sqrt(mse), rmse_ends, "Student t on the log of the mean square"),
-        ("r2", r2, (nothing, nothing), ""),
+        ("r2", r2, r2_ends, "delta method on the log of mean square error over variance"),
     ]
     if threshold is not None:
         passed = total((predicted >= threshold).astype(float))
@@ -158,9 +187,19 @@ def _mean_interval(sums: Array, squares: Array, n: Array, level: float) -> tuple
     return mean - half, mean + half
 
 
-def _references(
-    found: Partition, named: str | None, min_group: int
+def largest_groups(
+    found: Partition, named: str | None = None, *, min_group: int = 30
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    """The position of each group's reference, the largest of its attributes; -1: there is none.
+
+    Args:
+        found: The groups.
+        named: Another reference, as "sex=male".
+        min_group: Rows that a reference needs.
+
+    Raises:
+        InputError: If nobody is in the named group.
+    """
     compared = np.full(len(found.groups), -1, dtype=np.intp)
     hits = 0
     for positions in found.combinations().values():

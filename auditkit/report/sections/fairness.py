@@ -39,7 +39,7 @@ def selection_rates(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
         )
     return [
         _table(book, evidence, rates),
-        _forest(
+        forest_of(
             book,
             evidence,
             ratios.values(),
@@ -54,7 +54,7 @@ def selection_rates(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
             ),
             eid=eid,
         ),
-        _forest(
+        forest_of(
             book,
             evidence,
             rates.values(),
@@ -152,7 +152,7 @@ def _table(book: FigureLedger, evidence: Evidence, rates: dict[Group, Measuremen
     )
 
 
-def _forest(
+def forest_of(
     book: FigureLedger,
     evidence: Evidence,
     found: Iterable[Measurement],
@@ -165,6 +165,20 @@ def _forest(
     lines: Sequence[float] = (),
     log: bool = False,
 ) -> ChartBlock:
+    """A forest plot of one number of each group, with the words around it.
+
+    Args:
+        book: Hands out the numbers.
+        evidence: Whose numbers they are.
+        found: The numbers, each about a group; at least one.
+        title: What the chart shows, in one sentence.
+        measure: Name of the numbers; begins the chart's description.
+        axis_label: With its unit.
+        how: How to read it.
+        eid: The evidence's id.
+        lines: Values to mark.
+        log: Draws a logarithmic axis.
+    """
     shown = _by_size(list(found))
     widest = max(text_width(str(book.group(m.group))) for m in shown)
     wide = widest > _LABELS
