@@ -318,7 +318,7 @@ rules:
 
 @pytest.mark.parametrize("check", HANDED_OVER, **by_id)
 def test_what_was_handed_over_is_taken_as_it_is_and_once(check, cases):
-    case, *_ = cases[0]
+    case, *_ = cases[Task.BINARY, 0]
     given = handed_over(check)
     assert find_check(check.id) is check
     assert assessed(check, replace(case, evidence=(given,))) is given
