@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from auditkit.charts.canvas import Chart, Drawing
+from auditkit.charts.plot import Plot
 from auditkit.charts.style import (
     ACCENT,
     HALF,
+    MARKERS,
     SECONDARY,
-    Chart,
-    drawing,
-    finish,
-    name_axis,
-    place,
     round_ticks,
-    ticks,
+    tick_labels,
     with_minus,
 )
 from auditkit.wording import interval
@@ -37,23 +35,25 @@ def predicted_against_observed(bins: Sequence[Bin], *, width: float = HALF) -> C
         width: Of the whole chart, in points; the plot itself is square.
     """
     known = [v for b in bins for v in b if v is not None]
-    low, high = min(known), max(known)
-    margin = 0.04 * ((high - low) or max(1.0, abs(high)))
-    with drawing(width, _SIDE + _BOTTOM + 8) as figure:
-        axes = place(figure, _LEFT, _BOTTOM, _SIDE, _SIDE)
-        for limit in (axes.set_xlim, axes.set_ylim):
-            limit(low - margin, high + margin)
-        axes.plot([low, high], [low, high], color=SECONDARY, lw=0.6, ls=(0, (3, 2)))
-        for x, _, lower, upper in bins:
-            if lower is not None and upper is not None:
-                axes.plot([x, x], [lower, upper], color=ACCENT, lw=0.9, solid_capstyle="butt")
-        across_bins, upward_bins = [b[0] for b in bins], [b[1] for b in bins]
-        axes.plot(across_bins, upward_bins, marker="o", ms=4.2, lw=0.7, color=ACCENT)
-        positions, digits = round_ticks(low - margin, high + margin, count=3)
-        across = ticks(axes.xaxis, positions, digits=digits)
-        upward = ticks(axes.yaxis, positions, digits=digits)
-        name_axis(axes, "Mean prediction")
-        axes.set_ylabel("Mean of the truth")
-        listed = "; ".join(f"{with_minus(x)}: {interval(y, a, b)}" for x, y, a, b in bins)
-        alt = f"Mean of the true numbers by mean prediction. {listed}."
-        return finish(figure, alt=alt, axes=(across, upward))
+    margin = 0.04 * ((max(known) - min(known)) or max(1.0, abs(max(known))))
+    ends = (min(known) - margin, max(known) + margin)
+    drawing = Drawing(width, _SIDE + _BOTTOM + 8)
+    plot = Plot(
+        drawing, left=_LEFT, bottom=_BOTTOM, width=_SIDE, height=_SIDE, across=ends, upward=ends
+    )
+    positions, digits = round_ticks(*ends, count=3)
+    labels = tick_labels(positions, digits)
+    plot.ticks_upward(positions, labels)
+    scale = plot.ticks_across(positions, labels)
+    drawing.line(plot.at([(end, end) for end in ends]), colour=SECONDARY, width=0.6, dashed=True)
+    for x, _, low, high in bins:
+        if low is not None and high is not None:
+            drawing.line(plot.at([(x, low), (x, high)]), colour=ACCENT, width=0.9)
+    points = plot.at([(x, y) for x, y, _, _ in bins])
+    drawing.line(points, colour=ACCENT, width=0.7)
+    drawing.marks(points, marker=MARKERS[0], size=4.2, edge=ACCENT)
+    plot.name_across("Mean prediction")
+    plot.name_upward("Mean of the truth", beside=scale)
+    listed = "; ".join(f"{with_minus(x)}: {interval(y, a, b)}" for x, y, a, b in bins)
+    alt = f"Mean of the true numbers by mean prediction. {listed}."
+    return drawing.finish(alt=alt, axes=(scale, scale))
