@@ -7,13 +7,14 @@ audit.report("report.pdf", signer=ak.Signer.load("key.p12", passphrase=passphras
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from auditkit.errors import InputError
+from auditkit.errors import InputError, KeyFileError, LedgerError, argument
 from auditkit.judgement.audit import Judgement, Progress, examine, parameters_of
 from auditkit.judgement.controls import ControlPack
 from auditkit.judgement.progress import shown
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from auditkit.audit_log.recording import Begun
     from auditkit.evidence import Finding
     from auditkit.ledger import Ledger, Receipt
     from auditkit.ledger.witness.http import RemoteWitness
@@ -50,14 +52,29 @@ _COMPUTING = (
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Audit(Judgement):
-    """A finished audit, with the fields of `Judgement`. It never changes."""
+    """A finished audit, with the fields of `Judgement`. It never changes.
+
+    Attributes:
+        log: The log that its reports go into, as `run` was given it; None: none.
+        begun: The entry that it began with there.
+    """
+
+    log: Ledger | str | Path | None = field(default="", compare=False)
+    begun: Begun | None = field(default=None, compare=False)
 
     __hash__ = Judgement.__hash__
 
     @classmethod
-    def of(cls, judgement: Judgement) -> Audit:
+    def of(
+        cls,
+        judgement: Judgement,
+        *,
+        log: Ledger | str | Path | None = "",
+        begun: Begun | None = None,
+    ) -> Audit:
         """The audit with the fields of a judgement."""
-        return cls(**{f.name: getattr(judgement, f.name) for f in fields(judgement)})
+        known = {f.name: getattr(judgement, f.name) for f in fields(Judgement)}
+        return cls(**known, log=log, begun=begun)
 
     def to_frame(self) -> pd.DataFrame:
         """Every number of the audit, one row each.
@@ -94,6 +111,7 @@ class Audit(Judgement):
         path: str | Path,
         *,
         signer: Signer | None = None,
+        log: Ledger | str | Path | None = "",
         ledger: Ledger | None = None,
         keys: KeyStore | None = None,
         options: ReportOptions | None = None,
@@ -102,14 +120,16 @@ class Audit(Judgement):
         twin: str | Path | None = None,
         witnesses: Sequence[RemoteWitness] = (),
         progress: Progress | bool | None = None,
-    ) -> Receipt:
+    ) -> Receipt | None:
         """Logs the statement, renders the report with it, signs it, and writes it whole.
 
         Args:
             path: Where the PDF goes. Nothing is left there if anything fails.
             signer: Signs statement and PDF. Default: the key store's key, which is made on first
                 use and labelled a demonstration key.
-            ledger: The log. Default: the key store's own, `log.db` in its folder.
+            log: The log, its path or its URL; None: the statement is not logged, and the report
+                says so. Default: the log that the audit was begun in.
+            ledger: The former name of `log`.
             keys: The key store for the keys that are not given. Default: the user's configuration
                 folder.
             options: Paper size and the texts that a report prints about people.
@@ -124,7 +144,8 @@ class Audit(Judgement):
             progress: As for `run`, of the steps: log, pages, signature, copy.
 
         Returns:
-            The log's receipt for the statement, which is also attached to the PDF.
+            The log's receipt for the statement, which is also attached to the PDF; None if it was
+            not logged.
 
         Raises:
             OutputError: If the report cannot be written.
@@ -133,6 +154,7 @@ class Audit(Judgement):
                 no report is made.
             VerificationError: If a witness refuses to sign the log.
         """
+        from auditkit.audit_log import recording
         from auditkit.files import require_writable, write_whole
         from auditkit.report import ReportOptions, render, render_twin
 
@@ -149,21 +171,25 @@ class Audit(Judgement):
                     tell(steps.index(step), len(steps), step)
 
             enter("log")
-            if ledger is not None:
-                receipt = self._record(ledger, retention, witnesses)
-            else:
-                with open_log(store.log_url, store) as log:
-                    receipt = self._record(log, retention, witnesses)
+            place = ledger if ledger is not None else self.log if log == "" else log
+            receipt, counted = None, None
+            if place is not None:
+                with _opened(place, store) as opened:
+                    receipt, counted = recording.report(
+                        opened, self.begun, self, retention=retention, witnesses=witnesses
+                    )
+            receipt_json = receipt.to_json() if receipt is not None else None
             chosen = replace(
                 chosen,
                 signer=signing.name,
                 fingerprint=signing.fingerprint,
                 signing_time=signing.time_words,
+                logged=counted,
             )
             enter("pages")
             unsigned = render(
                 self,
-                receipt=receipt.to_json(),
+                receipt=receipt_json,
                 envelope=signing.sign_statement(self.statement),
                 options=chosen,
             )
@@ -173,34 +199,9 @@ class Audit(Judgement):
             write_whole(target, signed)
             if twin is not None:
                 enter("copy for a browser")
-                copy = render_twin(self, receipt=receipt.to_json(), options=chosen)
+                copy = render_twin(self, receipt=receipt_json, options=chosen)
                 write_whole(Path(twin), copy)
         return receipt
-
-    def _record(self, log: Ledger, retention: str, witnesses: Sequence[RemoteWitness]) -> Receipt:
-        """Logs the gate's verdict, which a promotion may require, and then the statement."""
-        from auditkit.access.record.verdicts import VERDICT, verdict_payload
-
-        verdict = verdict_payload(
-            artifact_digest=str(self.subject.digest),
-            policy=self.policy,
-            decision=self.verdict.decision.value,
-            waived=self.verdict.waived,
-            statement=str(self.digest),
-        )
-        log.append(kind=VERDICT, payload=verdict, retention=retention)
-        entry = {
-            "statement": str(self.digest),
-            "report": self.report_id,
-            "subject": f"{self.subject.name}/{self.subject.version}",
-            "as_of": self.as_of.isoformat() if self.as_of else None,
-        }
-        receipt = log.append(kind="audit.statement", payload=entry, retention=retention)
-        if not witnesses:
-            return receipt
-        from auditkit.ledger.witness.http import submit_to_all
-
-        return log.prove(receipt.index, size=submit_to_all(log, witnesses))
 
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""
@@ -235,8 +236,14 @@ def run(
     source: PolicySource | None = None,
     progress: Progress | bool | None = None,
     expect: Mapping[str, str] | None = None,
+    log: Ledger | str | Path | None = "",
+    keys: KeyStore | None = None,
+    retention: str = "standard",
 ) -> Audit:
     """Audits a model.
+
+    The audit is logged before anything is measured, and again with its verdict, so that one that is
+    run until it passes is seen to be. `Audit.report` says how many the log holds.
 
     Args:
         inputs: Model, rows, labels, groups, reference.
@@ -256,6 +263,11 @@ def run(
             title.
         expect: Digests, `sha256:...`, that the inputs must have: of "model", "data", "reference"
             and "policy". None: any will do.
+        log: The log, its path or its URL (`postgresql://user@host/name`); None: nothing is logged,
+            and the report says so. Default: the key store's own, `log.db` in its folder.
+        keys: The key store whose key signs a log that is given by its path or URL. Default: the
+            user's configuration folder.
+        retention: How long the log keeps these payloads; see `Audit.report`.
 
     Returns:
         The audit: verdict, findings, evidence, statement.
@@ -264,7 +276,10 @@ def run(
         InputError: If the inputs cannot be used; the message says what and where. Or if they are
             not those that `expect` names, or a check of another package cannot be loaded.
         PolicyError: If the policy or one of its control packs is wrong.
+        KeyFileError: If the log's key cannot be read.
+        LedgerError: If the log cannot be written; then nothing is measured.
     """
+    from auditkit.audit_log import recording
     from auditkit.loading import prepare
     from auditkit.loading.checks import all_checks, installed_checks
     from auditkit.loading.places import load_packs, load_policy
@@ -280,11 +295,17 @@ def run(
     case = prepare(inputs)
     if expect:
         _refuse_unexpected(case, chosen, expect)
-    with shown("Audit", progress=progress) as tell:
+    applied = load_packs(chosen, folder) if packs is None else packs
+    with ExitStack() as stack:
+        opened, begun = None, None
+        if log is not None:
+            opened = stack.enter_context(_opened(log, keys))
+            begun = recording.begin(opened, case, chosen, retention=retention)
+        tell = stack.enter_context(shown("Audit", progress=progress))
         judgement = examine(
             case,
             chosen,
-            load_packs(chosen, folder) if packs is None else packs,
+            applied,
             today=today,
             versions={**{one.package: one.version for one in brought}, **computing_versions()},
             checks=checks,
@@ -292,7 +313,9 @@ def run(
             source=source,
             progress=tell,
         )
-    return Audit.of(judgement)
+        if opened is not None and begun is not None:
+            recording.end(opened, begun, judgement, retention=retention)
+    return Audit.of(judgement, log=log, begun=begun)
 
 
 def _refuse_unexpected(case: Case, policy: Policy, expect: Mapping[str, str]) -> None:
@@ -321,6 +344,27 @@ def default_keys() -> KeyStore:
     from auditkit.signing import KeyStore
 
     return KeyStore.default(os.environ)
+
+
+@contextmanager
+def _opened(place: Ledger | str | Path, keys: KeyStore | None) -> Iterator[Ledger]:
+    """A log: one that is open already, or that of a path or URL; empty: the key store's own."""
+    from auditkit.ledger import Ledger
+    from auditkit.ledger.opening import as_url
+
+    if isinstance(place, Ledger):
+        yield place
+        return
+    store = keys if keys is not None else default_keys()
+    try:
+        log = open_log(as_url(place) if place else store.log_url, store)
+    except (KeyFileError, LedgerError) as error:
+        if place:
+            raise
+        other = f"name another log with {argument('log')}, or log=None for none"
+        raise type(error)(error.message, remedy=f"{error.remedy}; or {other}") from error
+    with log:
+        yield log
 
 
 def open_log(url: str, keys: KeyStore) -> Ledger:

@@ -57,6 +57,17 @@ HMDA = ROOT / "examples" / "lending" / "data" / "hmda_boston_1990.csv"
 FEATURES = ["pirat", "hirat", "lvrat", "chist", "mhist", "phist", "insurance"]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _home_of_all(tmp_path_factory):
+    """What many tests share is made with keys, and in a log, of its own."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patched.delenv("XDG_CONFIG_HOME", raising=False)
+        for name in ("AUDITKIT_KEYS", "AUDITKIT_LOG", "AUDITKIT_PASSPHRASE"):
+            patched.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the keys of the person who runs it."""

@@ -132,23 +132,20 @@ def run(
         keys=lambda: store,
         audit_file=log_of(file, audit_file.parent, outside=allow_outside or ()),
     )
-    audit = _audit(audit_file, file, today, allow_outside)
+    logged: dict[str, Any] = {"log": place, "keys": store, "retention": retention}
+    audit = _audit(audit_file, file, today, allow_outside, **logged)
     with step("Log, render and sign the report") as result:
-        from auditkit.api import open_log
-
-        with open_log(place, store) as opened:
-            receipt = audit.report(
-                output / "report.pdf",
-                signer=signer,
-                ledger=opened,
-                keys=store,
-                options=_options(file),
-                at=datetime.now(UTC),
-                retention=retention,
-                twin=output / "report.html",
-                witnesses=witnesses,
-                progress=result.tell_step,
-            )
+        receipt = audit.report(
+            output / "report.pdf",
+            signer=signer,
+            options=_options(file),
+            at=datetime.now(UTC),
+            twin=output / "report.html",
+            witnesses=witnesses,
+            progress=result.tell_step,
+            **logged,
+        )
+        assert receipt is not None
         result.append(f"log entry {receipt.index}")
     write_whole(output / "salt.txt", f"{audit.salt.hex()}\n".encode(), secret=True)
     write_whole(output / "statement.json", audit.statement)
@@ -192,7 +189,7 @@ def gate(
     """
     from auditkit.loading.audit_file import read_audit_file
 
-    audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside)
+    audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside, log=None)
     if as_json:
         document = {
             "verdict": audit.verdict.to_json(),
@@ -339,7 +336,11 @@ def init(
 
 
 def _audit(
-    path: Path, file: AuditFile, today: datetime | None, allow_outside: Sequence[Path] | None
+    path: Path,
+    file: AuditFile,
+    today: datetime | None,
+    allow_outside: Sequence[Path] | None,
+    **logged: Any,
 ) -> Audit:
     from auditkit.loading.audit_file import policy_of
     from auditkit.loading.places import source_of
@@ -360,6 +361,7 @@ def _audit(
             today=day,
             progress=result.tell_step,
             expect=file.expect.model_dump(exclude_none=True),
+            **logged,
         )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit

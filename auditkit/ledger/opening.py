@@ -17,6 +17,11 @@ from auditkit.ledger.store.tables import FORMAT, Database, Head, Session
 from auditkit.merkle import EMPTY_ROOT, range_root, whole_subtrees
 
 
+def as_url(place: str | Path) -> str:
+    """The URL of a log that is given by its path or its URL."""
+    return str(place) if "://" in str(place) else f"sqlite:///{place}"
+
+
 def head_path(url: str) -> Path:
     """The head file's default path: beside a SQLite file, else in the user's state folder."""
     scheme, _, rest = url.partition("://")

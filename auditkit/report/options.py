@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,8 @@ class ReportOptions:
         signer: Who signs the PDF, in words; empty: it is not signed.
         fingerprint: SHA-256 of the signer's certificate, in hexadecimal digits.
         signing_time: Whether anyone attests the time of signing, in words; empty: not stated.
+        logged: How many audits of this subject the log holds, and in how many entries; see
+            `auditkit.audit_log.audits.LoggedAudits.counted`. None: not stated.
     """
 
     page_size: Literal["A4", "Letter"] = "A4"
@@ -33,3 +36,4 @@ class ReportOptions:
     signer: str = ""
     fingerprint: str = ""
     signing_time: str = ""
+    logged: Mapping[str, Any] | None = None

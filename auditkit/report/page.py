@@ -43,6 +43,9 @@ _TITLE: Final = 240
 _HEAD_NAME: Final = 150.0
 _HEAD_VERSION: Final = 40.0
 _FOOT_NAME: Final = 120.0
+# What audits in the log may share with this one, and what is counted of those that do.
+_SHARED: Final = {"name": "this name", "model": "this model", "data": "these evaluation data"}
+_COUNTED: Final = ("audits", "pass", "fail", "incomplete", "unended")
 _ORDER_OF_COUNTS: Final = (
     Outcome.PASS,
     Outcome.FAIL,
@@ -346,7 +349,23 @@ class Page:
             root=book.receipt(lines[2]),
             index=book.receipt(str(receipt.get("index", "not stated"))),
             checkpoint=checkpoint,
+            counts=self._logged(),
+            unknown=self._unknown(),
         )
+
+    def _logged(self) -> list[tuple[str, list[TracedText]]]:
+        """The numbers of audits in the log, by the facts that they share with this one."""
+        counted = self.options.logged
+        if counted is None:
+            return []
+        return [
+            (words, [self.book.logged(counted[fact][name]) for name in _COUNTED])
+            for fact, words in _SHARED.items()
+        ]
+
+    def _unknown(self) -> TracedText | None:
+        unknown = self.options.logged["unknown"] if self.options.logged is not None else 0
+        return self.book.logged(unknown) if unknown else None
 
     @property
     def datasets(self) -> list[tuple[Text, ...]]:

@@ -58,6 +58,7 @@ def figures_manifest(
         "figures": book.figures,
         "fixed": fixed,
         "stated": stated,
+        "logged": options.logged,
     }
 
 

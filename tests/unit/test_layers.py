@@ -56,6 +56,7 @@ ROOMS = {
     "deid.risk": "deid.planning deid.table deid.transform",
     "judgement": "checks measures.groups measures.numbers",
     "output": "judgement tables",
+    "audit_log": "access.record judgement ledger ledger.witness",
     "registry": "checks",
     "access": "access.policy access.record",
     "deid.pipeline": (
@@ -92,12 +93,12 @@ ROOMS = {
         "report.typeset"
     ),
     "api": (
-        "access.record charts judgement ledger ledger.witness loading measures.attribution "
+        "audit_log charts judgement ledger ledger.witness loading measures.attribution "
         "measures.fairness report signing verification watching watching.profile"
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
-    "cli.log": "cli.shared ledger ledger.keep ledger.records ledger.witness",
+    "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
         "cli.log cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary "

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from auditkit.cli.log import tail, witness
+from auditkit.cli.log import audits, tail, witness
 from auditkit.cli.shared.console import Work, one_line, say
 from auditkit.cli.shared.log_open import (
     LOG_NAME,
@@ -25,7 +25,6 @@ from auditkit.cli.shared.log_open import (
     MaybeLog,
     Name,
     Reason,
-    as_url,
     public_keys,
     reading,
     signer,
@@ -41,6 +40,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Verify, prove, witness and maintain the append-only log."
 )
 hold_app = typer.Typer(no_args_is_help=True, help="Place and release legal holds on payloads.")
+app.command("audits")(audits.audits)
 app.command("tail")(tail.tail)
 app.add_typer(witness.app, name="witness")
 app.add_typer(hold_app, name="hold")
@@ -346,6 +346,7 @@ def rotate(
     """
     from auditkit.ledger import Ledger
     from auditkit.ledger.keep.rotation import next_origin, rotate
+    from auditkit.ledger.opening import as_url
 
     with writing(log, keys, name) as old:
         key, former = signer(keys, name)

@@ -157,13 +157,10 @@ def log_url(
         keys: Gives the key store, whose own log it is if nothing names one.
         audit_file: What the audit file says.
     """
+    from auditkit.ledger.opening import as_url
+
     named = (option, audit_file, os.environ.get(LOG_VARIABLE) or None)
     for place in named:
         if place is not None:
             return as_url(place)
     return keys().log_url
-
-
-def as_url(log: str) -> str:
-    """The URL of a log that is given by its path or its URL."""
-    return log if "://" in log else f"sqlite:///{log}"

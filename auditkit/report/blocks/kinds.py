@@ -172,6 +172,10 @@ class Log:
         root: Its root hash, base64.
         index: The index of the statement's entry.
         checkpoint: The signed checkpoint, as the log wrote it.
+        counts: How many audits of this subject it holds, one row for each fact by which they are
+            of the same: the fact, then the numbers of audits, of each verdict and of those without
+            one. Empty: nobody counted.
+        unknown: How many more it holds of which nothing is known; None: none.
     """
 
     origin: TracedText
@@ -179,3 +183,5 @@ class Log:
     root: TracedText
     index: TracedText
     checkpoint: str
+    counts: Sequence[tuple[str, Sequence[TracedText]]] = ()
+    unknown: TracedText | None = None

@@ -343,6 +343,10 @@ class FigureLedger:
         """A string or number of the receipt."""
         return self.quote(text, source="receipt")
 
+    def logged(self, count: int) -> TracedText:
+        """A number of audits that was counted in the log."""
+        return TracedText(f"{count:,}", {"source": "logged"}, self)
+
     def numbering(self, text: str) -> TracedText:
         """The number of a section."""
         return TracedText(text, {"source": "number"}, self)

@@ -21,10 +21,11 @@ A listed number is one of:
 
 This proves, even if the audited party wrote pages and `figures.json` itself: every number on a page
 is a value of the signed evidence, or is in a text of the statement, the receipt or the people
-behind the report, or is one of a few that measure nothing (pages, sections, round ticks of an axis,
-names of standards), or repeats one of those texts; every open finding is quoted whole. It does not
-prove that a true number is beside the right words, or that the file's fonts draw what its text
-says. For that there is the statement, which is signed and complete.
+behind the report, or is one that they counted in the log, or is one of a few that measure nothing
+(pages, sections, round ticks of an axis, names of standards), or repeats one of those texts; every
+open finding is quoted whole. It does not prove that a true number is beside the right words, or
+that the file's fonts draw what its text says. For that there is the statement, which is signed and
+complete.
 """
 
 from __future__ import annotations
@@ -240,6 +241,7 @@ def _unfounded(
     in_statement = {rules.shown(s) for s in _strings(statement)}
     hexes = {s.removeprefix("sha256:") for s in in_statement if _HEX.match(s[-64:])} | {digest}
     in_receipt = None if receipt is None else "\n".join(_strings(receipt))
+    logged = set(_strings(figures.get("logged")))
     stated = {rules.shown(str(v)) for k, v in figures.get("stated", {}).items() if k in STATED}
     repeatable = {t for f in figures["fixed"] if f["source"] != "repeat" for t in tokens(f["text"])}
     repeatable |= {t for f in figures["figures"] if "pointer" in f for t in tokens(f["text"])}
@@ -259,6 +261,7 @@ def _unfounded(
         "digest": lambda f: _is_digest(f["text"], hexes, digest),
         "receipt": lambda f: in_receipt is None or f["text"] in in_receipt,
         "stated": lambda f: f["text"] in stated or _is_cut(f["text"], stated),
+        "logged": lambda f: f["text"] in logged,
         "count": in_count,
         "axis": lambda f: _is_scale(f["text"].split()),
         "number": lambda f: _is_section(f["text"], sections),
