@@ -69,7 +69,8 @@ def test_the_digest_commits_to_thresholds():
     assert policy.digest != other.digest
 
 
-SHIPPED = sorted(p.name for p in data_path("policies").glob("*.yaml"))
+# Those of watching are read and used by test_watch.py.
+SHIPPED = sorted(p.name for p in data_path("policies").glob("*.yaml") if "watch" not in p.name)
 PACKS = sorted(p.stem for p in data_path("policies", "controls").glob("*.yaml"))
 
 
