@@ -47,6 +47,7 @@ ROOMS = {
     "ledger.keep": "ledger ledger.records ledger.store",
     "ledger.witness": "ledger ledger.records",
     "notify": "ledger ledger.keep ledger.records ledger.store",
+    "watching.concept": "measures.numbers",
     "watching.drift": "measures.numbers",
     "watching.profile": "measures.numbers model tables",
     "measures.attribution": "charts measures.shapley model tables",

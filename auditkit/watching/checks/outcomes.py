@@ -151,6 +151,16 @@ def explanations(pair: Pair) -> Iterator[Question]:
         )  # fmt: skip
 
 
+def errors(profile: Profile) -> tuple[int, int]:
+    """How many decisions have a label, and how many of these are wrong: for a `RateTest`."""
+    column = profile.layout.by_key.get(("outcome", "outcome"))
+    if column is None:
+        return 0, 0
+    at = profile.layout.starts[column.key]
+    cells = profile.total().cells[at : at + column.values]
+    return int(cells.sum()), int(cells[1] + cells[2])
+
+
 def label_share(window: Profile) -> tuple[int, int]:
     """How many labels of the window's rows are known, and how many rows there are."""
     layout, total = window.layout, window.total()

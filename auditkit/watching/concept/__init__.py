@@ -1,0 +1,1 @@
+"""Change over time, one observation after another: e-processes, ADWIN, Page-Hinkley."""
