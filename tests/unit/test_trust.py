@@ -147,11 +147,12 @@ def test_auc_is_scikit_learns(direction):
     assert (found.members, found.others) == (member.sum(), (~member).sum())
 
 
-def test_intervals_of_an_auc_are_those_of_every_pair_counted():
-    """With ties, missing values, and rows whose membership is not known."""
+@pytest.mark.parametrize("decimals", [1, 15])
+def test_intervals_of_an_auc_are_those_of_every_pair_counted(decimals):
+    """With ties and without, missing values, and rows whose membership is not known."""
     rng = np.random.default_rng(1)
     member, known = rng.random(200) < 0.4, rng.random(200) < 0.9
-    values = pd.Series(np.round(rng.normal(member * 0.6), 1)).where(rng.random(200) < 0.9)
+    values = pd.Series(np.round(rng.normal(member * 0.6), decimals)).where(rng.random(200) < 0.9)
     found = FeatureOrder(values, seed=0).separation(member, known, level=0.95, at_least=10)
     used = known & values.notna().to_numpy()
     ours, theirs = (values[used & which].to_numpy() for which in (member, ~member))

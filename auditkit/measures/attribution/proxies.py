@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -46,24 +47,18 @@ class FeatureOrder:
     def __init__(self, feature: pd.Series, *, seed: int) -> None:
         from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
-        self._known: Final = feature.notna().to_numpy()
+        self._rows: Final = np.flatnonzero(feature.notna().to_numpy())
         self._seed: Final = seed
-        column = feature[self._known]
-        self._codes = np.full(len(feature), -1, dtype=np.int64)
-        self._is_ordered: Final = bool(
-            is_numeric_dtype(column.dtype)
-            or is_bool_dtype(column.dtype)
-            or is_datetime64_any_dtype(column.dtype)
-        )
-        if not self._is_ordered:
-            self._codes[self._known] = column.astype(str).factorize()[0]
-            return
-        values = (
-            column.to_numpy(dtype="datetime64[ns]").astype(np.int64)
-            if is_datetime64_any_dtype(column.dtype)
-            else column.to_numpy(dtype=np.float64)
-        )
-        self._codes[self._known] = np.unique(values, return_inverse=True)[1]
+        column = feature.iloc[self._rows]
+        self._categories: NDArray[np.int64] | None = None
+        self._order: _Order | None = None
+        if is_datetime64_any_dtype(column.dtype):
+            times = column.to_numpy(dtype="datetime64[ns]").astype(np.int64)
+            self._order = _Order(self._rows, times)
+        elif is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype):
+            self._order = _Order(self._rows, column.to_numpy(dtype=np.float64))
+        else:
+            self._categories = column.astype(str).factorize()[0]
 
     def separation(
         self,
@@ -87,17 +82,19 @@ class FeatureOrder:
 
         Source: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for the variance.
         """
-        rows = self._known if among is None else self._known & among
-        inside, codes = member[rows], self._codes[rows]
-        members, others = int(inside.sum()), int((~inside).sum())
+        known = np.ones(len(member), dtype=np.bool_) if among is None else among
+        ours, theirs = member & known, ~member & known
+        members, others = (int(np.count_nonzero(w[self._rows])) for w in (ours, theirs))
         if min(members, others) < at_least:
             return Separation(auc=None, lower=None, upper=None, members=members, others=others)
-        if not self._is_ordered:
-            shares = _share_of_members(codes, inside, self._seed)
-            codes = np.unique(shares, return_inverse=True)[1]
-        every = np.bincount(codes)
-        ours = np.bincount(codes[inside], minlength=len(every))
-        auc, error = _auc(ours, every - ours)
+        order = self._order
+        if self._categories is not None:
+            told = known[self._rows]
+            inside = member[self._rows][told]
+            shares = _share_of_members(self._categories[told], inside, self._seed)
+            order = _Order(self._rows[told], shares)
+        assert order is not None
+        auc, error = order.auc(ours, theirs)
         if auc < 0.5:
             auc = 1 - auc
         reach = NormalDist().inv_cdf((1 + level) / 2) * error
@@ -110,16 +107,50 @@ class FeatureOrder:
         )
 
 
-def _auc(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> tuple[float, float]:
-    """The AUC and its standard error, by placements, from counts at each value, ascending."""
-    above = (np.cumsum(theirs) - theirs / 2) / theirs.sum()
-    below = 1 - (np.cumsum(ours) - ours / 2) / ours.sum()
-    variance = 0.0
-    for counts, placements in ((ours, above), (theirs, below)):
-        count = counts.sum()
-        spread = counts @ (placements - counts @ placements / count) ** 2
-        variance += spread / (count - 1) / count
-    return float(ours @ above / ours.sum()), float(np.sqrt(variance))
+class _Order:
+    """Rows by value: some rows of a table, and the value of each."""
+
+    def __init__(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+        order = np.argsort(values)
+        ascending = values[order]
+        self._rows: Final = rows[order]
+        changes = np.flatnonzero(ascending[1:] != ascending[:-1]) + 1
+        self._starts: Final = np.concatenate([[0], changes])
+
+    def auc(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[float, float]:
+        """The AUC and its standard error, of two choices among the table's rows."""
+        one, other = ours[self._rows], theirs[self._rows]
+        if len(self._starts) == len(self._rows):
+            used = one | other
+            one, other = one[used], other[used]
+            of_one, of_other = (_below(which) for which in (one, other))
+            above, error = _mean(of_one / len(of_other))
+            _, of_others = _mean(of_other / len(of_one))
+            return above, math.hypot(error, of_others)
+        ours_at, theirs_at = (
+            np.add.reduceat(c, self._starts, dtype=np.int64) for c in (one, other)
+        )
+        above, error = _mean((np.cumsum(theirs_at) - theirs_at / 2) / theirs_at.sum(), ours_at)
+        _, of_others = _mean((np.cumsum(ours_at) - ours_at / 2) / ours_at.sum(), theirs_at)
+        return above, math.hypot(error, of_others)
+
+
+def _below(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many others stand before each of the chosen, in an order without ties."""
+    places = np.flatnonzero(which)
+    return places - np.arange(len(places))
+
+
+def _mean(
+    placements: NDArray[np.float64], counts: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
+    """The mean of placements, each counted so often, and its standard error."""
+    if counts is None:
+        return float(placements.mean()), float(placements.std(ddof=1)) / math.sqrt(len(placements))
+    count = int(counts.sum())
+    mean = float(counts @ placements) / count
+    spread = float(counts @ (placements - mean) ** 2) / (count - 1)
+    return mean, math.sqrt(spread / count)
 
 
 def _share_of_members(
