@@ -16,18 +16,23 @@ def pack(content: Any, parts: Sequence[bytes] = ()) -> bytes:
         >>> unpack(pack({"name": "a"}, [b"1", b"23"]))
         ({'name': 'a'}, (b'1', b'23'))
     """
+    return b"".join(pieces(content, parts))
+
+
+def pieces(content: Any, parts: Sequence[bytes] = ()) -> list[bytes]:
+    """As `pack`, before the pieces are put together, which copies them."""
     head = json.dumps([content, [len(part) for part in parts]]).encode()
-    return b"".join((len(head).to_bytes(_WIDTH), head, *parts))
+    return [len(head).to_bytes(_WIDTH), head, *parts]
 
 
-def unpack(message: bytes) -> tuple[Any, tuple[bytes, ...]]:
-    """Reads what `pack` wrote.
+def unpack(message: bytes | memoryview) -> tuple[Any, tuple[Any, ...]]:
+    """Reads what `pack` wrote; of a view the pieces are views.
 
     Raises:
         ValueError: If the message is malformed, cut short or too long.
     """
     place = _WIDTH + int.from_bytes(message[:_WIDTH])
-    content, sizes = json.loads(message[_WIDTH:place])
+    content, sizes = json.loads(bytes(message[_WIDTH:place]))
     parts = []
     for size in sizes:
         parts.append(message[place : place + size])

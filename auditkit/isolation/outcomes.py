@@ -9,7 +9,7 @@ from auditkit.isolation.errors import ChildCrashError, ChildLimitError
 from auditkit.isolation.messages import pack, unpack
 
 
-def outcome(module: ModuleType, function: str, data: bytes) -> bytes:
+def outcome(module: ModuleType, function: str, data: bytes | memoryview) -> bytes:
     """Calls a function of a module; the outcome, for `opened`."""
     try:
         return pack({"kind": "answer"}, [getattr(module, function)(data)])

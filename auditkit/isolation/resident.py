@@ -35,9 +35,11 @@ _START_SECONDS: Final = 120.0  # for loading libraries, on a machine that is bus
 _IDLE_SECONDS, _IDLE_SHARE = 5.0, 0.01
 _LOOK_SECONDS: Final = 0.25
 _WIDTH: Final = 8  # bytes of a message's length
+_SHARED_BYTES: Final = 1 << 18  # from this size on, input is in shared memory
 _ENVELOPE: Final = 1 << 12  # bytes of what an outcome adds to an answer
 _SET_PIPE_SIZE, _PIPE_BYTES = 1031, 1 << 20  # of Linux; the size that anybody may ask for
 
+_HOME: Final = str(Path(__file__).parents[1].resolve())
 # auditkit alone is found by its place: what lies beside it is not to be read.
 _START: Final = (
     "import sys, importlib.util as u; home, *sys.path[:] = sys.argv[2:]; "
@@ -51,6 +53,7 @@ _SYSTEM: Final = (
     "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib",
     "/opt/homebrew/lib", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/nix/store",
     "/usr/share/zoneinfo", "/sys/devices/system/cpu", "/sys/fs/cgroup/cpu.max", "/dev/null",
+    "/proc/self",
 )  # fmt: skip
 
 
@@ -82,11 +85,12 @@ class Resident:
         self._module, self._limits = module, limits
         folders = [*_packages(needs), *map(str, path)]
         self._path = folders
-        self._readable = [*folders, *_interpreter(), *_SYSTEM, *map(str, readable)]
+        self._readable = [_HOME, *folders, *_interpreter(), *_SYSTEM, *map(str, readable)]
         self._lock = RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._over, self._why = Event(), ""
         self._layers: tuple[str, ...] | None = None
+        self._shared = -1
         self._ended: weakref.finalize[..., Resident] | None = None
         _RESIDENTS.add(self)
 
@@ -102,13 +106,14 @@ class Resident:
             if self._process is not None:
                 return
             started, over = Event(), self._over
+            self._shared = _memory()
             found = list[subprocess.Popen[bytes] | OSError]()
-            command = self._command()
+            command, passed = self._command(), () if self._shared < 0 else (self._shared,)
 
             def hold() -> None:
                 # The kernel ends the process when this thread ends, and so with this process.
                 try:
-                    found.append(_spawned(command))
+                    found.append(_spawned(command, passed))
                 except OSError as error:
                     found.append(error)
                 started.set()
@@ -120,9 +125,10 @@ class Resident:
                 self._over.set()
                 raise unavailable(f"could not be started ({found[0].strerror})")
             self._process = found[0]
-            self._ended = weakref.finalize(self, _end, found[0], over)
+            self._ended = weakref.finalize(self, _end, found[0], over, passed)
             told = {
                 "limits": asdict(self._limits),
+                "shared": self._shared,
                 "readable": [str(Path(one).absolute()) for one in self._readable],
             }
             write(self._process.stdin, dumps(told).encode() + b"\n", self._startup())
@@ -152,12 +158,19 @@ class Resident:
                 self._layers = tuple(map(str, report["layers"]))
             return self._layers
 
-    def call(self, function: str, data: bytes, *, cpu_seconds: float, answer_bytes: int) -> bytes:
+    def call(
+        self,
+        function: str,
+        data: bytes | Sequence[bytes],
+        *,
+        cpu_seconds: float,
+        answer_bytes: int,
+    ) -> bytes:
         """Calls a function.
 
         Args:
             function: Its name in the module.
-            data: Its input.
+            data: Its input; or the pieces of it.
             cpu_seconds: Computing time for this call. If the process does nothing for some seconds,
                 it is ended too.
             answer_bytes: Size of the answer.
@@ -173,10 +186,15 @@ class Resident:
             assert self._process is not None
             latest = _cpu_seconds(self._process.pid) + cpu_seconds
             watch = _Watch(self._process.pid, latest, cpu_seconds)
-            head = len(data).to_bytes(_WIDTH) + function.encode() + b"\n"
+            pieces = [data] if isinstance(data, bytes) else data
+            size = sum(len(piece) for piece in pieces)
+            shared = size >= _SHARED_BYTES and self._share(pieces)
+            how = b"s" if shared else b"p"
             try:
+                head = size.to_bytes(_WIDTH) + how + function.encode() + b"\n"
                 write(self._process.stdin, head, watch)
-                write(self._process.stdin, data, watch)
+                for piece in () if shared else pieces:
+                    write(self._process.stdin, piece, watch)
                 answer = self._answer(answer_bytes + _ENVELOPE, watch)
             except ChildUnavailableError as error:
                 if watch.is_idle:
@@ -198,6 +216,20 @@ class Resident:
             if self._ended is not None:
                 self._ended()
 
+    def _share(self, pieces: Sequence[bytes]) -> bool:
+        """Writes pieces into the memory that both have; False: there is none."""
+        place = 0
+        try:
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    # Not by a map of it: the other side may shorten it at any time.
+                    written = os.pwrite(self._shared, rest, place)
+                    rest, place = rest[written:], place + written
+        except OSError:
+            return False
+        return True
+
     def _stop(self, why: str) -> None:
         self._why = why
         self.end()
@@ -213,8 +245,7 @@ class Resident:
         self._over.set()
 
     def _command(self) -> list[str]:
-        home = str(Path(__file__).parents[1].resolve())
-        return [sys.executable, "-I", "-S", "-c", _START, self._module, home, *self._path]
+        return [sys.executable, "-I", "-S", "-c", _START, self._module, _HOME, *self._path]
 
     def _startup(self) -> Wait:
         return until(monotonic() + _START_SECONDS)
@@ -260,7 +291,14 @@ class _Watch:
                 self._looked, self._worked = now, used
 
 
-def _spawned(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _memory() -> int:
+    """A file in memory, for large inputs, which crosses a pipe slowly; -1: the system has none."""
+    with suppress(AttributeError, OSError):
+        return os.memfd_create("input")
+    return -1
+
+
+def _spawned(command: Sequence[str], passed: Sequence[int]) -> subprocess.Popen[bytes]:
     # In another group: Ctrl-C reaches only this process, which then ends that one.
     process = subprocess.Popen(  # noqa: S603 - of this Python, no input in it
         command,
@@ -270,6 +308,7 @@ def _spawned(command: Sequence[str]) -> subprocess.Popen[bytes]:
         cwd="/",
         env={},
         start_new_session=True,
+        pass_fds=passed,
         bufsize=0,
     )
     for pipe in (process.stdin, process.stdout):
@@ -279,13 +318,15 @@ def _spawned(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return process
 
 
-def _end(process: subprocess.Popen[bytes], over: Event) -> None:
+def _end(process: subprocess.Popen[bytes], over: Event, shared: Sequence[int]) -> None:
     """Ends a process, with every other of its group."""
     over.set()
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, SIGKILL)
     process.wait()
     close(process.stdin, process.stdout)
+    for place in shared:
+        os.close(place)
 
 
 def _forget_all() -> None:

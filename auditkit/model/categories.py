@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditkit.model.elsewhere import asked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     Categories = Mapping[int, pd.Index]
 
 
+@asked
 def fitted_categories(model: Any, table: pd.DataFrame) -> Categories:
     """The categories that a model was fitted on, where it keeps any.
 

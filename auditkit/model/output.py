@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.model.elsewhere import Elsewhere
 from auditkit.model.units import Unit, unit_of
 from auditkit.tables.fitted_columns import as_fitted, holds_numbers
 
@@ -119,12 +120,26 @@ def explained_output(model: Any, *, of: Any = None) -> ExplainedOutput:
         InputError: If the class is unknown or left out where it is needed, or the model has
             nothing to explain.
     """
+    if isinstance(model, Elsewhere):
+        return _elsewhere(model, of)
     own, given = _own_output(model, of), as_fitted(model)
     predict, asked = own.predict, own.asked
     return replace(
         own,
         predict=lambda rows: predict(given(rows)),
         asked=None if asked is None else lambda rows: asked(given(rows)),
+    )
+
+
+def _elsewhere(model: Elsewhere, of: Any) -> ExplainedOutput:
+    gives, column, sign, family, is_asked = model.ask("explained", of)
+    return ExplainedOutput(
+        predict=lambda rows: np.asarray(model.ask("summed", of, rows)),
+        asked=(lambda rows: np.asarray(model.ask("given", of, rows))) if is_asked else None,
+        gives=Unit(gives),
+        column=int(column),
+        sign=-1 if sign == -1 else 1,
+        family=str(family),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.model.elsewhere import asked, kind_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -90,14 +91,14 @@ def refusal(
         reference: Rows that it can score, if there are any.
     """
     found = list(_suspects(model, rows, reference))
-    said = f"{type(error).__name__} {error}".casefold()
+    said = f"{kind_of(error)} {error}".casefold()
     named = {kind for kind, words in _WORDS.items() if any(word in said for word in words)}
     likely = [one for one in found if one[0] in named] or found
     sentences = [sentence for _, sentence in likely[:_MAX_NAMED]]
     if len(likely) > _MAX_NAMED:
         sentences.append(f"The same holds for {len(likely) - _MAX_NAMED:,} more columns.")
     return InputError(
-        " ".join([f"The model cannot score the data: {type(error).__name__}.", *sentences]),
+        " ".join([f"The model cannot score the data: {kind_of(error)}.", *sentences]),
         remedy=_REMEDY[likely[0][0]]
         if likely
         else "data must have the columns, order and kinds that the model was fitted on",
@@ -131,7 +132,7 @@ def _suspects(
     """Possible faults: the kind, and a sentence about a column."""
     from pandas.api.types import is_numeric_dtype
 
-    n, categories = len(rows), _encoded_categories(model)
+    n, categories = len(rows), encoded_categories(model)
     for name in rows.columns:
         column = rows[name]
         like = reference[name] if reference is not None and name in reference else None
@@ -169,7 +170,8 @@ def _held(column: pd.Series[Any]) -> str:
     return f"it holds {', '.join(kinds[:3]) or 'nothing'}"
 
 
-def _encoded_categories(model: Any) -> Mapping[str, set[Any]]:
+@asked
+def encoded_categories(model: Any) -> Mapping[str, set[Any]]:
     """The categories that the encoders of a scikit-learn pipeline were fitted on, by column."""
     found: dict[str, set[Any]] = {}
     for columns, step in _steps(model):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError
+from auditkit.model.elsewhere import Elsewhere
 from auditkit.model.output import booster_rows, classes_of
 from auditkit.model.refusals import outputs_of, refusal
 from auditkit.tables.fitted_columns import as_fitted
@@ -82,7 +83,7 @@ def scorer(model: Any, *, favourable: Any, reference: pd.DataFrame | None = None
             score=lambda rows: _scores_of(model, chances, rows, reference),
             scored_class=(classes_of(model) or _TWO)[column],
         )
-    predict = _booster_predict(model)
+    predict = booster_predict(model)
     if predict is None and callable(model) and not inspect.isclass(model):
         predict = model
     if predict is None:
@@ -210,6 +211,8 @@ def model_digest(model: Any) -> Digest:
     Raises:
         InputError: If the model cannot be written to bytes.
     """
+    if isinstance(model, Elsewhere):
+        return model.digest
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     if hasattr(booster, "save_raw"):
         return Digest.of(b"auditkit/xgboost-ubj/v1\0" + bytes(booster.save_raw(raw_format="ubj")))
@@ -258,7 +261,10 @@ def _chances_of(model: Any, column: int) -> Score:
     return score
 
 
-def _booster_predict(model: Any) -> Score | None:
+def booster_predict(model: Any) -> Score | None:
+    """What asks a native booster, or a model elsewhere without classes; None: it is neither."""
+    if isinstance(model, Elsewhere):
+        return (lambda rows: model.ask("scores", rows)) if model.has_scores else None
     kind = type(model)
     if kind.__module__.startswith("xgboost") and hasattr(model, "inplace_predict"):
 

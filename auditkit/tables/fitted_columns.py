@@ -22,7 +22,7 @@ def fitted_columns(model: Any, columns: Sequence[str]) -> list[str] | None:
         model: A fitted estimator, pipeline or booster.
         columns: Those of the table to score.
     """
-    fitted = _fitted_names(model)
+    fitted = fitted_names(model)
     if fitted is None or (_made_up(fitted) and not set(fitted) & set(columns)):
         return None
     spelled = {name.replace(" ", "_"): name for name in columns}
@@ -44,7 +44,7 @@ def refuse_other_columns(model: Any, columns: Sequence[str], *, what: str) -> No
     """
     fitted = fitted_columns(model, columns)
     if fitted is None:
-        made_up = _fitted_names(model)
+        made_up = fitted_names(model)
         if made_up is not None and len(made_up) != len(columns):
             raise InputError(
                 f"{what} has {len(columns):,} columns; the model was fitted on {len(made_up):,}.",
@@ -98,7 +98,7 @@ def holds_numbers(table: Any) -> bool:
     )
 
 
-def _fitted_names(model: Any) -> list[str] | None:
+def fitted_names(model: Any) -> list[str] | None:
     """The names of the columns that a model was fitted on; None if it has none."""
     names = next(
         (

@@ -18,12 +18,12 @@ KEPT = []
 
 
 def keep(data):
-    KEPT.append(data)
+    KEPT.append(bytes(data))
     return b"%d" % len(KEPT)
 
 
 def reverse(data):
-    return data[::-1]
+    return bytes(data)[::-1]
 
 
 def _raw(number, *arguments):
@@ -39,7 +39,7 @@ def _udp(port):
 
 def attempts(data):
     """Tries everything; returns what was not refused by the system."""
-    told = json.loads(data)
+    told = json.loads(bytes(data))
     folder, secret, port = Path(told["folder"]), told["secret"], told["port"]
     parent = os.getppid() or told["parent"]
     tries = {
@@ -124,7 +124,7 @@ def take_memory(data):
 
 
 def answer_much(data):
-    return bytes(int(data))
+    return bytes(int(bytes(data)))
 
 
 def segfault(data):
@@ -136,7 +136,7 @@ def leave(data):
 
 
 def fail(data):
-    raise ValueError(data.decode())
+    raise ValueError(bytes(data).decode())
 
 
 def lie_about_the_size(data):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditkit.measures.shapley.trees import Tree
+from auditkit.model.elsewhere import asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ def several_outputs(model: Any) -> bool:
     return not isinstance(bias, int | float) and len(bias) > 1
 
 
+@asked
 def catboost_trees(model: Any, *, output: int) -> list[Tree]:
     """The trees of a CatBoost model.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from auditkit.errors import InputError
 from auditkit.measures.shapley.mixtures import mixed
+from auditkit.model.elsewhere import Elsewhere
 from auditkit.tables.fitted_columns import as_fitted
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def unwrapped(model: Any) -> tuple[Callable[[pd.DataFrame], Any] | None, Any]:
 
     A fitted search is taken for the best estimator that it found.
     """
+    if isinstance(model, Elsewhere):
+        return model.unwrapped()
     found = getattr(model, "best_estimator_", None)
     if found is not None:
         return unwrapped(found)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from auditkit.model.elsewhere import asked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,10 +40,10 @@ def linear_attribution(
         players: For each column the number of its player.
         count: How many players there are; a feature selection may leave some without a column.
     """
-    coefficients = _coefficients(model)[output.column]
-    if type(model).__module__.startswith("xgboost"):  # what is missing adds nothing to it
+    weights, ignores_missing = coefficients(model)
+    if ignores_missing:
         rows, reference = np.nan_to_num(rows), np.nan_to_num(reference)
-    shares = output.sign * coefficients * (rows - reference.mean(axis=0))
+    shares = output.sign * weights[output.column] * (rows - reference.mean(axis=0))
     if tuple(players) == tuple(range(count)):
         return np.asarray(shares, dtype=np.float64)
     values = np.zeros((len(rows), count))
@@ -50,12 +52,13 @@ def linear_attribution(
     return values
 
 
-def _coefficients(model: Any) -> NDArray[np.float64]:
-    """Shape `(outputs, columns)`."""
+@asked
+def coefficients(model: Any) -> tuple[NDArray[np.float64], bool]:
+    """Its coefficients, shape `(outputs, columns)`, and whether what is missing adds nothing."""
     if not type(model).__module__.startswith("xgboost"):
-        return np.atleast_2d(np.asarray(model.coef_, dtype=np.float64))
+        return np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)), False
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     saved = json.loads(bytes(booster.save_raw("json")))
     weights = np.array(saved["learner"]["gradient_booster"]["model"]["weights"], dtype=np.float64)
     # Column by column, the biases last.
-    return weights.reshape(booster.num_features() + 1, -1)[:-1].T
+    return weights.reshape(booster.num_features() + 1, -1)[:-1].T, True

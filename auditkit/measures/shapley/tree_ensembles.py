@@ -28,6 +28,7 @@ from auditkit.measures.shapley.tree_paths import TreePaths
 from auditkit.measures.shapley.treelite_trees import treelite_trees
 from auditkit.measures.shapley.trees import LeafPaths
 from auditkit.model.categories import as_numbers, category_columns, fitted_categories
+from auditkit.model.elsewhere import asked
 from auditkit.model.output import adds_up
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def prepared_trees(
         sample: Rows, of which a few are compared with shap; None: that was done before.
     """
     try:
-        numeric = _numeric(model, output, fitted_categories(model, reference))
+        numeric = _numeric(model, output, fitted_categories(model, reference[:0]))
         trees = _trees_of(model, output)
         background = numeric(reference)
         if numeric.unread(background).any():
@@ -170,15 +171,21 @@ def prepared_trees(
 
 
 def _numeric(model: Any, output: ExplainedOutput, categories: Categories) -> _Numeric:
-    histogram = hasattr(model, "is_categorical_")  # scikit-learn's, which compares in double
-    single = output.family in _SINGLE_PRECISION and not histogram
-    own = getattr(model, "missing", None) if output.family == "xgboost" else None
+    single, missing = numbers_as_fitted(model, output.family)
     return _Numeric(
         single=single,
-        missing=math.nan if own is None else float(own),
+        missing=missing,
         categories=categories,
         unseen=math.inf if output.family == "xgboost" else math.nan,
     )
+
+
+@asked
+def numbers_as_fitted(model: Any, family: str) -> tuple[bool, float]:
+    """Whether a model compares in single precision, and the number that is missing to it."""
+    histogram = hasattr(model, "is_categorical_")  # scikit-learn's, which compares in double
+    own = getattr(model, "missing", None) if family == "xgboost" else None
+    return family in _SINGLE_PRECISION and not histogram, math.nan if own is None else float(own)
 
 
 def _trees_of(model: Any, output: ExplainedOutput) -> list[Tree]:
@@ -252,24 +259,36 @@ def shap_values(
     It is given numbers, since its compiled code writes to the error stream about anything else,
     and the reference in parts, since it warns of one that is long: values are means over it.
     """
-    if output.family == "catboost" and several_outputs(model):
-        return None  # reading it would end the process
     if category_columns(reference):
         return None  # it knows no categories
     numeric = _numeric(model, output, {})
     try:
-        import shap
-
         rows, background = numeric(encoded), numeric(reference)
-        total: Any = 0.0
-        for start in range(0, len(background), _SHAP_REFERENCE):
-            part = background[start : start + _SHAP_REFERENCE]
-            # Without max_samples shap would silently keep 100 rows of the reference.
-            masker = shap.maskers.Independent(part, max_samples=len(part))
-            explainer = shap.TreeExplainer(model, masker)
-            values = np.asarray(explainer.shap_values(rows, check_additivity=False))
-            total = total + values.astype(np.float64) * (len(part) / len(background))
+        found = values_by_shap(model, rows, background, output.family)
     except Exception:  # noqa: BLE001, it refuses with errors of every kind; there is another way
         return None
-    found = np.asarray(total)
+    if found is None:
+        return None
     return output.sign * (found[:, :, output.column] if found.ndim == 3 else found)
+
+
+@asked
+def values_by_shap(model: Any, rows: Doubles, background: Doubles, family: str) -> Doubles | None:
+    """What shap's own explainer gives, of one output or of each; None where it cannot.
+
+    Raises:
+        Exception: Of any kind, if it refuses the model.
+    """
+    if family == "catboost" and several_outputs(model):
+        return None  # reading it would end the process
+    import shap
+
+    total: Any = 0.0
+    for start in range(0, len(background), _SHAP_REFERENCE):
+        part = background[start : start + _SHAP_REFERENCE]
+        # Without max_samples shap would silently keep 100 rows of the reference.
+        masker = shap.maskers.Independent(part, max_samples=len(part))
+        explainer = shap.TreeExplainer(model, masker)
+        values = np.asarray(explainer.shap_values(rows, check_additivity=False))
+        total = total + values.astype(np.float64) * (len(part) / len(background))
+    return np.asarray(total)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.measures.shapley.trees import Tree
+from auditkit.model.elsewhere import asked
 
 if TYPE_CHECKING:
     from auditkit.measures.shapley.trees import Bools, Integers
@@ -25,6 +26,7 @@ _BELOW, _UP_TO = 2, 3
 _MAX_LEVELS: Final = 1 << 20
 
 
+@asked
 def treelite_trees(model: Any, *, family: str, output: int) -> list[Tree]:
     """The trees that add up to one output of a model.
 
