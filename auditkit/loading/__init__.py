@@ -7,6 +7,7 @@ a name, and every table has a digest.
 from __future__ import annotations
 
 from auditkit.loading.case import prepare
-from auditkit.loading.files import load_model, load_table
+from auditkit.loading.files import load_table
+from auditkit.loading.models import load_model
 
 __all__ = ["load_model", "load_table", "prepare"]

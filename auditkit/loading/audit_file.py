@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
-from auditkit.canonical import Digest
 from auditkit.documents import Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.files import read_bytes, read_text
-from auditkit.loading.files import OFTEN_MISSING, load_model, load_table
+from auditkit.loading.files import OFTEN_MISSING, load_table
+from auditkit.loading.models import Isolation, load_model
 from auditkit.loading.places import Place, is_bare
+from auditkit.model_files.confined import ConfinedModel
 from auditkit.registry.reference import Reference, is_reference
 from auditkit.subject import UNREGISTERED, Inputs, RegisteredModel
 from auditkit.tables.fitted_columns import fitted_columns
@@ -90,7 +91,12 @@ class AuditFile(Document):
         evidence: Files with evidence made before the audit.
         log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
             $AUDITKIT_LOG, or log.db in the key store.
-        expect: Digests that the inputs must have; with another one nothing is audited.
+        expect: Digests that the inputs must have; with another one nothing is audited. A pickle is
+            loaded only if the model's is given.
+        isolation: "strict" refuses a machine that cannot confine the model's process; "default"
+            confines it as far as the machine can, and says how far.
+        trusted_types: Classes and functions, as module:name, that a pickle may hold besides those
+            of scikit-learn and the boosting libraries.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
         report: What the report says about the people, and its paper.
@@ -114,6 +120,8 @@ class AuditFile(Document):
     evidence: tuple[str, ...] = ()
     log: Text | None = None
     expect: Expected = Expected()
+    isolation: Isolation = "default"
+    trusted_types: tuple[Text, ...] = ()
     as_of: date | None = None
     seed: int = Field(default=0, ge=0)
     report: ReportSection = ReportSection()
@@ -205,11 +213,11 @@ def inputs_of(
             raise InputError(
                 f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
-    model = digest = registered = None
+    model = registered = None
     others = {*judged, *groups}
     features = [c for c in table.columns if c not in others]
     if audit.model is not None:
-        model, digest, registered = _model(audit.model, place, registry)
+        model, registered = _model(audit, place, registry)
         features = fitted_columns(model, list(map(str, table.columns))) or features
     reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
@@ -226,7 +234,7 @@ def inputs_of(
         threshold=audit.threshold,
         name=audit.name or (registered.name if registered else _stem(audit)),
         version=_version(audit, registered),
-        digest=str(digest) if digest else None,
+        digest=None if model is None else str(model.digest),
         purpose=audit.purpose,
         owner=audit.owner,
         evidence=evidence,
@@ -235,12 +243,24 @@ def inputs_of(
     )
 
 
-def _model(name: str, place: Place, registry: str) -> tuple[Any, Digest, RegisteredModel | None]:
-    """A model, the digest of its files, and which registered version it is, if it is one."""
-    if not is_reference(name):
-        return *load_model(place.find(name, what="model")), None
-    with Reference.parse(name).fetched(registry) as (files, registered):
-        return *load_model(files), registered
+def _model(
+    audit: AuditFile, place: Place, registry: str
+) -> tuple[ConfinedModel, RegisteredModel | None]:
+    """A model in its process, and which registered version it is, if it is one."""
+    assert audit.model is not None
+
+    def loaded(path: Path) -> ConfinedModel:
+        return load_model(
+            path,
+            expect=audit.expect.model,
+            isolation=audit.isolation,
+            trusted_types=audit.trusted_types,
+        )
+
+    if not is_reference(audit.model):
+        return loaded(place.find(audit.model, what="model")), None
+    with Reference.parse(audit.model).fetched(registry) as (files, registered):
+        return loaded(files), registered
 
 
 def _stem(audit: AuditFile) -> str:

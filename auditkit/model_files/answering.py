@@ -17,7 +17,7 @@ from auditkit.model.output import ExplainedOutput, classes_of, explained_output
 from auditkit.model.scoring import booster_predict
 from auditkit.model.threads import OneThread
 from auditkit.model_files.crossing import packed, unpacked
-from auditkit.model_files.loaders import LOADERS
+from auditkit.model_files.loaders import load_bytes
 from auditkit.tables.fitted_columns import as_fitted, fitted_names
 
 # shap would import it for its plots, and it would search for fonts and folders that are not here.
@@ -117,7 +117,7 @@ def load(data: bytes | memoryview) -> bytes:
         InputError: If it cannot be loaded.
     """
     told, parts = unpack(memoryview(data))
-    model, listed = LOADERS[told["format"]](bytes(parts[0]), told)
+    model, listed = load_bytes(told["format"], bytes(parts[0]), trusted_types=told["trusted_types"])
     _kept(model, None)
     return packed({**_PARTS[0].facts(), "listed": listed})
 

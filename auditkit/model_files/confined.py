@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from auditkit.canonical import Digest
-from auditkit.errors import AuditkitError, InputError
+from auditkit.errors import InputError
 from auditkit.isolation import ChildCrashError, ChildError, ChildLimitError, Limits, Resident
+from auditkit.isolation.layers import is_strict
 from auditkit.isolation.messages import pieces
 from auditkit.model.elsewhere import Elsewhere, RaisedElsewhereError
 from auditkit.model_files.crossing import in_pieces, unpacked
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from auditkit.model_files.formats import Format
 
 _MODULE: Final = "auditkit.model_files.answering"
@@ -210,8 +209,6 @@ def confined(
     digest: Digest,
     isolation: str,
     trusted_types: Sequence[str] = (),
-    folder: Path | None = None,
-    name: str = "",
 ) -> ConfinedModel:
     """Loads a model in a process of its own.
 
@@ -219,16 +216,12 @@ def confined(
         data: The bytes of its file.
         form: What they are.
         digest: The digest of its files.
-        isolation: "default", or "strict" to refuses a kernel without the layers for it.
+        isolation: "default", or "strict" to refuse a kernel without the layers for it.
         trusted_types: Names, `module:name`, that a pickle may hold besides the known ones.
-        folder: The folder of a function, which its process may read.
-        name: The function in it, as `module:function`.
 
     Raises:
         InputError: If it cannot be loaded, or its process cannot be confined as asked.
     """
-    from auditkit.isolation.layers import is_strict
-
     limits = Limits(
         cpu_seconds=_LIFE_CPU_SECONDS,
         wall_seconds=0,
@@ -241,22 +234,11 @@ def confined(
         _MODULE,
         limits=limits,
         needs=("numpy", "pandas", "pyarrow", "scipy", "sklearn", "treelite", "shap", *form.needs),
-        readable=[folder] if folder is not None else [],
     )
     try:
         layers = resident.layers()
-        if isolation == "strict" and not is_strict(layers):
-            raise InputError(
-                f"The model's process is confined by {', '.join(layers)} alone.",
-                remedy="run it on Linux 5.13 or later with Landlock and seccomp, or leave out "
-                "isolation: strict",
-            )
-        told = {
-            "format": form.name,
-            "trusted_types": list(trusted_types),
-            "folder": str(folder or ""),
-            "name": name,
-        }
+        _refuse_less(layers, isolation)
+        told = {"format": form.name, "trusted_types": list(trusted_types)}
         answer = resident.call(
             "load",
             pieces(told, [data]),
@@ -282,8 +264,19 @@ def confined(
         raise
 
 
+def _refuse_less(layers: Sequence[str], isolation: str) -> None:
+    if isolation != "strict" or is_strict(layers):
+        return
+    raise InputError(
+        f"The model's process is confined by {', '.join(layers)} alone.",
+        remedy="run it on Linux 5.13 or later with Landlock and seccomp, or leave out "
+        "isolation: strict",
+    )
+
+
 def gave_no_answer(error: ChildError, doing: str) -> InputError:
     """The error for a model whose process ended, or was ended."""
+    remedy: str | None
     if isinstance(error, ChildLimitError):
         what, remedy = "was stopped", "make it smaller or faster, or audit its scores: scores:"
     elif isinstance(error, ChildCrashError):
@@ -296,14 +289,18 @@ def gave_no_answer(error: ChildError, doing: str) -> InputError:
 def _read(answer: bytes) -> Any:
     try:
         found = unpacked(answer)
-        if not isinstance(found, dict):
-            raise TypeError
-    except (ValueError, TypeError, AuditkitError) as error:
-        raise InputError(
-            "The model's process gives an answer that cannot be read.",
-            remedy="save the model again with the library's present version",
-        ) from error
+    except ValueError as error:
+        raise _unread() from error
+    if not isinstance(found, dict):
+        raise _unread()
     return found
+
+
+def _unread() -> InputError:
+    return InputError(
+        "The model's process gives an answer that cannot be read.",
+        remedy="save the model again with the library's present version",
+    )
 
 
 def _name(value: Any) -> str:

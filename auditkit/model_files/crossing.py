@@ -6,6 +6,7 @@ below, sizes that fit, Arrow fully validated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,7 +81,7 @@ def _told(value: Any, parts: list[bytes]) -> Any:
         levels = [[int(node), _told(known, parts)] for node, known in value.levels.items()]
         return {"tree": kept, "levels": levels}
     if isinstance(value, Mapping):
-        pairs = [[_told(key, parts), _told(one, parts)] for key, one in value.items()]
+        pairs = [[_scalar(key), _told(one, parts)] for key, one in value.items()]
         return {"mapping": pairs}
     if isinstance(value, pd.DataFrame):
         return _told_frame(value, parts)
@@ -112,7 +113,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _told_frame(frame: pd.DataFrame, parts: list[bytes]) -> dict[str, Any]:
@@ -151,10 +152,7 @@ def _value(told: Any, parts: Any, *, trusted: bool) -> Any:
     if "tree" in told:
         return _tree(told, parts)
     if "mapping" in told:
-        return {
-            _key(_value(key, parts, trusted=trusted)): _value(one, parts, trusted=trusted)
-            for key, one in told["mapping"]
-        }
+        return {key: _value(one, parts, trusted=trusted) for key, one in told["mapping"]}
     if "index" in told:
         import pandas as pd
 
@@ -162,12 +160,6 @@ def _value(told: Any, parts: Any, *, trusted: bool) -> Any:
     if "array" in told:
         return _array(told, parts)
     return _frame(told, parts, trusted=trusted)
-
-
-def _key(value: Any) -> Any:
-    if not isinstance(value, str | int):
-        raise ValueError("a key that is none")
-    return value
 
 
 def _table(part: bytes) -> Any:

@@ -38,14 +38,14 @@ _XGBOOST: Final = (("xgboost",), "xgboost")
 XGBOOST_JSON: Final = Format("xgboost-json", "an XGBoost model in JSON", "A", *_XGBOOST)
 XGBOOST_UBJ: Final = Format("xgboost-ubj", "an XGBoost model in UBJSON", "A", *_XGBOOST)
 LIGHTGBM: Final = Format("lightgbm-text", "a LightGBM model", "A", ("lightgbm",), "lightgbm")
-CATBOOST_JSON: Final = Format("catboost-json", "a CatBoost model in JSON", "A", ("catboost",))
-CATBOOST: Final = Format("catboost-cbm", "a CatBoost model", "B", ("catboost",))
+CATBOOST_JSON: Final = Format(
+    "catboost-json", "a CatBoost model in JSON", "A", ("catboost",), "catboost"
+)
+CATBOOST: Final = Format("catboost-cbm", "a CatBoost model", "B", ("catboost",), "catboost")
 PICKLE: Final = Format("pickle", "a pickle", "C", ("sklearn", "joblib"))
-FUNCTION: Final = Format("function", "a function", "C", ("sklearn",))
 
 FORMATS: Final = {
-    one.name: one
-    for one in (XGBOOST_JSON, XGBOOST_UBJ, LIGHTGBM, CATBOOST_JSON, CATBOOST, PICKLE, FUNCTION)
+    one.name: one for one in (XGBOOST_JSON, XGBOOST_UBJ, LIGHTGBM, CATBOOST_JSON, CATBOOST, PICKLE)
 }
 # What a compressed joblib file begins with.
 COMPRESSED: Final = {

@@ -3,92 +3,80 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from auditkit.errors import InputError
+from auditkit.model_files.memory import file_of
+from auditkit.model_files.pickles import load_pickle
+from auditkit.model_files.tree_files import check_catboost_json, check_lightgbm, check_xgboost
 
-# A model, and the names of other code that its file holds.
-Loaded = tuple[Any, list[str]]
+
+def load_bytes(
+    form: str, data: bytes, *, trusted_types: Sequence[str] = ()
+) -> tuple[Any, tuple[str, ...]]:
+    """A model, and the names of other code that its file holds.
+
+    Args:
+        form: The name of its format; see `auditkit.model_files.formats`.
+        data: The bytes of its file.
+        trusted_types: For a pickle, names besides the known ones.
+
+    Raises:
+        InputError: If it is malformed, or its library cannot read it.
+    """
+    if form == "pickle":
+        return load_pickle(data, trusted_types=trusted_types)
+    library, _, kind = form.partition("-")
+    if library == "xgboost":
+        check_xgboost(data, ubj=kind == "ubj")
+    elif library == "lightgbm":
+        check_lightgbm(data)
+    elif kind == "json":
+        check_catboost_json(data)
+    reader = {"xgboost": _xgboost, "lightgbm": _lightgbm, "catboost": _catboost}[library]
+    try:
+        return reader(data, kind), ()
+    except Exception as error:
+        raise InputError(
+            f"The file is not a model that this version of {library} can read: "
+            f"{type(error).__name__}.",
+            remedy="save it again with its save_model",
+        ) from error
 
 
-def _xgboost(data: bytes, told: Mapping[str, Any]) -> Loaded:
+def _xgboost(data: bytes, kind: str) -> Any:  # noqa: ARG001 - the library tells which it is
     import xgboost
 
     booster = xgboost.Booster()
-    try:
-        booster.load_model(bytearray(data))
-        objective = str(json.loads(booster.save_config())["learner"]["objective"]["name"])
-        classifies = objective.startswith(("binary:", "multi:"))
-        model = (xgboost.XGBClassifier if classifies else xgboost.XGBRegressor)()
-        model.load_model(bytearray(data))
-    except Exception as error:
-        raise InputError(
-            "The file is not an XGBoost model that this version can read.",
-            remedy="save it again with save_model",
-        ) from error
-    return model, []
-
-
-def _lightgbm(data: bytes, told: Mapping[str, Any]) -> Loaded:
-    import lightgbm
-
-    try:
-        return lightgbm.Booster(model_str=data.decode()), []
-    except Exception as error:
-        raise InputError(
-            "The file is not a LightGBM model that this version can read.",
-            remedy="save it again with save_model",
-        ) from error
-
-
-def _catboost(data: bytes, told: Mapping[str, Any]) -> Loaded:
-    import catboost
-
-    form = "json" if told["format"] == "catboost-json" else "cbm"
-    try:
-        found = _catboost_model(catboost.CatBoost, data, form)
-        loss = str(found.get_all_params().get("loss_function", ""))
-        classifies = bool(len(found.classes_)) or loss in {"Logloss", "CrossEntropy"}
-        kind = catboost.CatBoostClassifier if classifies else catboost.CatBoostRegressor
-        return _catboost_model(kind, data, form), []
-    except Exception as error:
-        raise InputError(
-            "The file is not a CatBoost model that this version can read.",
-            remedy="save it again with save_model",
-        ) from error
-
-
-def _catboost_model(kind: Any, data: bytes, form: str) -> Any:
-    model = kind()
-    if form == "cbm":
-        model.load_model(blob=data)
-    else:
-        from auditkit.model_files.memory import readable_file
-
-        with readable_file(data) as path:
-            model.load_model(path, format=form)
+    booster.load_model(bytearray(data))
+    objective = str(json.loads(booster.save_config())["learner"]["objective"]["name"])
+    classifies = objective.startswith(("binary:", "multi:"))
+    model = (xgboost.XGBClassifier if classifies else xgboost.XGBRegressor)()
+    model.load_model(bytearray(data))
     return model
 
 
-def _pickle(data: bytes, told: Mapping[str, Any]) -> Loaded:
-    from auditkit.model_files.pickles import load_pickle
+def _lightgbm(data: bytes, kind: str) -> Any:  # noqa: ARG001 - it has one form
+    import lightgbm
 
-    return load_pickle(data, trusted_types=told["trusted_types"])
-
-
-def _function(data: bytes, told: Mapping[str, Any]) -> Loaded:
-    from auditkit.model_files.functions import load_function
-
-    return load_function(told["folder"], told["name"])
+    return lightgbm.Booster(model_str=data.decode())
 
 
-LOADERS: Final[dict[str, Callable[[bytes, Mapping[str, Any]], Loaded]]] = {
-    "xgboost-json": _xgboost,
-    "xgboost-ubj": _xgboost,
-    "lightgbm-text": _lightgbm,
-    "catboost-json": _catboost,
-    "catboost-cbm": _catboost,
-    "pickle": _pickle,
-    "function": _function,
-}
+def _catboost(data: bytes, kind: str) -> Any:
+    import catboost
+
+    def loaded(of: Any) -> Any:
+        model = of()
+        if kind == "cbm":
+            model.load_model(blob=data)
+        else:
+            with file_of(data) as path:
+                model.load_model(path, format=kind)
+        return model
+
+    found = loaded(catboost.CatBoost)
+    classes = getattr(found, "classes_", None)
+    loss = str((found.get_all_params() or {}).get("loss_function", ""))
+    classifies = (classes is not None and len(classes)) or loss in {"Logloss", "CrossEntropy"}
+    return loaded(catboost.CatBoostClassifier if classifies else catboost.CatBoostRegressor)

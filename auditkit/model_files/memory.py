@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def readable_file(data: bytes = b"") -> Iterator[str]:
+def file_of(data: bytes = b"") -> Iterator[str]:
     """The path of a file with these bytes, which no other process sees; it may be written, too."""
     place = os.memfd_create("model", 0)
     try:

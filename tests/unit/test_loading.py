@@ -157,9 +157,9 @@ def test_files_that_cannot_be_read(tmp_path, name, content, message):
     ("content", "message"),
     [
         (b"\x80\x04\x95", "is a pickle"),
-        (b"PK\x03\x04", "is a pickle or an archive"),
+        (b"PK\x03\x04", "is a ZIP archive"),
         (b"hello", "not in a known model format"),
-        (b"{}", "not an XGBoost classifier"),
+        (b"{}", "learner is not an object"),
     ],
 )
 def test_models_that_are_not_data_are_refused(tmp_path, content, message):

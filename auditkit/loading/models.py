@@ -1,0 +1,110 @@
+"""Loads models from files: what they are, whether they may be loaded, and in which process.
+
+Laws:
+    - What a file makes runs in a confined process of its own, never in this one.
+    - The bytes are read once: what is hashed is what is loaded.
+    - What can hold code is loaded only if somebody has said by its digest which file that is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from auditkit.canonical import Digest
+from auditkit.errors import InputError, MissingExtraError
+from auditkit.files import read_bytes
+from auditkit.loading.model_folder import model_file
+from auditkit.model_files.confined import ConfinedModel, confined
+from auditkit.model_files.formats import Format, format_of
+from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
+
+Isolation = Literal["default", "strict"]
+
+_REMEDY: Final = "check the path; in an audit file it is relative to the file's folder"
+# A forest of thousands of deep trees has a few hundred million bytes.
+_MODEL_BYTES: Final = 4 * 2**30
+
+
+def load_model(
+    path: str | Path,
+    *,
+    expect: str | Digest | None = None,
+    isolation: Isolation = "default",
+    trusted_types: Sequence[str] = (),
+) -> ConfinedModel:
+    """Loads a model from its file into a confined process of its own.
+
+    What is returned looks like a fitted estimator: it has `predict_proba` or `predict`, and
+    `classes_`, if the model does. The process ends with it. Its digest is the one that the model
+    registry gives a version of these files, so that evidence and version meet.
+
+    Args:
+        path: The model's file: XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json), or
+            scikit-learn (.joblib, .pkl). Or the folder that MLflow's `log_model` wrote. The bytes
+            decide which it is, not the name.
+        expect: The digest that its files must have, `sha256:...`. A pickle is loaded only if it is
+            given: opening one runs what its author wrote, if only in that process.
+        isolation: "strict" refuses a machine whose kernel cannot keep files, programs, processes
+            and the network from the process; "default" takes what the kernel has, and says so.
+        trusted_types: Classes and functions, as `module:name`, that a pickle may hold besides
+            those of scikit-learn and the boosting libraries.
+
+    Raises:
+        InputError: If it is missing, of no known format, cannot be loaded, or is not the expected
+            one.
+        MissingExtraError: If the library that reads it is not installed.
+        PolicyError: If a folder's `MLmodel` is not valid.
+    """
+    path = Path(path)
+    if path.is_dir():
+        data, files = _of_folder(path)
+    else:
+        data = read_bytes(path, what="model", limit=_MODEL_BYTES, remedy=_REMEDY)
+        files = (_hashed(path.name, data),)
+    form, digest = format_of(data, path.name), digest_of_files(files)
+    _refuse_unpinned(form, digest, path.name, expect=expect)
+    for package in form.needs:
+        if find_spec(package) is None:
+            raise MissingExtraError(
+                package, extra=form.extra or package, purpose=f"Reading {form.words}"
+            )
+    return confined(data, form, digest=digest, isolation=isolation, trusted_types=trusted_types)
+
+
+def _refuse_unpinned(
+    form: Format, digest: Digest, name: str, *, expect: str | Digest | None
+) -> None:
+    """Refuses a file of another digest than expected, and code of which none is expected."""
+    if expect is not None and str(expect) != str(digest):
+        raise InputError(
+            f"The model is not the expected one: its digest is {digest}, not {expect}.",
+            remedy="give the model that is meant, or correct what is expected",
+        )
+    if expect is None and form.kind == "C":
+        raise InputError(
+            f"{name} is {form.words}; opening it can run code of its author.",
+            remedy="if you know who made it, demand these very bytes, in the audit file: "
+            f"expect: {{model: {digest}}}; or save the model as data, such as XGBoost's "
+            "save_model('model.json')",
+        )
+
+
+def _of_folder(folder: Path) -> tuple[bytes, tuple[ArtifactFile, ...]]:
+    name = model_file(folder)
+    data = read_bytes(folder / name, what="model", limit=_MODEL_BYTES, remedy=_REMEDY)
+    files = artifact_files(folder)
+    # The folder was read twice, and named the model before it was hashed.
+    if _hashed(name, data) not in files or model_file(folder) != name:
+        raise InputError(
+            f"The files of {folder.name} change while they are read.",
+            remedy="audit them once nothing writes to them",
+        )
+    return data, files
+
+
+def _hashed(name: str, data: bytes) -> ArtifactFile:
+    return ArtifactFile(name, len(data), hashlib.sha256(data).hexdigest())
