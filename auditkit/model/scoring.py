@@ -110,7 +110,7 @@ def number_predictor(model: Any, *, reference: pd.DataFrame | None = None) -> Sc
     Raises:
         InputError: If it predicts nothing. The returned function raises it as `scorer`'s.
     """
-    ask = _booster_predict(model)
+    ask = booster_predict(model)
     if ask is None and hasattr(model, "predict"):
         given = as_fitted(model)
         ask = lambda rows: model.predict(given(rows))  # noqa: E731
@@ -149,7 +149,7 @@ def chances_of_classes(
     elif classes and hasattr(model, "predict"):
         ask, decides = (lambda rows: model.predict(given(rows))), True
     else:
-        ask = _booster_predict(model)
+        ask = booster_predict(model)
         if ask is None and callable(model) and not inspect.isclass(model):
             ask = model
     if ask is None:
