@@ -203,6 +203,27 @@ class Audit(Judgement):
                 write_whole(Path(twin), copy)
         return receipt
 
+    def export(self, format: str, *, signer: Signer | None = None) -> bytes:  # noqa: A002 - its name
+        """Writes the audit in another tool's format; each finding keeps its id.
+
+        Args:
+            format: One of `auditkit.exports.FORMATS`: "sarif", "junit", "oscal", "poam",
+                "markdown", "annotations", "gitlab", "openmetrics", "xlsx", "csv", "intoto", "svr",
+                "cyclonedx" (1.6), "modelcard".
+            signer: Signs the attestations, "intoto" and "svr". Default: they carry no signature.
+
+        Returns:
+            The file's content; the same bytes for the same audit.
+
+        Raises:
+            InputError: If there is no such format.
+        """
+        from auditkit.exports import export
+
+        sign = signer.sign_statement if signer is not None else None
+        files = export(self.statement, [format], sign=sign)
+        return next(iter(files.values()))
+
     def __repr__(self) -> str:
         """The verdict and the counts, in one line."""
         counts = ", ".join(f"{n} {o.words}" for o, n in self.counts().items() if n)

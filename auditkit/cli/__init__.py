@@ -36,6 +36,7 @@ from auditkit.cli import (
     reperform,
     verify,
 )
+from auditkit.cli.exports.export import export
 from auditkit.cli.log import commands as log
 from auditkit.cli.shared.console import complain
 from auditkit.version import __version__
@@ -112,6 +113,7 @@ app.command("renew")(renew.renew)
 app.command("bundle")(reperform.bundle)
 app.command("reperform")(reperform.reperform)
 app.command("diff")(reperform.diff)
+app.command("export")(export)
 app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
 app.add_typer(deid.app, name="deid")

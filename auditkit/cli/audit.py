@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auditkit.cli.exports.export import Also, formats_of, write_formats
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.log_open import LogOption, log_url
@@ -25,6 +26,7 @@ from auditkit.cli.shared.signing_options import (
     signing_with,
 )
 from auditkit.errors import InputError
+from auditkit.judgement.findings import every
 
 if TYPE_CHECKING:
     from auditkit.api import Audit
@@ -97,6 +99,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="LINE", help="The public key of each --witness, in the same order."),
     ] = None,
+    also: Also = None,
 ) -> None:
     """Run an audit and write the signed report.
 
@@ -112,6 +115,7 @@ def run(
     from auditkit.loading.audit_file import log_of, read_audit_file
     from auditkit.output import findings_csv
 
+    formats = formats_of(also)
     require_writable(output)
     store, signer = signing_with(
         key,
@@ -150,6 +154,7 @@ def run(
     write_whole(output / "salt.txt", f"{audit.salt.hex()}\n".encode(), secret=True)
     write_whole(output / "statement.json", audit.statement)
     write_whole(output / "findings.csv", findings_csv(audit.findings, statement=str(audit.digest)))
+    write_formats(audit.statement, formats, output, pdf=output / "report.pdf", signer=signer)
     _tell(audit)
     print(output / "report.pdf")
     if record:
@@ -194,7 +199,7 @@ def gate(
         document = {
             "verdict": audit.verdict.to_json(),
             "statement": str(audit.digest),
-            "findings": [f.to_json() for f in audit.findings],
+            "findings": [f.to_json() for f in every(audit.findings)],
         }
         print(json.dumps(document, indent=2))
     else:

@@ -71,6 +71,13 @@ def called(finding: Mapping[str, Any]) -> str:
     return f"{finding['rule']} {about(group)}"
 
 
+def named(finding: Finding) -> str:
+    """A finding's name for people, as `called` gives it for one in a statement."""
+    if finding.group is None:
+        return finding.rule
+    return f"{finding.rule} {about(finding.group)}"
+
+
 def about(group: Group | Literal["suppressed"] | None) -> str:
     """Whom a finding is about: `race=Black,sex=F`, "everyone", "suppressed"; empty: a rule's."""
     if group is None or isinstance(group, str):

@@ -84,8 +84,8 @@ def decide(findings: Sequence[Finding]) -> Verdict:
     """
     if not findings:
         return Verdict(decision=Decision.FAIL, reasons=("The policy sets no condition.",))
-    waived = tuple(f.rule for f in findings if _is_waived(f))
-    standing = [f for f in findings if f.outcome not in _HARMLESS and not _is_waived(f)]
+    waived = tuple(f.rule for f in findings if is_waived(f))
+    standing = [f for f in findings if f.outcome not in _HARMLESS and not is_waived(f)]
     if not standing:
         met = sum(f.outcome is Outcome.PASS for f in findings)
         if not met and not waived:
@@ -114,7 +114,8 @@ def severity_order(finding: Finding) -> tuple[int, int]:
 _HARMLESS = (Outcome.PASS, Outcome.NOT_APPLICABLE)
 
 
-def _is_waived(finding: Finding) -> bool:
+def is_waived(finding: Finding) -> bool:
+    """Whether a waiver lifts a finding: it has one in force, and something to lift but no crash."""
     return (
         finding.waiver is not None
         and finding.outcome not in _HARMLESS

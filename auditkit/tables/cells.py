@@ -35,6 +35,11 @@ _CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{HIDING}]")
 _QUOTED: Final = re.compile('[",;\t\r\n]')
 
 
+def printable(text: str) -> str:
+    r"""A text with escapes for what controls, hides or reorders text; `\n` and `\t` are kept."""
+    return _CONTROLS.sub(_escape, text)
+
+
 def cell(value: object) -> str:
     """A value as a harmless cell; None is empty."""
     if value is None:
@@ -42,7 +47,7 @@ def cell(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     if isinstance(value, str) and _FORMULA.match(text) and not _NUMBER.match(text):
         text = "'" + text
-    return _CONTROLS.sub(_escape, text)
+    return printable(text)
 
 
 def write_csv(file: TextIO, rows: Iterable[Sequence[object]], *, exact: bool = False) -> None:

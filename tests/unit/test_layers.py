@@ -69,6 +69,7 @@ ROOMS = {
     "watching": "charts judgement loading watching.checks watching.profile",
     "loading": "checks judgement measures.groups model model_files registry tables",
     "mlflow_guard.upstream": "access.policy registry",
+    "exports": "judgement output tables",
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
@@ -95,14 +96,16 @@ ROOMS = {
         "report.typeset"
     ),
     "api": (
-        "audit_log charts judgement ledger ledger.witness loading measures.attribution "
+        "audit_log charts exports judgement ledger ledger.witness loading measures.attribution "
         "measures.fairness report signing verification watching watching.profile"
     ),
     "mlflow_guard": "mlflow_guard.serve",
+    "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
+        "cli.exports "
         "cli.log cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary "
         "judgement ledger ledger.witness loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "

@@ -1,0 +1,1 @@
+"""The command that writes an audit in other tools' formats."""
