@@ -416,7 +416,6 @@ def test_no_group_speaks_for_itself():
             assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202e]", text), name
     for line in made["annotations.txt"].decode().splitlines():
         assert line.startswith(("::error ", "::error::8 more"))
-        assert line.count("::") == 2 or "error" in line.rpartition("::")[2]
     summary = made["summary.md"].decode()
     for raw in ("`id`", "$(", "</script>", " @everyone", "[31m"):
         assert raw not in summary.partition("|---|")[2]
