@@ -106,6 +106,14 @@ class Claims:
             self.add(claim_id, ClaimState.FALSE, reason)
         return self.true(claim_id)
 
+    def refuse(self, claim_id: str, error: AuditkitError) -> None:
+        """A claim that is false or could not be checked, for a reason found elsewhere."""
+
+        def refused() -> str:
+            raise error
+
+        self.check(claim_id, refused)
+
     def true(self, claim_id: str) -> bool:
         """Whether a claim was checked and is true."""
         return claim_id in self._found and self._found[claim_id].state is ClaimState.TRUE
@@ -122,6 +130,10 @@ class Claims:
         for claim_id in claim_ids:
             if claim_id not in self._found:
                 self.add(claim_id, ClaimState.UNCHECKED, reason)
+
+    def found(self) -> tuple[Claim, ...]:
+        """The claims that were made so far."""
+        return tuple(self._found.values())
 
     def all(self) -> tuple[Claim, ...]:
         """Every claim, in the order of `TITLES`."""

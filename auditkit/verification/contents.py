@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cryptography import x509
-
 from auditkit.canonical import (
     AUDIT_PREDICATE,
     STATEMENT_TYPE,
@@ -26,7 +24,6 @@ from auditkit.judgement.again import judged_again
 from auditkit.output.spreadsheet import is_table_csv
 from auditkit.report.figures.manifest import check_figures
 from auditkit.resources import offline_script
-from auditkit.signing.certificates import common_name, fingerprint
 from auditkit.signing.dsse import open_envelope
 from auditkit.signing.private_keys import PublicKey
 from auditkit.verification.attachments import (
@@ -41,6 +38,8 @@ from auditkit.version import __version__
 from auditkit.wording import plural
 
 _SCRIPT: Final = "verify_offline.py"
+# The largest size of an attachment that holds a few lines, and of what signs the statement.
+_MOST_SMALL: Final = 1 << 20
 _OPTIONAL: Final = {RECEIPT, RENDERING, _SCRIPT}
 
 
@@ -103,17 +102,27 @@ def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
     """
     if ENVELOPE not in files:
         raise VerificationError("The report has no envelope that signs its statement.")
+    if len(files[ENVELOPE]) > 2 * len(files.get(STATEMENT, b"")) + _MOST_SMALL:
+        raise VerificationError("The envelope is larger than that of any report.")
     opened = open_envelope(files[ENVELOPE])
     if opened.payload != files.get(STATEMENT):
         raise VerificationError("The envelope holds another statement than the attached one.")
     return opened.keys
 
 
-def check_named(files: Mapping[str, bytes], pages: Sequence[str], signer: x509.Certificate) -> str:
+def check_named(
+    files: Mapping[str, bytes], pages: Sequence[str], name: str, certificate: str
+) -> str:
     """Checks that the pages print who signed the file.
 
     On the pages the fingerprint is looked for: a name may be shown with its odd characters escaped.
     What the name is printed from is compared whole, where the file says it.
+
+    Args:
+        files: The attachments.
+        pages: The text of each page.
+        name: The name in the signer's certificate.
+        certificate: The certificate's fingerprint.
 
     Returns:
         Who is named, in words.
@@ -121,7 +130,6 @@ def check_named(files: Mapping[str, bytes], pages: Sequence[str], signer: x509.C
     Raises:
         VerificationError: If it is somebody else, or nobody.
     """
-    name, certificate = common_name(signer), fingerprint(signer)
     if certificate not in _without_spaces("".join(pages)):
         raise VerificationError(f"No page prints the fingerprint of the signer, {certificate}.")
     if RENDERING in files:
@@ -153,6 +161,9 @@ def check_attachments(files: Mapping[str, bytes], statement: Mapping[str, Any]) 
         raise VerificationError(f"The attachment {missing[0]!r} is missing.")
     if extra:
         raise VerificationError(f"The attachment {extra[0]!r} does not belong to the report.")
+    large = sorted(name for name in _OPTIONAL & files.keys() if len(files[name]) > _MOST_SMALL)
+    if large:
+        raise VerificationError(f"The attachment {large[0]!r} is larger than that of any report.")
     for name, digest in sorted(expected.items()):
         if str(Digest.of(files[name])) != digest:
             raise VerificationError(f"The attachment {name!r} is not the one of the statement.")

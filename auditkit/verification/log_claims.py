@@ -19,6 +19,8 @@ from auditkit.ledger.records.note import split_note
 from auditkit.merkle import verify_consistency, verify_inclusion
 
 STATEMENT_KIND: Final = "audit.statement"
+# A proof in a log of four billion entries takes 2 kB, each witness 0.2 kB.
+_MOST_BYTES: Final = 1 << 20
 
 
 def read_receipt(content: bytes | None) -> Receipt:
@@ -30,6 +32,8 @@ def read_receipt(content: bytes | None) -> Receipt:
     """
     if content is None:
         raise UnverifiableError("The report carries no receipt: its statement was not logged.")
+    if len(content) > _MOST_BYTES:
+        raise VerificationError("The receipt is larger than that of any report.")
     try:
         return Receipt.from_json(parse_json(content))
     except InputError as error:

@@ -36,18 +36,10 @@ from auditkit.signing.certificates import (
 from auditkit.signing.key_records import KeyRecord, revoked_keys
 from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.archive import check_archive
+from auditkit.verification.attached import check_attached, get_judge_ready
 from auditkit.verification.attachments import RECEIPT, STATEMENT
 from auditkit.verification.claims import Claims, ClaimState, Verification
-from auditkit.verification.contents import (
-    check_attachments,
-    check_envelope,
-    check_named,
-    check_numbers,
-    check_printed_digest,
-    check_verdict,
-    read_statement,
-    report_id,
-)
+from auditkit.verification.contents import check_envelope, report_id
 from auditkit.verification.log_claims import (
     as_verifiers,
     check_checkpoint,
@@ -134,6 +126,7 @@ def verify(
         InputError: If `now` has no zone, or there are fewer witnesses than the quorum.
     """
     get_ready()
+    get_judge_ready()
     claims = Claims()
     ended = revoked_keys(key_list)
     roots = marked_roots(trusted_from(trust), ended)
@@ -253,45 +246,42 @@ def _check_time(
 
 
 def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
+    pages: list[str] = []
+    unread: UnverifiableError | VerificationError | None = None
+    if opened.signed is None:
+        unread = UnverifiableError(_NO_SIGNATURE)
+    else:
+        try:
+            pages = read_pages(opened.archived.certified)
+        except (UnverifiableError, VerificationError) as error:
+            unread = error
+    certificate = opened.signed.parts.certificates[0] if opened.signed else None
+    found = check_attached(
+        claims,
+        opened.files,
+        pages=pages,
+        signer=(common_name(certificate), fingerprint(certificate)) if certificate else None,
+    )
+    if unread is not None and claims.true("statement"):
+        claims.refuse("statement", unread)
     if opened.unread is not None:
         claims.add("attachments", ClaimState.FALSE, opened.unread.message)
-    pages: list[str] = []
-    found: dict[str, Any] = {}
-
-    def statement() -> str:
-        found.update(read_statement(opened.files))
-        if opened.signed is None:
-            raise UnverifiableError(_NO_SIGNATURE)
-        pages.extend(read_pages(opened.archived.certified))
-        return f"Printed and attached: {check_printed_digest(opened.files, pages)}."
-
-    claims.check("statement", statement)
-    if found:
-        claims.check("attachments", lambda: check_attachments(opened.files, found))
-        claims.check("named", lambda: _named(opened, pages))
-        claims.check("verdict", lambda: check_verdict(found))
+    if found is not None:
         if not render:
             reason = "Rendering the pages anew was left out."
             claims.add("pages", ClaimState.UNCHECKED, reason, asked=False)
-        elif claims.true("signature") and claims.true("attachments"):
+        elif pages and claims.true("signature") and claims.true("attachments"):
             certified = opened.archived.certified
             claims.check("pages", lambda: check_pages(certified, opened.files))
-        claims.skip("The file's signature or attachments are not valid.", "pages")
+        claims.skip("The file's signature, pages or attachments are not valid.", "pages")
+        claims.skip(_NO_SIGNATURE, "named")
         if accept_older and "made_by" not in found["predicate"]:
             claims.not_asked_if_unchecked("verdict", "pages")
-    if pages:
-        claims.check("numbers", lambda: check_numbers(opened.files, found, pages))
     claims.skip(
         "There is no valid statement to compare with.",
         *("attachments", "named", "verdict", "pages", "numbers"),
     )
-    return found or None
-
-
-def _named(opened: _Opened, pages: Sequence[str]) -> str:
-    if opened.signed is None:
-        raise UnverifiableError(_NO_SIGNATURE)
-    return check_named(opened.files, pages, opened.signed.parts.certificates[0])
+    return found
 
 
 def _check_log(

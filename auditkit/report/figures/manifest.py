@@ -111,15 +111,19 @@ def check_figures(
         problems = _false_figures(figures["figures"], statement, tables, rules)
         problems += _unfounded(figures, statement, receipt, rules, page_texts)
         listed = Counter(t for f in figures["figures"] for t in tokens(f["text"]))
-        listed += Counter(
-            t for f in figures["fixed"] for t in tokens(f["text"]) * int(f.get("count", 1))
-        )
+        seen = Counter(t for page in page_texts for t in tokens(page))
+        for fixed in figures["fixed"]:
+            often = fixed.get("count", 1)
+            for token in tokens(fixed["text"]):
+                if type(often) is not int or not 1 <= often <= max(1, seen[token]):
+                    problems.append(f"The report lists {token} {often} times, which is not so.")
+                    break
+                listed[token] += often
         problems += _missing_findings(figures, statement, rules)
     except VerificationError as error:
         return [error.message]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
         return [f"figures.json cannot be read: {type(error).__name__}."]
-    seen = Counter(t for page in page_texts for t in tokens(page))
     for token, count in sorted((seen - listed).items()):
         problems.append(f"The pages print {token} {_times(count)} more than the report lists.")
     for token, count in sorted((listed - seen).items()):

@@ -1,0 +1,62 @@
+"""The claims on a report's attachments, which are judged in a child process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from auditkit.canonical import parse_json
+from auditkit.errors import UnverifiableError, VerificationError
+from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
+from auditkit.isolation.messages import pack, unpack
+from auditkit.verification.attachments import STATEMENT
+from auditkit.verification.claims import Claims, ClaimState
+
+# A report of 30 pages takes 0.4 s, and 150 MB more than the libraries.
+_LIMITS: Final = Limits(
+    cpu_seconds=4, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1 << 20
+)
+_JUDGE: Final = Child("auditkit.verification.judging")
+
+
+def get_judge_ready() -> None:
+    """Starts loading what judges in the child process, without waiting for it."""
+    with suppress(ChildUnavailableError):  # the first call raises it again
+        _JUDGE.start()
+
+
+def check_attached(
+    claims: Claims,
+    files: Mapping[str, bytes],
+    *,
+    pages: Sequence[str],
+    signer: tuple[str, str] | None,
+) -> Any:
+    """Makes the claims on statement, attachments, verdict, numbers and the signer's name.
+
+    Args:
+        claims: Gets them.
+        files: The attachments.
+        pages: The text of each page; empty: they were not read, and nothing printed is checked.
+        signer: The signer's name and fingerprint; None: the file's signature is not valid.
+
+    Returns:
+        The statement, parsed; None if it cannot be read.
+    """
+    names = sorted(files)
+    head = {"names": names, "pages": list(pages) or None, "signer": signer}
+    try:
+        message = pack(head, [files[name] for name in names])
+        said, _ = unpack(_JUDGE.call("judge", message, limits=_LIMITS))
+    except ChildUnavailableError as error:
+        claims.refuse("statement", UnverifiableError(error.message, remedy=error.remedy))
+        return None
+    except ChildError as error:
+        words = f"The attachments cannot be read as a report's: {error.message}"
+        claims.refuse("statement", VerificationError(words))
+        return None
+    for claim in said["claims"]:
+        claims.add(claim["id"], ClaimState(claim["state"]), claim["reason"])
+    # What the child could parse within its limits can be parsed here.
+    return parse_json(files[STATEMENT]) if said["read"] else None

@@ -1,0 +1,50 @@
+"""Checks a report's attachments against each other and its pages; runs only in a child process.
+
+Whoever holds a key can attach anything: JSON that takes gigabytes when it is parsed, a number with
+a billion digits. Here that reaches a limit. `auditkit.verification.attached` calls `judge`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from auditkit.isolation.messages import pack, unpack
+from auditkit.verification.claims import Claims
+from auditkit.verification.contents import (
+    check_attachments,
+    check_named,
+    check_numbers,
+    check_printed_digest,
+    check_verdict,
+    read_statement,
+)
+
+
+def judge(message: bytes) -> bytes:
+    """Checks every claim on the attachments that asks nothing of a key or a log.
+
+    Args:
+        message: Packed: the files' `names`; the text of each page, null if they were not read; the
+            signer's name and fingerprint, null if the file is not signed. Then the files.
+
+    Returns:
+        Packed: the claims, each with its state and reason; and whether the statement can be read.
+    """
+    said, contents = unpack(message)
+    files = dict(zip(said["names"], contents, strict=True))
+    pages, signer = said["pages"], said["signer"]
+    claims, found = Claims(), dict[str, Any]()
+
+    def statement() -> str:
+        found.update(read_statement(files))
+        return f"Printed and attached: {check_printed_digest(files, pages or ())}." if pages else ""
+
+    claims.check("statement", statement)
+    if found:
+        claims.check("attachments", lambda: check_attachments(files, found))
+        claims.check("verdict", lambda: check_verdict(found))
+        if signer is not None:
+            claims.check("named", lambda: check_named(files, pages or (), *signer))
+    if pages:
+        claims.check("numbers", lambda: check_numbers(files, found, pages))
+    return pack({"claims": [claim.to_json() for claim in claims.found()], "read": bool(found)})
