@@ -43,8 +43,8 @@ def judge(message: bytes) -> bytes:
     if found:
         claims.check("attachments", lambda: check_attachments(files, found))
         claims.check("verdict", lambda: check_verdict(found))
-        if signer is not None:
-            claims.check("named", lambda: check_named(files, pages or (), *signer))
-    if pages:
+        if pages and signer is not None:
+            claims.check("named", lambda: check_named(files, pages, *signer))
+    if pages and found:
         claims.check("numbers", lambda: check_numbers(files, found, pages))
     return pack({"claims": [claim.to_json() for claim in claims.found()], "read": bool(found)})

@@ -98,7 +98,8 @@ def check_signer(
         Who the signer is and why it is trusted, in words.
 
     Raises:
-        VerificationError: If the certificate was not valid then, or its issuer had revoked it.
+        VerificationError: If the certificate was not valid then, its issuer had revoked it, or it
+            is for another purpose than signing documents.
         UnverifiableError: If no path leads to a trusted certificate, if the result depends on a
             time that nothing proves, or if the archived data leave a revocation status open.
     """
@@ -106,6 +107,8 @@ def check_signer(
     who = f"{common_name(signer)} ({fingerprint(signer)})"
     own = next((t for t in trust if t.certificate == signer), None)
     endless = signer.not_valid_after_utc == NO_EXPIRY
+    if own is not None:
+        _check_purpose(signer)
     if own is not None and own.revoked_at is None and endless and not moment.is_known:
         return f"{who}: {_how_trusted(signer)}"
     at = moment.best
@@ -116,8 +119,7 @@ def check_signer(
         )
     if own is None:
         check_path(certificates, trust, at, archived)
-        if not _is_for_documents(signer):
-            raise VerificationError(f"The certificate of {common_name(signer)} is not for signing.")
+        _check_purpose(signer)
     if moment.proven is None and moment.now is not None:
         _check_unproven(signer, at, moment.now)
     if own is None:
@@ -324,6 +326,13 @@ def _strangers(certificates: Sequence[x509.Certificate], trust: Sequence[Trusted
 
 async def _validate(validator: Any, purpose: str | None) -> None:
     await validator.async_validate_usage(set(), {purpose} if purpose else None)
+
+
+def _check_purpose(signer: x509.Certificate) -> None:
+    if not _is_for_documents(signer):
+        raise VerificationError(
+            f"The certificate of {common_name(signer)} is not for signing documents."
+        )
 
 
 def _is_for_documents(certificate: x509.Certificate) -> bool:

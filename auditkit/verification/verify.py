@@ -19,6 +19,7 @@ from cryptography import x509
 
 from auditkit.canonical import Digest
 from auditkit.errors import (
+    AuditkitError,
     InputError,
     KeyFileError,
     UnverifiableError,
@@ -247,13 +248,13 @@ def _check_time(
 
 def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
     pages: list[str] = []
-    unread: UnverifiableError | VerificationError | None = None
+    unread: AuditkitError | None = None
     if opened.signed is None:
         unread = UnverifiableError(_NO_SIGNATURE)
     else:
         try:
             pages = read_pages(opened.archived.certified)
-        except (UnverifiableError, VerificationError) as error:
+        except AuditkitError as error:
             unread = error
     certificate = opened.signed.parts.certificates[0] if opened.signed else None
     found = check_attached(
@@ -274,7 +275,8 @@ def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, rend
             certified = opened.archived.certified
             claims.check("pages", lambda: check_pages(certified, opened.files))
         claims.skip("The file's signature, pages or attachments are not valid.", "pages")
-        claims.skip(_NO_SIGNATURE, "named")
+        reason = _NO_SIGNATURE if certificate is None else "The pages cannot be read."
+        claims.skip(reason, "named", "numbers")
         if accept_older and "made_by" not in found["predicate"]:
             claims.not_asked_if_unchecked("verdict", "pages")
     claims.skip(

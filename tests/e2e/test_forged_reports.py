@@ -6,6 +6,7 @@ An honest report that another library saved, and that was signed again, is true 
 from __future__ import annotations
 
 import re
+import time
 from io import BytesIO
 
 import pikepdf
@@ -20,6 +21,8 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf.actions import JavaScript
 from pypdf.annotations import FreeText, Popup
 
+from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.pdf import reading
 from auditkit.pdf.reading import compare_pdfs
 from auditkit.report.typeset.libraries import made_with
 from auditkit.verification import ClaimState
@@ -383,6 +386,56 @@ def rewritten_by_pyhanko(writer):
 )
 def test_a_report_forged_with_pyhanko_is_false(change):
     is_caught(by_pyhanko(change))
+
+
+# --- what takes long to read ---------------------------------------------------------------------
+
+
+def with_counts(pdf):
+    """Each number is listed 700 million times."""
+    for one in pdf.Root.AF:
+        if one.UF == "figures.json":
+            figures = parse_json(one.EF.F.read_bytes())
+            for fixed in figures["fixed"]:
+                fixed["count"] = 700_000_000
+            one.EF.F.write(canonical_bytes(figures))
+
+
+def with_json(name):
+    """JSON of 120 MB that takes gigabytes when it is parsed."""
+
+    def put(pdf):
+        for one in pdf.Root.AF:
+            if one.UF == name:
+                one.EF.F.write(b"[" + b"[]," * 40_000_000 + b"[]]")
+
+    return put
+
+
+def with_text(pdf):
+    """40 MB of operators."""
+    page = pdf.pages[0]
+    font = next(iter(page.Resources.Font.keys())).encode()
+    page.contents_add(b"BT %b 8 Tf\n" % font + b"<0002> Tj\n" * 4_000_000 + b"ET")
+
+
+HARD = {
+    "marks": draws(b"/P BMC\n" * 60_000 + b"EMC\n" * 60_000),
+    "states": draws(b"q\n" * 60_000 + b"Q\n" * 60_000),
+    "counts": with_counts,
+    "text": with_text,
+    "statement": with_json("statement.json"),
+    "rendering": with_json("render.json"),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_what_takes_long_to_read_ends_in_a_verdict(name):
+    assert (reading.LIMITS.cpu_seconds, reading.LIMITS.memory_bytes) == (4, 1 << 30)
+    began = time.process_time()
+    found = is_caught(by_pikepdf(HARD[name]))
+    assert time.process_time() - began < 20  # most of it made the file
+    assert found.broken
 
 
 # --- what is honest ------------------------------------------------------------------------------
