@@ -406,7 +406,7 @@ def with_json(name):
 
     def put(pdf):
         for one in pdf.Root.AF:
-            if one.UF == name:
+            if name == one.UF:
                 one.EF.F.write(b"[" + b"[]," * 40_000_000 + b"[]]")
 
     return put
