@@ -269,8 +269,9 @@ def run(
     Args:
         inputs: Model, rows, labels, groups, reference.
         policy: What must hold: a path, a `Policy`, or the bare name of one that comes with
-            auditkit: "hospital", "lending", "starter", "starter-regression". Default: "starter",
-            which the audit's `repr`, its report and its statement name.
+            auditkit: "hospital", "lending", "starter", "starter-multiclass",
+            "starter-regression". Default: "starter", which the audit's `repr`, its report and its
+            statement name.
         packs: The control packs that the evidence is assessed against. Default: those that the
             policy names.
         today: The day of the audit. It is printed, and decides which waivers are in force; without

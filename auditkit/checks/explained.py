@@ -66,9 +66,11 @@ def explainer_against(
         reference: At least one row.
         like: As of `Explainer`.
     """
-    return Explainer(
-        case.model, reference, target_class=case.scored_class, seed=case.seed, like=like
-    )
+    model, explained = case.model, case.scored_class
+    if case.task is Task.CLASSES and not hasattr(model, "predict"):
+        # A function gives the chances of all classes; one number a row can be explained.
+        model, explained = case.score, None
+    return Explainer(model, reference, target_class=explained, seed=case.seed, like=like)
 
 
 def own_attribution_of(case: Case) -> Attribution:

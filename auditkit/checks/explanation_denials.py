@@ -96,6 +96,8 @@ def _run(case: Case, parameters: Parameters) -> Result:
     reference_of(case)
     assert case.score is not None
     denied = np.flatnonzero(~decisions_of(case))
+    if np.isnan(case.threshold):
+        raise NotApplicable("no cut-off decides, but the class with the highest chance")
     if len(denied) == 0:
         raise NotApplicable("nobody was decided unfavourably")
     population = population_of(case, parameters)

@@ -63,6 +63,20 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+# The attribute of an address that names a class of the model, and no group of people.
+_CLASS: Final = "class"
+_OF_CLASS: Final = "class_recall"
+
+
+def _whom(m: Measurement) -> frozenset[tuple[str, str]]:
+    """The group that a number is about: without the class, if it is about one."""
+    return _without_class(m.group) if m.name.startswith("class_") else frozenset(m.group)
+
+
+def _without_class(group: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset(pair for pair in group if pair[0] != _CLASS)
+
+
 def reason(why: Why, small_cell: int) -> str:
     """Why a number is hidden, in words."""
     if why == "small":
@@ -190,6 +204,9 @@ class _Cells:
             return "small"
         if about and m.compared_with:
             about += [(part, frozenset(m.compared_with)) for part in ("members", *_parts(m.name))]
+            if m.name.startswith("class_"):
+                about.append((_OF_CLASS, frozenset(m.compared_with)))
+                about.append(("members", _without_class(m.compared_with)))
         return "complementary" if any(p in hidden for p in about) else None
 
     def emptied(
@@ -220,6 +237,9 @@ class _Cells:
             return []
         if any(value == _ALL for _, value in m.group):
             return self._compared(e, m)
+        if m.name.startswith("class_"):  # it rests on how many of the group are of the class
+            of_class: People = (_OF_CLASS, frozenset(m.group))
+            return [("members", _whom(m)), of_class, (self._part(m), frozenset(m.group))]
         if m.name == _UNKNOWN_CATEGORY:
             return [(_UNKNOWN_CATEGORY, frozenset(m.group))]
         group = frozenset(m.group)
@@ -245,10 +265,13 @@ class _Cells:
         return [(part, g) for g in known for part in ("members", *_parts(m.name))]
 
     def _part(self, m: Measurement) -> str:
+        if m.name.startswith("class_"):
+            return _base(m.name)
         parts = _parts(m.name)
         if len(parts) == 1:
             return parts[0]
-        whole = self._members.get(frozenset(m.group)) if m.group else self.rows
+        whom = _whom(m)
+        whole = self._members.get(whom) if whom else self.rows
         return "members" if m.n == whole else _base(m.name)
 
     @cached_property
@@ -259,8 +282,8 @@ class _Cells:
             for m in e.measurements:
                 if m.n is None or not self._is_about_people(e, m):
                     continue
-                if {name for name, _ in m.group} <= self.attributes or of_people(e):
-                    group = frozenset(m.group)
+                group = _whom(m)
+                if group and ({name for name, _ in group} <= self.attributes or of_people(e)):
                     found[group] = max(found.get(group, 0), m.n)
         return {g: n for g, n in found.items() if all(value != _ALL for _, value in g)}
 
@@ -290,6 +313,10 @@ class _Cells:
             yield Equation(
                 total=("members", group), parts=(("favourable", group), ("unfavourable", group))
             )
+        of_classes = [group for part, group in self._counts if part == _OF_CLASS]
+        for group in {_without_class(g) for g in of_classes}:
+            own = tuple((_OF_CLASS, g) for g in of_classes if _without_class(g) == group)
+            yield Equation(total=("members", group), parts=own)
         categories = [m for e in self.evidence for m in e.named("category_impact_ratio")]
         pairs = [("members", frozenset(m.group)) for m in categories if len(m.group) == 2]
         unknown = [cell for cell in self._counts if cell[0] == _UNKNOWN_CATEGORY]

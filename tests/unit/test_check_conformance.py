@@ -57,6 +57,10 @@ def drawn(seed: int, task: Task = Task.BINARY, **changes) -> Case:
             DecisionTreeRegressor(max_depth=2, random_state=0) if seed % 2 else LinearRegression()
         )
         own = {"intervals": {"low": labels - 1, "high": labels + rng.normal(1, 1, n).clip(0)}}
+    if task is Task.CLASSES:
+        labels = np.array(["a", "b", "c"])[np.digitize(table.x0 + rng.normal(size=n), [-0.5, 0.5])]
+        model = DecisionTreeClassifier(max_depth=2, min_samples_leaf=9, random_state=0)
+        own = {"favourable": "b"}
     given = {
         "model": model.fit(table, labels),
         "data": table,
@@ -205,7 +209,7 @@ def test_a_check_of_other_tasks_is_not_applicable(check):
     assert (e.outcome, e.reason) == (Outcome.NOT_APPLICABLE, f"the model {other.words}")
 
 
-NOTHING = {"performance.classification", "performance.regression"}
+NOTHING = {*("performance.classification", "performance.multiclass", "performance.regression")}
 NO_SCORES = {"performance.ranking"}
 
 

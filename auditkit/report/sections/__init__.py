@@ -16,6 +16,7 @@ from auditkit.report.sections import (
     predicted,
     privacy,
     scores,
+    several_classes,
     tables,
 )
 
@@ -29,6 +30,8 @@ _SHOWN: Final[dict[str, Shown]] = {
     "fairness.alternatives": scores.alternatives,
     "performance.ranking": performance.ranking,
     "performance.regression": predicted.overall,
+    "performance.multiclass": several_classes.overall,
+    "fairness.multiclass": several_classes.by_group,
     "fairness.regression": predicted.by_group,
     "explanation.global": explanation.overall,
     "explanation.denials": explanation.denials,
