@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from auditkit.access.record.verdicts import VERDICT
 from auditkit.canonical import Json
 from auditkit.errors import VerificationError
 from auditkit.ledger import Entry
@@ -144,6 +143,8 @@ def logged_audits(log: LogReader, *, size: int | None = None) -> LoggedAudits:
         log: The log. What it says is worth as much as its check: see `LogReader.verify`.
         size: Only those that its first entries tell of. Default: all.
     """
+    from auditkit.access.record.verdicts import VERDICT  # loads what verifying need not
+
     end = log.size if size is None else size
 
     def entries(kind: str) -> Iterator[tuple[Entry, Mapping[str, Any] | None]]:

@@ -7,20 +7,24 @@ import binascii
 import json
 import logging
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditkit.cli.log.audits import audit_line
 from auditkit.cli.shared.console import Work, one_line
 from auditkit.cli.shared.log_open import LOG_NAME
 from auditkit.cli.shared.signing_options import open_store
-from auditkit.errors import InputError
+from auditkit.errors import InputError, KeyFileError
 from auditkit.files import read_bytes, read_text
 
 if TYPE_CHECKING:
-    from auditkit.ledger import NoteVerifier
+    from collections.abc import Iterator, Sequence
+
+    from auditkit.ledger import Ledger, NoteVerifier
     from auditkit.signing import Trusted
     from auditkit.verification import Verification
 
@@ -93,6 +97,15 @@ def verify(
             "--render/--no-render", help="Render the pages anew and compare them; takes seconds."
         ),
     ] = True,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            "--log",
+            metavar="LOG",
+            help="The log itself, a SQLite file or postgresql://...: check all of it, and list its "
+            "audits of the report's subject.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
@@ -124,7 +137,7 @@ def verify(
                 "Relying on the keys in your own key store as well; --no-own-keys leaves them out.",
                 file=sys.stderr,
             )
-    with Work(f"Verify {report.name}"):
+    with Work(f"Verify {report.name}"), _opened(log, keys) as opened:
         found = check(
             data,
             trust=roots,
@@ -137,6 +150,7 @@ def verify(
             accept_older=accept_older,
             signer=signer,
             render=render,
+            log=opened,
         )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
@@ -151,6 +165,26 @@ def _print(found: Verification) -> None:
         state = claim.state.words if claim.asked else "not asked"
         print(f"{state:<16} {claim.title}")
         print(f"{'':<16} {one_line(claim.reason)}")
+    if found.audits:
+        print("\nAudits of this name, model or evaluation data in the log:")
+    for audit in found.audits:
+        print(audit_line(audit))
+
+
+@contextmanager
+def _opened(log: str | None, keys: Sequence[NoteVerifier]) -> Iterator[Ledger | None]:
+    """The log itself, opened with the log keys that are relied on."""
+    if log is None:
+        yield None
+        return
+    from auditkit.ledger import Ledger
+    from auditkit.ledger.opening import as_url
+
+    own = [key for key in keys if not key.is_witness]
+    if not own:
+        raise KeyFileError("There is no public key of the log.", remedy="give --log-key")
+    with Ledger.open(as_url(log), key=own[0], former_keys=own[1:]) as opened:
+        yield opened
 
 
 def _log_key(text: str) -> NoteVerifier:

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import Json
 from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
+
+if TYPE_CHECKING:
+    from auditkit.audit_log.audits import LoggedAudit
 
 
 class ClaimState(StrEnum):
@@ -76,6 +79,7 @@ TITLES: Final = {
     "checkpoint": "The log's checkpoint is signed by the log's key",
     "witnesses": "Witnesses saw the checkpoint",
     "consistency": "The log agrees with the checkpoint that was kept",
+    "history": "The log holds the audits of this subject that the report counts",
 }
 
 
@@ -157,6 +161,7 @@ class Verification:
         report_id: The report's short name, for example `AK-9f2c41d0a1b7`; empty if there is no
             statement.
         statement: The attached statement, parsed; None if it cannot be read. Use it only if `ok`.
+        audits: The audits of the same subject in the log that was given, in its order.
         signed_by: The name in the signer's certificate; empty if there is no valid signature.
     """
 
@@ -164,6 +169,7 @@ class Verification:
     report_id: str = ""
     statement: Any = None
     signed_by: str = ""
+    audits: tuple[LoggedAudit, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -225,6 +231,7 @@ class Verification:
             "exit_code": self.exit_code,
             "summary": self.summary,
             "claims": [claim.to_json() for claim in self.claims],
+            **({"audits": [audit.to_json() for audit in self.audits]} if self.audits else {}),
         }
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from auditkit.audit_log.audits import LoggedAudit
 from auditkit.canonical import Digest
 from auditkit.errors import (
     AuditkitError,
@@ -25,7 +26,7 @@ from auditkit.errors import (
     UnverifiableError,
     VerificationError,
 )
-from auditkit.ledger import NoteVerifier, Receipt
+from auditkit.ledger import Ledger, NoteVerifier, Receipt
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.pdf.reading import Archived, get_ready, read_pages, read_pdf
 from auditkit.signing.certificates import (
@@ -41,6 +42,7 @@ from auditkit.verification.attached import check_attached, get_judge_ready
 from auditkit.verification.attachments import RECEIPT, STATEMENT
 from auditkit.verification.claims import Claims, ClaimState, Verification
 from auditkit.verification.contents import check_envelope, report_id
+from auditkit.verification.history import check_history
 from auditkit.verification.log_claims import (
     as_verifiers,
     check_checkpoint,
@@ -98,6 +100,7 @@ def verify(
     accept_older: bool = False,
     signer: str | None = None,
     render: bool = True,
+    log: Ledger | None = None,
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -118,6 +121,8 @@ def verify(
         signer: Who must have signed: the certificate's name, or its fingerprint, `sha256:` and 64
             digits. None: whoever has a trusted certificate.
         render: Whether to render the pages anew and compare them, which takes some seconds.
+        log: The report's log itself, open for reading: all of it is checked, and the audits of the
+            same subject are counted again. None: not asked.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -140,8 +145,10 @@ def verify(
     _check_envelope(claims, opened, ended)
     _check_consistency(claims, opened, keys, kept=checkpoint, proof=consistency_proof)
     claims.skip("There is no receipt to check.", "checkpoint", "witnesses", "consistency")
+    audits = _check_history(claims, opened, log)
     return Verification(
         claims=claims.all(),
+        audits=audits,
         report_id=report_id(opened.files),
         statement=statement,
         signed_by=common_name(opened.signed.parts.certificates[0]) if opened.signed else "",
@@ -351,6 +358,25 @@ def _check_consistency(
         claims.add("consistency", ClaimState.UNCHECKED, reason, asked=False)
     elif receipt is not None:
         claims.check("consistency", lambda: check_consistency(receipt, kept, keys, proof))
+
+
+def _check_history(claims: Claims, opened: _Opened, log: Ledger | None) -> tuple[LoggedAudit, ...]:
+    """The audits of the same subject in the log; none if it was not given or is not sound."""
+    found: list[LoggedAudit] = []
+
+    def history() -> str:
+        assert log is not None
+        if opened.receipt is None or not claims.true("receipt"):
+            raise UnverifiableError("There is no valid receipt to compare with.")
+        reason, audits = check_history(log, opened.receipt, opened.files)
+        found.extend(audits)
+        return reason
+
+    if log is None:
+        claims.add("history", ClaimState.UNCHECKED, "The log itself was not given.", asked=False)
+    else:
+        claims.check("history", history)
+    return tuple(found)
 
 
 _UNCHANGED: Final = {

@@ -75,7 +75,9 @@ ROOMS = {
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
     "mlflow_guard.requests": "access.policy access.record mlflow_guard.upstream",
     "report.blocks": "charts report.figures",
-    "verification": ("isolation judgement ledger ledger.records output pdf report.figures signing"),
+    "verification": (
+        "audit_log isolation judgement ledger ledger.records output pdf report.figures signing"
+    ),
     "mlflow_guard.guard": (
         "access.kept access.login access.policy access.record judgement ledger "
         "mlflow_guard.requests mlflow_guard.upstream notify registry signing verification"

@@ -32,7 +32,7 @@ from tests.support.small_report import attachments, saved, statement_bytes, unsi
 from tests.support.verifying import verify
 from tests.support.whole_report import SIGNED_AT
 
-NOT_ASKED = {"time", "long_term", "witnesses", "consistency", "pages"}
+NOT_ASKED = {"time", "long_term", "witnesses", "consistency", "history", "pages"}
 ASKED = [name for name in TITLES if name not in NOT_ASKED]
 
 
