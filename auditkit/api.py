@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from auditkit.errors import InputError, KeyFileError, LedgerError, argument
-from auditkit.judgement.audit import Judgement, Progress, examine, parameters_of
+from auditkit.judgement.audit import Progress, examine, parameters_of
 from auditkit.judgement.controls import ControlPack
 from auditkit.judgement.progress import shown
-from auditkit.judgement.small_cells import MIN_SALT
+from auditkit.judgement.statement import MIN_SALT, Judgement
 from auditkit.policy import Policy, PolicySource
 from auditkit.wording import html_table, interval, plural
 

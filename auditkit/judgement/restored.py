@@ -9,9 +9,8 @@ from auditkit.canonical import Digest, parse_json
 from auditkit.errors import InputError
 from auditkit.evidence import Cell
 from auditkit.judgement.again import derive
-from auditkit.judgement.audit import Judgement
 from auditkit.judgement.findings import source_in
-from auditkit.judgement.small_cells import MIN_SALT
+from auditkit.judgement.statement import MIN_SALT, Judgement
 from auditkit.subject import Dataset, RegisteredModel, Subject
 
 

@@ -47,8 +47,6 @@ from auditkit.measures.numbers.suppression import Equation, Why, hidden_cells
 if TYPE_CHECKING:
     from auditkit.subject import Case
 
-MIN_SALT: Final = 16
-
 _ALL: Final = "(all)"
 _UNKNOWN_CATEGORY: Final = "unknown_category"
 # The parts of a group that a measure is a share of, or that it compares; of any other measure: the

@@ -28,7 +28,7 @@ from auditkit.canonical import STATEMENT_TYPE, Digest, canonical_bytes, parse_js
 from auditkit.errors import InputError, PolicyError, VerificationError
 from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes
 from auditkit.judgement.controls import ControlPack, parse_pack
-from auditkit.judgement.small_cells import MIN_SALT
+from auditkit.judgement.statement import MIN_SALT
 from auditkit.loading.audit_file import evidence_paths, policy_of, read_audit_file
 from auditkit.loading.places import is_bare, load_policy, pack_path, policy_path
 from auditkit.pdf.reading import read_pdf

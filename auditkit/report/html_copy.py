@@ -26,7 +26,7 @@ from auditkit.report.typeset.fonts import font_files
 from auditkit.resources import data_path
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
 
 _FACES: Final = {
     "sans": "Source Sans 3",

@@ -24,7 +24,7 @@ from auditkit.report.sections import blocks_of
 from auditkit.report.typeset.text import shown
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
 
 # The areas in the order of the report, with their headings.
 AREAS: Final = (

@@ -18,7 +18,7 @@ from auditkit.report.typeset.pdf import Attached, Paper
 from auditkit.resources import offline_script
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
 
 
 def render(
@@ -45,10 +45,7 @@ def render(
         OutputError: If a number on the pages cannot be traced to the statement.
     """
     chosen = options or ReportOptions()
-    room, fits = _room(judgement, chosen, receipt)
-    page = Page(judgement, chosen, receipt, room=room, fits=fits)
-    drawings = Drawings()
-    paper = _paper(judgement, chosen, to_html(page, drawings), drawings)
+    page, paper = _laid_out(judgement, chosen, receipt)
     texts = paper.texts()
     figures = figures_manifest(page.book, chosen, texts)
     stated = rendering(chosen, made if made is not None else made_with())
@@ -78,29 +75,34 @@ def rendering(options: ReportOptions, made: Mapping[str, str]) -> bytes:
 _ROOM: Final = (5, 3, 1)
 
 
-def _room(
+def _laid_out(
     judgement: Judgement, options: ReportOptions, receipt: Mapping[str, Any] | None
-) -> tuple[int, bool]:
-    """The most exceptions that fit on page one, and whether the page fits at all.
+) -> tuple[Page, Paper]:
+    """The report with the most exceptions that fit on page one.
 
-    Only that page is laid out to find out.
+    It is laid out once. Only where the first page overflows, that page is tried with fewer, and
+    then everything is laid out again.
     """
-    for room in _ROOM:
-        page, drawings = Page(judgement, options, receipt, room=room), Drawings()
-        html = to_html(page, drawings, whole=False)
-        if _paper(judgement, options, html, drawings).pages == 1:
-            return room, True
-    return _ROOM[-1], False
 
+    def tried(room: int, *, fits: bool = True, whole: bool = True) -> tuple[Page, Paper]:
+        page = Page(judgement, options, receipt, room=room, fits=fits)
+        drawings = Drawings()
+        html = to_html(page, drawings, whole=whole)
+        paper = Paper(
+            html,
+            drawings.files,
+            page_size=options.page_size,
+            day=judgement.as_of,
+            identifier=bytes.fromhex(judgement.digest.hex)[:16],
+        )
+        return page, paper
 
-def _paper(judgement: Judgement, options: ReportOptions, html: str, drawings: Drawings) -> Paper:
-    return Paper(
-        html,
-        drawings.files,
-        page_size=options.page_size,
-        day=judgement.as_of,
-        identifier=bytes.fromhex(judgement.digest.hex)[:16],
-    )
+    most, *fewer = _ROOM
+    page, paper = tried(most)
+    if paper.page_of("exceptions") == 2:
+        return page, paper
+    fitting = next((room for room in fewer if tried(room, whole=False)[1].pages == 1), None)
+    return tried(fitting or _ROOM[-1], fits=fitting is not None)
 
 
 def _attached(

@@ -15,7 +15,7 @@ from auditkit.report.figures.rules import ReadingRules
 from auditkit.report.options import ReportOptions
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
 
 
 def figures_manifest(

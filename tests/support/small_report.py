@@ -14,8 +14,9 @@ from auditkit.canonical import (
     parse_json,
 )
 from auditkit.evidence import Evidence, Measurement, Table
-from auditkit.judgement.audit import Judgement, glossary_of
+from auditkit.judgement.audit import glossary_of
 from auditkit.judgement.gate import decide, judge
+from auditkit.judgement.statement import Judgement
 from auditkit.policy import parse_policy
 from auditkit.signing import Signer
 from auditkit.subject import Subject

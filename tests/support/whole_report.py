@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auditkit.judgement.audit import Judgement
+from auditkit.judgement.statement import Judgement
 from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
 from auditkit.report import ReportOptions, render
 from auditkit.signing import KeyStore, Signer, Trusted

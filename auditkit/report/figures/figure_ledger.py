@@ -20,7 +20,7 @@ from auditkit.report.typeset.text import LIMIT, shown
 from auditkit.wording import exact, percentage
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
 
 _DIGITS: Final = {"brier": 3, "calibration_error": 3, "recall": 3}
 _MAX_DIGITS: Final = 4

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.report.typeset.fonts import font_files
@@ -75,6 +75,13 @@ class Paper:
         """The number of pages."""
         return len(self._document.pages)
 
+    def page_of(self, anchor: str) -> int:
+        """The number of the page on which an element with this id begins, from 1."""
+        found = (
+            i for i, page in enumerate(self._document.pages, start=1) if anchor in page.anchors
+        )
+        return next(found)
+
     def texts(self) -> list[str]:
         """The text of each page as laid out, running heads and drawings included."""
         return [
@@ -105,12 +112,17 @@ class Paper:
         ]
         self._document.write_pdf(
             written,
-            finisher=lambda _, pdf: _date_fonts(pdf, self._moment),
+            finisher=self._finish,
             pdf_variant="pdf/a-3a",
             pdf_identifier=self._identifier,
             attachments=files,
         )
         return written.getvalue()
+
+    def _finish(self, _: Document, pdf: Any) -> None:
+        """Completes a PDF that is about to be written."""
+        _date_fonts(pdf, self._moment)
+        _write_once(pdf)
 
 
 def _texts(box: Any, drawings: Mapping[str, bytes]) -> Iterator[str]:
@@ -205,6 +217,23 @@ def _metadata_class() -> type:
             return body + _PDFUA.encode() + end
 
     return Metadata
+
+
+def _write_once(pdf: Any) -> None:
+    """Has each stream compressed once; the writer asks for all bytes again, for an identifier."""
+    streams = [item for item in pdf.objects if hasattr(item, "stream")]
+    kinds: dict[Any, Any] = {kind: _once(kind) for kind in {type(item) for item in streams}}
+    for item in streams:
+        item.__class__ = kinds[type(item)]
+
+
+def _once(kind: Any) -> Any:
+    class Once(kind):  # type: ignore[misc]
+        @cached_property
+        def data(self) -> bytes:
+            return bytes(super().data)
+
+    return Once
 
 
 # PDF/UA-1 5: the claim; ISO 19005-3 6.6.2.3: every schema that PDF/A does not know is described.
