@@ -156,13 +156,14 @@ class Audit(Judgement):
         """
         from auditkit.audit_log import recording
         from auditkit.files import require_writable, write_whole
-        from auditkit.report import ReportOptions, render, render_twin
+        from auditkit.report import ReportOptions, get_ready, render_twin, rendered
 
         target = Path(path)
         require_writable(target.parent)
         store = keys if keys is not None else default_keys()
         signing = signer if signer is not None else store.report_signer()
         chosen = options if options is not None else ReportOptions()
+        get_ready()
         steps = ["log", "pages", "signature", *(["copy for a browser"] if twin else [])]
         with shown("Report", progress=progress) as tell:
 
@@ -187,19 +188,23 @@ class Audit(Judgement):
                 logged=counted,
             )
             enter("pages")
-            unsigned = render(
+            with rendered(
                 self,
                 receipt=receipt_json,
                 envelope=signing.sign_statement(self.statement),
                 options=chosen,
-            )
+            ) as pages:
+                import auditkit.signing.pdf  # noqa: F401 - loaded while the pages are drawn
+
+                if twin is not None:
+                    copy = render_twin(self, receipt=receipt_json, options=chosen)
+                unsigned = pages.result()
             enter("signature")
             reason = f"Evidence report {self.report_id}, as it was issued"
             signed = signing.sign_pdf(unsigned, reason=reason, at=at)
             write_whole(target, signed)
             if twin is not None:
                 enter("copy for a browser")
-                copy = render_twin(self, receipt=receipt_json, options=chosen)
                 write_whole(Path(twin), copy)
         return receipt
 

@@ -12,7 +12,7 @@ from auditkit.canonical import Json
 from auditkit.ledger import Checkpoint, Ledger, Receipt
 
 if TYPE_CHECKING:
-    from auditkit.judgement.audit import Judgement
+    from auditkit.judgement.statement import Judgement
     from auditkit.ledger.witness.http import RemoteWitness
     from auditkit.policy import Policy
     from auditkit.subject import Case, Dataset, Subject

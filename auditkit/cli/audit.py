@@ -114,6 +114,7 @@ def run(
     from auditkit.files import require_writable, write_whole
     from auditkit.loading.audit_file import log_of, read_audit_file
     from auditkit.output import findings_csv
+    from auditkit.report import get_ready
 
     formats = formats_of(also)
     require_writable(output)
@@ -137,6 +138,7 @@ def run(
         audit_file=log_of(file, audit_file.parent, outside=allow_outside or ()),
     )
     logged: dict[str, Any] = {"log": place, "keys": store, "retention": retention}
+    get_ready()
     audit = _audit(audit_file, file, today, allow_outside, **logged)
     with step("Log, render and sign the report") as result:
         receipt = audit.report(

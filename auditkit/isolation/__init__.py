@@ -19,7 +19,7 @@ Laws:
     - A job ends, with every process it started: by itself, at a limit, or with the caller.
 """
 
-from auditkit.isolation.child import Child
+from auditkit.isolation.child import Child, shared
 from auditkit.isolation.confinement import Limits
 from auditkit.isolation.errors import (
     ChildCrashError,
@@ -37,4 +37,5 @@ __all__ = [
     "ChildUnavailableError",
     "Limits",
     "Resident",
+    "shared",
 ]

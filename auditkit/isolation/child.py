@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from signal import SIGKILL, SIGXCPU, strsignal
 from threading import RLock
@@ -107,12 +108,14 @@ class Child:
     def end(self) -> None:
         """Ends the process and its job, if it was started."""
         with self._lock:
-            server, self.server, self._is_ready = self.server, None, False
+            server, self.server = self.server, None
+            was_ready, self._is_ready = self._is_ready, False
             if server is None:
                 return
             close(server.stdin, server.stdout)
             try:
-                server.wait(_GRACE_SECONDS)
+                # One that is still loading has no job, and would load to the end first.
+                server.wait(_GRACE_SECONDS if was_ready else 0.0)
             except subprocess.TimeoutExpired:
                 with suppress(ProcessLookupError):
                     os.killpg(server.pid, SIGKILL)
@@ -140,6 +143,12 @@ class Child:
         answer, report = _reply(self.server, wait)
         _check_end(report, limits)
         return opened(answer)
+
+
+@cache
+def shared(module: str) -> Child:
+    """The one child process for a module that several callers use, so that it is loaded once."""
+    return Child(module)
 
 
 def _reply(server: subprocess.Popen[bytes], wait: Wait) -> tuple[bytes, Any]:

@@ -15,5 +15,13 @@ from auditkit.report.figures.manifest import check_figures
 from auditkit.report.html_copy import render_twin
 from auditkit.report.options import ReportOptions
 from auditkit.report.render import render
+from auditkit.report.renderer import get_ready, rendered
 
-__all__ = ["ReportOptions", "check_figures", "render", "render_twin"]
+__all__ = [
+    "ReportOptions",
+    "check_figures",
+    "get_ready",
+    "render",
+    "render_twin",
+    "rendered",
+]

@@ -1,14 +1,19 @@
 """Renders a report again from its attachments; runs only in a child process.
 
-Whoever holds the key can sign any pages. The pages of a report follow from what is attached to it,
-so they are made anew, and compared by `auditkit.verification.pages`, which calls `again`.
+The pages of a report follow from what is attached to it. Whoever makes a report has it rendered
+here while doing other work (`auditkit.report.renderer`). Whoever verifies one has it made anew and
+compared (`auditkit.verification.pages`), since the holder of the key can sign any pages.
 """
 
 from __future__ import annotations
 
+import gc
+
 # Loaded once, and not in each process that forks off.
+import fontTools.varLib.instancer as _fonts  # noqa: F401
 import jinja2 as _templates  # noqa: F401
 import pypdfium2 as _texts  # noqa: F401
+import segno as _codes  # noqa: F401
 import weasyprint as _pages  # noqa: F401
 
 from auditkit.canonical import parse_json
@@ -28,6 +33,8 @@ def again(message: bytes) -> bytes:
     Returns:
         Packed: the versions of the libraries that drew here; the unsigned PDF.
     """
+    # This process ends with the one report; looking for what could be freed takes a tenth longer.
+    gc.disable()
     names, contents = unpack(message)
     files = dict(zip(names, contents, strict=True))
     rows = {

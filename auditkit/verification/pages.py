@@ -10,11 +10,12 @@ page has to be drawn the same (`auditkit.pdf.drawn`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from auditkit.canonical import parse_json
 from auditkit.errors import AuditkitError, InputError, UnverifiableError, VerificationError
-from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
+from auditkit.isolation import ChildError, ChildUnavailableError, Limits, shared
 from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.drawn import OTHERS_POINTS
 from auditkit.pdf.reading import compare_pdfs
@@ -31,7 +32,13 @@ _LIMITS: Final = Limits(
     open_files=256,
     file_bytes=64 << 20,
 )
-_RENDERER: Final = Child("auditkit.report.again")
+_RENDERER: Final = shared("auditkit.report.again")
+
+
+def get_ready_to_render() -> None:
+    """Starts loading what draws pages, in the child process, without waiting for it."""
+    with suppress(ChildUnavailableError):  # the first call raises it again
+        _RENDERER.start()
 
 
 def check_pages(certified: bytes, files: Mapping[str, bytes]) -> str:
@@ -87,6 +94,8 @@ def rendered(files: Mapping[str, bytes]) -> tuple[Mapping[str, str], bytes]:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:
         raise VerificationError(f"The pages cannot be rendered: {error.message}") from error
+    except UnverifiableError:
+        raise
     except AuditkitError as error:
         raise VerificationError(
             f"The pages do not follow from the attachments: {error.message}"

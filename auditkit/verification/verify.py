@@ -51,7 +51,7 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
-from auditkit.verification.pages import check_pages
+from auditkit.verification.pages import check_pages, get_ready_to_render
 from auditkit.verification.revoked_keys import (
     check_not_revoked,
     marked_log_keys,
@@ -132,6 +132,8 @@ def verify(
         InputError: If `now` has no zone, or there are fewer witnesses than the quorum.
     """
     get_ready()
+    if render:
+        get_ready_to_render()
     get_judge_ready()
     claims = Claims()
     ended = revoked_keys(key_list)
