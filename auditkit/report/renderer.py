@@ -69,7 +69,7 @@ def rendered(
             _, (pages,) = unpack(shared(_MODULE).call("again", message, limits=_LIMITS))
         except ChildError:
             return render(judgement, receipt=receipt, envelope=envelope, options=chosen)
-        return pages
+        return bytes(pages)
 
     with ThreadPoolExecutor(1) as thread:
         yield thread.submit(in_child)
