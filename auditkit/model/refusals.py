@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from auditkit.errors import InputError
-from auditkit.model.elsewhere import asked, kind_of
+from auditkit.errors import AuditkitError, InputError
+from auditkit.model.elsewhere import RaisedElsewhereError, asked, kind_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -132,7 +132,7 @@ def _suspects(
     """Possible faults: the kind, and a sentence about a column."""
     from pandas.api.types import is_numeric_dtype
 
-    n, categories = len(rows), encoded_categories(model)
+    n, categories = len(rows), _known_categories(model)
     for name in rows.columns:
         column = rows[name]
         like = reference[name] if reference is not None and name in reference else None
@@ -168,6 +168,16 @@ def _held(column: pd.Series[Any]) -> str:
         return f"it holds text in {texts:,} of {len(column):,} rows"
     kinds = sorted({type(value).__name__ for value in values})
     return f"it holds {', '.join(kinds[:3]) or 'nothing'}"
+
+
+def _known_categories(model: Any) -> Mapping[str, Any]:
+    """`encoded_categories`; none of a model elsewhere that does not tell them as they are."""
+    try:
+        found = encoded_categories(model)
+    except (AuditkitError, RaisedElsewhereError):
+        return {}
+    told = found.items() if isinstance(found, Mapping) else ()
+    return {name: seen for name, seen in told if isinstance(seen, set | list)}
 
 
 @asked

@@ -25,7 +25,7 @@ _MODULE: Final = "auditkit.model_files.answering"
 _MEMORY_BYTES, _MEMORY_A_BYTE = 6 << 30, 12
 _LIFE_CPU_SECONDS: Final = 8 * 3600
 # Computing time: for any question, for each row, and for each byte of the file.
-_CPU_SECONDS, _CPU_A_ROW, _CPU_A_BYTE = 8.0, 0.005, 1e-6
+CPU_SECONDS, _CPU_A_ROW, _CPU_A_BYTE = 8.0, 0.005, 1e-6
 _ANSWER_BYTES, _ANSWER_A_ROW = 1 << 20, 1 << 13
 _TREES: Final = {"treelite_trees", "catboost_trees", "values_by_shap"}
 _TREES_A_BYTE: Final = 24
@@ -58,7 +58,7 @@ class Confinement:
 
 
 @dataclass
-class _Process:
+class ModelProcess:
     """What the parts of a model share."""
 
     resident: Resident
@@ -77,7 +77,9 @@ class ConfinedModel(Elsewhere):
 
     confinement: Confinement
 
-    def __init__(self, process: _Process, part: int, facts: Any, confinement: Confinement) -> None:
+    def __init__(
+        self, process: ModelProcess, part: int, facts: Any, confinement: Confinement
+    ) -> None:
         self._process, self._part = process, part
         self._kind = _name(facts["kind"])
         self._attributes = {
@@ -190,7 +192,7 @@ class ConfinedModel(Elsewhere):
             answer = process.resident.call(
                 "ask",
                 data,
-                cpu_seconds=_CPU_SECONDS + _CPU_A_ROW * rows + per_byte,
+                cpu_seconds=CPU_SECONDS + _CPU_A_ROW * rows + per_byte,
                 answer_bytes=most,
             )
         except ChildError as error:
@@ -242,7 +244,7 @@ def confined(
         answer = resident.call(
             "load",
             pieces(told, [data]),
-            cpu_seconds=_CPU_SECONDS + _CPU_A_BYTE * len(data),
+            cpu_seconds=CPU_SECONDS + _CPU_A_BYTE * len(data),
             answer_bytes=1 << 24,
         )
         facts = _read(answer)
@@ -253,7 +255,7 @@ def confined(
             layers=layers,
             listed=tuple(_name(one) for one in facts["listed"]),
         )
-        process = _Process(resident, digest, len(data))
+        process = ModelProcess(resident, digest, len(data))
         return ConfinedModel(process, 0, facts, confinement)
     except BaseException as error:
         resident.end()
