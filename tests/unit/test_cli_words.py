@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from auditkit.cli import run
 from auditkit.errors import AuditkitError, InputError, argument
 from auditkit.evidence import Outcome
 from auditkit.loading.audit_file import read_audit_file
+from auditkit.signing.dsse import open_envelope
 
 WORDS = {"met", "exception", "uncertain", "not applicable", "not tested", "error"}
 
@@ -112,11 +115,20 @@ def test_a_person_reads_six_words_and_no_others(folder, capsys):
     assert {repr(outcome) for outcome in Outcome} == {f"<Outcome: {word}>" for word in WORDS}
     text = "scores: s\ndata: t.csv\nlabel: y\ngroups: [g]\nfavourable: 'yes'\npolicy: lending\n"
     (folder / "audit.yaml").write_text(text)
-    code = run(["run", "audit.yaml", "-o", "out"])
+    code = run(["run", "audit.yaml", "-o", "out", "--also", "sarif,svr"])
     said = capsys.readouterr().err
     assert code in (10, 11), said
     with (folder / "out" / "findings.csv").open(newline="", encoding="utf-8") as file:
-        assert {row["outcome"] for row in csv.DictReader(file)} <= WORDS
+        rows = {row["finding_id"]: row for row in csv.DictReader(file)}
+    assert {row["outcome"] for row in rows.values()} <= WORDS
+    (sarif,) = json.loads((folder / "out" / "auditkit.sarif").read_bytes())["runs"]
+    assert {r["partialFingerprints"]["auditkitFinding/v1"] for r in sarif["results"]} == set(rows)
+    place = sarif["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "audit.yaml"
+    assert place["region"]["startLine"] == text.splitlines().index("policy: lending") + 1
+    attested = open_envelope((folder / "out" / "svr.dsse.json").read_bytes())
+    report = hashlib.sha256((folder / "out" / "report.pdf").read_bytes()).hexdigest()
+    assert json.loads(attested.payload)["subject"][1]["digest"] == {"sha256": report}
     for value in ("not_assessed", "not_applicable", "not assessed"):
         assert value not in said
 

@@ -52,6 +52,21 @@ def page() -> str:
     return render_twin(lending.judgement(), receipt=lending.RECEIPT, options=OPTIONS).decode()
 
 
+def test_every_finding_has_its_place_and_its_outcome(page):
+    rows = re.findall(r'<tr[^>]* id="(F-[A-Z2-7]{12})">.*?class="status (\w+)"', page, re.DOTALL)
+    stated = json.loads(lending.judgement().statement)["predicate"]["findings"]
+    assert len(rows) == len(stated)
+    assert dict(rows) == {f["id"]: f["outcome"] for f in stated}
+
+
+def test_the_pdf_prints_the_ids_of_rules_and_of_what_is_open():
+    text = "".join(p.extract_text() for p in pypdf.PdfReader(BytesIO(lending.report())).pages)
+    stated = json.loads(lending.judgement().statement)["predicate"]["findings"]
+    shown = {f["id"] for f in stated if f["group"] is None}
+    shown |= {f["id"] for f in stated if f["group"] and f["outcome"] in {"fail", "uncertain"}}
+    assert {i for i in shown if i not in text} == set()
+
+
 def test_every_figure_of_the_pdf_stands_on_it(page):
     listed = json.loads(pypdf.PdfReader(BytesIO(lending.report())).attachments["figures.json"][0])[
         "figures"
