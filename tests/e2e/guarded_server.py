@@ -68,6 +68,7 @@ class Workplace:
         policy: str = "access",
     ) -> None:
         self.folder = folder
+        self.tokens: dict[str, str] = {}
         self.store = store or f"sqlite:///{folder}/mlflow.db"
         (folder / "access").mkdir()
         texts = read_texts(None)

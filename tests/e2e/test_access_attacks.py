@@ -166,6 +166,23 @@ def test_an_upload_that_began_before_the_approval_does_not_end_after_it(guarded,
         server.client("rita").approve(asked)
 
 
+def test_nobody_unnamed_fills_the_servers_memory(guarded):
+    """MLflow reads a whole body before it asks who sends it."""
+    server, _ = guarded
+    where = urllib.parse.urlsplit(server.url)
+    for header, value in (("Content-Length", str(10**12)), ("Transfer-Encoding", "chunked")):
+        for path in (f"{API}/runs/create", "/ajax-api/2.0/mlflow/upload-artifact", "/nowhere"):
+            sent = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+            sent.putrequest("POST", path)
+            sent.putheader(header, value)
+            sent.endheaders()
+            assert sent.getresponse().status == 401, (header, path)
+            sent.close()
+    big = {"experiment_id": "0", "tags": [{"key": "k", "value": "x" * 2**21}]}
+    answer = server.call("ann", "POST", f"{API}/runs/create", json=big)
+    assert answer.status_code not in (401, 403, 413), answer.text
+
+
 def test_a_promotion_is_rejected_before_it_is_used_and_not_after(guarded, tmp_path):
     server, _ = guarded
     made = Version(server, tmp_path)

@@ -11,6 +11,8 @@ import pytest
 import requests
 from guarded_server import PASSWORD, Workplace, running
 
+from auditkit.errors import AccessDeniedError
+
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 API = "/api/2.0/mlflow"
 FREE = """
@@ -214,6 +216,7 @@ def test_composed_mode_has_users(tmp_path):
             assert server.call("nobody", "GET", path).status_code == 403
             shown = server.call("vic", "GET", path)
             assert shown.status_code == 200, shown.text
+        promote_with_mlflows_users(server)
         mine = {"username": "vic", "password": "another of twelve", "current_password": PASSWORD}
         other = {**mine, "username": "nobody"}
         changed = f"{users}/update-password"
@@ -221,3 +224,30 @@ def test_composed_mode_has_users(tmp_path):
         assert server.call("vic", "PATCH", changed, json=mine).status_code == 200
         assert server.call("vic", "GET", f"{users}/current").status_code == 401
         assert server.call("adam", "DELETE", f"{users}/delete", json={"username": "vic"}).ok
+
+
+def promote_with_mlflows_users(server):
+    """What works in composed mode, and that MLflow's own routes need MLflow's permission too."""
+    for name in ("ann", "abe", "rita", "mia", "gus"):
+        new = {"username": name, "password": PASSWORD}
+        assert server.call("adam", "POST", f"{API}/users/create", json=new).status_code == 200
+    make_version(server, "credit")
+    asked = server.client("abe").request("credit", "1", alias="champion")
+    alias = {"name": "credit", "version": "1", "alias": "champion"}
+    refused = server.call("mia", "POST", f"{API}/registered-models/alias", json=alias)
+    assert refused.status_code == 403
+    assert "nobody" not in refused.text  # MLflow's own refusal came first
+    with pytest.raises(AccessDeniedError, match="0 of 1 approvals"):
+        server.client("mia").promote("credit", "1", alias="champion")
+    server.client("rita").approve(asked["request"])
+    server.client("mia").promote("credit", "1", alias="champion")
+    found = server.mlflow("rita").get_model_version_by_alias("credit", "champion")
+    assert (str(found.version), server.client("vic").history("credit")["moves"][0]["user"]) == (
+        "1",
+        "mia",
+    )
+    served = "/model-versions/get-artifact?name=credit&version=1&path=w"
+    assert server.call("rita", "GET", served).content == b"credit"
+    # What it has no use for.
+    bearer = {"Authorization": f"Bearer akt_{'a' * 49}"}
+    assert server.call(None, "GET", f"{API}/users/current", headers=bearer).status_code == 401

@@ -5,16 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from conftest import EVIDENCE
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from guarded_server import Workplace, running
+from guarded_server import USERS, Workplace, running
+from test_gate_verdicts import AUDIT, GOOD, POLICY, ROWS, log_model
 from test_ledger_postgres import Server
 
 from auditkit.access.kept.database import SqlPolicyStore
+from auditkit.access.login.tokens import new_token, write_tokens
 from auditkit.access.policy.control import read_texts
+from auditkit.cli import run
 from auditkit.errors import AccessDeniedError
 from auditkit.signing.private_keys import LocalKey, fingerprint_of
 
@@ -61,10 +65,17 @@ class Followed:
 def served(postgres, tmp_path_factory):
     """Two workers whose models and whose policy are in PostgreSQL, and all of theirs."""
     folder, url = tmp_path_factory.mktemp("served"), database(postgres, "followed")
-    workplace = Workplace(folder, store=database(postgres, "mlflow"), policy=url)
+    access = read_texts(None)["access.yaml"].replace("promotions:\n", EVIDENCE)
+    workplace = Workplace(folder, store=database(postgres, "mlflow"), policy=url, access=access)
     policy = Followed(url, folder / "access")
     with (folder / "server.yaml").open("a") as settings:
-        settings.write(f"approvers: {{paula: ['{policy.fingerprint}']}}\n")
+        settings.write(f"approvers: {{paula: ['{policy.fingerprint}']}}\ntokens: tokens.json\n")
+    now, kept = datetime.now(UTC), {}
+    for user in ("ann", "gus", "mia"):
+        expires = now + timedelta(days=1)
+        text, token = new_token(user, USERS[user], "*", expires=expires, now=now, by="adam")
+        workplace.tokens[user], kept[token.id] = text, token
+    write_tokens(folder / "tokens.json", kept)
     policy.publish()
     with running(workplace, workers=2) as server:
         yield server, workplace, policy
@@ -89,6 +100,53 @@ def test_mlflow_on_postgresql_is_guarded_the_same(served):
     server.client("rita").approve(asked["request"])
     mia.promote("credit", "1", alias="champion")
     assert server.client("vic").approved_digest("credit", alias="champion")[0] == "1"
+
+
+def test_from_log_model_to_champion_with_tokens(served, tmp_path, monkeypatch, capsys):
+    """A pipeline has tokens alone, and MLflow's own clients; the approval is a person's."""
+    import mlflow
+    import mlflow.xgboost
+
+    server, workplace, _ = served
+    name = "evidence-tokens"
+
+    def as_token(user: str) -> None:
+        monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+        monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", workplace.tokens[user])
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+
+    as_token("ann")
+    log_model(server, name)
+    as_token("ann")  # MLflow's client has unset the address
+    assert run(["registry", "request", name, "1", "--alias", "champion"]) == 0
+    number = capsys.readouterr().out.split()[0]
+    as_token("mia")
+    client = mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="has judged these files"):
+        client.set_registered_model_alias(name, "champion", "1")
+
+    (tmp_path / "lending.yaml").write_text(POLICY)
+    (tmp_path / "audit.yaml").write_text(AUDIT.replace("NAME", name))
+    ROWS.assign(good=GOOD).to_csv(tmp_path / "rows.csv", index=False)
+    monkeypatch.setenv("AUDITKIT_KEYS", str(tmp_path / "keys"))
+    as_token("gus")
+    command = ["run", str(tmp_path / "audit.yaml"), "-o", str(tmp_path / "audit"), "--record"]
+    assert run(command) == 0, capsys.readouterr().err
+    server.client("rita").approve(number)
+    as_token("mia")
+    client.set_registered_model_alias(name, "champion", "1")
+    as_token("ann")
+    mlflow.set_tracking_uri(server.url)
+    try:
+        loaded = mlflow.xgboost.load_model(f"models:/{name}@champion")
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert loaded.predict(ROWS).shape == (len(ROWS),)
+    [move] = server.client("vic").history(name)["moves"]
+    assert (move["user"], move["how"], move["version"]) == ("mia", "promoted", "1")
+    told = [d for d in workplace.decisions() if d.get("token")]
+    assert {d["user"] for d in told} == {"ann", "gus", "mia"}
 
 
 def test_workers_follow_a_signed_policy_in_postgresql(served):

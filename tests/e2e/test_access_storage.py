@@ -19,6 +19,9 @@ import requests
 from guarded_server import LOG_NAME, PASSWORD, Workplace, running
 
 from auditkit.ledger import Ledger, NoteSigner
+from auditkit.mlflow_guard.upstream import internals
+from auditkit.mlflow_guard.upstream.repositories import WRITES
+from tests.support.writing_routes import touching
 
 pytestmark = [
     pytest.mark.server,
@@ -358,6 +361,10 @@ def test_every_file_that_changed_was_judged_by_its_name(stored):
         for path in tree(outside):
             (outside / path).unlink()
         before = after
+    # Every route that MLflow's own source leads from to the storage's writing methods was asked,
+    # and stated what it would write; a new release may have more of them.
+    stated = {d["endpoint"] for d in stored.workplace.decisions() if d.get("writes")}
+    assert writing_endpoints() <= stated
     # The routes that write did write, so the test could have failed.
     assert {"put", "delete", "page upload"} <= set(written), answered
     # And the plans named what the handlers were about to write. One of them leaves the workspace
@@ -368,6 +375,15 @@ def test_every_file_that_changed_was_judged_by_its_name(stored):
         if "part of what was judged" in entry.get("reason", "")
     }
     assert endpoints <= {"serve_create_promptlab_run"}
+
+
+def writing_endpoints():
+    """Without the Flask twin of FastAPI's upload, which answers below a static prefix alone."""
+    flask_app = internals.flask_application()
+    native = internals.native_routes(internals.fastapi_application(flask_app))
+    functions = {f"native:{route.endpoint.__name__}": route.endpoint for route in native}
+    found = touching({**flask_app.view_functions, **functions}, WRITES)
+    return found - {"_upload_artifact"}
 
 
 def test_nobody_is_served_or_shown_a_file_that_was_not_judged(stored):

@@ -18,6 +18,8 @@ from auditkit.mlflow_guard.serve import build, native
 from auditkit.mlflow_guard.upstream import accounts as upstream_accounts
 from auditkit.mlflow_guard.upstream import internals
 from auditkit.mlflow_guard.upstream.refusals import RefusedError
+from auditkit.mlflow_guard.upstream.repositories import WRITES
+from tests.support.writing_routes import touching
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,43 @@ def test_every_native_route_is_classified(flask_app):
     routes = internals.native_routes(internals.fastapi_application(flask_app))
     assert len(routes) > 70
     assert native_endpoints.unclassified(internals.names_of(routes)) == ()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_routes_that_write_files_are_those_that_are_known(flask_app):
+    """By MLflow's own source: a new one has to be planned, and asked in test_access_storage.py."""
+    native = internals.native_routes(internals.fastapi_application(flask_app))
+    assert touching(flask_app.view_functions, WRITES) == {
+        "_abort_multipart_upload_artifact",
+        "_complete_multipart_upload_artifact",
+        "_create_multipart_upload_artifact",
+        "_create_presigned_upload_url",
+        "_delete_artifact_mlflow_artifacts",
+        "_delete_traces",
+        "_upload_artifact",
+        "serve_create_promptlab_run",
+        "serve_upload_artifact",
+    }
+    functions = {route.endpoint.__name__: route.endpoint for route in native}
+    assert touching(functions, WRITES) == {"upload_artifact"}
+
+
+def test_graphql_only_asks():
+    """What MLflow's schema calls mutations are searches; anything new is looked at first."""
+    from mlflow.server.graphql.graphql_schema_extensions import schema
+
+    known: dict[str, Any] = dict(schema.graphql_schema.type_map)
+    assert set(known["Query"].fields) == {
+        "mlflowGetExperiment",
+        "mlflowGetMetricHistoryBulkInterval",
+        "mlflowGetRun",
+        "mlflowListArtifacts",
+        "mlflowSearchModelVersions",
+        "mlflowSearchRuns",
+        "test",
+    }
+    changes = {"mlflowSearchDatasets", "mlflowSearchRuns", "testMutation"}
+    assert set(known["Mutation"].fields) == changes
 
 
 @pytest.mark.filterwarnings("ignore")
