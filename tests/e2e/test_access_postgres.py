@@ -120,7 +120,7 @@ def test_from_log_model_to_champion_with_tokens(served, tmp_path, monkeypatch, c
     log_model(server, name)
     as_token("ann")  # MLflow's client has unset the address
     assert run(["registry", "request", name, "1", "--alias", "champion"]) == 0
-    number = capsys.readouterr().out.split()[0]
+    number = capsys.readouterr().out.split()[-1]
     as_token("mia")
     client = mlflow.MlflowClient(tracking_uri=server.url, registry_uri=server.url)
     with pytest.raises(mlflow.exceptions.MlflowException, match="has judged these files"):
