@@ -82,7 +82,7 @@ class NativeGate:
             return
         matched = self.match(scope)
         if matched is None or matched[0] in PUBLIC:
-            await self._app(scope, receive, send)
+            await self._pass_on(scope, receive, send)
             return
         name, values = matched
         try:
