@@ -114,6 +114,12 @@ def verify(
 
     Example: auditkit verify audit/report.pdf --trust auditor.pem
     """
+    from auditkit.isolation import get_ready
+
+    data = read_bytes(report)
+    # What the child processes load takes as long as what is loaded here.
+    get_ready("auditkit.pdf.parsing", *(["auditkit.report.again"] if render else []))
+
     from auditkit.signing.key_records import parse_records
     from auditkit.verification import verify as check
     from auditkit.verification.verify import trusted_from
@@ -121,7 +127,6 @@ def verify(
     # Hostile files make the PDF library log warnings; the claims say all that matters.
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
-    data = read_bytes(report)
     roots: list[Trusted | bytes] = [read_bytes(path) for path in trust or ()]
     trusted_from(roots)
     keys = [_log_key(text) for text in log_key or ()]

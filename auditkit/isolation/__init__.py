@@ -19,7 +19,7 @@ Laws:
     - A job ends, with every process it started: by itself, at a limit, or with the caller.
 """
 
-from auditkit.isolation.child import Child, shared
+from auditkit.isolation.child import Child, get_ready, shared
 from auditkit.isolation.confinement import Limits
 from auditkit.isolation.errors import (
     ChildCrashError,
@@ -37,5 +37,6 @@ __all__ = [
     "ChildUnavailableError",
     "Limits",
     "Resident",
+    "get_ready",
     "shared",
 ]

@@ -25,6 +25,7 @@ from auditkit.isolation.errors import (
     ChildCrashError,
     ChildError,
     ChildLimitError,
+    ChildUnavailableError,
     unavailable,
 )
 from auditkit.isolation.outcomes import opened
@@ -149,6 +150,13 @@ class Child:
 def shared(module: str) -> Child:
     """The one child process for a module that several callers use, so that it is loaded once."""
     return Child(module)
+
+
+def get_ready(*modules: str) -> None:
+    """Starts loading modules in their shared child processes, without waiting for them."""
+    for module in modules:
+        with suppress(ChildUnavailableError):  # the first call raises it again
+            shared(module).start()
 
 
 def _reply(server: subprocess.Popen[bytes], wait: Wait) -> tuple[bytes, Any]:

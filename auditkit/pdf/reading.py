@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from auditkit.errors import UnverifiableError, VerificationError
-from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
+from auditkit.isolation import ChildError, ChildUnavailableError, Limits, shared
 from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.signing.validation_data import ValidationData
@@ -27,7 +27,7 @@ LIMITS: Final = Limits(
 )
 # How many times as large a report may get when another program saves it.
 _MOST_LARGER: Final = 8
-_PARSER: Final = Child("auditkit.pdf.parsing")
+_PARSER: Final = shared("auditkit.pdf.parsing")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

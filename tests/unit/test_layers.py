@@ -109,7 +109,7 @@ ROOMS = {
         "access access.kept access.login access.policy access.record api checks cli.accounts "
         "cli.exports "
         "cli.log cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary "
-        "judgement ledger ledger.witness loading measures.attribution "
+        "isolation judgement ledger ledger.witness loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
         "verification"
     ),
