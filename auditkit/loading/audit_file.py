@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from pydantic import Field, model_validator
 
 from auditkit.documents import Document, PersonOrNobody, Text, parse_document
@@ -19,6 +20,7 @@ from auditkit.files import read_bytes, read_text
 from auditkit.loading.files import OFTEN_MISSING, load_table
 from auditkit.loading.models import Isolation, load_model
 from auditkit.loading.places import Place, is_bare
+from auditkit.model.columns import as_the_model_takes, columns_of_boosted_trees
 from auditkit.model_files.confined import ConfinedModel
 from auditkit.registry.reference import Reference, is_reference
 from auditkit.subject import UNREGISTERED, Inputs, RegisteredModel
@@ -84,9 +86,16 @@ class AuditFile(Document):
         label: The column of `data` that holds the true outcome; left out: it is not known, and
             what needs it is not tested.
         favourable: The label value that is good for the person.
+        task: What the model predicts: one of two outcomes, one of several classes, or a number;
+            default: found from model and labels.
+        label_values: The model's value for each value of the label, such as {good: 1, bad: 0},
+            where the label's are words that the model does not know.
+        intervals: Columns of `data` with the lower and upper ends of the model's own intervals of
+            predicted numbers.
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
         reference: The rows that explanations are relative to, usually the training data.
-        threshold: The cut-off on the score of the favourable outcome; default: 0.5.
+        threshold: The cut-off on the score of the favourable outcome; default: 0.5. For numbers the
+            least that is favourable; default: nothing is decided.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
         log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
@@ -113,6 +122,9 @@ class AuditFile(Document):
     missing: tuple[str, ...] = ()
     label: Text | None = None
     favourable: bool | int | float | str | None = None
+    task: Literal["binary", "classes", "number"] | None = None
+    label_values: Mapping[str, bool | int | float | str] | None = None
+    intervals: tuple[Text, Text] | None = None
     groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     reference: Text | None = None
     threshold: float | None = Field(default=None, allow_inf_nan=False)
@@ -207,7 +219,8 @@ def inputs_of(
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
     table = load_table(data, text=groups, missing=audit.missing)
-    judged = [column for column in (audit.label, audit.scores, audit.predictions) if column]
+    stated = (audit.label, audit.scores, audit.predictions, *(audit.intervals or ()))
+    judged = [column for column in stated if column]
     for column in (*judged, *groups):
         if column not in table.columns:
             raise InputError(
@@ -232,6 +245,9 @@ def inputs_of(
         scores=table[audit.scores] if audit.scores else None,
         predictions=table[audit.predictions] if audit.predictions else None,
         threshold=audit.threshold,
+        task=audit.task,
+        label_values=audit.label_values,
+        intervals=table[list(audit.intervals)] if audit.intervals else None,
         name=audit.name or (registered.name if registered else _stem(audit)),
         version=_version(audit, registered),
         digest=None if model is None else str(model.digest),
@@ -295,12 +311,17 @@ def _columns(table: Any, names: list[str], source: str, model: Any) -> pd.DataFr
             f"{source} has no column {lacking[0]!r}, which {needed}.",
             remedy=f"give these columns: {', '.join(names)}",
         )
-    texts = [c for c in names if not pd.api.types.is_numeric_dtype(table[c])]
-    # Without a model texts do no harm; without rows a column has no type, and the audit refuses.
-    if texts and len(table) and model is not None:
-        raise _holds_text(table[texts[0]], source)
     selected: pd.DataFrame = table[names]
-    return selected
+    # Without a model texts do no harm; without rows a column has no type, and the audit refuses.
+    if model is None or not len(table):
+        return selected
+    levels = columns_of_boosted_trees(model)
+    if levels is None:
+        return selected
+    texts = [c for c in names if c not in levels and not is_numeric_dtype(table[c])]
+    if texts:
+        raise _holds_text(table[texts[0]], source)
+    return as_the_model_takes(selected, levels, source=source)
 
 
 def _holds_text(column: pd.Series[Any], source: str) -> InputError:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from auditkit.errors import InputError
+from auditkit.model.elsewhere import asked
 from auditkit.model.output import classes_of
 from auditkit.subject import Task
 
@@ -22,6 +23,13 @@ def task_of_model(model: Any) -> Task | None:
     Raises:
         InputError: If it predicts several things of each row, or knows one class alone.
     """
+    stated = stated_task(model)
+    return None if stated is None else Task(stated)
+
+
+@asked
+def stated_task(model: Any) -> str | None:
+    """The value of the task that a model states; see `task_of_model`."""
     refuse_several_outputs(model)
     classes = classes_of(model)
     if len(classes) == 1:
@@ -30,11 +38,12 @@ def task_of_model(model: Any) -> Task | None:
             remedy="fit it on rows of two classes or more",
         )
     if classes:
-        return Task.BINARY if len(classes) == 2 else Task.CLASSES
+        return (Task.BINARY if len(classes) == 2 else Task.CLASSES).value
     objective = _objective(model)
     if objective is not None:
-        return _task_of_objective(objective)
-    return Task.NUMBER if _is_regressor(model) else None
+        found = _task_of_objective(objective)
+        return None if found is None else found.value
+    return Task.NUMBER.value if _is_regressor(model) else None
 
 
 def refuse_several_outputs(model: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from auditkit.isolation.messages import unpack
 from auditkit.measures.shapley import catboost_trees, linear, tree_ensembles, treelite_trees
 from auditkit.measures.shapley.feature_groups import unwrapped
-from auditkit.model import categories, refusals
+from auditkit.model import categories, columns, refusals, tasks
 from auditkit.model.output import ExplainedOutput, classes_of, explained_output
 from auditkit.model.scoring import booster_predict
 from auditkit.model.threads import OneThread
@@ -31,8 +31,10 @@ _SHARED: Final[dict[str, Callable[..., Any]]] = {
     for question in (
         catboost_trees.catboost_trees,
         categories.fitted_categories,
+        columns.columns_of_boosted_trees,
         linear.coefficients,
         refusals.encoded_categories,
+        tasks.stated_task,
         tree_ensembles.numbers_as_fitted,
         tree_ensembles.values_by_shap,
         treelite_trees.treelite_trees,
