@@ -124,7 +124,7 @@ class AuditFile(Document):
     favourable: bool | int | float | str | None = None
     task: Literal["binary", "classes", "number"] | None = None
     label_values: Mapping[str, bool | int | float | str] | None = None
-    intervals: tuple[Text, Text] | None = None
+    intervals: tuple[Text, ...] = ()
     groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     reference: Text | None = None
     threshold: float | None = Field(default=None, allow_inf_nan=False)
@@ -219,7 +219,7 @@ def inputs_of(
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
     table = load_table(data, text=groups, missing=audit.missing)
-    stated = (audit.label, audit.scores, audit.predictions, *(audit.intervals or ()))
+    stated = (audit.label, audit.scores, audit.predictions, *audit.intervals)
     judged = [column for column in stated if column]
     for column in (*judged, *groups):
         if column not in table.columns:

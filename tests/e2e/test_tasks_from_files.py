@@ -25,6 +25,8 @@ from auditkit.evidence import Outcome
 from auditkit.loading.audit_file import inputs_of, read_audit_file
 from auditkit.loading.models import load_model
 
+pytestmark = pytest.mark.server
+
 N = 160
 RNG = np.random.default_rng(7)
 TABLE = pd.DataFrame(
@@ -64,10 +66,8 @@ def ways():
     yield "calibrated", "binary", "m.joblib", CalibratedClassifierCV(text_pipeline(tree), cv=2)
     stacked = StackingClassifier([("a", text_pipeline(tree))], plain, cv=2)
     yield "stacking", "binary", "m.joblib", stacked
-    voting = VotingClassifier(
-        [("a", text_pipeline(tree)), ("b", text_pipeline(plain))], voting="soft"
-    )
-    yield "voting", "classes", "m.joblib", voting
+    two = [("a", text_pipeline(tree)), ("b", text_pipeline(plain))]
+    yield "voting", "classes", "m.joblib", VotingClassifier(two, voting="soft")
     search = GridSearchCV(text_pipeline(tree), {"decisiontreeclassifier__max_depth": [1, 2]}, cv=2)
     yield "grid search", "classes", "m.joblib", search
     yield (
@@ -107,9 +107,8 @@ def write(folder, task, name, model, **changes):
     if name == "m.joblib":
         with pytest.raises(InputError) as caught:
             load_model(folder / name)
-        keys["expect"] = yaml.safe_load(
-            caught.value.remedy.partition("expect: ")[2].partition(";")[0]
-        )
+        offered = caught.value.remedy.partition("expect: ")[2].partition(";")[0]
+        keys["expect"] = yaml.safe_load(offered)
     path = folder / "audit.yaml"
     path.write_text(yaml.safe_dump(keys | changes))
     return path
