@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from auditkit.canonical import Digest
 from auditkit.errors import InputError, KeyFileError, LedgerError, argument
 from auditkit.judgement.audit import Progress, examine, parameters_of
 from auditkit.judgement.controls import ControlPack
@@ -262,6 +263,7 @@ def run(
     source: PolicySource | None = None,
     progress: Progress | bool | None = None,
     expect: Mapping[str, str] | None = None,
+    supersedes: str | None = None,
     log: Ledger | str | Path | None = "",
     keys: KeyStore | None = None,
     retention: str = "standard",
@@ -290,6 +292,8 @@ def run(
             title.
         expect: Digests, `sha256:...`, that the inputs must have: of "model", "data", "reference"
             and "policy". None: any will do.
+        supersedes: The digest, `sha256:...`, of the statement whose report this one's takes the
+            place of; the statement, the report and the log say so. None: of none.
         log: The log, its path or its URL (`postgresql://user@host/name`); None: nothing is logged,
             and the report says so. Default: the key store's own, `log.db` in its folder.
         keys: The key store whose key signs a log that is given by its path or URL. Default: the
@@ -315,6 +319,7 @@ def run(
         raise InputError(
             f"The salt has {len(salt)} bytes.", remedy="give 32 random bytes, or leave it out"
         )
+    replaced = Digest.parse(supersedes) if supersedes is not None else None
     chosen, folder = load_policy(policy)
     brought = installed_checks()
     checks = all_checks(brought)
@@ -340,6 +345,7 @@ def run(
             source=source,
             progress=tell,
         )
+        judgement = replace(judgement, supersedes=replaced)
         if opened is not None and begun is not None:
             recording.end(opened, begun, judgement, retention=retention)
     return Audit.of(judgement, log=log, begun=begun)

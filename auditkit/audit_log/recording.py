@@ -74,6 +74,8 @@ def report(
         "subject": f"{subject.name}/{subject.version}",
         "as_of": judgement.as_of.isoformat() if judgement.as_of else None,
     }
+    if judgement.supersedes is not None:
+        entry["supersedes"] = str(judgement.supersedes)
     receipt = log.append(kind=STATEMENT, payload=entry, retention=retention)
     if witnesses:
         from auditkit.ledger.witness.http import submit_to_all

@@ -73,6 +73,14 @@ def run(
     timestamps: Timestamps = None,
     long_term: LongTerm = False,
     log: LogOption = None,
+    supersedes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REPORT|DIGEST",
+            help="The report that this one takes the place of: its file, or its statement's "
+            "digest, sha256:...",
+        ),
+    ] = None,
     retention: Annotated[
         str,
         typer.Option(
@@ -139,7 +147,8 @@ def run(
     )
     logged: dict[str, Any] = {"log": place, "keys": store, "retention": retention}
     get_ready()
-    audit = _audit(audit_file, file, today, allow_outside, **logged)
+    replaced = _statement_digest(supersedes) if supersedes is not None else file.supersedes
+    audit = _audit(audit_file, file, today, allow_outside, supersedes=replaced, **logged)
     with step("Log, render and sign the report") as result:
         receipt = audit.report(
             output / "report.pdf",
@@ -162,6 +171,17 @@ def run(
     if record:
         record_report(audit, output / "report.pdf")
     raise typer.Exit(_EXIT[audit.verdict.decision.value])
+
+
+def _statement_digest(report: str) -> str:
+    """The digest of the statement of a report, given as a file or by that digest."""
+    from auditkit.canonical import Digest
+    from auditkit.files import read_bytes
+    from auditkit.reperformance.bundle import statement_of
+
+    if report.startswith("sha256:"):
+        return str(Digest.parse(report))
+    return str(Digest.of(statement_of(read_bytes(Path(report), what="report"))))
 
 
 def _witnesses(urls: Sequence[str], keys: Sequence[str]) -> list[RemoteWitness]:
@@ -347,7 +367,7 @@ def _audit(
     file: AuditFile,
     today: datetime | None,
     allow_outside: Sequence[Path] | None,
-    **logged: Any,
+    **options: Any,
 ) -> Audit:
     from auditkit.loading.audit_file import policy_of
     from auditkit.loading.places import source_of
@@ -368,7 +388,7 @@ def _audit(
             today=day,
             progress=result.tell_step,
             expect=file.expect.model_dump(exclude_none=True),
-            **logged,
+            **options,
         )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit

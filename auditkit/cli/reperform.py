@@ -339,6 +339,7 @@ def _again(
             today=today,
             salt=read_salt(files[SALT]) if SALT in files else None,
             progress=result.tell_step,
+            supersedes=before["predicate"].get("supersedes"),
             log=None,
         )
 

@@ -166,6 +166,8 @@ def verify(
 
 def _print(found: Verification) -> None:
     print(f"{found.report_id or 'No report'}: {one_line(found.summary)}\n")
+    if found.supersedes:
+        print(f"It supersedes the report of the statement {one_line(found.supersedes)}.\n")
     for claim in found.claims:
         state = claim.state.words if claim.asked else "not asked"
         print(f"{state:<16} {claim.title}")

@@ -46,6 +46,7 @@ class Judgement:
             into the statement or the report.
         unsuppressed: The commitment: a salted digest of the evidence as the checks made it.
         source: Where the policy is written down; None: not stated.
+        supersedes: The digest of the statement that this one takes the place of; None: of none.
     """
 
     subject: Subject
@@ -63,6 +64,7 @@ class Judgement:
     salt: bytes
     unsuppressed: Digest
     source: PolicySource | None = None
+    supersedes: Digest | None = None
 
     def __hash__(self) -> int:
         """The hash of the statement, which holds everything."""
@@ -145,4 +147,5 @@ class Judgement:
             "seed": self.seed,
             "versions": dict(self.versions),
             "made_by": made_by(),
+            **({"supersedes": str(self.supersedes)} if self.supersedes is not None else {}),
         }

@@ -98,6 +98,7 @@ class AuditFile(Document):
             least that is favourable; default: nothing is decided.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
+        supersedes: The digest of the statement whose report this one takes the place of.
         log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
             $AUDITKIT_LOG, or log.db in the key store.
         expect: Digests that the inputs must have; with another one nothing is audited. A pickle is
@@ -130,6 +131,7 @@ class AuditFile(Document):
     threshold: float | None = Field(default=None, allow_inf_nan=False)
     policy: Text
     evidence: tuple[str, ...] = ()
+    supersedes: _Digest | None = None
     log: Text | None = None
     expect: Expected = Expected()
     isolation: Isolation = "default"

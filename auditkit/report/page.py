@@ -147,6 +147,11 @@ class Page:
             Line(book.fact("rows", value=judgement.rows), " rows; datasets in the method section"),
         )
         yield "Report id", self.report_id
+        if judgement.supersedes is not None:
+            yield (
+                "Supersedes",
+                Line("the report of statement ", book.digest(judgement.supersedes.short)),
+            )
 
     @property
     def frameworks(self) -> Text:

@@ -192,6 +192,14 @@ class Verification:
         )
 
     @property
+    def supersedes(self) -> str:
+        """The digest of the statement whose report this one takes the place of; empty: of none."""
+        try:
+            return str(self.statement["predicate"].get("supersedes") or "")
+        except (TypeError, KeyError, AttributeError):
+            return ""
+
+    @property
     def exit_code(self) -> int:
         """0 if every claim that was asked is true; 12 if any claim is false; else 11."""
         if any(claim.state is ClaimState.FALSE for claim in self.claims):
@@ -230,6 +238,7 @@ class Verification:
             "report": self.report_id,
             "exit_code": self.exit_code,
             "summary": self.summary,
+            **({"supersedes": self.supersedes} if self.supersedes else {}),
             "claims": [claim.to_json() for claim in self.claims],
             **({"audits": [audit.to_json() for audit in self.audits]} if self.audits else {}),
         }

@@ -52,11 +52,15 @@ def check_history(
             "The log holds other audits of this subject than the report says: "
             f"{_named(counted)}, not {_named(stated)}."
         )
-    now = logged_audits(log, size=size).like(own)
+    every = logged_audits(log, size=size)
+    now = every.like(own)
+    later = [a for a in every.audits if a.supersedes and a.supersedes == own.statement]
     reason = (
         f"It held {_named(counted)}, of {then:,} entries; all {size:,} until now are as they were "
         f"logged, and tell of {plural(len(now), 'audit')} of this subject."
     )
+    if later:
+        reason += f" The report {later[-1].report_id} supersedes this one."
     return reason, now
 
 
