@@ -22,7 +22,7 @@ import pandas as pd
 from patients import ABOUT_SAMPLE, AS_OF, hospital
 
 import auditkit as ak
-from auditkit.api import LOG_NAME, default_keys, open_log
+from auditkit.api import LOG_NAME, default_keys
 from auditkit.cli.shared.console import say, step
 from auditkit.deid import Deidentifier, Keys, Plan, Vault, read_key
 from auditkit.deid.detect.recall import evaluate, read_labelled
@@ -172,7 +172,13 @@ def audited(mode: str, released: pd.DataFrame, evidence: tuple[Evidence, ...]) -
             evidence=evidence,
             seed=SEED,
         )
-        audit = ak.run(inputs, policy="hospital", today=datetime.now(UTC).date())
+        audit = ak.run(
+            inputs,
+            policy="hospital",
+            today=datetime.now(UTC).date(),
+            log=OUT / "log.db",
+            retention="hipaa-6y",
+        )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
     return audit
 
@@ -224,15 +230,14 @@ def signed(mode: str, audit: ak.Audit) -> int:
             independence="run by the model's own authors; not independent",
             status="DRAFT",
         )
-        with open_log(f"sqlite:///{OUT / 'audit-log.db'}", keys) as log:
-            receipt = audit.report(
-                path,
-                ledger=log,
-                keys=keys,
-                options=options,
-                at=datetime.now(UTC),
-                retention="hipaa-6y",
-            )
+        receipt = audit.report(
+            path,
+            keys=keys,
+            options=options,
+            at=datetime.now(UTC),
+            retention="hipaa-6y",
+        )
+        assert receipt is not None
         result.append(f"log entry {receipt.index}")
     with step("Verify the report, offline") as result:
         checked = ak.verify(

@@ -88,7 +88,7 @@ def main() -> int:
         result.append(f"version {version.version}, {str(version.digest)[:23]}")
 
     keys = default_keys()
-    with open_log(f"sqlite:///{OUT / 'audit-log.db'}", keys) as log:
+    with open_log(f"sqlite:///{OUT / 'log.db'}", keys) as log:
         with step("Ask who may promote it") as result:
             access = access_of_the_bank()
             champion = "models/mortgage/aliases/champion"
@@ -123,7 +123,7 @@ def main() -> int:
         )
         today = datetime.now(UTC).date()
         with step("Measure and judge") as result:
-            audit = ak.run(inputs, policy="lending", today=today)
+            audit = ak.run(inputs, policy="lending", today=today, log=log)
             result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
 
         with step("Log, render and sign the report") as result:
@@ -136,13 +136,12 @@ def main() -> int:
             )
             receipt = audit.report(
                 OUT / "report.pdf",
-                ledger=log,
                 keys=keys,
                 options=options,
                 at=datetime.now(UTC),
                 twin=OUT / "report.html",
             )
-            result.append(f"log entry {receipt.index}")
+            result.append(f"log entry {receipt.index if receipt else 'none'}")
 
     with step("Verify the report, offline") as result:
         checked = ak.verify(
