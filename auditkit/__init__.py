@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from auditkit.judgement.gate import Verdict
     from auditkit.ledger import Ledger, NoteVerifier, Receipt
     from auditkit.ledger.witness.http import RemoteWitness
+    from auditkit.loading.models import load_model
     from auditkit.measures.attribution.explain import explain
     from auditkit.measures.attribution.explainer import Explainer
     from auditkit.measures.attribution.result import Attribution
@@ -88,6 +89,7 @@ _HOME = {
     "by_class": "auditkit.measures.fairness.comparison",
     "explain": "auditkit.measures.attribution.explain",
     "fairness": "auditkit.measures.fairness.comparison",
+    "load_model": "auditkit.loading.models",
     "local_law_144": "auditkit.measures.fairness.local_law_144",
     "regression_fairness": "auditkit.measures.fairness.regression",
     "run": "auditkit.api",
@@ -135,6 +137,7 @@ __all__ = [
     "by_class",
     "explain",
     "fairness",
+    "load_model",
     "local_law_144",
     "regression_fairness",
     "run",

@@ -81,6 +81,46 @@ class RegisteredModel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Loading:
+    """Where a model ran, and how it came there.
+
+    Attributes:
+        sandbox: What confined its process: "landlock7", "seccomp", "namespaces", "limits". The one
+            entry "none (caller's object)": it ran in the audit's own process.
+        format: The format of its file; empty: it was handed over as an object.
+        kind: The format's class: "A" data that was validated first, "B" data for a native parser,
+            "C" code by design, which the audit demanded by its digest.
+        isolation: What was demanded of the sandbox, "default" or "strict".
+        names: What a pickle names of other code, for example "sklearn.pipeline.Pipeline".
+    """
+
+    sandbox: tuple[str, ...]
+    format: str = ""
+    kind: str = ""
+    isolation: str = ""
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Loading:
+        """Reads what `to_json` wrote."""
+        return cls(
+            sandbox=tuple(content["sandbox"]),
+            format=content.get("format", ""),
+            kind=content.get("class", ""),
+            isolation=content.get("isolation", ""),
+            names=tuple(content.get("names", ())),
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """The JSON in the statement."""
+        stated: dict[str, Json] = {"sandbox": list(self.sandbox)}
+        if self.format:
+            stated |= {"format": self.format, "class": self.kind, "isolation": self.isolation}
+            stated["names"] = list(self.names)
+        return stated
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
     """The model that an audit is about.
 
@@ -91,6 +131,7 @@ class Subject:
         purpose: What the model decides, in one line; empty if not stated.
         owner: Who is accountable for it; empty if not stated.
         registered: Where its files were fetched from; None: not from a registry.
+        loading: Where the model ran; None: there was none, or it is not stated.
     """
 
     name: str
@@ -99,6 +140,7 @@ class Subject:
     purpose: str = ""
     owner: str = ""
     registered: RegisteredModel | None = None
+    loading: Loading | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The JSON in the statement; where it is registered only if it is."""
@@ -111,6 +153,8 @@ class Subject:
         }
         if self.registered is not None:
             stated["registered"] = self.registered.to_json()
+        if self.loading is not None:
+            stated["loading"] = self.loading.to_json()
         return stated
 
 

@@ -11,7 +11,7 @@ from auditkit.evidence import Cell
 from auditkit.judgement.again import derive
 from auditkit.judgement.findings import source_in
 from auditkit.judgement.statement import MIN_SALT, Judgement
-from auditkit.subject import Dataset, RegisteredModel, Subject
+from auditkit.subject import Dataset, Loading, RegisteredModel, Subject
 
 
 def restored(statement: bytes, rows: Mapping[str, Sequence[Sequence[Cell]]]) -> Judgement:
@@ -63,8 +63,9 @@ def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]
 
 def _subject(content: Mapping[str, Any]) -> Subject:
     fields = dict(content)
-    registered = fields.pop("registered", None)
+    registered, loading = fields.pop("registered", None), fields.pop("loading", None)
     return Subject(
         **{**fields, "digest": Digest.parse(fields["digest"])},
         registered=RegisteredModel(**registered) if registered is not None else None,
+        loading=Loading.from_json(loading) if loading is not None else None,
     )

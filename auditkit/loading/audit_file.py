@@ -76,8 +76,9 @@ class AuditFile(Document):
         version: The model's version; default: its number in the registry.
         purpose: What the model decides, in one line.
         owner: Who is accountable for it.
-        model: An XGBoost (.json, .ubj) or LightGBM (.txt) model; a folder that MLflow's `log_model`
-            wrote; or a version in MLflow's registry: models:/credit/7, models:/credit@challenger.
+        model: An XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json) or scikit-learn
+            (.joblib, .pkl) model; a folder that MLflow's `log_model` wrote; or a version in
+            MLflow's registry: models:/credit/7, models:/credit@challenger.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
@@ -268,12 +269,13 @@ def _model(
     assert audit.model is not None
 
     def loaded(path: Path) -> ConfinedModel:
-        return load_model(
+        found: ConfinedModel = load_model(
             path,
             expect=audit.expect.model,
             isolation=audit.isolation,
             trusted_types=audit.trusted_types,
         )
+        return found
 
     if not is_reference(audit.model):
         return loaded(place.find(audit.model, what="model")), None

@@ -15,8 +15,9 @@ from auditkit.loading.task import task_of, translated
 from auditkit.loading.two_outcomes import two_outcomes
 from auditkit.measures.groups.membership import UNKNOWN, refuse_many_levels
 from auditkit.model.scoring import model_digest
+from auditkit.model_files.confined import ConfinedModel
 from auditkit.parameters import SEED
-from auditkit.subject import Case, Inputs, Subject, Task
+from auditkit.subject import Case, Inputs, Loading, Subject, Task
 from auditkit.tables.columns import group_columns
 from auditkit.tables.convert import array_digest, describe, to_pandas
 from auditkit.tables.pairing import refuse_other_rows
@@ -143,4 +144,18 @@ def _subject(inputs: Inputs, decided: Decided) -> Subject:
         purpose=check_name(inputs.purpose, what="The model's purpose"),
         owner=check_name(inputs.owner, what="The model's owner"),
         registered=inputs.registered,
+        loading=None if inputs.model is None else _loading(inputs.model),
+    )
+
+
+def _loading(model: Any) -> Loading:
+    if not isinstance(model, ConfinedModel):
+        return Loading(sandbox=("none (caller's object)",))
+    how = model.confinement
+    return Loading(
+        sandbox=how.layers,
+        format=how.format,
+        kind=how.kind,
+        isolation=how.isolation,
+        names=how.listed,
     )

@@ -12,13 +12,13 @@ import hashlib
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
 from auditkit.files import read_bytes
 from auditkit.loading.model_folder import model_file
-from auditkit.model_files.confined import ConfinedModel, confined
+from auditkit.model_files.confined import confined
 from auditkit.model_files.formats import Format, format_of
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
@@ -33,9 +33,9 @@ def load_model(
     path: str | Path,
     *,
     expect: str | Digest | None = None,
-    isolation: Isolation = "default",
+    isolation: str = "default",
     trusted_types: Sequence[str] = (),
-) -> ConfinedModel:
+) -> Any:
     """Loads a model from its file into a confined process of its own.
 
     What is returned looks like a fitted estimator: it has `predict_proba` or `predict`, and
@@ -59,6 +59,10 @@ def load_model(
         MissingExtraError: If the library that reads it is not installed.
         PolicyError: If a folder's `MLmodel` is not valid.
     """
+    if isolation not in get_args(Isolation):
+        raise InputError(
+            f"The isolation {isolation!r} is none that there is.", remedy="give default or strict"
+        )
     path = Path(path)
     if path.is_dir():
         data, files = _of_folder(path)

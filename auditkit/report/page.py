@@ -399,6 +399,21 @@ class Page:
         )
 
     @property
+    def loading(self) -> Line | None:
+        """Where the model ran; None: the statement does not say."""
+        how = self.judgement.subject.loading
+        if how is None:
+            return None
+        if not how.format:
+            return Line(
+                "The model was handed over as an object and ran in this audit's own process."
+            )
+        sandbox = joined(", ", (Line(self.book.quote(layer)) for layer in how.sandbox))
+        form = (self.book.quote(how.format), ", class ", self.book.quote(how.kind))
+        return Line("The model was loaded from a file (", *form, ") into a process confined by ",
+                    sandbox, ".")  # fmt: skip
+
+    @property
     def seed(self) -> TracedText:
         """The seed of every random draw."""
         return self.book.fact("seed", value=self.judgement.seed)
