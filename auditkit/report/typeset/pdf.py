@@ -75,13 +75,6 @@ class Paper:
         """The number of pages."""
         return len(self._document.pages)
 
-    def page_of(self, anchor: str) -> int:
-        """The number of the page on which an element with this id begins, from 1."""
-        found = (
-            i for i, page in enumerate(self._document.pages, start=1) if anchor in page.anchors
-        )
-        return next(found)
-
     def texts(self) -> list[str]:
         """The text of each page as laid out, running heads and drawings included."""
         return [
