@@ -49,6 +49,11 @@ if TYPE_CHECKING:
     from auditkit.verification.verify import verify
     from auditkit.watching.policy import WatchPolicy
     from auditkit.watching.profile.profile import Profile
+    from auditkit.watching.validation.contract import Contract
+    from auditkit.watching.validation.result import Validated
+    from auditkit.watching.validation.skew import skew
+    from auditkit.watching.validation.splits import splits
+    from auditkit.watching.validation.validate import validate
     from auditkit.watching.watched import Watched, watch
 
 _HOME = {
@@ -58,6 +63,7 @@ _HOME = {
     "AuditkitError": "auditkit.errors",
     "Chart": "auditkit.charts",
     "Claim": "auditkit.verification",
+    "Contract": "auditkit.watching.validation.contract",
     "ControlPack": "auditkit.judgement.controls",
     "Digest": "auditkit.canonical",
     "Evidence": "auditkit.evidence",
@@ -81,6 +87,7 @@ _HOME = {
     "ReportOptions": "auditkit.report",
     "Signer": "auditkit.signing",
     "Trusted": "auditkit.signing",
+    "Validated": "auditkit.watching.validation.result",
     "Verdict": "auditkit.judgement.gate",
     "Verification": "auditkit.verification",
     "WatchPolicy": "auditkit.watching.policy",
@@ -93,6 +100,9 @@ _HOME = {
     "local_law_144": "auditkit.measures.fairness.local_law_144",
     "regression_fairness": "auditkit.measures.fairness.regression",
     "run": "auditkit.api",
+    "skew": "auditkit.watching.validation.skew",
+    "splits": "auditkit.watching.validation.splits",
+    "validate": "auditkit.watching.validation.validate",
     "verify": "auditkit.verification.verify",
     "watch": "auditkit.watching.watched",
     "within": "auditkit.measures.fairness.comparison",
@@ -105,6 +115,7 @@ __all__ = [
     "AuditkitError",
     "Chart",
     "Claim",
+    "Contract",
     "ControlPack",
     "Digest",
     "Evidence",
@@ -128,6 +139,7 @@ __all__ = [
     "ReportOptions",
     "Signer",
     "Trusted",
+    "Validated",
     "Verdict",
     "Verification",
     "WatchPolicy",
@@ -141,6 +153,9 @@ __all__ = [
     "local_law_144",
     "regression_fairness",
     "run",
+    "skew",
+    "splits",
+    "validate",
     "verify",
     "watch",
     "within",

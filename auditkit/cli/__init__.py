@@ -39,6 +39,7 @@ from auditkit.cli import (
 from auditkit.cli.exports.export import export
 from auditkit.cli.log import commands as log
 from auditkit.cli.shared.console import complain
+from auditkit.cli.watching import validate
 from auditkit.version import __version__
 
 INTERNAL_ERROR: Final = 1
@@ -116,6 +117,8 @@ app.command("diff")(reperform.diff)
 app.command("export")(export)
 app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
+app.command("validate")(validate.validate)
+app.command("splits")(validate.splits)
 app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")

@@ -26,12 +26,14 @@ from auditkit.policy import Policy
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
 from auditkit.watching.policy import WatchPolicy
+from auditkit.watching.validation.contract import Contract
 
 # The name of each schema, the document that reads the files, and what they are.
 KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "audit": (AuditFile, "audit.yaml: one audit"),
     "policy": (Policy, "A policy: what must hold for one kind of model"),
     "watch-policy": (WatchPolicy, "A policy of watching: what must hold of a window"),
+    "contract": (Contract, "A contract: what a table has to be like"),
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),
     "plan": (PlanFile, "A de-identification plan: what is done with each column"),

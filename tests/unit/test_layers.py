@@ -65,6 +65,8 @@ ROOMS = {
         "deid.detect deid.planning deid.risk deid.rules deid.table deid.transform "
         "deid.vocabulary tables"
     ),
+    "watching.validation": "measures.numbers tables watching.profile",
+    "cli.watching": "cli.shared loading watching.validation",
     "watching.checks": "measures.numbers watching.drift watching.profile",
     "watching": "charts judgement loading watching.checks watching.profile",
     "loading": "checks judgement measures.groups model model_files registry tables",
@@ -99,7 +101,8 @@ ROOMS = {
     ),
     "api": (
         "audit_log charts exports judgement ledger ledger.witness loading measures.attribution "
-        "measures.fairness report signing verification watching watching.profile"
+        "measures.fairness report signing verification watching watching.profile "
+        "watching.validation"
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.exports": "cli.shared exports judgement reperformance signing",
@@ -107,9 +110,9 @@ ROOMS = {
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
-        "cli.exports "
-        "cli.log cli.shared deid deid.detect deid.models deid.pipeline deid.risk deid.vocabulary "
-        "isolation judgement ledger ledger.witness loading measures.attribution "
+        "cli.exports cli.log cli.shared cli.watching deid deid.detect deid.models deid.pipeline "
+        "deid.risk deid.vocabulary isolation judgement ledger ledger.witness loading "
+        "measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
         "verification"
     ),
