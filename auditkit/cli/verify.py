@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 
 def verify(
-    report: Annotated[Path, typer.Argument(metavar="REPORT", help="The signed PDF.")],
+    report: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="The signed PDF, or its HTML copy.")
+    ],
     *,
     trust: Annotated[
         list[Path] | None,
@@ -106,6 +108,14 @@ def verify(
             "audits of the report's subject.",
         ),
     ] = None,
+    statement: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PDF",
+            help="The signed PDF that REPORT, an HTML file, is a copy of: the PDF is checked, and "
+            "the copy is rendered anew from its attachments and compared.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
 ) -> None:
     """Check a signed report, offline.
@@ -116,7 +126,8 @@ def verify(
     """
     from auditkit.isolation import get_ready
 
-    data = read_bytes(report)
+    data = read_bytes(report if statement is None else statement)
+    copy = read_bytes(report) if statement is not None else None
     # What the child processes load takes as long as what is loaded here.
     get_ready("auditkit.pdf.parsing", *(["auditkit.report.again"] if render else []))
 
@@ -156,6 +167,7 @@ def verify(
             signer=signer,
             render=render,
             log=opened,
+            copy=copy,
         )
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

@@ -8,6 +8,8 @@ compared (`auditkit.verification.pages`), since the holder of the key can sign a
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
+from typing import Any
 
 # Loaded once, and not in each process that forks off.
 import fontTools.varLib.instancer as _fonts  # noqa: F401
@@ -18,7 +20,9 @@ import weasyprint as _pages  # noqa: F401
 
 from auditkit.canonical import parse_json
 from auditkit.isolation.messages import pack, unpack
+from auditkit.judgement.audit import Judgement
 from auditkit.judgement.restored import restored
+from auditkit.report.html_copy import render_twin
 from auditkit.report.options import ReportOptions
 from auditkit.report.render import render
 from auditkit.report.typeset.libraries import made_with
@@ -35,19 +39,36 @@ def again(message: bytes) -> bytes:
     """
     # This process ends with the one report; looking for what could be freed takes a tenth longer.
     gc.disable()
+    files = _files(message)
+    judgement, receipt, options = _made_of(files)
+    unsigned = render(
+        judgement,
+        receipt=receipt,
+        envelope=files.get("statement.dsse.json"),
+        options=options,
+        made=parse_json(files["render.json"])["made_with"],
+    )
+    return pack(made_with(), [unsigned])
+
+
+def copy_again(message: bytes) -> bytes:
+    """Renders a report's HTML copy from the PDF's attachments; takes and returns the same."""
+    judgement, receipt, options = _made_of(_files(message))
+    return pack(made_with(), [render_twin(judgement, receipt=receipt, options=options)])
+
+
+def _files(message: bytes) -> dict[str, bytes]:
     names, contents = unpack(message)
-    files = dict(zip(names, contents, strict=True))
+    return dict(zip(names, contents, strict=True))
+
+
+def _made_of(files: Mapping[str, bytes]) -> tuple[Judgement, Any, ReportOptions]:
+    """The judgement, the receipt and what people stated."""
     rows = {
         name.removeprefix("table-").removesuffix(".json"): parse_json(content)["rows"]
         for name, content in files.items()
         if name.startswith("table-") and name.endswith(".json")
     }
-    stated = parse_json(files["render.json"])
-    unsigned = render(
-        restored(files["statement.json"], rows),
-        receipt=parse_json(files["receipt.json"]) if "receipt.json" in files else None,
-        envelope=files.get("statement.dsse.json"),
-        options=ReportOptions(**stated["options"]),
-        made=stated["made_with"],
-    )
-    return pack(made_with(), [unsigned])
+    receipt = parse_json(files["receipt.json"]) if "receipt.json" in files else None
+    stated = parse_json(files["render.json"])["options"]
+    return restored(files["statement.json"], rows), receipt, ReportOptions(**stated)

@@ -85,11 +85,38 @@ def check_pages(certified: bytes, files: Mapping[str, bytes]) -> str:
     )
 
 
-def rendered(files: Mapping[str, bytes]) -> tuple[Mapping[str, str], bytes]:
-    """The versions of the libraries that draw here, and the report rendered anew."""
+def check_copy(copy: bytes, files: Mapping[str, bytes]) -> str:
+    """Checks that an HTML copy of a report is what the PDF's attachments give.
+
+    Args:
+        copy: The HTML file.
+        files: The attachments of the PDF; they were checked before.
+
+    Returns:
+        What was compared, in words.
+
+    Raises:
+        VerificationError: If a byte is another.
+        UnverifiableError: If the copy cannot be rendered here.
+    """
+    stated = _stated(files)
+    here, made = rendered(files, "copy_again")
+    if copy == made:
+        return "The HTML page was rendered anew from the PDF's attachments: every byte is the same."
+    others = sorted(name for name in here if stated["made_with"].get(name) != here[name])
+    if others:
+        raise UnverifiableError(
+            f"The HTML page differs, but was made with another {others[0]} than is here.",
+            remedy="verify it on a machine that has the same versions",
+        )
+    raise VerificationError("The HTML page is not the one that follows from the attachments.")
+
+
+def rendered(files: Mapping[str, bytes], what: str = "again") -> tuple[Mapping[str, str], bytes]:
+    """The versions of the libraries that draw here, and the report, or its copy, rendered anew."""
     message = pack(sorted(files), [files[name] for name in sorted(files)])
     try:
-        here, (unsigned,) = unpack(_RENDERER.call("again", message, limits=_LIMITS))
+        here, (unsigned,) = unpack(_RENDERER.call(what, message, limits=_LIMITS))
     except ChildUnavailableError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     except ChildError as error:

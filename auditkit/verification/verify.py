@@ -51,7 +51,7 @@ from auditkit.verification.log_claims import (
     check_witnesses,
     read_receipt,
 )
-from auditkit.verification.pages import check_pages, get_ready_to_render
+from auditkit.verification.pages import check_copy, check_pages, get_ready_to_render
 from auditkit.verification.revoked_keys import (
     check_not_revoked,
     marked_log_keys,
@@ -101,6 +101,7 @@ def verify(
     signer: str | None = None,
     render: bool = True,
     log: Ledger | None = None,
+    copy: bytes | None = None,
 ) -> Verification:
     """Checks every claim of a signed report.
 
@@ -123,6 +124,7 @@ def verify(
         render: Whether to render the pages anew and compare them, which takes some seconds.
         log: The report's log itself, open for reading: all of it is checked, and the audits of the
             same subject are counted again. None: not asked.
+        copy: The report's HTML copy; the claim on pages is about it, not about the PDF's.
 
     Returns:
         Each claim: true, false, or unchecked, with its reason.
@@ -141,7 +143,7 @@ def verify(
     keys = marked_log_keys(as_verifiers(log_keys), ended)
     _check_asked(keys, witness_quorum, now)
     opened = _check_signature(claims, data, roots, now, ended, pinned=signer)
-    statement = _check_contents(claims, opened, accept_older=accept_older, render=render)
+    statement = _check_contents(claims, opened, accept_older=accept_older, render=render, copy=copy)
     _check_log(claims, opened, keys, quorum=witness_quorum)
     _check_time_against_log(claims, opened)
     _check_envelope(claims, opened, ended)
@@ -255,7 +257,9 @@ def _check_time(
     return proven[0] if proven else None
 
 
-def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, render: bool) -> Any:
+def _check_contents(
+    claims: Claims, opened: _Opened, *, accept_older: bool, render: bool, copy: bytes | None
+) -> Any:
     pages: list[str] = []
     unread: AuditkitError | None = None
     if opened.signed is None:
@@ -281,8 +285,14 @@ def _check_contents(claims: Claims, opened: _Opened, *, accept_older: bool, rend
             reason = "Rendering the pages anew was left out."
             claims.add("pages", ClaimState.UNCHECKED, reason, asked=False)
         elif pages and claims.true("signature") and claims.true("attachments"):
-            certified = opened.archived.certified
-            claims.check("pages", lambda: check_pages(certified, opened.files))
+            claims.check(
+                "pages",
+                lambda: (
+                    check_pages(opened.archived.certified, opened.files)
+                    if copy is None
+                    else check_copy(copy, opened.files)
+                ),
+            )
         claims.skip("The file's signature, pages or attachments are not valid.", "pages")
         reason = _NO_SIGNATURE if certificate is None else "The pages cannot be read."
         claims.skip(reason, "named", "numbers")

@@ -10,6 +10,7 @@ import pytest
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.judgement.restored import restored
 from auditkit.pdf.reading import read_pdf
+from auditkit.report import ReportOptions, render_twin
 from auditkit.verification import ClaimState, verify
 from tests.fixtures.lending import judgement
 from tests.support.small_report import saved
@@ -158,3 +159,16 @@ def test_a_report_without_what_it_follows_from_could_not_be_checked():
     left_out = verify(data, **asked, render=False)
     assert left_out.exit_code == 0
     assert not left_out.claim("pages").asked
+
+
+def test_the_html_copy_of_a_report_is_rendered_again():
+    whole = whole_report()
+    files = read_pdf(whole.signed).files
+    options = parse_json(files["render.json"])["options"]
+    receipt = parse_json(files["receipt.json"])
+    copy = render_twin(whole.judgement, receipt=receipt, options=ReportOptions(**options))
+    asked = {"trust": whole.trust, "log_keys": [whole.log_key]}
+    assert verify(whole.signed, **asked, copy=copy).exit_code == 0
+    forged = verify(whole.signed, **asked, copy=copy.replace(b"exception", b"met", 1))
+    assert forged.exit_code == 12
+    assert forged.claim("pages").state is ClaimState.FALSE

@@ -58,10 +58,10 @@ def rendering_kept():
     """Renders the same attachments once: that they give the same bytes has tests of its own."""
     original = pages.rendered
 
-    def rendered(files):
-        key = tuple(sorted(files.items()))
+    def rendered(files, what="again"):
+        key = (what, *sorted(files.items()))
         if key not in _kept:
-            _kept[key] = original(files)
+            _kept[key] = original(files, what)
         return _kept[key]
 
     pages.rendered = rendered
