@@ -128,6 +128,11 @@ def verify(
 
     data = read_bytes(report if statement is None else statement)
     copy = read_bytes(report) if statement is not None else None
+    if copy is not None and not data.startswith(b"%PDF-"):
+        raise InputError(
+            "The HTML copy follows from a statement, its tables and its receipt together.",
+            remedy="give the signed PDF, which holds them all, as --statement report.pdf",
+        )
     # What the child processes load takes as long as what is loaded here.
     get_ready("auditkit.pdf.parsing", *(["auditkit.report.again"] if render else []))
 
