@@ -20,8 +20,8 @@ import weasyprint as _pages  # noqa: F401
 
 from auditkit.canonical import parse_json
 from auditkit.isolation.messages import pack, unpack
-from auditkit.judgement.audit import Judgement
 from auditkit.judgement.restored import restored
+from auditkit.judgement.statement import Judgement
 from auditkit.report.html_copy import render_twin
 from auditkit.report.options import ReportOptions
 from auditkit.report.render import render
