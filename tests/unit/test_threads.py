@@ -108,6 +108,9 @@ ALLOWED = {
     ("api.py", "environ"): "reads where a user's keys lie; writes nothing",
     ("registry/models.py", "environ"): "MLflow's telemetry has no other switch before it sends",
     ("isolation/confinement.py", "setrlimit"): "limits the forked process that it runs in",
+    ("isolation/layers.py", "setrlimit"): "limits the process of a model that it runs in",
+    ("isolation/residence.py", "dup2"): "redirects the streams of that process",
+    ("report/again.py", "disable"): "the collector of a child process that ends with one report",
     ("isolation/server.py", "dup2"): "redirects the streams of the child process that it runs in",
     ("model/threads.py", "limit"): "an OpenMP limit is the calling thread's; tested above",
 }
