@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from auditkit.cli.exports.export import Also, formats_of, write_formats
+from auditkit.cli.gating.against import Worse, read_statement
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.log_open import LogOption, log_url
@@ -207,27 +208,44 @@ def gate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print verdict and findings as JSON.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="REPORT",
+            help="An earlier report or statement.json: fail, too, if anything got worse since.",
+        ),
+    ] = None,
 ) -> None:
     """Run an audit and print only its verdict and findings. Write nothing.
 
-    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain. With --against it is
+    10, too, if a rule or condition got worse and no waiver lets that stand; the signature of the
+    earlier report is not checked.
 
     Example: auditkit gate audit.yaml --json
     """
     from auditkit.loading.audit_file import read_audit_file
 
+    before = None if against is None else read_statement(against)
     audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside, log=None)
+    worse = None
+    if against is not None:
+        found = every(audit.findings)
+        worse = Worse.since(before, audit.statement, found, file=against.name)
     if as_json:
         document = {
             "verdict": audit.verdict.to_json(),
             "statement": str(audit.digest),
             "findings": [f.to_json() for f in every(audit.findings)],
+            **(worse.to_json() if worse else {}),
         }
         print(json.dumps(document, indent=2))
     else:
         _tell(audit)
+        if worse:
+            worse.tell()
         print(audit.verdict.decision.value)
-    raise typer.Exit(_EXIT[audit.verdict.decision.value])
+    raise typer.Exit(_EXIT["fail" if worse and worse.standing else audit.verdict.decision.value])
 
 
 def checks(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from auditkit.cli.audit import AllowOutside
+from auditkit.cli.gating.against import read_statement
 from auditkit.cli.shared.console import Work, one_line, say, step
 from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.signing_options import open_store
@@ -259,7 +260,7 @@ def diff(
     from auditkit.reperformance import differences
 
     with Work("Compare the two audits"):
-        changes = differences(_statement(before), _statement(after))
+        changes = differences(read_statement(before), read_statement(after))
     if as_json:
         print(json.dumps([asdict(change) for change in changes], indent=2))
     else:
@@ -342,11 +343,3 @@ def _again(
             supersedes=before["predicate"].get("supersedes"),
             log=None,
         )
-
-
-def _statement(path: Path) -> Any:
-    from auditkit.canonical import parse_json
-    from auditkit.files import read_bytes
-    from auditkit.reperformance.bundle import statement_of
-
-    return parse_json(statement_of(read_bytes(path, what="report")))

@@ -32,6 +32,7 @@ class Change:
         after: The new value.
         regressed: Whether a condition or control is worse than before.
         title: The title, if the name is an id.
+        finding: The id of a condition's finding: that of the newer audit, if it is there.
     """
 
     area: str
@@ -40,6 +41,7 @@ class Change:
     after: str
     regressed: bool = False
     title: str = ""
+    finding: str = ""
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -144,6 +146,7 @@ def _conditions(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Chan
                 before=_finding(a),
                 after=_finding(b),
                 regressed=_regressed(*outcomes),
+                finding=str((b or a or {}).get("id", "")),
             )
 
 

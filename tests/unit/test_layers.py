@@ -105,14 +105,15 @@ ROOMS = {
         "watching.validation"
     ),
     "mlflow_guard": "mlflow_guard.serve",
+    "cli.gating": "cli.shared judgement reperformance",
     "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
-        "cli.exports cli.log cli.shared cli.watching deid deid.detect deid.models deid.pipeline "
-        "deid.risk deid.vocabulary isolation judgement ledger ledger.witness loading "
-        "measures.attribution "
+        "cli.exports cli.gating cli.log cli.shared cli.watching deid deid.detect deid.models "
+        "deid.pipeline deid.risk deid.vocabulary isolation judgement ledger ledger.witness "
+        "loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
         "verification"
     ),
