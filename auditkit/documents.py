@@ -68,6 +68,7 @@ def _person_or_nobody(value: object) -> object:
 
 
 Text = Annotated[str, Field(min_length=1)]
+DigestText = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Person = Annotated[str, BeforeValidator(_person)]
 PersonOrNobody = Annotated[str, BeforeValidator(_person_or_nobody)]
 

@@ -471,7 +471,8 @@ class Finding:
         citation: The source of the threshold.
         tested: How many numbers the condition was applied to.
         exceptions: Addresses of those that failed.
-        waiver: Owner, approver, reason and expiry of a waiver in force; else None.
+        waiver: Id, owner, approver, reason and expiry of the waiver that lifts it; else None. A
+            rule whose conditions several waivers lift has the one that ends first.
         id: `F-` and 12 letters or digits, the same in every audit by this policy and every format;
             see `auditkit.judgement.findings`. Empty until it is judged.
         group: The group that a condition is about; empty: everyone; "suppressed": all groups whose
@@ -511,7 +512,9 @@ class Finding:
         """
         if self.group is not None:
             suppressed = isinstance(self.group, str)
+            waived = {"waiver": dict(self.waiver)} if self.waiver is not None else {}
             return {
+                **waived,
                 "id": self.id,
                 "rule": self.rule,
                 "group": self.group if suppressed else [list(pair) for pair in self.group],

@@ -1,4 +1,4 @@
-"""Policies: thresholds on measurements, and waivers of them.
+"""Policies: thresholds on measurements, and who may waive them.
 
 A policy is a YAML file. Each rule names a check, one of its measures, and a bound; the gate
 compares. In this project *policy* means what must hold, and *access* means who may do what.
@@ -9,8 +9,7 @@ Laws:
     - A rule judged by interval passes only if the whole interval meets the bound, and fails only
       if the whole interval breaks it; otherwise it is uncertain.
     - Values are compared unrounded.
-    - A waiver has an owner, an approver who is somebody else, a reason and a day of expiry. It
-      changes the verdict, never the evidence or the finding.
+    - Waivers are not part of a policy. It lists who may sign them; see `auditkit.waivers`.
 
 Example:
     >>> policy = parse_policy('''
@@ -33,10 +32,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from auditkit.canonical import Digest, Json, digest_of
-from auditkit.documents import Document, Person, Text, parse_document
+from auditkit.documents import DigestText, Document, Person, Text, parse_document
 from auditkit.wording import NEUTRAL, DecisionWords
 
 
@@ -92,30 +91,6 @@ class Rule(Document):
         return bound
 
 
-class Waiver(Document):
-    """Permission to deploy for a limited time although a rule is not met.
-
-    Attributes:
-        rule: The rule that it is for.
-        owner: Who requested it and is accountable for it.
-        approver: Who granted it; not the owner.
-        reason: The reason for it.
-        expires: The last day on which it is in force.
-    """
-
-    rule: Text
-    owner: Person
-    approver: Person
-    reason: Text
-    expires: date
-
-    @model_validator(mode="after")
-    def _two_people(self) -> Self:
-        if self.owner.strip().casefold() == self.approver.strip().casefold():
-            raise ValueError("the approver of a waiver must not be its owner")
-        return self
-
-
 # Only letters: a number in them would be in a report without an address.
 _Word = Annotated[str, Field(pattern=r"^\p{L}[\p{L} '\-]*$", max_length=40)]
 
@@ -148,7 +123,10 @@ class Policy(Document):
         controls: Ids of the control packs that the evidence is assessed against.
         checks: Parameters of checks, where they differ from the checks' own.
         rules: The conditions; at least one.
-        waivers: Exceptions granted.
+        waivers: Always empty. Waivers are signed files, which the audit file names.
+        waiver_approvers: The people who may sign waivers, two of them each, with the fingerprints
+            of their keys, sha256:...; empty: nobody may.
+        waiver_days: The most days that a waiver may be for.
         small_cell: Counts of people below this are not printed.
         out_of_scope: What an audit under this policy does not cover, one sentence each.
         decision: The words for the model's decisions.
@@ -161,7 +139,9 @@ class Policy(Document):
     controls: tuple[str, ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = Field(min_length=1)
-    waivers: tuple[Waiver, ...] = ()
+    waivers: tuple[str, ...] = Field(default=(), max_length=0)
+    waiver_approvers: Mapping[Person, tuple[DigestText, ...]] = Field(default_factory=dict)
+    waiver_days: int = Field(default=90, ge=1, le=3660)
     small_cell: int = Field(default=11, ge=0)
     out_of_scope: tuple[Text, ...] = ()
     decision: Decided = Decided()
@@ -176,24 +156,49 @@ class Policy(Document):
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
             raise ValueError(f"two rules are or were called {twice[0]!r}")
-        for waiver in self.waivers:
-            if waiver.rule not in ids:
-                raise ValueError(f"a waiver is for the rule {waiver.rule!r}, which does not exist")
         return self
 
+    @field_validator("waivers", mode="before")
+    @classmethod
+    def _unsigned(cls, value: object) -> object:
+        if value:
+            raise ValueError(
+                "a waiver is a signed file now, and one in a policy counts no more; list in "
+                "waiver_approvers who may sign, renew each one with 'auditkit waiver request "
+                "RULE', and name its file under waivers in the audit file"
+            )
+        return ()
+
+    @field_validator("waiver_approvers")
+    @classmethod
+    def _two_people(cls, people: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        names = [name.strip().casefold() for name in people]
+        keys = [key for listed in people.values() for key in listed]
+        if people and len(set(names)) < 2:
+            raise ValueError("a waiver takes two people: list at least two")
+        if len(set(names)) < len(names):
+            raise ValueError("one person is listed under two names")
+        if len(set(keys)) < len(keys):
+            raise ValueError("one key is listed twice: whose is it?")
+        if not all(people.values()):
+            raise ValueError("a person is listed without a key")
+        return people
+
     def to_json(self) -> dict[str, Json]:
-        """The whole policy as JSON; words for decisions and former ids only where it has them."""
+        """The whole policy as JSON; what it need not have, only where it has it."""
         content: dict[str, Any] = self.model_dump(mode="json")
         for rule in content["rules"]:
             if not rule["previously"]:
                 del rule["previously"]
         if self.decision == Decided():
             del content["decision"]
+        if not self.waiver_approvers:
+            del content["waiver_approvers"], content["waiver_days"]
         return content
 
     @property
     def digest(self) -> Digest:
-        """The digest of every rule, threshold, parameter and waiver."""
+        """The digest of every rule, threshold, parameter and person who may waive them."""
         return digest_of("policy/v1", self.to_json())
 
 

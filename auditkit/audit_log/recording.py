@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from auditkit.access.record.verdicts import VERDICT, verdict_payload
 from auditkit.audit_log.audits import BEGUN, ENDED, STATEMENT, logged_audits
 from auditkit.canonical import Json
+from auditkit.judgement.gate import is_waived
 from auditkit.ledger import Checkpoint, Ledger, Receipt
 
 if TYPE_CHECKING:
@@ -60,9 +61,12 @@ def report(
     subject = judgement.subject
     verdict = verdict_payload(
         artifact_digest=str(subject.digest),
-        policy=judgement.policy,
+        policy=judgement.policy.id,
+        policy_digest=str(judgement.policy.digest),
         decision=judgement.verdict.decision.value,
-        waived=judgement.verdict.waived,
+        waived={
+            f.rule: f.waiver["expires"] for f in judgement.findings if is_waived(f) and f.waiver
+        },
         statement=str(judgement.digest),
     )
     log.append(kind=VERDICT, payload=verdict, retention=retention)

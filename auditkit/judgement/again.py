@@ -27,9 +27,11 @@ from auditkit.glossary import Glossary, collected
 from auditkit.judgement.controls import ControlPack, ControlStatus, assess
 from auditkit.judgement.findings import called, every
 from auditkit.judgement.gate import Verdict, decide, judge
+from auditkit.judgement.waived import waive
 from auditkit.policy import Policy
 from auditkit.resources import offline_script
 from auditkit.version import __version__
+from auditkit.waivers.consideration import Considered, WaiverFile, files_in
 
 # The version of what this package writes. It changes when the same evidence and policy would give
 # another finding, control status or verdict; a sentence of a finding counts. The terms of the
@@ -45,12 +47,14 @@ class Rules:
 
     Attributes:
         judge: Evidence and policy to findings.
+        waive: Findings and files of waivers to findings with waivers, and what came of each file.
         assess: Findings and a pack to the statuses of its controls.
         decide: Findings to the verdict.
         words: The file with the names of measures in the sentences of findings.
     """
 
     judge: Callable[..., tuple[Finding, ...]]
+    waive: Callable[..., tuple[tuple[Finding, ...], tuple[Considered, ...]]]
     assess: Callable[[Sequence[Finding], ControlPack], tuple[ControlStatus, ...]]
     decide: Callable[[Sequence[Finding]], Verdict]
     words: str
@@ -66,7 +70,7 @@ class Rules:
 
 # Every version that can be judged by; an earlier one stays when a new one comes.
 VERSIONS: Final[Mapping[int, Rules]] = {
-    1: Rules(judge=judge, assess=assess, decide=decide, words="words_1.json")
+    1: Rules(judge=judge, waive=waive, assess=assess, decide=decide, words="words_1.json")
 }
 
 
@@ -78,6 +82,7 @@ class Derived:
     packs: tuple[ControlPack, ...]
     evidence: tuple[Evidence, ...]
     as_of: date | None
+    waivers: tuple[Considered, ...]
     findings: tuple[Finding, ...]
     controls: tuple[ControlStatus, ...]
     verdict: Verdict
@@ -91,11 +96,13 @@ class Judged:
         differences: What does not follow, in sentences; empty if all of it does.
         findings: How many findings were derived.
         controls: How many statuses of controls.
+        waivers: How many waivers count, with the signatures that they need.
     """
 
     differences: tuple[str, ...]
     findings: int
     controls: int
+    waivers: int = 0
 
 
 def made_by() -> dict[str, Json]:
@@ -130,13 +137,15 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
         "findings": [finding.to_json() for finding in every(found.findings)],
         "controls": [status.to_json() for status in found.controls],
         "verdict": found.verdict.to_json(),
+        "waivers": [waiver.to_json() for waiver in found.waivers],
         "suppression": {
             "small_cell": policy.small_cell,
             "rule": SUPPRESSION_RULE,
             "hidden": hidden,
         },
     }
-    stated = {name: predicate[name] for name in derived}
+    stated = {name: predicate[name] for name in derived if name != "waivers"}
+    stated["waivers"] = predicate.get("waivers", [])
     stated["policy"] = {k: v for k, v in stated["policy"].items() if k != "source"}
     stated["suppression"] = {
         name: value for name, value in stated["suppression"].items() if name != "unsuppressed"
@@ -154,6 +163,7 @@ def judged_again(predicate: Mapping[str, Any]) -> Judged:
         differences=tuple(differences),
         findings=len(found.findings),
         controls=len(found.controls),
+        waivers=sum(one.waiver is not None for one in found.waivers),
     )
 
 
@@ -174,12 +184,22 @@ def derive(
     policy, packs, evidence = _parts_of(predicate, rows)
     as_of = predicate["as_of"]
     today = date.fromisoformat(as_of) if as_of is not None else None
-    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy), today=today)
+    findings = rules.judge(evidence, policy, rules.glossary(evidence, policy))
+    subject = predicate["subject"]
+    findings, waivers = rules.waive(
+        findings,
+        _waivers_of(predicate),
+        policy,
+        name=subject["name"],
+        artifact=subject["digest"],
+        today=today,
+    )
     return Derived(
         policy=policy,
         packs=packs,
         evidence=evidence,
         as_of=today,
+        waivers=waivers,
         findings=findings,
         controls=tuple(status for pack in packs for status in rules.assess(findings, pack)),
         verdict=rules.decide(findings),
@@ -234,6 +254,13 @@ def _parts_of(
     return policy, packs, evidence
 
 
+def _waivers_of(predicate: Mapping[str, Any]) -> tuple[WaiverFile, ...]:
+    try:
+        return files_in(predicate)
+    except (KeyError, TypeError) as error:
+        raise InputError("The statement's waivers cannot be read.") from error
+
+
 def _differences(name: str, stated: Any, derived: Any) -> list[str]:
     """Where two parts of a statement differ, in sentences."""
     if canonical_bytes(stated) == canonical_bytes(derived):
@@ -254,9 +281,8 @@ def _which(name: str, one: Any) -> str:
         if name == "findings":
             which = called(one)
         else:
-            which = " ".join(
-                one[key] for key in {"controls": ("pack", "control")}.get(name, ("id",))
-            )
+            members = {"controls": ("pack", "control"), "waivers": ("file",)}
+            which = " ".join(one[key] for key in members.get(name, ("id",)))
     except (TypeError, AttributeError, KeyError, ValueError):
         which = ""
     return f"The {name.removesuffix('s')} {which}".rstrip()

@@ -25,8 +25,10 @@ from auditkit.judgement import small_cells
 from auditkit.judgement.controls import ControlPack, assess
 from auditkit.judgement.gate import decide, judge
 from auditkit.judgement.statement import Judgement
+from auditkit.judgement.waived import waive
 from auditkit.policy import Policy, PolicySource
 from auditkit.subject import Case
+from auditkit.waivers.consideration import WaiverFile
 from auditkit.wording import DecisionWords
 
 # Called before each check with its position, the number of checks and its title.
@@ -43,6 +45,7 @@ def examine(
     checks: Sequence[Check[Any]] = CHECKS,
     salt: bytes | None = None,
     source: PolicySource | None = None,
+    waivers: Sequence[WaiverFile] = (),
     progress: Progress | None = None,
 ) -> Judgement:
     """Runs every check on a case and judges their evidence.
@@ -51,12 +54,14 @@ def examine(
         case: Validated inputs.
         policy: The rules to apply.
         packs: The control packs that the policy names.
-        today: The day of the audit; waivers are judged by it. None: not stated.
+        today: The day of the audit; waivers are judged by it. None: not stated, and none is in
+            force.
         versions: Package versions to record.
         checks: In any order: ids follow `CHECKS`, and then those that are not packaged, as given.
         salt: For the commitment to the evidence before its small cells are suppressed. Default:
             it is derived from the rows.
         source: Where the policy is written down; None: it is not stated.
+        waivers: The files of waivers; whether they count is found here.
         progress: Called before each check.
 
     Raises:
@@ -79,7 +84,14 @@ def examine(
         measured, small_cell=policy.small_cell, rows=case.rows, attributes=case.groups
     )
     salt = salt if salt is not None else small_cells.salt_of(case)
-    findings = judge(evidence, policy, glossary_of(evidence, policy), today=today)
+    findings, considered = waive(
+        judge(evidence, policy, glossary_of(evidence, policy)),
+        waivers,
+        policy,
+        name=case.subject.name,
+        artifact=str(case.subject.digest),
+        today=today,
+    )
     return Judgement(
         subject=case.subject,
         datasets=case.datasets,
@@ -96,6 +108,7 @@ def examine(
         salt=salt,
         unsuppressed=small_cells.commitment(measured, salt),
         source=source,
+        waivers=considered,
     )
 
 

@@ -93,6 +93,7 @@ def condition_of(
     outcome: Outcome,
     statement: str,
     number: Measurement | None,
+    waiver: Mapping[str, str] | None = None,
 ) -> Finding:
     """The finding on one condition of a rule.
 
@@ -103,6 +104,7 @@ def condition_of(
         outcome: How it came out.
         statement: One sentence on it.
         number: The number that it is about; None: suppressed ones.
+        waiver: The waiver that lifts it; None: none does.
     """
     return replace(
         rule,
@@ -117,6 +119,7 @@ def condition_of(
         n=(number.n or 0) if number else 0,
         tested=int(outcome in _DECIDED),
         exceptions=(number.key,) if number and outcome is Outcome.FAIL else (),
+        waiver=waiver,
         conditions=(),
     )
 
@@ -156,6 +159,7 @@ def read_findings(predicate: Mapping[str, Any]) -> tuple[Finding, ...]:
             outcome=Outcome(one["outcome"]),
             statement=one["statement"],
             number=Measurement.from_json(number) if number else None,
+            waiver=one.get("waiver"),
         )
         conditions[made.rule].append(made)
     return tuple(replace(f, conditions=tuple(conditions[rule])) for rule, f in rules.items())

@@ -7,14 +7,14 @@ Laws:
       one.
     - Missing evidence is never a pass: the finding is not assessed and the verdict incomplete.
     - Ignoring evidence never turns a failed verdict into a passed one.
-    - `today` is an argument. Without it no waiver is in force.
+    - A waiver lifts a condition from the verdict. Which ones do, `judgement.waived` says; it goes
+      in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from typing import Literal
 
@@ -23,6 +23,7 @@ from auditkit.evidence import SEVEREST_FIRST, Evidence, Finding, Measurement, Ou
 from auditkit.glossary import Glossary, in_sentence
 from auditkit.judgement.findings import Group, condition_of, finding_id
 from auditkit.policy import Policy, Rule
+from auditkit.waivers.record import LIFTABLE
 from auditkit.wording import exact, number_against, percentage, plural, typeset
 
 
@@ -62,18 +63,15 @@ class Verdict:
         }
 
 
-def judge(
-    evidence: Sequence[Evidence], policy: Policy, glossary: Glossary, *, today: date | None
-) -> tuple[Finding, ...]:
+def judge(evidence: Sequence[Evidence], policy: Policy, glossary: Glossary) -> tuple[Finding, ...]:
     """Applies every rule of a policy to the evidence, in the policy's order.
 
     Args:
         evidence: With ids.
         policy: The conditions.
         glossary: The names of measures in the findings' sentences.
-        today: The day for which waivers are checked; None: none is in force.
     """
-    return tuple(_judge_rule(rule, evidence, policy, glossary, today) for rule in policy.rules)
+    return tuple(_judge_rule(rule, evidence, policy, glossary) for rule in policy.rules)
 
 
 def decide(findings: Sequence[Finding]) -> Verdict:
@@ -85,7 +83,7 @@ def decide(findings: Sequence[Finding]) -> Verdict:
     if not findings:
         return Verdict(decision=Decision.FAIL, reasons=("The policy sets no condition.",))
     waived = tuple(f.rule for f in findings if is_waived(f))
-    standing = [f for f in findings if f.outcome not in _HARMLESS and not is_waived(f)]
+    standing = [_standing(f) for f in findings if f.outcome not in _HARMLESS and not is_waived(f)]
     if not standing:
         met = sum(f.outcome is Outcome.PASS for f in findings)
         if not met and not waived:
@@ -103,6 +101,14 @@ def decide(findings: Sequence[Finding]) -> Verdict:
     )
 
 
+def _standing(rule: Finding) -> Finding:
+    """What is left of a rule that is not waived: its own finding, or the worst without a waiver."""
+    if not any(map(is_waived, rule.conditions)):
+        return rule
+    left = [c for c in rule.conditions if c.outcome not in _HARMLESS and not is_waived(c)]
+    return min(left, key=severity_order)
+
+
 def severity_order(finding: Finding) -> tuple[int, int]:
     """Sorts findings worst first: by outcome, then by severity."""
     return (
@@ -116,11 +122,7 @@ _HARMLESS = (Outcome.PASS, Outcome.NOT_APPLICABLE)
 
 def is_waived(finding: Finding) -> bool:
     """Whether a waiver lifts a finding: it has one in force, and something to lift but no crash."""
-    return (
-        finding.waiver is not None
-        and finding.outcome not in _HARMLESS
-        and finding.outcome is not Outcome.ERROR
-    )
+    return finding.waiver is not None and finding.outcome in LIFTABLE
 
 
 def _judge_rule(
@@ -128,7 +130,6 @@ def _judge_rule(
     evidence: Sequence[Evidence],
     policy: Policy,
     glossary: Glossary,
-    today: date | None,
 ) -> Finding:
     outcome, statement = Outcome.NOT_ASSESSED, f"No evidence of {rule.check} was given."
     source = next((e for e in evidence if e.check == rule.check), None)
@@ -167,7 +168,6 @@ def _judge_rule(
         citation=rule.citation,
         tested=len(judged),
         exceptions=tuple(m.key for o, m in judged if o is Outcome.FAIL),
-        waiver=_waiver_in_force(rule, policy, today),
     )
     if source is None or source.outcome is not Outcome.PASS:
         return finding
@@ -334,15 +334,3 @@ def _member(pair: tuple[str, str]) -> str:
     if attribute == "feature":
         return value.replace("_", " ")
     return f"{attribute.replace('_', ' ')} {value}"
-
-
-def _waiver_in_force(rule: Rule, policy: Policy, today: date | None) -> dict[str, str] | None:
-    for waiver in policy.waivers:
-        if waiver.rule == rule.id and today is not None and today <= waiver.expires:
-            return {
-                "owner": waiver.owner,
-                "approver": waiver.approver,
-                "reason": waiver.reason,
-                "expires": waiver.expires.isoformat(),
-            }
-    return None

@@ -57,6 +57,7 @@ def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]
         salt=bytes(MIN_SALT),
         unsuppressed=Digest.parse(content["suppression"]["unsuppressed"]),
         source=source_in(content),
+        waivers=found.waivers,
         supersedes=Digest.parse(content["supersedes"]) if "supersedes" in content else None,
     )
 

@@ -20,6 +20,7 @@ from auditkit.judgement.findings import every
 from auditkit.judgement.gate import Verdict
 from auditkit.policy import Policy, PolicySource
 from auditkit.subject import Dataset, Subject
+from auditkit.waivers.consideration import Considered
 
 # The least bytes of the salt of a commitment.
 MIN_SALT: Final = 16
@@ -46,6 +47,7 @@ class Judgement:
             into the statement or the report.
         unsuppressed: The commitment: a salted digest of the evidence as the checks made it.
         source: Where the policy is written down; None: not stated.
+        waivers: What came of each file of waivers that the audit was given.
         supersedes: The digest of the statement that this one takes the place of; None: of none.
     """
 
@@ -64,6 +66,7 @@ class Judgement:
     salt: bytes
     unsuppressed: Digest
     source: PolicySource | None = None
+    waivers: tuple[Considered, ...] = ()
     supersedes: Digest | None = None
 
     def __hash__(self) -> int:
@@ -147,5 +150,6 @@ class Judgement:
             "seed": self.seed,
             "versions": dict(self.versions),
             "made_by": made_by(),
+            **({"waivers": [w.to_json() for w in self.waivers]} if self.waivers else {}),
             **({"supersedes": str(self.supersedes)} if self.supersedes is not None else {}),
         }

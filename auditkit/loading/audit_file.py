@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from pydantic import Field, model_validator
 
-from auditkit.documents import Document, PersonOrNobody, Text, parse_document
+from auditkit.documents import DigestText, Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.files import read_bytes, read_text
@@ -49,9 +49,6 @@ class ReportSection(Document):
     period: str = ""
 
 
-_Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-
-
 class Expected(Document):
     """Digests that the inputs must have, as an earlier report or an approval names them.
 
@@ -62,10 +59,10 @@ class Expected(Document):
         policy: The digest of the policy.
     """
 
-    model: _Digest | None = None
-    data: _Digest | None = None
-    reference: _Digest | None = None
-    policy: _Digest | None = None
+    model: DigestText | None = None
+    data: DigestText | None = None
+    reference: DigestText | None = None
+    policy: DigestText | None = None
 
 
 class AuditFile(Document):
@@ -132,7 +129,7 @@ class AuditFile(Document):
     threshold: float | None = Field(default=None, allow_inf_nan=False)
     policy: Text
     evidence: tuple[str, ...] = ()
-    supersedes: _Digest | None = None
+    supersedes: DigestText | None = None
     log: Text | None = None
     expect: Expected = Expected()
     isolation: Isolation = "default"

@@ -20,7 +20,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any, Final
 
-from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.canonical import Json, canonical_bytes, parse_json
 from auditkit.errors import InputError, VerificationError
 from auditkit.signing.private_keys import (
     PrivateKey,
@@ -71,20 +71,42 @@ def seal(payload: bytes, key: PrivateKey) -> bytes:
     Raises:
         KeyFileError: If the key cannot be used.
     """
-    signature = sign_checked(key, pae(PAYLOAD_TYPE, payload))
     return canonical_bytes(
         {
             "payload": _base64(payload),
             "payloadType": PAYLOAD_TYPE,
-            "signatures": [
-                {
-                    "keyid": fingerprint_of(key.public_key),
-                    "publicKey": _base64(spki_of(key.public_key)),
-                    "sig": _base64(signature),
-                }
-            ],
+            "signatures": [_signature(payload, key)],
         }
     )
+
+
+def cosign(envelope: bytes, key: PrivateKey) -> bytes:
+    """Adds a signature to an envelope, after checking those that are there.
+
+    Args:
+        envelope: The envelope.
+        key: Who signs it as well; if it has signed before, nothing changes.
+
+    Returns:
+        Canonical JSON.
+
+    Raises:
+        VerificationError: If it is not an envelope all of whose signatures verify.
+        KeyFileError: If the key cannot be used.
+    """
+    opened = open_envelope(envelope)
+    content = parse_json(envelope)
+    if key.public_key not in opened.keys:
+        content["signatures"].append(_signature(opened.payload, key))
+    return canonical_bytes(content)
+
+
+def _signature(payload: bytes, key: PrivateKey) -> dict[str, Json]:
+    return {
+        "keyid": fingerprint_of(key.public_key),
+        "publicKey": _base64(spki_of(key.public_key)),
+        "sig": _base64(sign_checked(key, pae(PAYLOAD_TYPE, payload))),
+    }
 
 
 def open_envelope(envelope: bytes) -> OpenedEnvelope:

@@ -191,9 +191,16 @@ def check_verdict(statement: Mapping[str, Any]) -> str:
         raise VerificationError("The statement cannot be judged again.") from error
     if judged.differences:
         raise VerificationError(f"{judged.differences[0]}{_more(len(judged.differences))}")
+    signed = ""
+    if judged.waivers:
+        signed = (
+            f" {plural(judged.waivers, 'waiver')} counts, signed by people whom the policy lists."
+            if judged.waivers == 1
+            else f" {judged.waivers} waivers count, signed by people whom the policy lists."
+        )
     return (
         f"{plural(judged.findings, 'finding')}, {plural(judged.controls, 'control')} and "
-        "the verdict were derived again from the policy, the packs and the evidence."
+        f"the verdict were derived again from the policy, the packs and the evidence.{signed}"
     )
 
 

@@ -223,7 +223,7 @@ def watch(
     return Watched(
         policy=rules,
         evidence=evidence,
-        findings=judge(evidence, rules, Glossary(terms=TERMS), today=None),
+        findings=judge(evidence, rules, Glossary(terms=TERMS)),
         window=window.window,
         rows=window.rows,
         base_rows=base.rows,

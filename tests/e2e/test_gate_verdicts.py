@@ -167,7 +167,8 @@ def test_what_does_not_count(version):
     # Whoever holds the log's key appends what he likes; no request brought it.
     signer = NoteSigner.from_pem((workplace.folder / "log.pem").read_bytes(), name=LOG_NAME)
     payload = verdict_payload(
-        artifact_digest=digest, policy=parse_policy(POLICY), decision="pass", waived=(),
+        artifact_digest=digest, policy="lending",
+        policy_digest=str(parse_policy(POLICY).digest), decision="pass", waived={},
         statement="sha256:0",
     )  # fmt: skip
     with Ledger.open(f"sqlite:///{workplace.folder}/ledger.db", key=signer) as log:

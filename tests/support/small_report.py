@@ -51,7 +51,7 @@ rules:
 def small_judgement() -> Judgement:
     """A whole audit with `EVIDENCE` alone."""
     evidence = (EVIDENCE,)
-    findings = judge(evidence, POLICY, glossary_of(evidence, POLICY), today=None)
+    findings = judge(evidence, POLICY, glossary_of(evidence, POLICY))
     return Judgement(
         subject=Subject(name="m", version="1", digest=MODEL),
         datasets=(),

@@ -264,8 +264,6 @@ title: t
 as_of: 2026-11-22
 rules:
   - {id: R1, title: a, check: c, measure: m, at_least: 0.7, severity: high, citation: x, why: y}
-waivers:
-  - {rule: R1, owner: ann, approver: rob, reason: r, expires: 2026-11-05}
 """
 
 
@@ -273,10 +271,11 @@ def test_evidence_is_for_these_bytes_this_policy_and_not_forever():
     policy = parse_policy(POLICY)
     need = EvidenceRequirement(policy="lending", max_age_days=10)
 
-    def logged(decision: str = "pass", waived: tuple[str, ...] = (), digest: str = "sha256:a"):
+    def logged(decision: str = "pass", digest: str = "sha256:a", **waived: str):
         payload = verdict_payload(
             artifact_digest=digest,
-            policy=policy,
+            policy=policy.id,
+            policy_digest=str(policy.digest),
             decision=decision,
             waived=waived,
             statement="sha256:s",
@@ -292,9 +291,9 @@ def test_evidence_is_for_these_bytes_this_policy_and_not_forever():
     assert "decided: fail" in str(lack(logged(), logged("fail")))
     assert lack(logged("fail"), logged()) is None
     assert "more than 10 days" in str(lack(logged(), days=11))
-    assert lack(logged(waived=("R1",)), days=4) is None
-    assert "waiver" in str(lack(logged(waived=("R1",)), days=5))
-    assert logged(waived=("R1",)).waived_until == date(2026, 11, 5)
+    assert lack(logged(R1="2026-11-05"), days=4) is None
+    assert "waiver" in str(lack(logged(R1="2026-11-05"), days=5))
+    assert logged(R1="2026-11-05").waived_until == date(2026, 11, 5)
 
 
 def test_a_comment_is_of_the_approval_that_counts_and_a_rejection_keeps_its_reason():
@@ -318,7 +317,8 @@ def admitted(number: str, model: str = "credit", user: str = "gus", **changes: A
 
 def recorded(number: str, statement: str = "s1", day: str | None = None, **changes: Any):
     payload = verdict_payload(
-        artifact_digest="sha256:a", policy=parse_policy(POLICY), decision="pass", waived=(),
+        artifact_digest="sha256:a", policy="lending",
+        policy_digest=str(parse_policy(POLICY).digest), decision="pass", waived={},
         statement=statement,
     )  # fmt: skip
     where = {"request": number, "user": "gus", "model": "credit", "version": "7", "as_of": day}

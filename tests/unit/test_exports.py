@@ -36,10 +36,12 @@ from auditkit.exports.source import Source
 from auditkit.judgement.audit import Judgement, glossary_of
 from auditkit.judgement.findings import every
 from auditkit.judgement.gate import decide, judge
+from auditkit.judgement.waived import waive
 from auditkit.policy import PolicySource, parse_policy
 from auditkit.signing import KeyStore
 from auditkit.signing.dsse import open_envelope
 from tests.fixtures.lending import judgement
+from tests.support.waivers import APPROVERS, given, waiver_for
 
 SCHEMAS = Path(__file__).parents[1] / "fixtures" / "schemas"
 ID = re.compile("F-[A-Z2-7]{12}")
@@ -68,7 +70,6 @@ def audited(groups, *, value=0.5, n=50, waived=False) -> Judgement:
         id="E-0001", check="fairness.selection_rates", version="1", title="Rates", area="fairness",
         n=1000, measurements=numbers,
     )  # fmt: skip
-    waiver = "waivers: [{rule: R, owner: A B, approver: C D, reason: r, expires: 2030-01-01}]"
     policy = parse_policy(f"""
 id: p
 version: "1"
@@ -77,12 +78,19 @@ as_of: 2026-11-22
 rules:
   - {{id: R, title: Ratio, check: fairness.selection_rates, measure: impact_ratio, at_least: 0.8,
      severity: high, citation: c, why: w, previously: [OLD]}}
-{waiver if waived else ""}
+{APPROVERS}
 """)
-    findings = judge((made,), policy, glossary_of((made,), policy), today=LENDING.as_of)
+    findings = judge((made,), policy, glossary_of((made,), policy))
+    subject, considered = LENDING.subject, ()
+    if waived:
+        waiver = waiver_for(policy, findings[0].conditions, artifact=str(subject.digest))
+        findings, considered = waive(
+            findings, [given(waiver, "ada", "bo")], policy,
+            name=subject.name, artifact=str(subject.digest), today=LENDING.as_of,
+        )  # fmt: skip
     return replace(
         LENDING, policy=policy, packs=(), controls=(), evidence=(made,), findings=findings,
-        verdict=decide(findings), source=None,
+        verdict=decide(findings), source=None, waivers=considered,
     )  # fmt: skip
 
 
@@ -403,7 +411,7 @@ def test_a_waived_exception_stays_an_exception():
     assert set(from_junit(made["junit.xml"]).values()) == {"exception"}
     assert made["annotations.txt"].startswith(b"::notice ")
     plan = json.loads(made["oscal-poam.json"])["plan-of-action-and-milestones"]
-    assert {r["deadline"] for r in plan["risks"]} == {"2030-01-01T00:00:00Z"}
+    assert {r["deadline"] for r in plan["risks"]} == {"2027-01-29T00:00:00Z"}
     result = json.loads(base64.b64decode(json.loads(made["test-result.dsse.json"])["payload"]))
     assert result["predicate"]["result"] == "WARNED"
 

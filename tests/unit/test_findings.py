@@ -54,7 +54,7 @@ def judged(*numbers, min_n=10, small_cell=11):
         measurements=numbers,
     )  # fmt: skip
     rules = policy(min_n, small_cell)
-    (finding,) = judge((made,), rules, glossary_of((made,), rules), today=None)
+    (finding,) = judge((made,), rules, glossary_of((made,), rules))
     return finding
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +38,8 @@ def evidence(*measurements, check="a.b", **more):
     )
 
 
-def findings(*pieces, policy=POLICY, today=None):
-    return judge(pieces, parse_policy(policy), Glossary(terms={}), today=today)
+def findings(*pieces, policy=POLICY):
+    return judge(pieces, parse_policy(policy), Glossary(terms={}))
 
 
 @pytest.mark.parametrize(
@@ -113,38 +111,6 @@ def test_nothing_applicable_is_not_a_pass():
         evidence(check=c, outcome=Outcome.NOT_APPLICABLE, reason="no") for c in ("a.b", "a.c")
     ]
     assert decide(findings(*pieces)).decision is Decision.INCOMPLETE
-
-
-WAIVER = (
-    POLICY
-    + "waivers: [{rule: R1, owner: Ann, approver: Bo, reason: ticket 7, expires: 2026-02-01}]"
-)
-
-
-@pytest.mark.parametrize(
-    ("today", "decision"),
-    [
-        (date(2026, 2, 1), Decision.PASS),
-        (date(2026, 2, 2), Decision.FAIL),
-        (None, Decision.FAIL),
-    ],
-)
-def test_a_waiver_holds_until_it_expires_and_needs_a_day(today, decision):
-    pieces = [evidence(rate(0.1, 0.0, 0.2)), evidence(rate(0.0, name="gap"), check="a.c")]
-    found = findings(*pieces, policy=WAIVER, today=today)
-    assert found[0].outcome is Outcome.FAIL  # the finding itself never changes
-    verdict = decide(found)
-    assert verdict.decision is decision
-    assert verdict.waived == (("R1",) if decision is Decision.PASS else ())
-
-
-def test_a_waiver_does_not_excuse_a_crash():
-    pieces = [
-        evidence(outcome=Outcome.ERROR, reason="it broke"),
-        evidence(rate(0.0, name="gap"), check="a.c"),
-    ]
-    found = findings(*pieces, policy=WAIVER, today=date(2026, 1, 1))
-    assert decide(found).decision is Decision.INCOMPLETE
 
 
 numbers = st.builds(

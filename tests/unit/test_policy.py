@@ -35,18 +35,6 @@ WHOLE = HEAD + f"rules: [{RULE}]"
         (HEAD + f"rules: [{RULE.replace('at_least: 1, ', '')}]", "exactly one of at_least", None),
         (HEAD + f"rules: [{RULE.replace('1', '.nan')}]", "at_least", None),
         (HEAD + f"rules: [{RULE}, {RULE}]", "two rules are called 'R1'", None),
-        (
-            HEAD + f"rules: [{RULE}]\n"
-            "waivers: [{rule: R1, owner: Ann, approver: ' ann', reason: r, expires: 2026-01-01}]",
-            "must not be its owner",
-            None,
-        ),
-        (
-            HEAD + f"rules: [{RULE}]\n"
-            "waivers: [{rule: R2, owner: A, approver: B, reason: r, expires: 2026-01-01}]",
-            "'R2', which does not exist",
-            None,
-        ),
     ],
 )
 def test_refuses_with_the_place_and_the_remedy(text, message, remedy):

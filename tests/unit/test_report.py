@@ -123,7 +123,7 @@ def test_page_one_is_one_page_however_much_went_wrong(page_size):
         rule.model_copy(update={"id": f"X-{i}", "title": "A long title of a condition " * 3})
         for i in range(40)
     )
-    judged = lending.judgement(policy=policy.model_copy(update={"rules": many, "waivers": ()}))
+    judged = lending.judgement(policy=policy.model_copy(update={"rules": many}))
     options = replace(OPTIONS, page_size=page_size, independence="Stated at length. " * 12)
     texts = page_texts(render(judged, receipt=lending.RECEIPT, options=options))
     assert "How to verify" in texts[0]

@@ -23,7 +23,6 @@ from typing import Any, Final
 from auditkit.access.policy.settings import EvidenceRequirement
 from auditkit.access.policy.vocabulary import DEFAULT_DOMAIN, model_object
 from auditkit.canonical import Digest, Json
-from auditkit.policy import Policy
 
 VERDICT: Final = "gate.verdict"
 RECORD: Final = "gate:record"
@@ -153,25 +152,31 @@ class RecordedVerdicts:
 
 
 def verdict_payload(
-    *, artifact_digest: str, policy: Policy, decision: str, waived: Sequence[str], statement: str
+    *,
+    artifact_digest: str,
+    policy: str,
+    policy_digest: str,
+    decision: str,
+    waived: Mapping[str, str],
+    statement: str,
 ) -> dict[str, Json]:
     """The payload of a `gate.verdict` entry.
 
     Args:
         artifact_digest: Digest of the audited model's files, `sha256:...`.
-        policy: The policy that the gate applied.
+        policy: Id of the policy that the gate applied.
+        policy_digest: Its digest.
         decision: The verdict's decision.
-        waived: Ids of the waived rules.
+        waived: The last day of each waived rule's waiver, by the rule's id.
         statement: Digest of the statement, `sha256:...`.
     """
-    expiries = [w.expires.isoformat() for w in policy.waivers if w.rule in waived]
     return {
         "artifact_digest": artifact_digest,
-        "policy": policy.id,
-        "policy_digest": str(policy.digest),
+        "policy": policy,
+        "policy_digest": policy_digest,
         "decision": decision,
         "waived": list(waived),
-        "waivers_expire": sorted(expiries),
+        "waivers_expire": sorted(waived.values()),
         "statement": statement,
     }
 
@@ -195,9 +200,14 @@ def statement_payload(
     return {
         **verdict_payload(
             artifact_digest=str(predicate["subject"]["digest"]),
-            policy=Policy.model_validate(predicate["policy"]["content"]),
+            policy=str(predicate["policy"]["content"]["id"]),
+            policy_digest=str(predicate["policy"]["digest"]),
             decision=str(verdict["decision"]),
-            waived=[str(rule) for rule in verdict["waived"]],
+            waived={
+                str(finding["rule"]): str(finding["waiver"]["expires"])
+                for finding in predicate["findings"]
+                if finding.get("group") is None and finding["rule"] in verdict["waived"]
+            },
             statement=str(digest),
         ),
         "as_of": predicate["as_of"],
