@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, KeyFileError, LedgerError, argument
@@ -20,6 +20,7 @@ from auditkit.judgement.audit import Progress, examine, parameters_of
 from auditkit.judgement.controls import ControlPack
 from auditkit.judgement.progress import shown
 from auditkit.judgement.statement import MIN_SALT, Judgement
+from auditkit.parameters import LOG_NAME
 from auditkit.policy import Policy, PolicySource
 from auditkit.wording import html_table, interval, plural
 
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Case, Inputs
-
-# The default name of a log; part of every checkpoint.
-LOG_NAME: Final = "auditkit.local/log"
 
 # The packages that compute numbers; their versions are recorded with every audit.
 _COMPUTING = (

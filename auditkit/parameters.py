@@ -26,6 +26,9 @@ from typing import Any, Final
 
 from auditkit.errors import AuditkitError, InputError
 
+# The default name of a log; part of every checkpoint.
+LOG_NAME: Final = "auditkit.local/log"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:

@@ -293,7 +293,7 @@ def reveal(
     """
     from auditkit.access import vault_object
     from auditkit.access.kept.folder import read_sealed
-    from auditkit.api import LOG_NAME
+    from auditkit.parameters import LOG_NAME
 
     access, _ = read_sealed(policy)
     ruling = access.decide(user, "vault:reveal", vault_object(vault.name))
