@@ -56,6 +56,43 @@ class ReceiverSettings(Document):
         return f"{_split(self.url).hostname}-{hashlib.sha256(self.url.encode()).hexdigest()[:8]}"
 
 
+class MailSettings(Document):
+    """Who is told by e-mail (SMTP).
+
+    Attributes:
+        host: The mail server.
+        port: Its port.
+        security: `starttls` or `tls`; `none` only to this machine.
+        user: The account's name; empty: none is needed.
+        password_file: The file with its password.
+        sender: The address that it is from.
+        to: The addresses that it goes to.
+        on: The events to send.
+    """
+
+    host: Text
+    port: int = Field(default=587, ge=1, le=65_535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password_file: str = ""
+    sender: Text
+    to: tuple[Text, ...] = Field(min_length=1)
+    on: tuple[Text, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_private(self) -> Self:
+        if self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("mail without encryption is for this machine: write starttls or tls")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("give user and password_file, or neither")
+        return self
+
+    @property
+    def title(self) -> str:
+        """Its name among those that follow the log."""
+        return f"mail to {hashlib.sha256(','.join(self.to).encode()).hexdigest()[:8]}"
+
+
 class StreamSettings(Document):
     """Where every entry of the log is sent as a line of JSON.
 
