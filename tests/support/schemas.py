@@ -25,6 +25,7 @@ from auditkit.parameters import Parameter
 from auditkit.policy import Policy
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
+from auditkit.watching.monitor.settings import MonitorSettings
 from auditkit.watching.policy import WatchPolicy
 from auditkit.watching.validation.contract import Contract
 
@@ -34,6 +35,7 @@ KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "policy": (Policy, "A policy: what must hold for one kind of model"),
     "watch-policy": (WatchPolicy, "A policy of watching: what must hold of a window"),
     "contract": (Contract, "A contract: what a table has to be like"),
+    "monitor": (MonitorSettings, "monitor.yaml: what is watched after an audit"),
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),
     "plan": (PlanFile, "A de-identification plan: what is done with each column"),

@@ -70,6 +70,10 @@ ROOMS = {
     "cli.watching": "cli.shared loading watching.validation",
     "watching.checks": "measures.numbers watching.drift watching.profile",
     "watching": "charts judgement loading watching.checks watching.profile",
+    "watching.monitor": (
+        "access.policy ledger ledger.keep ledger.records ledger.store notify signing tables "
+        "watching watching.profile"
+    ),
     "loading": "checks judgement measures.groups model model_files registry tables",
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
@@ -135,6 +139,7 @@ EDGES = {
     "cli": "the program, which talks to people and reads their environment",
     "mlflow_guard": "the server that MLflow starts: its process, its environment",
     "api.py": "finds the user's keys by the environment, in one place",
+    "watching/monitor/opening.py": "a monitor's own clock and key store, unless they are given",
     "isolation/server.py": "a forked process, which ends here and returns to nobody",
     "deid/pipeline/plan.py": "a plan proposed without a date is dated today",
     "ledger/log.py": "the log's own clock, which a caller may replace",

@@ -1,0 +1,499 @@
+"""The monitor: its state is a fold over the log, whatever dies in between; one alert a check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import auditkit as ak
+from auditkit.errors import AccessDeniedError, InputError, NothingToAuditError, PolicyError
+from auditkit.watching.monitor import facts
+from auditkit.watching.monitor.fold import fold
+from auditkit.watching.monitor.monitor import Monitor
+from auditkit.watching.monitor.settings import MonitorSettings
+
+POLICY = """\
+id: tiny
+version: "1"
+title: Two rules
+as_of: 2026-12-01
+windows: 1
+rules:
+  - {id: F, title: features, check: drift.features, measure: ks, at_most: 0.2, min_n: 50,
+     severity: medium, citation: test, why: test}
+  - {id: P, title: right, check: performance.tracked, measure: accuracy_loss, at_most: 0.1,
+     min_n: 50, severity: high, citation: test, why: test}
+"""
+SETTINGS = """\
+name: pricing
+model: {{name: credit, version: "3"}}
+policy: policy.yaml
+log: log.db
+schedule: {{grace_hours: 1}}
+columns: {{key: id, score: score, label: bad}}
+alerts: {{cooldown_hours: 0{alerts}}}
+{more}"""
+START = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def rows(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    income = draw.normal(shift, 1, n)
+    score = 1 / (1 + np.exp(-2 * income))
+    return pd.DataFrame(
+        {
+            "id": [f"{seed}-{i}" for i in range(n)],
+            "income": income,
+            "score": score,
+            "bad": (draw.random(n) < score).astype(int),
+        }
+    )
+
+
+REFERENCE = rows(1000, 0)
+BASE = ak.Profile.fit(
+    REFERENCE[["income"]], scores=REFERENCE["score"], labels=REFERENCE["bad"]
+)  # fmt: skip
+
+
+class World:
+    """A folder with a monitor, and a clock."""
+
+    def __init__(self, folder: Path, alerts: str = "", more: str = "") -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "policy.yaml").write_text(POLICY)
+        (folder / "monitor.yaml").write_text(SETTINGS.format(alerts=alerts, more=more))
+        self.folder, self.keys = folder, ak.KeyStore(folder / "keys")
+        self.now = START + timedelta(hours=12)
+        self.monitor = self.opened()
+        self.monitor.baseline(BASE)
+
+    def opened(self) -> Monitor:
+        return Monitor.open(self.folder / "monitor.yaml", keys=self.keys, clock=lambda: self.now)
+
+    def day(self, shift: float | None, *, labels: str = "") -> list[str]:
+        """One day: its rows (None: there are none), then a step on the next day."""
+        seed = (self.now - START).days + 1
+        frame = rows(600, seed, shift or 0.0)
+        if shift is not None:
+            self.monitor.observe(frame.drop(columns="bad"))
+        if labels:
+            frame["bad"] = 1 - frame["bad"] if labels == "wrong" else frame["bad"]
+            self.monitor.labels(frame[["id", "bad"]])
+        self.now += timedelta(days=1)
+        return [s.kind for s in self.monitor.step() if s.kind != facts.WINDOW]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.monitor.close()
+
+
+def test_an_alert_opens_once_and_is_over_after_two_quiet_windows(world: World) -> None:
+    days = [world.day(shift) for shift in (0, 2, 2, 0, 0, 0)]
+    assert days == [[], ["alert.opened"], [], [], ["alert.cleared"], []]
+    (alert,) = world.monitor.alerts
+    assert (alert.check, alert.breaches, alert.status) == ("drift.features", 2, "cleared")
+    assert alert.worst["lower"] > 0.2
+    assert alert.rank == pytest.approx(alert.worst["value"] / 0.2, abs=1e-5)
+
+
+def test_what_comes_again_before_it_was_closed_is_the_same_alert(world: World) -> None:
+    days = [world.day(shift) for shift in (2, 0, 0, 2)]
+    assert days == [["alert.opened"], [], ["alert.cleared"], ["alert.reopened"]]
+    assert len(world.monitor.state.alerts) == 1
+
+
+@pytest.mark.parametrize(
+    ("alerts", "days"),
+    [
+        (", for_windows: 2", [[], [], ["alert.opened"]]),
+        (", min_hours: 72", [[], [], [], ["alert.opened"]]),
+    ],
+)
+def test_an_alert_waits_for_windows_and_hours(
+    tmp_path: Path, alerts: str, days: list[list[str]]
+) -> None:
+    world = World(tmp_path, alerts)
+    found = [world.day(0)] + [world.day(2) for _ in days[1:]]
+    assert found == days
+
+
+def test_inside_the_band_nothing_flaps(world: World) -> None:
+    """A number between the line at which it clears and its tolerance changes nothing."""
+    world.day(2)
+    changes = [world.day(0.3) for _ in range(3)]
+    assert changes == [[], [], []]
+    assert world.monitor.alerts[0].status == "open"
+
+
+def test_cooldown(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    text = (tmp_path / "monitor.yaml").read_text()
+    (tmp_path / "monitor.yaml").write_text(text.replace("hours: 0", "hours: 47"))
+    world.monitor = world.opened()
+    days = [world.day(shift) for shift in (2, 0, 0, 2, 2)]
+    assert days == [["alert.opened"], [], ["alert.cleared"], [], ["alert.reopened"]]
+
+
+def test_a_window_without_rows_is_an_alert_and_its_late_rows_end_it(world: World) -> None:
+    assert world.day(0) == []
+    late = (world.now, rows(150, 77).drop(columns="bad"))
+    assert world.day(None) == ["monitor.missed", "alert.opened"]
+    (alert,) = world.monitor.alerts
+    assert (alert.check, alert.severity) == ("monitoring.heartbeat", "high")
+    day = (late[0].date(), late[0].date() + timedelta(days=1))
+    world.monitor.observe(late[1], window=day)
+    assert "alert.cleared" in world.day(0)
+
+
+def test_a_monitor_that_slept_finds_all_that_it_missed(world: World) -> None:
+    world.day(0)
+    world.now += timedelta(days=30)
+    (missed, *_) = world.monitor.step()
+    assert missed.kind == facts.MISSED
+    assert missed.payload["windows"] == 30
+    assert missed.payload["window"] == ["2026-11-03T00:00:00Z", "2026-12-03T00:00:00Z"]
+    assert world.monitor.state.missed == 30
+
+
+def test_labels_count_in_the_window_of_the_decision(world: World) -> None:
+    frame = rows(150, 1)
+    world.monitor.observe(frame.drop(columns="bad"))
+    world.now += timedelta(days=1)
+    world.monitor.step()
+    window = next(iter(world.monitor.state.windows.values()))
+    assert window.results["performance.tracked"].outcome == "not_assessed"
+    given = frame[["id", "bad"]].assign(bad=1 - (frame["score"] > 0.5))
+    stranger = pd.DataFrame({"id": ["nobody"], "bad": [1]})
+    taken = world.monitor.labels(pd.concat([given, stranger, given.head(3)]))
+    assert (taken.matched, taken.unknown, taken.repeated) == (150, 1, 3)
+    assert [s.kind for s in world.monitor.step()] == ["monitor.window", "alert.opened"]
+    assert world.monitor.alerts[0].check == "performance.tracked"
+    again = world.monitor.labels(given)
+    assert (again.matched, again.repeated) == (0, 150)
+    assert world.monitor.step() == ()
+
+
+def test_people_handle_an_alert_and_the_log_says_who_and_when(world: World) -> None:
+    world.day(2)
+    alerts = world.monitor.alerts
+    name = alerts[0].id
+    with pytest.raises(InputError, match="came from"):
+        alerts.close(name, by="ann")
+    alerts.acknowledge(name, by="ann")
+    alerts.acknowledge(name, by="ann")
+    with pytest.raises(InputError, match="no cause"):
+        alerts.triage(name, by="ann", cause="gremlins", decision="wait")
+    alerts.triage(name, by="bob", cause="upstream", decision="the feed is repaired")
+    alerts.close(name, by="bob", note="ticket 12")
+    alerts.close(name, by="bob")
+    assert len(world.monitor.alerts) == 0
+    with pytest.raises(InputError, match="is closed"):
+        alerts.acknowledge(name, by="ann")
+    with pytest.raises(InputError, match="not known"):
+        alerts.triage("A-0", by="ann", cause="data", decision="x")
+    log = world.monitor._journal.log
+    done = [e.payload for e in log.entries() if e.kind.startswith("alert.") and e.payload]
+    assert [(p["actor"], p["check"]) for p in done] == [
+        ("monitor", "drift.features"), ("ann", "drift.features"), ("bob", "drift.features"),
+        ("bob", "drift.features"),
+    ]  # fmt: skip
+    for payload in done:
+        assert {"model", "policy", "baseline", "evidence", "window", "rows", "actor", "at"} <= set(
+            payload
+        )
+        assert payload["evidence"].startswith("sha256:")
+    assert world.day(0) == []  # what was closed does not open again by itself
+
+
+def test_a_silence_keeps_messages_back_and_its_end_brings_them(tmp_path: Path) -> None:
+    told = tmp_path / "told.jsonl"
+    program = tmp_path / "tell"
+    program.write_text(f"#!/bin/sh\ncat >> {told}\necho >> {told}\n")
+    program.chmod(0o700)
+    more = "notify:\n  - {program: tell, on: [alert.opened, alert.reminded, alert.cleared]}\n"
+    world = World(tmp_path, more=more)
+    silence = world.monitor.alerts.silence
+    with pytest.raises(InputError, match="would end"):
+        silence("drift.features", by="ann", reason="move", until="2026-11-01")
+    with pytest.raises(InputError, match="reason"):
+        silence("drift.features", by="ann", reason=" ", until="2026-12-01")
+    silence("drift.features", by="ann", reason="move of the warehouse", until="2026-11-04")
+    assert world.day(2) == ["alert.opened"]
+    assert not told.exists()
+    assert world.day(2) == ["silence.ended", "alert.reminded"]
+    (event,) = map(json.loads, told.read_text().split("\n")[:-1])
+    assert event["type"] == "auditkit.watch.alert.reminded"
+    assert event["data"]["alert"] == world.monitor.alerts[0].id
+    world.monitor.step()
+    assert told.read_text().count("\n") == 1  # nothing is told twice
+
+
+def test_a_retraining_is_asked_for_once_within_its_guards_and_runs_once(tmp_path: Path) -> None:
+    more = (
+        "retraining: {checks: [drift.features], command: [/bin/sh, -c, 'echo x >> ran'],"
+        " min_labels: 100}\n"
+    )
+    world = World(tmp_path, more=more)
+    assert world.day(2) == ["alert.opened", "retraining.refused"]
+    assert world.monitor.state.refused == {
+        f"alert {world.monitor.alerts[0].id}": "fewer than 100 labels are known"
+    }
+    kinds = world.day(2, labels="right")
+    assert kinds == ["retraining.requested", "retraining.started", "retraining.finished"]
+    assert world.day(2) == []
+    assert (tmp_path / "ran").read_text() == "x\n"
+    assert world.monitor.state.requests[0].outcome == "done"
+
+
+def test_a_fallback_is_entered_moves_on_and_is_left_after_a_trial(tmp_path: Path) -> None:
+    more = "fallback: {order: [previous-approved, person], checks: [drift.features]}\n"
+    world = World(tmp_path, more=more)
+    assert world.monitor.serving.served_by == ""
+    served = []
+    for shift in (2, 2, 2, 0, 0, 0, 0):
+        kinds = world.day(shift)
+        now = world.monitor.serving
+        served.append((now.served_by, now.on_trial, [k for k in kinds if "fallback" in k]))
+    assert served == [
+        ("previous-approved", False, ["fallback.entered"]),
+        ("person", False, ["fallback.entered"]),
+        ("person", False, []),
+        ("person", False, []),
+        ("", True, ["fallback.on-trial"]),
+        ("", True, []),
+        ("", False, ["fallback.left"]),
+    ]
+
+
+def test_bad_input_is_refused_clearly_and_loses_nothing(world: World) -> None:
+    good = rows(150, 1).drop(columns="bad")
+    observe = world.monitor.observe
+    with pytest.raises(InputError, match="score"):
+        observe(good.rename(columns={"score": "points"}))
+    with pytest.raises(InputError, match="income"):
+        observe(good.rename(columns={"income": "wage"}))
+    with pytest.raises(NothingToAuditError):
+        observe(good.head(0))
+    with pytest.raises(InputError, match="none of the schedule"):
+        observe(good, window=("2026-11-02T06:00:00", "2026-11-03T06:00:00"))
+    with pytest.raises(InputError, match="none of the schedule"):
+        observe(good, window=("2026-11-01", "2026-11-03"))
+    with pytest.raises(InputError, match="future"):
+        observe(good, window=("2026-11-03", "2026-11-04"))
+    with pytest.raises(InputError, match="observed"):
+        world.monitor.labels(pd.DataFrame({"id": ["x"], "bad": [1]}))
+    assert world.monitor.state.refused_rows == 600
+    observe(good)
+    before = world.monitor.state.to_json()
+    observe(good)  # the same rows again change nothing
+    observe(good.sample(frac=1, random_state=0))
+    assert world.monitor.state.to_json() == before
+    observe(rows(20, 2).drop(columns="bad"))  # later rows of the window are added
+    assert [w.rows for w in world.monitor.state.windows.values()] == [170]
+    world.now -= timedelta(days=5)  # the clock is set back
+    world.monitor.step()
+    assert world.monitor.now == START + timedelta(hours=12)
+
+
+def test_a_column_that_is_all_missing_is_never_met(world: World) -> None:
+    frame = rows(150, 1).drop(columns="bad")
+    world.monitor.observe(frame.assign(income=np.nan))
+    world.now += timedelta(days=1)
+    world.monitor.step()
+    results = next(iter(world.monitor.state.windows.values())).results
+    assert results["drift.features"].outcome != "pass"
+
+
+def test_a_baseline_of_another_model_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    text = (tmp_path / "monitor.yaml").read_text()
+    digest = f"sha256:{'a' * 64}"
+    (tmp_path / "monitor.yaml").write_text(text.replace('"3"', f'"3", digest: "{digest}"'))
+    monitor = world.opened()
+    with pytest.raises(InputError, match="which model"):
+        monitor.baseline(BASE)
+    other = ak.Profile.fit(REFERENCE[["income"]], digest=f"sha256:{'b' * 64}")
+    with pytest.raises(InputError, match="another model"):
+        monitor.baseline(other)
+
+
+def test_without_a_baseline_nothing_is_observed(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "monitor.yaml").write_text(SETTINGS.format(alerts="", more=""))
+    keys = ak.KeyStore(tmp_path / "keys")
+    with ak.Monitor.open(tmp_path / "monitor.yaml", keys=keys, clock=lambda: START) as monitor:
+        with pytest.raises(InputError, match="baseline"):
+            monitor.observe(rows(10, 1))
+        assert monitor.step() == ()
+
+
+def test_rows_are_divided_by_their_times(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    text = (tmp_path / "monitor.yaml").read_text()
+    (tmp_path / "monitor.yaml").write_text(text.replace("{key: id", "{time: at, key: id"))
+    monitor = world.opened()
+    world.now = START + timedelta(days=3)
+    frame = rows(300, 1).drop(columns="bad")
+    frame["at"] = [f"2026-11-0{2 + i % 3}T10:00:00+02:00" for i in range(300)]
+    days = [p.window[0][:10] for p in monitor.observe(frame) if p.window]
+    assert days == ["2026-11-02", "2026-11-03", "2026-11-04"]
+    with pytest.raises(InputError, match="readable time"):
+        monitor.observe(frame.assign(at="yesterday"))
+
+
+def test_the_access_policy_says_who_may(tmp_path: Path) -> None:
+    from auditkit.resources import data_path
+
+    folder = tmp_path / "access"
+    folder.mkdir()
+    for name in ("access.yaml", "model.conf", "policy.csv"):
+        text = (data_path("policies") / "access" / name).read_text()
+        more = "g, bob, role:reviewer, *\n" if name == "policy.csv" else ""
+        (folder / name).write_text(text + more)
+    world = World(tmp_path, more="access: access\n")
+    world.day(2)
+    with pytest.raises(AccessDeniedError):
+        world.monitor.alerts.acknowledge(world.monitor.alerts[0].id, by="eve")
+    world.monitor.alerts.acknowledge(world.monitor.alerts[0].id, by="bob")
+
+
+def test_settings_name_events_that_there_are() -> None:
+    program = {"program": "tell", "on": ["alert.openned"]}
+    with pytest.raises(ValueError, match="no event 'alert"):
+        MonitorSettings.model_validate({"name": "m", "model": {"name": "m"}, "notify": [program]})
+    with pytest.raises(PolicyError):
+        ak.Monitor.open("no-such-monitor.yaml")
+
+
+class _KilledError(BaseException):
+    """The process died here."""
+
+
+class Killing(RuleBasedStateMachine):
+    """Two monitors do the same; one is killed at any write, opened again, and does it again."""
+
+    folder: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.count = getattr(type(self), "count", 0) + 1
+        type(self).count = self.count
+        more = (
+            "retraining: {checks: [drift.features], cooldown_days: 3}\n"
+            "fallback: {order: [previous-approved, person], checks: [drift.features]}\n"
+        )
+        folder = self.folder / str(self.count)
+        folder.mkdir()
+        self.calm = World(folder / "calm", more=more)
+        self.killed = World(folder / "killed", more=more)
+
+    def both(self, do: Callable[[World], Any], kill: tuple[int, bool]) -> None:
+        do(self.calm)
+        after, committed = kill
+        writes = [0]
+        log = self.killed.monitor._journal.log
+        add, write = log.add, self.killed.monitor._journal.write
+
+        def dying_add(*given: Any) -> Any:
+            if writes[0] == after and not committed:
+                raise _KilledError
+            return add(*given)
+
+        def dying_write(decide: Any) -> Any:
+            found = write(decide)
+            if found is not None:
+                writes[0] += 1
+                if writes[0] == after + 1 and committed:
+                    raise _KilledError
+            return found
+
+        log.add = dying_add  # type: ignore[method-assign,assignment]
+        self.killed.monitor._journal.write = dying_write  # type: ignore[method-assign]
+        try:
+            do(self.killed)
+        except _KilledError:
+            self.killed.monitor.close()
+            self.killed.monitor = self.killed.opened()
+            do(self.killed)
+        else:
+            del log.add
+            del self.killed.monitor._journal.write
+
+    kills = st.tuples(st.integers(0, 5), st.booleans())
+
+    @rule(shift=st.sampled_from([0.0, 0.0, 2.0]), late=st.booleans(), kill=kills)
+    def observe(self, shift: float, late: bool, kill: tuple[int, bool]) -> None:
+        day = self.calm.now.date() - timedelta(days=int(late))
+        frame = rows(120, day.toordinal() % 1000, shift).drop(columns="bad")
+        self.both(lambda w: w.monitor.observe(frame, window=(day, day + timedelta(days=1))), kill)
+
+    @rule(kill=kills)
+    def step(self, kill: tuple[int, bool]) -> None:
+        self.calm.now += timedelta(days=1)
+        self.killed.now += timedelta(days=1)
+        self.both(lambda w: w.monitor.step(), kill)
+
+    @rule(kill=kills)
+    def people(self, kill: tuple[int, bool]) -> None:
+        names = [a.id for a in self.calm.monitor.alerts][:1]
+
+        def do(world: World) -> None:
+            for name in names:
+                alerts = world.monitor.alerts
+                if name not in {a.id for a in alerts}:
+                    continue  # closed before it was killed
+                alerts.acknowledge(name, by="ann")
+                alerts.triage(name, by="ann", cause="data", decision="wait")
+                alerts.close(name, by="ann")
+
+        self.both(do, kill)
+
+    @rule(days=st.integers(1, 3), kill=kills)
+    def silence(self, days: int, kill: tuple[int, bool]) -> None:
+        end = self.calm.now + timedelta(days=days)
+        self.both(lambda w: w.monitor.alerts.silence("*", by="ann", reason="move", until=end), kill)
+
+    @invariant()
+    def the_same_is_known(self) -> None:
+        if not hasattr(self, "calm"):
+            return
+        state = self.killed.monitor.state
+        assert state.to_json() == self.calm.monitor.state.to_json()
+        entries = list(self.killed.monitor._journal.log.entries())
+        assert fold("pricing", entries).to_json() == state.to_json()
+        checks = [a.check for a in state.standing]
+        assert len(checks) == len(set(checks))
+        opened = [e.payload["alert"] for e in entries if e.kind == facts.OPENED and e.payload]
+        assert sorted(opened) == sorted(state.alerts)
+
+    def teardown(self) -> None:
+        for world in (getattr(self, "calm", None), getattr(self, "killed", None)):
+            if world is not None:
+                world.monitor.close()
+
+
+def test_whatever_is_killed_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    Killing.folder = tmp_path
+    run_state_machine_as_test(
+        Killing,
+        settings=settings(
+            max_examples=6, stateful_step_count=12, deadline=None, database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip
