@@ -36,6 +36,7 @@ from auditkit.cli import (
     reperform,
     verify,
 )
+from auditkit.cli.evidence import commands as evidence
 from auditkit.cli.exports.export import export
 from auditkit.cli.log import commands as log
 from auditkit.cli.shared.console import complain
@@ -122,6 +123,7 @@ app.command("splits")(validate.splits)
 app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(access.app, name="access")
 app.add_typer(registry.app, name="registry")
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import NAME, Source, json_bytes, line
+from auditkit.exports.source import NAME, Source, json_bytes
 from auditkit.judgement.findings import about, named
+from auditkit.tables.cells import line
 
 _MODEL: Final = "model"
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import Final
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import Source, line
+from auditkit.exports.source import Source
 from auditkit.judgement.findings import named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 MOST: Final = 9
 

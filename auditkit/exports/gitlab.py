@@ -10,9 +10,10 @@ from typing import Final
 
 from auditkit.canonical import Digest
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import Source, json_bytes, line
+from auditkit.exports.source import Source, json_bytes
 from auditkit.judgement.findings import named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 # The severity of an exception, and that of what is uncertain or not tested, by the rule's.
 _EXCEPTION: Final = {"high": "blocker", "medium": "critical", "low": "major"}

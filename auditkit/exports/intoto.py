@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from auditkit.canonical import STATEMENT_TYPE, canonical_bytes
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import Source, line
+from auditkit.exports.source import Source
 from auditkit.judgement.findings import named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
 _PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"

@@ -13,9 +13,10 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import NAME, Source, line
+from auditkit.exports.source import NAME, Source
 from auditkit.judgement.findings import named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 # The element of each outcome, and its type; none for those that pass.
 _PROBLEM: Final = {

@@ -11,9 +11,10 @@ import re
 from typing import Final
 
 from auditkit.evidence import Finding
-from auditkit.exports.source import Source, line
+from auditkit.exports.source import Source
 from auditkit.judgement.findings import about
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 BUDGET: Final = 900 * 1024
 _ACTIVE: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~$&:^=])")

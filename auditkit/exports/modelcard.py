@@ -14,8 +14,9 @@ from typing import Any
 
 from auditkit.evidence import Finding
 from auditkit.exports.markdown import escaped
-from auditkit.exports.source import NAME, Source, line
+from auditkit.exports.source import NAME, Source
 from auditkit.judgement.findings import about
+from auditkit.tables.cells import line
 
 
 def write(source: Source) -> bytes:

@@ -12,8 +12,9 @@ import re
 from typing import Final
 
 from auditkit.evidence import Finding
-from auditkit.exports.source import Source, line
+from auditkit.exports.source import Source
 from auditkit.judgement.findings import about
+from auditkit.tables.cells import line
 
 _NOT_IN_NAMES: Final = re.compile("[^a-zA-Z0-9_]")
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import NAME, Source, json_bytes, line
+from auditkit.exports.source import NAME, Source, json_bytes
 from auditkit.judgement.findings import named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 OSCAL: Final = "1.2.1"
 _NS: Final = "urn:auditkit:oscal:v1"

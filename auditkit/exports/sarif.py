@@ -13,9 +13,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from auditkit.evidence import Finding, Outcome
-from auditkit.exports.source import NAME, Source, json_bytes, line
+from auditkit.exports.source import NAME, Source, json_bytes
 from auditkit.judgement.findings import about, named
 from auditkit.judgement.gate import is_waived
+from auditkit.tables.cells import line
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 # The kind and level of each outcome.

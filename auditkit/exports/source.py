@@ -21,7 +21,6 @@ from auditkit.errors import InputError
 from auditkit.evidence import Finding, Outcome
 from auditkit.judgement.findings import every, read_findings, source_in
 from auditkit.judgement.gate import severity_order
-from auditkit.tables.cells import printable
 
 NAME: Final = "auditkit"
 # The root of all derived UUIDs (version 5).
@@ -164,12 +163,6 @@ class Source:
 def lasting_uuid(*of: str) -> str:
     """A UUID that follows from names alone, and so is the same for every statement."""
     return str(uuid.uuid5(_ROOT, "\x00".join(of)))
-
-
-def line(text: str) -> str:
-    """Foreign text on one line, with escapes for what controls, hides or reorders text."""
-    flat = printable(text.replace("\n", " ").replace("\t", " "))
-    return flat.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # no characters of XML
 
 
 def json_bytes(document: Any) -> bytes:

@@ -7,7 +7,7 @@ meanwhile.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -125,18 +125,25 @@ class LogReader:
             return _roots(session, consistency_ranges(size1, newer))
 
     def entries(
-        self, *, kind: str | None = None, since: datetime | None = None, begin: int = 0
+        self,
+        *,
+        kind: str | Collection[str] | None = None,
+        since: datetime | None = None,
+        begin: int = 0,
+        end: int | None = None,
     ) -> Iterator[Entry]:
         """The entries in the order of the log, as it was when reading began.
 
         Args:
-            kind: Only entries of this kind.
+            kind: Only entries of this kind, or of these.
             since: Only entries logged at this time or later.
             begin: Only entries whose index is at least this.
+            end: Only entries whose index is below this.
         """
         since_ms = None if since is None else milliseconds(since)
+        kinds = (kind,) if isinstance(kind, str) else kind
         wanted = partial(
-            Session.stream_entries, begin=begin, kind=kind, since_ms=since_ms, rows=_ROWS
+            Session.stream_entries, begin=begin, end=end, kinds=kinds, since_ms=since_ms, rows=_ROWS
         )
         with self.reading() as session:
             # A few entries are read at once: opening another connection would take longer.

@@ -20,7 +20,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, TextIO
+from typing import Final, Protocol
 
 from auditkit.canonical import HIDING
 
@@ -31,13 +31,28 @@ _FORMULA: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\Z")
 _CONTROLS: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{HIDING}]")
+# How a cell may begin that needs care, after the comma before it.
+_CARE: Final = re.compile(",[ =+@-]")
 # A field with one of these is quoted; the semicolon separates cells where the comma is decimal.
 _QUOTED: Final = re.compile('[",;\t\r\n]')
+
+
+class Writable(Protocol):
+    """What text can be written to."""
+
+    def write(self, text: str, /) -> object:
+        """Writes a text."""
 
 
 def printable(text: str) -> str:
     r"""A text with escapes for what controls, hides or reorders text; `\n` and `\t` are kept."""
     return _CONTROLS.sub(_escape, text)
+
+
+def line(text: str) -> str:
+    """Foreign text on one line, with escapes for what controls, hides or reorders text."""
+    flat = printable(text.replace("\n", " ").replace("\t", " "))
+    return flat.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")  # no characters of XML
 
 
 def cell(value: object) -> str:
@@ -50,16 +65,20 @@ def cell(value: object) -> str:
     return printable(text)
 
 
-def write_csv(file: TextIO, rows: Iterable[Sequence[object]], *, exact: bool = False) -> None:
+def write_csv(file: Writable, rows: Iterable[Sequence[object]], *, exact: bool = False) -> None:
     r"""Writes rows as CSV (RFC 4180).
 
     Args:
-        file: Opened with `newline=""`.
+        file: A file opened with `newline=""`, or whatever else text can be written to.
         rows: Of cells; the first is the header.
         exact: For programs: values unchanged, lines end with `\n`. Otherwise for spreadsheets.
     """
     write, end = (_exact, "\n") if exact else (cell, "\r\n")
     for row in rows:
+        plain = None if exact else _plain(row)
+        if plain is not None:
+            file.write(plain + end)
+            continue
         fields = [_field(write(value)) for value in row]
         file.write((",".join(fields) if fields != [""] else '""') + end)
 
@@ -69,6 +88,23 @@ def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
     written = io.StringIO(newline="")
     write_csv(written, rows)
     return written.getvalue().encode("utf-8")
+
+
+def _plain(row: Sequence[object]) -> str | None:
+    """A row of texts of which no cell needs care, as most are in long tables; None for others."""
+    try:
+        joined = ",".join(row)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+    is_plain = (
+        joined.isascii()
+        and joined.isprintable()
+        and '"' not in joined
+        and ";" not in joined
+        and joined.count(",") == len(row) - 1 > 0
+        and not _CARE.search("," + joined)
+    )
+    return joined if is_plain else None
 
 
 def _exact(value: object) -> str:

@@ -77,6 +77,8 @@ ROOMS = {
     "loading": "checks judgement measures.groups model model_files registry tables",
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
+    "period": "ledger ledger.records ledger.store output tables",
+    "cli.evidence": "cli.shared period",
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
@@ -116,7 +118,8 @@ ROOMS = {
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
-        "cli.exports cli.gating cli.log cli.shared cli.watching deid deid.detect deid.models "
+        "cli.evidence cli.exports cli.gating cli.log cli.shared cli.watching deid deid.detect "
+        "deid.models "
         "deid.pipeline deid.risk deid.vocabulary isolation judgement ledger ledger.witness "
         "loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "

@@ -252,7 +252,7 @@ def _holds(session: Session) -> tuple[Hold, ...]:
         entries = [
             as_entry(row)
             for kind in (HOLD_PLACED, HOLD_RELEASED)
-            for rows in session.stream_entries(kind=kind, rows=1000)
+            for rows in session.stream_entries(kinds=(kind,), rows=1000)
             for row in rows
         ]
         return holds_in_force(sorted(entries, key=lambda entry: entry.index))

@@ -25,7 +25,7 @@ The SQL statements are here; the differences between databases are in `sqlite` a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -243,20 +243,19 @@ class Session(Connection):
         *,
         begin: int = 0,
         end: int | None = None,
-        kind: str | None = None,
+        kinds: Collection[str] | None = None,
         since_ms: int | None = None,
         rows: int,
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Rows of entries, in the order of the log."""
-        where, values = ["e.idx >= ?"], [begin]
-        for column, sign, value in (
-            ("idx", "<", end),
-            ("kind", "=", kind),
-            ("time_ms", ">=", since_ms),
-        ):
+        where, values = ["e.idx >= ?"], list[Any]([begin])
+        for column, sign, value in (("idx", "<", end), ("time_ms", ">=", since_ms)):
             if value is not None:
                 where.append(f"e.{column} {sign} ?")
-                values.append(value)  # type: ignore[arg-type]
+                values.append(value)
+        if kinds is not None:
+            where.append(f"e.kind IN ({', '.join('?' * len(kinds)) or 'NULL'})")
+            values += kinds
         statement = f"{_ENTRY} WHERE {' AND '.join(where)} ORDER BY e.idx"
         return self.stream(statement, values, rows=rows)
 

@@ -1,0 +1,1 @@
+"""`auditkit evidence`: what happened in a period, from the log."""

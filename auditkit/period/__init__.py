@@ -1,0 +1,1 @@
+"""A period's evidence: populations, samples, exceptions, all computed from the log."""
