@@ -73,9 +73,10 @@ class AuditFile(Document):
         version: The model's version; default: its number in the registry.
         purpose: What the model decides, in one line.
         owner: Who is accountable for it.
-        model: An XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json) or scikit-learn
-            (.joblib, .pkl) model; a folder that MLflow's `log_model` wrote; or a version in
-            MLflow's registry: models:/credit/7, models:/credit@challenger.
+        model: An XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json), ONNX or
+            scikit-learn (.joblib, .pkl, .skops) model; a folder that MLflow's `log_model` wrote; a
+            version in MLflow's registry: models:/credit/7, models:/credit@challenger; or a
+            function in a folder of Python code: scoring.model:predict.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
@@ -99,8 +100,8 @@ class AuditFile(Document):
         supersedes: The digest of the statement whose report this one takes the place of.
         log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
             $AUDITKIT_LOG, or log.db in the key store.
-        expect: Digests that the inputs must have; with another one nothing is audited. A pickle is
-            loaded only if the model's is given.
+        expect: Digests that the inputs must have; with another one nothing is audited. A pickle or
+            a function is loaded only if the model's is given.
         isolation: "strict" refuses a machine that cannot confine the model's process; "default"
             confines it as far as the machine can, and says how far.
         trusted_types: Classes and functions, as module:name, that a pickle may hold besides those

@@ -1,8 +1,8 @@
 """The folder that MLflow's `log_model` writes: which of its files is the model.
 
 Laws:
-    - No code of the folder's author is run, and MLflow is not needed: the file `MLmodel` is read as
-      any YAML, and the model by the reader of single files.
+    - No code of the folder's author is run here, and MLflow is not needed: the file `MLmodel` is
+      read as any YAML, and the model by the reader of single files.
     - What is audited is what MLflow would load. A folder whose model MLflow would load by other
       code, or from another file, is refused.
 """
@@ -22,12 +22,20 @@ from auditkit.files import read_text
 DESCRIPTION: Final = "MLmodel"
 
 _ADDED_BY_DOWNLOADS: Final = "registered_model_meta"
-# By flavour: where its classes are.
+# By flavour: its keys for the model's file, in its own section and in that of `python_function`.
+_FILES: Final = {
+    "xgboost": ("data", "data"),
+    "lightgbm": ("data", "data"),
+    "sklearn": ("pickled_model", "model_path"),
+    "onnx": ("data", "data"),
+    "catboost": ("data", "data"),
+}
+# By flavour: where its classes are, if it names them.
 _PACKAGES: Final = {"xgboost": "xgboost.", "lightgbm": "lightgbm."}
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}\Z")
 _LOG_IT: Final = (
-    "log an XGBoost model with mlflow.xgboost.log_model(model), or the booster of a LightGBM "
-    "model with mlflow.lightgbm.log_model(model.booster_)"
+    "log it with the flavour of its library, such as mlflow.sklearn.log_model(model) or "
+    "mlflow.xgboost.log_model(model)"
 )
 
 
@@ -78,39 +86,28 @@ def model_file(folder: Path) -> str:
 
 
 def _described(found: Description) -> str:
-    read = [flavour for flavour in _PACKAGES if flavour in found.flavors]
+    read = [flavour for flavour in _FILES if flavour in found.flavors]
     if len(read) != 1:
         named = ", ".join(sorted(found.flavors)) or "none"
         raise InputError(
-            f"The model cannot be read as data: its flavours are {named}.", remedy=_LOG_IT
+            f"The model is in no form that is read here: its flavours are {named}.", remedy=_LOG_IT
         )
-    flavour = found.flavors[read[0]]
-    _refuse_pickle(read[0], flavour)
-    name = flavour.get("data")
+    (kind,) = read
+    own, served = _FILES[kind]
+    flavour = found.flavors[kind]
+    if kind in _PACKAGES and not str(flavour.get("model_class", "")).startswith(_PACKAGES[kind]):
+        raise InputError(f"The model is of a class that {kind} does not have.", remedy=_LOG_IT)
+    name = flavour.get(own)
     if not isinstance(name, str) or not _FILE_NAME.match(name):
         raise InputError(
             f"{DESCRIPTION} does not name a file in its own folder as the model.", remedy=_LOG_IT
         )
-    served = found.flavors.get("python_function", {})
-    loads = (served.get("loader_module", f"mlflow.{read[0]}"), served.get("data", name))
-    if loads != (f"mlflow.{read[0]}", name) or served.get("code") or flavour.get("code"):
+    function = found.flavors.get("python_function", {})
+    loads = (function.get("loader_module", f"mlflow.{kind}"), function.get(served, name))
+    if loads != (f"mlflow.{kind}", name) or function.get("code") or flavour.get("code"):
         raise InputError(
             "MLflow would run code of the model's author, or load another file, instead of the "
             "model that an audit reads.",
             remedy="log it without code_paths and without a model class of your own",
         )
     return name
-
-
-def _refuse_pickle(name: str, flavour: dict[str, Any]) -> None:
-    kind = str(flavour.get("model_class", ""))
-    if not kind.startswith(_PACKAGES[name]):
-        raise InputError(f"The model is of a class that {name} does not have.", remedy=_LOG_IT)
-    # MLflow writes LightGBM's own format for a booster alone, whatever it says of serialization.
-    if name == "lightgbm" and kind != "lightgbm.basic.Booster":
-        form = str(flavour.get("serialization_format", "pickle"))
-        raise InputError(
-            f"MLflow has kept this {kind.rpartition('.')[2]} as {form}, which is no data format: "
-            "opening it could run code.",
-            remedy="log its booster: mlflow.lightgbm.log_model(model.booster_)",
-        )

@@ -9,17 +9,20 @@ Laws:
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final, Literal, get_args
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, MissingExtraError
 from auditkit.files import read_bytes
 from auditkit.loading.model_folder import model_file
-from auditkit.model_files.confined import confined
-from auditkit.model_files.formats import Format, format_of
+from auditkit.model_files.confined import ConfinedModel, confined
+from auditkit.model_files.formats import FUNCTION, Format, format_of
+from auditkit.model_files.functions import FunctionName
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
 
 Isolation = Literal["default", "strict"]
@@ -43,11 +46,12 @@ def load_model(
     registry gives a version of these files, so that evidence and version meet.
 
     Args:
-        path: The model's file: XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json), or
-            scikit-learn (.joblib, .pkl). Or the folder that MLflow's `log_model` wrote. The bytes
-            decide which it is, not the name.
-        expect: The digest that its files must have, `sha256:...`. A pickle is loaded only if it is
-            given: opening one runs what its author wrote, if only in that process.
+        path: The model's file: XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json),
+            ONNX, or scikit-learn (.joblib, .pkl, .skops); the bytes decide which it is, not the
+            name. Or the folder that MLflow's `log_model` wrote. Or a function in a folder of
+            Python code: "scoring.model:predict" is in the folder `scoring`.
+        expect: The digest that its files must have, `sha256:...`. A pickle or a function is loaded
+            only if it is given: that runs what its author wrote, if only in that process.
         isolation: "strict" refuses a machine whose kernel cannot keep files, programs, processes
             and the network from the process; "default" takes what the kernel has, and says so.
         trusted_types: Classes and functions, as `module:name`, that a pickle may hold besides
@@ -64,6 +68,9 @@ def load_model(
             f"The isolation {isolation!r} is none that there is.", remedy="give default or strict"
         )
     path = Path(path)
+    function = FunctionName.parse(path.name)
+    if function is not None and not path.exists():
+        return _function(path, function.folder, expect=expect, isolation=isolation)
     if path.is_dir():
         data, files = _of_folder(path)
     else:
@@ -77,6 +84,43 @@ def load_model(
                 package, extra=form.extra or package, purpose=f"Reading {form.words}"
             )
     return confined(data, form, digest=digest, isolation=isolation, trusted_types=trusted_types)
+
+
+def _function(
+    path: Path, folder: str, *, expect: str | Digest | None, isolation: str
+) -> ConfinedModel:
+    """A function of a copy of its folder, which nobody else has, and its process alone reads."""
+    copy = Path(mkdtemp(prefix="auditkit-"))
+    try:
+        digest = digest_of_files(_copied(path.parent / folder, copy / folder))
+        _refuse_unpinned(FUNCTION, digest, path.name, expect=expect)
+        told = f"{path.name}\n{copy / folder}".encode()
+        return confined(told, FUNCTION, digest=digest, isolation=isolation, folder=copy)
+    except BaseException:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise
+
+
+def _copied(folder: Path, to: Path) -> tuple[ArtifactFile, ...]:
+    if folder.is_symlink() or not folder.is_dir():
+        raise InputError(
+            f"There is no folder {folder.name!r} with the code of the model.",
+            remedy=f"put the module into a folder of its own, {folder.name}/, beside the audit "
+            "file, with all that it needs and nothing else",
+        )
+    if sum(file.size for file in artifact_files(folder)) > _MODEL_BYTES:
+        raise InputError(
+            f"The folder {folder.name!r} is larger than {_MODEL_BYTES:,} bytes.",
+            remedy="leave only the model's files in it",
+        )
+    try:
+        # What Python has compiled comes and goes, and is not the model.
+        shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder.name!r} cannot be read.", remedy="check that it may be read"
+        ) from error
+    return artifact_files(to)
 
 
 def _refuse_unpinned(

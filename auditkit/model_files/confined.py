@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,8 @@ from auditkit.model.elsewhere import Elsewhere, RaisedElsewhereError
 from auditkit.model_files.crossing import in_pieces, unpacked
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditkit.model_files.formats import Format
 
 _MODULE: Final = "auditkit.model_files.answering"
@@ -211,6 +215,7 @@ def confined(
     digest: Digest,
     isolation: str,
     trusted_types: Sequence[str] = (),
+    folder: Path | None = None,
 ) -> ConfinedModel:
     """Loads a model in a process of its own.
 
@@ -220,6 +225,7 @@ def confined(
         digest: The digest of its files.
         isolation: "default", or "strict" to refuse a kernel without the layers for it.
         trusted_types: Names, `module:name`, that a pickle may hold besides the known ones.
+        folder: A private folder that the process may read; it is removed when the process ends.
 
     Raises:
         InputError: If it cannot be loaded, or its process cannot be confined as asked.
@@ -236,7 +242,10 @@ def confined(
         _MODULE,
         limits=limits,
         needs=("numpy", "pandas", "pyarrow", "scipy", "sklearn", "treelite", "shap", *form.needs),
+        readable=() if folder is None else (folder,),
     )
+    if folder is not None:
+        weakref.finalize(resident, shutil.rmtree, folder, ignore_errors=True)
     try:
         layers = resident.layers()
         _refuse_less(layers, isolation)

@@ -33,7 +33,7 @@ def packed(value: Any) -> bytes:
 
     Args:
         value: None, a number, text, a list or tuple, a mapping of texts, an array of numbers or
-            texts, a dataframe, a pandas index, or a `Tree`; and those inside each other.
+            texts, a dataframe, a pandas index or series, or a `Tree`; and those inside each other.
 
     Raises:
         TypeError: If it, or something in it, is of another kind.
@@ -87,6 +87,8 @@ def _told(value: Any, parts: list[bytes]) -> Any:
         return _told_frame(value, parts)
     if isinstance(value, pd.Index):
         return {"index": _told(value.to_numpy(), parts)}
+    if isinstance(value, pd.Series):
+        return _told_array(value.to_numpy(), parts)
     if isinstance(value, np.ndarray):
         return _told_array(value, parts)
     if hasattr(value, "toarray"):

@@ -42,10 +42,24 @@ CATBOOST_JSON: Final = Format(
     "catboost-json", "a CatBoost model in JSON", "A", ("catboost",), "catboost"
 )
 CATBOOST: Final = Format("catboost-cbm", "a CatBoost model", "B", ("catboost",), "catboost")
+SKOPS: Final = Format("skops", "a skops file", "B", ("sklearn", "skops"), "skops")
+ONNX: Final = Format("onnx", "an ONNX model", "B", ("onnx", "onnxruntime"), "onnx")
 PICKLE: Final = Format("pickle", "a pickle", "C", ("sklearn", "joblib"))
+FUNCTION: Final = Format("function", "a function of Python", "C", ())
 
 FORMATS: Final = {
-    one.name: one for one in (XGBOOST_JSON, XGBOOST_UBJ, LIGHTGBM, CATBOOST_JSON, CATBOOST, PICKLE)
+    one.name: one
+    for one in (
+        XGBOOST_JSON,
+        XGBOOST_UBJ,
+        LIGHTGBM,
+        CATBOOST_JSON,
+        CATBOOST,
+        SKOPS,
+        ONNX,
+        PICKLE,
+        FUNCTION,
+    )
 }
 # What a compressed joblib file begins with.
 COMPRESSED: Final = {
@@ -53,9 +67,13 @@ COMPRESSED: Final = {
     b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x5d\x00\x00": "lzma",
 }  # fmt: skip
 _LENGTHS: Final = b"iUIlLu$#}"  # of a UBJSON key
+# Of a message of protocol buffers: the version first, then one of the fields after it.
+_ONNX_VERSION: Final = b"\x08"
+_ONNX_NEXT: Final = tuple(bytes([tag]) for tag in b"\x12\x1a\x22\x28\x32\x3a\x42")
+_END_OF_ARCHIVE: Final = 1 << 20
 _KNOWN: Final = (
-    "give an XGBoost .json or .ubj, a LightGBM .txt, a CatBoost .cbm, or a scikit-learn .joblib or "
-    ".pkl"
+    "give an XGBoost .json or .ubj, a LightGBM .txt, a CatBoost .cbm, an ONNX model, or a "
+    "scikit-learn .joblib, .pkl or .skops"
 )
 
 
@@ -79,6 +97,10 @@ def format_of(data: bytes, name: str) -> Format:
         return CATBOOST
     if is_pickle(data) or compression_of(data):
         return PICKLE
+    if data[:1] == _ONNX_VERSION and data[1:2] < b"\x40" and data[2:3] in _ONNX_NEXT:
+        return ONNX
+    if data[:4] == b"PK\x03\x04" and b"schema.json" in data[-_END_OF_ARCHIVE:]:
+        return SKOPS
     if data[:2] == b"PK":
         raise InputError(
             f"{name} is a ZIP archive, as PyTorch and Keras write them; it is not read.",

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from auditkit.errors import InputError
+from auditkit.model_files.functions import load_function
 from auditkit.model_files.memory import file_of
+from auditkit.model_files.onnx_models import load_onnx
 from auditkit.model_files.pickles import load_pickle
+from auditkit.model_files.skops_files import load_skops
 from auditkit.model_files.tree_files import check_catboost_json, check_lightgbm, check_xgboost
 
 
@@ -19,14 +22,21 @@ def load_bytes(
 
     Args:
         form: The name of its format; see `auditkit.model_files.formats`.
-        data: The bytes of its file.
-        trusted_types: For a pickle, names besides the known ones.
+        data: The bytes of its file; of a function, its name and the folder that it is in.
+        trusted_types: For a pickle or skops file, names besides the known ones.
 
     Raises:
         InputError: If it is malformed, or its library cannot read it.
     """
     if form == "pickle":
         return load_pickle(data, trusted_types=trusted_types)
+    if form == "skops":
+        return load_skops(data, trusted_types=trusted_types)
+    if form == "onnx":
+        return load_onnx(data)
+    if form == "function":
+        name, _, folder = data.decode().partition("\n")
+        return load_function(name, folder), ()
     library, _, kind = form.partition("-")
     if library == "xgboost":
         check_xgboost(data, ubj=kind == "ubj")

@@ -76,7 +76,7 @@ def test_an_xgboost_classifier_is_read_as_mlflow_wrote_it(xgboost_model, tmp_pat
     assert digest == artifact_digest(where)
 
 
-def test_a_lightgbm_booster_is_read_and_a_wrapper_kept_as_skops_is_not(lightgbm_model, tmp_path):
+def test_a_lightgbm_booster_is_read_and_so_is_a_wrapper_kept_as_skops(lightgbm_model, tmp_path):
     import mlflow.lightgbm
 
     mlflow.lightgbm.save_model(lightgbm_model.booster_, tmp_path / "a", **UNREAD)
@@ -85,18 +85,65 @@ def test_a_lightgbm_booster_is_read_and_a_wrapper_kept_as_skops_is_not(lightgbm_
     assert np.allclose(model.predict(ROWS), lightgbm_model.predict_proba(ROWS)[:, 1])
     assert digest == artifact_digest(tmp_path / "a")
     mlflow.lightgbm.save_model(lightgbm_model, tmp_path / "b", **UNREAD)
-    with pytest.raises(InputError, match="kept this LGBMClassifier as skops") as refused:
-        load_model(tmp_path / "b")
-    assert "log_model(model.booster_)" in str(refused.value)
+    wrapped = load_model(tmp_path / "b")
+    assert wrapped.confinement.format == "skops"
+    assert np.array_equal(wrapped.predict_proba(ROWS), lightgbm_model.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize("form", ["cloudpickle", "pickle", "skops"])
+def test_a_pipeline_is_read_as_mlflow_wrote_it_and_a_pickle_by_the_folders_digest(tmp_path, form):
+    import mlflow.sklearn
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    where = tmp_path / "model"
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, LABELS)
+    mlflow.sklearn.save_model(model, where, serialization_format=form, **UNREAD)
+    digest = artifact_digest(where)
+    if form != "skops":
+        with pytest.raises(InputError, match="can run code of its author") as refused:
+            load_model(where)
+        assert str(digest) in str(refused.value)
+    loaded = load_model(where, expect=digest)
+    assert np.array_equal(loaded.predict_proba(ROWS), model.predict_proba(ROWS))
+    assert loaded.digest == digest
+    assert loaded.confinement.kind == ("B" if form == "skops" else "C")
+    (where / "MLmodel").write_text((where / "MLmodel").read_text() + "\n")
+    with pytest.raises(InputError, match="not the expected one"):
+        load_model(where, expect=digest)
+
+
+def test_models_of_catboost_and_onnx_are_read_as_mlflow_wrote_them(tmp_path):
+    import mlflow.catboost
+    import mlflow.onnx
+    from catboost import CatBoostClassifier
+
+    from tests.support.onnx_graphs import linear_classifier
+
+    model = CatBoostClassifier(iterations=2, verbose=False, allow_writing_files=False)
+    mlflow.catboost.save_model(model.fit(ROWS, LABELS), tmp_path / "c", **UNREAD)
+    loaded = load_model(tmp_path / "c")
+    assert np.array_equal(loaded.predict_proba(ROWS), model.predict_proba(ROWS))
+    mlflow.onnx.save_model(linear_classifier(), tmp_path / "o", **UNREAD)
+    assert load_model(tmp_path / "o").confinement.format == "onnx"
 
 
 def test_a_pickled_model_is_refused(tmp_path, folder):
-    for name in ("xgboost", "python_function"):
-        content = yaml.safe_load((folder / "MLmodel").read_text())
-        content["flavors"].pop(name)
-        (folder / "MLmodel").write_text(yaml.safe_dump(content))
+    content = yaml.safe_load((folder / "MLmodel").read_text())
+    content["flavors"].pop("xgboost")
+    (folder / "MLmodel").write_text(yaml.safe_dump(content))
     change(folder, sklearn={"pickled_model": "model.pkl", "serialization_format": "cloudpickle"})
-    with pytest.raises(InputError, match="its flavours are sklearn"):
+    with pytest.raises(InputError, match="load another file"):
+        load_model(folder)
+    change(folder, python_function={"loader_module": "mlflow.sklearn", "model_path": "model.pkl"})
+    with pytest.raises(InputError, match=r"no model.*model\.pkl|model\.pkl"):
+        load_model(folder)
+    change(folder, spark={})
+    content = yaml.safe_load((folder / "MLmodel").read_text())
+    content["flavors"].pop("sklearn")
+    (folder / "MLmodel").write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError, match="its flavours are python_function, spark"):
         load_model(folder)
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "model.pkl").write_bytes(b"\x80\x05rest")
