@@ -19,12 +19,12 @@ from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.generic import EncryptedObjAccess, Reference, parse_pdf_date
 from pyhanko.sign.fields import enumerate_sig_fields
 
-from auditkit.errors import VerificationError
+from auditkit.errors import AuditkitError, VerificationError
 from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.attachments import entry, read_attachments
 from auditkit.pdf.drawn import drawn_otherwise
 from auditkit.pdf.objects import OTHERS, SAME, differences
-from auditkit.pdf.pages import page_texts
+from auditkit.pdf.pages import check_sizes, page_texts
 from auditkit.pdf.ranges import ChangedFileError, locate
 from auditkit.pdf.strict_reader import StrictReader, opened
 from auditkit.signing.archive import prepare, validation_data
@@ -71,6 +71,12 @@ def structure(data: bytes) -> bytes:
 
 def pages(data: bytes) -> bytes:
     """The text of each page, as a JSON list."""
+    try:
+        check_sizes(opened(data))
+    except (AuditkitError, MemoryError):
+        raise
+    except Exception as error:  # hostile files end in errors of any type
+        raise VerificationError("The pages cannot be read.") from error
     return json.dumps(page_texts(data)).encode()
 
 

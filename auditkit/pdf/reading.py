@@ -19,11 +19,11 @@ from auditkit.isolation.messages import pack, unpack
 from auditkit.pdf.ranges import ChangedFileError
 from auditkit.signing.validation_data import ValidationData
 
-MAX_BYTES: Final = 512 * 1024 * 1024
+MAX_BYTES: Final = 128 << 20
 # A report of 30 pages takes 0.3 s and 100 MB more than the libraries. All attachments together
-# are at most 256 MB, see `attachments`.
+# are at most 64 MB, see `attachments`.
 LIMITS: Final = Limits(
-    cpu_seconds=4, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=300 << 20
+    cpu_seconds=3, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=80 << 20
 )
 # How many times as large a report may get when another program saves it.
 _MOST_LARGER: Final = 8

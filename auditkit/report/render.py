@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.canonical import canonical_bytes
+from auditkit.errors import OutputError
 from auditkit.output.spreadsheet import table_csv
+from auditkit.pdf.attachments import MAX_FILE
 from auditkit.pdf.pages import page_texts
 from auditkit.report.html import Drawings, to_html
 from auditkit.report.options import ReportOptions
@@ -49,7 +51,15 @@ def render(
     texts = paper.texts()
     figures = figures_manifest(page.book, chosen, texts)
     stated = rendering(chosen, made if made is not None else made_with())
-    written = paper.write(_attached(judgement, figures, receipt, envelope, stated))
+    attached = _attached(judgement, figures, receipt, envelope, stated)
+    large = next((one.name for one in attached if len(one.content) > MAX_FILE), None)
+    if large is not None:
+        raise OutputError(
+            f"The attachment {large!r} is larger than {MAX_FILE:,} bytes, so nobody could verify "
+            "the report.",
+            remedy="have the check give a smaller table, or the policy fewer groups",
+        )
+    written = paper.write(attached)
     verify_rendered(page_texts(written), figures, judgement, receipt)
     return written
 

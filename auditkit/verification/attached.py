@@ -15,7 +15,7 @@ from auditkit.verification.claims import Claims, ClaimState
 
 # A report of 30 pages takes 0.4 s, and 150 MB more than the libraries.
 _LIMITS: Final = Limits(
-    cpu_seconds=4, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1 << 20
+    cpu_seconds=3, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1 << 20
 )
 _JUDGE: Final = Child("auditkit.verification.judging")
 
@@ -32,8 +32,8 @@ def check_attached(
     *,
     pages: Sequence[str],
     signer: tuple[str, str] | None,
-) -> Any:
-    """Makes the claims on statement, attachments, verdict, numbers and the signer's name.
+) -> tuple[Any, tuple[str, ...]]:
+    """Makes the claims on statement, envelope, attachments, verdict, numbers and signer's name.
 
     Args:
         claims: Gets them.
@@ -42,7 +42,8 @@ def check_attached(
         signer: The signer's name and fingerprint; None: the file's signature is not valid.
 
     Returns:
-        The statement, parsed; None if it cannot be read.
+        The statement, parsed; None if it cannot be read. And the keys that signed it, by algorithm
+        and fingerprint.
     """
     names = sorted(files)
     head = {"names": names, "pages": list(pages) or None, "signer": signer}
@@ -51,12 +52,13 @@ def check_attached(
         said, _ = unpack(_JUDGE.call("judge", message, limits=_LIMITS))
     except ChildUnavailableError as error:
         claims.refuse("statement", UnverifiableError(error.message, remedy=error.remedy))
-        return None
+        return None, ()
     except ChildError as error:
         words = f"The attachments cannot be read as a report's: {error.message}"
         claims.refuse("statement", VerificationError(words))
-        return None
+        return None, ()
     for claim in said["claims"]:
         claims.add(claim["id"], ClaimState(claim["state"]), claim["reason"])
     # What the child could parse within its limits can be parsed here.
-    return parse_json(files[STATEMENT]) if said["read"] else None
+    statement = parse_json(files[STATEMENT]) if said["read"] else None
+    return statement, tuple(said["keys"])

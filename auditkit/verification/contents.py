@@ -25,7 +25,7 @@ from auditkit.output.spreadsheet import is_table_csv
 from auditkit.report.figures.manifest import check_figures
 from auditkit.resources import offline_script
 from auditkit.signing.dsse import open_envelope
-from auditkit.signing.private_keys import PublicKey
+from auditkit.signing.private_keys import algorithm_of, fingerprint_of
 from auditkit.verification.attachments import (
     ENVELOPE,
     FIGURES,
@@ -90,11 +90,11 @@ def check_printed_digest(files: Mapping[str, bytes], pages: Sequence[str]) -> st
     return str(digest)
 
 
-def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
+def check_envelope(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Checks the statement's own signature.
 
     Returns:
-        The keys that signed it.
+        The keys that signed it, by algorithm and fingerprint.
 
     Raises:
         VerificationError: If the envelope is missing, its signature is wrong, or its payload is
@@ -107,7 +107,7 @@ def check_envelope(files: Mapping[str, bytes]) -> tuple[PublicKey, ...]:
     opened = open_envelope(files[ENVELOPE])
     if opened.payload != files.get(STATEMENT):
         raise VerificationError("The envelope holds another statement than the attached one.")
-    return opened.keys
+    return tuple(f"{algorithm_of(key)} {fingerprint_of(key)}" for key in opened.keys)
 
 
 def check_named(

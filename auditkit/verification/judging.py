@@ -12,6 +12,7 @@ from auditkit.isolation.messages import pack, unpack
 from auditkit.verification.claims import Claims
 from auditkit.verification.contents import (
     check_attachments,
+    check_envelope,
     check_named,
     check_numbers,
     check_printed_digest,
@@ -28,18 +29,24 @@ def judge(message: bytes) -> bytes:
             signer's name and fingerprint, null if the file is not signed. Then the files.
 
     Returns:
-        Packed: the claims, each with its state and reason; and whether the statement can be read.
+        Packed: the claims, each with its state and reason; whether the statement can be read; and
+        the keys that signed it.
     """
     said, contents = unpack(message)
     files = dict(zip(said["names"], contents, strict=True))
     pages, signer = said["pages"], said["signer"]
-    claims, found = Claims(), dict[str, Any]()
+    claims, found, keys = Claims(), dict[str, Any](), list[str]()
 
     def statement() -> str:
         found.update(read_statement(files))
         return f"Printed and attached: {check_printed_digest(files, pages or ())}." if pages else ""
 
+    def envelope() -> str:
+        keys.extend(check_envelope(files))
+        return f"Signed by {', '.join(keys)}, a key that the signed file carries."
+
     claims.check("statement", statement)
+    claims.check("envelope", envelope)
     if found:
         claims.check("attachments", lambda: check_attachments(files, found))
         claims.check("verdict", lambda: check_verdict(found))
@@ -47,4 +54,5 @@ def judge(message: bytes) -> bytes:
             claims.check("named", lambda: check_named(files, pages, *signer))
     if pages and found:
         claims.check("numbers", lambda: check_numbers(files, found, pages))
-    return pack({"claims": [claim.to_json() for claim in claims.found()], "read": bool(found)})
+    said = [claim.to_json() for claim in claims.found()]
+    return pack({"claims": said, "read": bool(found), "keys": keys})

@@ -12,6 +12,8 @@ from auditkit.judgement.restored import restored
 from auditkit.pdf.reading import read_pdf
 from auditkit.report import ReportOptions, render_twin
 from auditkit.verification import ClaimState, verify
+from auditkit.verification.claims import Claims
+from auditkit.verification.pages import check_pages
 from tests.fixtures.lending import judgement
 from tests.support.small_report import saved
 from tests.support.whole_report import SIGNED_AT, whole_report
@@ -20,6 +22,14 @@ from tests.support.whole_report import SIGNED_AT, whole_report
 def pages(data):
     whole = whole_report()
     return verify(data, trust=whole.trust, log_keys=[whole.log_key]).claim("pages")
+
+
+def compared(data):
+    """The claim on pages alone; `verify` does not ask it where another claim is false."""
+    read, claims = read_pdf(data), Claims()
+    claims.check("pages", lambda: check_pages(read.archived.certified, read.files))
+    (claim,) = claims.found()
+    return claim
 
 
 def resigned(change, *, unsigned=None):
@@ -71,8 +81,12 @@ def turned(pdf):
 
 @pytest.mark.parametrize("forge", [cover, another_page, without_last_page, turned])
 def test_pages_that_do_not_follow_are_false(forge):
-    found = pages(resigned(forge))
-    assert found.state is ClaimState.FALSE, found.reason
+    data, whole = resigned(forge), whole_report()
+    assert compared(data).state is ClaimState.FALSE
+    found = verify(data, trust=whole.trust, log_keys=[whole.log_key])
+    assert found.exit_code == 12
+    if not found.claim("pages").asked:
+        assert "another claim is false" in found.claim("pages").reason
 
 
 def script(pdf):
@@ -143,7 +157,9 @@ def with_rendering(change):
     ],
 )
 def test_a_rendering_that_says_otherwise_is_never_true(change, state):
-    assert pages(with_rendering(change)).state is state
+    data = with_rendering(change)
+    assert compared(data).state is state
+    assert pages(data).state is not ClaimState.TRUE
 
 
 def test_a_report_without_what_it_follows_from_could_not_be_checked():
