@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Case, Inputs
+    from auditkit.waivers.consideration import WaiverFile
 
 # The packages that compute numbers; their versions are recorded with every audit.
 _COMPUTING = (
@@ -262,6 +263,7 @@ def run(
     progress: Progress | bool | None = None,
     expect: Mapping[str, str] | None = None,
     supersedes: str | None = None,
+    waivers: Sequence[str | Path | WaiverFile] = (),
     log: Ledger | str | Path | None = "",
     keys: KeyStore | None = None,
     retention: str = "standard",
@@ -292,6 +294,9 @@ def run(
             and "policy". None: any will do.
         supersedes: The digest, `sha256:...`, of the statement whose report this one's takes the
             place of; the statement, the report and the log say so. None: of none.
+        waivers: Files of waivers, and folders of them. One that is not signed as the policy wants,
+            is for something else or not for this day, is as none; the statement says why. A
+            revocation in the log counts as if it was given.
         log: The log, its path or its URL (`postgresql://user@host/name`); None: nothing is logged,
             and the report says so. Default: the key store's own, `log.db` in its folder.
         keys: The key store whose key signs a log that is given by its path or URL. Default: the
@@ -303,21 +308,25 @@ def run(
 
     Raises:
         InputError: If the inputs cannot be used; the message says what and where. Or if they are
-            not those that `expect` names, or a check of another package cannot be loaded.
+            not those that `expect` names, a file of waivers cannot be read, or a check of another
+            package cannot be loaded.
         PolicyError: If the policy or one of its control packs is wrong.
         KeyFileError: If the log's key cannot be read.
         LedgerError: If the log cannot be written; then nothing is measured.
     """
     from auditkit.audit_log import recording
+    from auditkit.audit_log.waivers import revocations
     from auditkit.loading import prepare
     from auditkit.loading.checks import all_checks, installed_checks
     from auditkit.loading.places import load_packs, load_policy
+    from auditkit.loading.waiver_files import read_waivers
 
     if salt is not None and len(salt) < MIN_SALT:
         raise InputError(
             f"The salt has {len(salt)} bytes.", remedy="give 32 random bytes, or leave it out"
         )
     replaced = Digest.parse(supersedes) if supersedes is not None else None
+    files = read_waivers(waivers)
     chosen, folder = load_policy(policy)
     brought = installed_checks()
     checks = all_checks(brought)
@@ -331,6 +340,8 @@ def run(
         if log is not None:
             opened = stack.enter_context(_opened(log, keys))
             begun = recording.begin(opened, case, chosen, retention=retention)
+            if files:
+                files += revocations(opened, files)
         tell = stack.enter_context(shown("Audit", progress=progress))
         judgement = examine(
             case,
@@ -341,6 +352,7 @@ def run(
             checks=checks,
             salt=salt,
             source=source,
+            waivers=files,
             progress=tell,
         )
         judgement = replace(judgement, supersedes=replaced)

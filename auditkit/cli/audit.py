@@ -14,6 +14,7 @@ import typer
 
 from auditkit.cli.exports.export import Also, formats_of, write_formats
 from auditkit.cli.gating.against import Worse, read_statement
+from auditkit.cli.gating.waiver_words import waiver_json, waiver_lines
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.inputs import load_inputs
 from auditkit.cli.shared.log_open import LogOption, log_url
@@ -237,6 +238,7 @@ def gate(
             "verdict": audit.verdict.to_json(),
             "statement": str(audit.digest),
             "findings": [f.to_json() for f in every(audit.findings)],
+            "waivers": [waiver_json(w, audit.as_of) for w in audit.waivers],
             **(worse.to_json() if worse else {}),
         }
         print(json.dumps(document, indent=2))
@@ -387,7 +389,7 @@ def _audit(
     allow_outside: Sequence[Path] | None,
     **options: Any,
 ) -> Audit:
-    from auditkit.loading.audit_file import policy_of
+    from auditkit.loading.audit_file import policy_of, waiver_paths
     from auditkit.loading.places import source_of
 
     outside = allow_outside or ()
@@ -406,6 +408,7 @@ def _audit(
             today=day,
             progress=result.tell_step,
             expect=file.expect.model_dump(exclude_none=True),
+            waivers=waiver_paths(file, path.parent, outside=outside),
             **options,
         )
         result.append(f"{len(audit.evidence)} checks, {len(audit.findings)} conditions")
@@ -420,15 +423,17 @@ def _options(file: AuditFile) -> ReportOptions:
 
 def _tell(audit: Audit) -> None:
     """The findings, worst first, and the verdict, for a person at a terminal."""
-    from auditkit.judgement.gate import severity_order
+    from auditkit.judgement.gate import is_waived, severity_order
 
     say("")
     for finding in sorted(audit.findings, key=severity_order):
-        waived = " (waived)" if finding.waiver else ""
+        waived = " (waived)" if is_waived(finding) else ""
         head = f"{finding.outcome.words + waived:<14} {finding.rule:<6} "
         say(textwrap.fill(finding.statement, 100, initial_indent=head, subsequent_indent=" " * 22))
     counts = ", ".join(f"{n} {o.words}" for o, n in audit.counts().items())
     say(f"\n{counts}")
+    for line in waiver_lines(audit.waivers, audit.as_of):
+        say(line)
     say(f"Verdict: {audit.verdict.decision.value}")
 
 

@@ -311,11 +311,13 @@ def _again(
     from auditkit.reperformance.bundle import SALT, evidence_names, packs_of, read_salt
     from auditkit.reperformance.compare import whole_statements
     from auditkit.subject import RegisteredModel
+    from auditkit.waivers.consideration import files_in
 
     with whole_statements():
         as_of = before["predicate"]["as_of"]
         today = date.fromisoformat(as_of) if as_of else None
         source = source_in(before["predicate"])
+        waivers = files_in(before["predicate"])
     audit = read_audit_file(bundle_folder / "audit.yaml")
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
     named: dict[str, Any] = {"evidence": tuple(map(str, kept))}
@@ -341,5 +343,6 @@ def _again(
             salt=read_salt(files[SALT]) if SALT in files else None,
             progress=result.tell_step,
             supersedes=before["predicate"].get("supersedes"),
+            waivers=waivers,
             log=None,
         )

@@ -206,6 +206,33 @@ def derive(
     )
 
 
+def judged_waivers(
+    predicate: Mapping[str, Any], files: Sequence[WaiverFile], *, today: date
+) -> tuple[Considered, ...]:
+    """What files of waivers would be worth for a statement's findings on some day.
+
+    Args:
+        predicate: The statement's predicate.
+        files: The files.
+        today: The day.
+
+    Raises:
+        UnverifiableError, InputError: As `derive`.
+    """
+    rules = _rules_of(predicate)
+    policy, _, evidence = _parts_of(predicate, None)
+    subject = predicate["subject"]
+    _, considered = rules.waive(
+        rules.judge(evidence, policy, rules.glossary(evidence, policy)),
+        files,
+        policy,
+        name=subject["name"],
+        artifact=subject["digest"],
+        today=today,
+    )
+    return considered
+
+
 def glossary_in(predicate: Mapping[str, Any]) -> Glossary:
     """The names of measures in a statement.
 

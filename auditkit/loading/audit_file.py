@@ -97,6 +97,7 @@ class AuditFile(Document):
             least that is favourable; default: nothing is decided.
         policy: A policy file, or the bare name of one that comes with auditkit.
         evidence: Files with evidence made before the audit.
+        waivers: Files of waivers, and folders of them: waivers/.
         supersedes: The digest of the statement whose report this one takes the place of.
         log: The log of the audit: a SQLite file, or postgresql://user@host/name; default:
             $AUDITKIT_LOG, or log.db in the key store.
@@ -130,6 +131,7 @@ class AuditFile(Document):
     threshold: float | None = Field(default=None, allow_inf_nan=False)
     policy: Text
     evidence: tuple[str, ...] = ()
+    waivers: tuple[Text, ...] = ()
     supersedes: DigestText | None = None
     log: Text | None = None
     expect: Expected = Expected()
@@ -195,6 +197,16 @@ def evidence_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = 
     """
     place = Place(folder=folder, outside=tuple(outside))
     return [place.find(name, what="evidence") for name in audit.evidence]
+
+
+def waiver_paths(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ()) -> list[Path]:
+    """The files and folders of waivers that an audit file names; see `policy_of`.
+
+    Raises:
+        PolicyError: If one leads outside.
+    """
+    place = Place(folder=folder, outside=tuple(outside))
+    return [place.find(name, what="waiver") for name in audit.waivers]
 
 
 def inputs_of(

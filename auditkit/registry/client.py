@@ -166,6 +166,23 @@ class RegistryClient:
         """
         return self._call("GET", "history", query={"model": model} if model else {})
 
+    def require(self, verb: str, object: str) -> None:  # noqa: A002 - as `AccessControl.require`
+        """Asks whether the server's access policy allows something, like waiver:approve.
+
+        Args:
+            verb: The verb.
+            object: To what, for example models/credit.
+
+        Raises:
+            AccessDeniedError: If it does not.
+        """
+        found = self._call("GET", "check", query={"verb": verb, "object": object})
+        if found.get("allowed") is not True:
+            raise AccessDeniedError(
+                f"Denied: {found.get('user')} may not {verb} on {object}: {found.get('reason')}.",
+                remedy="ask for a role that allows it, or ask somebody who has such a role",
+            )
+
     def break_glass(
         self,
         model: str,

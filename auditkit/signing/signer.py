@@ -232,6 +232,15 @@ class Signer:
         """
         return dsse.seal(statement, self.statement_key)
 
+    def cosign_statement(self, envelope: bytes) -> bytes:
+        """Adds this signer's signature to a signed DSSE envelope.
+
+        Raises:
+            VerificationError: If it is no envelope all of whose signatures verify.
+            KeyFileError: If the key cannot be used.
+        """
+        return dsse.cosign(envelope, self.statement_key)
+
     def sign_pdf(
         self,
         unsigned: bytes,

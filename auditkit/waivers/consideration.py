@@ -94,7 +94,8 @@ class Considered:
 
     Attributes:
         file: The file.
-        approvers: Who signed a waiver besides its owner; empty if it does not count.
+        approvers: Who signed a waiver besides its owner, or signed a revocation; empty if it does
+            not count.
         lifts: The ids of the findings that it lifts.
         reason: Why it does not count, or lifts nothing; of a revocation, whether it counts.
     """
@@ -181,7 +182,8 @@ def consider(
         elif isinstance(record, Revocation):
             fault = _fault_of_revocation(file, record, people)
             says = f"It revokes {waiver_id(Digest.parse(record.waiver))}"
-            found.append(Considered(file=file, reason=fault or f"{says}."))
+            signers = () if fault else (record.by,)
+            found.append(Considered(file=file, approvers=signers, reason=fault or f"{says}."))
         else:
             found.append(Considered(file=file, reason="It cannot be read as a waiver."))
     return tuple(found)

@@ -59,7 +59,7 @@ ROOMS = {
     "deid.risk": "deid.planning deid.table deid.transform",
     "judgement": "checks measures.groups measures.numbers waivers",
     "output": "judgement tables",
-    "audit_log": "access.record judgement ledger ledger.witness",
+    "audit_log": "access.record judgement ledger ledger.witness waivers",
     "registry": "checks",
     "access": "access.policy access.record",
     "deid.pipeline": (
@@ -74,7 +74,7 @@ ROOMS = {
         "access.policy ledger ledger.keep ledger.records ledger.store notify signing tables "
         "watching watching.profile"
     ),
-    "loading": "checks judgement measures.groups model model_files registry tables",
+    "loading": "checks judgement measures.groups model model_files registry tables waivers",
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
     "period": "ledger ledger.records ledger.store output tables",
@@ -109,10 +109,12 @@ ROOMS = {
     "api": (
         "audit_log charts exports judgement ledger ledger.witness loading measures.attribution "
         "measures.fairness report signing verification watching watching.profile "
-        "watching.validation"
+        "watching.validation waivers"
     ),
     "mlflow_guard": "mlflow_guard.serve",
-    "cli.gating": "cli.shared judgement reperformance",
+    "cli.gating": (
+        "access.policy api audit_log cli.shared judgement loading reperformance signing waivers"
+    ),
     "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
@@ -123,7 +125,7 @@ ROOMS = {
         "deid.pipeline deid.risk deid.vocabulary isolation judgement ledger ledger.witness "
         "loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
-        "verification"
+        "verification waivers"
     ),
 }
 MAY_IMPORT = {room: {room, "words", *others.split()} for room, others in ROOMS.items()}

@@ -40,6 +40,7 @@ VERBS: Final[dict[str, str]] = {
     "model:promote": "set an alias or a stage",
     "model:demote": "delete an alias, or take a version out of a stage",
     "model:archive": "archive versions",
+    "waiver:approve": "approve a waiver of a condition that a model does not meet",
     "gate:record": "record the verdict of a gate on a version, which a promotion may require",
     "artifact:read": "read a run's files",
     "artifact:write": "write a run's files",
@@ -79,7 +80,7 @@ VERBS: Final[dict[str, str]] = {
 
 # What takes a person: no token of a service account may.
 BY_PEOPLE: Final = frozenset(
-    {"model:approve", "policy:approve", "breakglass:invoke", "breakglass:review"}
+    {"model:approve", "waiver:approve", "policy:approve", "breakglass:invoke", "breakglass:review"}
 )
 
 DEFAULT_DOMAIN: Final = "default"
