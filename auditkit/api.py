@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from auditkit.report import ReportOptions
     from auditkit.signing import KeyStore, Signer
     from auditkit.subject import Case, Inputs
-    from auditkit.waivers.consideration import WaiverFile
 
 # The packages that compute numbers; their versions are recorded with every audit.
 _COMPUTING = (
@@ -263,7 +262,7 @@ def run(
     progress: Progress | bool | None = None,
     expect: Mapping[str, str] | None = None,
     supersedes: str | None = None,
-    waivers: Sequence[str | Path | WaiverFile] = (),
+    waivers: Sequence[str | Path] = (),
     log: Ledger | str | Path | None = "",
     keys: KeyStore | None = None,
     retention: str = "standard",

@@ -109,7 +109,7 @@ ROOMS = {
     "api": (
         "audit_log charts exports judgement ledger ledger.witness loading measures.attribution "
         "measures.fairness report signing verification watching watching.profile "
-        "watching.validation waivers"
+        "watching.validation"
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.gating": (
