@@ -17,6 +17,7 @@ import typer
 from click import Command, Context
 
 from auditkit.cli import app
+from auditkit.period.kinds import KINDS, POPULATIONS
 from tests.support import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +25,21 @@ CLI = ROOT / "docs" / "reference" / "cli.md"
 YAML = ROOT / "docs" / "reference" / "yaml.md"
 API = ROOT / "docs" / "reference" / "api.md"
 PARTS = ROOT / "docs" / "reference" / "api-parts.md"
+ENTRIES = ROOT / "docs" / "reference" / "entries.md"
 _WIDTH = 88
 _CLI_HEAD = """\
 # Commands
 
 What `--help` says of every command. This page is made by `make reference`.
+"""
+_ENTRIES_HEAD = """\
+# Kinds of entries
+
+Every kind of entry that auditkit writes into a log, by the population that it is an item of:
+`auditkit evidence population NAME`. This page is made by `make reference`.
+
+An item's id is `L` and the entry's index in the log. An entry of `access.reads` holds several
+items: `L18342.3` is the one at position 3, counted from 0.
 """
 _PARTS_HEAD = """\
 # Python, part by part
@@ -182,10 +193,37 @@ def _default(value: dict[str, Any]) -> str:
     return "" if default in (None, "", [], {}) or isinstance(default, dict) else f"`{default}`"
 
 
+def entries_page() -> str:
+    """Every kind of entry, from the table that populations are made by."""
+    parts = [_ENTRIES_HEAD]
+    for name, holds in {**POPULATIONS, "": "Entries that are the items of no population."}.items():
+        parts.append(f"## {name or 'context'}\n\n{holds}\n")
+        kinds = [kind for kind in KINDS if kind.population == name]
+        if kinds:
+            rows = ["| kind | records | who | when | fields |\n|---|---|---|---|---|"]
+            rows += [
+                f"| `{k.name}` | {k.what} | {_code(k.who)} | "
+                f"{_code(k.when) or 'when it was logged'} | {', '.join(map(_code, k.fields))} |"
+                for k in kinds
+            ]
+            parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name else ""
+
+
 def pages() -> dict[Path, str]:
     """Everything that is made from the code, by where it lies."""
     made = {schemas.FOLDER / name: text for name, text in schemas.files().items()}
-    return {**made, CLI: cli_page(), YAML: yaml_page(), PARTS: parts_page()}
+    return {
+        **made,
+        CLI: cli_page(),
+        ENTRIES: entries_page(),
+        YAML: yaml_page(),
+        PARTS: parts_page(),
+    }
 
 
 if __name__ == "__main__":

@@ -84,6 +84,79 @@ def population(
         say(f"Note: {remark}")
 
 
+@app.command()
+def sample(
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="CSV", help="The population.csv, with its ipe.json beside it."),
+    ],
+    n: Annotated[
+        int | None, typer.Option("--n", metavar="N", help="How many items. Default: 25.")
+    ] = None,
+    seed: Annotated[
+        str,
+        typer.Option(
+            "--seed-from",
+            metavar="CHECKPOINT",
+            help="The checkpoint whose root is the seed, like checkpoint:18342.",
+        ),
+    ] = "",
+    items: Annotated[
+        str,
+        typer.Option(
+            "--items",
+            metavar="IDS",
+            help="The examiner's own: ids separated by commas, or a file of them.",
+        ),
+    ] = "",
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check", metavar="FILE", help="Draw nothing; check this sample.json instead."
+        ),
+    ] = None,
+    log: LogOption = None,
+    key: Key = None,
+    keys: Folder = None,
+    log_name: Name = LOG_NAME,
+    head: Head = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="The folder for the files."),
+    ] = Path("sample"),
+) -> None:
+    """Draw a sample that anybody can draw again, and prove each of its items.
+
+    An item's key is the SHA-256 of SEED:ITEM_ID, without a line break; the smallest keys are drawn.
+    Exit code 12 if the population is not the one that the log gives, or has changed since.
+
+    Example: auditkit evidence sample changes/population.csv --n 25 --seed-from checkpoint:18342
+    """
+    from auditkit.files import read_text
+    from auditkit.period.sampling import check_sample, draw_sample
+
+    with reading(log, key, keys, log_name, head) as opened:
+        if check is not None:
+            found = check_sample(opened, table, check)
+            say(f"The sample of {found['n']:,} items is as it was drawn, and each is proved.")
+            return
+        listed = items
+        if items and Path(items).is_file():
+            listed = read_text(Path(items), what="list of items")
+        found = draw_sample(
+            opened, table, output, n=n, seed=seed, items=listed.replace(",", " ").split()
+        )
+    for file in ("sample.csv", "sample.json"):
+        print(output / file)
+    say(f"{found['n']:,} of {found['population_count']:,} items, {found['selected']}.")
+    if found["seed"]:
+        say(f"The seed is {found['seed']}.")
+        if not found["seed_after_population"]:
+            say("Note: the checkpoint is not later than the population, so the seed was known.")
+        if not found["seed_published"]:
+            say("Note: the log keeps no checkpoint of that size; its root was computed.")
+
+
 def period_of(begin: str, end: str) -> Period:
     """The period of --from and --to."""
     from auditkit.period.window import Period
