@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from auditkit.cli.evidence import recorded, trace
 from auditkit.cli.shared.console import Work, say
 from auditkit.cli.shared.log_open import LOG_NAME, Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.signing_options import Folder
@@ -24,6 +25,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Extract what happened in a period from the log: populations, samples, exceptions.",
 )
+record_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Record what no program did: disposals and disclosures.",
+)
+app.add_typer(record_app, name="record")
+app.command("trace")(trace.trace)
+app.command("respond")(recorded.respond)
+record_app.command("disposal")(recorded.disposal)
+record_app.command("disclosure")(recorded.disclosure)
 
 From = Annotated[
     str,
