@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from auditkit.version import __version__
 
 if TYPE_CHECKING:
-    from auditkit.api import Audit, run
+    from auditkit.api import Audit, compare, run
     from auditkit.canonical import Digest
     from auditkit.charts import Chart
     from auditkit.errors import AuditkitError
@@ -95,6 +95,7 @@ _HOME = {
     "Watched": "auditkit.watching.watched",
     "alternatives": "auditkit.measures.fairness.alternatives",
     "by_class": "auditkit.measures.fairness.comparison",
+    "compare": "auditkit.api",
     "explain": "auditkit.measures.attribution.explain",
     "fairness": "auditkit.measures.fairness.comparison",
     "load_model": "auditkit.loading.models",
@@ -149,6 +150,7 @@ __all__ = [
     "__version__",
     "alternatives",
     "by_class",
+    "compare",
     "explain",
     "fairness",
     "load_model",

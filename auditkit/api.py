@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, KeyFileError, LedgerError, argument
@@ -275,9 +275,9 @@ def run(
     Args:
         inputs: Model, rows, labels, groups, reference.
         policy: What must hold: a path, a `Policy`, or the bare name of one that comes with
-            auditkit: "hospital", "lending", "starter", "starter-multiclass",
-            "starter-regression". Default: "starter", which the audit's `repr`, its report and its
-            statement name.
+            auditkit: "hospital", "lending", "starter", "starter-challenger",
+            "starter-multiclass", "starter-regression". Default: "starter", which the audit's
+            `repr`, its report and its statement name.
         packs: The control packs that the evidence is assessed against. Default: those that the
             policy names.
         today: The day of the audit. It is printed, and decides which waivers are in force; without
@@ -289,8 +289,8 @@ def run(
         progress: None shows the running check in a terminal or a notebook; False shows nothing. A
             function is called before each check with its position, the number of checks and its
             title.
-        expect: Digests, `sha256:...`, that the inputs must have: of "model", "data", "reference"
-            and "policy". None: any will do.
+        expect: Digests, `sha256:...`, that the inputs must have: of "model", "champion", "data",
+            "reference" and "policy". None: any will do.
         supersedes: The digest, `sha256:...`, of the statement whose report this one's takes the
             place of; the statement, the report and the log say so. None: of none.
         waivers: Files of waivers, and folders of them. One that is not signed as the policy wants,
@@ -360,16 +360,54 @@ def run(
     return Audit.of(judgement, log=log, begun=begun)
 
 
+def compare(
+    champion: Any,
+    challenger: Any,
+    *,
+    policy: str | Path | Policy = "starter-challenger",
+    **options: Any,
+) -> Audit:
+    """Audits a model that is to replace another, and compares both on the same rows.
+
+    The audit is of the challenger: its statement has the challenger's digest, so that a promotion
+    of the challenger can require it. All checks are run on it, and the checks `comparison.*` lay
+    it beside the champion. Both models are judged on the same rows, labels and groups, with the
+    same cut-off; each reads the columns that it was fitted on.
+
+    Args:
+        champion: The model in use, or `Inputs` with its `model`, `name`, `version`, `digest` and
+            `registered`.
+        challenger: The model that is to replace it.
+        policy: As for `run`. Margins of non-inferiority are bounds on the changes that
+            `comparison.performance` and `comparison.groups` measure.
+        **options: All else that `Inputs` takes, as `data`, `labels`, `groups` and `reference`; and
+            all else that `run` takes, as `today` and `log`.
+
+    Raises:
+        InputError: As `run`; or if the two models do different tasks.
+        PolicyError: As `run`.
+    """
+    from auditkit.subject import Inputs
+
+    in_use = champion if isinstance(champion, Inputs) else Inputs(model=champion, data=None)
+    known = {f.name for f in fields(Inputs)}
+    given = {name: value for name, value in options.items() if name in known}
+    others = {name: value for name, value in options.items() if name not in known}
+    return run(Inputs(model=challenger, champion=in_use, **given), policy=policy, **others)
+
+
 def _refuse_unexpected(case: Case, policy: Policy, expect: Mapping[str, str]) -> None:
     """Refuses inputs that are not the expected ones, before anything is measured."""
     roles = {"evaluation": "data", "reference": "reference"}
     found = {roles.get(d.role, d.role): str(d.digest) for d in case.datasets}
     found |= {"model": str(case.subject.digest), "policy": str(policy.digest)}
+    if case.champion is not None:
+        found["champion"] = str(case.champion.subject.digest)
     for name, wanted in expect.items():
-        if name not in ("model", "policy", *roles.values()):
+        if name not in ("model", "champion", "policy", *roles.values()):
             raise InputError(
                 f"Nothing called {name!r} has a digest.",
-                remedy="expect digests of model, data, reference and policy",
+                remedy="expect digests of model, champion, data, reference and policy",
             )
         if found.get(name) != wanted:
             raise InputError(

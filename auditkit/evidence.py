@@ -305,8 +305,8 @@ class Evidence:
         check: Id of the check that made it, for example "fairness.selection_rates".
         version: Version of that check; it changes with the check's meaning.
         title: A section's heading: what it is, in a few words.
-        area: Section of the report: "privacy", "performance", "fairness", "explanation",
-            "access", "monitoring" or "lineage".
+        area: Section of the report: "privacy", "performance", "comparison", "fairness",
+            "explanation", "access", "monitoring" or "lineage".
         outcome: PASS when the check ran; NOT_APPLICABLE, NOT_ASSESSED or ERROR when it did not,
             and `reason` says why. It judges nothing: thresholds are the policy's.
         n: The number of rows or items examined.

@@ -132,6 +132,7 @@ class Subject:
         owner: Who is accountable for it; empty if not stated.
         registered: Where its files were fetched from; None: not from a registry.
         loading: Where the model ran; None: there was none, or it is not stated.
+        champion: The model that it is compared with on the same rows; None: none.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Subject:
     owner: str = ""
     registered: RegisteredModel | None = None
     loading: Loading | None = None
+    champion: Subject | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The JSON in the statement; where it is registered only if it is."""
@@ -155,6 +157,8 @@ class Subject:
             stated["registered"] = self.registered.to_json()
         if self.loading is not None:
             stated["loading"] = self.loading.to_json()
+        if self.champion is not None:
+            stated["champion"] = self.champion.to_json()
         return stated
 
 
@@ -226,6 +230,9 @@ class Inputs:
         evidence: Evidence made before the audit: de-identification, training, access decisions.
         seed: Seeds every random draw of the audit.
         registered: The version of a registered model that `model` was fetched from, if it was.
+        champion: The inputs of the model in use, which `model` is to replace: the audit compares
+            both on the same rows. Only its own `model`, `digest`, `name`, `version` and
+            `registered` are read. See `ak.compare`.
 
     Raises:
         InputError: From `auditkit.loading.prepare`, which validates inputs before any use.
@@ -251,6 +258,7 @@ class Inputs:
     evidence: Sequence[Evidence] = ()
     seed: int = 0
     registered: RegisteredModel | None = None
+    champion: Inputs | None = None
 
     def __repr__(self) -> str:
         """The shapes, types and column names of what was given; no value of any row."""
@@ -260,6 +268,8 @@ class Inputs:
         parts += [f"task={self.task!r}"] if self.task is not None else []
         if self.model is not None:
             parts.insert(0, f"model={_kind(self.model)}")
+        if self.champion is not None:
+            parts.insert(1, f"champion={_kind(self.champion.model)}")
         if self.evidence:
             parts.append(f"evidence={len(self.evidence)}")
         parts += [f"threshold={self.threshold!r}"] if self.threshold is not None else []
@@ -358,6 +368,7 @@ class Case:
         task: What the model predicts.
         numbers: What is predicted where that is numbers; otherwise None.
         classes: What is decided where that is several classes; otherwise None.
+        champion: The same case of the model in use, which this one is to replace; None: none.
     """
 
     subject: Subject
@@ -378,6 +389,7 @@ class Case:
     task: Task = Task.BINARY
     numbers: Numbers | None = None
     classes: Classes | None = None
+    champion: Case | None = None
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:

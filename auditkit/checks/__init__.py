@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from auditkit.checks import (
+    comparison_decisions,
+    comparison_explanations,
+    comparison_groups,
+    comparison_performance,
     explanation_denials,
     explanation_faithfulness,
     explanation_global,
@@ -65,6 +69,10 @@ CHECKS: Final[tuple[Check[Any], ...]] = (
     explanation_faithfulness.CHECK,
     explanation_denials.CHECK,
     explanation_proxies.CHECK,
+    comparison_performance.CHECK,
+    comparison_groups.CHECK,
+    comparison_decisions.CHECK,
+    comparison_explanations.CHECK,
     handed_over.LINEAGE,
     *handed_over.ACCESS,
 )

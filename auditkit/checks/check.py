@@ -108,6 +108,8 @@ class Check(Generic[P]):
             cannot measure.
         tasks: What a model must predict for the question to arise. An audit of another task leaves
             the check out, unless a condition reads it: then it is not applicable.
+        compares: Whether the question is about two models. An audit of one leaves the check out,
+            unless a condition reads it: then it is not assessed.
     """
 
     id: str
@@ -121,6 +123,11 @@ class Check(Generic[P]):
     terms: Mapping[str, Term] = field(default_factory=dict)
     parameters: type[P] = NoParameters  # type: ignore[assignment]
     tasks: frozenset[Task] = frozenset(Task)
+    compares: bool = False
+
+    def asks(self, case: Case) -> bool:
+        """Whether its question arises in a case."""
+        return case.task in self.tasks and (case.champion is not None or not self.compares)
 
     @property
     def declared(self) -> Mapping[str, Parameter]:

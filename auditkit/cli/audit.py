@@ -407,7 +407,7 @@ def _audit(
             source=source_of(policy, path),
             today=day,
             progress=result.tell_step,
-            expect=file.expect.model_dump(exclude_none=True),
+            expect=file.expected(),
             waivers=waiver_paths(file, path.parent, outside=outside),
             **options,
         )

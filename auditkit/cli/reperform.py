@@ -322,16 +322,20 @@ def _again(
     kept = [(bundle_folder / name).resolve() for name in evidence_names(files)]
     named: dict[str, Any] = {"evidence": tuple(map(str, kept))}
     registered = None
-    if audit.model is not None and is_reference(audit.model):
-        with whole_statements():
-            # An alias may have moved since; the digest tells whether these are the files.
-            registered = RegisteredModel(**before["predicate"]["subject"]["registered"])
-        named |= {"model": registered.uri, "version": registered.version}
-        named["name"] = audit.name or registered.name
+    key = "model" if audit.challenger is None else "challenger"
+    with whole_statements():
+        # An alias may have moved since; the digest tells whether these are the files.
+        subject = before["predicate"]["subject"]
+        if audit.models and is_reference(audit.models[0]):
+            registered = RegisteredModel(**subject["registered"])
+            named |= {key: registered.uri, "version": registered.version}
+            named["name"] = audit.name or registered.name
+        if len(audit.models) > 1 and is_reference(audit.models[1]):
+            named["model"] = RegisteredModel(**subject["champion"]["registered"]).uri
     if model is not None:
         kept.append(model.resolve())
-        named.setdefault("name", audit.name or Path(audit.model or audit.data).stem)
-        named["model"] = str(model.resolve())
+        named.setdefault("name", audit.name or Path((*audit.models, audit.data)[0]).stem)
+        named[key] = str(model.resolve())
     inputs = load_inputs(audit.model_copy(update=named), data, outside=(*outside, *kept))
     with step("Run the checks again") as result:
         return run(

@@ -72,7 +72,7 @@ def examine(
     parameters = parameters_of(policy, checks)
     found: dict[str, Evidence] = {}
     read = {rule.check for rule in policy.rules}
-    asked = [check for check in checks if case.task in check.tasks or check.id in read]
+    asked = [check for check in checks if check.asks(case) or check.id in read]
     for position, check in enumerate(asked):
         if progress is not None:
             progress(position, len(asked), check.title)

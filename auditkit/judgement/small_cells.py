@@ -58,7 +58,13 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "equalized_odds": BOTH,
     "auc": BOTH,
     "calibration_gap": BOTH,
+    "tpr_change": ("favourable",),
+    "fpr_change": ("unfavourable",),
 }
+# Numbers of people who are decided anew. How much a group's selection rate changes is what one less
+# the other gives, and how many change is their sum: they are hidden together.
+_NEWLY: Final = ("newly_favourable", "newly_unfavourable")
+_OF_THE_NEWLY: Final = frozenset({*_NEWLY, "decisions_changed", "mcnemar_p"})
 
 
 # The attribute of an address that names a class of the model, and no group of people.
@@ -186,7 +192,9 @@ class _Cells:
         """The numbers of people that must not be shown."""
         counts = self._counts
         equations = [*_margins(counts), *self._splits(), *self._bins()]
-        fixed = [c for c in counts if not c[1] and not c[0].startswith("bin ")]
+        fixed = [
+            c for c in counts if not c[1] and not c[0].startswith("bin ") and c[0] not in _NEWLY
+        ]
         if self.rows < small_cell:  # everyone together is one small cell
             fixed = []
         return hidden_cells(
@@ -229,6 +237,9 @@ class _Cells:
 
     def _people_of(self, e: Evidence, m: Measurement) -> list[People]:
         """The numbers of people that a measurement shows or would reveal."""
+        if m.name in _OF_THE_NEWLY and not any(value == _ALL for _, value in m.group):
+            whom = frozenset(m.group)
+            return [("members", whom), *((part, whom) for part in _NEWLY)]
         if not m.group and of_people(e):
             return [("members", frozenset())]
         if not self._is_about_people(e, m):
@@ -263,6 +274,8 @@ class _Cells:
         return [(part, g) for g in known for part in ("members", *_parts(m.name))]
 
     def _part(self, m: Measurement) -> str:
+        if m.name in _NEWLY:
+            return m.name
         if m.name.startswith("class_"):
             return _base(m.name)
         parts = _parts(m.name)
@@ -291,8 +304,8 @@ class _Cells:
         counts |= {("members", group): n for group, n in self._members.items()}
         for e in self.evidence:
             for m in e.measurements:
-                if m.name == _UNKNOWN_CATEGORY and isinstance(m.value, int):
-                    counts[_UNKNOWN_CATEGORY, frozenset(m.group)] = m.value
+                if m.name in (_UNKNOWN_CATEGORY, *_NEWLY) and isinstance(m.value, int):
+                    counts[m.name, frozenset(m.group)] = m.value
                 elif m.n is not None and not any(value == _ALL for _, value in m.group):
                     overall = not m.group and of_people(e) and bool(_parts(m.name))
                     if overall or self._is_about_people(e, m):

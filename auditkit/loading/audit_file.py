@@ -54,12 +54,14 @@ class Expected(Document):
 
     Attributes:
         model: The digest of the model's files.
+        challenger: The digest of the challenger's files.
         data: The digest of the rows to evaluate.
         reference: The digest of the reference.
         policy: The digest of the policy.
     """
 
     model: DigestText | None = None
+    challenger: DigestText | None = None
     data: DigestText | None = None
     reference: DigestText | None = None
     policy: DigestText | None = None
@@ -77,6 +79,9 @@ class AuditFile(Document):
             scikit-learn (.joblib, .pkl, .skops) model; a folder that MLflow's `log_model` wrote; a
             version in MLflow's registry: models:/credit/7, models:/credit@challenger; or a
             function in a folder of Python code: scoring.model:predict.
+        challenger: A model that is to replace `model`, in the same forms. The audit is then of the
+            challenger, and compares it with `model` on the same rows; `name`, `version`, `purpose`
+            and `owner` are the challenger's.
         scores: Column of `data` with scores of the favourable outcome, instead of a model.
         predictions: Column of `data` with decisions made already, in the values of the label.
         data: The rows to evaluate: .csv, .parquet or .jsonl.
@@ -117,6 +122,7 @@ class AuditFile(Document):
     purpose: str = ""
     owner: PersonOrNobody = ""
     model: Text | None = None
+    challenger: Text | None = None
     scores: Text | None = None
     predictions: Text | None = None
     data: Text
@@ -147,7 +153,26 @@ class AuditFile(Document):
             raise ValueError("give a model or scores, not both")
         if self.model is None and self.scores is None and self.predictions is None:
             raise ValueError("give a model, scores or predictions")
+        if self.challenger is not None and (self.model is None or self.predictions is not None):
+            raise ValueError(
+                "a challenger is compared with a model: give model, and no predictions"
+            )
+        if self.expect.challenger is not None and self.challenger is None:
+            raise ValueError("expect has the digest of a challenger, and none is given")
         return self
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that it names: the audited one first, then the one it is compared with."""
+        return tuple(name for name in (self.challenger, self.model) if name is not None)
+
+    def expected(self) -> dict[str, str]:
+        """What `auditkit.run` expects of the inputs."""
+        found: dict[str, str] = self.expect.model_dump(exclude_none=True)
+        if self.challenger is None:
+            return found
+        renamed = {"model": "champion", "challenger": "model"}
+        return {renamed.get(name, name): digest for name, digest in found.items()}
 
 
 def read_audit_file(path: Path) -> AuditFile:
@@ -239,20 +264,33 @@ def inputs_of(
             raise InputError(
                 f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
-    model = registered = None
     others = {*judged, *groups}
-    features = [c for c in table.columns if c not in others]
-    if audit.model is not None:
-        model, registered = _model(audit, place, registry)
-        features = fitted_columns(model, list(map(str, table.columns))) or features
+    unnamed = [c for c in table.columns if c not in others]
+    names = list(map(str, table.columns))
+    loaded = [_model(audit, name, place, registry) for name in audit.models]
+    fitted = [fitted_columns(model, names) or unnamed for model, _ in loaded] or [unnamed]
+    features = list(dict.fromkeys(c for columns in fitted for c in columns))
+    models = [model for model, _ in loaded]
+    model, registered = loaded[0] if loaded else (None, None)
+    champion = None
+    if len(loaded) > 1:
+        other, known = loaded[1]
+        champion = Inputs(
+            model=other,
+            data=None,
+            name=known.name if known else Path(audit.models[1]).stem,
+            version=known.version if known else UNREGISTERED,
+            digest=str(other.digest),
+            registered=known,
+        )
     reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
         model=model,
-        data=_columns(table, features, audit.data, model),
+        data=_columns(table, features, audit.data, models),
         labels=table[audit.label] if audit.label else None,
         groups=_declared(table[groups], values) if groups else None,
         reference=(
-            _columns(reference, features, audit.reference, model) if audit.reference else None
+            _columns(reference, features, audit.reference, models) if audit.reference else None
         ),
         favourable=audit.favourable,
         scores=table[audit.scores] if audit.scores else None,
@@ -269,32 +307,33 @@ def inputs_of(
         evidence=evidence,
         seed=audit.seed,
         registered=registered,
+        champion=champion,
     )
 
 
 def _model(
-    audit: AuditFile, place: Place, registry: str
+    audit: AuditFile, name: str, place: Place, registry: str
 ) -> tuple[ConfinedModel, RegisteredModel | None]:
     """A model in its process, and which registered version it is, if it is one."""
-    assert audit.model is not None
+    expected = audit.expect.challenger if name == audit.challenger else audit.expect.model
 
     def loaded(path: Path) -> ConfinedModel:
         found: ConfinedModel = load_model(
             path,
-            expect=audit.expect.model,
+            expect=expected,
             isolation=audit.isolation,
             trusted_types=audit.trusted_types,
         )
         return found
 
-    if not is_reference(audit.model):
-        return loaded(place.find(audit.model, what="model")), None
-    with Reference.parse(audit.model).fetched(registry) as (files, registered):
+    if not is_reference(name):
+        return loaded(place.find(name, what="model")), None
+    with Reference.parse(name).fetched(registry) as (files, registered):
         return loaded(files), registered
 
 
 def _stem(audit: AuditFile) -> str:
-    return Path(audit.model or audit.data).stem
+    return Path((*audit.models, audit.data)[0]).stem
 
 
 def _version(audit: AuditFile, registered: RegisteredModel | None) -> str:
@@ -317,25 +356,35 @@ def _near(column: str, columns: Iterable[Any]) -> str:
     return f"{meant}name one of its {len(names):,} columns, as the first line spells it"
 
 
-def _columns(table: Any, names: list[str], source: str, model: Any) -> pd.DataFrame:
+def _columns(table: Any, names: list[str], source: str, models: Sequence[Any]) -> pd.DataFrame:
     lacking = [name for name in names if name not in table.columns]
     if lacking:
-        needed = "the model was fitted on" if model is not None else "the data has"
+        needed = "the model was fitted on" if models else "the data has"
         raise InputError(
             f"{source} has no column {lacking[0]!r}, which {needed}.",
             remedy=f"give these columns: {', '.join(names)}",
         )
     selected: pd.DataFrame = table[names]
-    # Without a model texts do no harm; without rows a column has no type, and the audit refuses.
-    if model is None or not len(table):
+    if not len(table):  # without rows a column has no type, and the audit refuses
         return selected
-    levels = columns_of_boosted_trees(model)
-    if levels is None:
-        return selected
-    texts = [c for c in names if c not in levels and not is_numeric_dtype(table[c])]
-    if texts:
-        raise _holds_text(table[texts[0]], source)
-    return as_the_model_takes(selected, levels, source=source)
+    known: dict[str, list[Any]] = {}
+    for model in models:
+        levels = columns_of_boosted_trees(model)
+        if levels is None:
+            continue
+        own = fitted_columns(model, names) or names
+        texts = [c for c in own if c not in levels and not is_numeric_dtype(table[c])]
+        if texts:
+            raise _holds_text(table[texts[0]], source)
+        other = next((c for c in levels if known.get(c, levels[c]) != levels[c]), None)
+        if other is not None:
+            raise InputError(
+                f"The two models know other categories of the column {other!r}, or in another "
+                "order.",
+                remedy="fit both models on one list of categories",
+            )
+        known |= levels
+    return as_the_model_takes(selected, known, source=source)
 
 
 def _holds_text(column: pd.Series[Any], source: str) -> InputError:

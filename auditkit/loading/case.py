@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from auditkit.parameters import SEED
 from auditkit.subject import Case, Inputs, Loading, Subject, Task
 from auditkit.tables.columns import group_columns
 from auditkit.tables.convert import array_digest, describe, to_pandas
+from auditkit.tables.fitted_columns import fitted_columns
 from auditkit.tables.pairing import refuse_other_rows
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from auditkit.loading.outcomes import Decided
+    from auditkit.subject import Dataset
 
 
 def prepare(inputs: Inputs) -> Case:
@@ -53,6 +56,8 @@ def prepare(inputs: Inputs) -> Case:
     rows = len(features)
     if rows == 0:
         raise NothingToAuditError("data has no rows.", remedy="give the rows to evaluate")
+    if inputs.champion is not None:
+        _refuse_no_models(inputs, inputs.champion)
     if inputs.model is None and inputs.scores is None and inputs.predictions is None:
         raise NothingToAuditError(
             "There is no model, no scores and no predictions.", remedy="give one of them"
@@ -61,14 +66,47 @@ def prepare(inputs: Inputs) -> Case:
     task = task_of(inputs)
     groups = _groups(inputs.groups, rows)
     reference = None if inputs.reference is None else _reference(inputs.reference, features)
-    outcomes = {Task.BINARY: two_outcomes, Task.CLASSES: classes, Task.NUMBER: numbers}[task]
-    decided = outcomes(inputs, features, reference)
     datasets = [describe(features, name="data", role="evaluation")]
     if reference is not None:
         datasets.append(describe(reference, name="reference", role="reference"))
+
+    def case_of(own: Inputs, task: Task) -> Case:
+        return _case(own, features, reference, tuple(datasets), groups=groups, seed=seed, task=task)
+
+    if inputs.champion is None:
+        return case_of(inputs, task)
+    in_use = _with_model_of(inputs, inputs.champion)
+    champion = case_of(in_use, task_of(replace(in_use, task=task.value)))
+    own = case_of(inputs, task)
+    if own.classes and champion.classes and own.classes.names != champion.classes.names:
+        raise InputError(
+            "The two models know other classes, or in another order.",
+            remedy="compare models of the same classes",
+        )
+    subject = replace(own.subject, champion=champion.subject)
+    return replace(own, subject=subject, champion=champion)
+
+
+def _case(
+    inputs: Inputs,
+    features: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    datasets: tuple[Dataset, ...],
+    *,
+    groups: Mapping[str, npt.NDArray[np.str_]],
+    seed: int,
+    task: Task,
+) -> Case:
+    if inputs.champion is not None:  # of two models each reads the columns that it was fitted on
+        columns = fitted_columns(inputs.model, list(map(str, features.columns)))
+        if columns is not None and set(columns) <= set(features.columns):
+            features = features[columns]
+            reference = None if reference is None else reference[columns]
+    outcomes = {Task.BINARY: two_outcomes, Task.CLASSES: classes, Task.NUMBER: numbers}[task]
+    decided = outcomes(inputs, features, reference)
     return Case(
         subject=_subject(inputs, decided),
-        datasets=tuple(datasets),
+        datasets=datasets,
         features=features,
         labels=decided.labels,
         decisions=decided.decisions,
@@ -85,6 +123,36 @@ def prepare(inputs: Inputs) -> Case:
         task=task,
         numbers=decided.numbers,
         classes=decided.classes,
+    )
+
+
+def _refuse_no_models(inputs: Inputs, champion: Inputs) -> None:
+    """Refuses a comparison of anything but two models."""
+    if inputs.model is None or champion.model is None:
+        raise InputError(
+            "Two models are compared, and one of them is missing.",
+            remedy="give a model as champion, and a model as challenger",
+        )
+    if inputs.scores is not None or inputs.predictions is not None:
+        raise InputError(
+            "Two models are compared, and scores or predictions are given beside them.",
+            remedy="leave out scores and predictions: both models decide for themselves",
+        )
+
+
+def _with_model_of(inputs: Inputs, champion: Inputs) -> Inputs:
+    """The same rows, with the model in use."""
+    return replace(
+        inputs,
+        model=champion.model,
+        name=champion.name,
+        version=champion.version,
+        digest=champion.digest,
+        registered=champion.registered,
+        purpose="",
+        owner="",
+        intervals=None,
+        evidence=(),
     )
 
 

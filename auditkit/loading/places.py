@@ -29,7 +29,9 @@ AUDIT_FILE: Final = "the audit file"
 POLICY: Final = "the policy"
 
 _BARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
-_PACKAGED: Final = "hospital, lending, starter, starter-multiclass, starter-regression"
+_PACKAGED: Final = (
+    "hospital, lending, starter, starter-challenger, starter-multiclass, starter-regression"
+)
 _POLICY_REMEDY: Final = (
     f"check the path; for a policy that comes with auditkit give only its name: {_PACKAGED}"
 )

@@ -22,14 +22,17 @@ from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, Trac
 from auditkit.report.options import ReportOptions
 from auditkit.report.sections import blocks_of
 from auditkit.report.typeset.text import shown
+from auditkit.subject import UNREGISTERED
 
 if TYPE_CHECKING:
     from auditkit.judgement.statement import Judgement
+    from auditkit.subject import Subject
 
 # The areas in the order of the report, with their headings.
 AREAS: Final = (
     ("fairness", "Outcome disparities by group"),
     ("performance", "Performance"),
+    ("comparison", "Beside the model in use"),
     ("explanation", "Explanations"),
     ("privacy", "Privacy"),
     ("access", "Access"),
@@ -124,6 +127,8 @@ class Page:
         """The facts on page one, about the subject and those who examined it."""
         judgement, options, book = self.judgement, self.options, self.book
         subject = judgement.subject
+        if subject.champion is not None:
+            yield "Compared with", self._champion(subject.champion)
         yield "Owner", book.quote(subject.owner, limit=_FACT) if subject.owner else "not stated"
         as_of: Text = book.quote(str(judgement.as_of)) if judgement.as_of else "not stated"
         if options.period:
@@ -397,6 +402,12 @@ class Page:
                 for name, version in sorted(self.judgement.versions.items())
             ),
         )
+
+    def _champion(self, champion: Subject) -> Line:
+        name = Line(self.book.quote(champion.name, limit=_FACT))
+        if champion.version != UNREGISTERED:
+            name = Line(name, ", version ", self.book.quote(champion.version, limit=_FACT))
+        return Line(name, ", ", self.book.digest(champion.digest.short))
 
     @property
     def loading(self) -> Line | None:

@@ -61,8 +61,14 @@ def drawn(seed: int, task: Task = Task.BINARY, **changes) -> Case:
         labels = np.array(["a", "b", "c"])[np.digitize(table.x0 + rng.normal(size=n), [-0.5, 0.5])]
         model = DecisionTreeClassifier(max_depth=2, min_samples_leaf=9, random_state=0)
         own = {"favourable": "b"}
+    in_use = {
+        Task.BINARY: LogisticRegression(C=0.1) if seed % 2 else DecisionTreeClassifier(max_depth=1),
+        Task.CLASSES: DecisionTreeClassifier(max_depth=1, random_state=0),
+        Task.NUMBER: DecisionTreeRegressor(max_depth=1, random_state=0),
+    }[task].fit(table, labels)
     given = {
         "model": model.fit(table, labels),
+        "champion": ak.Inputs(model=in_use, data=None),
         "data": table,
         "labels": labels,
         "reference": table,
@@ -82,6 +88,7 @@ WHOLE = range(8)
 LACKING = {
     "nothing but decisions": {
         "model": None, "reference": None, "groups": None, "evidence": [], "scores": None,
+        "champion": None,
     },
     "no model": {"model": None},
     "no reference": {"reference": None},

@@ -17,7 +17,14 @@ from auditkit.resources import data_path
 
 STARTER = data_path("policies", "starter.yaml").read_text()
 SOC2 = data_path("policies", "controls", "soc2.yaml").read_text()
-SHIPPED = ["hospital", "lending", "starter", "starter-multiclass", "starter-regression"]
+SHIPPED = [
+    "hospital",
+    "lending",
+    "starter",
+    "starter-challenger",
+    "starter-multiclass",
+    "starter-regression",
+]
 
 
 @pytest.fixture

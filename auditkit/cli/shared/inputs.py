@@ -24,7 +24,7 @@ def load_inputs(audit: AuditFile, folder: Path, *, outside: Sequence[Path] = ())
     from auditkit.loading.audit_file import inputs_of
     from auditkit.registry.reference import is_reference
 
-    if audit.model is not None and is_reference(audit.model):
+    if any(is_reference(name) for name in audit.models):
         quiet_mlflow()
     return inputs_of(audit, folder, outside=outside, registry=registry_address())
 

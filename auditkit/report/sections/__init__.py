@@ -9,6 +9,7 @@ from auditkit.evidence import Evidence, Outcome
 from auditkit.report.blocks.kinds import Block, Prose
 from auditkit.report.figures.figure_ledger import FigureLedger, Line
 from auditkit.report.sections import (
+    comparison,
     explanation,
     fairness,
     generic,
@@ -33,6 +34,8 @@ _SHOWN: Final[dict[str, Shown]] = {
     "performance.multiclass": several_classes.overall,
     "fairness.multiclass": several_classes.by_group,
     "fairness.regression": predicted.by_group,
+    "comparison.performance": comparison.overall,
+    "comparison.groups": comparison.by_group,
     "explanation.global": explanation.overall,
     "explanation.denials": explanation.denials,
     "privacy.identifiers": tables.identifiers,
