@@ -22,10 +22,9 @@ from auditkit.canonical import parse_json
 from auditkit.isolation.messages import pack, unpack
 from auditkit.judgement.restored import restored
 from auditkit.judgement.statement import Judgement
-from auditkit.report.html_copy import render_twin
 from auditkit.report.options import ReportOptions
-from auditkit.report.render import render
 from auditkit.report.typeset.libraries import made_with
+from auditkit.report.versions import pages_of
 
 
 def again(message: bytes) -> bytes:
@@ -40,21 +39,22 @@ def again(message: bytes) -> bytes:
     # This process ends with the one report; looking for what could be freed takes a tenth longer.
     gc.disable()
     files = _files(message)
-    judgement, receipt, options = _made_of(files)
-    unsigned = render(
+    judgement, receipt, options, stated = _made_of(files)
+    unsigned = pages_of(stated).report(
         judgement,
         receipt=receipt,
         envelope=files.get("statement.dsse.json"),
         options=options,
-        made=parse_json(files["render.json"])["made_with"],
+        made=stated["made_with"],
     )
     return pack(made_with(), [unsigned])
 
 
 def copy_again(message: bytes) -> bytes:
     """Renders a report's HTML copy from the PDF's attachments; takes and returns the same."""
-    judgement, receipt, options = _made_of(_files(message))
-    return pack(made_with(), [render_twin(judgement, receipt=receipt, options=options)])
+    judgement, receipt, options, stated = _made_of(_files(message))
+    copy = pages_of(stated).copy(judgement, receipt=receipt, options=options)
+    return pack(made_with(), [copy])
 
 
 def _files(message: bytes) -> dict[str, bytes]:
@@ -62,13 +62,16 @@ def _files(message: bytes) -> dict[str, bytes]:
     return dict(zip(names, contents, strict=True))
 
 
-def _made_of(files: Mapping[str, bytes]) -> tuple[Judgement, Any, ReportOptions]:
-    """The judgement, the receipt and what people stated."""
+def _made_of(
+    files: Mapping[str, bytes],
+) -> tuple[Judgement, Any, ReportOptions, Mapping[str, Any]]:
+    """The judgement, the receipt, what people stated, and all that `render.json` says."""
     rows = {
         name.removeprefix("table-").removesuffix(".json"): parse_json(content)["rows"]
         for name, content in files.items()
         if name.startswith("table-") and name.endswith(".json")
     }
     receipt = parse_json(files["receipt.json"]) if "receipt.json" in files else None
-    stated = parse_json(files["render.json"])["options"]
-    return restored(files["statement.json"], rows), receipt, ReportOptions(**stated)
+    stated = parse_json(files["render.json"])
+    options = ReportOptions(**stated["options"])
+    return restored(files["statement.json"], rows), receipt, options, stated

@@ -21,8 +21,6 @@ from auditkit.pdf.drawn import OTHERS_POINTS
 from auditkit.pdf.reading import compare_pdfs
 from auditkit.verification.attachments import RENDERING
 
-# The versions of templates that can be rendered here.
-TEMPLATES: Final = frozenset({1})
 # A report of 30 pages takes 5 s and 500 MB. Fonts are written to a folder for the time.
 _LIMITS: Final = Limits(
     cpu_seconds=60,
@@ -140,12 +138,6 @@ def _stated(files: Mapping[str, bytes]) -> Mapping[str, Any]:
     try:
         stated = parse_json(files[RENDERING])
         dict(stated["made_with"]), dict(stated["options"])
-        known = stated["templates"] in TEMPLATES
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise VerificationError(f"The attachment {RENDERING!r} cannot be read.") from error
-    if not known:
-        raise UnverifiableError(
-            "The pages were made by templates that this version does not have.",
-            remedy="verify it with the version of auditkit that the statement names",
-        )
     return dict(stated)

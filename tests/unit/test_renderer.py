@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
+
 import pytest
 
-from auditkit.errors import OutputError
+from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.errors import OutputError, UnverifiableError
 from auditkit.isolation import ChildUnavailableError
+from auditkit.isolation.messages import pack, unpack
 from auditkit.judgement.restored import restored
 from auditkit.judgement.statement import Judgement
-from auditkit.report import ReportOptions, render, rendered, renderer
+from auditkit.pdf.pages import page_texts
+from auditkit.report import ReportOptions, again, render, rendered, renderer, versions
+from auditkit.report.render import rendering
+from auditkit.report.typeset.libraries import made_with
 from tests.support.small_report import TABLE, statement_bytes
 
 OPTIONS = ReportOptions(organisation="Bank", status="DRAFT")
@@ -49,3 +57,34 @@ def test_an_error_of_the_pages_comes_back_as_it_is(small, monkeypatch):
     monkeypatch.setattr(renderer, "shared", lambda _: type("Refusing", (), {"call": refuses})())
     with pytest.raises(OutputError, match="no"):
         in_child(small)
+
+
+def test_a_second_version_of_pages_is_added_without_changing_the_first(
+    small, expected, monkeypatch
+):
+    def drawn_by_the_second(judgement, *, options, **rest):
+        return render(judgement, options=replace(options, status="FINAL"), **rest)
+
+    def pages_by(version):
+        stated = parse_json(rendering(OPTIONS, made_with())) | {"templates": version}
+        files = {
+            "statement.json": small.statement,
+            "render.json": canonical_bytes(stated),
+            "statement.dsse.json": b"{}",
+            f"table-{TABLE.name}.json": TABLE.to_bytes(),
+        }
+        try:
+            _, (made,) = unpack(again.again(pack(list(files), list(files.values()))))
+        finally:
+            gc.enable()
+        return made
+
+    with pytest.raises(UnverifiableError, match="templates that this version does not have"):
+        pages_by(2)
+    second = versions.Pages(report=drawn_by_the_second, copy=versions.render_twin)
+    monkeypatch.setitem(versions.VERSIONS, 2, second)
+    assert "FINAL" in "".join(page_texts(pages_by(2)))
+    assert pages_by(1) == expected
+    for unknown in (0, 3, "1", 1.5, None, True):
+        with pytest.raises(UnverifiableError):
+            pages_by(unknown)
