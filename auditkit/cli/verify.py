@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -111,9 +111,10 @@ def verify(
     statement: Annotated[
         Path | None,
         typer.Option(
-            metavar="PDF",
+            metavar="PDF|DSSE",
             help="The signed PDF that REPORT, an HTML file, is a copy of: the PDF is checked, and "
-            "the copy is rendered anew from its attachments and compared.",
+            "the copy is rendered anew from its attachments and compared. Or statement.dsse.json, "
+            "whose signature and verdict are checked; the copy cannot be, without the tables.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims as JSON.")] = False,
@@ -129,10 +130,7 @@ def verify(
     data = read_bytes(report if statement is None else statement)
     copy = read_bytes(report) if statement is not None else None
     if copy is not None and not data.startswith(b"%PDF-"):
-        raise InputError(
-            "The HTML copy follows from a statement, its tables and its receipt together.",
-            remedy="give the signed PDF, which holds them all, as --statement report.pdf",
-        )
+        _verify_alone(data, key_list, as_json=as_json)
     # What the child processes load takes as long as what is loaded here.
     get_ready("auditkit.pdf.parsing", *(["auditkit.report.again"] if render else []))
 
@@ -174,6 +172,20 @@ def verify(
             log=opened,
             copy=copy,
         )
+    _finish(found, as_json=as_json)
+
+
+def _verify_alone(envelope: bytes, key_list: Path | None, *, as_json: bool) -> NoReturn:
+    """An HTML copy with the statement's envelope: all of it but what needs the signed PDF."""
+    from auditkit.signing.key_records import parse_records
+    from auditkit.verification.alone import verify_alone
+
+    records = list(parse_records(read_bytes(key_list))) if key_list is not None else []
+    found = verify_alone(envelope, key_list=records)
+    _finish(found, as_json=as_json)
+
+
+def _finish(found: Verification, *, as_json: bool) -> NoReturn:
     if as_json:
         print(json.dumps(found.to_json(), indent=2))
     else:

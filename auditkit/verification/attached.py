@@ -15,7 +15,7 @@ from auditkit.verification.claims import Claims, ClaimState
 
 # A report of 30 pages takes 0.4 s, and 150 MB more than the libraries.
 _LIMITS: Final = Limits(
-    cpu_seconds=3, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=1 << 20
+    cpu_seconds=3, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=32 << 20
 )
 _JUDGE: Final = Child("auditkit.verification.judging")
 
@@ -47,18 +47,41 @@ def check_attached(
     """
     names = sorted(files)
     head = {"names": names, "pages": list(pages) or None, "signer": signer}
-    try:
-        message = pack(head, [files[name] for name in names])
-        said, _ = unpack(_JUDGE.call("judge", message, limits=_LIMITS))
-    except ChildUnavailableError as error:
-        claims.refuse("statement", UnverifiableError(error.message, remedy=error.remedy))
-        return None, ()
-    except ChildError as error:
-        words = f"The attachments cannot be read as a report's: {error.message}"
-        claims.refuse("statement", VerificationError(words))
-        return None, ()
-    for claim in said["claims"]:
-        claims.add(claim["id"], ClaimState(claim["state"]), claim["reason"])
+    said, _ = _judged(claims, "judge", pack(head, [files[name] for name in names]), "statement")
     # What the child could parse within its limits can be parsed here.
     statement = parse_json(files[STATEMENT]) if said["read"] else None
     return statement, tuple(said["keys"])
+
+
+def check_alone(claims: Claims, envelope: bytes) -> tuple[bytes, Any, tuple[str, ...]]:
+    """Makes the claims on an envelope, and on the statement in it.
+
+    Args:
+        claims: Gets them.
+        envelope: The envelope's bytes.
+
+    Returns:
+        The statement's bytes; the statement, parsed, None if it cannot be read; and the keys that
+        signed it, by algorithm and fingerprint.
+    """
+    said, parts = _judged(claims, "judge_alone", envelope, "envelope")
+    statement = parse_json(parts[0]) if said["read"] else None
+    return (parts[0] if parts else b""), statement, tuple(said["keys"])
+
+
+def _judged(
+    claims: Claims, function: str, message: bytes, on_failure: str
+) -> tuple[Any, tuple[bytes, ...]]:
+    """What the child says, its claims made; if it says nothing, one claim is refused."""
+    try:
+        said, parts = unpack(_JUDGE.call(function, message, limits=_LIMITS))
+    except ChildUnavailableError as error:
+        claims.refuse(on_failure, UnverifiableError(error.message, remedy=error.remedy))
+        return {"read": False, "keys": []}, ()
+    except ChildError as error:
+        words = f"The attachments cannot be read as a report's: {error.message}"
+        claims.refuse(on_failure, VerificationError(words))
+        return {"read": False, "keys": []}, ()
+    for claim in said["claims"]:
+        claims.add(claim["id"], ClaimState(claim["state"]), claim["reason"])
+    return said, parts

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from auditkit.canonical import Digest
 from auditkit.isolation.messages import pack, unpack
+from auditkit.signing.dsse import open_envelope
+from auditkit.verification.attachments import ENVELOPE, STATEMENT
 from auditkit.verification.claims import Claims
 from auditkit.verification.contents import (
     check_attachments,
@@ -56,3 +59,32 @@ def judge(message: bytes) -> bytes:
         claims.check("numbers", lambda: check_numbers(files, found, pages))
     said = [claim.to_json() for claim in claims.found()]
     return pack({"claims": said, "read": bool(found), "keys": keys})
+
+
+def judge_alone(envelope: bytes) -> bytes:
+    """Checks an envelope, and the statement in it, by itself.
+
+    Args:
+        envelope: Its bytes.
+
+    Returns:
+        Packed as by `judge`; then the statement's bytes.
+    """
+    claims, found, keys, files = Claims(), dict[str, Any](), list[str](), dict[str, bytes]()
+
+    def signed() -> str:
+        files[STATEMENT] = open_envelope(envelope).payload
+        keys.extend(check_envelope({**files, ENVELOPE: envelope}))
+        return f"Signed by {', '.join(keys)}, a key that the envelope carries."
+
+    def statement() -> str:
+        found.update(read_statement(files))
+        return f"In the envelope: {Digest.of(files[STATEMENT])}."
+
+    if claims.check("envelope", signed):
+        claims.check("statement", statement)
+    if found:
+        claims.check("verdict", lambda: check_verdict(found))
+    said = [claim.to_json() for claim in claims.found()]
+    content = files.get(STATEMENT, b"")
+    return pack({"claims": said, "read": bool(found), "keys": keys}, [content])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 import zlib
@@ -424,3 +425,33 @@ def test_numbers_and_names_that_json_readers_take_differently_are_refused(signer
         found = verify(report, trust=[signer.certificate])
         assert found.claim("statement").state is ClaimState.FALSE, bad[:80]
     assert str(Digest.of(canonical_bytes(parse_json(good)))) == str(Digest.of(good))
+
+
+def test_an_envelope_alone_is_judged_and_what_needs_the_tables_could_not_be_checked(
+    signer, tmp_path
+):
+    (tmp_path / "report.html").write_text("<!doctype html>")
+    sealed = signer.sign_statement(statement_bytes())
+    verdict = {"decision": "fail", "reasons": [], "waived": []}
+    other = signer.sign_statement(statement_bytes(verdict=verdict))
+    changed = sealed.replace(b'"sig":"', b'"sig":"AA', 1)
+    deep = b'{"payload":' + b"[" * 3_000_000
+    for envelope, code, claim in (
+        (sealed, 11, "pages"),
+        (other, 12, "verdict"),
+        (changed, 12, "envelope"),
+        (deep, 12, "envelope"),
+        (b"no envelope", 12, "envelope"),
+        (b"[" + b"[]," * 7_000_000 + b"[]]", 12, "envelope"),
+    ):
+        (tmp_path / "statement.dsse.json").write_bytes(envelope)
+        asked = ["verify", str(tmp_path / "report.html"), "--json"]
+        done = CliRunner().invoke(
+            app, [*asked, "--statement", str(tmp_path / "statement.dsse.json"), "--no-own-keys"]
+        )
+        assert done.exit_code == code, done.output
+        found = {one["id"]: one for one in json.loads(done.stdout)["claims"]}
+        assert found[claim]["state"] == ("unchecked" if code == 11 else "false")
+        assert found["pages"]["asked"]
+        assert "holds the statement alone" in found["pages"]["reason"]
+    assert found["verdict"]["state"] == "unchecked"
