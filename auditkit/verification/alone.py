@@ -33,11 +33,11 @@ def verify_alone(envelope: bytes, *, key_list: Sequence[KeyRecord] = ()) -> Veri
         Every claim; those on pages, numbers and attachments could not be checked.
     """
     claims = Claims()
+    payload, statement, keys = b"", None, tuple[str, ...]()
     if len(envelope) > 2 * MAX_FILE:
         claims.refuse(
             "envelope", VerificationError("The envelope is larger than that of any report.")
         )
-        payload, statement, keys = b"", None, ()
     else:
         payload, statement, keys = check_alone(claims, envelope)
     ended = revoked_keys(key_list)
