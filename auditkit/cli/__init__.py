@@ -41,7 +41,7 @@ from auditkit.cli.exports.export import export
 from auditkit.cli.gating import waiver
 from auditkit.cli.log import commands as log
 from auditkit.cli.shared.console import complain
-from auditkit.cli.watching import validate
+from auditkit.cli.watching import validate, watch
 from auditkit.version import __version__
 
 INTERNAL_ERROR: Final = 1
@@ -121,6 +121,7 @@ app.command("explain")(explain.explain)
 app.command("letter")(letter.letter)
 app.command("validate")(validate.validate)
 app.command("splits")(validate.splits)
+app.add_typer(watch.app, name="watch")
 app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")

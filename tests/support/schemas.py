@@ -25,7 +25,7 @@ from auditkit.parameters import Parameter
 from auditkit.policy import Policy
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
-from auditkit.watching.monitor.settings import MonitorSettings
+from auditkit.watching.monitor.record.settings import MonitorSettings
 from auditkit.watching.policy import WatchPolicy
 from auditkit.watching.validation.contract import Contract
 

@@ -67,12 +67,15 @@ ROOMS = {
         "deid.vocabulary tables"
     ),
     "watching.validation": "measures.numbers tables watching.profile",
-    "cli.watching": "cli.shared loading watching.validation",
+    "cli.watching": (
+        "cli.shared loading watching.monitor watching.monitor.record watching.validation"
+    ),
     "watching.checks": "measures.numbers watching.drift watching.profile",
     "watching": "charts judgement loading watching.checks watching.profile",
+    "watching.monitor.record": "access.policy notify watching watching.profile",
     "watching.monitor": (
-        "access.policy ledger ledger.keep ledger.records ledger.store notify signing tables "
-        "watching watching.profile"
+        "ledger ledger.keep ledger.records ledger.store notify signing tables watching "
+        "watching.monitor.record watching.profile watching.validation"
     ),
     "loading": "checks judgement measures.groups model model_files registry tables waivers",
     "mlflow_guard.upstream": "access.policy registry",

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import auditkit as ak
 from auditkit.errors import AccessDeniedError, InputError, NothingToAuditError, PolicyError
-from auditkit.watching.monitor import facts
-from auditkit.watching.monitor.fold import fold
 from auditkit.watching.monitor.monitor import Monitor
-from auditkit.watching.monitor.settings import MonitorSettings
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.fold import fold
+from auditkit.watching.monitor.record.settings import MonitorSettings
 
 POLICY = """\
 id: tiny

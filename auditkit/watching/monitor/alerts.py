@@ -7,11 +7,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import overload
 
-from auditkit.watching.monitor import people
 from auditkit.watching.monitor.journal import Journal
-from auditkit.watching.monitor.plan import Step
-from auditkit.watching.monitor.settings import MonitorSettings
-from auditkit.watching.monitor.state import Alert, State
+from auditkit.watching.monitor.record import people
+from auditkit.watching.monitor.record.plan import Step
+from auditkit.watching.monitor.record.settings import MonitorSettings
+from auditkit.watching.monitor.record.state import Alert, State
 from auditkit.watching.profile.window import window_of
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from auditkit.errors import InputError, NothingToAuditError
 from auditkit.tables.convert import to_pandas
-from auditkit.watching.monitor.facts import end_of, refuse_other_slot, slot_of, text_of
-from auditkit.watching.monitor.settings import Columns
+from auditkit.watching.monitor.record.facts import end_of, refuse_other_slot, slot_of, text_of
+from auditkit.watching.monitor.record.settings import Columns, ModelSettings
 from auditkit.watching.profile.profile import Profile
 from auditkit.watching.profile.window import window_of
 
@@ -114,6 +114,32 @@ def counted(base: Profile, part: Part, columns: Columns) -> Profile:
     ]
     profile: Profile = sum(found[1:], found[0])
     return profile
+
+
+def fitted(
+    frame: pd.DataFrame,
+    columns: Columns,
+    named: tuple[str, ...],
+    *,
+    salt: bytes,
+    model: ModelSettings,
+    small_cell: int,
+) -> Profile:
+    """The profile of a baseline's table; what is named as nothing else is a feature."""
+    others = {getattr(columns, name) for name in named} | set(columns.ignore)
+    names = [c for c in frame.columns if c not in others and c not in columns.groups]
+    return Profile.fit(
+        frame[names],
+        scores=_column(frame, columns.score),
+        decided=_column(frame, columns.decided),
+        labels=_column(frame, columns.label),
+        groups=frame[list(columns.groups)] if columns.groups else None,
+        version=model.version,
+        digest=model.digest or None,
+        personal=columns.personal,
+        salt=salt,
+        small_cell=small_cell,
+    )
 
 
 def _features(base: Profile, frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from auditkit.ledger.keep.tail import LogTail
 from auditkit.ledger.log import Ledger
 from auditkit.ledger.records.entry import item
-from auditkit.watching.monitor.fold import add
-from auditkit.watching.monitor.plan import Step
-from auditkit.watching.monitor.state import State
+from auditkit.watching.monitor.record.fold import add
+from auditkit.watching.monitor.record.plan import Step
+from auditkit.watching.monitor.record.state import State
 
 
 class Journal:

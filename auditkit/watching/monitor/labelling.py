@@ -9,8 +9,8 @@ import pandas as pd
 
 from auditkit.errors import InputError
 from auditkit.watching.monitor import batches
-from auditkit.watching.monitor.settings import Columns
-from auditkit.watching.monitor.state import State
+from auditkit.watching.monitor.record.settings import Columns
+from auditkit.watching.monitor.record.state import State
 from auditkit.watching.monitor.store import Store
 from auditkit.watching.profile.profile import Profile
 

@@ -8,8 +8,8 @@
     m.alerts
 
 Laws:
-    - What it knows is in the log (`auditkit.watching.monitor.state`). Whatever dies in between, the
-      next step goes on where the log ends.
+    - What it knows is in the log (`auditkit.watching.monitor.record`). Whatever dies in between,
+      the next step goes on where the log ends.
     - When `observe`, `labels` or what a person did returns, it is durable; the same again changes
       nothing.
 """
@@ -17,48 +17,28 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import cached_property
+from datetime import date, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from auditkit.errors import AuditkitError, InputError, NothingToAuditError
-from auditkit.ledger import Ledger
+from auditkit.evidence import Outcome
 from auditkit.signing import KeyStore
-from auditkit.watching.monitor import batches, facts, labelling, opening, plan, running, telling
-from auditkit.watching.monitor.alerts import Alerts
-from auditkit.watching.monitor.journal import Journal
-from auditkit.watching.monitor.judging import importance_of, judged
+from auditkit.watching.monitor import batches, drilling, labelling, opening, running, telling
+from auditkit.watching.monitor.known import Known
 from auditkit.watching.monitor.labelling import LabelsTaken
-from auditkit.watching.monitor.opening import Clock
-from auditkit.watching.monitor.plan import Step
-from auditkit.watching.monitor.settings import MonitorSettings, read_settings
-from auditkit.watching.monitor.state import State
-from auditkit.watching.monitor.store import Store
-from auditkit.watching.policy import WatchPolicy, load_watch_policy
+from auditkit.watching.monitor.record import facts, people, plan
+from auditkit.watching.monitor.record.judging import importance_of, judged
+from auditkit.watching.monitor.record.plan import Step
+from auditkit.watching.monitor.record.settings import read_settings
+from auditkit.watching.monitor.record.state import State
 from auditkit.watching.profile.profile import Profile
 from auditkit.watching.profile.window import window_of
-from auditkit.watching.watched import Watched, watch
+from auditkit.watching.validation.validate import validate
+from auditkit.watching.watched import Watched
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Serving:
-    """What decides now: to be written into every decision.
-
-    Attributes:
-        served_by: Empty: the model. Else what serves in its place.
-        fallback_reason: The alert for which it does.
-        on_trial: Whether the model serves on trial after an alert.
-    """
-
-    served_by: str
-    fallback_reason: str
-    on_trial: bool
-
-
-class Monitor:
+class Monitor(Known):
     """Watches one model. Made by `Monitor.open`; close it, or use it in a `with` block.
 
     Args:
@@ -69,25 +49,6 @@ class Monitor:
         clock: Returns the time, UTC.
         url: The log's URL, for those who follow it; empty: nobody is told.
     """
-
-    def __init__(
-        self,
-        settings: MonitorSettings,
-        *,
-        folder: Path,
-        log: Ledger,
-        keys: KeyStore,
-        clock: Clock,
-        url: str = "",
-    ) -> None:
-        self.settings = settings
-        self._folder = folder
-        self._keys = keys
-        self._clock = clock
-        self._url = url
-        self._store = Store(folder / settings.store)
-        self._journal = Journal(log, settings.name)
-        self._base: tuple[str, Profile] | None = None
 
     @classmethod
     def open(
@@ -121,66 +82,30 @@ class Monitor:
             log.close()
             raise
 
-    def close(self) -> None:
-        """Closes the log."""
-        self._journal.log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        """The name, the windows and the open alerts."""
-        state = self.state
-        return f"<Monitor {state.name}: {len(state.windows)} windows, {len(self.alerts)} alerts>"
-
-    # What it knows.
-
-    @property
-    def state(self) -> State:
-        """The state, from the log as it is now; not to be changed."""
-        return self._journal.state
-
-    @property
-    def alerts(self) -> Alerts:
-        """The alerts that nobody has closed, and what people do with them."""
-        return Alerts(self.settings, self._folder, self._journal, lambda: self.now)
-
-    @property
-    def serving(self) -> Serving:
-        """What decides now."""
-        found = self.state.fallback
-        return Serving(
-            served_by=found.serving,
-            fallback_reason=found.reason if found.position != "closed" else "",
-            on_trial=found.position == "half-open",
-        )
-
-    @cached_property
-    def policy(self) -> WatchPolicy:
-        """The policy."""
-        named = self.settings.policy
-        beside = self._folder / named
-        return load_watch_policy(beside if beside.is_file() else named)
-
-    @property
-    def now(self) -> datetime:
-        """The time; never before what was logged last, if the clock was set back."""
-        time, last = self._clock().astimezone(UTC), self.state.last_at
-        return max(time, facts.time_of(last)) if last else time
-
     # What comes in.
 
     def salt(self) -> bytes:
         """The salt for a baseline with personal columns; made when it is first asked for."""
         return opening.salt_of(self._keys, self.settings.name, make=True)
+
+    def fit(self, reference: Any) -> Profile:
+        """The profile of a table, by the columns that monitor.yaml names.
+
+        Args:
+            reference: The rows of the baseline; what is named as nothing else is a feature.
+
+        Raises:
+            InputError: If a named column is missing, or a column cannot be used.
+        """
+        named = ("time", "key", "score", "decided", "label", "version")
+        columns = self.settings.columns
+        frame = batches.table_of(
+            reference, columns, what="baseline", needed=("score", "decided", "label")
+        )
+        return batches.fitted(
+            frame, columns, named, salt=self.salt(), model=self.settings.model,
+            small_cell=self.policy.small_cell,
+        )  # fmt: skip
 
     def baseline(self, profile: Profile, *, start: date | str | None = None) -> None:
         """Sets what later windows are compared with.
@@ -249,6 +174,7 @@ class Monitor:
             batch, columns, what="batch", needed=("time", "key", "score", "decided", "version")
         )
         try:
+            self._refuse_broken(frame, now)
             parts = list(
                 batches.divided(frame, columns, window, seconds=self.state.seconds, now=now)
             )
@@ -315,38 +241,42 @@ class Monitor:
         telling.send(couriers)
         return tuple(done)
 
-    def watched(self, start: str) -> Watched:
-        """A window against its baseline, computed again from the stored profiles.
+    def drill(self, *, by: str) -> list[dict[str, Any]]:
+        """Rehearses an alert and the fallback, sends a drill to every receiver, and logs it.
 
         Args:
-            start: The window's start, for example "2026-11-29T00:00:00Z".
+            by: Who rehearses.
 
-        Raises:
-            InputError: If nothing is known of it.
+        Returns:
+            Each step with its outcome: "done", or why not.
         """
-        window = self.state.windows.get(start)
-        if window is None or not window.parts:
-            raise InputError(f"No rows of a window from {start} are known.")
-        base = self._baseline()
-        digests = [*window.parts, *window.labels]
-        profiles = [self._store.profile(digest, base=base) for digest in digests]
-        return watch(base, sum(profiles[1:], profiles[0]), policy=self.policy)
+        people.require(self.settings, self._folder, by)
+        self._baseline()
+        now = self.now
+        results = drilling.rehearsed(self.state, self.settings, now)
+        results += drilling.sent(self.settings, self._folder, self._clock, by)
+        self._journal.write(
+            lambda state: plan.step(state, facts.DRILL, at=now, actor=by, results=results)
+        )
+        return results
 
     # The rest.
 
-    def _baseline(self) -> Profile:
-        digest = self.state.baseline
-        if not digest:
+    def _refuse_broken(self, frame: Any, now: datetime) -> None:
+        """Refuses a batch that breaks a hard rule of the contract.
+
+        Raises:
+            InputError: If it does.
+        """
+        if not self.settings.contract:
+            return
+        found = validate(frame, contract=self._folder / self.settings.contract, as_of=now)
+        if found.outcome is Outcome.FAIL:
+            broken = next(f for f in found.findings if f.outcome is Outcome.FAIL)
             raise InputError(
-                "The monitor has no baseline.", remedy="set it with: auditkit watch baseline"
+                f"The batch breaks a hard rule of the contract: {broken.statement}",
+                remedy="see: auditkit validate DATA --contract FILE",
             )
-        if self._base is None or self._base[0] != digest:
-            salt = opening.salt_of(self._keys, self.settings.name, make=False)
-            found = self._store.profile(digest)
-            if found.layout.salt:
-                found = self._store.profile(digest, salt=salt)
-            self._base = digest, found
-        return self._base[1]
 
     def _couriers(self) -> telling.Couriers:
         """Those who tell receivers, from before this step: what it writes is sent."""

@@ -6,11 +6,11 @@ import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from auditkit.watching.monitor import facts
-from auditkit.watching.monitor.facts import time_of
-from auditkit.watching.monitor.plan import Step, step
-from auditkit.watching.monitor.settings import RetrainingSettings
-from auditkit.watching.monitor.state import Request, State
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.facts import time_of
+from auditkit.watching.monitor.record.plan import Step, step
+from auditkit.watching.monitor.record.settings import RetrainingSettings
+from auditkit.watching.monitor.record.state import Request, State
 
 
 def due(state: State, settings: RetrainingSettings, now: datetime) -> list[str]:

@@ -16,9 +16,9 @@ from auditkit.notify.event import Event
 from auditkit.notify.mail import Mail
 from auditkit.notify.receivers import Program, Webhook
 from auditkit.notify.settings import MailSettings, ReceiverSettings
-from auditkit.watching.monitor import facts, plan
 from auditkit.watching.monitor.journal import Journal
-from auditkit.watching.monitor.settings import MonitorSettings
+from auditkit.watching.monitor.record import facts, plan
+from auditkit.watching.monitor.record.settings import MonitorSettings
 
 _LOCK_SECONDS: Final = 5.0
 _TYPE: Final = "auditkit.watch."

@@ -10,11 +10,11 @@ from auditkit.access.policy.control import AccessControl
 from auditkit.canonical import check_name
 from auditkit.documents import names_somebody
 from auditkit.errors import InputError
-from auditkit.watching.monitor import facts
-from auditkit.watching.monitor.facts import CAUSES, end_of, name_of, text_of
-from auditkit.watching.monitor.plan import Step, step
-from auditkit.watching.monitor.settings import MonitorSettings
-from auditkit.watching.monitor.state import Alert, State
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.facts import CAUSES, end_of, name_of, text_of
+from auditkit.watching.monitor.record.plan import Step, step
+from auditkit.watching.monitor.record.settings import MonitorSettings
+from auditkit.watching.monitor.record.state import Alert, State
 
 _LONGEST = 500
 

@@ -12,7 +12,7 @@ from auditkit.documents import Document, Text, parse_document
 from auditkit.errors import PolicyError
 from auditkit.files import read_text
 from auditkit.notify.settings import MailSettings, ReceiverSettings
-from auditkit.watching.monitor.facts import EVENTS
+from auditkit.watching.monitor.record.facts import EVENTS
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 _SECONDS: Final = {"hour": 3600, "day": 86_400, "week": 604_800}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from auditkit.canonical import Json
 from auditkit.evidence import Measurement, Outcome, describe_group, worst
 from auditkit.policy import Rule
-from auditkit.watching.monitor.state import State
+from auditkit.watching.monitor.record.state import State
 from auditkit.watching.profile.profile import Profile
 from auditkit.watching.profile.summary import moments
 from auditkit.watching.watched import Watched

@@ -11,10 +11,21 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from auditkit.canonical import Json
-from auditkit.watching.monitor import facts
-from auditkit.watching.monitor.facts import HEARTBEATS, MACHINE, end_of, name_of, text_of, time_of
-from auditkit.watching.monitor.settings import FallbackSettings, MonitorSettings, RetrainingSettings
-from auditkit.watching.monitor.state import Alert, Result, State
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.facts import (
+    HEARTBEATS,
+    MACHINE,
+    end_of,
+    name_of,
+    text_of,
+    time_of,
+)
+from auditkit.watching.monitor.record.settings import (
+    FallbackSettings,
+    MonitorSettings,
+    RetrainingSettings,
+)
+from auditkit.watching.monitor.record.state import Alert, Result, State
 
 _SEVERITIES = ("high", "medium", "low")
 

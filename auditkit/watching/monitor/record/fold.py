@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
-from auditkit.watching.monitor import facts
-from auditkit.watching.monitor.facts import HEARTBEATS, end_of
-from auditkit.watching.monitor.state import Alert, Breaker, Request, Result, Silence, State
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.facts import HEARTBEATS, end_of
+from auditkit.watching.monitor.record.state import Alert, Breaker, Request, Result, Silence, State
 
 
 class LoggedEntry(Protocol):

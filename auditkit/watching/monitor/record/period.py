@@ -1,0 +1,167 @@
+"""What happened to a model in a period, from the log's entries alone. Pure.
+
+A period is half open and in UTC. Times are those at which something happened, as the entries say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from auditkit.canonical import Json
+from auditkit.watching.monitor.record import facts
+from auditkit.watching.monitor.record.facts import time_of
+from auditkit.watching.monitor.record.fold import LoggedEntry, add
+from auditkit.watching.monitor.record.state import Alert, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A period of a monitor.
+
+    Attributes:
+        start: Its start, included.
+        end: Its end, not included.
+        state: The monitor's state at its end.
+        windows: For each judged window that begins in it, the last judgement of it.
+        alerts: The alerts that opened in it, or were open at its start.
+        counts: How many entries of each kind were written in it.
+        policies: The digests of policies that windows were judged by, in order: more than one is a
+            change of rules.
+        served: What served, and from when: each move of the fallback.
+        silences: Silences that were set in it.
+    """
+
+    start: str
+    end: str
+    state: State
+    windows: tuple[dict[str, Any], ...]
+    alerts: tuple[Alert, ...]
+    counts: dict[str, int]
+    policies: tuple[str, ...]
+    served: tuple[dict[str, Any], ...]
+    silences: tuple[dict[str, Any], ...]
+
+    @property
+    def hours(self) -> dict[str, dict[str, float | int | None]]:
+        """Hours to detect, acknowledge, act and close, with n, median and 90 % quantile.
+
+        To detect: from the start of the first window that broke a rule to the alert. The others
+        count from the alert's opening, of those alerts where somebody did it.
+        """
+        ends = {
+            "detect": [_hours(a.first, a.opened_at) for a in self.alerts],
+            "acknowledge": [_hours(a.opened_at, a.acknowledged_at) for a in self.alerts],
+            "act": [_hours(a.opened_at, a.triaged_at) for a in self.alerts],
+            "close": [_hours(a.opened_at, a.closed_at) for a in self.alerts],
+        }
+        return {
+            name: _quantiles([v for v in values if v is not None]) for name, values in ends.items()
+        }
+
+    def to_json(self) -> dict[str, Json]:
+        """Everything a reader needs; no small counts, for the log has none."""
+        return {
+            "monitor": self.state.name,
+            "model": self.state.model,
+            "baseline": self.state.baseline,
+            "period": [self.start, self.end],
+            "windows": list(self.windows),
+            "missed": sum(w["missed"] for w in self.windows),
+            "alerts": [_alert(a) for a in self.alerts],
+            "hours": {name: dict(found) for name, found in self.hours.items()},
+            "entries": dict(self.counts),
+            "policies": list(self.policies),
+            "fallback": list(self.served),
+            "silences": list(self.silences),
+        }
+
+
+def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> Period:
+    """What happened from `start` to before `end`.
+
+    Args:
+        name: The monitor's name.
+        entries: All of the log, in order.
+        start: A time as `2026-11-01T00:00:00Z`.
+        end: Another.
+    """
+    state = State(name)
+    counts: dict[str, int] = {}
+    windows: dict[str, dict[str, Any]] = {}
+    policies: dict[str, None] = {}
+    served, silences = [], []
+    for entry in entries:
+        payload = entry.payload
+        if entry.kind not in facts.KINDS or payload is None or payload.get("monitor") != name:
+            continue
+        if payload["at"] >= end:
+            continue
+        add(state, entry)
+        span = payload["window"] or ("", "")
+        if entry.kind in (facts.WINDOW, facts.MISSED) and start <= span[0] < end:
+            windows[span[0]] = _window(entry.kind, payload)
+        if payload["at"] < start:
+            continue
+        counts[entry.kind] = counts.get(entry.kind, 0) + 1
+        if entry.kind == facts.WINDOW:
+            policies[payload["policy"]] = None
+        if entry.kind in (facts.ENTERED, facts.ON_TRIAL, facts.LEFT):
+            served.append(
+                {k: payload[k] for k in ("at", "serving", "reason")} | {"move": entry.kind}
+            )
+        if entry.kind == facts.SILENCED:
+            silences.append({k: payload[k] for k in ("at", "check", "reason", "actor", "until")})
+    alerts = [a for a in state.alerts.values() if not a.closed_at or a.closed_at >= start]
+    return Period(
+        start=start,
+        end=end,
+        state=state,
+        windows=tuple(windows[at] for at in sorted(windows)),
+        alerts=tuple(alerts),
+        counts=dict(sorted(counts.items())),
+        policies=tuple(policies),
+        served=tuple(served),
+        silences=tuple(silences),
+    )
+
+
+def _window(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
+    missed = kind == facts.MISSED
+    return {
+        "from": payload["window"][0],
+        "to": payload["window"][1],
+        "rows": payload["rows"],
+        "missed": payload["windows"] if missed else 0,
+        "outcome": "missed" if missed else payload["outcome"],
+        "broken": []
+        if missed
+        else [c for c, r in payload["checks"].items() if r["outcome"] == "fail"],
+        "evidence": payload["evidence"],
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Json]:
+    return {
+        "alert": alert.id, "check": alert.check, "status": alert.status, "severity": alert.severity,
+        "rank": alert.rank, "worst": alert.worst, "first": alert.first, "last": alert.last,
+        "breaches": alert.breaches, "opened_at": alert.opened_at,
+        "acknowledged_at": alert.acknowledged_at, "acknowledged_by": alert.acknowledged_by,
+        "triaged_at": alert.triaged_at, "triaged_by": alert.triaged_by, "cause": alert.cause,
+        "decision": alert.decision, "cleared_at": alert.cleared_at, "closed_at": alert.closed_at,
+        "closed_by": alert.closed_by,
+    }  # fmt: skip
+
+
+def _hours(start: str, end: str) -> float | None:
+    return (time_of(end) - time_of(start)).total_seconds() / 3600 if end else None
+
+
+def _quantiles(values: Sequence[float]) -> dict[str, float | int | None]:
+    if not values:
+        return {"n": 0, "median": None, "q90": None}
+    median, high = np.quantile(values, [0.5, 0.9])
+    return {"n": len(values), "median": round(float(median), 2), "q90": round(float(high), 2)}
