@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = packages_distributions()
 # Declared and imported nowhere, and why.
 UNIMPORTED = {
-    "hatchling": "builds the package without isolation, for action.yml",
     "click": "typer's own dependency, held below the release that breaks the help of arguments",
     "openpyxl": "for tables in XLSX, which are to be read and written next",
 }
