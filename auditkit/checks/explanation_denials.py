@@ -27,9 +27,8 @@ from auditkit.measures.attribution.reasons import (
     PRINCIPAL_SHARE,
     Reason,
     ReasonLimits,
-    cell,
     kept_shares,
-    principal_reasons,
+    reasons_of_rows,
     reference_population,
 )
 from auditkit.measures.attribution.result import feature_columns
@@ -113,20 +112,15 @@ def _run(case: Case, parameters: Parameters) -> Result:
     named = {attribute.casefold() for attribute in case.groups}
     protected = frozenset(f for f in attribution.feature_names if f.casefold() in named)
     kept = None if kept_under is None else kept_shares(*kept_under, limits)
-    listed = [
-        principal_reasons(
-            contributions,
-            names=attribution.feature_names,
-            values=tuple(map(cell, values)),
-            reference_values=attribution.typical,
-            limits=limits,
-            protected=protected,
-            kept=None if kept is None else kept[position],
-        )
-        for position, (contributions, values) in enumerate(
-            zip(attribution.values, rows.itertuples(index=False, name=None), strict=True)
-        )
-    ]
+    listed = reasons_of_rows(
+        attribution.values,
+        names=attribution.feature_names,
+        columns=[rows[name].tolist() for name in rows.columns],
+        reference_values=attribution.typical,
+        limits=limits,
+        protected=protected,
+        kept=kept,
+    )
     on_protected = _on_protected(attribution, protected, limits)
     least_kept = parameters.least_kept
     scores = case.score(rows)

@@ -18,6 +18,7 @@ from auditkit.measures.attribution.reasons import (
     cell,
     kept_shares,
     principal_reasons,
+    reasons_of_rows,
     reference_population,
     typical_values,
 )
@@ -112,3 +113,25 @@ def test_typical_values_and_cells():
 def test_limits_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         ReasonLimits(**wrong)
+
+
+def test_reasons_of_many_rows_are_those_of_plain_sorting():
+    rng = np.random.default_rng(4)
+    given = np.round(rng.normal(size=(200, 7)), 1)
+    columns, typical = [[f"{i}.{row}" for row in range(200)] for i in range(7)], tuple("abcdefg")
+    limits = ReasonLimits(most=2, principal_share=0.2, least_share=0.05)
+    found = reasons_of_rows(
+        given, names=tuple("ABCDEFG"), columns=columns, reference_values=typical,
+        limits=limits, protected=frozenset("C"),
+    )  # fmt: skip
+    for row, values in enumerate(given):
+        adverse = sorted((v, i) for i, v in enumerate(values) if v < 0)
+        total = sum(v for v, _ in adverse)
+        principal = [
+            i for place, (v, i) in enumerate(adverse)
+            if v / total >= (0.05 if place < 2 else 0.2)
+        ]  # fmt: skip
+        assert [r.feature for r in found[row]] == ["ABCDEFG"[i] for i in principal if i != 2]
+        assert [r.rank for r in found[row]] == list(range(1, len(found[row]) + 1))
+        assert all(r.value.endswith(f".{row}") for r in found[row])
+        assert all(r.share == pytest.approx(r.contribution / total) for r in found[row])

@@ -26,6 +26,8 @@ from auditkit.evidence import Cell
 from auditkit.parameters import COUNT, PART, Parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -131,22 +133,62 @@ def principal_reasons(
         protected: Factors that are never given as reasons.
         kept: From `kept_shares`, shape `(features,)`.
     """
-    ranks = limits.ranks(contributions[None, :])[0]
-    total = float(np.minimum(contributions, 0.0).sum())
-    listed = [int(i) for i in np.argsort(ranks, kind="stable") if ranks[i]]
-    allowed = [i for i in listed if names[i] not in protected]
-    return tuple(
-        Reason(
-            rank=rank,
-            feature=names[i],
-            value=values[i],
-            reference_value=reference_values[i],
-            contribution=float(contributions[i]),
-            share=float(contributions[i] / total),
-            kept=None if kept is None else float(kept[i]),
-        )
-        for rank, i in enumerate(allowed, start=1)
+    (reasons,) = reasons_of_rows(
+        contributions[None, :],
+        names=names,
+        columns=tuple((value,) for value in values),
+        reference_values=reference_values,
+        limits=limits,
+        protected=protected,
+        kept=None if kept is None else kept[None, :],
     )
+    return reasons
+
+
+def reasons_of_rows(
+    contributions: Doubles,
+    *,
+    names: tuple[str, ...],
+    columns: Sequence[Sequence[Any]],
+    reference_values: tuple[Any, ...],
+    limits: ReasonLimits,
+    protected: frozenset[str] = frozenset(),
+    kept: Doubles | None = None,
+) -> list[tuple[Reason, ...]]:
+    """The principal reasons of each row; see `principal_reasons`.
+
+    Args:
+        contributions: Attributions of the favourable outcome, shape `(rows, features)`.
+        names: The factors.
+        columns: The rows' values, one sequence for each factor.
+        reference_values: From `typical_values`.
+        limits: Which factors are principal.
+        protected: Factors that are never given as reasons.
+        kept: From `kept_shares`, shape `(rows, features)`.
+    """
+    ranks = limits.ranks(contributions)
+    ranks[:, [i for i, name in enumerate(names) if name in protected]] = 0
+    of_rows, of_factors = np.nonzero(ranks)
+    order = np.lexsort((ranks[of_rows, of_factors], of_rows))
+    of_rows, of_factors = of_rows[order], of_factors[order]
+    given = contributions[of_rows, of_factors]
+    shares = given / np.minimum(contributions, 0.0).sum(axis=1)[of_rows]
+    stable = [None] * len(given) if kept is None else kept[of_rows, of_factors].tolist()
+    listed: list[list[Reason]] = [[] for _ in range(len(contributions))]
+    for row, i, contribution, share, often in zip(
+        of_rows.tolist(), of_factors.tolist(), given.tolist(), shares.tolist(), stable, strict=True
+    ):
+        reason = Reason(
+            rank=len(listed[row]) + 1,
+            feature=names[i],
+            value=cell(columns[i][row]),
+            reference_value=reference_values[i],
+            contribution=contribution,
+            share=share,
+            kept=often,
+        )
+        listed[row].append(reason)
+    return list(map(tuple, listed))
 
 
 def kept_shares(
