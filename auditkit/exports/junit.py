@@ -72,6 +72,7 @@ def _case(suite: ET.Element, source: Source, finding: Finding, policy: str) -> N
     }
     waived = is_waived(finding)
     if waived and finding.waiver:
+        properties["auditkit.waiver"] = finding.waiver["id"]
         properties["auditkit.waived_until"] = finding.waiver["expires"]
         properties["auditkit.waived_by"] = line(finding.waiver["approver"])
     listed = ET.SubElement(case, "properties")

@@ -269,6 +269,15 @@ class Page:
         ]
 
     @property
+    def unlifting(self) -> list[tuple[Text, Text]]:
+        """The files of waivers that lift nothing, or less than they say, each with the reason."""
+        return [
+            (self.book.quote(one.file.name), self.book.quote(one.reason, whole=True))
+            for one in self.judgement.waivers
+            if one.reason
+        ]
+
+    @property
     def out_of_scope(self) -> list[TracedText]:
         """What the policy declares out of scope."""
         return [self.book.quote(text) for text in self.judgement.policy.out_of_scope]
