@@ -108,7 +108,8 @@ def _result(source: Source, finding: Finding, position: int) -> dict[str, Any]:
                 "kind": "external",
                 "status": "accepted",
                 "justification": line(
-                    f"{finding.waiver['id']}: {finding.waiver['reason']} Owner: {finding.waiver['owner']}. Approver: "
+                    f"{finding.waiver['id']}: {finding.waiver['reason']} "
+                    f"Owner: {finding.waiver['owner']}. Approver: "
                     f"{finding.waiver['approver']}. Until {finding.waiver['expires']}."
                 ),
             }
