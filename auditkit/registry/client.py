@@ -216,6 +216,27 @@ class RegistryClient:
         body = {"id": number, "findings": findings, "outcome": outcome}
         return self._post("breakglass/review", body)
 
+    def listed(self, what: str, member: str) -> Iterator[dict[str, Any]]:
+        """Every registered model or version that the caller may read.
+
+        Args:
+            what: "registered-models" or "model-versions".
+            member: The member of the answer that holds them.
+
+        Raises:
+            AccessDeniedError: If the server says no.
+        """
+        token = ""
+        while True:
+            query = {"max_results": "1000", **({"page_token": token} if token else {})}
+            url = f"{self._url}/api/2.0/mlflow/{what}/search?{urllib.parse.urlencode(query)}"
+            with self._opened("GET", url) as answer:
+                found = json.load(answer)
+            yield from found.get(member, ())
+            token = str(found.get("next_page_token") or "")
+            if not token:
+                return
+
     def approved_digest(self, model: str, *, alias: str) -> tuple[str, str]:
         """The version and digest that an alias was last moved to, from the log.
 

@@ -60,7 +60,7 @@ ROOMS = {
     "judgement": "checks measures.groups measures.numbers waivers",
     "output": "judgement tables",
     "audit_log": "access.record judgement ledger ledger.witness waivers",
-    "registry": "checks",
+    "registry": "checks database",
     "access": "access.policy access.record",
     "deid.pipeline": (
         "deid.detect deid.planning deid.risk deid.rules deid.table deid.transform "
@@ -81,7 +81,7 @@ ROOMS = {
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
     "period": "access.policy ledger ledger.records ledger.store output tables",
-    "cli.evidence": "cli.shared ledger period",
+    "cli.evidence": "cli.shared ledger period registry",
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auditkit.cli.evidence import recorded, trace
+from auditkit.cli.evidence import complete, recorded, trace
 from auditkit.cli.shared.console import Work, say
 from auditkit.cli.shared.log_open import LOG_NAME, Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.signing_options import Folder
@@ -32,6 +32,7 @@ record_app = typer.Typer(
 )
 app.add_typer(record_app, name="record")
 app.command("trace")(trace.trace)
+app.command("completeness")(complete.completeness)
 app.command("respond")(recorded.respond)
 record_app.command("disposal")(recorded.disposal)
 record_app.command("disclosure")(recorded.disclosure)
