@@ -17,10 +17,11 @@ from auditkit.cli.gating.against import Worse, read_statement
 from auditkit.cli.gating.waiver_words import waiver_json, waiver_lines
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.inputs import load_inputs
-from auditkit.cli.shared.log_open import LogOption, log_url
+from auditkit.cli.shared.log_open import LogOption, NotedLog, log_url, noting
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
+    Folder,
     Key,
     LongTerm,
     PassphraseFile,
@@ -216,6 +217,8 @@ def gate(
             help="An earlier report or statement.json: fail, too, if anything got worse since.",
         ),
     ] = None,
+    log: NotedLog = None,
+    keys: Folder = None,
 ) -> None:
     """Run an audit and print only its verdict and findings. Write nothing.
 
@@ -228,7 +231,9 @@ def gate(
     from auditkit.loading.audit_file import read_audit_file
 
     before = None if against is None else read_statement(against)
-    audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside, log=None)
+    with noting(log, keys) as note:
+        audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside, log=None)
+        note("gate.run", _run_facts(audit))
     worse = None
     if against is not None:
         found = every(audit.findings)
@@ -248,6 +253,19 @@ def gate(
             worse.tell()
         print(audit.verdict.decision.value)
     raise typer.Exit(_EXIT["fail" if worse and worse.standing else audit.verdict.decision.value])
+
+
+def _run_facts(audit: Audit) -> dict[str, Any]:
+    """What a log holds of a run of the gate."""
+    return {
+        "decision": audit.verdict.decision.value,
+        "model": audit.subject.name,
+        "version": audit.subject.version,
+        "artifact_digest": str(audit.subject.digest),
+        "policy": audit.policy.id,
+        "policy_digest": str(audit.policy.digest),
+        "statement": str(audit.digest),
+    }
 
 
 def checks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from auditkit.cli.shared.console import Work, harmless, say
-from auditkit.cli.shared.log_open import writing
+from auditkit.cli.shared.log_open import NotedLog, noting, writing
 from auditkit.cli.shared.signing_options import Folder as KeyFolder
 from auditkit.errors import InputError, KeyFileError, OutputError
 from auditkit.files import WRITTEN_BY_PROGRAMS, read_bytes, read_text, write_whole
@@ -130,6 +131,8 @@ def apply(
     replace: Annotated[
         bool, typer.Option("--replace", help="Overwrite OUTPUT if it exists.")
     ] = False,
+    log: NotedLog = None,
+    key_folder: KeyFolder = None,
 ) -> None:
     """De-identify a table by a plan. Without --plan, use the plan that 'scan' would propose.
 
@@ -145,7 +148,7 @@ def apply(
             f"{output} exists already.", remedy="name another file, or give --replace"
         )
     measured, reader, everyone = _evidence(recall), _reader(model), None
-    with Work(f"De-identify {table.name}") as work:
+    with noting(log, key_folder) as note, Work(f"De-identify {table.name}") as work:
         chosen = _plan(plan) or propose_for_file(table, mode=mode, as_of=datetime.now(UTC).date())
         if population is not None:
             everyone = Population.of(read_whole_columns(population, chosen.quasi_identifiers))
@@ -158,6 +161,7 @@ def apply(
         finally:
             if keys.vault is not None:
                 keys.vault.close()
+        note("deid.run", _run_facts(chosen, table, output, made[0]) if log else {})
     _write_evidence(made, evidence)
     found = made[0].measurement("identifiers_found").value
     say(f"Found {found:,} identifiers in {made[0].n:,} rows; no leak was found in {output}.")
@@ -354,6 +358,25 @@ def _plan(path: Path | None) -> Plan | None:
         return None
     text = read_text(path, what="plan", remedy="write one: auditkit deid scan TABLE --plan FILE")
     return Plan.from_yaml(text, source=path.name)
+
+
+def _run_facts(plan: Plan, table: Path, output: Path, made: Evidence) -> dict[str, Json]:
+    """What a log holds of a run: digests and counts."""
+    from auditkit.canonical import Digest
+
+    def digest_of(path: Path) -> str:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+    return {
+        "mode": plan.mode,
+        "plan": str(Digest.of(plan.to_yaml().encode())),
+        "input": digest_of(table),
+        "output": digest_of(output),
+        "rows": made.n,
+        "columns": len(plan.columns),
+        "identifiers": made.measurement("identifiers_found").value,
+    }
 
 
 def _evidence(path: Path | None) -> Evidence | None:

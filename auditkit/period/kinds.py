@@ -60,6 +60,16 @@ _MOVE: Final = ("model", "version", "kind", "name", "domain", "how", "artifact_d
                 "breakglass", "claim", "policy_digest", "settled")  # fmt: skip
 _DECISION: Final = ("allowed", "asked", "domain", "endpoint", "method", "reason", "request",
                     "authenticated", "token", "groups", "policy_digest")  # fmt: skip
+_WAIVER: Final = (
+    "waiver",
+    "rule",
+    "owner",
+    "policy",
+    "policy_digest",
+    "expires",
+    "reason",
+    "digest",
+)
 _ALERT: Final = ("id", "monitor", "alert", "state", "reason", "comment")
 
 KINDS: Final[tuple[Kind, ...]] = (
@@ -113,6 +123,13 @@ KINDS: Final[tuple[Kind, ...]] = (
     # De-identification.
     Kind(name="deid.run", what="a table de-identified", population="deid", who="by",
          fields=("mode", "plan", "input", "output", "rows", "columns", "identifiers", "k")),
+    # Waivers.
+    Kind(name="waiver.requested", what="a waiver asked for, signed by its owner",
+         population="waivers", who="by", fields=_WAIVER),
+    Kind(name="waiver.approved", what="its approval by somebody else", population="waivers",
+         who="by", fields=_WAIVER),
+    Kind(name="waiver.revoked", what="its end before its time", population="waivers", who="by",
+         fields=_WAIVER),
     # Alerts and monitors.
     Kind(name="approved.changed", what="a copy of approved files had changed", population="alerts",
          fields=("artifact_digest", "source", "found")),
@@ -144,6 +161,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind(name="monitor.labels", what="labels that came later"),
     Kind(name="monitor.heartbeat", what="a monitor is alive"),
     Kind(name="monitor.drill", what="an exercise with a made-up shift", who="by"),
+    Kind(name="retraining.requested", what="somebody asked that a model be trained again",
+         who="by"),
     # Disposals, disclosures, letters.
     Kind(name="ledger.payload-destroyed", what="payloads of the log destroyed",
          population="disposals", who="by", fields=("reason", "ranges", "before_due")),

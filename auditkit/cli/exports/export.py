@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.shared.console import say
+from auditkit.cli.shared.log_open import NotedLog, noting
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Certificate,
+    Folder,
     Key,
     PassphraseFile,
     signing_with,
@@ -56,6 +58,8 @@ def export(
     certificate: Certificate = None,
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
+    log: NotedLog = None,
+    keys: Folder = None,
 ) -> None:
     """Write an audit in the formats of other tools; each finding has the same id in all of them.
 
@@ -66,7 +70,7 @@ def export(
 
     Example: auditkit export audit/ --format sarif,junit --output exports/
     """
-    from auditkit.canonical import parse_json
+    from auditkit.canonical import Digest, parse_json
     from auditkit.errors import VerificationError
     from auditkit.files import read_bytes
     from auditkit.judgement.again import judged_again
@@ -92,8 +96,11 @@ def export(
             key, certificate, passphrase_file, None, ask=ask_passphrase, long_term=False
         )
     pdf = file if data.startswith(b"%PDF") else None
-    for path in write_formats(statement, names, output, pdf=pdf, signer=signer):
-        print(path)
+    with noting(log, keys) as note:
+        for path in write_formats(statement, names, output, pdf=pdf, signer=signer):
+            print(path)
+        facts = {"what": "audit", "digest": str(Digest.of(statement)), "formats": list(names)}
+        note("data.exported", facts)
 
 
 def formats_of(text: str | None) -> tuple[str, ...]:

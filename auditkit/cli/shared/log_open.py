@@ -7,7 +7,7 @@ then the environment, then the key store's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,6 +20,7 @@ from auditkit.errors import KeyFileError, LedgerError
 from auditkit.files import read_text
 
 if TYPE_CHECKING:
+    from auditkit.canonical import Json
     from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.signing import KeyStore
 
@@ -45,6 +46,15 @@ LogOption = Annotated[
         metavar="LOG",
         help="The log: a SQLite file, or postgresql://user@host/name. Default: `log` in the audit "
         "file, $AUDITKIT_LOG, or log.db in the key store.",
+    ),
+]
+NotedLog = Annotated[
+    str | None,
+    typer.Option(
+        "--log",
+        metavar="LOG",
+        help="Log here what was done: a SQLite file, or postgresql://user@host/name. Default: "
+        "nowhere.",
     ),
 ]
 Key = Annotated[
@@ -110,6 +120,30 @@ def writing(
         head=head,
         accept_missing_head=accept_missing_head,
     )
+
+
+@contextmanager
+def noting(
+    log: str | None, keys: Path | None = None
+) -> Iterator[Callable[[str, Mapping[str, Json]], None]]:
+    """A function that logs what a command did, into the log that was named; does nothing for none.
+
+    The log is opened before the work begins: work that could not be logged is not done.
+
+    Args:
+        log: A path or URL, as it was typed; None: nothing is logged.
+        keys: The key store.
+    """
+    if log is None:
+        yield lambda _kind, _facts: None
+        return
+    with writing(log, keys, LOG_NAME) as opened:
+        opened.check_writable()
+
+        def note(kind: str, facts: Mapping[str, Json]) -> None:
+            say(f"Logged as entry {opened.append(kind=kind, payload=facts).index}.")
+
+        yield note
 
 
 def signer(keys: Path | None, name: str) -> tuple[NoteSigner, list[NoteVerifier]]:
