@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -31,9 +32,12 @@ from auditkit.isolation.outcomes import opened
 from auditkit.isolation.pipes import Wait, close, is_ready, read, until, write
 
 _START_SECONDS: Final = 120.0  # for loading libraries, on a machine that is busy
-# A process that works gets more than this share of a processor on any machine.
-_IDLE_SECONDS, _IDLE_SHARE = 5.0, 0.01
+# A process is idle if it waits at most of the looks at it in this time. One that works either runs,
+# waits for a processor or for a disk at any moment, however busy the machine is.
+_IDLE_SECONDS, _IDLE_SHARE = 5.0, 0.5
 _LOOK_SECONDS: Final = 0.25
+# Time that any call ends in, besides a multiple of its computing time.
+_LONGEST_SECONDS, _LONGEST_TIMES = 60.0, 10
 _WIDTH: Final = 8  # bytes of a message's length
 _SHARED_BYTES: Final = 1 << 18  # from this size on, input is in shared memory
 _ENVELOPE: Final = 1 << 12  # bytes of what an outcome adds to an answer
@@ -200,7 +204,7 @@ class Resident:
                 if watch.is_idle:
                     self._stop(", because it did nothing for long")
                     raise ChildLimitError(
-                        f"It waits for {_IDLE_SECONDS:g} seconds and computes nothing."
+                        f"It waits for {_IDLE_SECONDS:g} seconds instead of computing."
                     ) from error
                 raise self._how_it_ended() from error
             except BaseException:
@@ -274,21 +278,23 @@ class _Watch:
 
     def __init__(self, process: int, latest: float, allowed: float) -> None:
         self._process, self._latest, self._allowed = process, latest, allowed
-        self._looked, self._worked = monotonic(), _cpu_seconds(process)
+        self._end = monotonic() + _LONGEST_SECONDS + _LONGEST_TIMES * allowed
+        self._looks = deque[bool](maxlen=round(_IDLE_SECONDS / _LOOK_SECONDS))
         self.is_idle = False
 
     def __call__(self, stream: int, event: int) -> None:
         while not is_ready(stream, event, _LOOK_SECONDS):
-            used, now = _cpu_seconds(self._process), monotonic()
-            if used > self._latest:
+            if _cpu_seconds(self._process) > self._latest:
                 raise ChildLimitError(
                     f"It takes more than {self._allowed:.0f} seconds of computing."
                 )
-            if now - self._looked >= _IDLE_SECONDS:
-                if used - self._worked < _IDLE_SHARE * (now - self._looked):
-                    self.is_idle = True
-                    raise unavailable("does nothing")
-                self._looked, self._worked = now, used
+            self._looks.append(_works(self._process))
+            looks = len(self._looks)
+            if looks == self._looks.maxlen and sum(self._looks) < _IDLE_SHARE * looks:
+                self.is_idle = True
+                raise unavailable("does nothing")
+            if monotonic() > self._end:
+                raise ChildLimitError("It takes too long.")
 
 
 def _memory() -> int:
@@ -349,6 +355,17 @@ def _cpu_seconds(process: int) -> float:
     except OSError:
         return monotonic()
     return (int(found[11]) + int(found[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _works(process: int) -> bool:
+    """Whether a thread of a process runs, or waits for a processor or a disk; or nobody tells."""
+    try:
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            if (thread / "stat").read_text().rpartition(")")[2].split()[0] in "RD":
+                return True
+    except OSError:
+        return True
+    return False
 
 
 def _interpreter() -> list[str]:

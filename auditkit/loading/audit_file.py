@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -256,7 +257,9 @@ def inputs_of(
     evidence = [_evidence(path) for path in evidence_paths(audit, folder, outside=outside)]
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
-    table = load_table(data, text=groups, missing=audit.missing)
+    with ThreadPoolExecutor(2) as beside:  # the models' processes start while the table is read
+        loading = [beside.submit(_model, audit, name, place, registry) for name in audit.models]
+        table = load_table(data, text=groups, missing=audit.missing)
     stated = (audit.label, audit.scores, audit.predictions, *audit.intervals)
     judged = [column for column in stated if column]
     for column in (*judged, *groups):
@@ -267,7 +270,7 @@ def inputs_of(
     others = {*judged, *groups}
     unnamed = [c for c in table.columns if c not in others]
     names = list(map(str, table.columns))
-    loaded = [_model(audit, name, place, registry) for name in audit.models]
+    loaded = [one.result() for one in loading]
     fitted = [fitted_columns(model, names) or unnamed for model, _ in loaded] or [unnamed]
     features = list(dict.fromkeys(c for columns in fitted for c in columns))
     models = [model for model, _ in loaded]

@@ -28,8 +28,9 @@ _MODULE: Final = "auditkit.model_files.answering"
 # Of the libraries and a model's own working memory; a large model takes several times its file.
 _MEMORY_BYTES, _MEMORY_A_BYTE = 6 << 30, 12
 _LIFE_CPU_SECONDS: Final = 8 * 3600
-# Computing time: for any question, for each row, and for each byte of the file.
-CPU_SECONDS, _CPU_A_ROW, _CPU_A_BYTE = 8.0, 0.005, 1e-6
+# Computing time: for loading or for rows, for each row, for another question, and for each byte of
+# the file.
+CPU_SECONDS, _CPU_A_ROW, _CPU_A_QUESTION, _CPU_A_BYTE = 5.0, 0.005, 8.0, 1e-6
 _ANSWER_BYTES, _ANSWER_A_ROW = 1 << 20, 1 << 13
 _TREES: Final = {"treelite_trees", "catboost_trees", "values_by_shap"}
 _TREES_A_BYTE: Final = 24
@@ -196,7 +197,9 @@ class ConfinedModel(Elsewhere):
             answer = process.resident.call(
                 "ask",
                 data,
-                cpu_seconds=CPU_SECONDS + _CPU_A_ROW * rows + per_byte,
+                cpu_seconds=(CPU_SECONDS if rows else _CPU_A_QUESTION)
+                + _CPU_A_ROW * rows
+                + per_byte,
                 answer_bytes=most,
             )
         except ChildError as error:

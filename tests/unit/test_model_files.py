@@ -419,7 +419,7 @@ def hostile():
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("sleeps", "computes nothing"),
+        ("sleeps", "instead of computing"),
         ("turns for ever", "more than 1 seconds of computing"),
         ("forks", "PermissionError"),
         ("writes", "PermissionError"),
