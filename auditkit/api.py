@@ -254,7 +254,7 @@ class Audit(Judgement):
 def run(
     inputs: Inputs,
     *,
-    policy: str | Path | Policy = "starter",
+    policy: str | Path | Policy = "",
     packs: Sequence[ControlPack] | None = None,
     today: date | None = None,
     salt: bytes | None = None,
@@ -276,8 +276,8 @@ def run(
         inputs: Model, rows, labels, groups, reference.
         policy: What must hold: a path, a `Policy`, or the bare name of one that comes with
             auditkit: "hospital", "lending", "starter", "starter-challenger",
-            "starter-multiclass", "starter-regression". Default: "starter", which the audit's
-            `repr`, its report and its statement name.
+            "starter-multiclass", "starter-regression". Default: the starter of the task, which the
+            audit's `repr`, its report and its statement name.
         packs: The control packs that the evidence is assessed against. Default: those that the
             policy names.
         today: The day of the audit. It is printed, and decides which waivers are in force; without
@@ -317,7 +317,7 @@ def run(
     from auditkit.audit_log.waivers import revocations
     from auditkit.loading import prepare
     from auditkit.loading.checks import all_checks, installed_checks
-    from auditkit.loading.places import load_packs, load_policy
+    from auditkit.loading.places import STARTERS, load_packs, load_policy
     from auditkit.loading.waiver_files import read_waivers
 
     if salt is not None and len(salt) < MIN_SALT:
@@ -326,11 +326,15 @@ def run(
         )
     replaced = Digest.parse(supersedes) if supersedes is not None else None
     files = read_waivers(waivers)
+    case = None
+    if policy == "":
+        case = prepare(inputs)
+        policy = STARTERS[case.task]
     chosen, folder = load_policy(policy)
     brought = installed_checks()
     checks = all_checks(brought)
     parameters_of(chosen, checks)  # refuses wrong ones before the model computes any score
-    case = prepare(inputs)
+    case = prepare(inputs) if case is None else case
     if expect:
         _refuse_unexpected(case, chosen, expect)
     applied = load_packs(chosen, folder) if packs is None else packs
@@ -409,7 +413,8 @@ def _refuse_unexpected(case: Case, policy: Policy, expect: Mapping[str, str]) ->
                 f"Nothing called {name!r} has a digest.",
                 remedy="expect digests of model, champion, data, reference and policy",
             )
-        if found.get(name) != wanted:
+        of_file = str(getattr(case.model, "file_digest", None)) if name == "model" else None
+        if wanted not in (found.get(name), of_file):
             raise InputError(
                 f"The {name} is not the expected one: its digest is {found.get(name, 'unknown')}, "
                 f"not {wanted}.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -11,21 +10,21 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from pydantic import Field, model_validator
 
 from auditkit.documents import DigestText, Document, PersonOrNobody, Text, parse_document
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
 from auditkit.files import read_bytes, read_text
-from auditkit.loading.files import OFTEN_MISSING, load_table
+from auditkit.loading.columns import Columns, as_contracted, features_of, read_as_text
+from auditkit.loading.files import load_table
 from auditkit.loading.models import Isolation, load_model
 from auditkit.loading.places import Place, is_bare
-from auditkit.model.columns import as_the_model_takes, columns_of_boosted_trees
+from auditkit.model.columns import text_columns
 from auditkit.model_files.confined import ConfinedModel
 from auditkit.registry.reference import Reference, is_reference
 from auditkit.subject import UNREGISTERED, Inputs, RegisteredModel
-from auditkit.tables.fitted_columns import fitted_columns
 
 
 class ReportSection(Document):
@@ -97,6 +96,10 @@ class AuditFile(Document):
             where the label's are words that the model does not know.
         intervals: Columns of `data` with the lower and upper ends of the model's own intervals of
             predicted numbers.
+        columns: What the model takes: each column's kind, "number", "boolean", "text" or "date",
+            or the levels of one that holds categories, in the model's order. A table of another
+            kind is refused. For a model that does not name its columns, these are its columns, in
+            this order; default: all that are nothing else. `auditkit init` writes them.
         groups: The columns to compare groups by; or a mapping of each to the values it may have.
         reference: The rows that explanations are relative to, usually the training data.
         threshold: The cut-off on the score of the favourable outcome; default: 0.5. For numbers the
@@ -133,6 +136,7 @@ class AuditFile(Document):
     task: Literal["binary", "classes", "number"] | None = None
     label_values: Mapping[str, bool | int | float | str] | None = None
     intervals: tuple[Text, ...] = ()
+    columns: Columns = Field(default_factory=dict)
     groups: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     reference: Text | None = None
     threshold: float | None = Field(default=None, allow_inf_nan=False)
@@ -257,9 +261,10 @@ def inputs_of(
     evidence = [_evidence(path) for path in evidence_paths(audit, folder, outside=outside)]
     values = dict(audit.groups) if isinstance(audit.groups, Mapping) else {}
     groups = list(audit.groups)
+    texts = read_as_text(audit.columns)
     with ThreadPoolExecutor(2) as beside:  # the models' processes start while the table is read
         loading = [beside.submit(_model, audit, name, place, registry) for name in audit.models]
-        table = load_table(data, text=groups, missing=audit.missing)
+        table = load_table(data, text=[*groups, *texts], missing=audit.missing)
     stated = (audit.label, audit.scores, audit.predictions, *audit.intervals)
     judged = [column for column in stated if column]
     for column in (*judged, *groups):
@@ -267,33 +272,38 @@ def inputs_of(
             raise InputError(
                 f"{audit.data} has no column {column!r}.", remedy=_near(column, table.columns)
             )
-    others = {*judged, *groups}
-    unnamed = [c for c in table.columns if c not in others]
-    names = list(map(str, table.columns))
     loaded = [one.result() for one in loading]
-    fitted = [fitted_columns(model, names) or unnamed for model, _ in loaded] or [unnamed]
-    features = list(dict.fromkeys(c for columns in fitted for c in columns))
     models = [model for model, _ in loaded]
     model, registered = loaded[0] if loaded else (None, None)
+    known = {c for one in models for c in text_columns(one) if c not in audit.columns}
+    if any(is_numeric_dtype(table[c]) or is_bool_dtype(table[c]) for c in known if c in table):
+        texts = [*texts, *known]
+        table = load_table(data, text=[*groups, *texts], missing=audit.missing)
+    features = features_of(models, audit.columns, table, [*judged, *groups])
+
+    def taken(table: pd.DataFrame, source: str) -> pd.DataFrame:
+        return as_contracted(table, features, audit.columns, source=source, models=models)
+
     champion = None
     if len(loaded) > 1:
-        other, known = loaded[1]
+        other, of_registry = loaded[1]
         champion = Inputs(
             model=other,
             data=None,
-            name=known.name if known else Path(audit.models[1]).stem,
-            version=known.version if known else UNREGISTERED,
+            name=of_registry.name if of_registry else Path(audit.models[1]).stem,
+            version=of_registry.version if of_registry else UNREGISTERED,
             digest=str(other.digest),
-            registered=known,
+            registered=of_registry,
         )
-    reference = load_table(reference_file, missing=audit.missing) if reference_file else None
     return Inputs(
         model=model,
-        data=_columns(table, features, audit.data, models),
+        data=taken(table, audit.data),
         labels=table[audit.label] if audit.label else None,
         groups=_declared(table[groups], values) if groups else None,
         reference=(
-            _columns(reference, features, audit.reference, models) if audit.reference else None
+            taken(load_table(reference_file, text=texts, missing=audit.missing), audit.reference)
+            if reference_file and audit.reference
+            else None
         ),
         favourable=audit.favourable,
         scores=table[audit.scores] if audit.scores else None,
@@ -357,52 +367,6 @@ def _near(column: str, columns: Iterable[Any]) -> str:
     near = difflib.get_close_matches(column, names, n=1, cutoff=0.6)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return f"{meant}name one of its {len(names):,} columns, as the first line spells it"
-
-
-def _columns(table: Any, names: list[str], source: str, models: Sequence[Any]) -> pd.DataFrame:
-    lacking = [name for name in names if name not in table.columns]
-    if lacking:
-        needed = "the model was fitted on" if models else "the data has"
-        raise InputError(
-            f"{source} has no column {lacking[0]!r}, which {needed}.",
-            remedy=f"give these columns: {', '.join(names)}",
-        )
-    selected: pd.DataFrame = table[names]
-    if not len(table):  # without rows a column has no type, and the audit refuses
-        return selected
-    known: dict[str, list[Any]] = {}
-    for model in models:
-        levels = columns_of_boosted_trees(model)
-        if levels is None:
-            continue
-        own = fitted_columns(model, names) or names
-        texts = [c for c in own if c not in levels and not is_numeric_dtype(table[c])]
-        if texts:
-            raise _holds_text(table[texts[0]], source)
-        other = next((c for c in levels if known.get(c, levels[c]) != levels[c]), None)
-        if other is not None:
-            raise InputError(
-                f"The two models know other categories of the column {other!r}, or in another "
-                "order.",
-                remedy="fit both models on one list of categories",
-            )
-        known |= levels
-    return as_the_model_takes(selected, known, source=source)
-
-
-def _holds_text(column: pd.Series[Any], source: str) -> InputError:
-    """The error for a column that should hold numbers; its cells are counted, not quoted."""
-    known = column.dropna().astype(str).str.strip()
-    odd = known[pd.to_numeric(known, errors="coerce").isna() | known.isin(OFTEN_MISSING)]
-    words = sorted(set(odd))
-    remedy = "write the table as it was when the model was fitted, with numbers"
-    if words and OFTEN_MISSING.issuperset(words):
-        remedy = f"if these mean missing values, say so: missing: {json.dumps(words)}"
-    return InputError(
-        f"{source}: the column {str(column.name)!r} holds text in {len(odd):,} of "
-        f"{len(column):,} rows, which the model cannot score.",
-        remedy=remedy,
-    )
 
 
 def _declared(groups: pd.DataFrame, values: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def load_table(
 
     A column of CSV or JSON Lines all of whose cells read as numbers holds numbers, and one of
     `true` and `false` booleans; any other holds text, each cell as it is written. An empty cell is
-    missing, and no word is unless it is named: NA may be a country, and None an answer.
+    missing, and no word is unless it is named: NA may be a country, and None an answer. Decimals
+    of Parquet become doubles.
 
     Args:
         path: The file.
@@ -38,12 +39,17 @@ def load_table(
         InputError: If the file is missing, of another kind, or cannot be read, or names two
             columns alike.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     from auditkit.tables.reading import read_table
 
     table = read_table(path)
     parsed = path.suffix.lower() != ".parquet"
     for position, name in enumerate(table.column_names):
         column = _without_missing(table.column(position), missing)
+        if pa.types.is_decimal(column.type):  # which no model takes as it is
+            column = pc.cast(column, pa.float64())
         if parsed and name not in text:
             column = _typed(column)
         table = table.set_column(position, name, column)

@@ -50,8 +50,9 @@ def load_model(
             ONNX, or scikit-learn (.joblib, .pkl, .skops); the bytes decide which it is, not the
             name. Or the folder that MLflow's `log_model` wrote. Or a function in a folder of
             Python code: "scoring.model:predict" is in the folder `scoring`.
-        expect: The digest that its files must have, `sha256:...`. A pickle or a function is loaded
-            only if it is given: that runs what its author wrote, if only in that process.
+        expect: The digest that its files must have, `sha256:...`; of one file, that of its bytes
+            will do. A pickle or a function is loaded only if it is given: that runs what its
+            author wrote, if only in that process.
         isolation: "strict" refuses a machine whose kernel cannot keep files, programs, processes
             and the network from the process; "default" takes what the kernel has, and says so.
         trusted_types: Classes and functions, as `module:name`, that a pickle may hold besides
@@ -73,17 +74,21 @@ def load_model(
         return _function(path, function.folder, expect=expect, isolation=isolation)
     if path.is_dir():
         data, files = _of_folder(path)
+        own = None
     else:
         data = read_bytes(path, what="model", limit=_MODEL_BYTES, remedy=_REMEDY)
         files = (_hashed(path.name, data),)
+        own = Digest.of(data)
     form, digest = format_of(data, path.name), digest_of_files(files)
-    _refuse_unpinned(form, digest, path.name, expect=expect)
+    _refuse_unpinned(form, digest, path.name, expect=digest if expect == str(own) else expect)
     for package in form.needs:
         if find_spec(package) is None:
             raise MissingExtraError(
                 package, extra=form.extra or package, purpose=f"Reading {form.words}"
             )
-    return confined(data, form, digest=digest, isolation=isolation, trusted_types=trusted_types)
+    model = confined(data, form, digest=digest, isolation=isolation, trusted_types=trusted_types)
+    model.file_digest = own
+    return model
 
 
 def _function(
@@ -135,8 +140,9 @@ def _refuse_unpinned(
     if expect is None and form.kind == "C":
         raise InputError(
             f"{name} is {form.words}; opening it can run code of its author.",
-            remedy="if you know who made it, demand these very bytes, in the audit file: "
-            f"expect: {{model: {digest}}}; or save the model as data, such as XGBoost's "
+            remedy="if you know who made it, demand these very bytes, by --expect of 'auditkit "
+            f"init' or in the audit file: expect: {{model: {digest}}}; or save the model as data, "
+            "such as XGBoost's "
             "save_model('model.json')",
         )
 

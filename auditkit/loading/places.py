@@ -24,9 +24,16 @@ from auditkit.files import WRITTEN_BY_PEOPLE, read_bytes, read_text
 from auditkit.judgement.controls import ControlPack, parse_pack
 from auditkit.policy import Policy, PolicySource, parse_policy
 from auditkit.resources import data_path
+from auditkit.subject import Task
 
 AUDIT_FILE: Final = "the audit file"
 POLICY: Final = "the policy"
+# The policy to begin with for each task.
+STARTERS: Final = {
+    Task.BINARY: "starter",
+    Task.CLASSES: "starter-multiclass",
+    Task.NUMBER: "starter-regression",
+}
 
 _BARE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _PACKAGED: Final = (

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @asked
-def fitted_categories(model: Any, table: pd.DataFrame) -> Categories:
+def fitted_categories(model: Any, table: pd.DataFrame | None) -> Categories:
     """The categories that a model was fitted on, where it keeps any.
 
     Args:
         model: A fitted XGBoost, LightGBM or scikit-learn model.
         table: What it takes; LightGBM knows its categorical columns by their order among those of a
-            table alone.
+            table alone. None: it is no LightGBM model.
     """
     import pandas as pd
 

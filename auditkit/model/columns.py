@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from auditkit.errors import InputError
+from auditkit.model.categories import fitted_categories
 from auditkit.model.elsewhere import asked
+from auditkit.tables.fitted_columns import fitted_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Where scikit-learn's models keep those that they are made of.
+_INSIDE: Final = (
+    "steps", "estimators_", "calibrated_classifiers_", "best_estimator_", "estimator_", "estimator",
+)  # fmt: skip
+
 
 @asked
 def columns_of_boosted_trees(model: Any) -> dict[str, list[Any]] | None:
-    """The categories of each column of XGBoost's or LightGBM's trees; None: another model.
+    """The categories of each column of boosted trees; None: another model.
 
-    A column of numbers has none. Another model, as a pipeline, takes what its steps take.
+    Of XGBoost, LightGBM, and scikit-learn's histogram boosting. A column of numbers has none.
+    Another model, as a pipeline or CatBoost, takes what its steps take.
     """
     library = type(model).__module__.partition(".")[0]
     if library == "xgboost":
@@ -38,11 +46,63 @@ def columns_of_boosted_trees(model: Any) -> dict[str, list[Any]] | None:
             if not info.startswith("[") and info != "none"
         ]
         return dict(zip(names, map(list, kept), strict=True)) if len(names) == len(kept) else {}
+    if hasattr(model, "is_categorical_") and fitted_names(model) is not None:
+        columns = fitted_names(model) or []
+        levels = {columns[i]: known.tolist() for i, known in fitted_categories(model, None).items()}
+        # Numbers that are categories are taken as numbers.
+        return {n: known for n, known in levels.items() if any(isinstance(v, str) for v in known)}
     return None
 
 
+@asked
+def text_columns(model: Any) -> list[str]:
+    """The columns whose values a scikit-learn model was fitted on as text, by its encoders.
+
+    A file of text does not tell them from numbers: 00100 may be a postcode.
+    """
+    found: set[str] = set()
+    seen: set[int] = set()
+
+    def walk(part: Any, names: list[str]) -> None:
+        if part is None or isinstance(part, str) or id(part) in seen:
+            return
+        seen.add(id(part))
+        if isinstance(part, list | tuple):
+            for one in part:
+                walk(one, names)
+            return
+        for _, step, chosen in getattr(part, "transformers_", ()):
+            walk(step, _names(chosen, names))
+        known = getattr(part, "categories_", ())
+        if len(known) == len(names):
+            texts = zip(names, known, strict=True)
+            found.update(n for n, of in texts if any(isinstance(value, str) for value in of))
+        for inside in _INSIDE:
+            walk(getattr(part, inside, None), names)
+
+    walk(model, fitted_names(model) or [])
+    return sorted(found)
+
+
+def _names(chosen: Any, names: list[str]) -> list[str]:
+    """The names of the columns that a step was given, where they are told by name or place."""
+    try:
+        given = list(chosen)
+    except TypeError:
+        return []
+    if all(isinstance(one, str) for one in given):
+        return given
+    if all(isinstance(one, int) and 0 <= one < len(names) for one in given):
+        return [names[one] for one in given]
+    return []
+
+
 def as_the_model_takes(
-    table: pd.DataFrame, levels: Mapping[str, list[Any]], *, source: str
+    table: pd.DataFrame,
+    levels: Mapping[str, list[Any]],
+    *,
+    source: str,
+    unnamed: str = "the model was not fitted on",
 ) -> pd.DataFrame:
     """A table whose columns of categories have the model's own.
 
@@ -50,9 +110,10 @@ def as_the_model_takes(
         table: Columns as a file holds them.
         levels: From `columns_of_boosted_trees`.
         source: The table's name in errors.
+        unnamed: Who does not name the others, in errors.
 
     Raises:
-        InputError: If a column holds values that the model was not fitted on.
+        InputError: If a column holds values that are none of its levels.
     """
     import pandas as pd
 
@@ -67,7 +128,7 @@ def as_the_model_takes(
         if unseen:
             raise InputError(
                 f"{source}: the column {name!r} holds values in {unseen:,} of {len(column):,} rows "
-                "that the model was not fitted on.",
+                f"that {unnamed}.",
                 remedy="leave out these rows, and say so in the scope, or correct the spelling",
             )
         taken[name] = pd.Categorical(values, categories=known)

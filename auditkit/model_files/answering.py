@@ -32,6 +32,7 @@ _SHARED: Final[dict[str, Callable[..., Any]]] = {
         catboost_trees.catboost_trees,
         categories.fitted_categories,
         columns.columns_of_boosted_trees,
+        columns.text_columns,
         linear.coefficients,
         refusals.encoded_categories,
         tasks.stated_task,

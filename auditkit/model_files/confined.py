@@ -78,9 +78,11 @@ class ConfinedModel(Elsewhere):
 
     Attributes:
         confinement: How it was loaded.
+        file_digest: Of the bytes of its one file, as `sha256sum` gives it; None: it has several.
     """
 
     confinement: Confinement
+    file_digest: Digest | None = None
 
     def __init__(
         self, process: ModelProcess, part: int, facts: Any, confinement: Confinement

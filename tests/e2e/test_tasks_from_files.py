@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import catboost
 import joblib
 import lightgbm
@@ -18,8 +20,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
+from typer.testing import CliRunner
 
 import auditkit as ak
+from auditkit.cli import app
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
 from auditkit.loading.audit_file import inputs_of, read_audit_file
@@ -154,3 +158,67 @@ def test_words_in_the_file_are_taken_for_the_models_values(tmp_path):
     wanted = (model.predict(CATEGORIES) == LABELS["binary"]).mean()
     found = audit.evidence_of("performance.classification").measurement("accuracy")
     assert found.value == pytest.approx(wanted)
+
+
+ZIPPED = TABLE.assign(zip=np.where(np.arange(N) % 3, "00100", "10115"))
+
+
+def zipped(last, task):
+    """A pipeline on columns of text, one of which looks like numbers in a file of text."""
+    encode = ColumnTransformer([("t", OneHotEncoder(), ["job", "zip"])], remainder="passthrough")
+    return make_pipeline(encode, last).fit(ZIPPED, LABELS[task])
+
+
+@pytest.mark.parametrize(
+    ("task", "last", "more"),
+    [
+        ("binary", LogisticRegression(max_iter=500), ["--label-values", "good=1,bad=0"]),
+        ("classes", DecisionTreeClassifier(max_depth=3), []),
+        ("number", GradientBoostingRegressor(n_estimators=5), []),
+    ],
+)
+def test_init_writes_an_audit_of_each_task_with_the_columns(task, last, more, tmp_path):
+    """The plain SHA-256 of the file is enough to demand it, and the file that is made is whole."""
+    joblib.dump(zipped(last, task), tmp_path / "m.joblib")
+    label = LABELS[task].map({1: "good", 0: "bad"}) if task == "binary" else LABELS[task]
+    rows = ZIPPED.assign(label=label, sex=np.where(np.arange(N) % 2, "f", "m"))
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    digest = "sha256:" + hashlib.sha256((tmp_path / "m.joblib").read_bytes()).hexdigest()
+    path = tmp_path / "audit.yaml"
+    asked = ["init", "--model", tmp_path / "m.joblib", "--data", tmp_path / "rows.csv"]
+    asked += ["--label", "label", "--groups", "sex", "-o", path, *more]
+    without = CliRunner().invoke(app, [str(one) for one in asked])
+    assert isinstance(without.exception, InputError)
+    assert not path.exists()
+    made = CliRunner().invoke(app, [*map(str, asked), "--expect", digest])
+    assert made.exit_code == 0, made.output
+    audit = read_audit_file(path)
+    assert audit.columns == {"income": "number", "job": "text", "owner": "boolean", "zip": "text"}
+    assert audit.policy == POLICY[task]
+    assert (audit.threshold is not None) == (task == "binary")
+    inputs = inputs_of(audit, tmp_path)
+    found = ak.run(inputs, log=None, expect={"model": digest}, progress=False)
+    assert found.policy.id == POLICY[task]
+    assert not [f for f in found.findings if f.outcome is Outcome.ERROR]
+    with pytest.raises(InputError, match="not the expected one"):
+        ak.run(inputs, log=None, expect={"model": "sha256:" + "0" * 64}, progress=False)
+
+
+def test_a_table_that_breaks_the_contract_is_refused(tmp_path):
+    path = write(tmp_path, "binary", "m.joblib", text_pipeline(LogisticRegression(max_iter=500)))
+    whole = yaml.safe_load(path.read_text())
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    for columns, said in (
+        ({"income": "boolean"}, "'income' does not hold true or false in 160 of 160 rows"),
+        ({"job": "date"}, "'job' does not hold a date in 160 of 160 rows"),
+        ({"job": ["clerk", "nurse"]}, "'job' holds values in .* rows that columns does not name"),
+        ({"job": "number"}, "'job' holds text in 160 of 160 rows"),
+        ({"jab": "text"}, "columns names 'jab', which the model was not fitted on"),
+    ):
+        path.write_text(yaml.safe_dump(whole | {"columns": columns}))
+        with pytest.raises(InputError, match=said):
+            inputs_of(read_audit_file(path), tmp_path)
+    rows.drop(columns="owner").to_csv(tmp_path / "rows.csv", index=False)
+    path.write_text(yaml.safe_dump(whole | {"columns": {"owner": "boolean"}}))
+    with pytest.raises(InputError, match="has no column 'owner'"):
+        inputs_of(read_audit_file(path), tmp_path)
