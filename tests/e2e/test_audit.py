@@ -301,7 +301,17 @@ def test_wrong_words_are_a_usage_error(capsys, words, message):
 def test_ctrl_c_leaves_nothing_half_written(mortgage_files, tmp_path):
     cli(mortgage_files, tmp_path, "init", *INIT)
     process = subprocess.Popen(
-        [sys.executable, "-m", "auditkit", "run", "audit.yaml", "--output", "out"],
+        [
+            sys.executable,
+            "-m",
+            "auditkit",
+            "run",
+            "audit.yaml",
+            "--output",
+            "out",
+            "--allow-outside",
+            str(mortgage_files),
+        ],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

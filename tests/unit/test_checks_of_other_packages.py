@@ -134,8 +134,9 @@ def test_it_gives_evidence_a_finding_and_its_version(ran):
         "definition": "Share of cases approved or not by a small margin.",
     }
     assert [e for e in predicate["evidence"] if "terms" in e] == [evidence]
-    (finding,) = predicate["findings"]
+    finding, condition = predicate["findings"]  # the rule's own, and that of its one number
     assert (finding["outcome"], finding["evidence"]) == ("pass", evidence["id"])
+    assert (condition["outcome"], condition["evidence"]) == ("pass", evidence["id"])
     assert finding["statement"].startswith("Close calls is 0.")
     assert predicate["versions"]["near-check"] == "1.2"
 

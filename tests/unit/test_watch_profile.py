@@ -216,7 +216,7 @@ def test_a_regression_has_errors():
     truth = 3 * frame["x"] + draw.normal(size=400)
     model = LinearRegression().fit(frame, truth)
     base = ak.Profile.fit(frame, model=model, labels=truth)
-    found = base.to_frame().set_index("role")
+    found = base.to_frame().set_index("column")
     error = truth - model.predict(frame)
     assert base.layout.task == "regression"
     assert found.loc["absolute error", "mean"] == pytest.approx(error.abs().mean(), rel=1e-12)

@@ -107,8 +107,9 @@ def at_level(estimates: Estimates, level: float) -> Estimates:
     """
     times = normal_quantile(level) / normal_quantile(estimates.level)
     lower, upper = (
-        estimates.value + times * (end - estimates.value)
-        for end in (estimates.lower, estimates.upper)
+        # An end at the value stays there at any level, 1 included.
+        estimates.value + np.multiply(times, apart, where=apart != 0, out=np.zeros_like(apart))
+        for apart in (estimates.lower - estimates.value, estimates.upper - estimates.value)
     )
     if estimates.unit != "difference":
         lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
