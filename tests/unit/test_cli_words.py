@@ -94,7 +94,7 @@ def test_init_takes_decisions(folder, capsys):
     [
         ([], "give --model, --scores or --predictions"),
         (["--model", ".", "--scores", "s"], "leave out --model or --scores"),
-        (["--model", ".", "--favourable", "yes"], "is a folder"),
+        (["--model", ".", "--favourable", "yes"], "is not in a known model format"),
         (["--model", "none.json"], "There is no model at"),
         (["--scores", "none"], "has no column 'none'"),
     ],

@@ -106,6 +106,7 @@ ALLOWED = {
     ("cli", None): "the program, whose process it is",
     ("mlflow_guard", None): "the MLflow server's application, whose process it is",
     ("api.py", "environ"): "reads where a user's keys lie; writes nothing",
+    ("watching/monitor/opening.py", "environ"): "reads where a user's keys lie; writes nothing",
     ("registry/models.py", "environ"): "MLflow's telemetry has no other switch before it sends",
     ("isolation/confinement.py", "setrlimit"): "limits the forked process that it runs in",
     ("isolation/layers.py", "setrlimit"): "limits the process of a model that it runs in",

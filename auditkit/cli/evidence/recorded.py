@@ -85,7 +85,7 @@ def respond(
     *,
     by: By,
     text: Annotated[
-        str, typer.Option("--text", metavar="TEXT", help="Management's response, in words.")
+        str, typer.Option("--text", metavar="SENTENCES", help="Management's response, in words.")
     ],
     log: LogOption = None,
     keys: Folder = None,

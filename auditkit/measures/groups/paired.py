@@ -107,8 +107,8 @@ class PairedCounts:
                 for counts in (self.counts[None], self.replicates)
                 for model in (0, 1)
             ]
+            change, drawn = found[1] - found[0], found[3] - found[2]
         n = int(self.counts[position].sum())
-        change, drawn = found[1] - found[0], found[3] - found[2]
         if not np.isfinite(change[0]):
             return Estimate.undefined(n, "nobody in the group compared with is selected")
         return resampled(float(change[0]), drawn, n, level=level)
