@@ -38,6 +38,13 @@ _NAME_BYTES: Final = 200
 _OF_WRITING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Writes all of some bytes to a descriptor, which may take fewer at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 def read_bytes(
     path: Path,
     *,

@@ -13,6 +13,7 @@ import os
 from importlib import import_module
 from typing import Final
 
+from auditkit.files import write_all
 from auditkit.isolation.confinement import Limits
 from auditkit.isolation.layers import put_up
 from auditkit.isolation.outcomes import outcome
@@ -53,7 +54,5 @@ def stay(module: str) -> None:
 
 
 def _send(answers: int, data: bytes) -> None:
-    for piece in (len(data).to_bytes(_WIDTH), data):
-        rest = memoryview(piece)
-        while rest:
-            rest = rest[os.write(answers, rest) :]
+    write_all(answers, len(data).to_bytes(_WIDTH))
+    write_all(answers, data)

@@ -26,6 +26,7 @@ from time import monotonic
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
+from auditkit.files import write_all
 from auditkit.isolation.confinement import Limits, confine
 from auditkit.isolation.outcomes import outcome
 
@@ -99,7 +100,7 @@ def _relay_answer(job: _Job, calls: int, answers: int) -> dict[str, Any]:
                 if have > job.limits.answer_bytes:
                     ended = {"large": True}
                 else:
-                    _write(answers, len(piece).to_bytes(WIDTH) + piece)
+                    write_all(answers, len(piece).to_bytes(WIDTH) + piece)
             else:
                 break
     finally:
@@ -120,17 +121,11 @@ def _work(module: ModuleType, function: str, data: bytes, limits: Limits, writin
         os.dup2(writing, 1)
         confine(limits)
         code = 1
-        _write(1, outcome(module, function, data))
+        write_all(1, outcome(module, function, data))
         code = 0
     finally:
         os._exit(code)
 
 
 def _send(answers: int, content: dict[str, Any]) -> None:
-    _write(answers, bytes(WIDTH) + json.dumps(content).encode() + b"\n")
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    write_all(answers, bytes(WIDTH) + json.dumps(content).encode() + b"\n")

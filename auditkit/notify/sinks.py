@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from auditkit.files import write_all
 from auditkit.ledger.keep.tail import entry_line
 from auditkit.ledger.records.entry import Entry
 from auditkit.notify.receivers import UndeliveredError
@@ -64,7 +65,7 @@ def file_sink(origin: str, path: Path) -> Sink:
                 # What a killed process began to write must not spoil the next line.
                 torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
                 lines = b"".join(entry_line(origin, entry) for entry in entries)
-                _write_all(file.fileno(), b"\n" + lines if torn else lines)
+                write_all(file.fileno(), b"\n" + lines if torn else lines)
                 os.fsync(file.fileno())
 
     return send
@@ -132,12 +133,6 @@ def syslog_message(origin: str, entry: Entry, *, host: str) -> bytes:
 def _printable(host: str) -> str:
     name = "".join(c for c in host if "!" <= c <= "~")[:255]
     return name or "-"
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
 
 
 @contextmanager
