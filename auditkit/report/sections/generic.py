@@ -323,3 +323,23 @@ def telling_digits(cells: Sequence[object]) -> int:
 def _numeric(table: Table, name: str) -> bool:
     cells = [c for c in table.column(name) if c is not None]
     return bool(cells) and all(isinstance(c, int | float) for c in cells)
+
+
+def binned(
+    table: Table, columns: Sequence[str]
+) -> list[tuple[float, float, float | None, float | None]]:
+    """The bins of a table that have both means: x, y, and the ends of y's interval, if it has one.
+
+    Args:
+        table: One row a bin.
+        columns: Its columns of x, y, lower and upper end.
+    """
+
+    def end(cell: object) -> float | None:
+        return float(cell) if isinstance(cell, int | float) else None
+
+    return [
+        (float(x), float(y), end(low), end(high))
+        for x, y, low, high in zip(*map(table.column, columns), strict=True)
+        if isinstance(x, int | float) and isinstance(y, int | float)
+    ]

@@ -8,7 +8,7 @@ from auditkit.charts import calibration
 from auditkit.evidence import Evidence, Table
 from auditkit.report.blocks.kinds import Block, ChartBlock, TableBlock, TableColumn
 from auditkit.report.figures.figure_ledger import FigureLedger
-from auditkit.report.sections.generic import attached, measurements, plain
+from auditkit.report.sections.generic import attached, binned, measurements, plain
 
 _COLUMNS = ("from", "to", "n", "mean_score", "observed", "lower", "upper")
 
@@ -44,12 +44,7 @@ def ranking(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
 
 
 def _curve(book: FigureLedger, evidence: Evidence, table: Table) -> ChartBlock | None:
-    found = zip(*(table.column(c) for c in _COLUMNS[3:]), strict=True)
-    bins = [
-        (float(x), float(y), _end(low), _end(high))
-        for x, y, low, high in found
-        if isinstance(x, int | float) and isinstance(y, int | float)
-    ]
+    bins = binned(table, _COLUMNS[3:])
     if len(bins) < 2:
         return None
     return ChartBlock(
@@ -59,7 +54,3 @@ def _curve(book: FigureLedger, evidence: Evidence, table: Table) -> ChartBlock |
         "outcomes; below it the model predicts more of them than there were.",
         evidence=book.quote(evidence.id),
     )
-
-
-def _end(cell: object) -> float | None:
-    return float(cell) if isinstance(cell, int | float) else None

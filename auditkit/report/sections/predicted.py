@@ -9,7 +9,7 @@ from auditkit.evidence import Evidence
 from auditkit.report.blocks.kinds import Block, ChartBlock
 from auditkit.report.figures.figure_ledger import FigureLedger
 from auditkit.report.sections.fairness import forest_of
-from auditkit.report.sections.generic import measurements, plain, rows
+from auditkit.report.sections.generic import binned, measurements, plain, rows
 
 _BINS = ("mean_predicted", "mean_observed", "lower", "upper")
 
@@ -19,12 +19,7 @@ def overall(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
     table = next((t for t in evidence.tables if t.name == "predicted_and_observed"), None)
     if table is None or not set(_BINS) <= set(table.columns):
         return plain(book, evidence)
-    found = zip(*(table.column(c) for c in _BINS), strict=True)
-    bins = [
-        (float(x), float(y), _end(low), _end(high))
-        for x, y, low, high in found
-        if isinstance(x, int | float) and isinstance(y, int | float)
-    ]
+    bins = binned(table, _BINS)
     drawn: list[Block] = []
     if len(bins) > 1:
         drawn.append(
@@ -79,7 +74,3 @@ def by_group(book: FigureLedger, evidence: Evidence) -> Sequence[Block]:
             )
         )
     return [*charts, *measurements(book, evidence, evidence.measurements)]
-
-
-def _end(cell: object) -> float | None:
-    return float(cell) if isinstance(cell, int | float) else None
