@@ -29,6 +29,7 @@ from auditkit.cli import (
     audit,
     deid,
     explain,
+    init,
     keys,
     letter,
     registry,
@@ -107,7 +108,7 @@ def _options(
     pass
 
 
-app.command("init")(audit.init)
+app.command("init")(init.init)
 app.command("run")(audit.run)
 app.command("gate")(audit.gate)
 app.command("checks")(audit.checks)
