@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from auditkit.cli.shared.log_open import LOG_NAME
 from auditkit.cli.shared.signing_options import (
     AskPassphrase,
     Folder,
@@ -16,6 +15,7 @@ from auditkit.cli.shared.signing_options import (
     open_store,
 )
 from auditkit.errors import KeyFileError
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.signing import KeyRecord

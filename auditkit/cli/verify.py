@@ -16,10 +16,10 @@ import typer
 
 from auditkit.cli.log.audits import audit_line
 from auditkit.cli.shared.console import Work, one_line
-from auditkit.cli.shared.log_open import LOG_NAME
 from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import InputError, KeyFileError
 from auditkit.files import read_bytes, read_text
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

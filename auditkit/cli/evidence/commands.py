@@ -14,8 +14,9 @@ import typer
 
 from auditkit.cli.evidence import complete, recorded, trace
 from auditkit.cli.shared.console import Work, say
-from auditkit.cli.shared.log_open import LOG_NAME, Head, Key, LogOption, Name, reading
+from auditkit.cli.shared.log_open import Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.period.window import Period

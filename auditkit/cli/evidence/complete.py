@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from auditkit.cli.shared.console import Work, print_rows, say
-from auditkit.cli.shared.log_open import LOG_NAME, Head, Key, LogOption, Name, reading
+from auditkit.cli.shared.log_open import Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.registry_server import asking
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 _COLUMNS = ("kind", "workspace", "model", "name", "logged", "registered", "index")
 _GAPS = 12

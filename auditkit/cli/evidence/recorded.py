@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.shared.console import say
-from auditkit.cli.shared.log_open import LOG_NAME, By, LogOption, Name, writing
+from auditkit.cli.shared.log_open import By, LogOption, Name, writing
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.ledger import Receipt

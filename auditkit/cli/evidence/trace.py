@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from auditkit.cli.shared.console import Work, print_rows, say
-from auditkit.cli.shared.log_open import LOG_NAME, Head, Key, LogOption, Name, reading
+from auditkit.cli.shared.log_open import Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 _COLUMNS = ("entry", "time", "kind", "who", "what")
 _TESTS = ("change", "attribute", "outcome", "found", "entry", "expected")

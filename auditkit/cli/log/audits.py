@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.shared.console import Work, one_line, say
-from auditkit.cli.shared.log_open import LOG_NAME, Key, MaybeLog, Name, reading
+from auditkit.cli.shared.log_open import Key, MaybeLog, Name, reading
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.audit_log.audits import LoggedAudit

@@ -17,7 +17,6 @@ import typer
 from auditkit.cli.log import audits, tail, witness
 from auditkit.cli.shared.console import Work, one_line, say
 from auditkit.cli.shared.log_open import (
-    LOG_NAME,
     By,
     Head,
     Key,
@@ -32,6 +31,7 @@ from auditkit.cli.shared.log_open import (
 )
 from auditkit.cli.shared.signing_options import Folder
 from auditkit.files import read_bytes, read_text, whole_file
+from auditkit.parameters import LOG_NAME
 
 UNCHECKED: Final = 11
 _EXPORT_BYTES: Final = 4 * 2**30

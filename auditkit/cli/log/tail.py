@@ -9,8 +9,9 @@ from typing import Annotated, Final
 import typer
 
 from auditkit.cli.shared.console import say
-from auditkit.cli.shared.log_open import LOG_NAME, Key, MaybeLog, Name, reading
+from auditkit.cli.shared.log_open import Key, MaybeLog, Name, reading
 from auditkit.cli.shared.signing_options import Folder
+from auditkit.parameters import LOG_NAME
 
 _POLL_SECONDS: Final = 0.5
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auditkit.cli.shared.console import say
-from auditkit.cli.shared.log_open import LOG_NAME, Log, Name, signer, writing
+from auditkit.cli.shared.log_open import Log, Name, signer, writing
 from auditkit.cli.shared.signing_options import Folder
 from auditkit.files import read_text
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.ledger.witness.protocol import Witness

@@ -18,14 +18,13 @@ from auditkit.cli.shared.console import Work, say
 from auditkit.cli.shared.signing_options import open_store
 from auditkit.errors import KeyFileError, LedgerError
 from auditkit.files import read_text
+from auditkit.parameters import LOG_NAME
 
 if TYPE_CHECKING:
     from auditkit.canonical import Json
     from auditkit.ledger import Ledger, NoteSigner, NoteVerifier
     from auditkit.signing import KeyStore
 
-# The name in `auditkit.api.LOG_NAME`, here so that `--help` need not load the library.
-LOG_NAME: Final = "auditkit.local/log"
 LOG_VARIABLE: Final = "AUDITKIT_LOG"
 
 Log = Annotated[
