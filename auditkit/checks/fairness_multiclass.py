@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.grouped import require_groups
+from auditkit.checks.grouped import require_groups, small_group_notes
 from auditkit.checks.performance_multiclass import CLASS
 from auditkit.checks.performance_multiclass import TERMS as OVERALL
-from auditkit.checks.predicted import largest_groups
+from auditkit.checks.predicted import beside_reference, largest_groups, of_groups
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.fairness.several_classes import (
     accuracy,
@@ -21,8 +21,7 @@ from auditkit.measures.fairness.several_classes import (
     macro,
 )
 from auditkit.measures.groups.disparities import differences
-from auditkit.measures.groups.measured import measured
-from auditkit.measures.groups.membership import Partition, is_unknown, partition
+from auditkit.measures.groups.membership import Partition, partition
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP, REPLICATES
 from auditkit.subject import Task
 
@@ -76,15 +75,10 @@ def _run(case: Case, parameters: Parameters) -> Result:
     for of, name in enumerate(classes.names):
         estimates = class_selection(decided, of, level=level)
         numbers += _numbers(found, estimates, reference, ((CLASS, name),))
-    small = sum(int(n) < parameters.min_group for n in found.rows)
     notes = ["The group that others are compared with is the largest of its attribute."]
     if classes.truth is None:
         notes.append("No labels were given: only the shares of decisions are measured.")
-    if small:
-        notes.append(
-            f"{small} of {len(found.groups)} groups have fewer than {parameters.min_group} "
-            "members: they are shown with their intervals and are never the reference."
-        )
+    notes += small_group_notes(found.rows, parameters.min_group)
     return Result(
         parameters={"seed": case.seed},
         n=case.rows,
@@ -99,22 +93,9 @@ def _numbers(
 ) -> list[Measurement]:
     """The numbers of every group, and their differences to the reference's."""
     gaps = differences(estimates, reference)
-    own = [
-        measured(estimates.name, estimates.at(i), group=(*group, *of))
-        for i, group in enumerate(found.groups)
-    ]
-    compared = [
-        measured(
-            gaps.name,
-            gaps.at(i),
-            unit="difference",
-            group=(*group, *of),
-            compared_with=(*found.groups[reference[i]], *of) if reference[i] >= 0 else (),
-        )
-        for i, group in enumerate(found.groups)
-        if not is_unknown(group) and reference[i] != i
-    ]
-    return own + compared
+    return of_groups(found, estimates, unit="proportion", of=of) + beside_reference(
+        found, gaps, reference, unit="difference", of=of
+    )
 
 
 TERMS = {

@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.grouped import require_groups
+from auditkit.checks.grouped import require_groups, small_group_notes
 from auditkit.checks.performance_regression import TERMS as OVERALL
 from auditkit.checks.performance_regression import UNITS
 from auditkit.checks.predicted import (
+    beside_reference,
     error_estimates,
     interval_coverage,
     largest_groups,
+    of_groups,
     truths_of,
 )
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.groups.disparities import differences, ratios
-from auditkit.measures.groups.measured import measured
-from auditkit.measures.groups.membership import Partition, is_unknown, partition
+from auditkit.measures.groups.membership import partition
 from auditkit.parameters import DEPTH, LEVEL, MIN_GROUP
 from auditkit.subject import Task
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from auditkit.measures.numbers.intervals import Estimates
     from auditkit.subject import Case
 
@@ -56,26 +55,23 @@ def _run(case: Case, parameters: Parameters) -> Result:
     spread = float(truth.std())
     numbers: list[Measurement] = []
     for name in ("mean_error", "mae", "rmse", "r2"):
-        numbers += _of_groups(found, errors[name], UNITS[name])
+        numbers += of_groups(found, errors[name], unit=UNITS[name])
     covered = interval_coverage(found, given, truth, level=level)
     if covered is not None:
-        numbers += _of_groups(found, covered, "proportion")
+        numbers += of_groups(found, covered, unit="proportion")
     gap = differences(errors["mean_error"], reference)
-    numbers += _compared(found, gap, UNITS["mean_error"], reference)
-    numbers += _compared(found, _scaled(gap, spread), "standard deviations", reference)
-    numbers += _compared(found, ratios(errors["mae"], reference), "ratio", reference)
+    numbers += beside_reference(found, gap, reference, unit=UNITS["mean_error"])
+    numbers += beside_reference(found, _scaled(gap, spread), reference, unit="standard deviations")
+    numbers += beside_reference(found, ratios(errors["mae"], reference), reference, unit="ratio")
     if covered is not None:
-        numbers += _compared(found, differences(covered, reference), "difference", reference)
-    small = sum(int(n) < parameters.min_group for n in found.rows)
+        numbers += beside_reference(
+            found, differences(covered, reference), reference, unit="difference"
+        )
     notes = [
         "An error is prediction less truth: above 0 the prediction is too high.",
         "The group that others are compared with is the largest of its attribute.",
     ]
-    if small:
-        notes.append(
-            f"{small} of {len(found.groups)} groups have fewer than {parameters.min_group} "
-            "members: they are shown with their intervals and are never the reference."
-        )
+    notes += small_group_notes(found.rows, parameters.min_group)
     return Result(
         n=case.rows,
         population="predictions",
@@ -96,29 +92,6 @@ def _scaled(gap: Estimates, spread: float) -> Estimates:
         upper=gap.upper / by,
         reason=why,
     )
-
-
-def _of_groups(found: Partition, estimates: Estimates, unit: str) -> list[Measurement]:
-    return [
-        measured(estimates.name, estimates.at(i), unit=unit, group=group)
-        for i, group in enumerate(found.groups)
-    ]
-
-
-def _compared(
-    found: Partition, estimates: Estimates, unit: str, reference: NDArray[np.intp]
-) -> list[Measurement]:
-    return [
-        measured(
-            estimates.name,
-            estimates.at(i),
-            unit=unit,
-            group=group,
-            compared_with=found.groups[reference[i]] if reference[i] >= 0 else (),
-        )
-        for i, group in enumerate(found.groups)
-        if not is_unknown(group) and reference[i] != i
-    ]
 
 
 TERMS = {

@@ -183,15 +183,23 @@ def everyone(attributes: tuple[str, ...]) -> Group:
     return tuple((attribute, "(all)") for attribute in attributes)
 
 
+def small_group_notes(rows: NDArray[np.int64], min_group: int) -> list[str]:
+    """What a reader must know of groups with few members; empty if there is none.
+
+    Args:
+        rows: How many members each group has.
+        min_group: The fewest members of a group that others are compared with.
+    """
+    small = int((rows < min_group).sum())
+    if not small:
+        return []
+    told = f"{small} of {len(rows)} groups have fewer than {min_group} members: they are shown"
+    return [f"{told} with their intervals and are never the reference."]
+
+
 def group_notes(found: Grouped, min_group: int) -> list[str]:
     """What a reader must know about the groups: small ones, unknown ones, empty ones."""
-    rows, notes = found.partition.rows, []
-    small = sum(int(rows[i]) < min_group for i in found.compared())
-    if small:
-        notes.append(
-            f"{small} of {len(found.compared())} groups have fewer than {min_group} members: they "
-            "are shown with their intervals and are never the reference."
-        )
+    notes = small_group_notes(found.partition.rows[found.compared()], min_group)
     unknown = [i for i, g in enumerate(found.groups) if len(g) == 1 and is_unknown(g)]
     notes += [
         f"The {found.groups[i][0][0]} of some is unknown: they are counted and shown, and take no "
