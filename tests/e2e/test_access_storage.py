@@ -409,6 +409,13 @@ def test_nobody_is_served_or_shown_a_file_that_was_not_judged(stored):
     for _ in range(REQUESTS):
         name, where, method, url, options = one_request(stored, draw, only=reads, file="SECRET")
         answer = stored.call("nobody", method, url, where, **options)
+        if answer.is_redirect:  # it quotes the path that was asked for, and sends to another
+            place = urllib.parse.urlsplit(answer.headers["Location"])
+            assert place.netloc == urllib.parse.urlsplit(stored.server.url).netloc
+            answer = stored.call(
+                "nobody", method, urllib.parse.urlunsplit(("", "", *place[2:])), where
+            )
+            assert not answer.is_redirect
         if answer.ok:
             assert "SECRET" not in answer.text, (name, where, url, options, answer.text)
             shown.add(name)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -136,13 +137,15 @@ def audited(world, model, *, pinned, capsys):
         path = world / "code" if model.startswith("code.") else world / model
         keys["expect"] = {"model": str(artifact_digest(path))}
     (world / "audit.yaml").write_text(yaml.safe_dump(keys))
-    before, files = children(), set(Path(tempfile.gettempdir()).glob("auditkit-*"))
+    before, own = children(), world / "temporary"
+    own.mkdir(exist_ok=True)
     began = time.monotonic()
-    code = run(["run", str(world / "audit.yaml"), "--output", str(world / "out")])
+    with mock.patch.object(tempfile, "tempdir", str(own)):
+        code = run(["run", str(world / "audit.yaml"), "--output", str(world / "out")])
     taken = time.monotonic() - began
     said = capsys.readouterr().err
     assert children() <= before
-    assert set(Path(tempfile.gettempdir()).glob("auditkit-*")) <= files
+    assert list(own.iterdir()) == []
     assert not list((world / "out").glob("*"))
     return code, said, taken
 

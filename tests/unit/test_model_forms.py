@@ -6,7 +6,6 @@ import io
 import json
 import tempfile
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -211,9 +210,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_function_is_loaded_by_the_digest_of_its_folder_alone(folder):
+def test_a_function_is_loaded_by_the_digest_of_its_folder_alone(folder, tmp_path, monkeypatch):
     digest = artifact_digest(folder / "scoring")
-    before = set(Path(tempfile.gettempdir()).glob("auditkit-*"))
+    own = tmp_path / "temporary"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
     with pytest.raises(InputError, match="a function of Python") as refused:
         load_model(folder / "scoring.model:predict")
     assert str(digest) in refused.value.remedy
@@ -227,7 +228,7 @@ def test_a_function_is_loaded_by_the_digest_of_its_folder_alone(folder):
     for one in (model, nosy):
         one.close()
     del model, nosy, one
-    assert set(Path(tempfile.gettempdir()).glob("auditkit-*")) <= before
+    assert list(own.iterdir()) == []
 
 
 def test_what_is_no_function_in_a_folder_is_refused(folder):
