@@ -237,8 +237,7 @@ def _on_protected(
 ) -> NDArray[np.bool_]:
     """Which denials have a protected attribute among their principal factors."""
     columns = [i for i, f in enumerate(attribution.feature_names) if f in protected]
-    principal = limits.ranks(attribution.values)[:, columns] > 0
-    return np.asarray(principal.any(axis=1))
+    return np.asarray(limits.principal(attribution.values.T)[columns].any(axis=0))
 
 
 def _measurements(

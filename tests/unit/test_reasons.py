@@ -71,6 +71,21 @@ def test_a_protected_factor_is_passed_over_and_not_replaced():
     assert found[0].share == 0.3
 
 
+@given(
+    arrays(
+        np.float64, st.tuples(st.integers(1, 30), st.integers(1, 9)), elements=st.integers(-6, 3)
+    ),
+    st.integers(1, 10),
+    st.sampled_from([0.05, 0.15, 0.4]),
+    st.sampled_from([0.0, 0.01, 0.2]),
+)
+def test_principal_is_where_there_is_a_rank(contributions, most, principal, least):
+    """Found without sorting, by whole numbers that tie often, and the same at every share."""
+    limits = ReasonLimits(most=most, principal_share=principal, least_share=least)
+    ranks = limits.ranks(contributions)
+    np.testing.assert_array_equal(limits.principal(contributions.T).T, ranks > 0)
+
+
 def test_kept_shares_by_hand():
     """Two blocks: in one only `a` speaks against the row, in the other only `b`."""
     blocks = np.array([[[-1.0, 1.0]], [[1.0, -1.0]]])

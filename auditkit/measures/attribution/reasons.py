@@ -16,6 +16,7 @@ Laws:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,7 +45,7 @@ POPULATIONS: Final = {
 }
 
 # Rows of which every resample is held at once.
-_ROWS_AT_ONCE: Final = 256
+_ROWS_AT_ONCE: Final = 64
 
 MAX_REASONS: Final = COUNT.of(4)
 PRINCIPAL_SHARE: Final = PART.of(0.15)
@@ -79,14 +80,45 @@ class ReasonLimits:
             contributions: Attributions of the favourable outcome, shape `(rows, features)`.
         """
         adverse = np.minimum(contributions, 0.0)
-        total = adverse.sum(axis=1, keepdims=True)
-        shares = np.divide(adverse, total, out=np.zeros_like(adverse), where=total < 0)
         order = np.argsort(adverse, axis=1, kind="stable")
         ranks = np.argsort(order, axis=1) + 1
-        listed = np.where(
-            ranks <= self.most, shares >= self.least_share, shares >= self.principal_share
+        listed = self._listed(adverse.T, (ranks <= self.most).T).T
+        return np.where(listed, ranks, 0)
+
+    def principal(self, contributions: Doubles) -> NDArray[np.bool_]:
+        """Where `ranks` are not 0, found without sorting.
+
+        Args:
+            contributions: Attributions of the favourable outcome, shape `(features, ...)`.
+        """
+        adverse = np.minimum(contributions, 0.0)
+        cut = _smallest(adverse, self.most)
+        first = adverse <= cut
+        # Of equal factors at the cut only those of the first columns are within it.
+        tied = (first.sum(axis=0) > self.most) & (cut < 0)
+        first[:, tied] = (
+            np.argsort(np.argsort(adverse[:, tied], axis=0, kind="stable"), axis=0, kind="stable")
+            < self.most
         )
-        return np.where(listed & (shares > 0), ranks, 0)
+        return self._listed(adverse, first)
+
+    def _listed(self, adverse: Doubles, first: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which factors are principal, given which are among the first `most`; features first."""
+        total = adverse.sum(axis=0)
+        shares = np.divide(adverse, total, out=np.zeros_like(adverse), where=total < 0)
+        least = np.where(first, self.least_share, self.principal_share)
+        return np.asarray((shares >= least) & (shares > 0))
+
+
+def _smallest(values: Doubles, k: int) -> Doubles:
+    """The k-th smallest value along the first axis; the largest, if there are fewer than k."""
+    kept = [np.full(values.shape[1:], np.inf) for _ in range(min(k, len(values)))]
+    for value in values:
+        passed_on = value
+        for position, held in enumerate(kept):
+            kept[position] = np.minimum(held, passed_on)
+            passed_on = np.maximum(held, passed_on)
+    return kept[-1]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,10 +236,9 @@ def kept_shares(
     _, rows, features = blocks.shape
     kept = np.empty((rows, features))
     for start in range(0, rows, _ROWS_AT_ONCE):
-        part = blocks[:, start : start + _ROWS_AT_ONCE]
-        resampled = np.tensordot(weights, part, axes=1).reshape(-1, features)
-        principal = limits.ranks(resampled).reshape(len(weights), -1, features) > 0
-        kept[start : start + _ROWS_AT_ONCE] = principal.mean(axis=0)
+        part = blocks[:, start : start + _ROWS_AT_ONCE].transpose(2, 0, 1)
+        principal = limits.principal(np.matmul(weights, part))
+        kept[start : start + _ROWS_AT_ONCE] = principal.mean(axis=1).T
     return kept
 
 
@@ -272,15 +303,15 @@ def typical_values(table: pd.DataFrame) -> tuple[Any, ...]:
 
 def cell(value: Any) -> Cell:
     """A table's value as a cell of evidence: text if it is not a number; None if missing."""
-    import pandas as pd
-
-    if value is None or value is pd.NaT or value is pd.NA:
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return number if math.isfinite(number) else None if math.isnan(number) else str(number)
+    if value is None:
         return None
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value) if abs(int(value)) <= 2**53 else str(value)
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return number if np.isfinite(number) else None if np.isnan(number) else str(number)
-    return str(value)
+    import pandas as pd
+
+    return None if value is pd.NaT or value is pd.NA else str(value)
