@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditkit.canonical import Digest
 from auditkit.errors import InputError, KeyFileError, LedgerError, argument
-from auditkit.judgement.audit import Progress, examine, parameters_of
+from auditkit.judgement.audit import examine, parameters_of
 from auditkit.judgement.controls import ControlPack
-from auditkit.judgement.progress import shown
+from auditkit.judgement.progress import Progress, shown
 from auditkit.judgement.statement import MIN_SALT, Judgement
 from auditkit.parameters import LOG_NAME
 from auditkit.policy import Policy, PolicySource
@@ -288,7 +288,7 @@ def run(
             `PolicySource`. Default: it is not stated.
         progress: None shows the running check in a terminal or a notebook; False shows nothing. A
             function is called before each check with its position, the number of checks and its
-            title.
+            title, and again with a title that says how far it is in one that takes long.
         expect: Digests, `sha256:...`, that the inputs must have: of "model", "champion", "data",
             "reference" and "policy". None: any will do.
         supersedes: The digest, `sha256:...`, of the statement whose report this one's takes the

@@ -230,6 +230,10 @@ class Inputs:
         evidence: Evidence made before the audit: de-identification, training, access decisions.
         seed: Seeds every random draw of the audit.
         registered: The version of a registered model that `model` was fetched from, if it was.
+        explain: How much explanations may cost where the model can only be sampled: seconds, such
+            as `{"seconds": 60}`, or how many rows the model may be asked to score,
+            `{"evaluations": 1_000_000}`. Seconds are turned into evaluations by timing the model
+            once, and the evidence names these. Default: 64 pairs of permutations a row.
         champion: The inputs of the model in use, which `model` is to replace: the audit compares
             both on the same rows. Only its own `model`, `digest`, `name`, `version` and
             `registered` are read. See `ak.compare`.
@@ -259,6 +263,7 @@ class Inputs:
     seed: int = 0
     registered: RegisteredModel | None = None
     champion: Inputs | None = None
+    explain: Mapping[str, float] | None = None
 
     def __repr__(self) -> str:
         """The shapes, types and column names of what was given; no value of any row."""
@@ -369,6 +374,9 @@ class Case:
         numbers: What is predicted where that is numbers; otherwise None.
         classes: What is decided where that is several classes; otherwise None.
         champion: The same case of the model in use, which this one is to replace; None: none.
+        evaluations: About how many rows the model may be asked to score for its explanations, where
+            it can only be sampled; None: as many as the sampling takes by default.
+        tell: Is told the share of a long computation that is done, in (0, 1].
     """
 
     subject: Subject
@@ -390,6 +398,8 @@ class Case:
     numbers: Numbers | None = None
     classes: Classes | None = None
     champion: Case | None = None
+    evaluations: int | None = None
+    tell: Callable[[float], None] | None = None
     _computed: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from auditkit.checks.check import Check, Result
 from auditkit.checks.compared import champion_of
-from auditkit.checks.explained import attribution_of, reference_of
+from auditkit.checks.explained import attribution_of, explained_rows, reference_of
 from auditkit.evidence import Measurement, Term
 from auditkit.measures.groups.measured import measured
 from auditkit.measures.numbers.intervals import Estimate, mean
@@ -38,11 +38,16 @@ def _run(case: Case, parameters: Parameters) -> Result:
     reference_of(case)
     before, after = attribution_of(champion), attribution_of(case)
     names = tuple(dict.fromkeys((*after.feature_names, *before.feature_names)))
-    first, second = (_values(a, names) for a in (before, after))
+    rows, *of_both = np.intersect1d(
+        explained_rows(champion), explained_rows(case), return_indices=True
+    )
+    first, second = (
+        _values(a, names)[which] for a, which in zip((before, after), of_both, strict=True)
+    )
     level, numbers = parameters.level, list[Measurement]()
     for i in np.argsort(-np.abs(second).mean(axis=0), kind="stable"):
         moved = Estimate.undefined(
-            case.rows, f"the models are explained as {before.unit} and as {after.unit}"
+            len(rows), f"the models are explained as {before.unit} and as {after.unit}"
         )
         if before.unit is after.unit:
             moved = mean(np.abs(second - first)[:, i], level=level)
@@ -59,7 +64,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
             "methods": [before.method, after.method],
             "unit": after.unit,
         },
-        n=case.rows,
+        n=len(rows),
         measurements=tuple(sorted(numbers, key=lambda m: m.name)),
         notes=(
             "In each row these differences add up to that of the scores, less that of the bases.",

@@ -1,8 +1,13 @@
-"""The attribution that the explanation checks share: of the score that was decided on."""
+"""The attribution that the explanation checks share: of the score that was decided on.
+
+Law: a budget bounds what is asked of a model that can only be sampled. It makes permutations fewer
+and then the rows that are explained; every denial has its reasons all the same.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
     from auditkit.subject import Case
 
 
+Part = Literal["rows", "blocks", "denials"]
+
+# The parts of a budget.
+_SHARES: Final[Mapping[Part, float]] = {"rows": 0.5, "blocks": 0.25, "denials": 0.25}
 # What an attribution is by rounding alone, as a share of the output.
 _NOTHING: Final = 1e-12
 
@@ -73,21 +82,60 @@ def explainer_against(
     return Explainer(model, reference, target_class=explained, seed=case.seed, like=like)
 
 
+def budget_of(case: Case, part: Part) -> int | None:
+    """How many rows the model may be asked to score for a part of its explanations; None: any."""
+    return None if case.evaluations is None else max(1, int(case.evaluations * _SHARES[part]))
+
+
+def explained_rows(case: Case) -> NDArray[np.int64]:
+    """Positions of the rows that are explained, ascending, drawn with the case's seed.
+
+    All of them, unless the budget of a model that can only be sampled is too small for that.
+
+    Raises:
+        NotAssessed: If there is no model or no reference.
+    """
+    explainer, budget = explainer_of(case), budget_of(case, "rows")
+
+    def drawn() -> NDArray[np.int64]:
+        rows = case.rows
+        count = rows if budget is None else explainer.affords(case.features, budget)
+        if count == rows:
+            return np.arange(rows)
+        return np.sort(np.random.default_rng(case.seed).permutation(rows)[:count])
+
+    return case.once("explained rows", drawn)
+
+
+def explained_features(case: Case) -> pd.DataFrame:
+    """The rows that are explained; see `explained_rows`."""
+    return case.features.iloc[explained_rows(case)].reset_index(drop=True)
+
+
 def own_attribution_of(case: Case) -> Attribution:
-    """Of the class that is scored, every row against the case's whole reference; computed once."""
+    """Of the class that is scored, the explained rows against the whole reference; computed once.
+
+    Raises:
+        NotAssessed: If there is no model or no reference.
+    """
     explainer = explainer_of(case)
-    return case.once("own attribution", lambda: explainer.explain(case.features))
+    return case.once(
+        "own attribution",
+        lambda: explainer.explain(
+            explained_features(case), evaluations=budget_of(case, "rows"), tell=case.tell
+        ),
+    )
 
 
 def attribution_of(case: Case) -> Attribution:
-    """Of the favourable outcome, every row against the case's whole reference; computed once.
+    """Of the favourable outcome, the explained rows against the whole reference; computed once.
 
     Raises:
         NotAssessed: If there is no model or no reference.
         InputError: If the model cannot be explained, or what it gives is not what was decided on.
     """
     own = own_attribution_of(case)
-    return case.once("attribution", lambda: _favourable(case, own, case.features))
+    return case.once("attribution", lambda: _favourable(case, own, explained_features(case)))
 
 
 def favourable_attribution(case: Case, rows: pd.DataFrame, explainer: Explainer) -> Attribution:
@@ -105,7 +153,7 @@ def favourable_attribution(case: Case, rows: pd.DataFrame, explainer: Explainer)
 
 
 def favourable_in_blocks(
-    case: Case, rows: pd.DataFrame, explainer: Explainer, blocks: NDArray[np.int64]
+    case: Case, rows: pd.DataFrame, explainer: Explainer, blocks: NDArray[np.int64], part: Part
 ) -> tuple[Attribution, NDArray[np.float64]]:
     """As `favourable_attribution`, and relative to each block of the explainer's reference.
 
@@ -114,11 +162,14 @@ def favourable_in_blocks(
         rows: Some of its features.
         explainer: From `explainer_against`.
         blocks: From `random_blocks`.
+        part: Whose budget it is.
 
     Returns:
         The attribution, and values of shape `(blocks, rows, features)`.
     """
-    own, values = explainer.in_blocks(rows, blocks)
+    own, values = explainer.in_blocks(
+        rows, blocks, evaluations=budget_of(case, part), tell=case.tell
+    )
     return _favourable(case, own, rows), -values if case.is_mirrored else values
 
 
@@ -170,8 +221,8 @@ def what_is_explained(case: Case) -> str:
 
 
 def sample_rows(case: Case, count: int) -> NDArray[np.int64]:
-    """Positions of at most so many evaluated rows, ascending, drawn with the case's seed."""
-    rows = len(case.features)
+    """Positions of at most so many explained rows, ascending, drawn with the case's seed."""
+    rows = len(explained_rows(case))
     if rows <= count:
         return np.arange(rows)
     drawn = np.random.default_rng(case.seed).choice(rows, count, replace=False)

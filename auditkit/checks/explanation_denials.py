@@ -228,7 +228,7 @@ def _explained(
         return favourable_attribution(case, rows, explainer), None
     blocks = min(parameters.blocks, population // 2)
     numbers = random_blocks(population, blocks=blocks, seed=case.seed)
-    attribution, values = favourable_in_blocks(case, rows, explainer, numbers)
+    attribution, values = favourable_in_blocks(case, rows, explainer, numbers, "denials")
     return attribution, (values, resampled_weights(blocks, parameters.resamples, case.seed))
 
 

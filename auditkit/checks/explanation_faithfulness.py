@@ -9,6 +9,7 @@ import numpy as np
 
 from auditkit.checks.check import Check, Result
 from auditkit.checks.explained import (
+    explained_features,
     explainer_of,
     ordered_attribution_of,
     own_attribution_of,
@@ -49,7 +50,7 @@ class Parameters:
 def _run(case: Case, parameters: Parameters) -> Result:
     reference = reference_of(case)
     chosen = sample_rows(case, parameters.rows)
-    rows = case.features.iloc[chosen].reset_index(drop=True)
+    rows = explained_features(case).iloc[chosen].reset_index(drop=True)
     explained = ordered_attribution_of(case)
     # Of either class the curves are the same, mirrored.
     own = own_attribution_of(case)

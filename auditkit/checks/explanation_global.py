@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.explained import attribution_of, what_is_explained
+from auditkit.checks.explained import attribution_of, explained_rows, what_is_explained
 from auditkit.evidence import Measurement, Table, Term
 from auditkit.measures.attribution.reasons import cell
 from auditkit.measures.attribution.result import feature_columns
@@ -17,6 +17,8 @@ from auditkit.parameters import LEVEL, REPLICATES
 from auditkit.subject import Task
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from auditkit.measures.attribution.result import Attribution
     from auditkit.subject import Case
 
@@ -45,6 +47,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
             "explained": what_is_explained(case),
             "reference": str(attribution.reference_digest),
             "reference_rows": attribution.reference_rows,
+            **({} if case.evaluations is None else {"budget": case.evaluations}),
         },
         n=rows,
         measurements=(
@@ -57,11 +60,12 @@ def _run(case: Case, parameters: Parameters) -> Result:
                 method="largest |sum of attributions + base - output|",
             ),
             *_scaled_residual(case, attribution),
+            *_sampled(case, attribution),
             Measurement(
                 name="reference_rows", value=attribution.reference_rows, n=rows, unit="count"
             ),
         ),
-        tables=_tables(attribution),
+        tables=_tables(attribution, explained_rows(case)),
         notes=(
             "Attributions say how the model computes its score; they are not causes.",
             "They are relative to the reference; another reference gives others.",
@@ -84,6 +88,29 @@ def _scaled_residual(case: Case, attribution: Attribution) -> tuple[Measurement,
             unit="standard deviations",
             method="largest residual over the standard deviation of the output",
             reason="" if known else "the model gives every row the same",
+        ),
+    )
+
+
+def _sampled(case: Case, attribution: Attribution) -> tuple[Measurement, ...]:
+    """What a sampled attribution cost, and how sure it is."""
+    if attribution.standard_errors is None:
+        return ()
+    rows = len(attribution.values)
+    errors = np.sqrt((attribution.standard_errors**2).mean(axis=0))
+    return (
+        Measurement(name="explained_share", value=rows / case.rows, n=case.rows),
+        Measurement(name="evaluations", value=attribution.evaluations, n=rows, unit="count"),
+        *(
+            Measurement(
+                name="standard_error",
+                value=float(errors[i]),
+                n=rows,
+                unit=attribution.unit,
+                method="root mean square over rows; the spread between pairs of permutations",
+                group=(("feature", attribution.feature_names[i]),),
+            )
+            for i in np.argsort(-attribution.importance, kind="stable")
         ),
     )
 
@@ -118,16 +145,20 @@ def _importance(
     )
 
 
-def _tables(attribution: Attribution) -> tuple[Table, Table]:
+def _tables(attribution: Attribution, rows: NDArray[np.int64]) -> tuple[Table, Table]:
     own = ("row", "base", "output")
     names = feature_columns(attribution.feature_names, beside=own)
     values = tuple(
-        (row, attribution.base, float(attribution.outputs[row]), *map(float, shares))
-        for row, shares in enumerate(attribution.values)
+        (row, attribution.base, float(output), *map(float, shares))
+        for row, output, shares in zip(
+            rows.tolist(), attribution.outputs, attribution.values, strict=True
+        )
     )
     features = tuple(
         (row, *map(cell, cells))
-        for row, cells in enumerate(attribution.data.itertuples(index=False, name=None))
+        for row, cells in zip(
+            rows.tolist(), attribution.data.itertuples(index=False, name=None), strict=True
+        )
     )
     return (
         Table(
@@ -157,6 +188,16 @@ TERMS = {
     "scaled_residual": Term(
         "Additivity residual, in standard deviations",
         "Additivity residual divided by the standard deviation of the predicted numbers.",
+    ),
+    "explained_share": Term(
+        "Share of cases explained", "Cases whose contributions were computed, of all cases."
+    ),
+    "evaluations": Term(
+        "Evaluations of the model", "Rows that the model scored so that it could be explained."
+    ),
+    "standard_error": Term(
+        "Standard error of SHAP values",
+        "Root mean square over cases of the standard error of a feature's sampled contributions.",
     ),
     "reference_rows": Term("Reference rows", "Rows that attributions are relative to."),
 }

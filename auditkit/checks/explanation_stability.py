@@ -9,6 +9,8 @@ import numpy as np
 
 from auditkit.checks.check import Check, NotAssessed, Result
 from auditkit.checks.explained import (
+    budget_of,
+    explained_features,
     explainer_of,
     ordered_attribution_of,
     reference_of,
@@ -56,8 +58,10 @@ def _run(case: Case, parameters: Parameters) -> Result:
     chosen = sample_rows(case, parameters.rows)
     blocks = min(parameters.blocks, len(reference) // 2)
     _, values = explainer_of(case).in_blocks(
-        case.features.iloc[chosen].reset_index(drop=True),
+        explained_features(case).iloc[chosen].reset_index(drop=True),
         random_blocks(len(reference), blocks=blocks, seed=case.seed),
+        evaluations=budget_of(case, "blocks"),
+        tell=case.tell,
     )
     importance = np.abs(attribution.values[chosen]).mean(axis=0)
     replicates = parameters.replicates

@@ -337,6 +337,11 @@ def _again(
         named.setdefault("name", audit.name or Path((*audit.models, audit.data)[0]).stem)
         named[key] = str(model.resolve())
     inputs = load_inputs(audit.model_copy(update=named), data, outside=(*outside, *kept))
+    with whole_statements():
+        of_checks = {e["check"]: e["parameters"] for e in before["predicate"]["evidence"]}
+        budget = of_checks.get("explanation.global", {}).get("budget")
+    if budget is not None:  # seconds are other evaluations on another machine
+        inputs = replace(inputs, explain={"evaluations": budget})
     with step("Run the checks again") as result:
         return run(
             replace(inputs, registered=registered),

@@ -12,7 +12,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, Final
@@ -24,15 +24,13 @@ from auditkit.glossary import Glossary, collected
 from auditkit.judgement import small_cells
 from auditkit.judgement.controls import ControlPack, assess
 from auditkit.judgement.gate import decide, judge
+from auditkit.judgement.progress import Progress, of_step
 from auditkit.judgement.statement import Judgement
 from auditkit.judgement.waived import waive
 from auditkit.policy import Policy, PolicySource
 from auditkit.subject import Case
 from auditkit.waivers.consideration import WaiverFile
 from auditkit.wording import DecisionWords
-
-# Called before each check with its position, the number of checks and its title.
-Progress = Callable[[int, int, str], None]
 
 
 def examine(
@@ -62,7 +60,7 @@ def examine(
             it is derived from the rows.
         source: Where the policy is written down; None: it is not stated.
         waivers: The files of waivers; whether they count is found here.
-        progress: Called before each check.
+        progress: Called before each check, and now and then in a long one.
 
     Raises:
         InputError: If two checks have one id, or define one measure differently.
@@ -74,9 +72,11 @@ def examine(
     read = {rule.check for rule in policy.rules}
     asked = [check for check in checks if check.asks(case) or check.id in read]
     for position, check in enumerate(asked):
+        heard = case
         if progress is not None:
             progress(position, len(asked), check.title)
-        made = _run(check, case, parameters[check.id])
+            heard = replace(case, tell=of_step(progress, position, len(asked), check.title))
+        made = _run(check, heard, parameters[check.id])
         found[check.id] = replace(made, terms=_carried(check, policy.decision.words))
     ordered = sorted(found.values(), key=lambda e: _ORDER.get(e.check, len(_ORDER)))
     measured = tuple(replace(e, id=f"E-{i:04d}") for i, e in enumerate(ordered, start=1))

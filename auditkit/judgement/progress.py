@@ -12,12 +12,13 @@ Laws:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from auditkit.judgement.audit import Progress
+# Called before each step with its position, the number of steps and its title.
+Progress = Callable[[int, int, str], None]
 
 
 @contextmanager
@@ -43,6 +44,29 @@ def shown(title: str, *, progress: Progress | bool | None) -> Iterator[Progress 
             yield tell
     else:
         yield None
+
+
+def of_step(progress: Progress, position: int, count: int, title: str) -> Callable[[float], None]:
+    """A function to call within a step with the share of it that is done, in (0, 1].
+
+    Args:
+        progress: It is called with a title that says the share, and the time left.
+        position: Of the step.
+        count: Of all steps.
+        title: Of the step.
+    """
+    began = time.perf_counter()
+
+    def tell(share: float) -> None:
+        left = (time.perf_counter() - began) * (1 - share) / share
+        progress(position, count, f"{title}: {share:.0%}, {_span(left)} left")
+
+    return tell
+
+
+def _span(seconds: float) -> str:
+    """A time in words, for example 40 s or 3 min."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 @contextmanager

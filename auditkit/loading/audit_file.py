@@ -67,6 +67,24 @@ class Expected(Document):
     policy: DigestText | None = None
 
 
+class Explaining(Document):
+    """How much explanations may cost, where a model can only be sampled: one of the two.
+
+    Attributes:
+        seconds: About how long they may take. Turned into evaluations by timing the model.
+        evaluations: About how many rows the model may be asked to score.
+    """
+
+    seconds: float | None = Field(default=None, gt=0, le=1e6)
+    evaluations: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.seconds is None) == (self.evaluations is None):
+            raise ValueError("give seconds or evaluations, and only one of them")
+        return self
+
+
 class AuditFile(Document):
     """The content of an audit.yaml. Paths are relative to the file's folder and stay inside it.
 
@@ -116,6 +134,8 @@ class AuditFile(Document):
             confines it as far as the machine can, and says how far.
         trusted_types: Classes and functions, as module:name, that a pickle may hold besides those
             of scikit-learn and the boosting libraries.
+        explain: How much explanations may cost where the model can only be sampled, {seconds: 60}
+            or {evaluations: 1000000}; default: 64 pairs of permutations a row.
         as_of: The day of the audit; default: today.
         seed: Seeds every random draw.
         report: What the report says about the people, and its paper.
@@ -148,6 +168,7 @@ class AuditFile(Document):
     expect: Expected = Expected()
     isolation: Isolation = "default"
     trusted_types: tuple[Text, ...] = ()
+    explain: Explaining | None = None
     as_of: date | None = None
     seed: int = Field(default=0, ge=0)
     report: ReportSection = ReportSection()
@@ -321,6 +342,7 @@ def inputs_of(
         seed=audit.seed,
         registered=registered,
         champion=champion,
+        explain=None if audit.explain is None else audit.explain.model_dump(exclude_none=True),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from auditkit.canonical import Digest, check_name
 from auditkit.errors import InputError, NothingToAuditError
+from auditkit.loading.explaining import within_budget
 from auditkit.loading.predicted_numbers import numbers
 from auditkit.loading.several_classes import classes
 from auditkit.loading.task import task_of, translated
@@ -74,10 +75,11 @@ def prepare(inputs: Inputs) -> Case:
         return _case(own, features, reference, tuple(datasets), groups=groups, seed=seed, task=task)
 
     if inputs.champion is None:
-        return case_of(inputs, task)
+        return within_budget(case_of(inputs, task), inputs.explain)
     in_use = _with_model_of(inputs, inputs.champion)
+    own = within_budget(case_of(inputs, task), inputs.explain)
     champion = case_of(in_use, task_of(replace(in_use, task=task.value)))
-    own = case_of(inputs, task)
+    champion = replace(champion, evaluations=own.evaluations)
     if own.classes and champion.classes and own.classes.names != champion.classes.names:
         raise InputError(
             "The two models know other classes, or in another order.",

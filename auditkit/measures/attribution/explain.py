@@ -25,6 +25,7 @@ def explain(
     unit: str | None = None,
     feature_groups: Mapping[str, Sequence[str]] | None = None,
     permutation_pairs: int = 64,
+    evaluations: int | None = None,
     seed: int = 0,
 ) -> Attribution:
     """Explains a model's output on each row, relative to the mean over a reference.
@@ -43,6 +44,8 @@ def explain(
         feature_groups: Columns that are explained as one, for example correlated ones, by the
             group's name.
         permutation_pairs: Pairs of permutations a row, where the model can only be sampled.
+        evaluations: Instead of `permutation_pairs`, about how many rows the model may be asked to
+            score; eight pairs a row are taken at least.
         seed: Seeds every random draw, where the method has any.
 
     Raises:
@@ -69,4 +72,4 @@ def explain(
         permutation_pairs=permutation_pairs,
         seed=seed,
     )
-    return explainer.explain(rows)
+    return explainer.explain(rows, evaluations=evaluations)

@@ -24,7 +24,12 @@ from auditkit.measures.shapley import linear
 from auditkit.measures.shapley import tree_ensembles as trees
 from auditkit.measures.shapley.feature_groups import dense, encoding, grouping, unwrapped
 from auditkit.measures.shapley.mixtures import alike, mixtures, special_values
-from auditkit.measures.shapley.sampled import SampledValues, sampled_attribution
+from auditkit.measures.shapley.sampled import (
+    LEAST_PAIRS,
+    SampledValues,
+    cost_of_pair,
+    sampled_attribution,
+)
 from auditkit.model.output import adds_up, explained_output
 from auditkit.model.refusals import outputs_of
 from auditkit.model.threads import FEW_ROWS, OneThread
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from auditkit.measures.shapley.sampled import Tell
     from auditkit.model.output import ExplainedOutput
 
     # Encoded rows to values; None where this way does not work.
@@ -130,19 +136,47 @@ class Explainer:
         # Which columns had zeros, and missing values, in what the ways were tested on.
         self._tested = special_values(self._reference).any(axis=1)
 
-    def explain(self, data: Any) -> Attribution:
+    def explain(
+        self, data: Any, *, evaluations: int | None = None, tell: Tell | None = None
+    ) -> Attribution:
         """Explains rows.
 
         Args:
             data: At least one row, with the reference's columns.
+            evaluations: About how many rows the model may be asked to score, where it can only be
+                sampled; None: as many as `permutation_pairs` takes.
+            tell: Is called now and then with the share that is done, in (0, 1].
 
         Raises:
             InputError: If it is empty, lacks a column, or the model cannot score it.
         """
-        return self.in_blocks(data, None)[0]
+        return self.in_blocks(data, None, evaluations=evaluations, tell=tell)[0]
+
+    def affords(self, data: Any, evaluations: int) -> int:
+        """How many of some rows can be explained with so many evaluations of the model; at least 1.
+
+        All of them, where the values are exact by a formula.
+
+        Args:
+            data: As for `explain`.
+            evaluations: How many rows the model may be asked to score.
+
+        Raises:
+            InputError: As for `explain`.
+        """
+        given = self._same_columns(_some_rows(to_pandas(data, what="data"), "data"))
+        rows, _ = alike(given, self._reference)
+        if next(self._ways_for(rows, self._encoded(rows)), None) is not None:
+            return len(rows)
+        return min(len(rows), max(1, evaluations // (LEAST_PAIRS * cost_of_pair(len(self._names)))))
 
     def in_blocks(
-        self, data: Any, blocks: NDArray[np.int64] | None
+        self,
+        data: Any,
+        blocks: NDArray[np.int64] | None,
+        *,
+        evaluations: int | None = None,
+        tell: Tell | None = None,
     ) -> tuple[Attribution, NDArray[np.float64]]:
         """Explains rows against the reference, and against each block of it by itself.
 
@@ -154,6 +188,8 @@ class Explainer:
             data: As for `explain`.
             blocks: For each row of the reference the number of its block; each from 0 on has one.
                 None: one block.
+            evaluations: As for `explain`.
+            tell: As for `explain`.
 
         Returns:
             The attribution, and values relative to each block, shape `(blocks, rows, players)`.
@@ -164,7 +200,7 @@ class Explainer:
         given = self._same_columns(_some_rows(to_pandas(data, what="data"), "data"))
         rows, _ = alike(given, self._reference)
         outputs = self.predict(rows)
-        estimate = self._estimate(rows, outputs, blocks)
+        estimate = self._estimate(rows, outputs, blocks, evaluations, tell)
         attribution = Attribution(
             values=estimate.values,
             base=self._base,
@@ -187,6 +223,8 @@ class Explainer:
         rows: pd.DataFrame,
         outputs: NDArray[np.float64],
         blocks: NDArray[np.int64] | None,
+        evaluations: int | None,
+        tell: Tell | None,
     ) -> SampledValues:
         encoded = self._encoded(rows)
         of = np.zeros(len(self._reference), dtype=np.int64) if blocks is None else blocks
@@ -220,6 +258,8 @@ class Explainer:
             blocks=of,
             pairs=self._pairs,
             seed=self._seed,
+            evaluations=evaluations,
+            tell=tell,
         )
         if not adds_up(estimate.values, outputs, self._base):
             raise InputError(

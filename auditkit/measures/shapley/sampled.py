@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
+    Tell = Callable[[float], None]
 
 ENUMERATED: Final = "interventional SHAP, exact, every coalition"
 SAMPLED: Final = "interventional SHAP, sampled, antithetic permutations"
 
 # Above so many evaluations a row, coalitions are sampled.
 _MAX_EVALUATIONS: Final = 20_000
+# With a limit on evaluations: fewer pairs have no standard error to speak of, more gain little.
+LEAST_PAIRS: Final = 8
+_MOST_PAIRS: Final = 1024
 # Rows that are scored in one call.
 _BATCH: Final = 100_000
 
@@ -65,6 +69,8 @@ def sampled_attribution(
     blocks: NDArray[np.int64],
     pairs: int,
     seed: int,
+    evaluations: int | None = None,
+    tell: Tell | None = None,
 ) -> SampledValues:
     """SHAP values of any function of a table.
 
@@ -78,10 +84,17 @@ def sampled_attribution(
         blocks: For each row of the reference the number of its block, each from 0 on having one.
         pairs: Antithetic pairs of permutations a row, >= 2; one a block at least is taken.
         seed: Seeds the permutations.
+        evaluations: How many rows the function may score; then they decide on the pairs, of which
+            `LEAST_PAIRS` are always taken. None: there is no limit.
+        tell: Is called with the share that is done, in (0, 1].
     """
     count = max(players) + 1
-    if 2**count * len(reference) <= _MAX_EVALUATIONS:
-        return _enumerated(predict, rows, reference, np.array(players), blocks=blocks)
+    each = 2**count * len(reference)
+    if each <= _MAX_EVALUATIONS and (evaluations is None or each * len(rows) <= evaluations):
+        return _enumerated(predict, rows, reference, np.array(players), blocks=blocks, tell=tell)
+    if evaluations is not None:
+        afforded = evaluations // (cost_of_pair(count) * len(rows))
+        pairs = min(max(afforded, LEAST_PAIRS), _MOST_PAIRS)
     return _sampled(
         predict,
         rows,
@@ -92,7 +105,13 @@ def sampled_attribution(
         blocks=blocks,
         pairs=max(pairs, len(bases), 2),
         seed=seed,
+        tell=tell,
     )
+
+
+def cost_of_pair(players: int) -> int:
+    """How many rows are scored for one pair of permutations and one explained row."""
+    return 2 * (players + 1)
 
 
 def _enumerated(
@@ -102,6 +121,7 @@ def _enumerated(
     players: NDArray[np.int64],
     *,
     blocks: NDArray[np.int64],
+    tell: Tell | None,
 ) -> SampledValues:
     count = int(players.max()) + 1
     coalitions = [c for size in range(count + 1) for c in combinations(range(count), size)]
@@ -111,7 +131,7 @@ def _enumerated(
     every = np.arange(len(reference))
     step = max(1, _BATCH // len(reference))
     worth = {}
-    for coalition in coalitions:
+    for done, coalition in enumerate(coalitions, start=1):
         taken = np.isin(players, coalition)
         means = []
         for start in range(0, len(rows), step):
@@ -120,6 +140,8 @@ def _enumerated(
             mixture = mixer(one, other, np.broadcast_to(taken, (len(one), len(taken))))
             means.append(predict(mixture).reshape(len(part), len(every)) @ member)
         worth[coalition] = np.concatenate(means).T
+        if tell is not None:
+            tell(done / len(coalitions))
     of_blocks = np.zeros((len(sizes), len(rows), count))
     for coalition in coalitions:
         for player in set(range(count)) - set(coalition):
@@ -147,6 +169,7 @@ def _sampled(
     blocks: NDArray[np.int64],
     pairs: int,
     seed: int,
+    tell: Tell | None,
 ) -> SampledValues:
     count = int(players.max()) + 1
     rng = np.random.default_rng(seed)
@@ -157,8 +180,9 @@ def _sampled(
     mixer = Mixer(rows, reference)
     sums = np.zeros((len(bases), len(rows), count))
     squares = np.zeros((len(rows), count))
-    for of_rows, of_pairs in _batches(len(rows), pairs, 2 * (count + 1)):
-        one = np.repeat(of_rows, 2 * (count + 1))
+    cost, done = cost_of_pair(count), 0
+    for of_rows, of_pairs in _batches(len(rows), pairs, cost):
+        one = np.repeat(of_rows, cost)
         mixture = mixer(
             np.tile(one, len(of_pairs)),
             np.repeat(partners[of_pairs], len(one)),
@@ -172,6 +196,9 @@ def _sampled(
             gains[:, orders[pair, ::-1]] += back
             sums[blocks[partners[pair]], of_rows] += gains
             squares[of_rows] += gains**2
+        done += len(of_rows) * len(of_pairs)
+        if tell is not None:
+            tell(done / (len(rows) * pairs))
     taken = np.bincount(blocks[partners], minlength=len(bases))
     values = sums.sum(axis=0) / pairs
     variances = np.maximum(squares / pairs - values**2, 0.0) * pairs / (pairs - 1)
@@ -186,7 +213,7 @@ def _sampled(
         values=values,
         of_blocks=of_blocks,
         standard_errors=np.sqrt(variances / pairs),
-        evaluations=pairs * 2 * (count + 1) * len(rows),
+        evaluations=pairs * cost * len(rows),
         method=SAMPLED,
     )
 
