@@ -89,7 +89,8 @@ class Loading:
             entry "none (caller's object)": it ran in the audit's own process.
         format: The format of its file; empty: it was handed over as an object.
         kind: The format's class: "A" data that was validated first, "B" data for a native parser,
-            "C" code by design, which the audit demanded by its digest.
+            "C" code by design, which the audit demanded by its digest; "served": another program
+            was asked.
         isolation: What was demanded of the sandbox, "default" or "strict".
         names: What a pickle names of other code, for example "sklearn.pipeline.Pipeline".
     """

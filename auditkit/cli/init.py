@@ -26,10 +26,10 @@ def init(
         ),
     ] = None,
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="MODEL",
-            help="A model's file, MLflow's folder, or models:/NAME/7.",
+            help="A model's file, MLflow's folder, models:/NAME/7, or the address of a served one.",
         ),
     ] = None,
     expect: Annotated[
@@ -107,7 +107,7 @@ def init(
     from auditkit.loading.audit_file import AuditFile, policy_of
     from auditkit.loading.columns import contract_of
     from auditkit.loading.places import is_bare, load_policy
-    from auditkit.registry.reference import is_reference
+    from auditkit.registry.reference import is_reference, is_served
 
     if output.exists():
         raise OutputError(
@@ -137,7 +137,8 @@ def init(
         "label_values": _pairs(label_values),
     }
     # Files named on this command line are allowed; whoever runs the audit file must allow them too.
-    files = (data, reference, None if is_reference(str(model)) else model)
+    elsewhere = model is None or is_reference(model) or is_served(model)
+    files = (data, reference, None if elsewhere else Path(model or ""))
     named = [path for path in files if path is not None]
     named += [] if policy is None or is_bare(policy) else [Path(policy)]
     draft = audit_yaml(**given, task=task or Task.BINARY, states_task=task is not None)

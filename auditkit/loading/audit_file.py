@@ -23,7 +23,8 @@ from auditkit.loading.models import Isolation, load_model
 from auditkit.loading.places import Place, is_bare
 from auditkit.model.columns import text_columns
 from auditkit.model_files.confined import ConfinedModel
-from auditkit.registry.reference import Reference, is_reference
+from auditkit.model_files.served import ServedModel
+from auditkit.registry.reference import Reference, is_reference, is_served
 from auditkit.subject import UNREGISTERED, Inputs, RegisteredModel
 
 
@@ -95,8 +96,9 @@ class AuditFile(Document):
         owner: Who is accountable for it.
         model: An XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json), ONNX or
             scikit-learn (.joblib, .pkl, .skops) model; a folder that MLflow's `log_model` wrote; a
-            version in MLflow's registry: models:/credit/7, models:/credit@challenger; or a
-            function in a folder of Python code: scoring.model:predict.
+            version in MLflow's registry: models:/credit/7, models:/credit@challenger; a
+            function in a folder of Python code: scoring.model:predict; or the address of one that
+            is served by the Open Inference Protocol: http://127.0.0.1:8080/v2/models/credit.
         challenger: A model that is to replace `model`, in the same forms. The audit is then of the
             challenger, and compares it with `model` on the same rows; `name`, `version`, `purpose`
             and `owner` are the challenger's.
@@ -311,7 +313,7 @@ def inputs_of(
         champion = Inputs(
             model=other,
             data=None,
-            name=of_registry.name if of_registry else Path(audit.models[1]).stem,
+            name=of_registry.name if of_registry else _called(other, audit.models[1]),
             version=of_registry.version if of_registry else UNREGISTERED,
             digest=str(other.digest),
             registered=of_registry,
@@ -333,7 +335,8 @@ def inputs_of(
         task=audit.task,
         label_values=audit.label_values,
         intervals=table[list(audit.intervals)] if audit.intervals else None,
-        name=audit.name or (registered.name if registered else _stem(audit)),
+        name=audit.name
+        or (registered.name if registered else _called(model, (*audit.models, audit.data)[0])),
         version=_version(audit, registered),
         digest=None if model is None else str(model.digest),
         purpose=audit.purpose,
@@ -348,12 +351,12 @@ def inputs_of(
 
 def _model(
     audit: AuditFile, name: str, place: Place, registry: str
-) -> tuple[ConfinedModel, RegisteredModel | None]:
-    """A model in its process, and which registered version it is, if it is one."""
+) -> tuple[ConfinedModel | ServedModel, RegisteredModel | None]:
+    """A model in its process or behind its address, and its registered version, if it has one."""
     expected = audit.expect.challenger if name == audit.challenger else audit.expect.model
 
-    def loaded(path: Path) -> ConfinedModel:
-        found: ConfinedModel = load_model(
+    def loaded(path: str | Path) -> ConfinedModel | ServedModel:
+        found: ConfinedModel | ServedModel = load_model(
             path,
             expect=expected,
             isolation=audit.isolation,
@@ -361,14 +364,17 @@ def _model(
         )
         return found
 
+    if is_served(name):
+        return loaded(name), None
     if not is_reference(name):
         return loaded(place.find(name, what="model")), None
     with Reference.parse(name).fetched(registry) as (files, registered):
         return loaded(files), registered
 
 
-def _stem(audit: AuditFile) -> str:
-    return Path((*audit.models, audit.data)[0]).stem
+def _called(model: ConfinedModel | ServedModel | None, named: str) -> str:
+    """The name of a model that the audit file does not name: its own, or that of its file."""
+    return model.name if isinstance(model, ServedModel) else Path(named).stem
 
 
 def _version(audit: AuditFile, registered: RegisteredModel | None) -> str:

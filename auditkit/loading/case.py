@@ -18,6 +18,7 @@ from auditkit.loading.two_outcomes import two_outcomes
 from auditkit.measures.groups.membership import UNKNOWN, refuse_many_levels
 from auditkit.model.scoring import model_digest
 from auditkit.model_files.confined import ConfinedModel
+from auditkit.model_files.served import ServedModel
 from auditkit.parameters import SEED
 from auditkit.subject import Case, Inputs, Loading, Subject, Task
 from auditkit.tables.columns import group_columns
@@ -219,7 +220,7 @@ def _subject(inputs: Inputs, decided: Decided) -> Subject:
 
 
 def _loading(model: Any) -> Loading:
-    if not isinstance(model, ConfinedModel):
+    if not isinstance(model, ConfinedModel | ServedModel):
         return Loading(sandbox=("none (caller's object)",))
     how = model.confinement
     return Loading(

@@ -23,7 +23,9 @@ from auditkit.loading.model_folder import model_file
 from auditkit.model_files.confined import ConfinedModel, confined
 from auditkit.model_files.formats import FUNCTION, Format, format_of
 from auditkit.model_files.functions import FunctionName
+from auditkit.model_files.served import served_model
 from auditkit.registry.digest import ArtifactFile, artifact_files, digest_of_files
+from auditkit.registry.reference import is_served
 
 Isolation = Literal["default", "strict"]
 
@@ -49,7 +51,10 @@ def load_model(
         path: The model's file: XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.cbm, .json),
             ONNX, or scikit-learn (.joblib, .pkl, .skops); the bytes decide which it is, not the
             name. Or the folder that MLflow's `log_model` wrote. Or a function in a folder of
-            Python code: "scoring.model:predict" is in the folder `scoring`.
+            Python code: "scoring.model:predict" is in the folder `scoring`. Or the address of a
+            model that is served by the Open Inference Protocol, version 2:
+            "http://127.0.0.1:8080/v2/models/credit"; it runs where it is, and `#OUTPUT` behind it
+            names one of several outputs.
         expect: The digest that its files must have, `sha256:...`; of one file, that of its bytes
             will do. A pickle or a function is loaded only if it is given: that runs what its
             author wrote, if only in that process.
@@ -68,6 +73,10 @@ def load_model(
         raise InputError(
             f"The isolation {isolation!r} is none that there is.", remedy="give default or strict"
         )
+    if isinstance(path, str) and is_served(path):
+        served = served_model(path, isolation=isolation)
+        _refuse_other(served.digest, expect)
+        return served
     path = Path(path)
     function = FunctionName.parse(path.name)
     if function is not None and not path.exists():
@@ -132,11 +141,7 @@ def _refuse_unpinned(
     form: Format, digest: Digest, name: str, *, expect: str | Digest | None
 ) -> None:
     """Refuses a file of another digest than expected, and code of which none is expected."""
-    if expect is not None and str(expect) != str(digest):
-        raise InputError(
-            f"The model is not the expected one: its digest is {digest}, not {expect}.",
-            remedy="give the model that is meant, or correct what is expected",
-        )
+    _refuse_other(digest, expect)
     if expect is None and form.kind == "C":
         raise InputError(
             f"{name} is {form.words}; opening it can run code of its author.",
@@ -144,6 +149,14 @@ def _refuse_unpinned(
             f"init' or in the audit file: expect: {{model: {digest}}}; or save the model as data, "
             "such as XGBoost's "
             "save_model('model.json')",
+        )
+
+
+def _refuse_other(digest: Digest, expect: str | Digest | None) -> None:
+    if expect is not None and str(expect) != str(digest):
+        raise InputError(
+            f"The model is not the expected one: its digest is {digest}, not {expect}.",
+            remedy="give the model that is meant, or correct what is expected",
         )
 
 

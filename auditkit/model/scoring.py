@@ -211,8 +211,9 @@ def model_digest(model: Any) -> Digest:
     Raises:
         InputError: If the model cannot be written to bytes.
     """
-    if isinstance(model, Elsewhere):
-        return model.digest
+    stated = getattr(model, "digest", None)
+    if isinstance(stated, Digest):
+        return stated
     booster = model.get_booster() if hasattr(model, "get_booster") else model
     if hasattr(booster, "save_raw"):
         return Digest.of(b"auditkit/xgboost-ubj/v1\0" + bytes(booster.save_raw(raw_format="ubj")))

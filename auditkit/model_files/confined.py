@@ -62,6 +62,41 @@ class Confinement:
     signer: str = ""
 
 
+class AskedAgain:
+    """Asks about a few rows again, at ever longer intervals: the answer must be the same."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[int, Any, Any]] = {}
+        self._lock = threading.RLock()
+
+    def compare(self, name: str, rows: Any, answer: Any, ask: Callable[[Any], Any]) -> None:
+        """Counts a question, and asks it again if it is time for it.
+
+        Args:
+            name: Of the question.
+            rows: What it was asked about.
+            answer: What was answered.
+            ask: Asks it about rows.
+
+        Raises:
+            InputError: If the answer is another one.
+        """
+        with self._lock:
+            count, kept, first = self._answers.get(name, (0, None, None))
+            count += 1
+            if kept is None:
+                kept, first = _head(rows, _ASKED_AGAIN), _head(answer, _ASKED_AGAIN)
+            self._answers[name] = (count, kept, first)
+        if count & (count - 1) or not len(kept):
+            return
+        if not _alike(first, ask(kept)):
+            raise InputError(
+                "The model gives other answers when it is asked about the same rows again.",
+                remedy="audit a model whose answers depend on the row alone: fix its random seed, "
+                "and take out what counts or remembers",
+            )
+
+
 @dataclass
 class ModelProcess:
     """What the parts of a model share."""
@@ -69,8 +104,7 @@ class ModelProcess:
     resident: Resident
     digest: Digest
     size: int
-    answers: dict[str, tuple[int, Any, Any]] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    again: AskedAgain = field(default_factory=AskedAgain)
 
 
 class ConfinedModel(Elsewhere):
@@ -149,7 +183,12 @@ class ConfinedModel(Elsewhere):
             for part in _parts(rows, _ROWS_AT_ONCE)
         ]  # fmt: skip
         answer = answers[0] if len(answers) == 1 else _joined(answers)
-        self._compare(question, others, rows, answer)
+        self._process.again.compare(
+            f"{self._part} {question} {others!r}",
+            rows,
+            answer,
+            lambda kept: self._of_rows(question, others, kept),
+        )
         return answer
 
     def _of_rows(self, question: str, others: Sequence[Any], rows: Any) -> Any:
@@ -161,25 +200,6 @@ class ConfinedModel(Elsewhere):
                 remedy="it must give one score for each row, or one for each class",
             )
         return answer
-
-    def _compare(self, question: str, others: Sequence[Any], rows: Any, answer: Any) -> None:
-        """Asks about a few rows again, at ever longer intervals: the answer must be the same."""
-        name = f"{self._part} {question} {others!r}"
-        with self._process.lock:
-            count, kept, first = self._process.answers.get(name, (0, None, None))
-            count += 1
-            if kept is None:
-                kept, first = _head(rows, _ASKED_AGAIN), _head(answer, _ASKED_AGAIN)
-            self._process.answers[name] = (count, kept, first)
-        if count & (count - 1) or not len(kept):
-            return
-        again = self._of_rows(question, others, kept)
-        if not _alike(first, again):
-            raise InputError(
-                "The model gives other answers when it is asked about the same rows again.",
-                remedy="audit a model whose answers depend on the row alone: fix its random seed, "
-                "and take out what counts or remembers",
-            )
 
     def _asked(
         self, question: str, values: Sequence[Any], named: dict[str, Any], *, rows: int

@@ -81,6 +81,11 @@ def is_reference(text: str) -> bool:
     return text.startswith(_SCHEME)
 
 
+def is_served(name: str) -> bool:
+    """Whether a model's name is the address of a server."""
+    return name.startswith(("http://", "https://"))
+
+
 def public_address(registry: str) -> str:
     """A registry's address for others to read: without credentials, and without a file's folder."""
     found = urlsplit(registry)

@@ -428,6 +428,9 @@ class Page:
             return Line(
                 "The model was handed over as an object and ran in this audit's own process."
             )
+        if how.kind == "served":
+            return Line("The model runs in another program, which was asked over HTTP (",
+                        self.book.quote(how.format), ").")  # fmt: skip
         sandbox = joined(", ", (Line(self.book.quote(layer)) for layer in how.sandbox))
         form = (self.book.quote(how.format), ", class ", self.book.quote(how.kind))
         return Line("The model was loaded from a file (", *form, ") into a process confined by ",

@@ -26,6 +26,7 @@ def test_what_people_call_takes_and_gives_only_what_they_can_name():
     assert len(called) > 12
     foreign = {
         "Any",
+        "Callable",
         "Certificate",
         "DataFrame",
         "False",

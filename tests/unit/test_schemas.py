@@ -104,7 +104,7 @@ def test_files_that_we_write_name_a_schema_that_is_there(tmp_path):
     written = audit_yaml(
         name="audit.yaml",
         folder=tmp_path,
-        model=tmp_path / "m.json",
+        model=str(tmp_path / "m.json"),
         scores=None,
         predictions=None,
         data=tmp_path / "test.csv",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auditkit.loading.places import STARTERS, is_bare
-from auditkit.registry.reference import is_reference
+from auditkit.registry.reference import is_reference, is_served
 from auditkit.resources import schema_line
 from auditkit.subject import Task
 
@@ -18,7 +18,7 @@ def audit_yaml(
     *,
     name: str,
     folder: Path,
-    model: Path | None,
+    model: str | None,
     scores: str | None,
     predictions: str | None,
     data: Path,
@@ -38,7 +38,7 @@ def audit_yaml(
     Args:
         name: The file's name.
         folder: Its folder.
-        model: The model's path or reference.
+        model: The model's path, reference or address.
         scores: The column of scores.
         predictions: The column of decisions, or of predicted numbers.
         data: The rows to evaluate.
@@ -59,7 +59,8 @@ def audit_yaml(
         local = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
         return _quoted(f"./{local}" if is_bare(local) else local)
 
-    registered = model is not None and is_reference(str(model))
+    registered = model is not None and is_reference(model)
+    elsewhere = model is not None and (registered or is_served(model))
     good = _NO_GOOD[task] if favourable is None else f"favourable: {_scalar(favourable)}"
     if reference is None:
         relative_to = f"reference: {relative(data)}  # a stand-in: give the training data instead"
@@ -68,7 +69,7 @@ def audit_yaml(
     judged = "\n".join(
         f"{key}: {value}"
         for key, value in (
-            ("model", _quoted(str(model)) if registered else relative(model) if model else None),
+            ("model", model and (_quoted(model) if elsewhere else relative(Path(model)))),
             ("scores", _quoted(scores) if scores else None),
             ("predictions", _quoted(predictions) if predictions else None),
         )
@@ -87,7 +88,7 @@ def audit_yaml(
 # Unknown keys are errors.
 
 # The model ---------------------------------------------------------------------------------------
-{_IN_REGISTRY if registered else _names((model or data).stem)}
+{_IN_REGISTRY if registered else _names(Path(model or data).stem)}
 purpose: ""               # what it decides, in one line; printed on page 1
 owner: ""                 # who is accountable for it
 {judged}
@@ -113,6 +114,7 @@ policy: {policy_text}
 evidence: []
 
 seed: 0                   # seeds every random draw
+# explain: {{seconds: 60}}   # what explanations may cost, of a model that can only be asked
 # as_of: 2026-01-31       # the day of the audit; default: today
 
 # What the report says about the people, and its paper ---------------------------------------------

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from auditkit.measures.shapley.sampled import Tell
     from auditkit.model.output import ExplainedOutput
 
     # Encoded rows to values; None where this way does not work.
@@ -137,7 +136,11 @@ class Explainer:
         self._tested = special_values(self._reference).any(axis=1)
 
     def explain(
-        self, data: Any, *, evaluations: int | None = None, tell: Tell | None = None
+        self,
+        data: Any,
+        *,
+        evaluations: int | None = None,
+        tell: Callable[[float], None] | None = None,
     ) -> Attribution:
         """Explains rows.
 
@@ -176,7 +179,7 @@ class Explainer:
         blocks: NDArray[np.int64] | None,
         *,
         evaluations: int | None = None,
-        tell: Tell | None = None,
+        tell: Callable[[float], None] | None = None,
     ) -> tuple[Attribution, NDArray[np.float64]]:
         """Explains rows against the reference, and against each block of it by itself.
 
@@ -224,7 +227,7 @@ class Explainer:
         outputs: NDArray[np.float64],
         blocks: NDArray[np.int64] | None,
         evaluations: int | None,
-        tell: Tell | None,
+        tell: Callable[[float], None] | None,
     ) -> SampledValues:
         encoded = self._encoded(rows)
         of = np.zeros(len(self._reference), dtype=np.int64) if blocks is None else blocks
