@@ -32,8 +32,7 @@ from pydantic import (
     field_validator,
 )
 
-from auditkit.canonical import parse_json
-from auditkit.errors import InputError, PolicyError
+from auditkit.errors import PolicyError
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 20
@@ -154,46 +153,6 @@ def lines_of(text: str, places: Iterable[tuple[int | str, ...]]) -> list[int]:
     finally:
         loader.dispose()
     return [1 if root is None else _line(root, place) for place in places]
-
-
-def parse_json_document(
-    data: bytes | str, *, source: str, most_bytes: int, most_depth: int = MAX_DEPTH
-) -> Any:
-    """Reads a JSON file strictly (`canonical.parse_json`), and within bounds.
-
-    Args:
-        data: The file's content.
-        source: Its name in errors, for example the file's.
-        most_bytes: The most bytes that it may have.
-        most_depth: The deepest that its lists and objects may be nested.
-
-    Raises:
-        InputError: If it is not JSON, or exceeds a bound.
-    """
-    if len(data) > most_bytes:
-        raise InputError(
-            f"{source} has more than {most_bytes:,} bytes.",
-            remedy="check that it is the right file",
-        )
-    try:
-        found = parse_json(data)
-    except InputError as error:
-        raise InputError(f"{source} is not valid JSON.", remedy="write it again") from error
-    level: list[Any] = [found]
-    for _ in range(most_depth):
-        level = [item for part in level for item in _items(part) if isinstance(item, dict | list)]
-        if not level:
-            return found
-    raise InputError(
-        f"{source} is nested more than {most_depth} levels deep.",
-        remedy="check that it is the right file",
-    )
-
-
-def _items(part: Any) -> Iterable[Any]:
-    if isinstance(part, dict):
-        return part.values()
-    return part if isinstance(part, list) else ()
 
 
 class _ProblemError(yaml.YAMLError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.grouped import require_groups, small_group_notes
+from auditkit.checks.grouped import require_groups, small_group_notes, unknown_notes
 from auditkit.checks.performance_multiclass import CLASS
 from auditkit.checks.performance_multiclass import TERMS as OVERALL
 from auditkit.checks.predicted import beside_reference, largest_groups, of_groups
@@ -79,6 +79,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
     if classes.truth is None:
         notes.append("No labels were given: only the shares of decisions are measured.")
     notes += small_group_notes(found.rows, parameters.min_group)
+    notes += unknown_notes(found.groups)
     return Result(
         parameters={"seed": case.seed},
         n=case.rows,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auditkit.checks.check import Check, Result
-from auditkit.checks.grouped import require_groups, small_group_notes
+from auditkit.checks.grouped import require_groups, small_group_notes, unknown_notes
 from auditkit.checks.performance_regression import TERMS as OVERALL
 from auditkit.checks.performance_regression import UNITS
 from auditkit.checks.predicted import (
@@ -72,6 +72,7 @@ def _run(case: Case, parameters: Parameters) -> Result:
         "The group that others are compared with is the largest of its attribute.",
     ]
     notes += small_group_notes(found.rows, parameters.min_group)
+    notes += unknown_notes(found.groups)
     return Result(
         n=case.rows,
         population="predictions",

@@ -200,15 +200,20 @@ def small_group_notes(rows: NDArray[np.int64], min_group: int) -> list[str]:
 def group_notes(found: Grouped, min_group: int) -> list[str]:
     """What a reader must know about the groups: small ones, unknown ones, empty ones."""
     notes = small_group_notes(found.partition.rows[found.compared()], min_group)
-    unknown = [i for i, g in enumerate(found.groups) if len(g) == 1 and is_unknown(g)]
-    notes += [
-        f"The {found.groups[i][0][0]} of some is unknown: they are counted and shown, and take no "
-        "part in comparisons."
-        for i in unknown
-    ]
+    notes += unknown_notes(found.groups)
     if found.partition.empty:
         notes.append(f"{found.partition.empty} intersections have no member and no number.")
     return notes
+
+
+def unknown_notes(groups: tuple[Group, ...]) -> list[str]:
+    """What a reader must know about attributes that are not known of everybody."""
+    return [
+        f"The {group[0][0]} of some is unknown: they are counted and shown, and take no part in "
+        "comparisons."
+        for group in groups
+        if len(group) == 1 and is_unknown(group)
+    ]
 
 
 def require_groups(case: Case) -> None:

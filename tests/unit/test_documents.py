@@ -23,9 +23,8 @@ from auditkit.documents import (
     Text,
     names_somebody,
     parse_document,
-    parse_json_document,
 )
-from auditkit.errors import InputError, PolicyError
+from auditkit.errors import PolicyError
 from auditkit.judgement.controls import parse_pack
 from auditkit.policy import parse_policy
 from auditkit.report.letters.texts import parse_letter_texts
@@ -155,24 +154,6 @@ def test_the_package_loads_yaml_in_one_place():
     loading = {p.stem for p in sources if "yaml.safe_load" in p.read_text() or "yaml.load" in
                p.read_text() or "yaml.SafeLoader" in p.read_text()}  # fmt: skip
     assert loading == {"documents"}
-
-
-def test_json_has_the_same_bounds():
-    def json(text, **bounds):
-        return parse_json_document(text, source="e.json", most_bytes=1000, **bounds)
-
-    assert json(b'{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
-    assert json("[[[1]]]", most_depth=3) == [[[1]]]
-    for text, told in (
-        ("[" * 400, "not valid JSON"),
-        ("[" * 21 + "]" * 21, "more than 20 levels"),
-        (" " * 1001, "more than 1,000 bytes"),
-        ('{"a": 1, "a": 2}', "not valid JSON"),
-        ("[NaN]", "not valid JSON"),
-    ):
-        with pytest.raises(InputError, match=r"e\.json") as caught:
-            json(text)
-        assert told in caught.value.message
 
 
 @given(st.text(max_size=30))

@@ -160,8 +160,3 @@ def best_rho(variance: float, alpha: float) -> float:
 def normal_mixture(total: float, variance: float, rho: float) -> float:
     """The log of the two-sided normal mixture's supermartingale."""
     return 0.5 * math.log(rho / (variance + rho)) + total**2 / (2 * (variance + rho))
-
-
-def normal_bound(variance: float, alpha: float, rho: float) -> float:
-    """The sum at which the mixture reaches 1 / alpha."""
-    return math.sqrt((variance + rho) * math.log((variance + rho) / (rho * alpha**2)))
