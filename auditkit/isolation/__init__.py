@@ -7,7 +7,8 @@
 
 `child` is the caller's side; `server` is the process that has a module loaded and forks for every
 call; `confinement` is the one place that takes rights away from a forked process, before it reads
-its first byte.
+its first byte. A job that may write no file also gets the filter of system calls, where there is
+one: no network, no other program, nothing written.
 
 A `Resident` keeps what it has loaded and answers many calls: a model. It cannot start anew for
 each, so it is confined before it loads its libraries, by every layer that the kernel has (`layers`:

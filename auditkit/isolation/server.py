@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any, Final, NoReturn
 
 from auditkit.files import write_all
+from auditkit.isolation import seccomp
 from auditkit.isolation.confinement import Limits, confine
 from auditkit.isolation.outcomes import outcome
 
@@ -120,6 +121,9 @@ def _work(module: ModuleType, function: str, data: bytes, limits: Limits, writin
         os.setpgid(0, 0)
         os.dup2(writing, 1)
         confine(limits)
+        if not limits.file_bytes:  # who writes files has names of files to change
+            with suppress(AttributeError, OSError):
+                seccomp.install(no_writing=True)
         code = 1
         write_all(1, outcome(module, function, data))
         code = 0

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from auditkit.canonical import parse_json
 from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.isolation import Child, ChildError, ChildUnavailableError, Limits
 from auditkit.isolation.messages import pack, unpack
-from auditkit.verification.attachments import STATEMENT
+from auditkit.pdf.reading import ReadPdf
+from auditkit.signing.certificates import Trusted
+from auditkit.signing.validation_data import KINDS, ValidationData
+from auditkit.verification.attachments import RECEIPT, RENDERING, STATEMENT
 from auditkit.verification.claims import Claims, ClaimState
 
 # A report of 30 pages takes 0.4 s, and 150 MB more than the libraries.
@@ -18,12 +24,56 @@ _LIMITS: Final = Limits(
     cpu_seconds=3, wall_seconds=60.0, memory_bytes=1 << 30, answer_bytes=32 << 20
 )
 _JUDGE: Final = Child("auditkit.verification.judging")
+# Revocation lists of large authorities have some megabytes.
+_MOST_REHEARSED: Final = 32 << 20
 
 
 def get_judge_ready() -> None:
     """Starts loading what judges in the child process, without waiting for it."""
     with suppress(ChildUnavailableError):  # the first call raises it again
         _JUDGE.start()
+
+
+def rehearse(
+    read: ReadPdf, signature: bytes, trust: Sequence[Trusted], stated: datetime | None
+) -> None:
+    """Has the child take apart what is taken apart here next: signature, tokens, receipt.
+
+    Args:
+        read: The file; its small attachments are parsed too.
+        signature: Its DER.
+        trust: Certificates that the verifier trusts.
+        stated: The time that the signer states.
+
+    Raises:
+        VerificationError: If that takes more than for any report.
+        UnverifiableError: If this machine cannot do it.
+    """
+    held = read.archived.data or ValidationData()
+    given = {
+        "signature": [signature],
+        "trust": [t.certificate.public_bytes(Encoding.DER) for t in trust],
+        "tokens": [one.token for one in read.archived.timestamps],
+        **{name: list(getattr(held, name)) for _, name in KINDS},
+        "receipt": [read.files[RECEIPT]] if RECEIPT in read.files else [],
+        "rendering": [read.files[RENDERING]] if RENDERING in read.files else [],
+    }
+    parts = [part for kind in given.values() for part in kind]
+    if sum(map(len, parts)) > _MOST_REHEARSED:
+        raise VerificationError("Its signature and receipt are larger than those of any report.")
+    head = {
+        "stated": stated and stated.isoformat(),
+        "archived": read.archived.data is not None,
+        "counts": {kind: len(of_kind) for kind, of_kind in given.items()},
+    }
+    try:
+        _JUDGE.call("rehearse", pack(head, parts), limits=_LIMITS)
+    except ChildUnavailableError as error:
+        raise UnverifiableError(error.message, remedy=error.remedy) from error
+    except ChildError as error:
+        raise VerificationError(
+            f"Its signature or receipt cannot be read as a report's: {error.message}"
+        ) from error
 
 
 def check_attached(

@@ -6,11 +6,19 @@ a billion digits. Here that reaches a limit. `auditkit.verification.attached` ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from auditkit.canonical import Digest
+import pyhanko_certvalidator  # noqa: F401 - loaded before the first job
+from cryptography.x509 import load_der_x509_certificate
+
+from auditkit.canonical import Digest, parse_json
 from auditkit.isolation.messages import pack, unpack
+from auditkit.signing.certificates import Trusted
 from auditkit.signing.dsse import open_envelope
+from auditkit.signing.validation_data import KINDS, ValidationData
 from auditkit.verification.attachments import ENVELOPE, STATEMENT
 from auditkit.verification.claims import Claims
 from auditkit.verification.contents import (
@@ -22,6 +30,56 @@ from auditkit.verification.contents import (
     check_verdict,
     read_statement,
 )
+from auditkit.verification.log_claims import check_inclusion, read_receipt
+from auditkit.verification.signature_parts import take_apart
+from auditkit.verification.timestamp import rehearse_timestamp
+from auditkit.verification.trust import Moment, check_signer
+
+
+def rehearse(message: bytes) -> bytes:
+    """Takes apart what the verifier then takes apart itself: does it end, within the limits?
+
+    What is wrong with it is found again, and said, there.
+
+    Args:
+        message: Packed: the time that the signer states; whether the file holds validation data;
+            and how many parts of each kind follow, kind after kind.
+    """
+    said, parts = unpack(message)
+    rest = iter(parts)
+    given = {kind: [bytes(next(rest)) for _ in range(n)] for kind, n in said["counts"].items()}
+    trust = [Trusted(certificate=load_der_x509_certificate(one)) for one in given["trust"]]
+    held = {name: tuple(given[name]) for _, name in KINDS}
+    archived = ValidationData(**held) if said["archived"] else None
+    stated = said["stated"] and datetime.fromisoformat(said["stated"])
+
+    def signature() -> None:
+        found = take_apart(given["signature"][0])
+        if found.timestamp is not None:
+            _tried(partial(rehearse_timestamp, found.timestamp, trust, archived))
+        check_signer(found.certificates, trust, Moment(stated=stated), archived)
+
+    _tried(signature)
+    for token in given["tokens"]:
+        _tried(partial(rehearse_timestamp, token, trust, archived))
+    for receipt in given["receipt"]:
+        _tried(partial(_receipt, receipt))
+    for stated_there in given["rendering"]:
+        _tried(partial(parse_json, stated_there))
+    return b""
+
+
+def _receipt(content: bytes) -> None:
+    check_inclusion(read_receipt(content), Digest.of(b""))
+
+
+def _tried(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - hostile objects end in errors of any type
+        pass
 
 
 def judge(message: bytes) -> bytes:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asn1crypto import cms, tsp
 from cryptography import x509 as cx509
 
 from auditkit.errors import VerificationError
 from auditkit.signing.certificates import Trusted, common_name
-from auditkit.signing.issuers import as_x509, run_now
+from auditkit.signing.issuers import as_x509, run_offline
 from auditkit.signing.validation_data import ValidationData
 from auditkit.verification.trust import check_path, validation_context
 
@@ -48,23 +48,59 @@ def check_timestamp(
         VerificationError: If the token covers something else or is damaged.
         UnverifiableError: If the authority's certificate leads to no trusted root.
     """
+    read = _read(token)
+    if read.algorithm not in _HASHES:
+        raise VerificationError("The timestamp uses a hash that is no longer safe.")
+    if read.digest != hashlib.new(read.algorithm, stamped).digest():
+        raise VerificationError("The timestamp covers something else.")
+    return _check_issued(read, trust, archived)
+
+
+def rehearse_timestamp(
+    token: bytes, trust: Sequence[Trusted], archived: ValidationData | None
+) -> None:
+    """Does all that `check_timestamp` does with a token, whatever it covers.
+
+    Raises:
+        VerificationError, UnverifiableError: As `check_timestamp`.
+    """
+    _check_issued(_read(token), trust, archived)
+
+
+class _Token(NamedTuple):
+    """What is in a token."""
+
+    content: cms.SignedData
+    algorithm: str
+    digest: bytes
+    attested: datetime
+    certificates: list[cx509.Certificate]
+
+
+def _read(token: bytes) -> _Token:
     try:
         content, info = _open(token)
         imprint = info["message_imprint"]
-        algorithm = imprint["hash_algorithm"]["algorithm"].native
-        attested: datetime = info["gen_time"].native
-        certificates = _certificates(content)
+        return _Token(
+            content=content,
+            algorithm=imprint["hash_algorithm"]["algorithm"].native,
+            digest=imprint["hashed_message"].native,
+            attested=info["gen_time"].native,
+            certificates=_certificates(content),
+        )
     except VerificationError:
         raise
     except Exception as error:  # hostile tokens end in errors of any type
         raise VerificationError(_CHANGED) from error
-    if algorithm not in _HASHES:
-        raise VerificationError("The timestamp uses a hash that is no longer safe.")
-    if imprint["hashed_message"].native != hashlib.new(algorithm, stamped).digest():
-        raise VerificationError("The timestamp covers something else.")
-    _check_signature(content, certificates[0], attested)
-    check_path(certificates, trust, attested, archived, purpose="time_stamping")
-    return attested, common_name(certificates[0])
+
+
+def _check_issued(
+    token: _Token, trust: Sequence[Trusted], archived: ValidationData | None
+) -> tuple[datetime, str]:
+    own, *_ = token.certificates
+    _check_signature(token.content, own, token.attested)
+    check_path(token.certificates, trust, token.attested, archived, purpose="time_stamping")
+    return token.attested, common_name(own)
 
 
 def _open(token: bytes) -> tuple[cms.SignedData, tsp.TSTInfo]:
@@ -127,7 +163,7 @@ def _check_signature(content: cms.SignedData, own: cx509.Certificate, attested: 
     from pyhanko.sign.validation.status import TimestampSignatureStatus
 
     try:
-        found: dict[str, Any] = run_now(
+        found: dict[str, Any] = run_offline(
             cms_basic_validation(
                 content,
                 validation_context=validation_context(

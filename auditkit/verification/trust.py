@@ -30,7 +30,7 @@ from auditkit.signing.certificates import (
     fingerprint,
     is_demonstration,
 )
-from auditkit.signing.issuers import as_asn1, run_now
+from auditkit.signing.issuers import as_asn1, run_offline
 from auditkit.signing.validation_data import ValidationData
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
@@ -285,7 +285,7 @@ def check_path(
         validation_context=validation_context(certificates, trust, at, archived),
     )
     try:
-        run_now(_validate(validator, purpose))
+        run_offline(_validate(validator, purpose))
     except PathBuildingError as error:
         raise _unknown(first, _strangers(certificates, trust)) from error
     except RevokedError as error:

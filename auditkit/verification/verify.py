@@ -27,7 +27,7 @@ from auditkit.errors import (
     VerificationError,
 )
 from auditkit.ledger import Ledger, NoteVerifier, Receipt
-from auditkit.pdf.ranges import ChangedFileError
+from auditkit.pdf.ranges import ChangedFileError, locate
 from auditkit.pdf.reading import Archived, get_ready, read_pages, read_pdf
 from auditkit.signing.certificates import (
     Trusted,
@@ -37,7 +37,7 @@ from auditkit.signing.certificates import (
 )
 from auditkit.signing.key_records import KeyRecord, revoked_keys
 from auditkit.verification.archive import check_archive
-from auditkit.verification.attached import check_attached, get_judge_ready
+from auditkit.verification.attached import check_attached, get_judge_ready, rehearse
 from auditkit.verification.attachments import RECEIPT, STATEMENT
 from auditkit.verification.claims import Claims, ClaimState, Verification
 from auditkit.verification.contents import report_id
@@ -210,7 +210,10 @@ def _check_signature(
             read = read_pdf(data)
             opened.archived, opened.files, opened.unread = read.archived, read.files, read.unread
             certified = opened.archived.certified
-            opened.signed = signed_file(certified, read.the_signature())
+            found = read.the_signature()
+            der = locate(certified, found.numbers, found.value).der
+            rehearse(read, der, trust, found.stated_time)
+            opened.signed = signed_file(certified, found)
         except ChangedFileError as error:
             claims.add("unchanged", ClaimState.FALSE, error.message)
             raise

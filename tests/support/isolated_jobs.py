@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def write_file(data):
     except OSError as error:
         return str(error.errno).encode()
     return b"written"
+
+
+def reach_out(data):
+    """Tries the network and other programs; the errors by name."""
+    tried = {
+        "network": lambda: socket.create_connection(("127.0.0.1", int(data)), timeout=5),
+        "program": lambda: os.execv("/bin/true", ["true"]),
+        "process": os.fork,
+        "name": lambda: Path("/tmp/auditkit-job").mkdir(),
+    }
+    found = {}
+    for what, attempt in tried.items():
+        try:
+            attempt()
+            found[what] = "done"
+        except OSError as error:
+            found[what] = type(error).__name__
+    return json.dumps(found).encode()
 
 
 def turn_for_ever(data):
