@@ -30,7 +30,7 @@ from auditkit.judgement.gate import Verdict, decide, judge
 from auditkit.judgement.waived import waive
 from auditkit.policy import Policy
 from auditkit.resources import offline_script
-from auditkit.version import __version__
+from auditkit.version import TEMPLATES, __version__
 from auditkit.waivers.consideration import Considered, WaiverFile, files_in
 
 # The version of what this package writes. It changes when the same evidence and policy would give
@@ -106,10 +106,11 @@ class Judged:
 
 
 def made_by() -> dict[str, Json]:
-    """What wrote a statement: the package, its rules, the statement's format, and its script."""
+    """What wrote a statement: the package, its rules, pages and format, and its script."""
     return {
         "auditkit": __version__,
         "rules": RULES,
+        "templates": TEMPLATES,
         "statement": STATEMENT,
         "offline_script": str(Digest.of(offline_script())),
     }
@@ -256,6 +257,18 @@ def _rules_of(predicate: Mapping[str, Any]) -> Rules:
             "verdict follows from.",
             remedy="have the audit made again, or accept it with --accept-older",
         )
+    return rules_of(made)
+
+
+def rules_of(made: Mapping[str, Any]) -> Rules:
+    """The rules that a statement names.
+
+    Args:
+        made: Its `made_by`.
+
+    Raises:
+        UnverifiableError: If they, or the format of the statement, are not here.
+    """
     rules = VERSIONS.get(made["rules"]) if type(made.get("rules")) is int else None
     if rules is None or made.get("statement") != STATEMENT:
         raise UnverifiableError(

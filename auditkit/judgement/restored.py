@@ -59,6 +59,7 @@ def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]
         source=source_in(content),
         waivers=found.waivers,
         supersedes=Digest.parse(content["supersedes"]) if "supersedes" in content else None,
+        made=content["made_by"],
     )
 
 

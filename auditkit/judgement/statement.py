@@ -6,7 +6,7 @@ What only reads a judgement, such as the report, loads this and nothing that mea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from auditkit.canonical import AUDIT_PREDICATE, STATEMENT_TYPE, Digest, Json, canonical_bytes
 from auditkit.evidence import SUPPRESSION_RULE, Evidence, Finding, Outcome, Table
 from auditkit.glossary import Glossary
-from auditkit.judgement.again import RULES, VERSIONS, made_by
+from auditkit.judgement.again import made_by, rules_of
 from auditkit.judgement.controls import ControlPack, ControlStatus
 from auditkit.judgement.findings import every
 from auditkit.judgement.gate import Verdict
@@ -49,6 +49,7 @@ class Judgement:
         source: Where the policy is written down; None: not stated.
         waivers: What came of each file of waivers that the audit was given.
         supersedes: The digest of the statement that this one takes the place of; None: of none.
+        made: What wrote the statement: versions of the package, its rules, pages and format.
     """
 
     subject: Subject
@@ -68,6 +69,7 @@ class Judgement:
     source: PolicySource | None = None
     waivers: tuple[Considered, ...] = ()
     supersedes: Digest | None = None
+    made: Mapping[str, Json] = field(default_factory=made_by)
 
     def __hash__(self) -> int:
         """The hash of the statement, which holds everything."""
@@ -112,7 +114,7 @@ class Judgement:
     @cached_property
     def glossary(self) -> Glossary:
         """The names of its measures: the packaged terms and those that its evidence carries."""
-        return VERSIONS[RULES].glossary(self.evidence, self.policy)
+        return rules_of(self.made).glossary(self.evidence, self.policy)
 
     @property
     def hidden(self) -> int:
@@ -149,7 +151,7 @@ class Judgement:
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "seed": self.seed,
             "versions": dict(self.versions),
-            "made_by": made_by(),
+            "made_by": dict(self.made),
             **({"waivers": [w.to_json() for w in self.waivers]} if self.waivers else {}),
             **({"supersedes": str(self.supersedes)} if self.supersedes is not None else {}),
         }

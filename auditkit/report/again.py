@@ -24,7 +24,7 @@ from auditkit.judgement.restored import restored
 from auditkit.judgement.statement import Judgement
 from auditkit.report.options import ReportOptions
 from auditkit.report.typeset.libraries import made_with
-from auditkit.report.versions import pages_of
+from auditkit.report.versions import Pages, pages_of
 
 
 def again(message: bytes) -> bytes:
@@ -40,7 +40,7 @@ def again(message: bytes) -> bytes:
     gc.disable()
     files = _files(message)
     judgement, receipt, options, stated = _made_of(files)
-    unsigned = pages_of(stated).report(
+    unsigned = _version_of(files).report(
         judgement,
         receipt=receipt,
         envelope=files.get("statement.dsse.json"),
@@ -52,14 +52,19 @@ def again(message: bytes) -> bytes:
 
 def copy_again(message: bytes) -> bytes:
     """Renders a report's HTML copy from the PDF's attachments; takes and returns the same."""
-    judgement, receipt, options, stated = _made_of(_files(message))
-    copy = pages_of(stated).copy(judgement, receipt=receipt, options=options)
+    files = _files(message)
+    judgement, receipt, options, _ = _made_of(files)
+    copy = _version_of(files).copy(judgement, receipt=receipt, options=options)
     return pack(made_with(), [copy])
 
 
 def _files(message: bytes) -> dict[str, bytes]:
     names, contents = unpack(message)
     return dict(zip(names, contents, strict=True))
+
+
+def _version_of(files: Mapping[str, bytes]) -> Pages:
+    return pages_of(parse_json(files["statement.json"])["predicate"])
 
 
 def _made_of(

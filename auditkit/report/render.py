@@ -64,11 +64,6 @@ def render(
     return written
 
 
-# The version of the pages that this package makes: it changes when the same statement would give
-# others.
-TEMPLATES: Final = 1
-
-
 def rendering(options: ReportOptions, made: Mapping[str, str]) -> bytes:
     """The file `render.json`: what the pages follow from besides the other attachments.
 
@@ -76,9 +71,7 @@ def rendering(options: ReportOptions, made: Mapping[str, str]) -> bytes:
         options: What people stated, and the paper.
         made: The versions of the libraries that draw.
     """
-    return canonical_bytes(
-        {"templates": TEMPLATES, "options": asdict(options), "made_with": dict(made)}
-    )
+    return canonical_bytes({"options": asdict(options), "made_with": dict(made)})
 
 
 # How many exceptions to show on page one: the most that fit on it.

@@ -1,8 +1,8 @@
 """Every version of the pages that can be rendered, so that a report stays verifiable.
 
-A report names the version of its pages in `render.json`. When the same statement would give other
-pages, that version stays as it is, and a new one is added beside it: its own view model and
-templates where they differ, `TEMPLATES` in `auditkit.report.render` counted up, and an entry here.
+A statement names the version of its pages. When the same statement would give other pages, that
+version stays as it is, and a new one is added beside it: its own view model and templates where
+they differ, `TEMPLATES` in `auditkit.version` counted up, and an entry here.
 Why: docs/adr/0035.
 """
 
@@ -34,16 +34,17 @@ class Pages:
 VERSIONS: Final[dict[int, Pages]] = {1: Pages(report=render, copy=render_twin)}
 
 
-def pages_of(stated: Mapping[str, Any]) -> Pages:
-    """The version that a report names.
+def pages_of(predicate: Mapping[str, Any]) -> Pages:
+    """The version that a statement names.
 
     Args:
-        stated: Its `render.json`.
+        predicate: The statement's predicate.
 
     Raises:
         UnverifiableError: If it is not here.
     """
-    version = stated.get("templates")
+    made = predicate.get("made_by")
+    version = made.get("templates") if isinstance(made, Mapping) else None
     known = VERSIONS.get(version) if type(version) is int else None
     if known is None:
         raise UnverifiableError(

@@ -189,6 +189,8 @@ VERSIONS = {
     "none": lambda p: p.pop("made_by"),
     "older": lambda p: p["made_by"].update(rules=0),
     "later": lambda p: p["made_by"].update(rules=99),
+    "later pages": lambda p: p["made_by"].update(templates=99),
+    "no pages": lambda p: p["made_by"].pop("templates"),
     "another format": lambda p: p["made_by"].update(statement=1),
 }
 
@@ -237,6 +239,15 @@ def test_a_forged_verdict_that_names_another_version_is_never_accepted_by_defaul
     found = checked(made, render=True)
     assert found.claim("verdict").state is not ClaimState.TRUE
     assert found.exit_code in {11, 12}
+
+
+def test_what_another_release_with_these_rules_made_is_judged_and_drawn_again():
+    """Only the package's own version differs: a report of last year stays true."""
+    made = judged()
+    object.__setattr__(made, "change", lambda p: p["made_by"].update(auditkit="0.0.9"))
+    found = checked(made, render=True)
+    for claim in ("verdict", "pages"):
+        assert found.claim(claim).state is ClaimState.TRUE, found.claim(claim)
 
 
 def test_a_measurement_that_the_data_do_not_give_is_seen_only_when_it_is_measured_again():

@@ -66,10 +66,11 @@ def test_a_second_version_of_pages_is_added_without_changing_the_first(
         return render(judgement, options=replace(options, status="FINAL"), **rest)
 
     def pages_by(version):
-        stated = parse_json(rendering(OPTIONS, made_with())) | {"templates": version}
+        statement = parse_json(small.statement)
+        statement["predicate"]["made_by"]["templates"] = version
         files = {
-            "statement.json": small.statement,
-            "render.json": canonical_bytes(stated),
+            "statement.json": canonical_bytes(statement),
+            "render.json": rendering(OPTIONS, made_with()),
             "statement.dsse.json": b"{}",
             f"table-{TABLE.name}.json": TABLE.to_bytes(),
         }
