@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, TypeVar, get_args
 
 import yaml
@@ -99,6 +99,37 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
     Raises:
         PolicyError: Naming the line, the key, what is wrong, and the nearest valid key.
     """
+    root, content = _loaded(text, source=source)
+    needed = ", ".join(
+        _called(kind, name) for name, f in kind.model_fields.items() if f.is_required()
+    )
+    if content is None:
+        raise PolicyError(f"{source} is empty.", remedy=f"write its keys: {needed}")
+    if root is None or not isinstance(content, dict):
+        raise PolicyError(
+            f"{source} must be a mapping of keys to values.", remedy=f"write its keys: {needed}"
+        )
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise _explain(kind, error, source, root) from None
+
+
+def keys_of(text: str, *, source: str) -> Mapping[str, Any]:
+    """The keys of a YAML file, whatever they are; empty if it is no mapping.
+
+    Args:
+        text: As for `parse_document`.
+        source: The text's name in errors.
+
+    Raises:
+        PolicyError: If it is not YAML, or not within the bounds.
+    """
+    _, content = _loaded(text, source=source)
+    return content if isinstance(content, dict) else {}
+
+
+def _loaded(text: str, *, source: str) -> tuple[yaml.Node | None, Any]:
     if len(text) > MAX_BYTES:
         raise PolicyError(
             f"{source} has more than {MAX_BYTES:,} characters.",
@@ -124,19 +155,7 @@ def parse_document(kind: type[M], text: str, *, source: str) -> M:
     finally:
         if loader is not None:
             loader.dispose()
-    needed = ", ".join(
-        _called(kind, name) for name, f in kind.model_fields.items() if f.is_required()
-    )
-    if content is None:
-        raise PolicyError(f"{source} is empty.", remedy=f"write its keys: {needed}")
-    if root is None or not isinstance(content, dict):
-        raise PolicyError(
-            f"{source} must be a mapping of keys to values.", remedy=f"write its keys: {needed}"
-        )
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise _explain(kind, error, source, root) from None
+    return root, content
 
 
 def lines_of(text: str, places: Iterable[tuple[int | str, ...]]) -> list[int]:

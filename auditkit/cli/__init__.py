@@ -41,6 +41,7 @@ from auditkit.cli.evidence import commands as evidence
 from auditkit.cli.exports.export import export
 from auditkit.cli.gating import waiver
 from auditkit.cli.log import commands as log
+from auditkit.cli.policies import commands as policy
 from auditkit.cli.shared.console import complain
 from auditkit.cli.watching import validate, watch
 from auditkit.version import __version__
@@ -127,6 +128,7 @@ app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(policy.app, name="policy")
 app.add_typer(access.app, name="access")
 app.add_typer(waiver.app, name="waiver")
 app.add_typer(registry.app, name="registry")

@@ -294,6 +294,21 @@ def _parts_of(
     return policy, packs, evidence
 
 
+def evidence_in(statement: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """The evidence of a statement, without the rows of its tables.
+
+    Args:
+        statement: The statement, parsed.
+
+    Raises:
+        InputError: If it is not the statement of an audit.
+    """
+    predicate = statement.get("predicate")
+    if not isinstance(predicate, Mapping):
+        raise InputError("It is not the statement of an audit.", remedy="give a statement.json")
+    return _parts_of(predicate, None)[2]
+
+
 def _waivers_of(predicate: Mapping[str, Any]) -> tuple[WaiverFile, ...]:
     try:
         return files_in(predicate)

@@ -6,6 +6,18 @@ from typing import Final
 
 from auditkit.evidence import Term
 
+# The checks of watching, with their titles.
+TITLES: Final = {
+    "drift.features": "Drift of the features",
+    "drift.missingness": "Missing and unseen values",
+    "drift.predictions": "Drift of the predictions",
+    "drift.labels": "Drift of the outcomes",
+    "performance.tracked": "Performance, by labels",
+    "performance.estimated": "Performance, estimated without labels",
+    "fairness.drift": "Drift of the gaps between groups",
+    "explanation.drift": "Drift of the explanations",
+}
+
 TERMS: Final[dict[str, Term]] = {
     "psi": Term(
         "Population stability index",

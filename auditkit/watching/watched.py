@@ -30,22 +30,12 @@ from auditkit.watching.checks import drifts, outcomes
 from auditkit.watching.checks.question import Pair, Question
 from auditkit.watching.policy import WatchPolicy, load_watch_policy
 from auditkit.watching.profile.profile import Profile
-from auditkit.watching.terms import TERMS
+from auditkit.watching.terms import TERMS, TITLES
 from auditkit.wording import percentage, plural
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TITLES: Final = {
-    "drift.features": "Drift of the features",
-    "drift.missingness": "Missing and unseen values",
-    "drift.predictions": "Drift of the predictions",
-    "drift.labels": "Drift of the outcomes",
-    "performance.tracked": "Performance, by labels",
-    "performance.estimated": "Performance, estimated without labels",
-    "fairness.drift": "Drift of the gaps between groups",
-    "explanation.drift": "Drift of the explanations",
-}
 _ASSUMES: Final = (
     "Assumes that outcomes depend on scores as they did in the baseline. If that changes, this "
     "estimate does not move: only labels show it."
@@ -202,20 +192,20 @@ def watch(
     """
     rules = load_watch_policy(policy)
     base.refuse_other(window)
-    if strange := [r for r in rules.rules if r.check not in _TITLES]:
+    if strange := [r for r in rules.rules if r.check not in TITLES]:
         raise PolicyError(
             f"The rule {strange[0].id} is about {strange[0].check!r}, which is not watched.",
-            remedy=f"name one of: {', '.join(_TITLES)}",
+            remedy=f"name one of: {', '.join(TITLES)}",
         )
     if not window.strata:
         raise NothingToAuditError("The window has no rows.", remedy="give rows, or wait for some")
-    asked = {check: list(_asked(check, base, window, rules)) for check in _TITLES}
+    asked = {check: list(_asked(check, base, window, rules)) for check in TITLES}
     tests = sum(
         question.measure == rule.measure and question.n >= rule.min_n
         for rule in rules.rules
         for question in asked[rule.check]
     )
-    named = [check for check in _TITLES if any(r.check == check for r in rules.rules)]
+    named = [check for check in TITLES if any(r.check == check for r in rules.rules)]
     evidence = tuple(
         replace(_evidence(check, asked[check], window, rules, tests), id=f"E-{i:04d}")
         for i, check in enumerate(named, 1)
@@ -280,7 +270,7 @@ def _evidence(
     return Evidence(
         check=check,
         version="1",
-        title=_TITLES[check],
+        title=TITLES[check],
         area="watching",
         outcome=Outcome.NOT_ASSESSED if reason else Outcome.PASS,
         n=window.rows,

@@ -23,6 +23,7 @@ from auditkit.loading.audit_file import AuditFile
 from auditkit.mlflow_guard.serve.settings import ServerSettings
 from auditkit.parameters import Parameter
 from auditkit.policy import Policy
+from auditkit.policy_review.cases import PolicyCases
 from auditkit.report.letters.texts import LetterTexts
 from auditkit.resources import data_path
 from auditkit.watching.monitor.record.settings import MonitorSettings
@@ -39,6 +40,7 @@ KINDS: dict[str, tuple[type[BaseModel], str]] = {
     "control-pack": (ControlPack, "A control pack: which requirement the evidence speaks to"),
     "letter-texts": (LetterTexts, "The words of adverse-action letters"),
     "plan": (PlanFile, "A de-identification plan: what is done with each column"),
+    "policy-cases": (PolicyCases, "Audits that a policy must judge as expected"),
     "access-cases": (AccessCases, "Cases that an access policy must decide as expected"),
     "access": (AccessSettings, "access.yaml: what a promotion needs beyond a rule"),
     "server": (ServerSettings, "server.yaml: the settings of the guarded MLflow server"),

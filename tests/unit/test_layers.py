@@ -80,6 +80,7 @@ ROOMS = {
     "loading": "checks judgement measures.groups model model_files registry tables waivers",
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
+    "policy_review": "checks judgement measures.numbers waivers",
     "period": "access.policy ledger ledger.records ledger.store output tables",
     "cli.evidence": "cli.shared ledger period registry",
     "report.figures": "judgement report.typeset",
@@ -118,13 +119,14 @@ ROOMS = {
     "cli.gating": (
         "access.policy api audit_log cli.shared judgement loading reperformance signing waivers"
     ),
+    "cli.policies": "cli.gating cli.shared judgement loading policy_review watching",
     "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
-        "cli.evidence cli.exports cli.gating cli.log cli.shared cli.watching deid deid.detect "
-        "deid.models "
+        "cli.evidence cli.exports cli.gating cli.log cli.policies cli.shared cli.watching "
+        "deid deid.detect deid.models "
         "deid.pipeline deid.risk deid.vocabulary isolation judgement ledger ledger.witness "
         "loading measures.attribution "
         "mlflow_guard.serve output registry reperformance report report.letters signing tables "
