@@ -254,6 +254,17 @@ def gate(
     raise typer.Exit(_EXIT["fail" if worse and worse.standing else audit.verdict.decision.value])
 
 
+def gated(audit_file: Path) -> Audit:
+    """Runs an audit as `auditkit gate` does, without printing or logging it.
+
+    Raises:
+        AuditkitError: As the command.
+    """
+    from auditkit.loading.audit_file import read_audit_file
+
+    return _audit(audit_file, read_audit_file(audit_file), None, None, log=None)
+
+
 def _run_facts(audit: Audit) -> dict[str, Any]:
     """What a log holds of a run of the gate."""
     return {

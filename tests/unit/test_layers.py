@@ -123,6 +123,7 @@ ROOMS = {
     "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",
+    "pytest_plugin": "cli cli.shared exports judgement",
     "cli": (
         "access access.kept access.login access.policy access.record api checks cli.accounts "
         "cli.evidence cli.exports cli.gating cli.log cli.policies cli.shared cli.watching "
