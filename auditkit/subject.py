@@ -134,6 +134,8 @@ class Subject:
         registered: Where its files were fetched from; None: not from a registry.
         loading: Where the model ran; None: there was none, or it is not stated.
         champion: The model that it is compared with on the same rows; None: none.
+        period: The ends of the period, UTC, the second one not in it, if this is no model but a
+            log: then `name` is the log's, and `digest` its root; empty: it is a model.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Subject:
     registered: RegisteredModel | None = None
     loading: Loading | None = None
     champion: Subject | None = None
+    period: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The JSON in the statement; where it is registered only if it is."""
@@ -160,6 +163,8 @@ class Subject:
             stated["loading"] = self.loading.to_json()
         if self.champion is not None:
             stated["champion"] = self.champion.to_json()
+        if self.period:
+            stated["period"] = list(self.period)
         return stated
 
 

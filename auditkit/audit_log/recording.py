@@ -69,7 +69,8 @@ def report(
         },
         statement=str(judgement.digest),
     )
-    log.append(kind=VERDICT, payload=verdict, retention=retention)
+    if not subject.period:  # no promotion asks for the verdict on a log
+        log.append(kind=VERDICT, payload=verdict, retention=retention)
     entry: dict[str, Json] = {
         **_facts(subject, judgement.datasets, judgement.policy),
         **_result(judgement),

@@ -38,6 +38,7 @@ from auditkit.cli import (
     verify,
 )
 from auditkit.cli.evidence import commands as evidence
+from auditkit.cli.evidence import report as period
 from auditkit.cli.exports.export import export
 from auditkit.cli.gating import waiver
 from auditkit.cli.log import commands as log
@@ -128,6 +129,7 @@ app.add_typer(deid.app, name="deid")
 app.add_typer(keys.app, name="keys")
 app.add_typer(log.app, name="log")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(period.app, name="period")
 app.add_typer(policy.app, name="policy")
 app.add_typer(access.app, name="access")
 app.add_typer(waiver.app, name="waiver")

@@ -25,10 +25,10 @@ from auditkit.judgement import small_cells
 from auditkit.judgement.controls import ControlPack, assess
 from auditkit.judgement.gate import decide, judge
 from auditkit.judgement.progress import Progress, of_step
-from auditkit.judgement.statement import Judgement
+from auditkit.judgement.statement import MIN_SALT, Judgement
 from auditkit.judgement.waived import waive
 from auditkit.policy import Policy, PolicySource
-from auditkit.subject import Case
+from auditkit.subject import Case, Subject
 from auditkit.waivers.consideration import WaiverFile
 from auditkit.wording import DecisionWords
 
@@ -109,6 +109,47 @@ def examine(
         unsuppressed=small_cells.commitment(measured, salt),
         source=source,
         waivers=considered,
+    )
+
+
+def judged(
+    evidence: tuple[Evidence, ...],
+    policy: Policy,
+    packs: Sequence[ControlPack],
+    *,
+    subject: Subject,
+    rows: int,
+    today: date | None,
+    versions: Mapping[str, str],
+) -> Judgement:
+    """Judges evidence that no check made: counts, about no group of people.
+
+    Args:
+        evidence: With ids, and the words for its measures.
+        policy: The rules to apply.
+        packs: The control packs.
+        subject: What it is about.
+        rows: How many rows or entries were read for it.
+        today: The day.
+        versions: Package versions to record.
+    """
+    findings = judge(evidence, policy, glossary_of(evidence, policy))
+    salt = bytes(MIN_SALT)  # nothing is suppressed, so nothing is hidden by it
+    return Judgement(
+        subject=subject,
+        datasets=(),
+        rows=rows,
+        policy=policy,
+        packs=tuple(packs),
+        evidence=evidence,
+        findings=findings,
+        controls=tuple(status for pack in packs for status in assess(findings, pack)),
+        verdict=decide(findings),
+        as_of=today,
+        seed=0,
+        versions=versions,
+        salt=salt,
+        unsuppressed=small_cells.commitment(evidence, salt),
     )
 
 

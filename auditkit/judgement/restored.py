@@ -66,10 +66,11 @@ def _made(content: Mapping[str, Any], rows: Mapping[str, Sequence[Sequence[Cell]
 def _subject(content: Mapping[str, Any]) -> Subject:
     fields = dict(content)
     registered, loading = fields.pop("registered", None), fields.pop("loading", None)
-    champion = fields.pop("champion", None)
+    champion, period = fields.pop("champion", None), fields.pop("period", ())
     return Subject(
         **{**fields, "digest": Digest.parse(fields["digest"])},
         registered=RegisteredModel(**registered) if registered is not None else None,
         loading=Loading.from_json(loading) if loading is not None else None,
         champion=_subject(champion) if champion is not None else None,
+        period=tuple(period),
     )

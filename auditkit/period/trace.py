@@ -52,10 +52,10 @@ def traced(log: LogReader, model: str, version: str, *, with_receipts: bool) -> 
     }
 
 
-def read_changes(log: LogReader) -> ChangeBook:
-    """The changes of a whole log, with its last entry's time."""
+def read_changes(log: LogReader, *, size: int | None = None) -> ChangeBook:
+    """The changes of a whole log, or of its first entries, with the last one's time."""
     book = ChangeBook()
-    size = log.size
+    size = log.size if size is None else size
     book.read(log.entries(kind=CONTEXT, end=size))
     book.read(log.entries(begin=max(0, size - 1), end=size, kind=_OTHERS))
     return book

@@ -73,13 +73,11 @@ class Known:
 
     Attributes:
         measures: The measures of each check, by its id.
-        checks: The checks, for their parameters; those of watching have none.
-        watched: The ids of the checks of watching.
+        checks: The checks, for their parameters; those of watching and of a period have none.
     """
 
     measures: Mapping[str, frozenset[str]]
     checks: Mapping[str, Check[Any]]
-    watched: frozenset[str] = frozenset()
 
 
 def lint(
@@ -364,20 +362,24 @@ def _detectable(n: int) -> float:
 
 
 def known_checks(
-    checks: Sequence[Check[Any]], watched: Mapping[str, Any], words: Mapping[str, Any]
+    checks: Sequence[Check[Any]],
+    watched: Collection[str],
+    words: Collection[str],
+    counted: Mapping[str, Collection[str]],
 ) -> Known:
     """What policies may name.
 
     Args:
         checks: The checks of audits.
-        watched: The checks of watching, by their ids.
-        words: The words for the numbers of watching, by their names.
+        watched: The checks of watching.
+        words: The measures of watching.
+        counted: The measures of each check of a period.
     """
     return Known(
         measures={
             **{name: frozenset(words) for name in watched},
+            **{name: frozenset(measures) for name, measures in counted.items()},
             **{check.id: frozenset(check.terms) for check in checks},
         },
         checks={check.id: check for check in checks},
-        watched=frozenset(watched),
     )

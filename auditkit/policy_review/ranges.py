@@ -34,7 +34,8 @@ _SIZES: Final = (
     "newly_favourable newly_unfavourable policy_changes promoters promotions rank reference_rows "
     "rmse rows_at_risk scaled_residual self_approved_policy_changes smallest_ratio "
     "sod_conflicts standard_error unknown_category unused_grants users psi ks_distance "
-    "wasserstein"
+    "wasserstein changes changes_with_exceptions exceptions open_tests items entries destructions "
+    "clock_set_back uncovered_ends gaps"
 )
 _ENDS: Final = {
     **dict.fromkeys(_PARTS.split(), (0.0, 1.0)),

@@ -101,6 +101,8 @@ class Page:
     def title(self) -> Line:
         """The model and its version."""
         subject = self.judgement.subject
+        if subject.period:
+            return Line("Operation of controls, by the log ", self.book.quote(subject.name))
         if subject.version == "unregistered":
             return Line(self.book.quote(subject.name, limit=_TITLE), ", not registered")
         version = self.book.quote(subject.version, limit=_FACT)
@@ -111,6 +113,8 @@ class Page:
         """The title, cut to fit a running head."""
         subject, book = self.judgement.subject, self.book
         name = book.quote(subject.name, limit=letters(shown(subject.name), _HEAD_NAME))
+        if subject.period:
+            return Line(name)
         if subject.version == "unregistered":
             return Line(name, ", not registered")
         limit = letters(shown(subject.version), _HEAD_VERSION)
@@ -129,7 +133,11 @@ class Page:
         subject = judgement.subject
         if subject.champion is not None:
             yield "Compared with", self._champion(subject.champion)
-        yield "Owner", book.quote(subject.owner, limit=_FACT) if subject.owner else "not stated"
+        if subject.period:
+            first, last = (book.quote(end) for end in subject.period)
+            yield "Period", Line(first, " to ", last, ", the end not in it")
+        else:
+            yield "Owner", book.quote(subject.owner, limit=_FACT) if subject.owner else "not stated"
         as_of: Text = book.quote(str(judgement.as_of)) if judgement.as_of else "not stated"
         if options.period:
             yield "Period", book.stated(options.period)
@@ -148,8 +156,13 @@ class Page:
         stated = book.stated(options.independence) if options.independence else "not stated"
         yield "Independence", stated
         yield (
-            "Evaluated on",
-            Line(book.fact("rows", value=judgement.rows), " rows; datasets in the method section"),
+            "Read" if subject.period else "Evaluated on",
+            Line(
+                book.fact("rows", value=judgement.rows),
+                " entries of the log"
+                if subject.period
+                else " rows; datasets in the method section",
+            ),
         )
         yield "Report id", self.report_id
         if judgement.supersedes is not None:
@@ -187,6 +200,12 @@ class Page:
     @property
     def verdict(self) -> str:
         """The gate's decision in words."""
+        if self.judgement.subject.period:
+            return {
+                Decision.PASS: "No exception",
+                Decision.FAIL: "Exceptions",
+                Decision.INCOMPLETE: "Not all could be tested",
+            }[self.judgement.verdict.decision]
         return {
             Decision.PASS: "The gate lets the model through",
             Decision.FAIL: "The gate does not let the model through",

@@ -82,7 +82,9 @@ ROOMS = {
     "exports": "judgement output tables",
     "policy_review": "checks judgement measures.numbers waivers",
     "period": "access.policy ledger ledger.records ledger.store output tables",
-    "cli.evidence": "cli.shared ledger period registry",
+    "cli.evidence": (
+        "api cli.gating cli.shared judgement ledger loading output period registry report"
+    ),
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
     "deid": "deid.detect deid.pipeline deid.planning deid.transform deid.vocabulary",
@@ -119,7 +121,7 @@ ROOMS = {
     "cli.gating": (
         "access.policy api audit_log cli.shared judgement loading reperformance signing waivers"
     ),
-    "cli.policies": "cli.gating cli.shared judgement loading policy_review watching",
+    "cli.policies": "cli.gating cli.shared judgement loading period policy_review watching",
     "cli.exports": "cli.shared exports judgement reperformance signing",
     "cli.accounts": "access access.kept access.login access.policy access.record cli.shared",
     "cli.log": "audit_log cli.shared ledger ledger.keep ledger.records ledger.witness",

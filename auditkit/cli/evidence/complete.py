@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from auditkit.cli.shared.log_open import Head, Key, LogOption, Name, reading
 from auditkit.cli.shared.registry_server import asking
 from auditkit.cli.shared.signing_options import Folder
 from auditkit.parameters import LOG_NAME
+
+if TYPE_CHECKING:
+    from auditkit.period.completeness import Registered
 
 _COLUMNS = ("kind", "workspace", "model", "name", "logged", "registered", "index")
 _GAPS = 12
@@ -42,17 +45,12 @@ def completeness(
 
     Example: auditkit evidence completeness --registry sqlite:///mlflow.db --log audit.db
     """
-    from auditkit.period.completeness import Registered, compare
-    from auditkit.registry.contents import of_database, of_server
+    from auditkit.period.completeness import compare
 
-    if registry.startswith(("http://", "https://")):
-        with asking(registry) as server:
-            workspace = os.environ.get("MLFLOW_WORKSPACE", "")
-            versions, aliases = of_server(server, workspace=workspace)
-    else:
-        versions, aliases = of_database(registry)
+    registered = registered_in(registry)
+    versions, aliases = registered.versions, registered.aliases
     with reading(log, key, keys, log_name, head) as opened, Work("Compare"):
-        gaps = compare(opened, Registered(versions=versions, aliases=aliases))
+        gaps = compare(opened, registered)
         size = opened.size
     rows = [["" if (v := g.to_json()[c]) is None else v for c in _COLUMNS] for g in gaps]
     if gaps or as_json:
@@ -62,3 +60,17 @@ def completeness(
         f"{len(gaps):,} gaps."
     )
     return _GAPS if gaps else 0
+
+
+def registered_in(registry: str) -> Registered:
+    """What a registry holds now, by its guarded server or by its database."""
+    from auditkit.period.completeness import Registered
+    from auditkit.registry.contents import of_database, of_server
+
+    if registry.startswith(("http://", "https://")):
+        with asking(registry) as server:
+            workspace = os.environ.get("MLFLOW_WORKSPACE", "")
+            versions, aliases = of_server(server, workspace=workspace)
+    else:
+        versions, aliases = of_database(registry)
+    return Registered(versions=versions, aliases=aliases)

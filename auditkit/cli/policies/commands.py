@@ -76,11 +76,12 @@ def lint(
     """
     from auditkit.loading.checks import all_checks
     from auditkit.loading.waiver_files import read_waivers
+    from auditkit.period.terms import COUNTED
     from auditkit.policy_review.lint import ending, known_checks
     from auditkit.policy_review.lint import lint as find
     from auditkit.watching.terms import TERMS, TITLES
 
-    known = known_checks(all_checks(), TITLES, TERMS)
+    known = known_checks(all_checks(), TITLES, TERMS, COUNTED)
     day = today.date() if today else date.today()  # noqa: DTZ011 - the user's day
     found: list[Problem] = []
     for name in files:
@@ -110,11 +111,16 @@ def explain(policy: PolicyArgument, as_json: Json = False) -> None:
     Example: auditkit policy explain lending
     """
     from auditkit.loading.checks import all_checks
+    from auditkit.period.terms import TERMS as OF_A_PERIOD
     from auditkit.policy_review.words import sentence
     from auditkit.watching.terms import TERMS
 
     read = _policy(policy)
-    terms = {**TERMS, **{n: t for check in all_checks() for n, t in check.terms.items()}}
+    terms = {
+        **TERMS,
+        **OF_A_PERIOD,
+        **{n: t for check in all_checks() for n, t in check.terms.items()},
+    }
     if as_json:
         rows = [
             {"rule": r.id, "severity": r.severity, "says": sentence(r, read, terms), "why": r.why,

@@ -209,6 +209,14 @@ class Session(Connection):
         """How many entries there are of each kind, by name."""
         return dict(self.query("SELECT kind, COUNT(*) FROM entry GROUP BY kind ORDER BY kind"))
 
+    def entries_between(self, begin_ms: int, end_ms: int, *, end: int) -> int:
+        """How many of the first `end` entries were logged in `[begin_ms, end_ms)`."""
+        (row,) = self.query(
+            "SELECT COUNT(*) FROM entry WHERE time_ms >= ? AND time_ms < ? AND idx < ?",
+            (begin_ms, end_ms, end),
+        )
+        return int(row[0])
+
     def last_time_ms(self) -> int:
         """When the newest entry was logged; 0 in an empty log."""
         rows = self.query("SELECT time_ms FROM entry ORDER BY idx DESC LIMIT 1")
