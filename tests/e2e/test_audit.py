@@ -253,7 +253,7 @@ def test_a_wrong_audit_file_is_refused_with_the_remedy(
     from auditkit.cli.shared.template import audit_yaml
 
     text = audit_yaml(
-        name="audit.yaml", folder=tmp_path, model=mortgage_files / "model.json",
+        name="audit.yaml", folder=tmp_path, model=str(mortgage_files / "model.json"),
         data=mortgage_files / "test.csv", label="approved", favourable=None,
         groups=["afam", "single"], reference=None, policy="starter",
         scores=None, predictions=None,

@@ -129,7 +129,7 @@ def test_every_metric_of_every_group_equals_its_oracle(seed, n, skew, weighted):
                 assert estimate.value is None, metric
                 assert estimate.reason
                 continue
-            assert estimate.value == pytest.approx(want, abs=1e-12), metric
+            assert estimate.value == pytest.approx(want, rel=1e-12, abs=1e-12), metric
             assert estimate.value >= 0 or metric in BELOW_ZERO
             assert abs(estimate.value) <= 1 + 1e-12 or metric in BEYOND_ONE
             assert estimate.n > 0
@@ -148,7 +148,7 @@ def test_rows_without_weight_count_for_nothing(seed, n):
     for metric, oracle in ORACLES.items():
         want = oracle(labels[used], decisions[used], scores[used], weights[used])
         got = found.estimates(metric).value[0]
-        assert got == pytest.approx(want, abs=1e-12, nan_ok=True), metric
+        assert got == pytest.approx(want, rel=1e-12, abs=1e-12, nan_ok=True), metric
 
 
 @pytest.fixture(scope="module")
