@@ -70,7 +70,19 @@ _WAIVER: Final = (
     "reason",
     "digest",
 )
-_ALERT: Final = ("id", "monitor", "alert", "state", "reason", "comment")
+_ALERT: Final = (
+    "monitor",
+    "alert",
+    "check",
+    "severity",
+    "cause",
+    "decision",
+    "note",
+    "reason",
+    "until",
+    "serving",
+    "request",
+)
 
 KINDS: Final[tuple[Kind, ...]] = (
     # Changes, and what leads to them.
@@ -137,20 +149,28 @@ KINDS: Final[tuple[Kind, ...]] = (
          fields=("receiver", "entry", "tries", "problem")),
     Kind(name="ledger.clock-set-back", what="the clock was behind the log", population="alerts",
          fields=("clock_ms", "last_entry_ms")),
-    Kind(name="alert.opened", what="an alert", population="alerts", who="by", fields=_ALERT),
-    Kind(name="alert.reminded", what="a reminder of it", population="alerts", who="by",
-         fields=_ALERT),
-    Kind(name="alert.acknowledged", what="somebody took it", population="alerts", who="by",
-         fields=_ALERT),
-    Kind(name="alert.triaged", what="what it was found to be", population="alerts", who="by",
-         fields=_ALERT),
-    Kind(name="alert.cleared", what="its cause is gone", population="alerts", who="by",
-         fields=_ALERT),
-    Kind(name="alert.closed", what="it was closed", population="alerts", who="by", fields=_ALERT),
-    Kind(name="alert.reopened", what="it is open again", population="alerts", who="by",
-         fields=_ALERT),
+    *(
+        Kind(name=name, what=what, population="alerts", who="actor", fields=_ALERT)
+        for name, what in (
+            ("alert.opened", "an alert"),
+            ("alert.reminded", "a reminder of it"),
+            ("alert.acknowledged", "somebody took it"),
+            ("alert.triaged", "what it was found to be"),
+            ("alert.cleared", "its cause is gone"),
+            ("alert.closed", "it was closed"),
+            ("alert.reopened", "it is open again"),
+            ("silence.set", "alerts of a check are not sent for a while"),
+            ("silence.ended", "they are sent again"),
+            ("fallback.entered", "something else serves in place of the model"),
+            ("fallback.on-trial", "the model serves again, on trial"),
+            ("fallback.left", "the model is back"),
+            ("retraining.requested", "a model is to be trained again"),
+            ("retraining.refused", "a guard kept it from that"),
+            ("retraining.finished", "what came of it"),
+        )
+    ),
     Kind(name="monitor.missed", what="a run of a monitor that is missing", population="alerts",
-         fields=("monitor", "window", "reason")),
+         fields=("monitor", "window", "windows")),
     Kind(name="monitor.not-told", what="nobody could be told", population="alerts",
          fields=("monitor", "alert", "reason")),
     Kind(name="monitor.refused", what="a batch that was refused", population="alerts",
@@ -160,9 +180,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind(name="monitor.window", what="a window that a monitor judged"),
     Kind(name="monitor.labels", what="labels that came later"),
     Kind(name="monitor.heartbeat", what="a monitor is alive"),
-    Kind(name="monitor.drill", what="an exercise with a made-up shift", who="by"),
-    Kind(name="retraining.requested", what="somebody asked that a model be trained again",
-         who="by"),
+    Kind(name="monitor.drill", what="an exercise with a made-up shift", who="actor"),
     # Disposals, disclosures, letters.
     Kind(name="ledger.payload-destroyed", what="payloads of the log destroyed",
          population="disposals", who="by", fields=("reason", "ranges", "before_due")),

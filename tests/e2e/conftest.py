@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -77,3 +78,11 @@ def browser():
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _mlflow_hands_nothing_on():
+    """MLflow puts a test's experiment into the environment, and so into later processes."""
+    yield
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"):
+        os.environ.pop(name, None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -497,3 +499,29 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_is_there_twice(tmp_path:
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
+
+
+def test_every_window_is_in_one_of_two_periods_that_adjoin():
+    """Also the last one, which is judged after the period, and windows that were missed across."""
+    from auditkit.watching.monitor.record.period import period
+
+    def entry(index, kind, at, begin, end, **more):
+        payload = {"monitor": "m", "model": "m", "policy": "p", "baseline": "b", "evidence": "",
+                   "window": [begin, end], "rows": 5, "actor": "machine", "at": at}  # fmt: skip
+        payload |= more
+        return SimpleNamespace(kind=kind, payload=payload, index=index)
+
+    def day(number):
+        return f"2026-{10 + (number - 1) // 31:02d}-{(number - 1) % 31 + 1:02d}T00:00:00Z"
+
+    entries = [
+        entry(n, "monitor.window", day(n + 1).replace("T00:00", "T00:05"), day(n), day(n + 1),
+              outcome="pass", checks={}, revision=1)
+        for n in range(1, 29)
+    ]  # fmt: skip
+    entries.append(entry(50, "monitor.missed", day(36), day(29), day(35), windows=6, last=day(34)))
+    ends = ("2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
+    october, november = (period("m", entries, a, b) for a, b in itertools.pairwise(ends))
+    assert len([w for w in october.windows if not w["missed"]]) == 28
+    assert [p.to_json()["missed"] for p in (october, november)] == [3, 3]
+    assert november.windows[0]["from"] == ends[1]

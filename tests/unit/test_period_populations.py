@@ -20,7 +20,8 @@ from auditkit.errors import InputError, VerificationError
 from auditkit.ledger import Ledger
 from auditkit.ledger.keep.payload_jobs import destroy
 from auditkit.period.extract import write_population
-from auditkit.period.kinds import BY_NAME, KINDS, POPULATIONS, kinds_of
+from auditkit.period.kinds import BY_NAME, KINDS, POPULATIONS, columns_of, kinds_of
+from auditkit.period.populations import rows
 from auditkit.period.window import Period
 from tests.support.period_log import BEGIN, END, Book
 
@@ -266,3 +267,18 @@ def test_every_kind_that_the_code_writes_is_in_the_table():
 
 def test_a_time_of_another_zone_is_the_same_moment():
     assert datetime(2026, 7, 1, tzinfo=UTC) == Period.parse("2026-07-01Z"[:10], "2026-07-02").begin
+
+
+def test_who_looked_after_an_alert_is_in_its_population(book):
+    """As the monitor writes its entries: the members that a row names are there."""
+    facts = {"monitor": "m", "model": "credit", "alert": "A-1", "check": "drift.features",
+             "actor": "ann", "note": "seen"}  # fmt: skip
+    book.at(3).add("alert.acknowledged", **facts)
+    book.at(4).add("silence.set", **{**facts, "until": "2026-08-01T00:00:00Z", "reason": "known"})
+    book.at(5).add("fallback.entered", **{**facts, "serving": "rules", "reason": "A-1 is open"})
+    found = list(rows(book.log.entries(), "alerts", PERIOD))[-3:]
+    columns = columns_of("alerts")
+    read = [dict(zip(columns, row, strict=True)) for row in found]
+    assert [one["who"] for one in read] == ["ann"] * 3
+    assert [one["serving"] for one in read] == ["", "", "rules"]
+    assert read[1]["until"] == "2026-08-01T00:00:00Z"

@@ -13,7 +13,7 @@ import numpy as np
 
 from auditkit.canonical import Json
 from auditkit.watching.monitor.record import facts
-from auditkit.watching.monitor.record.facts import time_of
+from auditkit.watching.monitor.record.facts import end_of, time_of
 from auditkit.watching.monitor.record.fold import LoggedEntry, add
 from auditkit.watching.monitor.record.state import Alert, State
 
@@ -98,12 +98,14 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
         payload = entry.payload
         if entry.kind not in facts.KINDS or payload is None or payload.get("monitor") != name:
             continue
+        # A window belongs to the period that it begins in, whenever it was judged or missed.
+        if entry.kind == facts.WINDOW and start <= payload["window"][0] < end:
+            windows[payload["window"][0]] = _judged(payload)
+        if entry.kind == facts.MISSED and (span := _missed(payload, start, end)):
+            windows[span["from"]] = span
         if payload["at"] >= end:
             continue
         add(state, entry)
-        span = payload["window"] or ("", "")
-        if entry.kind in (facts.WINDOW, facts.MISSED) and start <= span[0] < end:
-            windows[span[0]] = _window(entry.kind, payload)
         if payload["at"] < start:
             continue
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
@@ -129,17 +131,35 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
     )
 
 
-def _window(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-    missed = kind == facts.MISSED
+def _judged(payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "from": payload["window"][0],
         "to": payload["window"][1],
         "rows": payload["rows"],
-        "missed": payload["windows"] if missed else 0,
-        "outcome": "missed" if missed else payload["outcome"],
-        "broken": []
-        if missed
-        else [c for c, r in payload["checks"].items() if r["outcome"] == "fail"],
+        "missed": 0,
+        "outcome": payload["outcome"],
+        "broken": [c for c, r in payload["checks"].items() if r["outcome"] == "fail"],
+        "evidence": payload["evidence"],
+    }
+
+
+def _missed(payload: dict[str, Any], start: str, end: str) -> dict[str, Any] | None:
+    """The missed windows of an entry that begin in a period; None: none of them does."""
+    first, last = payload["window"]
+    seconds = int((time_of(last) - time_of(first)).total_seconds()) // payload["windows"]
+    slots = [first]
+    while len(slots) < payload["windows"]:
+        slots.append(end_of(slots[-1], seconds))
+    inside = [slot for slot in slots if start <= slot < end]
+    if not inside:
+        return None
+    return {
+        "from": inside[0],
+        "to": end_of(inside[-1], seconds),
+        "rows": payload["rows"],
+        "missed": len(inside),
+        "outcome": "missed",
+        "broken": [],
         "evidence": payload["evidence"],
     }
 
