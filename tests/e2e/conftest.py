@@ -80,9 +80,15 @@ def browser():
         started.close()
 
 
+_LEADS_THERE = (
+    *("TRACKING_URI", "TRACKING_USERNAME", "TRACKING_PASSWORD", "TRACKING_TOKEN"),
+    *("REGISTRY_URI", "EXPERIMENT_ID", "RUN_ID", "WORKSPACE"),
+)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _mlflow_hands_nothing_on():
-    """MLflow puts a test's experiment into the environment, and so into later processes."""
+    """MLflow puts servers, experiments and workspaces into the environment of later processes."""
     yield
-    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"):
-        os.environ.pop(name, None)
+    for name in _LEADS_THERE:
+        os.environ.pop(f"MLFLOW_{name}", None)
