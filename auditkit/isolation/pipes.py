@@ -13,6 +13,8 @@ from auditkit.isolation.errors import unavailable
 # Waits until a descriptor is ready for an event of `select.poll`; raises if that takes too long.
 Wait = Callable[[int, int], None]
 _PIECE: Final = 1 << 20
+# A Ctrl-C that comes just before a wait is noticed when the wait ends.
+_STEP_SECONDS: Final = 1.0
 
 
 def until(latest: float) -> Wait:
@@ -29,7 +31,13 @@ def is_ready(stream: int, event: int, seconds: float) -> bool:
     """Whether a descriptor is ready for an event within some seconds."""
     poll = select.poll()  # unlike select, takes descriptors above 1023
     poll.register(stream, event)
-    return bool(poll.poll(max(0.0, 1000 * seconds)))
+    latest = monotonic() + seconds
+    while True:
+        left = latest - monotonic()
+        if poll.poll(1000 * max(0.0, min(left, _STEP_SECONDS))):
+            return True
+        if left <= _STEP_SECONDS:
+            return False
 
 
 def write(pipe: IO[bytes] | None, data: bytes, wait: Wait) -> None:

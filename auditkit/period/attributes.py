@@ -166,13 +166,15 @@ def _approved(change: Change) -> Tested:
 
 
 def _apart(change: Change) -> Tested:
-    if change.request is None or not change.approvals:
-        return Tested(NOT_APPLICABLE, "no approval")
+    """Of the approvals before the move: a later one could not have kept anybody from it."""
+    before = [e for e in change.approvals if e.index < change.moved.index]
+    if change.request is None or not before:
+        return Tested(NOT_APPLICABLE, "no approval before the move")
     involved = {person(name) for name in (*change.made, change.done.who)}
-    apart = [e for e in change.approvals if person(e.who) not in involved]
+    apart = [e for e in before if person(e.who) not in involved]
     if apart:
         return Tested(YES, f"by {apart[0].who}", apart[0].index)
-    return Tested(NO, "approved only by people who made or moved it", change.approvals[0].index)
+    return Tested(NO, "approved only by people who made or moved it", before[0].index)
 
 
 def _gate_before(change: Change) -> Event | None:

@@ -259,3 +259,12 @@ def test_what_people_record_is_logged_by_the_commands(tmp_path, capsys):
         kinds = [entry.kind for entry in log.entries()]
     assert kinds == ["disposal.recorded", "disclosure.recorded", "exception.answered"]
     assert command(["evidence", "respond", "EX-1", "--text", "t", *where]) == 2
+
+
+def test_an_independent_approval_after_the_move_does_not_stand_for_one_before_it(book):
+    book.at(3).verdict("2")
+    number = book.request("2")
+    book.approve(number, "max")  # who made it
+    index = book.promote("2", request=number)
+    book.at(4).approve(number, "ann")
+    assert found(book) == [(f"L{index}", "b")]
