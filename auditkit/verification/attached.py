@@ -35,7 +35,7 @@ def get_judge_ready() -> None:
 
 
 def rehearse(
-    read: ReadPdf, signature: bytes, trust: Sequence[Trusted], stated: datetime | None
+    read: ReadPdf, signature: bytes, trust: Sequence[Trusted], times: Sequence[datetime | None]
 ) -> None:
     """Has the child take apart what is taken apart here next: signature, tokens, receipt.
 
@@ -43,7 +43,7 @@ def rehearse(
         read: The file; its small attachments are parsed too.
         signature: Its DER.
         trust: Certificates that the verifier trusts.
-        stated: The time that the signer states.
+        times: At which the signer may be judged: what it states, and the verifier's own.
 
     Raises:
         VerificationError: If that takes more than for any report.
@@ -52,7 +52,8 @@ def rehearse(
     held = read.archived.data or ValidationData()
     given = {
         "signature": [signature],
-        "trust": [t.certificate.public_bytes(Encoding.DER) for t in trust],
+        # A revoked root ends no path, there as here.
+        "trust": [t.certificate.public_bytes(Encoding.DER) for t in trust if t.revoked_at is None],
         "tokens": [one.token for one in read.archived.timestamps],
         **{name: list(getattr(held, name)) for _, name in KINDS},
         "receipt": [read.files[RECEIPT]] if RECEIPT in read.files else [],
@@ -62,7 +63,7 @@ def rehearse(
     if sum(map(len, parts)) > _MOST_REHEARSED:
         raise VerificationError("Its signature and receipt are larger than those of any report.")
     head = {
-        "stated": stated and stated.isoformat(),
+        "times": [time.isoformat() for time in times if time is not None],
         "archived": read.archived.data is not None,
         "counts": {kind: len(of_kind) for kind, of_kind in given.items()},
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pyhanko_certvalidator  # noqa: F401 - loaded before the first job
 from cryptography.x509 import load_der_x509_certificate
@@ -33,7 +33,9 @@ from auditkit.verification.contents import (
 from auditkit.verification.log_claims import check_inclusion, read_receipt
 from auditkit.verification.signature_parts import take_apart
 from auditkit.verification.timestamp import rehearse_timestamp
-from auditkit.verification.trust import Moment, check_signer
+from auditkit.verification.trust import check_path
+
+T = TypeVar("T")
 
 
 def rehearse(message: bytes) -> bytes:
@@ -42,7 +44,8 @@ def rehearse(message: bytes) -> bytes:
     What is wrong with it is found again, and said, there.
 
     Args:
-        message: Packed: the time that the signer states; whether the file holds validation data;
+        message: Packed: the times at which a signer may be judged, besides those that a timestamp
+            attests; whether the file holds validation data;
             and how many parts of each kind follow, kind after kind.
     """
     said, parts = unpack(message)
@@ -51,13 +54,15 @@ def rehearse(message: bytes) -> bytes:
     trust = [Trusted(certificate=load_der_x509_certificate(one)) for one in given["trust"]]
     held = {name: tuple(given[name]) for _, name in KINDS}
     archived = ValidationData(**held) if said["archived"] else None
-    stated = said["stated"] and datetime.fromisoformat(said["stated"])
 
     def signature() -> None:
         found = take_apart(given["signature"][0])
+        times = [datetime.fromisoformat(time) for time in said["times"]]
         if found.timestamp is not None:
-            _tried(partial(rehearse_timestamp, found.timestamp, trust, archived))
-        check_signer(found.certificates, trust, Moment(stated=stated), archived)
+            attested = _tried(partial(rehearse_timestamp, found.timestamp, trust, archived))
+            times += [attested] if attested is not None else []
+        for at in times:  # at one of them the signer is judged there
+            _tried(partial(check_path, found.certificates, trust, at, archived))
 
     _tried(signature)
     for token in given["tokens"]:
@@ -73,13 +78,13 @@ def _receipt(content: bytes) -> None:
     check_inclusion(read_receipt(content), Digest.of(b""))
 
 
-def _tried(work: Callable[[], object]) -> None:
+def _tried(work: Callable[[], T]) -> T | None:
     try:
-        work()
+        return work()
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001, S110 - hostile objects end in errors of any type
-        pass
+    except Exception:  # noqa: BLE001 - hostile objects end in errors of any type
+        return None
 
 
 def judge(message: bytes) -> bytes:

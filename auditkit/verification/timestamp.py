@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from asn1crypto import cms, tsp
 from cryptography import x509 as cx509
 
-from auditkit.errors import VerificationError
+from auditkit.errors import UnverifiableError, VerificationError
 from auditkit.signing.certificates import Trusted, common_name
 from auditkit.signing.issuers import as_x509, run_offline
 from auditkit.signing.validation_data import ValidationData
@@ -58,13 +59,16 @@ def check_timestamp(
 
 def rehearse_timestamp(
     token: bytes, trust: Sequence[Trusted], archived: ValidationData | None
-) -> None:
+) -> datetime:
     """Does all that `check_timestamp` does with a token, whatever it covers.
 
-    Raises:
-        VerificationError, UnverifiableError: As `check_timestamp`.
+    Returns:
+        The attested time, also of an authority that is not trusted: nothing is proven by it.
     """
-    _check_issued(_read(token), trust, archived)
+    read = _read(token)
+    with suppress(VerificationError, UnverifiableError):
+        _check_issued(read, trust, archived)
+    return read.attested
 
 
 class _Token(NamedTuple):

@@ -212,7 +212,7 @@ def _check_signature(
             certified = opened.archived.certified
             found = read.the_signature()
             der = locate(certified, found.numbers, found.value).der
-            rehearse(read, der, trust, found.stated_time)
+            rehearse(read, der, trust, (found.stated_time, now))
             opened.signed = signed_file(certified, found)
         except ChangedFileError as error:
             claims.add("unchanged", ClaimState.FALSE, error.message)

@@ -65,7 +65,7 @@ def rehearsed(*given):
     """Rehearses; whatever comes of it, it was not this process that worked."""
     began = time.process_time()
     with suppress(VerificationError):
-        rehearse(*given, NOW)
+        rehearse(*given, (NOW,))
     assert time.process_time() - began < 1
 
 
@@ -81,20 +81,28 @@ def test_nested_json_ends_in_the_child():
     rehearsed(read(receipt=deep, render=deep), b"", ())
 
 
-def test_a_maze_of_certificates_ends_in_the_child():
+FAR = NOW + timedelta(days=4000)
+
+
+@pytest.mark.parametrize("times", [(NOW, None), (None, NOW), (FAR, NOW), (FAR, None)])
+@pytest.mark.parametrize("revoked", [False, True])
+def test_a_maze_of_certificates_ends_in_the_child(times, revoked):
+    """At whatever time it is judged here, and if the root that would end it was revoked."""
     certificates = crossed(8)
     der = assemble(
         certificates=certificates, message_digest=b"0" * 32, signature=b"1" * 64, timestamp=None
     )
     assert len(take_apart(der).certificates) == 56
     root = ec.generate_private_key(ec.SECP256R1())
-    trust = Trusted(certificate=certificate("root", "root", root, root, 999))
+    trust = [Trusted(certificate=certificate("root", "root", root, root, 999))]
+    if revoked:
+        trust = [Trusted(certificate=certificates[-1], revoked_at=NOW)]
     began = time.process_time()
     with pytest.raises(VerificationError, match="more than 3 seconds of computing"):
-        rehearse(read(), der, (trust,), NOW)
+        rehearse(read(), der, trust, times)
     assert time.process_time() - began < 1
 
 
 def test_more_than_any_report_has_is_refused_before():
     with pytest.raises(VerificationError, match="larger"):
-        rehearse(read(tokens=[bytes(33 << 20)]), b"", (), NOW)
+        rehearse(read(tokens=[bytes(33 << 20)]), b"", (), (NOW,))
