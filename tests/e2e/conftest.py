@@ -88,7 +88,13 @@ _LEADS_THERE = (
 
 @pytest.fixture(autouse=True, scope="module")
 def _mlflow_hands_nothing_on():
-    """MLflow puts servers, experiments and workspaces into the environment of later processes."""
+    """MLflow keeps servers and experiments in this process, and in its environment for others."""
     yield
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+        mlflow.tracking.fluent._active_experiment_id = None
     for name in _LEADS_THERE:
         os.environ.pop(f"MLFLOW_{name}", None)
