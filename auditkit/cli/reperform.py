@@ -97,9 +97,9 @@ def reperform(
 ) -> None:
     """Run every check of a bundle again, and compare all that it gives.
 
-    Compared are every number, finding, waiver, control and count, and the verdict. Numbers that the
-    statement suppresses are compared all at once, by a salted digest. Under the same versions the
-    statement has to be the same, byte for byte.
+    Compared are every number, table, finding, waiver, control, pack and count, and the verdict.
+    Tables are compared by their digests; numbers that the statement suppresses all at once, by a
+    salted digest. Under the same versions the statement has to be the same, byte for byte.
 
     Exit 0: all of it is equal or within the tolerance. 12: something is different.
 
@@ -149,6 +149,7 @@ class _Reperformed:
             compare_judged,
             compare_numbers,
             compare_suppressed,
+            compare_tables,
         )
         from auditkit.reperformance.bundle import sealed_by
         from auditkit.reperformance.changes import version_changes
@@ -170,6 +171,7 @@ class _Reperformed:
             if was != now
         ]
         self.versions = [*version_changes(old["versions"], new["versions"])]
+        self.tables, self.tables_agree = compare_tables(before, after, self.numbers)
         self.suppressed = compare_suppressed(before, after, self.numbers)
         self.counts = {
             state: sum(c.agreement is state for c in self.numbers) for state in Agreement
@@ -182,6 +184,7 @@ class _Reperformed:
             self.counts[Agreement.DIFFERENT]
             or self.inputs
             or self.judged
+            or self.tables_agree is Agreement.DIFFERENT
             or self.suppressed is Agreement.DIFFERENT
             or self.other_bytes
         )
@@ -195,6 +198,7 @@ class _Reperformed:
             "versions_that_differ": {c.name: [c.before, c.after] for c in self.versions},
             "sealed_by": self.sealed_by,
             "counts": {state.value: count for state, count in self.counts.items()},
+            "tables": {"agreement": self.tables_agree.value, "that_differ": list(self.tables)},
             "suppressed": None if self.suppressed is None else self.suppressed.value,
             "same_statement": self.same,
             "judged_that_differ": [asdict(one) for one in self.judged],
@@ -208,12 +212,17 @@ class _Reperformed:
     def print(self) -> None:
         """For people: differences first, equal numbers in one line."""
         from auditkit.canonical import Digest
+        from auditkit.reperformance import Agreement
 
         for name in self.inputs:
             _line("different", f"the {name}: not the one that was audited")
         for one in self.judged:
             member = f", {one.member}" if one.member else ""
             _line("different", f"{one.what}{member}: {_brief(one.before)} -> {_brief(one.after)}")
+        for name in self.tables:
+            _line(_TABLES[self.tables_agree.value], f"table {name}: another digest")
+        if self.suppressed is Agreement.DIFFERENT:
+            _line("different", "the suppressed numbers: another salted digest")
         for state in ("different", "within tolerance"):
             for c in self.numbers:
                 if c.agreement.value == state:
@@ -221,10 +230,11 @@ class _Reperformed:
                     _line(state, f"{c.check} {c.key}: {both}")
         for change in self.versions:
             _line("other version", f"{change.name} {change.before}, here {change.after}")
+        odd = len(self.judged) + (self.tables_agree is Agreement.DIFFERENT) * len(self.tables)
+        judged = f"{odd:,} differ" if odd else "equal"
         summary = ", ".join(f"{count:,} {state.value}" for state, count in self.counts.items())
         print(f"\n{len(self.numbers):,} numbers: {summary}; tolerance {self.tolerance:g}.")
-        judged = f"{len(self.judged):,} differ" if self.judged else "equal"
-        print(f"Findings, waivers, controls, counts and the verdict: {judged}.")
+        print(f"Findings, waivers, controls, packs, counts, tables and the verdict: {judged}.")
         print(f"The suppressed numbers: {_SUPPRESSED[self.suppressed]}.")
         same = "the same, byte for byte" if self.same else "not the same"
         under = " although the versions are" if self.other_bytes else ""
@@ -281,6 +291,8 @@ _SUPPRESSED: Final = {
     "different": "one is different, by their salted digest",
     None: "cannot be compared",
 }
+# A digest does not tell how far apart the numbers of a table are.
+_TABLES: Final = {"different": "different", "within tolerance": "cannot tell"}
 # Longer members are cut; --json prints them whole.
 _MOST: Final = 120
 

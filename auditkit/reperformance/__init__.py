@@ -13,6 +13,7 @@ from auditkit.reperformance.compare import (
     compare_judged,
     compare_numbers,
     compare_suppressed,
+    compare_tables,
 )
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "compare_judged",
     "compare_numbers",
     "compare_suppressed",
+    "compare_tables",
     "differences",
     "open_bundle",
     "seal_bundle",

@@ -110,7 +110,7 @@ class Differing:
     """Something that was judged or counted, and came out otherwise.
 
     Attributes:
-        what: Which: "finding FL-1", "control soc2 CC6.1", "verdict", "rows".
+        what: Which: "finding FL-1", "control soc2 CC6.1", "verdict", "counts".
         member: Its member that differs, for example "outcome"; empty: it is missing on one side.
         before: That in the first statement, as JSON.
         after: That in the second.
@@ -125,12 +125,14 @@ class Differing:
 def compare_judged(
     before: Mapping[str, Any], after: Mapping[str, Any], *, tolerance: float = 0.0
 ) -> tuple[Differing, ...]:
-    """Compares every finding, waiver, control, verdict and count of two statements.
+    """Compares every finding, waiver, control, pack, verdict and count of two statements.
+
+    Also all that is said of the evidence beside its numbers: outcomes, parameters, notes, terms.
 
     Args:
         before: A parsed statement.
         after: Another.
-        tolerance: As in `compare_numbers`, for the numbers of findings.
+        tolerance: As in `compare_numbers`, for numbers wherever they stand.
 
     Returns:
         What differs, in the order of the first statement.
@@ -153,23 +155,85 @@ def compare_judged(
         return tuple(found)
 
 
+def compare_tables(
+    before: Mapping[str, Any], after: Mapping[str, Any], compared: Sequence[Compared]
+) -> tuple[tuple[str, ...], Agreement]:
+    """Compares the digests of two statements' tables.
+
+    Args:
+        before: A parsed statement.
+        after: Another.
+        compared: The comparison of their numbers.
+
+    Returns:
+        The tables that have another digest, as `CHECK, NAME`; and how the tables agree: equal;
+        different, since all numbers of their checks are equal; or within the tolerance, as far as
+        a digest tells, because a number of the same check differs slightly and those in the table
+        may too.
+    """
+    with whole_statements():
+        old, new = _tables(before), _tables(after)
+    odd = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    near = {c.check for c in compared if c.agreement is not Agreement.EQUAL}
+    names = tuple(f"{check}, {name}" for check, name in odd)
+    if any(check not in near for check, _ in odd):
+        return names, Agreement.DIFFERENT
+    return names, Agreement.WITHIN if odd else Agreement.EQUAL
+
+
+def _tables(statement: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    return {
+        (evidence["check"], table["name"]): table["digest"]
+        for evidence in statement["predicate"]["evidence"]
+        for table in evidence["tables"]
+    }
+
+
+# Compared by themselves: numbers, tables, inputs and what a salted digest hides; or told as what
+# the statement was made by. A digest of evidence follows from its content.
+_ELSEWHERE: Final = {
+    "evidence", "findings", "controls", "packs", "verdict", "rows", "suppression",
+    "subject", "datasets", "policy", "seed", "versions", "made_by",
+}  # fmt: skip
+_MEASURED: Final = {"id", "digest", "measurements", "tables"}
+
+
 def _judged(statement: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What was derived from the numbers, by a name that is unique in the statement."""
+    """All that is neither a number nor an input, by a name that is unique in the statement."""
     predicate = statement["predicate"]
-    suppression = predicate.get("suppression", {})
-    counts = {"rows": predicate["rows"], "suppressed": suppression.get("hidden")}
+    rules = dict(predicate.get("suppression", {}))
+    rules.pop("unsuppressed", None)
+    counts = {"rows": predicate["rows"], "suppressed": rules.pop("hidden", None)}
     return {
         "verdict": dict(predicate["verdict"]),
         **{f"finding {called(f)}": dict(f) for f in predicate["findings"]},
         **{f"control {c['pack']} {c['control']}": dict(c) for c in predicate["controls"]},
-        **{f"pack {p['id']}": {"digest": p["digest"]} for p in predicate["packs"]},
+        **{f"pack {p['id']}": dict(p) for p in predicate["packs"]},
         "counts": counts,
+        **{
+            f"evidence {e['check']}": {k: v for k, v in e.items() if k not in _MEASURED}
+            | {"measured": [_described(m) for m in e["measurements"]]}
+            for e in predicate["evidence"]
+        },
+        "suppression": rules,
+        "statement": {k: v for k, v in predicate.items() if k not in _ELSEWHERE},
     }
 
 
+def _described(measurement: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in measurement.items() if k not in FIELDS}
+
+
 def _alike(a: Any, b: Any, tolerance: float) -> bool:
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        return abs(a - b) <= tolerance * max(abs(a), abs(b))
+    match a, b:
+        case (bool(), _) | (_, bool()):
+            return a is b
+        case int() | float(), int() | float():
+            return abs(a - b) <= tolerance * max(abs(a), abs(b))
+        case dict(), dict():
+            return a.keys() == b.keys() and all(_alike(a[k], b[k], tolerance) for k in a)
+        case list(), list():
+            return len(a) == len(b) and all(map(_alike, a, b, [tolerance] * len(a)))
     return bool(a == b)
 
 

@@ -400,7 +400,7 @@ def _check_history(claims: Claims, opened: _Opened, log: Ledger | None) -> tuple
         return reason
 
     if log is None:
-        claims.add("history", ClaimState.UNCHECKED, "The log itself was not given.", asked=False)
+        claims.add("history", ClaimState.UNCHECKED, _NO_LOG, asked=False)
     else:
         claims.check("history", history)
     return tuple(found)
@@ -410,4 +410,5 @@ _UNCHANGED: Final = {
     False: "The signature reaches the last byte of the file.",
     True: "Only validation data and a timestamp follow the signature.",
 }
+_NO_LOG: Final = "The log was not given: how many audits the page counts is the signer's word."
 _NO_SIGNATURE: Final = "The signature is not valid, so this was not checked."

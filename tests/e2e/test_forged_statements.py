@@ -139,6 +139,30 @@ def with_pack():
     return replace(made, packs=(other,))
 
 
+def with_waiver():
+    """The condition that failed is excused in the finding; nobody signed that."""
+    made = judged()
+    excused = {"owner": "A. Owner", "reason": "It is fine.", "expires": "2027-01-01"}
+    failed = next(f for f in made.findings if f.outcome is Outcome.FAIL)
+
+    def change(predicate):
+        for finding in predicate["findings"]:
+            if finding["rule"] == failed.rule:
+                finding["waiver"] = excused
+
+    object.__setattr__(made, "change", change)
+    return made
+
+
+def with_waived_verdict():
+    """The verdict names the condition among those that were waived, and passes."""
+    made = judged()
+    failed = next(f for f in made.findings if f.outcome is Outcome.FAIL)
+    return replace(
+        made, verdict=replace(made.verdict, decision=Decision.PASS, waived=(failed.rule,))
+    )
+
+
 def with_threshold():
     """The content of the policy is milder; its digest is that of the one that was agreed on."""
     milder = judged(policy=POLICY.replace("0.6", "0.4"))
@@ -179,6 +203,8 @@ FORGED = {
     "control": (with_control, "verdict"),
     "control left out": (without_control, "verdict"),
     "pack": (with_pack, "verdict"),
+    "waiver": (with_waiver, "verdict"),
+    "waived verdict": (with_waived_verdict, "verdict"),
     "threshold": (with_threshold, "verdict"),
     "suppressed": (lambda: saying(with_fewer_rows), "verdict"),
     "measurement": (lambda: saying(with_measurement), "verdict"),

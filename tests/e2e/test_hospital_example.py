@@ -4,16 +4,23 @@ import os
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
+import pikepdf
 import pytest
+from test_forged_reports import FORGED
 
 import auditkit as ak
 from auditkit.deid import Plan
 from auditkit.evidence import Evidence
 from auditkit.pdf.pages import page_texts
+from auditkit.pdf.reading import read_pdf
 from auditkit.signing import KeyStore
+from auditkit.verification import ClaimState
+from auditkit.verification.pages import rendered
+from tests.support.small_report import SIGNED_AT, saved
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +76,8 @@ def the_reports_verify_and_hold_the_numbers(out, keys):
             report, trust=keys.trusted(), log_keys=keys.log_verifiers("auditkit.local/log")
         )
         assert checked.exit_code == 0
+        if mode == "expert":
+            its_signer_cannot_change_its_pages(report, keys)
         pages = " ".join(" ".join(page_texts(report)).split())
         assert basis in pages
         assert others not in pages
@@ -84,3 +93,15 @@ def the_reports_verify_and_hold_the_numbers(out, keys):
         assert f"Recall {recall.value:.3f} ({recall.lower:.3f} to 1.000), n = {recall.n:,}" in pages
         assert "The eighteen classes of" in pages
         assert "H Medical record numbers" in pages
+
+
+def its_signer_cannot_change_its_pages(report, keys):
+    """The same report, rendered anew from what is attached, changed, and signed by the same key."""
+    _, unsigned = rendered(read_pdf(report).files)
+    with pikepdf.open(BytesIO(unsigned)) as pdf:
+        FORGED["cover"](pdf)
+        forged = keys.report_signer().sign_pdf(saved(pdf), at=SIGNED_AT)
+    found = ak.verify(forged, trust=keys.trusted())
+    assert found.claim("signature").state is ClaimState.TRUE
+    assert found.claim("pages").state is not ClaimState.TRUE
+    assert found.exit_code == 12

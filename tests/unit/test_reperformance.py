@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from auditkit import api
-from auditkit.canonical import canonical_bytes, parse_json
+from auditkit.canonical import Digest, canonical_bytes, digest_of, parse_json
 from auditkit.cli import app
 from auditkit.errors import InputError, KeyFileError, VerificationError
 from auditkit.files import write_whole
+from auditkit.judgement.findings import called
 from auditkit.reperformance import (
     Agreement,
     compare_numbers,
@@ -24,7 +25,7 @@ from auditkit.reperformance import (
     open_bundle,
     seal_bundle,
 )
-from auditkit.reperformance.bundle import sealed_by
+from auditkit.reperformance.bundle import read_salt, sealed_by
 from auditkit.resources import data_path
 from auditkit.signing import KeyStore
 from tests.conftest import FEATURES
@@ -106,6 +107,113 @@ def test_a_forged_verdict_finding_and_count_are_different(first, tmp_path):
     refused = run(*asked, "--trust", theirs)
     assert isinstance(refused.exception, VerificationError)
     assert "not by the key that you expect" in str(refused.exception)
+
+
+def forged_outcome(predicate):
+    failed = next(f for f in predicate["findings"] if f["outcome"] != "pass")
+    failed["outcome"] = "pass"
+    return f"finding {called(failed)}, outcome"
+
+
+def forged_waiver(predicate):
+    """A waiver that nobody signed: it lies in no file."""
+    finding = predicate["findings"][0]
+    finding["waiver"] = {"owner": "A. Owner", "reason": "It is fine.", "expires": "2027-01-01"}
+    return f"finding {called(finding)}, waiver"
+
+
+def forged_pack(predicate):
+    """A row says less than the pack; the pack's digest is that of the whole one."""
+    pack = predicate["packs"][0]
+    (rows,) = (v for v in pack.values() if isinstance(v, dict))
+    rows["controls"][0]["requirement"] = "Nothing."
+    return f"pack {pack['id']}, "
+
+
+def forged_count(predicate):
+    predicate["suppression"]["hidden"] += 1
+    return "counts, suppressed"
+
+
+def forged_threshold(predicate):
+    rule = predicate["policy"]["content"]["rules"][0]
+    rule["at_least"] = 0.01
+    return "the policy: not the one that was audited"
+
+
+def forged_number(predicate):
+    """The measurement is bettered; the table beside it stays."""
+    evidence = next(e for e in predicate["evidence"] if e["measurements"] and e["tables"])
+    measured = next(m for m in evidence["measurements"] if isinstance(m["value"], float))
+    measured["value"] = 0.99
+    return f"{evidence['check']} {measured['key']}.value"
+
+
+def forged_table(predicate):
+    """The table is bettered; the measurement beside it stays."""
+    evidence = next(e for e in predicate["evidence"] if e["measurements"] and e["tables"])
+    table = evidence["tables"][0]
+    table["digest"] = str(Digest.of(b"better"))
+    return f"table {evidence['check']}, {table['name']}: another digest"
+
+
+def forged_suppressed(predicate):
+    predicate["suppression"]["unsuppressed"] = str(Digest.of(b"better"))
+    return "the suppressed numbers: another salted digest"
+
+
+def forged_note(predicate):
+    predicate["evidence"][0]["notes"] = ["Nothing to see here."]
+    return f"evidence {predicate['evidence'][0]['check']}, notes"
+
+
+@pytest.fixture(scope="module")
+def made():
+    return []
+
+
+@pytest.fixture
+def measured_once(made, monkeypatch):
+    """The second runs are of the same data: the first of them serves all."""
+    run_audit = api.run
+
+    def kept(*arguments, **options):
+        if not made:
+            made.append(run_audit(*arguments, **options))
+        return made[0]
+
+    monkeypatch.setattr(api, "run", kept)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        forged_outcome, forged_waiver, forged_pack, forged_count, forged_threshold, forged_number,
+        forged_table, forged_suppressed, forged_note,
+    ],
+)  # fmt: skip
+def test_what_is_forged_in_a_bundle_is_named_first(first, tmp_path, measured_once, forge):
+    """Sealed with the trusted key; and naming other versions gains a forger nothing."""
+    statement = parse_json((first / "bundle" / "statement.json").read_bytes())
+    named = forge(statement["predicate"])
+    for evidence in statement["predicate"]["evidence"]:
+        content = {k: v for k, v in evidence.items() if k not in {"id", "digest"}}
+        evidence["digest"] = str(digest_of("evidence/v1", content))
+    statement["predicate"]["versions"]["numpy"] = "9.9"  # so that no byte has to be the same
+    statement["predicate"]["made_by"]["rules"] = 99
+    store = KeyStore(first / ".config" / "auditkit")
+    sealed = seal_bundle(
+        first / "work" / "audit.yaml",
+        canonical_bytes(statement),
+        signer=store.report_signer(),
+        salt=read_salt((first / "bundle" / "salt.txt").read_bytes()),
+    )
+    for name, content in sealed.items():
+        write_whole(tmp_path / "bundle" / name, content)
+    done = run("reperform", tmp_path / "bundle", "--data", first / "work")
+    assert done.exit_code == 12, done.output
+    assert named in done.stdout
+    assert done.stdout.startswith("different")
 
 
 def test_a_key_file_without_its_passphrase_is_refused_before_anything_runs(first, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import auditkit as ak
 from auditkit.api import LOG_NAME
-from auditkit.audit_log.audits import BEGUN, STATEMENT
+from auditkit.audit_log.audits import BEGUN, STATEMENT, LoggedAudits
 from auditkit.cli import run as command
 from auditkit.ledger import Ledger
 from auditkit.ledger.keep.payload_jobs import destroy
@@ -89,19 +89,28 @@ def test_a_log_without_the_earlier_audit_is_not_the_one_that_was(made, tmp_path)
     assert "not those of" in claim.reason
 
 
-def test_a_report_that_counts_fewer_is_noticed(made, log, monkeypatch):
-    from auditkit.verification import history as module
+def test_who_counts_fewer_is_believed_until_the_log_is_read(made, log, monkeypatch):
+    """The tool is made to count fewer, and all that it writes follows from that."""
+    folder, store = made
+    count = LoggedAudits.counted
 
-    stated = module._stated
-
-    def fewer(files):
-        counted = stated(files)
+    def fewer(self, own):
+        counted = count(self, own)
         return counted | {"name": counted["name"] | {"audits": 1, "unended": 0}}
 
-    monkeypatch.setattr(module, "_stated", fewer)
-    found, claim = history(made, log)
-    assert (claim.state, found.audits) == (ClaimState.FALSE, ())
-    assert "2 audits of this name" in claim.reason
+    with monkeypatch.context() as patch:
+        patch.setattr(LoggedAudits, "counted", fewer)
+        ak.Audit.of(judgement()).report(folder / "fewer.pdf", log=log, keys=store)
+    given = {"trust": store.trusted(), "log_keys": store.log_verifiers(LOG_NAME)}
+    report = (folder / "fewer.pdf").read_bytes()
+    alone = verify(report, **given)
+    assert (alone.claim("pages").state, alone.exit_code) == (ClaimState.TRUE, 0)
+    assert not alone.claim("history").asked
+    assert "the signer's word" in alone.claim("history").reason
+    found = verify(report, log=log, render=False, **given)
+    claim = found.claim("history")
+    assert (claim.state, found.audits, found.exit_code) == (ClaimState.FALSE, (), 12)
+    assert "not 1 audit of this name" in claim.reason
 
 
 def test_after_payloads_were_destroyed_nobody_can_count(made, log):
