@@ -1,6 +1,6 @@
 """Tells GitHub how an audit came out: outputs, summary, and what the uploads need.
 
-    results.py FOLDER EXIT_CODE SIGNED GATE_JSON
+    results.py FOLDER EXIT_CODE SIGNED
 """
 
 import base64
@@ -16,8 +16,13 @@ UNSIGNED = (
     "The report's key was made for this job and vouches for nobody."
 )
 
+TOO_LONG = (
+    "The summary is longer than GitHub shows (1,024 KiB), so it is left out here: "
+    "see summary.md beside the report."
+)
 
-def main(folder: Path, code: str, signed: str, gate: Path) -> None:
+
+def main(folder: Path, code: str, signed: str) -> None:
     outputs = {"exit-code": code, "signed": "false", "verdict": "error"}
     notes = []
     text = f"## auditkit: error\n\nThere was no audit: exit code {code}. The job's log says why.\n"
@@ -39,8 +44,9 @@ def main(folder: Path, code: str, signed: str, gate: Path) -> None:
         text = (folder / "summary.md").read_text(encoding="utf-8")
         if signed != "true":
             notes.append(UNSIGNED)
-        if gate.is_file() and gate.stat().st_size:
-            regressed = json.loads(gate.read_bytes())["regressed"]
+        against = folder / "against.json"
+        if against.is_file():
+            regressed = json.loads(against.read_bytes())["regressed"]
             outputs["regressed"] = " ".join(regressed)
             some = ", ".join(regressed[:20]) + (", ..." if len(regressed) > 20 else "")
             notes.append(
@@ -55,11 +61,13 @@ def main(folder: Path, code: str, signed: str, gate: Path) -> None:
     text = "\n\n".join([text.rstrip("\n"), *notes]) + "\n"
     if statement.is_file():
         (folder / "summary.md").write_text(text, encoding="utf-8")
-    written = text.encode()
-    if os.environ.get("SUMMARY") == "true" and len(written) <= CUT:
+    if os.environ.get("SUMMARY") == "true":
+        written = text.encode()
+        if len(written) > CUT:
+            written = f"{text.splitlines()[0]}\n\n{TOO_LONG}\n".encode()
         with open(os.environ["GITHUB_STEP_SUMMARY"], "ab") as file:
             file.write(written)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

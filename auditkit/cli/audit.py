@@ -59,6 +59,13 @@ Today = Annotated[
         help="The day of the audit. Default: as_of, else today.",
     ),
 ]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="REPORT",
+        help="An earlier report or statement.json: fail, too, if anything got worse since.",
+    ),
+]
 
 
 def run(
@@ -110,6 +117,7 @@ def run(
         typer.Option(metavar="LINE", help="The public key of each --witness, in the same order."),
     ] = None,
     also: Also = None,
+    against: Against = None,
 ) -> None:
     """Run an audit and write the signed report.
 
@@ -117,7 +125,9 @@ def run(
     the verdict and the statement. Keep salt.txt to yourself: 'auditkit bundle' needs it, and with
     it the numbers that the report suppresses could be guessed.
 
-    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain.
+    The exit code is the verdict: 0 pass, 10 fail, 11 incomplete or uncertain. With --against it is
+    10, too, if a rule or condition got worse and no waiver lets that stand; against.json names
+    them. The signature of the earlier report is not checked.
 
     Example: auditkit run audit.yaml --output audit/
     """
@@ -127,6 +137,7 @@ def run(
     from auditkit.report import get_ready
 
     formats = formats_of(also)
+    before = None if against is None else read_statement(against)
     require_writable(output)
     store, signer = signing_with(
         key,
@@ -169,10 +180,14 @@ def run(
     write_whole(output / "findings.csv", findings_csv(audit.findings, statement=str(audit.digest)))
     write_formats(audit.statement, formats, output, pdf=output / "report.pdf", signer=signer)
     _tell(audit)
+    worse = _worse(before, audit, against)
+    if worse:
+        write_whole(output / "against.json", f"{json.dumps(worse.to_json(), indent=2)}\n".encode())
+        worse.tell()
     print(output / "report.pdf")
     if record:
         record_report(audit, output / "report.pdf")
-    raise typer.Exit(_EXIT[audit.verdict.decision.value])
+    raise typer.Exit(_exit_code(audit, worse))
 
 
 def _statement_digest(report: str) -> str:
@@ -209,13 +224,7 @@ def gate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print verdict and findings as JSON.")
     ] = False,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="REPORT",
-            help="An earlier report or statement.json: fail, too, if anything got worse since.",
-        ),
-    ] = None,
+    against: Against = None,
     log: NotedLog = None,
     keys: Folder = None,
 ) -> None:
@@ -233,10 +242,7 @@ def gate(
     with noting(log, keys) as note:
         audit = _audit(audit_file, read_audit_file(audit_file), today, allow_outside, log=None)
         note("gate.run", _run_facts(audit))
-    worse = None
-    if against is not None:
-        found = every(audit.findings)
-        worse = Worse.since(before, audit.statement, found, file=against.name)
+    worse = _worse(before, audit, against)
     if as_json:
         document = {
             "verdict": audit.verdict.to_json(),
@@ -251,7 +257,18 @@ def gate(
         if worse:
             worse.tell()
         print(audit.verdict.decision.value)
-    raise typer.Exit(_EXIT["fail" if worse and worse.standing else audit.verdict.decision.value])
+    raise typer.Exit(_exit_code(audit, worse))
+
+
+def _worse(before: Any, audit: Audit, against: Path | None) -> Worse | None:
+    """What got worse since the audit that was asked about; None: none was."""
+    if against is None:
+        return None
+    return Worse.since(before, audit.statement, every(audit.findings), file=against.name)
+
+
+def _exit_code(audit: Audit, worse: Worse | None) -> int:
+    return _EXIT["fail" if worse and worse.standing else audit.verdict.decision.value]
 
 
 def gated(audit_file: Path) -> Audit:

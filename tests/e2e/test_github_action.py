@@ -90,13 +90,35 @@ def test_what_got_worse_fails_a_job_although_the_verdict_would_not(tmp_path):
     repository = tmp_path / "repository"
     write_audit(repository, OPEN)
     (repository / "main.json").write_bytes(made.statement)
-    ran = runner(tmp_path).run({"against": "main.json", "summary": "false"}, skip=SKIP)
+    counted = (
+        f'echo "$1" >> {tmp_path}/asked; PYTHONPATH={ROOT} exec {sys.executable} -P -m auditkit'
+    )
+    ran = runner(tmp_path, auditkit=f'{counted} "$@"').run(
+        {"against": "main.json", "summary": "false"}, skip=SKIP
+    )
+    assert (tmp_path / "asked").read_text() == "run\n"  # it audits once
     assert (ran.failed, ran.outputs["exit-code"]) == (True, "10")
     assert ran.outputs["verdict"] == "incomplete"
     assert len(ran.outputs["regressed"].split()) == 2
     assert ran.summary == ""
     write_audit(repository, OPEN, policy=lenient)
-    assert not runner(tmp_path).run({"against": "main.json"}, skip=SKIP).failed
+    ran = runner(tmp_path).run({"against": "main.json"}, skip=SKIP)
+    assert (ran.failed, ran.outputs["regressed"]) == (False, "")
+    assert "Nothing got worse since the earlier audit." in ran.summary
+    ran = runner(tmp_path).run({"against": "no such.json"}, skip=SKIP)
+    assert (ran.failed, ran.outputs["verdict"], ran.outputs["exit-code"]) == (True, "error", "2")
+
+
+def test_a_summary_that_github_would_drop_is_replaced_by_a_word(tmp_path):
+    write_audit(tmp_path / "repository", PASSING)
+    longer = (
+        f'PYTHONPATH={ROOT} {sys.executable} -P -m auditkit "$@"; code=$?; '
+        "head -c 2000000 /dev/zero | tr '\\0' x >> audit/summary.md; exit $code"
+    )
+    ran = runner(tmp_path, auditkit=longer).run(skip=SKIP)
+    assert not ran.failed, ran.log
+    assert "longer than GitHub shows" in ran.summary
+    assert len(ran.summary) < 1000
 
 
 def test_hostile_names_are_never_commands_nor_markup_nor_run(tmp_path):
