@@ -50,8 +50,12 @@ soak: setup  ## Runs the long fault and fuzz tests
 reference: setup  ## Writes the schemas of YAML files and the pages made from code anew
 	@$(BIN)/python -m tests.support.reference
 
-lock: setup  ## Resolves both lock files anew
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements.lock
-	@$(BIN)/uv pip compile requirements-docs.in --generate-hashes --universal --python-version 3.11 --no-annotate --no-header -o requirements-docs.lock
+LOCK = $(BIN)/uv pip compile --generate-hashes --universal --python-version 3.11 --no-annotate --no-header
+
+lock: setup  ## Resolves the lock files anew: of the tests, of the package, of the docs
+	@$(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --all-extras --group build -c requirements-dev.lock -o requirements.lock
+	@$(LOCK) requirements-docs.in -o requirements-docs.lock
+	@$(LOCK) tests/tools/requirements.in -o tests/tools/requirements.lock
 
 .PHONY: help setup demo check test style coverage docs bench soak reference lock

