@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auditkit.cli.exports.export import Also, formats_of, write_formats
+from auditkit.cli.exports.export import Also, digests_of, formats_of, write_formats
 from auditkit.cli.gating.against import Worse, read_statement
 from auditkit.cli.gating.waiver_words import waiver_json, waiver_lines
 from auditkit.cli.shared.console import harmless, say, step
@@ -166,7 +166,7 @@ def run(
         receipt = audit.report(
             output / "report.pdf",
             signer=signer,
-            options=_options(file),
+            options=_options(file, audit, formats),
             at=datetime.now(UTC),
             twin=output / "report.html",
             witnesses=witnesses,
@@ -349,10 +349,12 @@ def _audit(
     return audit
 
 
-def _options(file: AuditFile) -> ReportOptions:
+def _options(file: AuditFile, audit: Audit, formats: tuple[str, ...]) -> ReportOptions:
+    """What the report prints of people, and of the formats that are written with it."""
     from auditkit.report import ReportOptions
 
-    return ReportOptions(**file.report.model_dump())
+    exported = digests_of(audit.statement, formats)
+    return ReportOptions(**file.report.model_dump(), exported=exported)
 
 
 def _tell(audit: Audit) -> None:

@@ -28,7 +28,10 @@ from auditkit.exports import (
 )
 from auditkit.exports.source import Source
 
-__all__ = ["FORMATS", "export", "named_formats"]
+__all__ = ["ATTESTATIONS", "FORMATS", "digests", "export", "named_formats"]
+
+# Formats that are signed, and name the digest of the report that they were exported with.
+ATTESTATIONS: Final = frozenset({"intoto", "svr"})
 
 # The files of each format, and who writes them.
 FORMATS: Final[Mapping[str, Mapping[str, Callable[[Source], bytes]]]] = {
@@ -91,3 +94,24 @@ def export(
     names = named_formats(",".join(formats))
     source = Source.of(statement, report=report, sign=sign)
     return {file: write(source) for name in names for file, write in FORMATS[name].items()}
+
+
+def digests(statement: bytes, formats: Iterable[str]) -> dict[str, list[str]]:
+    """The digests of what `export` writes of a statement, for the report to print.
+
+    Args:
+        statement: The bytes of an audit's statement.
+        formats: Of `FORMATS`.
+
+    Returns:
+        For each format the digests of its files, `sha256:...`. None for an attestation, which
+        names the digest of the report and so is made after it.
+
+    Raises:
+        InputError: If it is not the statement of an audit, or a format is unknown.
+    """
+    found: dict[str, list[str]] = {}
+    for name in formats:
+        files = {} if name in ATTESTATIONS else export(statement, [name])
+        found[name] = [str(Digest.of(content)) for content in files.values()]
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ class ReportOptions:
         signing_time: Whether anyone attests the time of signing, in words; empty: not stated.
         logged: How many audits of this subject the log holds, and in how many entries; see
             `auditkit.audit_log.audits.LoggedAudits.counted`. None: not stated.
+        exported: The formats that were exported with the report, each with the digests of its
+            files, as `auditkit.exports.digests` gives them. None: none.
     """
 
     page_size: Literal["A4", "Letter"] = "A4"
@@ -37,3 +39,4 @@ class ReportOptions:
     fingerprint: str = ""
     signing_time: str = ""
     logged: Mapping[str, Any] | None = None
+    exported: Mapping[str, Sequence[str]] | None = None

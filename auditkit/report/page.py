@@ -371,6 +371,12 @@ class Page:
         return [Indexed(self.book, e, section[e.id], every[:i]) for i, e in enumerate(every)]
 
     @property
+    def exported(self) -> list[tuple[str, list[TracedText]]]:
+        """The formats that were exported with the report, each with the digests of its files."""
+        given = self.options.exported or {}
+        return [(name, [self.book.exported(one) for one in given[name]]) for name in sorted(given)]
+
+    @property
     def log(self) -> Log | None:
         """The log's checkpoint; None if the statement was not logged."""
         receipt = self._receipt

@@ -71,7 +71,10 @@ def rendering(options: ReportOptions, made: Mapping[str, str]) -> bytes:
         options: What people stated, and the paper.
         made: The versions of the libraries that draw.
     """
-    return canonical_bytes({"options": asdict(options), "made_with": dict(made)})
+    stated = asdict(options)
+    if not stated["exported"]:  # so that reports made before it was stated keep their bytes
+        del stated["exported"]
+    return canonical_bytes({"options": stated, "made_with": dict(made)})
 
 
 # How many exceptions to show on page one: the most that fit on it.

@@ -59,6 +59,7 @@ def figures_manifest(
         "fixed": fixed,
         "stated": stated,
         "logged": options.logged,
+        **({"exported": options.exported} if options.exported else {}),
     }
 
 

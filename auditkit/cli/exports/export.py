@@ -25,8 +25,6 @@ _LIST = (
     "sarif, junit, oscal, poam, markdown, annotations, gitlab, openmetrics, xlsx, csv, intoto, "
     "svr, cyclonedx, modelcard"
 )
-# Formats that are signed.
-_ATTESTATIONS = {"intoto", "svr"}
 
 Also = Annotated[
     str | None,
@@ -72,6 +70,7 @@ def export(
     """
     from auditkit.canonical import Digest, parse_json
     from auditkit.errors import VerificationError
+    from auditkit.exports import ATTESTATIONS
     from auditkit.files import read_bytes
     from auditkit.judgement.again import judged_again
     from auditkit.reperformance.bundle import statement_of
@@ -91,7 +90,7 @@ def export(
             f"The statement does not follow from its evidence. {differences[0]}"
         )
     signer = None
-    if _ATTESTATIONS & set(names):
+    if ATTESTATIONS & set(names):
         _, signer = signing_with(
             key, certificate, passphrase_file, None, ask=ask_passphrase, long_term=False
         )
@@ -108,6 +107,13 @@ def formats_of(text: str | None) -> tuple[str, ...]:
     from auditkit.exports import named_formats
 
     return named_formats(text) if text is not None else ()
+
+
+def digests_of(statement: bytes, names: tuple[str, ...]) -> dict[str, list[str]] | None:
+    """What a report prints of the formats that will be written with it; None: there are none."""
+    from auditkit.exports import digests
+
+    return digests(statement, names) if names else None
 
 
 def write_formats(

@@ -347,6 +347,10 @@ class FigureLedger:
         """A number of audits that was counted in the log."""
         return TracedText(f"{count:,}", {"source": "logged"}, self)
 
+    def exported(self, digest: str) -> TracedText:
+        """The digest of a file that was exported with the report."""
+        return self.quote(digest.removeprefix("sha256:"), source="exported", whole=True)
+
     def numbering(self, text: str) -> TracedText:
         """The number of a section."""
         return TracedText(text, {"source": "number"}, self)

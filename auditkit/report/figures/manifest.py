@@ -246,6 +246,7 @@ def _unfounded(
     hexes = {s.removeprefix("sha256:") for s in in_statement if _HEX.match(s[-64:])} | {digest}
     in_receipt = None if receipt is None else "\n".join(_strings(receipt))
     logged = set(_strings(figures.get("logged")))
+    exported = set(_strings(figures.get("exported")))
     stated = {rules.shown(str(v)) for k, v in figures.get("stated", {}).items() if k in STATED}
     repeatable = {t for f in figures["fixed"] if f["source"] != "repeat" for t in tokens(f["text"])}
     repeatable |= {t for f in figures["figures"] if "pointer" in f for t in tokens(f["text"])}
@@ -266,6 +267,7 @@ def _unfounded(
         "receipt": lambda f: in_receipt is None or f["text"] in in_receipt,
         "stated": lambda f: f["text"] in stated or _is_cut(f["text"], stated),
         "logged": lambda f: f["text"] in logged,
+        "exported": lambda f: f"sha256:{f['text']}" in exported,
         "count": in_count,
         "axis": lambda f: _is_scale(f["text"].split()),
         "number": lambda f: _is_section(f["text"], sections),
