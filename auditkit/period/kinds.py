@@ -82,6 +82,8 @@ _ALERT: Final = (
     "until",
     "serving",
     "request",
+    "outcome",
+    "version",
 )
 
 KINDS: Final[tuple[Kind, ...]] = (
@@ -167,6 +169,9 @@ KINDS: Final[tuple[Kind, ...]] = (
             ("retraining.requested", "a model is to be trained again"),
             ("retraining.refused", "a guard kept it from that"),
             ("retraining.finished", "what came of it"),
+            ("challenger.judged", "what it made was audited beside the model in use"),
+            ("challenger.requested", "its promotion was requested of the registry"),
+            ("challenger.promoted", "a person said that it serves from then on"),
         )
     ),
     Kind(name="monitor.missed", what="a run of a monitor that is missing", population="alerts",

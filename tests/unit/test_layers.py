@@ -67,15 +67,12 @@ ROOMS = {
         "deid.vocabulary tables"
     ),
     "watching.validation": "measures.numbers tables watching.profile",
-    "cli.watching": (
-        "cli.shared loading watching.monitor watching.monitor.record watching.validation"
-    ),
     "watching.checks": "measures.numbers watching.drift watching.profile",
     "watching": "charts judgement loading watching.checks watching.profile",
-    "watching.monitor.record": "access.policy notify watching watching.profile",
+    "watching.monitor.record": "access.policy judgement notify watching watching.profile",
     "watching.monitor": (
-        "ledger ledger.keep ledger.records ledger.store notify signing tables watching "
-        "watching.monitor.record watching.profile watching.validation"
+        "judgement ledger ledger.keep ledger.records ledger.store loading notify signing tables "
+        "watching watching.monitor.record watching.profile watching.validation"
     ),
     "loading": "checks judgement measures.groups model model_files registry tables waivers",
     "mlflow_guard.upstream": "access.policy registry",
@@ -118,6 +115,9 @@ ROOMS = {
         "watching.validation"
     ),
     "mlflow_guard": "mlflow_guard.serve",
+    "cli.watching": (
+        "api cli.shared loading watching.monitor watching.monitor.record watching.validation"
+    ),
     "cli.gating": (
         "access.policy api audit_log cli.shared judgement loading reperformance signing waivers"
     ),

@@ -138,12 +138,83 @@ def test_a_drill_sends_and_rehearses_and_moves_nothing(
     assert steps == {
         "an alert of performance.tracked would open": "done",
         "rules would serve": "done",
+        "the model would serve again, on trial": "done",
+        "the model would be back": "done",
         "true takes a message": "done",
         "false takes a message": "no: exit code 1",
     }
     assert run(["watch", "status", "--json"]) == 3
     state = json.loads(capsys.readouterr().out)
     assert (state["alerts"], state["fallback"]["position"]) == ({}, "closed")
+
+
+CHALLENGER: Final = """\
+model: model.json
+challenger: new.json
+version: "4"
+data: held.csv
+label: bad
+policy: own.yaml
+"""
+POLICY: Final = """\
+id: {id}
+version: "1"
+title: One rule
+as_of: 2026-11-30
+rules:
+  - {{id: R-1, title: rule, check: {check}, measure: {measure}, at_least: {bound}, severity: high,
+     citation: test, why: test}}
+"""
+RETRAINING: Final = """\
+retraining:
+  checks: [drift.features]
+  command: [{program}]
+  challenger: {{audit: challenger.yaml, policies: [own.yaml, margins.yaml]}}
+"""
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail"])
+def test_what_a_retraining_made_is_audited_by_the_run_that_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, outcome: str
+) -> None:
+    from xgboost import XGBClassifier
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITKIT_KEYS", str(tmp_path / "keys"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    frame = rows(4000, 0)
+    frame.to_csv("audited.csv", index=False)
+    rows(2000, 9)[["income", "bad"]].to_csv("held.csv", index=False)
+    for name, sign in (("model.json", 1), ("new.json", -1 if outcome == "fail" else 1)):
+        model = XGBClassifier(n_estimators=5 + len(name), max_depth=2)
+        model.fit(sign * frame[["income"]], frame["bad"]).save_model(name)
+    Path("challenger.yaml").write_text(CHALLENGER)
+    own = {"id": "own", "check": "performance.ranking", "measure": "auc", "bound": 0.6}
+    margins = {
+        "id": "margins", "check": "comparison.performance", "measure": "auc_change", "bound": -0.1
+    }  # fmt: skip
+    Path("own.yaml").write_text(POLICY.format(**own))
+    Path("margins.yaml").write_text(POLICY.format(**margins))
+    assert run([*INIT, "--monitor", "monitor.yaml"]) == 0
+    with Path("monitor.yaml").open("a") as file:
+        file.write(RETRAINING.format(program="/bin/true"))
+    assert run(["watch", "baseline", "audited.csv"]) == 0
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    days = [f"{day}", f"{day + timedelta(days=1)}"]
+    assert run(["watch", "baseline", "audited.csv", "--start", days[0]]) == 0
+    rows(4000, 5, 1.0).to_csv("moved.csv", index=False)
+    assert run(["watch", "challenger"]) == 3  # nothing was made
+    capsys.readouterr()
+    assert run(["watch", "run", "moved.csv", "--window", *days]) == 10
+    assert f"challenger.judged: {outcome}" in capsys.readouterr().err
+    assert run(["watch", "status", "--json"]) == 10
+    (request,) = json.loads(capsys.readouterr().out)["requests"]
+    assert request["challenger"]["outcome"] == outcome
+    assert run(["watch", "challenger"]) == 3  # it was judged
+    assert run(["watch", "challenger", "R-0"]) == 2
+    assert run(["watch", "promoted", request["id"], "--by", "mia"]) == (
+        0 if outcome == "pass" else 2
+    )
 
 
 class _Server(socketserver.StreamRequestHandler):

@@ -36,14 +36,18 @@ def asking(url: str = "") -> Iterator[RegistryClient]:
     Raises:
         InputError: If the server's address is missing.
     """
+    with Work("Ask the registry's server"):
+        yield client(address(url))
+
+
+def client(url: str) -> RegistryClient:
+    """The client of a server, for whom the environment names."""
     from auditkit.registry.client import RegistryClient
 
-    server = RegistryClient(
-        address(url),
+    return RegistryClient(
+        url,
         user=os.environ.get("MLFLOW_TRACKING_USERNAME"),
         password=os.environ.get("MLFLOW_TRACKING_PASSWORD"),
         token=os.environ.get("MLFLOW_TRACKING_TOKEN"),
         workspace=os.environ.get("MLFLOW_WORKSPACE"),
     )
-    with Work("Ask the registry's server"):
-        yield server

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from auditkit.cli.shared.console import say
+from auditkit.cli.shared.inputs import registry_address
 from auditkit.cli.shared.log_open import By, Reason
+from auditkit.cli.shared.registry_server import client
 from auditkit.cli.shared.signing_options import open_store
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ DAYS: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def opened(file: Path) -> Monitor:
-    """The monitor, with the user's key store."""
+    """The monitor, with the user's key store, and the registry's server if there is one."""
     from auditkit.watching.monitor.monitor import Monitor
 
-    return Monitor.open(file, keys=open_store())
+    address = registry_address()
+    registry = client(address) if address.startswith(("http://", "https://")) else None
+    return Monitor.open(file, keys=open_store(), registry=registry)
 
 
 def ack(alert: _Alert, by: By, note: _Note = "", monitor: File = FILE) -> None:
@@ -38,7 +42,7 @@ def ack(alert: _Alert, by: By, note: _Note = "", monitor: File = FILE) -> None:
 
     Example: auditkit watch ack A-1f0c9e2b --by ann
     """
-    with _asked(monitor) as found:
+    with asked(monitor) as found:
         found.alerts.acknowledge(alert, by=by, note=note)
     say(f"{by} looks after {alert}.")
 
@@ -64,7 +68,7 @@ def triage(
 
     Example: auditkit watch triage A-1f0c9e2b --by ann --cause upstream --decision 'mend the feed'
     """
-    with _asked(monitor) as found:
+    with asked(monitor) as found:
         found.alerts.triage(alert, by=by, cause=cause, decision=decision, note=note)
     say(f"{alert}: {cause}; {decision}.")
 
@@ -74,7 +78,7 @@ def close(alert: _Alert, by: By, note: _Note = "", monitor: File = FILE) -> None
 
     Example: auditkit watch close A-1f0c9e2b --by ann --note 'ticket 112'
     """
-    with _asked(monitor) as found:
+    with asked(monitor) as found:
         found.alerts.close(alert, by=by, note=note)
     say(f"{alert} is closed.")
 
@@ -95,12 +99,12 @@ def silence(
 
     Example: auditkit watch silence drift.features --by ann --reason 'known move' --until 2026-12-24
     """
-    with _asked(monitor) as found:
+    with asked(monitor) as found:
         found.alerts.silence(check, by=by, reason=reason, until=until)
     say(f"Nothing is sent about {check} until {until:%Y-%m-%d %H:%M} UTC.")
 
 
-def _asked(file: Path) -> Monitor:
+def asked(file: Path) -> Monitor:
     """The monitor; says plainly if nobody checks who may."""
     found = opened(file)
     if not found.settings.access:

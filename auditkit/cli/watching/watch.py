@@ -13,7 +13,7 @@ import typer
 
 from auditkit.cli.shared.console import one_line, print_rows, say
 from auditkit.cli.shared.log_open import By
-from auditkit.cli.watching import alerts
+from auditkit.cli.watching import alerts, challengers
 from auditkit.cli.watching.alerts import DAYS, FILE, File, opened
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
@@ -33,7 +33,10 @@ app = typer.Typer(
         "And daily:  auditkit watch run day.csv"
     ),
 )
-for _command in (alerts.ack, alerts.triage, alerts.close, alerts.silence):
+for _command in (
+    alerts.ack, alerts.triage, alerts.close, alerts.silence, challengers.challenger,
+    challengers.promoted,
+):  # fmt: skip
     app.command()(_command)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -145,7 +148,8 @@ def run(
 ) -> None:
     """Count new rows, judge the windows that have ended, open and clear alerts, tell people.
 
-    Run it as often as the schedule says; a window without rows is an alert, too.
+    Run it as often as the schedule says; a window without rows is an alert, too. What a retraining
+    has made is audited as 'auditkit watch challenger' does.
 
     Exit: 0 quiet; 10 a rule is broken, or an alert is open; 11 uncertain or too few rows; 3 no
     window was judged yet.
@@ -163,6 +167,8 @@ def run(
             about = [step.payload.get(k) for k in ("check", "outcome", "serving", "reason")]
             said = ", ".join(str(a) for a in about if a)
             say(f"{step.kind}: {one_line(said)}" if said else step.kind)
+        for request in found.challengers:
+            challengers.judged(found, monitor.parent, request)
         _show(found, as_json=as_json)
         code = found.exit_code
     raise typer.Exit(code)
@@ -236,7 +242,7 @@ def report(
 
 @app.command()
 def drill(by: By, monitor: File = FILE, as_json: _Json = False) -> None:
-    """Rehearse an alert and the fallback, and send a drill to all receivers.
+    """Rehearse an alert, the fallback and the recovery, and send a drill to all receivers.
 
     Nothing that serves is moved. Exit: 10 if a step would fail.
 
@@ -289,5 +295,9 @@ def _text(made: Period) -> None:
     hours = [(f"hours to {n}", h["n"], h["median"], h["q90"]) for n, h in made.hours.items()]
     print_rows(("time", "n", "median", "90 %"), hours, as_json=False)
     print(f"Missed windows: {content['missed']}. Policies: {len(made.policies)}.")
+    counts = [(v, why, n) for v, reasons in made.decisions.items() for why, n in reasons.items()]
+    if counts:
+        print_rows(("decided by", "why", "decisions"), counts, as_json=False)
+        print()
     for move in made.served:
         print(f"{move['at']}  {move['move']}  {one_line(move['serving'] or 'the model')}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,6 +91,41 @@ def divided(
             remedy="check the machine's clock, and the zone of the times",
         )
     yield from parts
+
+
+def served(frame: pd.DataFrame, columns: Columns, version: str) -> dict[str, dict[str, int]]:
+    """How many rows each version decided, and why it did; empty: no column of reasons is named.
+
+    Args:
+        frame: The rows.
+        columns: The columns.
+        version: The model's version, which needs no reason.
+
+    Raises:
+        InputError: If a row does not say what decided, or another version than the model's did and
+            it does not say why.
+    """
+    if not columns.version:
+        return {}
+    by = frame[columns.version].astype("string").fillna("").str.strip()
+    if missing := int((by == "").sum()):
+        raise InputError(
+            f"{missing:,} rows do not say what decided, in {columns.version!r}.",
+            remedy="write `monitor.serving.version` into every decision",
+        )
+    if not columns.reason:
+        return {}
+    why = frame[columns.reason].astype("string").fillna("").str.strip()
+    if missing := int(((by != version) & (why == "")).sum()):
+        raise InputError(
+            f"{missing:,} rows were not decided by version {version} of the model, and do not say "
+            f"why, in {columns.reason!r}.",
+            remedy="write `monitor.serving.reason` into every decision",
+        )
+    found: dict[str, dict[str, int]] = {}
+    for (one, reason), rows in Counter(zip(by, why, strict=True)).items():
+        found.setdefault(one, {})[reason] = rows
+    return found
 
 
 def counted(base: Profile, part: Part, columns: Columns) -> Profile:

@@ -1,4 +1,4 @@
-"""A drill: would an alert open, be sent, and take the model out? Nothing that serves is moved."""
+"""A drill: would an alert open, be sent, take the model out, and let it back? Nothing is moved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auditkit.notify.event import Event
 from auditkit.notify.receivers import UndeliveredError
 from auditkit.notify.settings import MailSettings, ReceiverSettings
 from auditkit.watching.monitor.record import facts, plan
-from auditkit.watching.monitor.record.facts import end_of, name_of, text_of
+from auditkit.watching.monitor.record.facts import end_of, name_of, text_of, time_of
 from auditkit.watching.monitor.record.fold import add
 from auditkit.watching.monitor.record.settings import MonitorSettings
 from auditkit.watching.monitor.record.state import Result, State, WindowState
@@ -49,18 +49,44 @@ def rehearsed(state: State, settings: MonitorSettings, now: datetime) -> list[di
             window.results[check] = Result("fail", [broken])
             copy.windows[start] = window
             start = window.end
-        steps: list[plan.Step] = []
-        while (step := plan.next_step(copy, settings, now)) is not None and len(steps) < 100:
-            add(copy, _Imagined(step))
-            steps.append(step)
+        steps = _played(copy, settings, now)
         opened = any(s.kind == facts.OPENED and s.payload["check"] == check for s in steps)
-        found.append(_result(f"an alert of {check} would open", "done" if opened else "no"))
+        found.append(_result(f"an alert of {check} would open", done=opened))
         if settings.fallback is not None:
             serving = copy.fallback.serving
-            found.append(
-                _result(f"{serving or 'the model'} would serve", "done" if serving else "no")
-            )
+            found.append(_result(f"{serving or 'the model'} would serve", done=bool(serving)))
+            found += _recovery(copy, settings, start, check)
     return found
+
+
+def _recovery(
+    copy: State, settings: MonitorSettings, start: str, check: str
+) -> list[dict[str, Any]]:
+    """What the plan does if the check then is quiet for as long as the settings ask for."""
+    assert settings.fallback is not None
+    moves: list[str] = []
+    for _ in range(settings.alerts.clear_windows + settings.fallback.trial_windows + 1):
+        end = end_of(start, copy.seconds)
+        copy.windows[start] = WindowState(
+            start, end, parts=["drill"], judged=1, results={check: Result("pass")}
+        )
+        copy.next_slot = end
+        moves += [s.kind for s in _played(copy, settings, time_of(end))]
+        start = end
+    on_trial, back = (kind in moves for kind in (facts.ON_TRIAL, facts.LEFT))
+    return [
+        _result("the model would serve again, on trial", done=on_trial),
+        _result("the model would be back", done=back and not copy.fallback.serving),
+    ]
+
+
+def _played(copy: State, settings: MonitorSettings, now: datetime) -> list[plan.Step]:
+    """The steps that are due, applied to the copy."""
+    steps: list[plan.Step] = []
+    while (step := plan.next_step(copy, settings, now)) is not None and len(steps) < 100:
+        add(copy, _Imagined(step))
+        steps.append(step)
+    return steps
 
 
 def sent(
@@ -80,12 +106,13 @@ def sent(
         )
         try:
             sender(receiver, folder, clock)(event)
-            outcome = "done"
+            problem = ""
         except (UndeliveredError, AuditkitError) as error:
-            outcome = f"no: {error}"
-        found.append(_result(f"{receiver.title} takes a message", outcome))
+            problem = f": {error}"
+        taken = f"{receiver.title} takes a message"
+        found.append(_result(taken, done=not problem, why=problem))
     return found
 
 
-def _result(what: str, outcome: str) -> dict[str, Any]:
-    return {"what": what, "outcome": outcome}
+def _result(what: str, *, done: bool, why: str = "") -> dict[str, Any]:
+    return {"what": what, "outcome": "done" if done else f"no{why}"}

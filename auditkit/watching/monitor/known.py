@@ -14,6 +14,7 @@ from auditkit.ledger import Ledger
 from auditkit.signing import KeyStore
 from auditkit.watching.monitor import opening
 from auditkit.watching.monitor.alerts import Alerts
+from auditkit.watching.monitor.challengers import Challengers, Registry
 from auditkit.watching.monitor.journal import Journal
 from auditkit.watching.monitor.opening import Clock
 from auditkit.watching.monitor.record import facts
@@ -28,17 +29,27 @@ from auditkit.watching.watched import Watched, watch
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Serving:
-    """What decides now: to be written into every decision.
+    """What decides now: `version` and `reason` are to be written into every decision.
 
     Attributes:
+        version: What decides: the model's version, or what serves in its place.
         served_by: Empty: the model. Else what serves in its place.
         fallback_reason: The alert for which it does.
         on_trial: Whether the model serves on trial after an alert.
     """
 
+    version: str
     served_by: str
     fallback_reason: str
     on_trial: bool
+
+    @property
+    def reason(self) -> str:
+        """Why: `fallback, alert A-...` or `trial after alert A-...`; empty: as always."""
+        if not self.fallback_reason:
+            return ""
+        what = "trial after" if self.on_trial else "fallback,"
+        return f"{what} alert {self.fallback_reason}"
 
 
 class Known:
@@ -51,6 +62,7 @@ class Known:
         keys: The key store, which holds the salt.
         clock: Returns the time, UTC.
         url: The log's URL, for those who follow it; empty: nobody is told.
+        registry: Whom a challenger's promotion is requested of; None: nobody.
     """
 
     def __init__(
@@ -62,12 +74,14 @@ class Known:
         keys: KeyStore,
         clock: Clock,
         url: str = "",
+        registry: Registry | None = None,
     ) -> None:
         self.settings = settings
         self._folder = folder
         self._keys = keys
         self._clock = clock
         self._url = url
+        self._registry = registry
         self._store = Store(folder / settings.store)
         self._journal = Journal(log, settings.name)
         self._base: tuple[str, Profile] | None = None
@@ -95,6 +109,11 @@ class Known:
     # What it knows.
 
     @property
+    def log(self) -> Ledger:
+        """The log, open for writing."""
+        return self._journal.log
+
+    @property
     def state(self) -> State:
         """The state, from the log as it is now; not to be changed."""
         return self._journal.state
@@ -109,9 +128,17 @@ class Known:
         """What decides now."""
         found = self.state.fallback
         return Serving(
+            version=found.serving or self.settings.model.version,
             served_by=found.serving,
             fallback_reason=found.reason if found.position != "closed" else "",
             on_trial=found.position == "half-open",
+        )
+
+    @property
+    def challengers(self) -> Challengers:
+        """What retrainings have made and nobody has judged, and what is done with it."""
+        return Challengers(
+            self.settings, self._folder, self._journal, lambda: self.now, self._registry
         )
 
     @cached_property

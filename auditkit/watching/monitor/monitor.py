@@ -24,10 +24,18 @@ from typing import Any, Self
 from auditkit.errors import AuditkitError, InputError, NothingToAuditError
 from auditkit.evidence import Outcome
 from auditkit.signing import KeyStore
-from auditkit.watching.monitor import batches, drilling, labelling, opening, running, telling
+from auditkit.watching.monitor import (
+    batches,
+    drilling,
+    labelling,
+    opening,
+    running,
+    telling,
+)
+from auditkit.watching.monitor.challengers import Registry
 from auditkit.watching.monitor.known import Known
 from auditkit.watching.monitor.labelling import LabelsTaken
-from auditkit.watching.monitor.record import facts, people, plan
+from auditkit.watching.monitor.record import challenging, facts, people, plan
 from auditkit.watching.monitor.record.judging import importance_of, judged
 from auditkit.watching.monitor.record.plan import Step
 from auditkit.watching.monitor.record.settings import read_settings
@@ -48,6 +56,7 @@ class Monitor(Known):
         keys: The key store, which holds the salt.
         clock: Returns the time, UTC.
         url: The log's URL, for those who follow it; empty: nobody is told.
+        registry: Whom a challenger's promotion is requested of; None: nobody.
     """
 
     @classmethod
@@ -57,6 +66,7 @@ class Monitor(Known):
         *,
         keys: KeyStore | None = None,
         clock: Callable[[], datetime] | None = None,
+        registry: Registry | None = None,
     ) -> Self:
         """Opens a monitor and its log, which is made if it is not there.
 
@@ -64,6 +74,7 @@ class Monitor(Known):
             path: The settings, monitor.yaml.
             keys: The key store. Default: the user's.
             clock: Returns the time with its zone. Default: the machine's.
+            registry: Whom a challenger's promotion is requested of. Default: nobody.
 
         Raises:
             PolicyError: If the settings are wrong.
@@ -77,7 +88,10 @@ class Monitor(Known):
         url = opening.log_place(settings.log, file.parent, store)
         log = opening.open_log(url, store, time)
         try:
-            return cls(settings, folder=file.parent, log=log, keys=store, clock=time, url=url)
+            return cls(
+                settings, folder=file.parent, log=log, keys=store, clock=time, url=url,
+                registry=registry,
+            )  # fmt: skip
         except BaseException:
             log.close()
             raise
@@ -97,7 +111,7 @@ class Monitor(Known):
         Raises:
             InputError: If a named column is missing, or a column cannot be used.
         """
-        named = ("time", "key", "score", "decided", "label", "version")
+        named = ("time", "key", "score", "decided", "label", "version", "reason")
         columns = self.settings.columns
         frame = batches.table_of(
             reference, columns, what="baseline", needed=("score", "decided", "label")
@@ -115,7 +129,8 @@ class Monitor(Known):
             start: The day of the first window. Default: today.
 
         Raises:
-            InputError: If it is of another model than the settings name, or has no rows.
+            InputError: If it is of another model than the settings name, or has no rows; or with
+                `retraining.challenger`, if it is of a model that nobody has promoted.
         """
         stated, found = self.settings.model, profile.layout
         if stated.digest and found.model != stated.digest:
@@ -136,6 +151,7 @@ class Monitor(Known):
         model = {"name": stated.name, "version": stated.version, "digest": found.model}
 
         def decide(state: State) -> Step | None:
+            challenging.require_promoted(state, self.settings, model)
             if (state.baseline, state.seconds) == (digest, seconds):
                 return None
             state_step = plan.step(
@@ -171,13 +187,16 @@ class Monitor(Known):
         """
         base, columns, now = self._baseline(), self.settings.columns, self.now
         frame = batches.table_of(
-            batch, columns, what="batch", needed=("time", "key", "score", "decided", "version")
-        )
+            batch, columns, what="batch",
+            needed=("time", "key", "score", "decided", "version", "reason"),
+        )  # fmt: skip
+        version = self.settings.model.version
         try:
             self._refuse_broken(frame, now)
             parts = list(
                 batches.divided(frame, columns, window, seconds=self.state.seconds, now=now)
             )
+            served = [batches.served(part.frame, columns, version) for part in parts]
             profiles = [batches.counted(base, part, columns) for part in parts]
         except InputError as error:
             refusal = error.message
@@ -187,12 +206,12 @@ class Monitor(Known):
                 )
             )
             raise
-        for part, profile in zip(parts, profiles, strict=True):
+        for part, profile, by in zip(parts, profiles, served, strict=True):
             digest = self._store.put_profile(profile, alone=False)
             if columns.key:
                 kept = batches.waiting(part.frame, columns, self.salt())
                 self._store.put_rows("rows", digest, kept)
-            self._add(facts.OBSERVED, part.window, digest, profile.rows, now)
+            self._add(facts.OBSERVED, part.window, digest, profile.rows, now, served=by)
         return tuple(profiles)
 
     def labels(self, frame: Any) -> LabelsTaken:
@@ -239,7 +258,7 @@ class Monitor(Known):
             for request in running.due(self.state, self.settings.retraining, now):
                 done += self._retrain(request)
         telling.send(couriers)
-        return tuple(done)
+        return (*done, *self.challengers.request_promotions())
 
     def drill(self, *, by: str) -> list[dict[str, Any]]:
         """Rehearses an alert and the fallback, sends a drill to every receiver, and logs it.
@@ -283,13 +302,13 @@ class Monitor(Known):
         return telling.couriers(self.settings, self._folder, self._url, self._journal, self._clock)
 
     def _add(
-        self, kind: str, window: tuple[str, str], digest: str, rows: int, now: datetime
+        self, kind: str, window: tuple[str, str], digest: str, rows: int, now: datetime, **more: Any
     ) -> None:
         def decide(state: State) -> Step | None:
             known = state.windows.get(window[0])
             if known is not None and digest in (*known.parts, *known.labels):
                 return None
-            return plan.step(state, kind, at=now, window=window, rows=rows, evidence=digest)
+            return plan.step(state, kind, at=now, window=window, rows=rows, evidence=digest, **more)
 
         self._journal.write(decide)
 

@@ -32,6 +32,9 @@ REQUESTED: Final = "retraining.requested"
 REFUSED: Final = "retraining.refused"
 STARTED: Final = "retraining.started"
 FINISHED: Final = "retraining.finished"
+CHALLENGED: Final = "challenger.judged"
+ASKED: Final = "challenger.requested"
+PROMOTED: Final = "challenger.promoted"
 ENTERED: Final = "fallback.entered"
 ON_TRIAL: Final = "fallback.on-trial"
 LEFT: Final = "fallback.left"
@@ -41,7 +44,8 @@ ROWS_REFUSED: Final = "monitor.refused"
 # What receivers can be told of.
 EVENTS: Final = frozenset(
     {OPENED, CLEARED, REOPENED, REMINDED, ACKNOWLEDGED, TRIAGED, CLOSED, SILENCED, SILENCE_ENDED,
-     MISSED, ROWS_REFUSED, REQUESTED, REFUSED, FINISHED, ENTERED, ON_TRIAL, LEFT, DRILL}
+     MISSED, ROWS_REFUSED, REQUESTED, REFUSED, FINISHED, CHALLENGED, ASKED, PROMOTED, ENTERED,
+     ON_TRIAL, LEFT, DRILL}
 )  # fmt: skip
 KINDS: Final = EVENTS | {BASELINE, OBSERVED, WINDOW, LABELS, HEARTBEAT, STARTED, NOT_TOLD}
 

@@ -14,7 +14,15 @@ from typing import Any, Final, Protocol
 
 from auditkit.watching.monitor.record import facts
 from auditkit.watching.monitor.record.facts import HEARTBEATS, end_of
-from auditkit.watching.monitor.record.state import Alert, Breaker, Request, Result, Silence, State
+from auditkit.watching.monitor.record.state import (
+    Alert,
+    Breaker,
+    Challenger,
+    Request,
+    Result,
+    Silence,
+    State,
+)
 
 
 class LoggedEntry(Protocol):
@@ -62,6 +70,9 @@ def add(state: State, entry: LoggedEntry) -> None:
 def _baseline(state: State, payload: Mapping[str, Any]) -> None:
     if state.baseline == payload["baseline"] and state.seconds == payload["seconds"]:
         return
+    if state.baseline and state.model != payload["model"]:
+        for alert in state.standing:
+            alert.of_former_model = True
     state.model, state.baseline = payload["model"], payload["baseline"]
     state.policy, state.seconds = payload["policy"], payload["seconds"]
     state.next_slot = payload["first"]
@@ -75,6 +86,13 @@ def _observed(state: State, payload: Mapping[str, Any]) -> None:
         window.parts.append(payload["evidence"])
         window.rows += payload["rows"]
         state.rows += payload["rows"]
+        for version, reasons in payload.get("served", {}).items():
+            counts = window.served.setdefault(version, {})
+            for reason, rows in reasons.items():
+                counts[reason] = counts.get(reason, 0) + rows
+                if reason and state.fallback.entered_at:
+                    decisions = state.fallback.decisions
+                    decisions[version] = decisions.get(version, 0) + rows
 
 
 def _labels(state: State, payload: Mapping[str, Any]) -> None:
@@ -101,6 +119,7 @@ def _judged(state: State, payload: Mapping[str, Any]) -> None:
 
 def _worse(alert: Alert, start: str, result: Result) -> None:
     alert.last, alert.breaches = start, alert.breaches + 1
+    alert.of_former_model = False
     alert.numbers = sorted({*alert.numbers, *(b["number"] for b in result.broken)})
     if result.broken and result.broken[0]["rank"] > alert.rank:
         alert.worst, alert.rank = result.broken[0], result.broken[0]["rank"]
@@ -141,6 +160,7 @@ def _reopened(state: State, payload: Mapping[str, Any]) -> None:
     alert = state.alerts[payload["alert"]]
     if alert.cleared_at:
         alert.cleared_at, alert.reopened = "", alert.reopened + 1
+        alert.of_former_model = False
         alert.last, alert.breaches = payload["window"][0], alert.breaches + 1
         alert.numbers, alert.worst = payload["numbers"], payload["worst"]
         alert.rank, alert.silenced = payload["rank"], payload["silenced"]
@@ -210,11 +230,39 @@ def _progressed(state: State, payload: Mapping[str, Any]) -> None:
             request.started_at = payload["at"]
 
 
+def _challenged(state: State, payload: Mapping[str, Any]) -> None:
+    found = state.request_of(payload["request"])
+    if found is not None and found.challenger is None:
+        found.challenger = Challenger(
+            outcome=payload["outcome"],
+            digest=payload["challenger"],
+            version=payload["version"],
+            judged_at=payload["at"],
+        )
+
+
+def _asked(state: State, payload: Mapping[str, Any]) -> None:
+    found = state.request_of(payload["request"])
+    if found is not None and found.challenger is not None:
+        found.challenger.promotion = payload["promotion"]
+
+
+def _promoted(state: State, payload: Mapping[str, Any]) -> None:
+    found = state.request_of(payload["request"])
+    if found is not None and found.challenger is not None:
+        found.challenger.promoted_at = payload["at"]
+        found.challenger.promoted_by = payload["actor"]
+
+
 def _moved(position: str) -> Any:
     def apply(state: State, payload: Mapping[str, Any]) -> None:
+        before = state.fallback
         state.fallback = Breaker(
             position, payload["serving"], payload["reason"], payload["window"][0], payload["at"]
         )
+        if position != "closed":
+            state.fallback.entered_at = before.entered_at or payload["at"]
+            state.fallback.decisions = before.decisions
 
     return apply
 
@@ -250,6 +298,9 @@ _APPLY: Final = {
     facts.REFUSED: _refused,
     facts.STARTED: _progressed,
     facts.FINISHED: _progressed,
+    facts.CHALLENGED: _challenged,
+    facts.ASKED: _asked,
+    facts.PROMOTED: _promoted,
     facts.ENTERED: _moved("open"),
     facts.ON_TRIAL: _moved("half-open"),
     facts.LEFT: _moved("closed"),

@@ -6,7 +6,7 @@ A period is half open and in UTC. Times are those at which something happened, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ class Period:
         policies: The digests of policies that windows were judged by, in order: more than one is a
             change of rules.
         served: What served, and from when: each move of the fallback.
+        decisions: By what decided, and by why it did, the rows of windows that begin in it; empty:
+            it is not recorded.
+        retraining: The retrainings that were asked for in it, and what became of what they made.
         silences: Silences that were set in it.
     """
 
@@ -43,6 +46,8 @@ class Period:
     counts: dict[str, int]
     policies: tuple[str, ...]
     served: tuple[dict[str, Any], ...]
+    decisions: dict[str, dict[str, int]]
+    retraining: tuple[dict[str, Any], ...]
     silences: tuple[dict[str, Any], ...]
 
     @property
@@ -76,6 +81,8 @@ class Period:
             "entries": dict(self.counts),
             "policies": list(self.policies),
             "fallback": list(self.served),
+            "decisions": {version: dict(why) for version, why in self.decisions.items()},
+            "retraining": list(self.retraining),
             "silences": list(self.silences),
         }
 
@@ -93,6 +100,7 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
     counts: dict[str, int] = {}
     windows: dict[str, dict[str, Any]] = {}
     policies: dict[str, None] = {}
+    decisions: dict[str, dict[str, int]] = {}
     served, silences = [], []
     for entry in entries:
         payload = entry.payload
@@ -103,6 +111,11 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
             windows[payload["window"][0]] = _judged(payload)
         if entry.kind == facts.MISSED and (span := _missed(payload, start, end)):
             windows[span["from"]] = span
+        if entry.kind == facts.OBSERVED and start <= payload["window"][0] < end:
+            for version, reasons in payload.get("served", {}).items():
+                rows = decisions.setdefault(version, {})
+                for reason, n in reasons.items():
+                    rows[reason] = rows.get(reason, 0) + n
         if payload["at"] >= end:
             continue
         add(state, entry)
@@ -127,6 +140,8 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
         counts=dict(sorted(counts.items())),
         policies=tuple(policies),
         served=tuple(served),
+        decisions=decisions,
+        retraining=tuple(asdict(r) for r in state.requests if r.at >= start),
         silences=tuple(silences),
     )
 

@@ -271,13 +271,18 @@ def _fallback(state: State, settings: MonitorSettings, now: datetime) -> Iterato
     if wanted is None:
         return
     breaker = state.fallback
-    firing = [a for a in state.standing if a.firing and a.check in wanted.checks]
+    open_ones = [a for a in state.standing if a.firing and a.check in wanted.checks]
+    # What broke under a model that people have replaced says nothing of the one that they chose.
+    firing = [a for a in open_ones if not a.of_former_model]
     if breaker.position == "open":
         yield from _while_open(state, wanted, firing, now)
     elif firing:
         yield _move(state, facts.ENTERED, now, wanted.order[0], firing[0].id)
-    elif breaker.position == "half-open" and _windows_since(state) >= wanted.trial_windows:
-        yield _move(state, facts.LEFT, now, "", breaker.reason)
+    elif breaker.position == "half-open" and not open_ones and _tried(state, wanted):
+        yield step(
+            state, facts.LEFT, at=now, serving="", reason=breaker.reason,
+            entered_at=breaker.entered_at, decisions=breaker.decisions,
+        )  # fmt: skip
 
 
 def _while_open(
@@ -296,8 +301,9 @@ def _move(state: State, kind: str, now: datetime, serving: str, reason: str) -> 
     return step(state, kind, at=now, serving=serving, reason=reason)
 
 
-def _windows_since(state: State) -> int:
-    return sum(w.judged > 0 and start > state.fallback.since for start, w in state.windows.items())
+def _tried(state: State, wanted: FallbackSettings) -> bool:
+    judged = [w for w in state.windows.values() if w.judged and w.end > state.fallback.moved_at]
+    return len(judged) >= wanted.trial_windows
 
 
 def _heartbeat(state: State, settings: MonitorSettings, now: datetime) -> Iterator[Step]:

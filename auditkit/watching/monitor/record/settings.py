@@ -61,7 +61,9 @@ class Columns(Document):
         decided: The decision.
         label: The true outcome.
         groups: Attributes to compare groups by.
-        version: The version of the model that decided.
+        version: What decided, as `Monitor.serving.version` says.
+        reason: Why it did, as `Monitor.serving.reason` says. Rows of another version than the
+            model's without a reason are then refused.
         personal: Features whose levels are personal; profiles hold them as salted digests.
         ignore: Columns of the baseline's table that are no features.
     """
@@ -73,6 +75,7 @@ class Columns(Document):
     label: str = ""
     groups: tuple[Text, ...] = ()
     version: str = ""
+    reason: str = ""
     personal: tuple[Text, ...] = ()
     ignore: tuple[Text, ...] = ()
 
@@ -101,6 +104,22 @@ class AlertSettings(Document):
         return timedelta(hours=self.cooldown_hours)
 
 
+class ChallengerSettings(Document):
+    """How what a retraining made is judged before people are asked to approve it.
+
+    Attributes:
+        audit: An audit file with the model in use as `model` and the new one as `challenger`;
+            the retraining's program may write it.
+        policies: The policies that it must pass, instead of the audit file's own: that of the
+            model, and one with margins of non-inferiority (rules about `comparison.*`).
+        alias: The registry's alias whose promotion is requested if it passes; empty: none is.
+    """
+
+    audit: Text
+    policies: tuple[Text, ...] = Field(min_length=1)
+    alias: str = ""
+
+
 class RetrainingSettings(Document):
     """When a retraining is asked for. What comes of it is approved by people, in the registry.
 
@@ -116,6 +135,8 @@ class RetrainingSettings(Document):
         budget_days: See `budget`.
         min_labels: The least labels since the baseline.
         refuse_while: While an alert of one of these checks is open, the data are not fit for it.
+        challenger: How what it made is judged. A baseline of a model that was not judged so, and
+            promoted by a person, is then refused.
     """
 
     command: tuple[Text, ...] = ()
@@ -128,6 +149,7 @@ class RetrainingSettings(Document):
     budget_days: float = Field(default=90, gt=0)
     min_labels: int = Field(default=0, ge=0)
     refuse_while: tuple[Text, ...] = ("drift.missingness", "monitoring.heartbeat")
+    challenger: ChallengerSettings | None = None
 
 
 class FallbackSettings(Document):

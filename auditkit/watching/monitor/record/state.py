@@ -51,6 +51,7 @@ class WindowState:
         outcome: The worst outcome.
         results: By check.
         evidence: The digest of the last judgement.
+        served: By what decided, and by why it did: how many rows. Empty: it is not recorded.
     """
 
     start: str
@@ -63,6 +64,7 @@ class WindowState:
     outcome: str = ""
     results: dict[str, Result] = field(default_factory=dict)
     evidence: str = ""
+    served: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def revision(self) -> int:
@@ -88,6 +90,7 @@ class Alert:
         cleared_at: When it was over; empty: it is not.
         reopened: How often it began again before it was closed.
         silenced: Whether a silence keeps it from being sent.
+        of_former_model: Whether it broke under a model that has been replaced, and not since.
         acknowledged_at: When somebody took it; empty: nobody.
         acknowledged_by: Who.
         triaged_at: When somebody found the cause; empty: nobody.
@@ -112,6 +115,7 @@ class Alert:
     cleared_at: str = ""
     reopened: int = 0
     silenced: bool = False
+    of_former_model: bool = False
     acknowledged_at: str = ""
     acknowledged_by: str = ""
     triaged_at: str = ""
@@ -150,6 +154,29 @@ class Silence:
 
 
 @dataclass(slots=True)
+class Challenger:
+    """What a retraining made, and what became of it.
+
+    Attributes:
+        outcome: "pass", "fail" or "incomplete": the worst verdict on it.
+        digest: The digest of its files.
+        version: Its version.
+        judged_at: When it was judged.
+        promotion: The registry's request for its promotion; empty: there is none.
+        promoted_at: When a person said that it serves from then on; empty: nobody did.
+        promoted_by: Who.
+    """
+
+    outcome: str
+    digest: str
+    version: str
+    judged_at: str
+    promotion: str = ""
+    promoted_at: str = ""
+    promoted_by: str = ""
+
+
+@dataclass(slots=True)
 class Request:
     """A retraining that was asked for."""
 
@@ -160,6 +187,7 @@ class Request:
     started_at: str = ""
     finished_at: str = ""
     outcome: str = ""
+    challenger: Challenger | None = None
 
 
 @dataclass(slots=True)
@@ -173,6 +201,8 @@ class Breaker:
         reason: The alert that it was entered for.
         since: The start of the last window that was known when it moved.
         moved_at: When it moved last.
+        entered_at: When something else began to serve; empty: nothing else does.
+        decisions: By what decided: the rows since then that came with a reason.
     """
 
     position: str = "closed"
@@ -180,6 +210,8 @@ class Breaker:
     reason: str = ""
     since: str = ""
     moved_at: str = ""
+    entered_at: str = ""
+    decisions: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -241,6 +273,10 @@ class State:
         """The alerts that are not closed: those that are not over first, then by rank."""
         alerts = [a for a in self.alerts.values() if not a.closed_at]
         return sorted(alerts, key=lambda a: (not a.firing, -a.rank, a.id))
+
+    def request_of(self, request: str) -> Request | None:
+        """The retraining that was asked for under a name; None: none was."""
+        return next((r for r in self.requests if r.id == request), None)
 
     def history(self, check: str) -> list[tuple[str, Result]]:
         """The check's result in each window that tested it, in order."""
