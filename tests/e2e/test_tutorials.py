@@ -101,6 +101,21 @@ def test_hospital():
     assert "metformin" in result.table["note"].iloc[1]
 
 
+@pytest.mark.slow
+def test_freight(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in marked("freight.md"):
+        if elsewhere(block):
+            continue
+        if block.kind == "yaml":
+            (name,) = block.how
+            (tmp_path / name).write_text(block.text)
+        else:
+            follow(block, names)
+    assert names["alert"].worst["lower"] > 1.5
+
+
 @pytest.mark.server
 def test_registry(guarded, tmp_path, monkeypatch):
     """The policy and the users are made here; the server is the one that other tests use."""
