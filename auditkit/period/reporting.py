@@ -33,7 +33,9 @@ from auditkit.period.attributes import (
 from auditkit.period.changes import Change
 from auditkit.period.completeness import Gap
 from auditkit.period.extract import population_sha256, query_of
+from auditkit.period.fallback import use_of
 from auditkit.period.kinds import POPULATIONS
+from auditkit.period.monitoring import monitored, operation_of
 from auditkit.period.record import ANSWERED
 from auditkit.period.sampling import seed_of
 from auditkit.period.terms import terms_of
@@ -98,6 +100,8 @@ def operation(
     with log.snapshot() as session:
         times = [session.entry(at).time for at in (0, size - 1)] if size else []
         inside = session.entries_between(period.begin_ms, period.end_ms, end=size)
+    watched_until = times[1] if times else period.begin
+    monitors = monitored(log, period, ends=watched_until, size=size)
     answers = {
         str(entry.payload["exception"]): str(entry.payload["text"])
         for entry in log.entries(kind=(ANSWERED,), end=size)
@@ -108,6 +112,8 @@ def operation(
         _populations(log, period, size=size),
         _log(checked, period, times, inside, size=size, root=root),
         _registry(gaps),
+        operation_of(monitors),
+        use_of(monitors),
     )
     return Operation(
         period=period,

@@ -78,7 +78,9 @@ ROOMS = {
     "mlflow_guard.upstream": "access.policy registry",
     "exports": "judgement output tables",
     "policy_review": "checks judgement measures.numbers waivers",
-    "period": "access.policy ledger ledger.records ledger.store output tables",
+    "period": (
+        "access.policy ledger ledger.records ledger.store output tables watching.monitor.record"
+    ),
     "cli.evidence": (
         "api cli.gating cli.shared judgement ledger loading output period registry report"
     ),

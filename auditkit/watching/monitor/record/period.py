@@ -5,7 +5,7 @@ A period is half open and in UTC. Times are those at which something happened, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,16 +26,19 @@ class Period:
         start: Its start, included.
         end: Its end, not included.
         state: The monitor's state at its end.
-        windows: For each judged window that begins in it, the last judgement of it.
+        windows: For each window that begins in it, the last judgement of it, or that it was missed.
         alerts: The alerts that opened in it, or were open at its start.
         counts: How many entries of each kind were written in it.
         policies: The digests of policies that windows were judged by, in order: more than one is a
             change of rules.
-        served: What served, and from when: each move of the fallback.
+        moves: Each move of the fallback before its end, also of earlier periods.
         decisions: By what decided, and by why it did, the rows of windows that begin in it; empty:
             it is not recorded.
         retraining: The retrainings that were asked for in it, and what became of what they made.
         silences: Silences that were set in it.
+        baselines: For each baseline that was set before its end, the start of its first window, the
+            length of its windows in seconds, and when it was set.
+        written: When each of the monitor's entries happened, also before the period and after it.
     """
 
     start: str
@@ -45,26 +48,34 @@ class Period:
     alerts: tuple[Alert, ...]
     counts: dict[str, int]
     policies: tuple[str, ...]
-    served: tuple[dict[str, Any], ...]
+    moves: tuple[dict[str, Any], ...]
     decisions: dict[str, dict[str, int]]
     retraining: tuple[dict[str, Any], ...]
     silences: tuple[dict[str, Any], ...]
+    baselines: tuple[tuple[str, int, str], ...]
+    written: tuple[str, ...]
+
+    @property
+    def served(self) -> tuple[dict[str, Any], ...]:
+        """The moves of the fallback in it."""
+        return tuple(move for move in self.moves if move["at"] >= self.start)
 
     @property
     def hours(self) -> dict[str, dict[str, float | int | None]]:
         """Hours to detect, acknowledge, act and close, with n, median and 90 % quantile.
 
         To detect: from the start of the first window that broke a rule to the alert. The others
-        count from the alert's opening, of those alerts where somebody did it.
+        count from the alert's opening. Each counts in the period in which it was done.
         """
         ends = {
-            "detect": [_hours(a.first, a.opened_at) for a in self.alerts],
-            "acknowledge": [_hours(a.opened_at, a.acknowledged_at) for a in self.alerts],
-            "act": [_hours(a.opened_at, a.triaged_at) for a in self.alerts],
-            "close": [_hours(a.opened_at, a.closed_at) for a in self.alerts],
+            "detect": [(a.first, a.opened_at) for a in self.alerts],
+            "acknowledge": [(a.opened_at, a.acknowledged_at) for a in self.alerts],
+            "act": [(a.opened_at, a.triaged_at) for a in self.alerts],
+            "close": [(a.opened_at, a.closed_at) for a in self.alerts],
         }
         return {
-            name: _quantiles([v for v in values if v is not None]) for name, values in ends.items()
+            name: _quantiles([hours_between(a, b) for a, b in spans if b >= self.start])
+            for name, spans in ends.items()
         }
 
     def to_json(self) -> dict[str, Json]:
@@ -101,33 +112,37 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
     windows: dict[str, dict[str, Any]] = {}
     policies: dict[str, None] = {}
     decisions: dict[str, dict[str, int]] = {}
-    served, silences = [], []
+    moves, silences, baselines, written = [], [], [], []
     for entry in entries:
         payload = entry.payload
         if entry.kind not in facts.KINDS or payload is None or payload.get("monitor") != name:
             continue
         # A window belongs to the period that it begins in, whenever it was judged or missed.
         if entry.kind == facts.WINDOW and start <= payload["window"][0] < end:
-            windows[payload["window"][0]] = _judged(payload)
-        if entry.kind == facts.MISSED and (span := _missed(payload, start, end)):
-            windows[span["from"]] = span
+            windows[payload["window"][0]] = _judged(entry.index, payload)
+        if entry.kind == facts.MISSED:
+            for slot in _missed(entry.index, payload):
+                if start <= slot["from"] < end:
+                    windows.setdefault(slot["from"], slot)
         if entry.kind == facts.OBSERVED and start <= payload["window"][0] < end:
             for version, reasons in payload.get("served", {}).items():
                 rows = decisions.setdefault(version, {})
                 for reason, n in reasons.items():
                     rows[reason] = rows.get(reason, 0) + n
+        written.append(payload["at"])
         if payload["at"] >= end:
             continue
         add(state, entry)
+        if entry.kind in (facts.ENTERED, facts.ON_TRIAL, facts.LEFT):
+            said = {k: payload[k] for k in ("at", "serving", "reason", "model")}
+            moves.append(said | {"move": entry.kind, "entry": entry.index})
+        if entry.kind == facts.BASELINE:
+            baselines.append((payload["first"], payload["seconds"], payload["at"]))
         if payload["at"] < start:
             continue
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
         if entry.kind == facts.WINDOW:
             policies[payload["policy"]] = None
-        if entry.kind in (facts.ENTERED, facts.ON_TRIAL, facts.LEFT):
-            served.append(
-                {k: payload[k] for k in ("at", "serving", "reason")} | {"move": entry.kind}
-            )
         if entry.kind == facts.SILENCED:
             silences.append({k: payload[k] for k in ("at", "check", "reason", "actor", "until")})
     alerts = [a for a in state.alerts.values() if not a.closed_at or a.closed_at >= start]
@@ -139,14 +154,16 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
         alerts=tuple(alerts),
         counts=dict(sorted(counts.items())),
         policies=tuple(policies),
-        served=tuple(served),
+        moves=tuple(moves),
         decisions=decisions,
         retraining=tuple(asdict(r) for r in state.requests if r.at >= start),
         silences=tuple(silences),
+        baselines=tuple(baselines),
+        written=tuple(written),
     )
 
 
-def _judged(payload: dict[str, Any]) -> dict[str, Any]:
+def _judged(index: int, payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "from": payload["window"][0],
         "to": payload["window"][1],
@@ -155,28 +172,30 @@ def _judged(payload: dict[str, Any]) -> dict[str, Any]:
         "outcome": payload["outcome"],
         "broken": [c for c, r in payload["checks"].items() if r["outcome"] == "fail"],
         "evidence": payload["evidence"],
+        "policy": payload["policy"],
+        "model": payload["model"],
+        "entry": index,
     }
 
 
-def _missed(payload: dict[str, Any], start: str, end: str) -> dict[str, Any] | None:
-    """The missed windows of an entry that begin in a period; None: none of them does."""
+def _missed(index: int, payload: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each of the windows that an entry says were missed."""
     first, last = payload["window"]
     seconds = int((time_of(last) - time_of(first)).total_seconds()) // payload["windows"]
-    slots = [first]
-    while len(slots) < payload["windows"]:
-        slots.append(end_of(slots[-1], seconds))
-    inside = [slot for slot in slots if start <= slot < end]
-    if not inside:
-        return None
-    return {
-        "from": inside[0],
-        "to": end_of(inside[-1], seconds),
-        "rows": payload["rows"],
-        "missed": len(inside),
-        "outcome": "missed",
-        "broken": [],
-        "evidence": payload["evidence"],
-    }
+    for _ in range(payload["windows"]):
+        begin, first = first, end_of(first, seconds)
+        yield {
+            "from": begin,
+            "to": first,
+            "rows": 0,
+            "missed": 1,
+            "outcome": "missed",
+            "broken": [],
+            "evidence": payload["evidence"],
+            "policy": payload["policy"],
+            "model": payload["model"],
+            "entry": index,
+        }
 
 
 def _alert(alert: Alert) -> dict[str, Json]:
@@ -191,8 +210,9 @@ def _alert(alert: Alert) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def _hours(start: str, end: str) -> float | None:
-    return (time_of(end) - time_of(start)).total_seconds() / 3600 if end else None
+def hours_between(start: str, end: str) -> float:
+    """Hours from one time to another."""
+    return (time_of(end) - time_of(start)).total_seconds() / 3600
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float | int | None]:
