@@ -47,7 +47,7 @@ def use_of(monitors: Sequence[Monitored]) -> Evidence:
         ),
         notes=(
             "Rows are those of the judged windows that begin while it served.",
-            "That a decision was made by what served, its own record has to say.",
+            "Rows decided are counted by what each row names; none are if the rows do not.",
         ),
         terms=terms_of(USE),
     )  # fmt: skip
@@ -82,6 +82,13 @@ def _numbers(one: Monitored) -> Iterator[Measurement]:
         )
         yield Measurement(name="share_served", value=hours / every, n=one.due, group=by)
         yield Measurement(name="rows_served", value=rows, n=one.due, unit="count", group=by)
+    decided = sum(n for reasons in one.found.decisions.values() for n in reasons.values())
+    for version, reasons in sorted(one.found.decisions.items()):
+        for reason, n in sorted(reasons.items()):
+            yield Measurement(
+                name="rows_decided", value=n, n=decided, unit="count",
+                group=(*group, ("decided_by", version), ("reason", reason or "none")),
+            )  # fmt: skip
 
 
 def _longest(one: Monitored) -> float:

@@ -87,6 +87,9 @@ TERMS: Final[dict[str, Term]] = {
         "Share of the time", "Hours in which it served, by the hours from the first window."
     ),
     "rows_served": Term("Rows", "Rows of the judged windows that begin while it served."),
+    "rows_decided": Term(
+        "Rows decided", "Rows of the period's windows that name this as what decided, and why."
+    ),
     "gaps": Term("Gaps", "What the log and the registry do not agree on."),
 }
 # The measures of each check.
@@ -103,7 +106,7 @@ COUNTED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "fallback.use": (
         "fallback_moves", "trials", "recoveries", "unexplained_moves", "longest_fallback",
-        "hours_served", "share_served", "rows_served",
+        "hours_served", "share_served", "rows_served", "rows_decided",
     ),
 }  # fmt: skip
 

@@ -51,13 +51,21 @@ class MonitorBook:
         }  # fmt: skip
         self.book.add(kind, **(payload | more))
 
-    def judged(self, number: int, *, rows: int = 100, broken: str = "", hours: float = 0.1) -> None:
+    def judged(
+        self,
+        number: int,
+        *,
+        rows: int = 100,
+        broken: str = "",
+        hours: float = 0.1,
+        served: dict[str, dict[str, int]] | None = None,
+    ) -> None:
         """A window was observed in its last hour, and judged some hours after its end."""
         start = self.start(number)
         end = self.start(number + 1)
         digest = f"sha256:{number:064x}"
         self.write("monitor.observed", start, at=end - timedelta(hours=1), rows=rows,
-                   evidence=digest)  # fmt: skip
+                   evidence=digest, served=served or {})  # fmt: skip
         checks = {"drift.features": {"outcome": "fail" if broken else "pass", "broken": []}}
         self.write("monitor.window", start, at=end + timedelta(hours=hours), rows=rows, revision=1,
                    outcome="fail" if broken else "pass", checks=checks)  # fmt: skip

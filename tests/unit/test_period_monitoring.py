@@ -250,7 +250,8 @@ def test_what_served_and_why(tmp_path):
     for number in range(34):
         if number in moves:
             monitor.moved(*moves[number], at=monitor.start(number))
-        monitor.judged(number, rows=10)
+        named = {"3": {"": 9}, "rules": {"A-1": 1}} if number < 20 else {}
+        monitor.judged(number, rows=10, served=named)
         if number == 3:
             monitor.alert("A-1", 3, at=monitor.start(4) + HOUR)
     found = numbers(evidence_of(book, JULY, AUGUST)[1])
@@ -262,6 +263,8 @@ def test_what_served_and_why(tmp_path):
         assert found[f"hours_served {name}"] == 24 * days
         assert found[f"share_served {name}"] == pytest.approx(days / 31)
         assert found[f"rows_served {name}"] == 10 * days
+    assert found["rows_decided 3 none"] == 9 * 20
+    assert found["rows_decided rules A-1"] == 20
     assert found["longest_fallback"] == 14 * 24
     counts = ("fallback_moves", "trials", "recoveries", "unexplained_moves")
     assert [found[name] for name in counts] == [3, 1, 1, 1]
