@@ -249,6 +249,71 @@ def test_a_column_that_is_all_missing_is_never_met(world: World) -> None:
     assert results["drift.features"].outcome != "pass"
 
 
+def test_a_column_of_another_kind_is_an_exception_or_refused(world: World) -> None:
+    policy = world.folder / "policy.yaml"
+    policy.write_text(
+        policy.read_text() + "  - {id: K, title: numbers, check: drift.missingness, measure: "
+        "not_finite_change, at_most: 0.01, min_n: 50, severity: high, citation: test, why: test}\n"
+    )
+    world.monitor = world.opened()
+    frame = rows(600, 1).drop(columns="bad")
+    with pytest.raises(InputError, match="'income' holds times"):
+        world.monitor.observe(frame.assign(income=[START] * 600))
+    world.monitor.observe(frame.assign(income="low"))
+    world.now += timedelta(days=1)
+    assert "alert.opened" in [s.kind for s in world.monitor.step()]
+    results = next(iter(world.monitor.state.windows.values())).results
+    assert results["drift.missingness"].outcome == "fail"
+    assert results["drift.features"].outcome == "not_assessed"
+    assert world.monitor.state.refused_rows == 600
+
+
+def test_a_new_level_that_is_a_name_is_counted_and_leaves_no_trace(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    settings, policy = tmp_path / "monitor.yaml", tmp_path / "policy.yaml"
+    settings.write_text(settings.read_text().replace("{key: id", "{personal: [clerk], key: id"))
+    policy.write_text(
+        policy.read_text() + "  - {id: U, title: new, check: drift.missingness, measure: "
+        "unseen_share, at_most: 0.02, min_n: 50, severity: high, citation: test, why: test}\n"
+    )
+    world.monitor = world.opened()
+    clerks = np.array(["Ann Lee", "Omar Haddad"])
+    world.monitor.baseline(world.monitor.fit(REFERENCE.assign(clerk=clerks[np.arange(1000) % 2])))
+    frame = rows(600, 1).drop(columns="bad").assign(clerk=clerks[np.arange(600) % 2])
+    frame.loc[:99, "clerk"] = "Grace Kim"
+    world.monitor.observe(frame)
+    world.now += timedelta(days=1)
+    assert "alert.opened" in [s.kind for s in world.monitor.step()]
+    (alert,) = world.monitor.alerts
+    assert alert.check == "drift.missingness"
+    assert alert.worst["value"] == pytest.approx(100 / 600)
+    world.monitor.close()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not [n for n in (b"Ann Lee", b"Omar Haddad", b"Grace Kim") if n in data], path
+
+
+def test_a_window_that_comes_again_late_is_judged_again_and_opens_nothing_twice(
+    world: World,
+) -> None:
+    day = world.now.date()
+    span = (day, day + timedelta(days=1))
+    first, late = (rows(600, n, 2.0).drop(columns="bad") for n in (1, 50))
+    world.monitor.observe(first, window=span)
+    world.now += timedelta(days=3)
+    kinds = [s.kind for s in world.monitor.step()]
+    assert kinds.count("alert.opened") == 2  # of the shift, and of the two days without rows
+    world.monitor.observe(late, window=span)
+    world.monitor.observe(first, window=span)
+    assert [s.kind for s in world.monitor.step()] == ["monitor.window"]
+    window = next(iter(world.monitor.state.windows.values()))
+    assert (window.rows, window.judged) == (1200, 2)
+    world.now -= timedelta(days=2)  # the clock is set back: nothing happens before what is logged
+    assert world.monitor.step() == ()
+    assert world.monitor.now == START + timedelta(days=3, hours=12)
+
+
 def test_a_baseline_of_another_model_is_refused(tmp_path: Path) -> None:
     world = World(tmp_path)
     text = (tmp_path / "monitor.yaml").read_text()
