@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from auditkit.canonical import Json
 from auditkit.documents import keys_of, lines_of
 from auditkit.errors import PolicyError
-from auditkit.judgement.controls import Control, ControlPack
+from auditkit.judgement.controls import STALE_AFTER_DAYS, Control, ControlPack
 from auditkit.policy import Policy, Rule
 from auditkit.policy_review.ranges import range_of
 from auditkit.waivers.record import Waiver
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from auditkit.checks import Check
     from auditkit.waivers.consideration import WaiverFile
 
-# Citations that nobody has checked for longer are out of date.
-STALE_DAYS: Final = 180
 # The test by which a difference between two groups is noticed, and how often it shall be.
 _ALPHA: Final = 0.05
 
@@ -74,10 +72,12 @@ class Known:
     Attributes:
         measures: The measures of each check, by its id.
         checks: The checks, for their parameters; those of watching and of a period have none.
+        entries: The kinds of the log's entries.
     """
 
     measures: Mapping[str, frozenset[str]]
     checks: Mapping[str, Check[Any]]
+    entries: frozenset[str]
 
 
 def lint(
@@ -193,14 +193,18 @@ class _Found:
 
 
 def _stale(document: Policy | ControlPack, today: date) -> Iterator[_Found]:
-    limit = int(getattr(document, "stale_after_days", STALE_DAYS))
-    if 0 <= (today - document.as_of).days <= limit:
+    if isinstance(document, ControlPack):
+        checked, stale = document.checked_last(), document.is_stale(today)
+    else:
+        checked = document.as_of
+        stale = not 0 <= (today - checked).days <= STALE_AFTER_DAYS
+    if not stale:
         return
     yield _Found(
         place=("as_of",),
         code="stale",
         level="warning",
-        text=f"Its citations were last checked on {document.as_of}.",
+        text=f"Its citations were last checked on {checked}.",
         remedy="read the sources again, and set as_of to that day",
     )
 
@@ -239,6 +243,17 @@ def _unknown_checks(pack: ControlPack, known: Known) -> Iterator[_Found]:
         for name in control.checks:
             if name not in known.measures:
                 yield _no_check(name, known, ("controls", number, "checks"), control.id)
+        for name in control.entries:
+            if name not in known.entries:
+                yield _Found(
+                    place=("controls", number, "entries"),
+                    rule=control.id,
+                    code="unknown-entry",
+                    level="error",
+                    text=f"The log has no kind of entry {name!r}.",
+                    remedy=f"name one that auditkit writes; the nearest: "
+                    f"{_near(name, known.entries)}",
+                )
         yield from _odd_control(control, number)
 
 
@@ -366,14 +381,16 @@ def known_checks(
     watched: Collection[str],
     words: Collection[str],
     counted: Mapping[str, Collection[str]],
+    kinds: Collection[str],
 ) -> Known:
-    """What policies may name.
+    """What policies and packs may name.
 
     Args:
         checks: The checks of audits.
         watched: The checks of watching.
         words: The measures of watching.
         counted: The measures of each check of a period.
+        kinds: The kinds of the log's entries.
     """
     return Known(
         measures={
@@ -382,4 +399,5 @@ def known_checks(
             **{check.id: frozenset(check.terms) for check in checks},
         },
         checks={check.id: check for check in checks},
+        entries=frozenset(kinds),
     )

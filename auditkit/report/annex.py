@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from auditkit.evidence import Evidence, Outcome
-from auditkit.judgement.controls import ControlPack, ControlStatus
+from auditkit.judgement.controls import Control, ControlPack, ControlStatus
 from auditkit.report.blocks.kinds import Status
 from auditkit.report.figures.figure_ledger import FigureLedger, Line, Text, joined
 
@@ -30,10 +30,26 @@ class ControlRow:
         self.requirement = book.quote(control.requirement)
         self.limits = book.quote(control.limits)
         self.strength = control.strength
-        self.status = Status(outcome=found.outcome)
+        self.status = None if control.is_outside else Status(outcome=found.outcome)
+        self.facts = _facts(book, control)
         self.rules = joined(", ", map(book.quote, found.rules))
         self.evidence = joined(", ", map(book.quote, found.evidence))
         self.reason = book.quote(found.reason)
+
+
+def _facts(book: FigureLedger, control: Control) -> Text:
+    """How the control works and where the row is from, as far as the pack states it."""
+    stated = (
+        ("", control.kind.capitalize()),
+        ("", control.frequency),
+        ("population: ", control.population),
+        ("log entries: ", ", ".join(control.entries)),
+        ("status: ", control.status),
+        ("read in ", control.source),
+        ("checked ", str(control.as_of or "")),
+        ("reviewed by ", control.reviewed_by),
+    )
+    return joined("; ", (Line(word, book.quote(text)) for word, text in stated if text))
 
 
 class Pack:
@@ -49,8 +65,12 @@ class Pack:
         self.as_of = book.quote(str(pack.as_of))
         self.legal_status = book.quote(pack.legal_status)
         self.author = book.quote(pack.author)
+        self.last_checked = book.quote(str(pack.checked_last()))
+        today = book.judgement.as_of
+        self.is_stale = today is not None and pack.is_stale(today)
         self.reviewed_by: Text = book.quote(pack.reviewed_by) if pack.reviewed_by else "nobody yet"
         self.controls = [ControlRow(book, c) for c in book.judgement.controls if c.pack == pack.id]
+        self.has_facts = any(str(row.facts) for row in self.controls)
 
 
 class Indexed:

@@ -267,11 +267,11 @@ class Page:
 
     @property
     def untested_controls(self) -> list[Line]:
-        """Requirements of the packs without a test."""
+        """Requirements of the packs without a test, but for those that lie outside."""
         return [
             Line(self.book.quote(c.control.id), " (", self.book.quote(c.control.citation), ")")
             for c in self.judgement.controls
-            if c.outcome is Outcome.NOT_ASSESSED
+            if c.outcome is Outcome.NOT_ASSESSED and not c.control.is_outside
         ]
 
     @property
@@ -360,6 +360,11 @@ class Page:
     def packs(self) -> list[Pack]:
         """The control matrix, pack by pack."""
         return [Pack(self.book, pack) for pack in self.judgement.packs]
+
+    @property
+    def has_outside(self) -> bool:
+        """Whether a pack lists a requirement that nothing here speaks to."""
+        return any(c.control.is_outside for c in self.judgement.controls)
 
     # Index, verification, method
 

@@ -110,11 +110,11 @@ def test_the_planted_exceptions_are_found_and_nothing_else(reported):
 def test_a_response_is_printed_and_changes_nothing(reported, tmp_path):
     book = written(tmp_path)
     period = Period.parse(FROM, TO)
-    before = operation(book.log, period, pack="soc2-period").evidence[0]
+    before = operation(book.log, period, pack="soc2").evidence[0]
     row = dict(zip(before.tables[0].columns, before.tables[0].rows[0], strict=True))
     assert row["response"] == "none"
     respond(book.log, row["exception"], by="mia", text="Approved by telephone.")
-    after = operation(book.log, period, pack="soc2-period").evidence[0]
+    after = operation(book.log, period, pack="soc2").evidence[0]
     book.close()
     assert "Approved by telephone." in after.tables[0].column("response")
     assert after.measurements == before.measurements
@@ -220,7 +220,7 @@ def test_periods_that_the_log_says_little_of(reported, begin, end, changes, unco
     from auditkit.cli.shared.log_open import reading
 
     with reading(str(folder / "audit.db"), [str(folder / "log.pub")], None, "") as log:
-        found = operation(log, Period.parse(begin, end), pack="soc2-period")
+        found = operation(log, Period.parse(begin, end), pack="soc2")
     by_check = {e.check: e for e in found.evidence}
     assert by_check["period.changes"].measurement("changes").value == changes
     assert by_check["period.log"].measurement("uncovered_ends").value == uncovered
@@ -228,7 +228,7 @@ def test_periods_that_the_log_says_little_of(reported, begin, end, changes, unco
 
 def test_an_empty_log_says_so(tmp_path):
     book = Book(tmp_path / "audit.db")
-    found = operation(book.log, Period.parse(FROM, TO), pack="soc2-period")
+    found = operation(book.log, Period.parse(FROM, TO), pack="soc2")
     assert isinstance(book.log, Ledger)
     book.close()
     by_check = {e.check: e for e in found.evidence}

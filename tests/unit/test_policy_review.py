@@ -19,6 +19,7 @@ from auditkit.checks import CHECKS, TERMS
 from auditkit.cli import run
 from auditkit.judgement.audit import glossary_of
 from auditkit.judgement.gate import compare, judge
+from auditkit.period.kinds import BY_NAME
 from auditkit.period.terms import COUNTED
 from auditkit.policy import parse_policy
 from auditkit.policy_review.cases import PolicyCase, misjudged
@@ -35,7 +36,7 @@ from tests.unit.test_check_conformance import MEASURING, assessed, drawn
 
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 12, 1)
-KNOWN = known_checks(CHECKS, TITLES, WATCHED_TERMS, COUNTED)
+KNOWN = known_checks(CHECKS, TITLES, WATCHED_TERMS, COUNTED, BY_NAME)
 HEAD = 'id: p\nversion: "1"\ntitle: t\nas_of: 2026-11-30\n'
 OWN = "severity: high, citation: c, why: w}\n"
 

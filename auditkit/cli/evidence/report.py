@@ -37,7 +37,7 @@ def report(
         typer.Option(
             metavar="PACK", help="The control pack that the exceptions are numbered under."
         ),
-    ] = "soc2-period",
+    ] = "soc2",
     policy: Annotated[
         str, typer.Option(metavar="POLICY", help="What must hold of a period.")
     ] = "period",

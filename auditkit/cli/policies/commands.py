@@ -76,12 +76,13 @@ def lint(
     """
     from auditkit.loading.checks import all_checks
     from auditkit.loading.waiver_files import read_waivers
+    from auditkit.period.kinds import BY_NAME
     from auditkit.period.terms import COUNTED
     from auditkit.policy_review.lint import ending, known_checks
     from auditkit.policy_review.lint import lint as find
     from auditkit.watching.terms import TERMS, TITLES
 
-    known = known_checks(all_checks(), TITLES, TERMS, COUNTED)
+    known = known_checks(all_checks(), TITLES, TERMS, COUNTED, BY_NAME)
     day = today.date() if today else date.today()  # noqa: DTZ011 - the user's day
     found: list[Problem] = []
     for name in files:
