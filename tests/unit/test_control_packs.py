@@ -23,6 +23,7 @@ PACKAGED = {
     "soc2", "hipaa", "fair-lending", "ll144", "mrm-sr26-2", "nist-ai-rmf", "eu-ai-act", "naic-ai",
     "co-sb26-189",
 }  # fmt: skip
+OF_A_PERIOD = ("period.", "monitoring.", "fallback.")
 ROW = (
     "{id: O-1, citation: in-house, requirement: Waiting is short., basis: primary, "
     "strength: STRENGTHMORE}"
@@ -57,7 +58,9 @@ def test_a_packaged_pack_reads_and_nothing_is_wrong_with_it(name):
     for one in rows.values():
         assert one.is_outside or one.kind, f"{one.id} says neither design nor operation"
         assert one.is_outside or one.limits, f"{one.id} has no limits"
-        periodic = {check.startswith(("period.", "monitoring.", "fallback.")) for check in one.checks}
+        periodic = {
+            check.startswith(("period.", "monitoring.", "fallback.")) for check in one.checks
+        }
         assert periodic <= {one.kind == "operation"}, one.id
     words = text.lower()
     for claim in ("compliant", "certified", "bias-free", "satisfied"):
