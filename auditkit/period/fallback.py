@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Table
-from auditkit.period.monitoring import VERSION, Monitored, not_watched, version_of
+from auditkit.period.monitoring import VERSION, Monitored, named, not_watched, version_of
 from auditkit.period.terms import terms_of
 from auditkit.watching.monitor.record import facts
 from auditkit.watching.monitor.record.period import hours_between
@@ -21,10 +21,10 @@ _TITLE: Final = "What served, and the use of the fallback"
 _Move = Mapping[str, Any]
 
 
-def use_of(monitors: Sequence[Monitored]) -> Evidence:
-    """The use of the fallback in a period, as evidence."""
+def use_of(monitors: Sequence[Monitored], *, only: str = "") -> Evidence:
+    """The use of the fallback in a period, as evidence; see `monitoring.operation_of`."""
     if not monitors:
-        return not_watched(USE, _TITLE)
+        return not_watched(USE, _TITLE, only)
     return Evidence(
         check=USE,
         version=VERSION,
@@ -32,7 +32,7 @@ def use_of(monitors: Sequence[Monitored]) -> Evidence:
         area="monitoring",
         n=sum(one.due for one in monitors),
         population="windows",
-        parameters={"known_until": max(one.until for one in monitors)},
+        parameters={"known_until": max(one.until for one in monitors), **named(only)},
         measurements=tuple(m for one in monitors for m in _numbers(one)),
         tables=(
             Table(

@@ -144,10 +144,15 @@ def _slots(found: Watched, ends: str) -> Iterator[Slot]:
             start = end
 
 
-def operation_of(monitors: Sequence[Monitored]) -> Evidence:
-    """Windows, runs and alerts of monitors in a period, as evidence."""
+def operation_of(monitors: Sequence[Monitored], *, only: str = "") -> Evidence:
+    """Windows, runs and alerts of monitors in a period, as evidence.
+
+    Args:
+        monitors: From `monitored`.
+        only: The monitor that it is about; empty: all.
+    """
     if not monitors:
-        return not_watched(OPERATION, _TITLE)
+        return not_watched(OPERATION, _TITLE, only)
     return Evidence(
         check=OPERATION,
         version=VERSION,
@@ -155,7 +160,7 @@ def operation_of(monitors: Sequence[Monitored]) -> Evidence:
         area="monitoring",
         n=sum(one.due for one in monitors),
         population="windows",
-        parameters={"known_until": max(one.until for one in monitors)},
+        parameters={"known_until": max(one.until for one in monitors), **named(only)},
         measurements=tuple(m for one in monitors for m in _numbers(one)),
         tables=(
             Table(
@@ -190,7 +195,12 @@ def operation_of(monitors: Sequence[Monitored]) -> Evidence:
     )
 
 
-def not_watched(check: str, title: str) -> Evidence:
+def named(only: str) -> dict[str, str]:
+    """The parameter that says which monitor evidence is about; empty: all."""
+    return {"monitor": only} if only else {}
+
+
+def not_watched(check: str, title: str, only: str) -> Evidence:
     """The evidence if no monitor had an entry before the period's end."""
     return Evidence(
         check=check,
@@ -198,6 +208,7 @@ def not_watched(check: str, title: str) -> Evidence:
         title=title,
         area="monitoring",
         outcome=Outcome.NOT_ASSESSED,
+        parameters=named(only),
         reason="no monitor had an entry in the log before the period's end",
         terms=terms_of(check),
     )

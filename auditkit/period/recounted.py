@@ -8,10 +8,12 @@ from typing import Any
 
 from auditkit.canonical import Json, canonical_bytes
 from auditkit.errors import InputError
+from auditkit.evidence import Evidence
 from auditkit.ledger.reader import LogReader
 from auditkit.period.completeness import Gap
 from auditkit.period.reporting import operation
 from auditkit.period.window import Period
+from auditkit.watching.monitor.record.facts import NUMBERS
 
 # Counted again only where the registry is given, and then as it is now.
 _REGISTRY = "period.registry"
@@ -36,8 +38,33 @@ class Recounted:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
+def monitor_of(statement: Mapping[str, Any]) -> tuple[str, Period]:
+    """The monitor that a report is about, and its period; no name: it is about everything.
+
+    Raises:
+        InputError: If it is not the report of a period.
+    """
+    try:
+        predicate = statement["predicate"]
+        named = {str(one["parameters"].get("monitor", "")) for one in predicate["evidence"]}
+        return max(named, default=""), Period.parse(*predicate["subject"]["period"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _no_period() from error
+
+
+def _no_period() -> InputError:
+    return InputError(
+        "It is not the report of a period.",
+        remedy="give one of 'auditkit period report' or 'auditkit watch report'",
+    )
+
+
 def recounted(
-    log: LogReader, statement: Mapping[str, Any], *, gaps: Sequence[Gap] | None
+    log: LogReader,
+    statement: Mapping[str, Any],
+    *,
+    gaps: Sequence[Gap] | None,
+    judgements: Evidence | None = None,
 ) -> Recounted:
     """Counts the evidence of a report again, at the log's size of then.
 
@@ -45,22 +72,21 @@ def recounted(
         log: The log.
         statement: The report's statement, parsed.
         gaps: What log and registry do not agree on now; None: that check is left out.
+        judgements: What a monitor's windows were judged by, from its store; None: that is left out.
 
     Raises:
         InputError: If it is not the statement of a period, or the log has fewer entries.
         VerificationError: If the log is not what its head says.
     """
+    monitor, period = monitor_of(statement)
     try:
         predicate = statement["predicate"]
         subject, evidence = predicate["subject"], predicate["evidence"]
-        period = Period.parse(*subject["period"])
         size, pack = int(predicate["rows"]), str(predicate["packs"][-1]["id"])
         stated = {str(one["check"]): one for one in evidence}
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(
-            "It is not the report of a period.", remedy="give one of 'auditkit period report'"
-        ) from error
-    again = operation(log, period, pack=pack, gaps=gaps, size=size)
+        raise _no_period() from error
+    again = operation(log, period, pack=pack, gaps=gaps, size=size, monitor=monitor)
     differences = []
     for name, was, now in (
         ("log", subject["name"], again.origin),
@@ -69,9 +95,10 @@ def recounted(
         if was != now:
             differences.append(f"The {name}: {was}, and counted again {now}.")
     left_out, numbers = [], 0
-    counted: dict[str, Any] = {one.check: one.to_json() for one in again.evidence}
+    made = again.evidence if judgements is None else (*again.evidence, judgements)
+    counted: dict[str, Any] = {one.check: one.to_json() for one in made}
     for check in dict.fromkeys([*stated, *counted]):
-        if check == _REGISTRY and gaps is None:
+        if (check == _REGISTRY and gaps is None) or (check == NUMBERS and judgements is None):
             left_out.append(check)
             continue
         if check not in stated or check not in counted:

@@ -75,6 +75,7 @@ def operation(
     pack: str,
     gaps: Sequence[Gap] | None = None,
     size: int | None = None,
+    monitor: str = "",
 ) -> Operation:
     """Reads a log for a period's evidence.
 
@@ -85,6 +86,7 @@ def operation(
         gaps: What log and registry do not agree on, from `completeness.compare`; None: no registry
             was asked.
         size: How many of its entries to read, as the log was then; None: all.
+        monitor: Only what concerns this monitor, and the log itself; empty: everything.
 
     Raises:
         InputError: If the log has fewer entries.
@@ -93,27 +95,23 @@ def operation(
     checked = log.verify()
     size = checked.size if size is None else size
     root = seed_of(log, f"checkpoint:{size}").root if size else checked.root.hex()
-    book = read_changes(log, size=size)
-    ends = min(book.ends, period.end) if book.ends is not None else period.end
-    changed = [change for change in book.changes() if period.holds(change.done.time)]
-    found = list(deviations(changed, period, ends=ends, pack=pack, control=CHANGE_CONTROL))
     with log.snapshot() as session:
         times = [session.entry(at).time for at in (0, size - 1)] if size else []
         inside = session.entries_between(period.begin_ms, period.end_ms, end=size)
-    watched_until = times[1] if times else period.begin
-    monitors = monitored(log, period, ends=watched_until, size=size)
-    answers = {
-        str(entry.payload["exception"]): str(entry.payload["text"])
-        for entry in log.entries(kind=(ANSWERED,), end=size)
-        if entry.payload
-    }
+    itself = _log(checked, period, times, inside, size=size, root=root)
+    ends = times[1] if times else period.begin
+    monitors = monitored(log, period, ends=ends, size=size, only=monitor)
+    watched = operation_of(monitors, only=monitor), use_of(monitors, only=monitor)
     made = (
-        _changes(changed, found, answers, ends=ends),
-        _populations(log, period, size=size),
-        _log(checked, period, times, inside, size=size, root=root),
-        _registry(gaps),
-        operation_of(monitors),
-        use_of(monitors),
+        (*watched, itself)
+        if monitor
+        else (
+            _changes_of(log, period, pack=pack, size=size),
+            _populations(log, period, size=size),
+            itself,
+            _registry(gaps),
+            *watched,
+        )
     )
     return Operation(
         period=period,
@@ -125,6 +123,19 @@ def operation(
             replace(evidence, id=f"E-{number:04d}") for number, evidence in enumerate(made, start=1)
         ),
     )
+
+
+def _changes_of(log: LogReader, period: Period, *, pack: str, size: int) -> Evidence:
+    book = read_changes(log, size=size)
+    ends = min(book.ends, period.end) if book.ends is not None else period.end
+    changed = [change for change in book.changes() if period.holds(change.done.time)]
+    found = list(deviations(changed, period, ends=ends, pack=pack, control=CHANGE_CONTROL))
+    answers = {
+        str(entry.payload["exception"]): str(entry.payload["text"])
+        for entry in log.entries(kind=(ANSWERED,), end=size)
+        if entry.payload
+    }
+    return _changes(changed, found, answers, ends=ends)
 
 
 def _changes(

@@ -82,7 +82,8 @@ ROOMS = {
         "access.policy ledger ledger.records ledger.store output tables watching.monitor.record"
     ),
     "cli.evidence": (
-        "api cli.gating cli.shared judgement ledger loading output period registry report"
+        "api cli.gating cli.shared judgement ledger loading output period registry report signing "
+        "watching watching.monitor watching.monitor.record"
     ),
     "report.figures": "judgement report.typeset",
     "cli.shared": "ledger loading registry signing",
@@ -118,7 +119,8 @@ ROOMS = {
     ),
     "mlflow_guard": "mlflow_guard.serve",
     "cli.watching": (
-        "api cli.shared loading watching.monitor watching.monitor.record watching.validation"
+        "api cli.evidence cli.shared loading period watching.monitor watching.monitor.record "
+        "watching.validation"
     ),
     "cli.gating": (
         "access.policy api audit_log cli.shared judgement loading reperformance signing waivers"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from auditkit.cli.evidence.commands import From, To, period_of
 from auditkit.cli.evidence.complete import registered_in
+from auditkit.cli.evidence.signed import EXIT, write_report
 from auditkit.cli.gating.against import read_statement
 from auditkit.cli.shared.console import harmless, say, step
 from auditkit.cli.shared.log_open import Head, Key, LogOption, Name, log_url, reading
 from auditkit.cli.shared.signing_options import Folder, open_store
-from auditkit.files import require_writable, write_whole
+from auditkit.files import require_writable
 from auditkit.parameters import LOG_NAME
 from auditkit.wording import plural
-
-_EXIT: Final = {"pass": 0, "fail": 10, "incomplete": 11}
 
 app = typer.Typer(help="Report how controls operated in a period.", no_args_is_help=True)
 
@@ -69,16 +68,9 @@ def report(
     Example: auditkit period report --from 2026-07-01 --to 2026-10-01 --log audit.db
     --registry sqlite:///mlflow.db --output q3/
     """
-    from auditkit.api import Audit, computing_versions
-    from auditkit.canonical import Digest
-    from auditkit.judgement.audit import judged
     from auditkit.loading.places import load_packs, load_policy
-    from auditkit.output import findings_csv
     from auditkit.period.completeness import compare
     from auditkit.period.reporting import operation
-    from auditkit.period.window import stamp
-    from auditkit.report import ReportOptions
-    from auditkit.subject import Subject
 
     period = period_of(begin, end)
     chosen, folder = load_policy(policy)
@@ -92,43 +84,15 @@ def report(
         gaps = None if registry is None else compare(opened, registered_in(registry))
         found = operation(opened, period, pack=packs[-1].id, gaps=gaps)
         result.append(f"{found.entries:,} of {found.size:,} entries in the period")
-    audit = Audit.of(
-        judged(
-            found.evidence,
-            chosen,
-            packs,
-            subject=Subject(
-                name=found.origin,
-                version=f"{stamp(period.begin)}/{stamp(period.end)}",
-                digest=Digest.parse(f"sha256:{found.root}"),
-                period=(stamp(period.begin), stamp(period.end)),
-            ),
-            rows=found.size,
-            today=datetime.now(UTC).date(),
-            versions=computing_versions(),
-        ),
-        log=None,
+    audit = write_report(
+        found, chosen, packs, output=output, store=store, log=None if key else place
     )
-    with step("Render and sign the report") as result:
-        receipt = audit.report(
-            output / "report.pdf",
-            signer=store.report_signer(),
-            log=None if key else place,
-            keys=store,
-            options=ReportOptions(status="FINAL"),
-            at=datetime.now(UTC),
-            twin=output / "report.html",
-            progress=result.tell_step,
-        )
-        result.append("not logged" if receipt is None else f"log entry {receipt.index}")
-    write_whole(output / "statement.json", audit.statement)
-    write_whole(output / "findings.csv", findings_csv(audit.findings, statement=str(audit.digest)))
     exceptions = audit.evidence[0].table("period_exceptions").rows
     for row in exceptions:
         say(f"{row[0]}  {row[1]}, attribute {row[2]}: {row[3]}")
     say(f"{plural(len(exceptions), 'exception')}.")
     print(output / "report.pdf")
-    raise typer.Exit(_EXIT[audit.verdict.decision.value])
+    raise typer.Exit(EXIT[audit.verdict.decision.value])
 
 
 @app.command()
@@ -145,6 +109,16 @@ def reperform(
     keys: Folder = None,
     log_name: Name = LOG_NAME,
     head: Head = None,
+    watched: Annotated[
+        Path | None,
+        typer.Option(
+            "--store", metavar="DIR", help="The monitor's store, of a report of 'watch report'."
+        ),
+    ] = None,
+    watch_policy: Annotated[
+        str,
+        typer.Option(metavar="POLICY", help="The policy that the monitor judged windows by."),
+    ] = "starter-watch",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Count a period's report again from the log, at the size that it was made at.
@@ -153,10 +127,14 @@ def reperform(
     them, and the pages from the statement, 'auditkit verify' checks. Exit code 12 if anything is
     different.
 
+    A report of 'auditkit watch report' has numbers from the monitor's store, too. With --store they
+    are read from it by the digests in the log, and computed again from the stored profiles.
+
     Example: auditkit period reperform q3/report.pdf --log audit.db --key log.pub
     """
     import json
 
+    from auditkit.cli.evidence.rejudged import rejudged
     from auditkit.period.completeness import compare
     from auditkit.period.recounted import recounted
 
@@ -164,11 +142,18 @@ def reperform(
     opening = reading(log, key, keys, log_name, head)
     with step("Check and read the log"), opening as opened:
         gaps = None if registry is None else compare(opened, registered_in(registry))
-        found = recounted(opened, statement, gaps=gaps)
+        again = None if watched is None else rejudged(opened, statement, watched, watch_policy)
+        judgements = None if again is None else again.evidence
+        found = recounted(opened, statement, gaps=gaps, judgements=judgements)
+        if again is not None:
+            found = replace(found, differences=(*found.differences, *again.differences))
     if as_json:
         print(json.dumps(found.to_json(), indent=1))
     for line in () if as_json else found.differences:
         print(harmless(line))
+    if again is not None:
+        other = f"; {again.other_policy:,} were by another policy" if again.other_policy else ""
+        say(f"{plural(again.windows, 'window')} judged again from profiles{other}.")
     left = f" Left out: {', '.join(found.left_out)}." if found.left_out else ""
     say(f"{found.numbers:,} numbers counted again; {len(found.differences)} differ.{left}")
     raise typer.Exit(12 if found.differences else 0)

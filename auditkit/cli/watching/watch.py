@@ -15,6 +15,7 @@ from auditkit.cli.shared.console import one_line, print_rows, say
 from auditkit.cli.shared.log_open import By
 from auditkit.cli.watching import alerts, challengers
 from auditkit.cli.watching.alerts import DAYS, FILE, File, opened
+from auditkit.cli.watching.signed import signed
 from auditkit.errors import InputError
 from auditkit.evidence import Outcome
 from auditkit.wording import plural
@@ -215,17 +216,34 @@ def report(
     monitor: File = FILE,
     as_json: _Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the windows as CSV.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Write a signed report to the folder."),
+    ] = None,
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="POLICY", help="What must hold of a period.")
+    ] = "period",
+    pack: Annotated[
+        str, typer.Option("--pack", metavar="PACK", help="The control pack of the signed report.")
+    ] = "soc2-period",
 ) -> None:
     """Say what happened in a period: windows, alerts, times to act, fallback; from the log alone.
 
     The log is checked while it is read. Exit: 3 if there is no window in it.
 
-    Example: auditkit watch report --from 2026-11-01 --to 2026-12-01
+    With --output: report.pdf, report.html, statement.json and findings.csv, as of 'auditkit period
+    report', with the numbers that the windows were judged by. Then the exit code is the verdict: 0
+    no exception, 10 exceptions, 11 not all could be tested. 'auditkit period reperform' counts them
+    again.
+
+    Example: auditkit watch report --from 2026-11-01 --to 2026-12-01 -o november/
     """
     if start >= end:
         raise InputError("The period ends before it starts.", remedy="give --from before --to")
     with opened(monitor) as found:
         made = found.period(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+        if output is not None:
+            raise typer.Exit(signed(found, made, output, policy=policy, pack=pack))
     if as_json:
         print(json.dumps(made.to_json(), indent=1))
     elif as_csv:

@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from auditkit.errors import InputError
+from auditkit.evidence import Evidence
 from auditkit.ledger import Ledger
 from auditkit.signing import KeyStore
 from auditkit.watching.monitor import opening
 from auditkit.watching.monitor.alerts import Alerts
 from auditkit.watching.monitor.challengers import Challengers, Registry
 from auditkit.watching.monitor.journal import Journal
+from auditkit.watching.monitor.judgements import numbers_of
 from auditkit.watching.monitor.opening import Clock
 from auditkit.watching.monitor.record import facts
 from auditkit.watching.monitor.record.period import Period, period
@@ -178,6 +180,20 @@ class Known:
         state = self.state  # which checks every entry
         entries = self._journal.log.entries()
         return period(state.name, entries, facts.text_of(start), facts.text_of(end))
+
+    def judgements(self, watched: Period) -> Evidence:
+        """What the windows of a period were judged by, from the store, as evidence.
+
+        Raises:
+            InputError: If a judgement is not in the store.
+            VerificationError: If one is not what was logged.
+        """
+        return numbers_of(watched.windows, self._store)
+
+    @property
+    def log_url(self) -> str:
+        """The log's URL."""
+        return self._url
 
     def watched(self, start: str) -> Watched:
         """A window against its baseline, computed again from the stored profiles.

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from auditkit.canonical import Digest, Json, canonical_bytes, digest_of
+from auditkit.canonical import Digest, Json, canonical_bytes, digest_of, parse_json
 from auditkit.errors import InputError, OutputError, VerificationError
 from auditkit.files import read_bytes, write_whole
 from auditkit.watching.profile.profile import Profile
@@ -22,6 +22,8 @@ from auditkit.watching.profile.profile import Profile
 if TYPE_CHECKING:
     import pandas as pd
 
+# What the digest of a judgement is of.
+JUDGEMENT: Final = "watched/v1"
 _LARGEST = 4 * 2**30
 
 
@@ -73,9 +75,28 @@ class Store:
 
     def put_evidence(self, content: Json) -> str:
         """Keeps a judgement; its digest."""
-        digest = str(digest_of("watched/v1", content))
+        digest = str(digest_of(JUDGEMENT, content))
         write_whole(self._path("evidence", digest), canonical_bytes(content))
         return digest
+
+    def evidence(self, digest: str) -> dict[str, Any]:
+        """The judgement of a digest.
+
+        Raises:
+            InputError: If it is not there.
+            VerificationError: If it is another.
+        """
+        data = read_bytes(
+            self._path("evidence", digest), what="judgement", limit=_LARGEST,
+            remedy="restore the store that belongs to this log",
+        )  # fmt: skip
+        content: dict[str, Any] = parse_json(data)
+        if str(digest_of(JUDGEMENT, content)) != digest:
+            raise VerificationError(
+                "A judgement of the store is not the one that was logged.",
+                remedy="restore the store from its backup",
+            )
+        return content
 
     def put_rows(self, folder: str, digest: str, frame: pd.DataFrame) -> None:
         """Keeps rows under the digest of the profile that they belong to."""

@@ -49,6 +49,8 @@ EVENTS: Final = frozenset(
 )  # fmt: skip
 KINDS: Final = EVENTS | {BASELINE, OBSERVED, WINDOW, LABELS, HEARTBEAT, STARTED, NOT_TOLD}
 
+# The check of a period's judgements, whose numbers are in the monitor's store.
+NUMBERS: Final = "monitoring.numbers"
 HEARTBEATS: Final = "monitoring.heartbeat"
 # The check of a monitor's actor, who is nobody.
 MACHINE: Final = "monitor"
