@@ -72,7 +72,7 @@ def _numbers(one: Monitored) -> Iterator[Measurement]:
     every = sum(hours_between(start, end) for start, end, _ in spans)
     served: dict[str, list[tuple[str, str]]] = {}
     for start, end, move in spans:
-        served.setdefault(_served_by(one, move), []).append((start, end))
+        served.setdefault(_served_by(move), []).append((start, end))
     for name, times in served.items():
         hours = sum(hours_between(start, end) for start, end in times)
         by = (*group, ("served_by", name))
@@ -103,11 +103,11 @@ def _longest(one: Monitored) -> float:
     return longest
 
 
-def _served_by(one: Monitored, move: _Move) -> str:
+def _served_by(move: _Move) -> str:
     """What served after a move: a fallback's name, or the model's version."""
     if move.get("serving"):
         return str(move["serving"])
-    version = version_of(move or {"model": one.found.state.model})
+    version = version_of(move)
     trial = ", on trial" if move.get("move") == facts.ON_TRIAL else ""
     return f"the model{f', version {version}' if version else ''}{trial}"
 
@@ -120,25 +120,36 @@ def _row(one: Monitored, start: str, end: str, move: _Move) -> tuple[Any, ...]:
     reason = str(move.get("reason", ""))
     alert = one.found.state.alerts.get(reason)
     return (
-        start, one.name, _served_by(one, move), round(hours_between(start, end), 2), reason,
+        start, one.name, _served_by(move), round(hours_between(start, end), 2), reason,
         alert.check if alert else "", alert.cause if alert else "", end, _rows(one, start, end),
         move.get("entry"),
     )  # fmt: skip
 
 
 def _spans(one: Monitored) -> list[tuple[str, str, _Move]]:
-    """What served in a period: from, to, and the move before it; empty: the model, from the start.
+    """What served in a period: from, to, and the move or the baseline of a version before it.
 
     They follow each other without a gap, from the period's start, or the first baseline if that is
     later, to `until`.
     """
     found = one.found
-    moves = [move for move in found.moves if move["at"] < one.until]
+    changes = [move for move in _changes(one) if move["at"] < one.until]
     begun = found.baselines[0][0] if found.baselines else one.until
-    times = [begun, *(move["at"] for move in moves), one.until]
+    times = [begun, *(move["at"] for move in changes[1:]), one.until]
     clipped = [min(max(at, found.start), one.until) for at in times]
     return [
         (start, end, move)
-        for (start, end), move in zip(pairwise(clipped), [{}, *moves], strict=True)
+        for (start, end), move in zip(pairwise(clipped), changes, strict=False)
         if start < end
     ]
+
+
+def _changes(one: Monitored) -> Iterator[_Move]:
+    """The first baseline, each move, and each baseline of another version that served at once."""
+    serving, version = "", None
+    for event in sorted((*one.found.models, *one.found.moves), key=lambda e: str(e["at"])):
+        if "move" in event:
+            serving = event["serving"]
+        if "move" in event or (not serving and version_of(event) != version):
+            yield event
+        version = version_of(event)

@@ -266,7 +266,7 @@ def reported(office: Office) -> None:
     command += ["--keys", f"{OUT}/keys", "--output", f"{OUT}/period"]
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         code = auditkit(command)
-    office.tell(f"a signed report of the changes: {OUT}/period/report.pdf (exit code {code})")
+    office.tell(f"a signed report of the half year: {OUT}/period/report.pdf (exit code {code})")
 
 
 def compared(decided: pd.DataFrame, model: Any) -> dict[str, float]:

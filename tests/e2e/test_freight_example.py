@@ -175,6 +175,25 @@ def test_a_machine_asked_and_people_approved_and_promoted(told):
 
 
 @pytest.mark.slow
+def test_the_signed_report_counts_what_served_as_the_quotes_do(told, rows):
+    statement = json.loads((told[0] / "period" / "statement.json").read_text())
+    used = next(e for e in statement["predicate"]["evidence"] if e["check"] == "fallback.use")
+    found = [(m["name"], dict(m["group"]), m["value"]) for m in used["measurements"]]
+    decided = {(g["decided_by"], g["reason"]): v for n, g, v in found if n == "rows_decided"}
+    assert decided == Counter((r["served_by"], r["served_because"] or "none") for r in rows)
+    # By windows: a week begins some hours before Monday's move, under what served the week before.
+    words = {("2", ""): "the model, version 2", ("3", ""): "the model, version 3"}
+    by_week = {int(r["week"]): (r["served_by"], r["served_because"]) for r in rows}
+    begun: Counter[str] = Counter()
+    for week in by_week:
+        by, why = by_week.get(week - 1, by_week.get(week - 2, ("2", "")))
+        on_trial = "the model, version 3, on trial" if why.startswith("trial") else by
+        begun[words.get((by, why), on_trial)] += 1000
+    assert {g["served_by"]: v for n, g, v in found if n == "rows_served"} == begun
+    assert sum(v for n, _, v in found if n == "share_served") == pytest.approx(1)
+
+
+@pytest.mark.slow
 def test_the_signed_report_verifies_and_says_that_the_clock_is_simulated(told):
     from auditkit.pdf.pages import page_texts
 

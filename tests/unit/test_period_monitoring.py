@@ -276,6 +276,26 @@ def test_what_served_and_why(tmp_path):
     book.close()
 
 
+def test_before_a_new_version_served_the_former_one_did(tmp_path):
+    """A baseline of another version, without a fallback: what served before it is not renamed."""
+    book = Book(tmp_path / "log.db")
+    watched = MonitorBook(book, JULY)
+    for number in range(10):
+        watched.judged(number)
+    watched.version = "4"
+    at = JULY + timedelta(days=10, hours=6)
+    watched.write("monitor.baseline", watched.first, at=at, baseline="sha256:" + "d" * 64,
+                  first=stamp(JULY + timedelta(days=10)), seconds=DAY)  # fmt: skip
+    for number in range(10, 31):
+        watched.judged(number)
+    _, use = evidence_of(book, JULY, AUGUST)
+    found = numbers(use)
+    assert found["hours_served the model, version 3"] == 246
+    assert found["hours_served the model, version 4"] == 31 * 24 - 246
+    assert found["share_served the model, version 3"] == pytest.approx(246 / (31 * 24))
+    assert found["fallback_moves"] == 0
+
+
 def test_two_monitors_are_kept_apart(tmp_path):
     book = Book(tmp_path / "audit.db")
     book.at(-10)

@@ -38,6 +38,7 @@ class Period:
         silences: Silences that were set in it.
         baselines: For each baseline that was set before its end, the start of its first window, the
             length of its windows in seconds, and when it was set.
+        models: For each of these its model, when it was set, and the entry.
         written: When each of the monitor's entries happened, also before the period and after it.
     """
 
@@ -53,6 +54,7 @@ class Period:
     retraining: tuple[dict[str, Any], ...]
     silences: tuple[dict[str, Any], ...]
     baselines: tuple[tuple[str, int, str], ...]
+    models: tuple[dict[str, Any], ...]
     written: tuple[str, ...]
 
     @property
@@ -112,7 +114,7 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
     windows: dict[str, dict[str, Any]] = {}
     policies: dict[str, None] = {}
     decisions: dict[str, dict[str, int]] = {}
-    moves, silences, baselines, written = [], [], [], []
+    moves, silences, baselines, models, written = [], [], [], [], []
     for entry in entries:
         payload = entry.payload
         if entry.kind not in facts.KINDS or payload is None or payload.get("monitor") != name:
@@ -138,6 +140,7 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
             moves.append(said | {"move": entry.kind, "entry": entry.index})
         if entry.kind == facts.BASELINE:
             baselines.append((payload["first"], payload["seconds"], payload["at"]))
+            models.append({k: payload[k] for k in ("at", "model")} | {"entry": entry.index})
         if payload["at"] < start:
             continue
         counts[entry.kind] = counts.get(entry.kind, 0) + 1
@@ -159,6 +162,7 @@ def period(name: str, entries: Iterable[LoggedEntry], start: str, end: str) -> P
         retraining=tuple(asdict(r) for r in state.requests if r.at >= start),
         silences=tuple(silences),
         baselines=tuple(baselines),
+        models=tuple(models),
         written=tuple(written),
     )
 
