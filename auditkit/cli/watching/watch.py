@@ -225,7 +225,7 @@ def report(
     ] = "period",
     pack: Annotated[
         str, typer.Option("--pack", metavar="PACK", help="The control pack of the signed report.")
-    ] = "soc2-period",
+    ] = "soc2",
 ) -> None:
     """Say what happened in a period: windows, alerts, times to act, fallback; from the log alone.
 
