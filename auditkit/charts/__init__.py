@@ -18,6 +18,7 @@ from auditkit.charts.intervals import ForestRow, forest
 from auditkit.charts.predicted import predicted_against_observed
 from auditkit.charts.privacy import before_after, class_sizes
 from auditkit.charts.style import HALF, WHOLE, letters, text_width
+from auditkit.charts.timeline import calendar, timeline
 
 __all__ = [
     "HALF",
@@ -26,6 +27,7 @@ __all__ = [
     "ForestRow",
     "beeswarm",
     "before_after",
+    "calendar",
     "calibration",
     "class_sizes",
     "dependence",
@@ -37,5 +39,6 @@ __all__ = [
     "rank_intervals",
     "sweep",
     "text_width",
+    "timeline",
     "waterfall",
 ]

@@ -135,3 +135,10 @@ def test_a_store_that_is_not_there_is_told(reported, tmp_path):
     missing = str(tmp_path / "none")
     assert again(folder, folder / "out" / "report.pdf", "--store", missing) == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_its_charts_say_in_words_what_was_planted(reported):
+    html = (reported[0] / "out" / "report.html").read_text()
+    assert "judged: 0, 1, 2, 3, 4, 8, 9; broke a rule: 2, 3; missed: 5, 6, 7;" in html
+    assert html.count(", broke the rule") == 2
+    assert "worst value by window; tolerance at most 0.2" in html

@@ -13,6 +13,7 @@ from auditkit.report.sections import (
     explanation,
     fairness,
     generic,
+    monitoring,
     performance,
     predicted,
     privacy,
@@ -44,6 +45,8 @@ _SHOWN: Final[dict[str, Shown]] = {
     "privacy.safe_harbor_table": privacy.eighteen_classes,
     "access.decisions": tables.decisions,
     "lineage.model": tables.artifacts,
+    "monitoring.operation": monitoring.operation,
+    "monitoring.numbers": monitoring.numbers,
 }
 
 
