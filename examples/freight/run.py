@@ -8,6 +8,7 @@ so. At the end the same weeks are priced without a monitor: the difference is wh
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -261,12 +262,17 @@ def reported(office: Office) -> None:
             office.tell(f"priced by {version} ({reason or 'in use'}): {n:,}")
     policy = (data_path("policies") / "period.yaml").read_text()
     (OUT / "period.yaml").write_text(policy.replace("id: period", "id: period-simulated-clock"))
-    command = ["period", "report", "--from", f"{BEGIN:%Y-%m-%d}", "--to", f"{end:%Y-%m-%d}"]
-    command += ["--policy", f"{OUT}/period.yaml", "--log", f"{OUT}/log.db"]
-    command += ["--keys", f"{OUT}/keys", "--output", f"{OUT}/period"]
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        code = auditkit(command)
-    office.tell(f"a signed report of the half year: {OUT}/period/report.pdf (exit code {code})")
+    weeks = ["--from", f"{BEGIN:%Y-%m-%d}", "--to", f"{start_of(WEEKS + 1):%Y-%m-%d}"]
+    weeks += ["--policy", f"{OUT}/period.yaml"]
+    log = ["--log", f"{OUT}/log.db", "--keys", f"{OUT}/keys"]
+    os.environ["AUDITKIT_KEYS"] = f"{OUT}/keys"
+    for name, command in (
+        ("period", ["period", "report", *weeks, *log]),
+        ("monitor", ["watch", "report", *weeks, "--monitor", f"{OUT}/monitor.yaml"]),
+    ):
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            code = auditkit([*command, "--output", f"{OUT}/{name}"])
+        office.tell(f"a signed report: {OUT}/{name}/report.pdf (exit code {code})")
 
 
 def compared(decided: pd.DataFrame, model: Any) -> dict[str, float]:

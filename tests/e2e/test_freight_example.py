@@ -194,10 +194,11 @@ def test_the_signed_report_counts_what_served_as_the_quotes_do(told, rows):
 
 
 @pytest.mark.slow
-def test_the_signed_report_verifies_and_says_that_the_clock_is_simulated(told):
+@pytest.mark.parametrize("name", ["period", "monitor"])
+def test_the_signed_reports_verify_and_say_that_the_clock_is_simulated(told, name):
     from auditkit.pdf.pages import page_texts
 
-    report = (told[0] / "period" / "report.pdf").read_bytes()
+    report = (told[0] / name / "report.pdf").read_bytes()
     keys = KeyStore(told[0] / "keys")
     checked = ak.verify(report, trust=keys.trusted(), log_keys=keys.log_verifiers(LOG_NAME))
     assert checked.exit_code == 0
