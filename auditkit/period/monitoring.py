@@ -188,7 +188,8 @@ def operation_of(monitors: Sequence[Monitored], *, only: str = "") -> Evidence:
         ),
         notes=(
             "A window is missed if it is due and was not judged, with or without an entry on it.",
-            "Hours to detect run from the first broken window; the others from the alert.",
+            "Hours to detect run from the window that opened the alert; the others from the alert.",
+            "If a rule has to be broken in several windows, the first of them began earlier.",
             "That the monitor's own clock and schedule were right, a log cannot show.",
         ),
         terms=terms_of(OPERATION),

@@ -66,7 +66,7 @@ class Period:
     def hours(self) -> dict[str, dict[str, float | int | None]]:
         """Hours to detect, acknowledge, act and close, with n, median and 90 % quantile.
 
-        To detect: from the start of the first window that broke a rule to the alert. The others
+        To detect: from the start of the window that opened the alert to the alert. The others
         count from the alert's opening. Each counts in the period in which it was done.
         """
         ends = {
