@@ -18,6 +18,7 @@ from click import Command, Context
 
 from auditkit.cli import app
 from auditkit.period.kinds import KINDS, POPULATIONS
+from auditkit.period.terms import COUNTED, TERMS
 from tests.support import schemas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ YAML = ROOT / "docs" / "reference" / "yaml.md"
 API = ROOT / "docs" / "reference" / "api.md"
 PARTS = ROOT / "docs" / "reference" / "api-parts.md"
 ENTRIES = ROOT / "docs" / "reference" / "entries.md"
+COUNTS = ROOT / "docs" / "reference" / "period-checks.md"
 _WIDTH = 88
 _CLI_HEAD = """\
 # Commands
@@ -40,6 +42,14 @@ Every kind of entry that auditkit writes into a log, by the population that it i
 
 An item's id is `L` and the entry's index in the log. An entry of `access.reads` holds several
 items: `L18342.3` is the one at position 3, counted from 0.
+"""
+_COUNTS_HEAD = """\
+# Checks of a period
+
+What `auditkit period report` and `auditkit watch report` count from a log, and what the rules of a
+policy such as `period` can bound. Periods are UTC, with their beginning and without their end.
+[What they show, and do not](../how-to/evidence-of-a-period.md). This page is made by
+`make reference`.
 """
 _PARTS_HEAD = """\
 # Python, part by part
@@ -210,6 +220,16 @@ def entries_page() -> str:
     return "\n".join(parts)
 
 
+def counts_page() -> str:
+    """The measures of each check of a period."""
+    parts = [_COUNTS_HEAD]
+    for check, measures in COUNTED.items():
+        rows = ["| measure | words | definition |\n|---|---|---|"]
+        rows += [f"| `{m}` | {TERMS[m].words} | {TERMS[m].definition} |" for m in measures]
+        parts.append(f"## {check}\n\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
 def _code(name: str) -> str:
     return f"`{name}`" if name else ""
 
@@ -221,6 +241,7 @@ def pages() -> dict[Path, str]:
         **made,
         CLI: cli_page(),
         ENTRIES: entries_page(),
+        COUNTS: counts_page(),
         YAML: yaml_page(),
         PARTS: parts_page(),
     }
