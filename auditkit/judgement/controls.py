@@ -141,6 +141,17 @@ class ControlPack(Document):
         """Whether a citation was last checked too long before a day, or after it."""
         return not 0 <= (today - self.checked_last()).days <= self.stale_after_days
 
+    def numbered_under(self, check: str) -> str:
+        """The requirement that exceptions of a check are numbered under.
+
+        That is the first of those for which its evidence is most direct, without what its id says
+        in parentheses at the end; the check's own id if no requirement rests on it.
+        """
+        ranks = ("direct", "partial", "weak")
+        rows = [control for control in self.controls if check in control.checks]
+        first = min(rows, key=lambda control: ranks.index(control.strength), default=None)
+        return check if first is None else first.id.partition(" (")[0]
+
     @property
     def digest(self) -> Digest:
         """The digest of every requirement and mapping."""

@@ -9,6 +9,7 @@ from typing import Any
 from auditkit.canonical import Json, canonical_bytes
 from auditkit.errors import InputError
 from auditkit.evidence import Evidence
+from auditkit.judgement.controls import ControlPack
 from auditkit.ledger.reader import LogReader
 from auditkit.period.completeness import Gap
 from auditkit.period.reporting import operation
@@ -82,7 +83,8 @@ def recounted(
     try:
         predicate = statement["predicate"]
         subject, evidence = predicate["subject"], predicate["evidence"]
-        size, pack = int(predicate["rows"]), str(predicate["packs"][-1]["id"])
+        size = int(predicate["rows"])
+        pack = ControlPack.model_validate(predicate["packs"][-1]["content"])
         stated = {str(one["check"]): one for one in evidence}
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise _no_period() from error

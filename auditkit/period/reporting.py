@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from auditkit.evidence import Evidence, Measurement, Outcome, Table
+from auditkit.judgement.controls import ControlPack
 from auditkit.ledger.full_check import LogReport
 from auditkit.ledger.reader import LogReader
 from auditkit.period.attributes import (
@@ -43,8 +44,7 @@ from auditkit.period.trace import read_changes
 from auditkit.period.window import Period, stamp
 
 VERSION: Final = "1"
-# The control that the attributes of changes are a test of.
-CHANGE_CONTROL: Final = "CC8.1"
+CHANGES: Final = "period.changes"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,7 @@ def operation(
     log: LogReader,
     period: Period,
     *,
-    pack: str,
+    pack: ControlPack,
     gaps: Sequence[Gap] | None = None,
     size: int | None = None,
     monitor: str = "",
@@ -125,11 +125,12 @@ def operation(
     )
 
 
-def _changes_of(log: LogReader, period: Period, *, pack: str, size: int) -> Evidence:
+def _changes_of(log: LogReader, period: Period, *, pack: ControlPack, size: int) -> Evidence:
     book = read_changes(log, size=size)
     ends = min(book.ends, period.end) if book.ends is not None else period.end
     changed = [change for change in book.changes() if period.holds(change.done.time)]
-    found = list(deviations(changed, period, ends=ends, pack=pack, control=CHANGE_CONTROL))
+    control = pack.numbered_under(CHANGES)
+    found = list(deviations(changed, period, ends=ends, pack=pack.id, control=control))
     answers = {
         str(entry.payload["exception"]): str(entry.payload["text"])
         for entry in log.entries(kind=(ANSWERED,), end=size)
@@ -151,7 +152,7 @@ def _changes(
         return sum(one[letter].outcome in outcomes for one in tested)
 
     return Evidence(
-        check="period.changes",
+        check=CHANGES,
         version=VERSION,
         title="Changes of what is in production",
         area="access",
@@ -203,7 +204,7 @@ def _changes(
             "Open: the log ends before the attribute is due.",
             "A response is management's own words. They were not examined, and change nothing.",
         ),
-        terms=terms_of("period.changes"),
+        terms=terms_of(CHANGES),
     )  # fmt: skip
 
 

@@ -79,7 +79,8 @@ ROOMS = {
     "exports": "judgement output tables",
     "policy_review": "checks judgement measures.numbers waivers",
     "period": (
-        "access.policy ledger ledger.records ledger.store output tables watching.monitor.record"
+        "access.policy judgement ledger ledger.records ledger.store output tables "
+        "watching.monitor.record"
     ),
     "cli.evidence": (
         "api cli.gating cli.shared judgement ledger loading output period registry report signing "

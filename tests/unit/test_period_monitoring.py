@@ -13,13 +13,16 @@ import pytest
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import run
+from auditkit.judgement.controls import parse_pack
 from auditkit.period.fallback import use_of
 from auditkit.period.monitoring import monitored, operation_of
 from auditkit.period.reporting import operation
 from auditkit.period.window import Period
+from auditkit.resources import data_path
 from tests.support.monitor_log import DAY, WEEK, MonitorBook, stamp
 from tests.support.period_log import BEGIN, Book
 
+SOC2 = parse_pack(data_path("policies", "controls", "soc2.yaml").read_text())
 HOUR = timedelta(hours=1)
 JULY, AUGUST, SEPTEMBER = (datetime(2026, month, 1, tzinfo=UTC) for month in (7, 8, 9))
 
@@ -174,7 +177,7 @@ def test_a_week_that_nobody_wrote_of_is_an_exception_in_the_periods_report(tmp_p
     monitor = MonitorBook(book, datetime(2026, 6, 29, tzinfo=UTC), seconds=WEEK)
     for week in [0, 1, 2, 4, 5, 6, 7]:
         monitor.judged(week)
-    found = operation(book.log, Period(JULY, datetime(2026, 8, 10, tzinfo=UTC)), pack="p").evidence
+    found = operation(book.log, Period(JULY, datetime(2026, 8, 10, tzinfo=UTC)), pack=SOC2).evidence
     (watched,) = (e for e in found if e.check == "monitoring.operation")
     assert numbers(watched)["missed_windows"] == numbers(watched)["unlogged_windows"] == 1
     table = watched.table("monitoring_windows")

@@ -11,12 +11,16 @@ import pytest
 
 from auditkit.canonical import canonical_bytes, parse_json
 from auditkit.cli import run
+from auditkit.judgement.controls import parse_pack
 from auditkit.ledger import Ledger
+from auditkit.period.attributes import exception_id
 from auditkit.period.record import respond
 from auditkit.period.reporting import operation
 from auditkit.period.window import Period
+from auditkit.resources import data_path
 from tests.support.period_log import BEGIN, END, Book
 
+SOC2 = parse_pack(data_path("policies", "controls", "soc2.yaml").read_text())
 FROM, TO = "2026-07-01", "2026-10-01"
 CHANGES = 9
 OTHERS = "sha256:" + "1" * 64
@@ -110,11 +114,11 @@ def test_the_planted_exceptions_are_found_and_nothing_else(reported):
 def test_a_response_is_printed_and_changes_nothing(reported, tmp_path):
     book = written(tmp_path)
     period = Period.parse(FROM, TO)
-    before = operation(book.log, period, pack="soc2").evidence[0]
+    before = operation(book.log, period, pack=SOC2).evidence[0]
     row = dict(zip(before.tables[0].columns, before.tables[0].rows[0], strict=True))
     assert row["response"] == "none"
     respond(book.log, row["exception"], by="mia", text="Approved by telephone.")
-    after = operation(book.log, period, pack="soc2").evidence[0]
+    after = operation(book.log, period, pack=SOC2).evidence[0]
     book.close()
     assert "Approved by telephone." in after.tables[0].column("response")
     assert after.measurements == before.measurements
@@ -220,7 +224,7 @@ def test_periods_that_the_log_says_little_of(reported, begin, end, changes, unco
     from auditkit.cli.shared.log_open import reading
 
     with reading(str(folder / "audit.db"), [str(folder / "log.pub")], None, "") as log:
-        found = operation(log, Period.parse(begin, end), pack="soc2")
+        found = operation(log, Period.parse(begin, end), pack=SOC2)
     by_check = {e.check: e for e in found.evidence}
     assert by_check["period.changes"].measurement("changes").value == changes
     assert by_check["period.log"].measurement("uncovered_ends").value == uncovered
@@ -228,7 +232,7 @@ def test_periods_that_the_log_says_little_of(reported, begin, end, changes, unco
 
 def test_an_empty_log_says_so(tmp_path):
     book = Book(tmp_path / "audit.db")
-    found = operation(book.log, Period.parse(FROM, TO), pack="soc2")
+    found = operation(book.log, Period.parse(FROM, TO), pack=SOC2)
     assert isinstance(book.log, Ledger)
     book.close()
     by_check = {e.check: e for e in found.evidence}
@@ -246,3 +250,20 @@ def test_wrong_questions_are_refused(reported, tmp_path, wrong):
     asked = ["period", "report", *wrong, *log_of(reported[0]), "--output", str(tmp_path / "o")]
     assert run(asked) == 2
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("pack", "control"),
+    [("soc2", "CC8.1"), ("mrm-sr26-2", "change"), ("hipaa", "period.changes")],
+)
+def test_exceptions_are_numbered_under_the_requirement_of_the_pack(tmp_path, pack, control):
+    """The id is of pack, control, item and attribute, as RFC 4648 base32 of a digest."""
+    book = written(tmp_path)
+    chosen = parse_pack(data_path("policies", "controls", f"{pack}.yaml").read_text())
+    evidence = operation(book.log, Period.parse(FROM, TO), pack=chosen).evidence[0]
+    table = evidence.table("period_exceptions")
+    for row in table.rows:
+        one = dict(zip(table.columns, row, strict=True))
+        assert f"{pack} {control}" in row
+        assert one["exception"] == exception_id(pack, control, one["item"], one["attribute"])
+    book.close()

@@ -82,7 +82,7 @@ def report(
     opening = reading(log, key, keys, log_name, head)
     with step("Check and read the log") as result, opening as opened:
         gaps = None if registry is None else compare(opened, registered_in(registry))
-        found = operation(opened, period, pack=packs[-1].id, gaps=gaps)
+        found = operation(opened, period, pack=packs[-1], gaps=gaps)
         result.append(f"{found.entries:,} of {found.size:,} entries in the period")
     audit = write_report(
         found, chosen, packs, output=output, store=store, log=None if key else place

@@ -38,7 +38,7 @@ def signed(monitor: Monitor, watched: Watched, output: Path, *, policy: str, pac
     require_writable(output)
     period = Period.parse(watched.start, watched.end)
     with step("Check and read the log") as result:
-        found = operation(monitor.log, period, pack=packs[-1].id, monitor=watched.state.name)
+        found = operation(monitor.log, period, pack=packs[-1], monitor=watched.state.name)
         numbers = replace(monitor.judgements(watched), id=f"E-{len(found.evidence) + 1:04d}")
         found = replace(found, evidence=(*found.evidence, numbers))
         result.append(f"{found.entries:,} of {found.size:,} entries in the period")
