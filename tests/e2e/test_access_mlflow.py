@@ -74,8 +74,8 @@ def test_the_story(guarded, credit):
     with pytest.raises(AccessDeniedError, match="approved it before"):
         server.client("rita").approve(asked["request"])
     # What the rules let through and the server then denied is in the log as denied.
-    twice = workplace.decisions()[-1]
-    assert (twice["user"], twice["allowed"]) == ("rita", False)
+    twice = [d for d in workplace.decisions() if d.get("allowed") is False][-1]
+    assert twice["user"] == "rita"
     assert "approved it before" in twice["reason"]
     # MLflow's own client does it, through MLflow's own route.
     server.mlflow("mia").set_registered_model_alias(credit, "Champion", "1")
