@@ -188,9 +188,12 @@ def test_the_checks_are_listed():
     assert not [check.id for check in CHECKS if check.id not in page]
 
 
+COMMANDS = typer.main.get_command(app)
+
+
 def found_command(words):
     """The command that a line's words call, its whole name, and the words that are left."""
-    command, path = typer.main.get_command(app), ["auditkit"]
+    command, path = COMMANDS, ["auditkit"]
     while words and (inner := getattr(command, "get_command", lambda *_: None)(None, words[0])):
         command, path, words = inner, [*path, inner.name], words[1:]
     return command, path, words
@@ -236,7 +239,7 @@ def test_every_option_in_a_sentence_is_one():
 
 def test_the_overview_names_every_command_and_every_exit_code():
     text = (DOCS / "reference" / "exit-codes.md").read_text()
-    commands = typer.main.get_command(app).commands
+    commands = COMMANDS.commands
     assert not [name for name in commands if not re.search(rf"`(auditkit )?{name}\b", text)]
     listed = re.findall(r"^\| (\d+) \| (.*?) \|$", text, re.MULTILINE)
     told = re.findall(r"^    (\d+) +(.*)$", cli.__doc__, re.MULTILINE)
